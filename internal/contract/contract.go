@@ -1,0 +1,69 @@
+// Package contract holds the coefficients of the numeric contract: the one
+// table that the pure-Go oracle and the kernel generator have in common.
+//
+// The op sequences that use them are written twice on purpose, by hand in the
+// oracle and over vectors in the generator, so that each can prove the other.
+// What they mean is explained in docs/contract.md.
+package contract
+
+// Sigmoid is σ(x) = 1 / (1 + e^-x), by reduction to e^-r - 1 with |r| ≤ ln2/2
+// and a division whose rounding error is compensated.
+var Sigmoid = struct {
+	Max, Min     float32 // beyond these, σ is 1 or 0 in float32
+	NegLog2E     float32 // -1/ln 2
+	Round        float32 // 1.5·2^23 + 63: adding it rounds to an integer and biases the exponent
+	Ln2Hi, Ln2Lo float32 // ln 2 in two parts, the first with trailing zeros
+	Scale        float32 // 2^-64: everything is computed this much smaller, so that e^104 does not overflow
+	ScaleLog2    int32   // 64, what Scale takes away, given back to the exponent at the end
+	// e^-r - 1 = -r + r²·(P0 + P1·r + P2·r² + P3·r³ + P4·r⁴)
+	P [5]float32
+}{
+	Max:       40,
+	Min:       -104,
+	NegLog2E:  -0x1.715476p+0,
+	Round:     12582975,
+	Ln2Hi:     0x1.62e4p-1,
+	Ln2Lo:     0x1.7f7d1cp-20,
+	Scale:     0x1p-64,
+	ScaleLog2: 64,
+	P: [5]float32{
+		0x1.fffffap-2,
+		-0x1.555492p-3,
+		0x1.555a26p-5,
+		-0x1.12397ep-7,
+		0x1.694c8ep-10,
+	},
+}
+
+// Tanh is tanh|x| by the addition theorem: with |x| = r - n·ln2/2, n ≤ 0, it is a
+// rational function of tanh r and F = 2^n.
+var Tanh = struct {
+	Max        float32 // beyond it, tanh is 1 in float32
+	NegTwoLog2 float32 // -2/ln 2
+	Round      float32 // 3200.25: leaves n + 3199 in the high bits of the significand
+	RoundMax   float32 // 3200 - 2^-12, so that n ≤ 0
+	RoundMask  uint32  // clears the fraction of n
+	RoundZero  float32 // 3199: what n = 0 looks like
+	ShiftToExp uint32  // moves n into the exponent field
+	HalfLn2    float32 // ln 2 / 2
+	// tanh r = r + r³·(P0 + P1·r² + P2·r⁴ + P3·r⁶)
+	P [4]float32
+}{
+	Max:        0x1.233334p+3,
+	NegTwoLog2: -0x1.715476p+1,
+	Round:      3200.25,
+	RoundMax:   3200 - 0x1p-12,
+	RoundMask:  0xfffff000,
+	RoundZero:  3199,
+	ShiftToExp: 11,
+	HalfLn2:    0x1.62e43p-2,
+	P: [4]float32{
+		-0x1.55552ap-2,
+		0x1.10ff6cp-3,
+		-0x1.b59a4ap-5,
+		0x1.2b10e8p-6,
+	},
+}
+
+// HeadSums is the number of partial sums of a row of the linear head.
+const HeadSums = 16

@@ -1,0 +1,44 @@
+// Package panel is the geometry of packed weights, the one description that
+// packing, the oracle and the kernel generator share.
+//
+// A panel holds all weights of [Units] hidden units. Its rows are stored one
+// after another: first the bias, then one row for each element k of the
+// concatenation [x; h]. A row is the values of the four gates i, f, g, o, each
+// of them as many floats as the panel has units. The last panel of a layer is
+// narrow when [NarrowUnits] are enough, so that odd sizes do not pay for padding.
+package panel
+
+// Sizes of a panel.
+const (
+	Gates       = 4  // i, f, g, o, in PyTorch's order
+	Units       = 16 // hidden units of a panel
+	NarrowUnits = 8  // hidden units of a narrow last panel
+	RowFloats   = Gates * Units
+)
+
+// Width returns the number of units of the panel that holds the next of
+// remaining units: Units or NarrowUnits.
+func Width(remaining int) int {
+	if remaining <= NarrowUnits {
+		return NarrowUnits
+	}
+	return Units
+}
+
+// Stride returns the number of floats from one panel to the next, for a
+// concatenation [x; h] of k elements.
+func Stride(k int) int { return RowFloats * (1 + k) }
+
+// PaddedUnits returns hidden rounded up to whole panels, a narrow one at the
+// end if that is enough.
+func PaddedUnits(hidden int) int {
+	whole := hidden / Units * Units
+	if hidden == whole {
+		return hidden
+	}
+	return whole + Width(hidden-whole)
+}
+
+// Floats returns the number of floats of all panels of a layer. It grows with
+// the product of its arguments, which the caller has checked.
+func Floats(hidden, k int) int { return Gates * PaddedUnits(hidden) * (1 + k) }

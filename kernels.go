@@ -1,0 +1,138 @@
+package lstm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"example.com/lstm/internal/panel"
+)
+
+// The kernels, all of them. What each computes is its Go version in
+// kernels_generic.go; every other path returns the same bits. Arguments have
+// been checked by the caller.
+//
+//	step(from, panels, x, c, h)
+//	    One step of one stream for len(h) units: continues the gates' sums of
+//	    each panel over x, then updates c in place and stores h. c is padded to
+//	    whole panels, and what is in the padding is nobody's concern.
+//	stepTile(from, panels, columns)
+//	    The same for up to maxColumns streams, whose x, c and h are as long as
+//	    each other's.
+//	gatesTile(from, panels, columns, units, z, zStride)
+//	    The gates' sums alone, of up to maxColumns vectors x, stored to z: those
+//	    of column i from z[i*zStride] on, panel after panel. from may be z.
+//	head(weights, bias, x, y)
+//	    The linear head. len(x) is a multiple of contract.HeadSums, weights has
+//	    rows of len(x).
+//	sigmoid(dst, x), tanh(dst, x)
+//	    Element by element; dst may be x.
+
+// panels is what a kernel reads of a layer's weights: consecutive panels, from
+// row skip of each on (see package panel). The bias is row 0.
+type panels struct {
+	floats []float32
+	stride int // floats from panel to panel
+	skip   int
+}
+
+// bias is where the sums of p begin when nothing has been added yet.
+func (p panels) bias() chainStart {
+	return chainStart{sums: p.floats, stride: p.stride}
+}
+
+// advance skips the panels of so many units.
+func (p panels) advance(units int) panels {
+	p.floats = skip(p.floats, units, p.stride)
+	return p
+}
+
+// chainStart is where the gates' sums begin: at the bias, which is the same
+// for every column, or at sums that an earlier call has stored.
+type chainStart struct {
+	sums         []float32
+	stride       int // floats from panel to panel
+	columnStride int // floats from column to column
+}
+
+// advance skips the panels of so many units.
+func (s chainStart) advance(units int) chainStart {
+	s.sums = skip(s.sums, units, s.stride)
+	return s
+}
+
+// column is where the sums of column i begin.
+func (s chainStart) column(i int) chainStart {
+	s.sums = s.sums[i*s.columnStride:]
+	return s
+}
+
+// skip drops whole panels. The last one may be narrow, and nothing follows it.
+func skip(floats []float32, units, stride int) []float32 {
+	return floats[min(units/panel.Units*stride, len(floats)):]
+}
+
+// column is one of the vectors that a tile multiplies the weights with, and
+// the state that it updates. The kernels know its layout.
+type column struct {
+	x, c, h []float32
+}
+
+// maxColumns is the number of columns of the widest tile.
+const maxColumns = 6
+
+// A path is one implementation of all kernels.
+type path int32
+
+// The paths, from the most portable to the widest of each architecture.
+const (
+	generic path = iota
+	neon
+	avx2
+	avx512
+)
+
+var pathNames = [...]string{generic: "generic", neon: "neon", avx2: "avx2", avx512: "avx512"}
+
+func (p path) String() string { return pathNames[p] }
+
+// available lists the paths of this machine, the best one last.
+var available = detect()
+
+// active is the chosen path. It may change at any time, even between two calls
+// of one step, since no path computes anything else.
+var active atomic.Int32
+
+func init() { active.Store(int32(available[len(available)-1])) }
+
+// Path returns the name of the kernels in use: "avx512", "avx2", "neon" or
+// "generic", which is pure Go. It is the last of [Paths] unless [SetPath] has
+// chosen another.
+func Path() string { return path(active.Load()).String() }
+
+// Paths returns the names of the kernels that this machine can use, from the
+// slowest, which is always "generic", to the fastest.
+//
+// A path is offered when the processor and the operating system have all that
+// it needs, as golang.org/x/sys/cpu sees it, so that GODEBUG=cpu.avx2=off takes
+// one away. The build tags purego and noasm leave only "generic".
+func Paths() []string {
+	names := make([]string, len(available))
+	for i, p := range available {
+		names[i] = p.String()
+	}
+	return names
+}
+
+// SetPath chooses the kernels for the whole process, by one of the names in
+// [Paths]. It is meant for tests and measurements: results are the same on
+// every path, only the time differs. It may be called at any time.
+func SetPath(name string) error {
+	i := slices.IndexFunc(available, func(p path) bool { return p.String() == name })
+	if i < 0 {
+		return fmt.Errorf("lstm: path is %q, want one of those that this machine has: %s", name, strings.Join(Paths(), ", "))
+	}
+	active.Store(int32(available[i]))
+	return nil
+}

@@ -1,0 +1,213 @@
+package lstm
+
+import (
+	"math"
+
+	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/panel"
+)
+
+// This file is the specification of every kernel, and the truth that assembly
+// is tested against. It is always compiled. Clarity comes before speed.
+//
+// Every rounding is written out: a product is float32(x*y), because the
+// compiler fuses x*y + z where the machine can, and a fused operation is a call
+// of fma, never an accident.
+
+// fma returns x·y + z rounded once, to nearest even.
+//
+// In float64 the product of two float32 is exact, so only the sum is rounded,
+// and rounding it again to float32 is wrong in just two cases: when it seems to
+// lie half-way between two float32 and does not, and when the result is
+// subnormal, where half-way is elsewhere. About one call in 2^29 of ordinary
+// numbers is the first case.
+func fma(x, y, z float32) float32 {
+	s := float64(x)*float64(y) + float64(z)
+	b := math.Float64bits(s)
+	if b&halfwayMask == halfway || b&exponentMask < minNormalExponent {
+		return fmaOdd(x, y, z)
+	}
+	return float32(s)
+}
+
+const (
+	halfwayMask       = 1<<29 - 1 // the bits of a float64 that float32 has not
+	halfway           = 1 << 28
+	exponentMask      = 0x7ff << 52
+	minNormalExponent = (1023 - 126) << 52
+)
+
+// fmaOdd is fma by way of a float64 sum rounded to odd: an inexact sum gets a
+// last bit of 1, which keeps it off every half-way point of float32, normal or
+// subnormal, so that the second rounding is as good as the only one.
+//
+// (S. Boldo, G. Melquiond: Emulation of FMA and correctly rounded sums: proved
+// algorithms using rounding to odd. IEEE Trans. Comput. 57(4), 2008.)
+func fmaOdd(x, y, z float32) float32 {
+	p, q := float64(x)*float64(y), float64(z)
+	s := p + q
+	// Knuth's TwoSum: the error of s, exactly.
+	t := s - p
+	e := (p - (s - t)) + (q - t)
+	if e != 0 && !math.IsNaN(e) {
+		if b := math.Float64bits(s); b&1 == 0 {
+			if (e > 0) == (s > 0) {
+				b++
+			} else {
+				b--
+			}
+			s = math.Float64frombits(b)
+		}
+	}
+	return float32(s)
+}
+
+// sigmoid returns 1 / (1 + e^-x) to within 1 ulp, monotone in x.
+func sigmoid(x float32) float32 {
+	k := &contract.Sigmoid
+	// The comparisons let a NaN through.
+	if x < k.Min {
+		x = k.Min
+	}
+	if x > k.Max {
+		x = k.Max
+	}
+	// -x = n·ln2 + r' with r' = -r; m holds n in its low bits.
+	m := fma(x, k.NegLog2E, k.Round)
+	n := m - k.Round
+	r := fma(n, k.Ln2Hi, x)
+	r = fma(n, k.Ln2Lo, r)
+	s := math.Float32frombits(math.Float32bits(m) << 23) // 2^n·Scale
+	sum := s + k.Scale
+	// w = e^-r - 1
+	r2 := float32(r * r)
+	a := fma(k.P[3], r, k.P[2])
+	b := fma(k.P[1], r, k.P[0])
+	a = fma(k.P[4], r2, a)
+	q := fma(a, r2, b)
+	w := fma(q, r2, -r)
+	// y = Scale / (s·(1 + w) + Scale), and one step of refinement with the
+	// rounding errors of the denominator (e) and of the quotient (g).
+	d := fma(w, s, sum)
+	y := k.Scale / d
+	e := fma(w, s, (s-d)+k.Scale)
+	g := fma(-y, d, k.Scale)
+	g = fma(-y, e, g)
+	g = math.Float32frombits(math.Float32bits(g) + uint32(k.ScaleLog2)<<23)
+	return fma(g, y, y)
+}
+
+// tanh returns the hyperbolic tangent of x to within 1 ulp, monotone and odd.
+func tanh(x float32) float32 {
+	k := &contract.Tanh
+	sign := math.Float32bits(x) & (1 << 31)
+	abs := math.Float32frombits(math.Float32bits(x) &^ (1 << 31))
+	// The comparisons let a NaN through.
+	if abs > k.Max {
+		abs = k.Max
+	}
+	// |x| = r - n·ln2/2; m holds n above its fraction.
+	m := fma(abs, k.NegTwoLog2, k.Round)
+	if m > k.RoundMax {
+		m = k.RoundMax
+	}
+	m = math.Float32frombits(math.Float32bits(m) & k.RoundMask)
+	n := m - k.RoundZero
+	f := math.Float32frombits(math.Float32bits(m) << k.ShiftToExp) // 2^n
+	r := fma(n, k.HalfLn2, abs)
+	z := float32(r * r)
+	p := fma(k.P[3], z, k.P[2])
+	p = fma(p, z, k.P[1])
+	p = fma(p, z, k.P[0])
+	t := fma(float32(r*z), p, r) // tanh r
+	// tanh|x| = a + F·(t·(3 - F) - a) / (1 + F + a·t), a = 1 - F
+	a := 1 - f
+	num := fma(t, 3-f, -a)
+	den := fma(a, t, 1+f)
+	y := fma(num/den, f, a)
+	return math.Float32frombits(math.Float32bits(y) | sign)
+}
+
+// chain continues the sums of a panel's rows: z[r] = fma(w[k][r], x[k], z[r])
+// for k = 0, 1, …, the rows of weights lying one after another.
+func chain(z, weights, x []float32) {
+	for k, xk := range x {
+		row := weights[k*len(z):][:len(z)]
+		for r, w := range row {
+			z[r] = fma(w, xk, z[r])
+		}
+	}
+}
+
+// cell turns the gates' sums of one panel into the new cell state and hidden
+// state of its units: c' = σ(zf)·c + σ(zi)·tanh(zg), h' = σ(zo)·tanh(c').
+func cell(z, c, h []float32) {
+	width := len(z) / panel.Gates
+	zi, zf, zg, zo := z[:width], z[width:2*width], z[2*width:3*width], z[3*width:]
+	for u := range h {
+		in := float32(sigmoid(zi[u]) * tanh(zg[u]))
+		c[u] = fma(sigmoid(zf[u]), c[u], in)
+		h[u] = float32(sigmoid(zo[u]) * tanh(c[u]))
+	}
+}
+
+func stepGeneric(from chainStart, p panels, x, c, h []float32) {
+	for u := 0; u < len(h); u += panel.Units {
+		var row [panel.RowFloats]float32
+		z := row[:panel.Gates*panel.Width(len(h)-u)]
+		copy(z, from.sums)
+		chain(z, p.floats[p.skip*len(z):], x)
+		cell(z, c[u:], h[u:min(u+panel.Units, len(h))])
+		from, p = from.advance(panel.Units), p.advance(panel.Units)
+	}
+}
+
+func stepTileGeneric(from chainStart, p panels, columns []column) {
+	for i := range columns {
+		col := &columns[i]
+		stepGeneric(from.column(i), p, col.x, col.c, col.h)
+	}
+}
+
+func gatesTileGeneric(from chainStart, p panels, columns []column, units int, z []float32, zStride int) {
+	for i := range columns {
+		from, p := from.column(i), p
+		for u := 0; u < units; u += panel.Units {
+			rows := panel.Gates * panel.Width(units-u)
+			sums := z[i*zStride+panel.Gates*u:][:rows]
+			copy(sums, from.sums)
+			chain(sums, p.floats[p.skip*rows:], columns[i].x)
+			from, p = from.advance(panel.Units), p.advance(panel.Units)
+		}
+	}
+}
+
+func headGeneric(weights, bias, x, y []float32) {
+	for o := range y {
+		var sums [contract.HeadSums]float32
+		for k := 0; k < len(x); k += len(sums) {
+			for j := range sums {
+				sums[j] = fma(weights[k+j], x[k+j], sums[j])
+			}
+		}
+		for n := len(sums) / 2; n > 0; n /= 2 {
+			for j := range n {
+				sums[j] += sums[j+n]
+			}
+		}
+		y[o] = sums[0] + bias[o]
+		weights = weights[len(x):]
+	}
+}
+
+func sigmoidGeneric(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = sigmoid(v)
+	}
+}
+
+func tanhGeneric(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = tanh(v)
+	}
+}

@@ -1,0 +1,129 @@
+package lstm
+
+import "example.com/lstm/internal/panel"
+
+// This file cuts the work of a layer and of the head into kernel calls.
+//
+// A call into assembly cannot be interrupted, and the garbage collector waits
+// for it with every other goroutine stopped. So each is held to about ten
+// microseconds, by what limits it: the weights it reads when each is used
+// once, and the multiplications when a tile uses each weight several times.
+const (
+	maxCallFloats = 1 << 17 // weights of a call, 512 KiB
+
+	maxStepChain = maxCallFloats / panel.RowFloats              // longest x of step
+	maxTileChain = maxTileMACs / (maxColumns * panel.RowFloats) // longest x of a tile
+)
+
+// layer is one LSTM layer. Its input and its hidden state of the step before
+// are one vector to it, [x; h].
+type layer struct {
+	input, hidden int
+	panels        panels
+}
+
+// step advances one stream by one step. xh is [x; h] before the step; c is
+// updated in place; h receives the new hidden state and does not overlap xh.
+func (l *layer) step(xh, c, h []float32) {
+	l.panels.step(l.panels.bias(), xh, c, h)
+}
+
+// recur is step for a stream whose sums have already taken in x, in the order
+// of panels.
+func (l *layer) recur(sums, h0, c, h []float32) {
+	p := l.panels
+	p.skip += l.input
+	p.step(chainStart{sums: sums, stride: panel.RowFloats}, h0, c, h)
+}
+
+// step is the kernel of that name in calls of bounded length.
+func (p panels) step(from chainStart, x, c, h []float32) {
+	if len(x) > maxStepChain {
+		columns := [1]column{{x: x, c: c, h: h}}
+		p.stepTile(from, columns[:])
+		return
+	}
+	units := max(1, maxCallFloats/p.stride) * panel.Units
+	for len(h) > units {
+		step(from, p, x, c, h[:units])
+		from, p = from.advance(units), p.advance(units)
+		c, h = c[units:], h[units:]
+	}
+	step(from, p, x, c, h)
+}
+
+// tileUnits is how many units a tile of that many columns may update in a call.
+func (p panels) tileUnits(columns, chain int) int {
+	return max(1, maxTileMACs/(columns*panel.RowFloats*chain)) * panel.Units
+}
+
+// stepTile is the kernel of that name for no more than tileUnits units, in
+// calls of bounded length.
+func (p panels) stepTile(from chainStart, columns []column) {
+	chain := len(columns[0].x)
+	if chain <= maxTileChain {
+		stepTile(from, p, columns)
+		return
+	}
+	p.stepLongTile(from, columns)
+}
+
+// stepLongTile is stepTile for a chain that is too long for one call: the sums
+// of each panel stop over in memory.
+func (p panels) stepLongTile(from chainStart, columns []column) {
+	var sums [maxColumns * panel.RowFloats]float32
+	var part [maxColumns]column
+	hidden := len(columns[0].h)
+	for u := 0; u < hidden; u += panel.Units {
+		units := min(panel.Units, hidden-u)
+		chain := len(columns[0].x)
+		last := (chain - 1) / maxTileChain * maxTileChain
+		for i := range columns {
+			part[i].x = columns[i].x[:last]
+		}
+		p.gates(from, part[:len(columns)], units, sums[:], panel.RowFloats)
+		for i := range columns {
+			col := &columns[i]
+			part[i] = column{x: col.x[last:], c: col.c[u:], h: col.h[u : u+units]}
+		}
+		rest := p
+		rest.skip += last
+		stepTile(chainStart{sums: sums[:], columnStride: panel.RowFloats}, rest, part[:len(columns)])
+		from, p = from.advance(units), p.advance(units)
+	}
+}
+
+// gates is the kernel gatesTile in calls of bounded length.
+func (p panels) gates(from chainStart, columns []column, units int, z []float32, zStride int) {
+	var part [maxColumns]column
+	chain := len(columns[0].x)
+	chunk := p.tileUnits(len(columns), min(chain, maxTileChain))
+	for u := 0; u < units; u += chunk {
+		sums, rows := from, p
+		for k := 0; k < chain; k += maxTileChain {
+			for i := range columns {
+				part[i].x = columns[i].x[k:min(k+maxTileChain, chain)]
+			}
+			gatesTile(sums, rows, part[:len(columns)], min(chunk, units-u), z[panel.Gates*u:], zStride)
+			sums = chainStart{sums: z[panel.Gates*u:], stride: panel.RowFloats, columnStride: zStride}
+			rows.skip += maxTileChain
+		}
+		from, p = from.advance(chunk), p.advance(chunk)
+	}
+}
+
+// packedHead is a linear head whose rows are padded to whole vectors.
+type packedHead struct {
+	weights []float32 // [outputs, inputs rounded up to contract.HeadSums]
+	bias    []float32 // [outputs]
+}
+
+// apply is the kernel head in calls of bounded length. x is padded with zeros
+// to the length of a row.
+func (d *packedHead) apply(x, y []float32) {
+	rows := max(1, maxCallFloats/len(x))
+	for o := 0; o < len(y); o += rows {
+		end := min(o+rows, len(y))
+		head(d.weights[o*len(x):end*len(x)], d.bias[o:end], x, y[o:end])
+	}
+}

@@ -1,0 +1,165 @@
+package lstm
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// Weights are the trained parameters of one LSTM layer in one direction, with
+// the names, shapes and gate order of PyTorch's nn.LSTM: row-major matrices
+// whose rows are the gates i, f, g, o, one after another, HiddenSize rows each.
+//
+// [New] copies what it needs; the slices may be changed or dropped afterwards.
+type Weights struct {
+	InputSize  int // I, the number of features of the layer's input, at least 1
+	HiddenSize int // H, the number of hidden units, at least 1
+
+	WeightIH []float32 // input weights, [4H, I]
+	WeightHH []float32 // recurrent weights, [4H, H]
+	BiasIH   []float32 // bias of the input part, [4H]; nil means zero
+	BiasHH   []float32 // bias of the recurrent part, [4H]; nil means zero
+}
+
+// Linear is a fully connected layer, y = Weight·x + Bias, with the names and
+// shapes of PyTorch's nn.Linear. A [Network] may have one behind its last
+// layer, as its head.
+type Linear struct {
+	InFeatures  int // number of features of the input, at least 1
+	OutFeatures int // number of features of the output, at least 1
+
+	Weight []float32 // [OutFeatures, InFeatures], row-major
+	Bias   []float32 // [OutFeatures]; nil means zero
+}
+
+// Model is a network's parameters as plain numbers, which is what a model file
+// holds. It is data only; [New] makes it run.
+type Model struct {
+	Layers   []Weights         // from the input up, at least one
+	Head     *Linear           // nil for none: the output is the last layer's h
+	Metadata map[string]string // free text kept with the parameters, may be nil
+}
+
+// gates is the number of gates of an LSTM cell: i, f, g, o.
+const gates = 4
+
+// parameters counts the weights and biases of m.
+func (m *Model) parameters() int {
+	n := 0
+	for l := range m.Layers {
+		w := &m.Layers[l]
+		n += len(w.WeightIH) + len(w.WeightHH) + len(w.BiasIH) + len(w.BiasHH)
+	}
+	if m.Head != nil {
+		n += len(m.Head.Weight) + len(m.Head.Bias)
+	}
+	return n
+}
+
+// check reports the first thing that keeps m from being a network.
+func (m *Model) check() error {
+	if len(m.Layers) == 0 {
+		return fmt.Errorf("lstm: a network needs at least one layer, got none")
+	}
+	for l := range m.Layers {
+		w := &m.Layers[l]
+		name := fmt.Sprintf("layer %d", l)
+		if err := w.check(name); err != nil {
+			return err
+		}
+		if l > 0 && w.InputSize != m.Layers[l-1].HiddenSize {
+			return fmt.Errorf("lstm: %s: InputSize is %d, want %d, the HiddenSize of layer %d",
+				name, w.InputSize, m.Layers[l-1].HiddenSize, l-1)
+		}
+	}
+	if m.Head == nil {
+		return nil
+	}
+	top := m.Layers[len(m.Layers)-1].HiddenSize
+	if err := m.Head.check(); err != nil {
+		return err
+	}
+	if m.Head.InFeatures != top {
+		return fmt.Errorf("lstm: head: InFeatures is %d, want %d, the HiddenSize of the last layer",
+			m.Head.InFeatures, top)
+	}
+	return nil
+}
+
+func (w *Weights) check(name string) error {
+	if err := checkSize(name, "InputSize", w.InputSize); err != nil {
+		return err
+	}
+	if err := checkSize(name, "HiddenSize", w.HiddenSize); err != nil {
+		return err
+	}
+	if err := checkTensor(name, "WeightIH", w.WeightIH, "[4H, I]", gates, w.HiddenSize, w.InputSize); err != nil {
+		return err
+	}
+	if err := checkTensor(name, "WeightHH", w.WeightHH, "[4H, H]", gates, w.HiddenSize, w.HiddenSize); err != nil {
+		return err
+	}
+	if w.BiasIH != nil {
+		if err := checkTensor(name, "BiasIH", w.BiasIH, "[4H]", gates, w.HiddenSize); err != nil {
+			return err
+		}
+	}
+	if w.BiasHH != nil {
+		return checkTensor(name, "BiasHH", w.BiasHH, "[4H]", gates, w.HiddenSize)
+	}
+	return nil
+}
+
+func (d *Linear) check() error {
+	if err := checkSize("head", "InFeatures", d.InFeatures); err != nil {
+		return err
+	}
+	if err := checkSize("head", "OutFeatures", d.OutFeatures); err != nil {
+		return err
+	}
+	if err := checkTensor("head", "Weight", d.Weight, "[OutFeatures, InFeatures]", d.OutFeatures, d.InFeatures); err != nil {
+		return err
+	}
+	if d.Bias != nil {
+		return checkTensor("head", "Bias", d.Bias, "[OutFeatures]", d.OutFeatures)
+	}
+	return nil
+}
+
+func checkSize(owner, field string, n int) error {
+	if n < 1 {
+		return fmt.Errorf("lstm: %s: %s is %d, want at least 1", owner, field, n)
+	}
+	return nil
+}
+
+// checkTensor compares the length of a tensor with the product of its
+// dimensions, which may not fit an int when the sizes are hostile.
+func checkTensor(owner, field string, t []float32, shape string, dims ...int) error {
+	want, ok := product(dims...)
+	if !ok {
+		return fmt.Errorf("lstm: %s: %s of shape %s = %v has more elements than can be addressed", owner, field, shape, dims)
+	}
+	if t == nil {
+		return fmt.Errorf("lstm: %s: %s is nil, want %d elements, shape %s", owner, field, want, shape)
+	}
+	if len(t) != want {
+		return fmt.Errorf("lstm: %s: %s has %d elements, want %d, shape %s", owner, field, len(t), want, shape)
+	}
+	return nil
+}
+
+// product multiplies dimensions that are not negative; ok is false when the
+// result does not fit an int.
+func product(dims ...int) (n int, ok bool) {
+	p := uint(1)
+	for _, d := range dims {
+		hi, lo := bits.Mul(p, uint(d))
+		if hi != 0 || lo > maxInt {
+			return 0, false
+		}
+		p = lo
+	}
+	return int(p), true
+}
+
+const maxInt = uint(^uint(0) >> 1)
