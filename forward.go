@@ -12,8 +12,9 @@ import (
 //
 // x has the shape [T, InputSize] and y [T, OutputSize], both row by row; T is
 // len(x) / InputSize and may be 0. y may be nil if the outputs are not wanted,
-// the state being the result. x and y must not overlap. Forward panics, before
-// anything has changed, if a length is wrong or s is not a state of n.
+// the state being the result. x and y must not overlap, and neither may be memory
+// of s, as [State.H] returns it. Forward panics, before anything has changed, if
+// a length is wrong or s is not a state of n.
 func (n *Network) Forward(s *State, x, y []float32) {
 	n.checkState("Forward: s", s)
 	input := n.layers[0].input

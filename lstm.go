@@ -129,8 +129,12 @@ func (n *Network) Layers() int { return len(n.layers) }
 func (n *Network) InputSize() int { return n.layers[0].input }
 
 // HiddenSize returns H of a layer, the number of elements of its h and its c.
-// Layers are counted from 0, the one that reads the input.
-func (n *Network) HiddenSize(layer int) int { return n.layers[layer].hidden }
+// Layers are counted from 0, the one that reads the input. HiddenSize panics if
+// there is no such layer.
+func (n *Network) HiddenSize(layer int) int {
+	n.checkLayer("HiddenSize", layer)
+	return n.layers[layer].hidden
+}
 
 // OutputSize returns the number of elements of the output of one step: the
 // OutFeatures of the head, or without one the hidden size of the last layer.
@@ -199,6 +203,12 @@ func (n *Network) checkState(argument string, s *State) {
 	}
 	if s.network != n {
 		panic("lstm: " + argument + " is a state of another network, want one made by NewState of this one")
+	}
+}
+
+func (n *Network) checkLayer(method string, layer int) {
+	if layer < 0 || layer >= len(n.layers) {
+		panic(fmt.Sprintf("lstm: %s: layer is %d, want 0 to %d", method, layer, len(n.layers)-1))
 	}
 }
 

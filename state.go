@@ -15,7 +15,8 @@ import (
 // h and the cell state c of every layer. [Network.NewState] makes one; it works
 // with that network only.
 //
-// A State belongs to one call at a time. Different states are independent.
+// A State belongs to one call at a time. Different states are independent. The
+// zero State belongs to no network and is of no use.
 type State struct {
 	network *Network
 	// Two buffers of [x; h of layer 0; h of layer 1; …], so that a step can
@@ -110,15 +111,18 @@ func (s *State) turn() { s.turned ^= 1 }
 // H returns the hidden state of a layer, HiddenSize elements, layer 0 being the
 // one that reads the input. The slice is the state's own memory: writing to it
 // sets the state, and the next step that uses the state moves h elsewhere, so
-// call H again.
+// call H again. H panics if there is no such layer.
 func (s *State) H(layer int) []float32 {
+	s.network.checkLayer("H", layer)
 	h := s.hidden(layer)
 	return h[:len(h):len(h)]
 }
 
 // C returns the cell state of a layer, HiddenSize elements. The slice is the
-// state's own memory: writing to it sets the state.
+// state's own memory: writing to it sets the state. C panics if there is no
+// such layer.
 func (s *State) C(layer int) []float32 {
+	s.network.checkLayer("C", layer)
 	n := s.network.layers[layer].hidden
 	return s.cell(layer)[:n:n]
 }
@@ -207,9 +211,11 @@ func (s *State) encodedSize() int {
 	return size
 }
 
-// UnmarshalBinary makes s the state that MarshalBinary has encoded. s must be
-// a state of a network with the same layers; s.network decides what data is
-// accepted. On error s has not changed.
+// UnmarshalBinary makes s the state that MarshalBinary has encoded. s has been
+// made by [Network.NewState], and data comes from a state of a network with as
+// many layers of the same sizes, computed under the same [Contract]; that its
+// parameters were the same as well is for the caller to know. The error says
+// what differs or that the data is damaged; then s has not changed.
 func (s *State) UnmarshalBinary(data []byte) error {
 	if s.network == nil {
 		return fmt.Errorf("lstm: state: UnmarshalBinary needs a state made by Network.NewState")
@@ -228,9 +234,13 @@ func (s *State) UnmarshalBinary(data []byte) error {
 
 // checkEncoding compares data with what a state of this network looks like.
 func (s *State) checkEncoding(data []byte) error {
+	layers := s.network.layers
+	if n := min(len(data), len(stateMagic)); string(data[:n]) != stateMagic {
+		return fmt.Errorf("lstm: state: the data is not an encoded state: it begins with %q, want %q", data[:n], stateMagic)
+	}
 	header := len(stateMagic) + 2 + 2 + 4
-	if len(data) < header || string(data[:len(stateMagic)]) != stateMagic {
-		return fmt.Errorf("lstm: state: the data is not an encoded state: it begins with %q, want %q", data[:min(len(data), len(stateMagic))], stateMagic)
+	if len(data) < header {
+		return errEncodedSize(len(data), s.encodedSize())
 	}
 	if v := binary.LittleEndian.Uint16(data[4:]); v != stateVersion {
 		return fmt.Errorf("lstm: state: the encoding has version %d, want %d", v, stateVersion)
@@ -238,25 +248,34 @@ func (s *State) checkEncoding(data []byte) error {
 	if v := binary.LittleEndian.Uint16(data[6:]); v != Contract {
 		return fmt.Errorf("lstm: state: the state was computed under contract %d, want %d", v, Contract)
 	}
-	layers := s.network.layers
 	if v := binary.LittleEndian.Uint32(data[8:]); uint64(v) != uint64(len(layers)) {
 		return fmt.Errorf("lstm: state: the state has %d layers, want %d", v, len(layers))
 	}
-	if len(data) != s.encodedSize() {
-		return fmt.Errorf("lstm: state: the encoding has %d bytes, want %d", len(data), s.encodedSize())
-	}
-	for l, sizes := 0, data[header:]; l < len(layers); l, sizes = l+1, sizes[8:] {
+	// The sizes before the length: they explain a wrong length.
+	sizes := data[header:]
+	for l := range layers {
+		if len(sizes) < 8 {
+			return errEncodedSize(len(data), s.encodedSize())
+		}
 		in, hidden := binary.LittleEndian.Uint32(sizes), binary.LittleEndian.Uint32(sizes[4:])
 		if uint64(in) != uint64(layers[l].input) || uint64(hidden) != uint64(layers[l].hidden) {
 			return fmt.Errorf("lstm: state: layer %d has input size %d and hidden size %d, want %d and %d",
 				l, in, hidden, layers[l].input, layers[l].hidden)
 		}
+		sizes = sizes[8:]
+	}
+	if len(data) != s.encodedSize() {
+		return errEncodedSize(len(data), s.encodedSize())
 	}
 	body, sum := data[:len(data)-4], binary.LittleEndian.Uint32(data[len(data)-4:])
 	if got := crc32.ChecksumIEEE(body); got != sum {
-		return fmt.Errorf("lstm: state: the encoding is damaged: its checksum is %#08x, want %#08x", got, sum)
+		return fmt.Errorf("lstm: state: the encoding is damaged: its checksum is %#010x, want %#010x", got, sum)
 	}
 	return nil
+}
+
+func errEncodedSize(got, want int) error {
+	return fmt.Errorf("lstm: state: the encoding has %d bytes, want %d", got, want)
 }
 
 func appendFloats(b []byte, floats []float32) []byte {
