@@ -269,7 +269,7 @@ func (s *State) checkEncoding(data []byte) error {
 	}
 	body, sum := data[:len(data)-4], binary.LittleEndian.Uint32(data[len(data)-4:])
 	if got := crc32.ChecksumIEEE(body); got != sum {
-		return fmt.Errorf("lstm: state: the encoding is damaged: its checksum is %#010x, want %#010x", got, sum)
+		return fmt.Errorf("lstm: state: the encoding is damaged: its checksum is %#08x, want %#08x", got, sum)
 	}
 	return nil
 }

@@ -268,7 +268,7 @@ func TestUnmarshalErrors(t *testing.T) {
 		}
 		data := append([]byte(nil), valid...)
 		copy(data[len(data)-4:], "\x04\x03\x02\x01")
-		requireError(t, data, fmt.Sprintf("lstm: state: the encoding is damaged: its checksum is %#010x, want 0x01020304",
+		requireError(t, data, fmt.Sprintf("lstm: state: the encoding is damaged: its checksum is %#08x, want 0x01020304",
 			crc32.ChecksumIEEE(valid[:len(valid)-4])))
 	})
 
