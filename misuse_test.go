@@ -1,0 +1,311 @@
+package lstm
+
+import (
+	"fmt"
+	"math/bits"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// misuse runs calls that must panic, each with its message, and sees that
+// neither the states nor the outputs have changed.
+type misuse struct {
+	t      *testing.T
+	states []*State
+	y      []float32 // where outputs would go
+}
+
+func (m *misuse) panics(want string, call func()) {
+	m.t.Helper()
+	const untouched = 1234.5
+	for i := range m.y {
+		m.y[i] = untouched
+	}
+	var before [][][]float32
+	for _, s := range m.states {
+		before = append(before, values(s))
+	}
+	require.PanicsWithValue(m.t, want, call)
+	for i, s := range m.states {
+		requireValues(m.t, before[i], s, "state %d after %q", i, want)
+	}
+	for _, v := range m.y {
+		require.EqualValues(m.t, untouched, v, want)
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		n := newNetwork(t, 2, 3, 17, 5) // 3 inputs, 2 outputs
+		twin := newNetwork(t, 2, 3, 17, 5)
+		alien := twin.NewState()
+		var states []*State
+		for i := range 4 {
+			s := n.NewState()
+			advance(n, s, i, i)
+			states = append(states, s)
+		}
+		s, x, y := states[0], make([]float32, 30), make([]float32, 30)
+		m := &misuse{t, append([]*State{alien}, states...), y}
+
+		m.panics("lstm: Step: s is nil, want a state of this network",
+			func() { n.Step(nil, x[:3], y[:2]) })
+		m.panics("lstm: Step: s is a state of another network, want one made by NewState of this one",
+			func() { n.Step(alien, x[:3], y[:2]) })
+		m.panics("lstm: Step: s is a state of another network, want one made by NewState of this one",
+			func() { n.Step(new(State), x[:3], y[:2]) })
+		m.panics("lstm: Step: x has length 2, want 3 (InputSize)",
+			func() { n.Step(s, x[:2], y[:2]) })
+		m.panics("lstm: Step: x has length 4, want 3 (InputSize)",
+			func() { n.Step(s, x[:4], nil) })
+		m.panics("lstm: Step: x has length 0, want 3 (InputSize)",
+			func() { n.Step(s, nil, nil) })
+		m.panics("lstm: Step: y has length 3, want 2 (OutputSize)",
+			func() { n.Step(s, x[:3], y[:3]) })
+		m.panics("lstm: Step: y has length 0, want 2 (OutputSize)",
+			func() { n.Step(s, x[:3], y[:0]) })
+
+		m.panics("lstm: Forward: s is nil, want a state of this network",
+			func() { n.Forward(nil, x[:6], y[:4]) })
+		m.panics("lstm: Forward: s is a state of another network, want one made by NewState of this one",
+			func() { n.Forward(alien, x[:6], y[:4]) })
+		m.panics("lstm: Forward: x has length 7, want 9 (a multiple of InputSize)",
+			func() { n.Forward(s, x[:7], y[:4]) })
+		m.panics("lstm: Forward: y has length 5, want 4 (steps × OutputSize)",
+			func() { n.Forward(s, x[:6], y[:5]) })
+		m.panics("lstm: Forward: y has length 0, want 20 (steps × OutputSize)",
+			func() { n.Forward(s, x[:30], y[:0]) })
+		m.panics("lstm: Forward: y has length 2, want 0 (steps × OutputSize)",
+			func() { n.Forward(s, nil, y[:2]) })
+
+		in := [][]float32{x[0:3], x[3:6], x[6:9], x[9:12]}
+		out := [][]float32{y[0:2], y[2:4], y[4:6], nil}
+		m.panics("lstm: StepBatch: xs has length 3, want 4 (the number of states)",
+			func() { n.StepBatch(states, in[:3], out) })
+		m.panics("lstm: StepBatch: xs has length 1, want 0 (the number of states)",
+			func() { n.StepBatch(nil, in[:1], nil) })
+		m.panics("lstm: StepBatch: ys has length 2, want 4 (the number of states)",
+			func() { n.StepBatch(states, in, out[:2]) })
+		m.panics("lstm: StepBatch: ys has length 0, want 4 (the number of states)",
+			func() { n.StepBatch(states, in, out[:0]) })
+		m.panics("lstm: StepBatch: states[2] is nil, want a state of this network",
+			func() { n.StepBatch([]*State{states[0], states[1], nil}, in[:3], out[:3]) })
+		m.panics("lstm: StepBatch: states[1] is a state of another network, want one made by NewState of this one",
+			func() { n.StepBatch([]*State{states[0], alien}, in[:2], out[:2]) })
+		m.panics("lstm: StepBatch: xs[3] has length 2, want 3 (InputSize)",
+			func() { n.StepBatch(states, [][]float32{in[0], in[1], in[2], x[:2]}, out) })
+		m.panics("lstm: StepBatch: xs[0] has length 0, want 3 (InputSize)",
+			func() { n.StepBatch(states[:1], [][]float32{nil}, nil) })
+		m.panics("lstm: StepBatch: ys[1] has length 3, want 2 (OutputSize)",
+			func() { n.StepBatch(states, in, [][]float32{nil, y[:3], nil, nil}) })
+		m.panics("lstm: StepBatch: states[3] is the same as states[1], want each state once",
+			func() { n.StepBatch([]*State{states[0], states[1], states[2], states[1]}, in, out) })
+		m.panics("lstm: StepBatch: states[1] is the same as states[0], want each state once",
+			func() { n.StepBatch([]*State{s, s, s}, in[:3], out[:3]) })
+
+		m.panics("lstm: CopyFrom: t is nil, want a state of this network",
+			func() { s.CopyFrom(nil) })
+		m.panics("lstm: CopyFrom: t is a state of another network, want one made by NewState of this one",
+			func() { s.CopyFrom(alien) })
+		m.panics("lstm: CopyFrom: t is a state of another network, want one made by NewState of this one",
+			func() { s.CopyFrom(new(State)) })
+		m.panics("lstm: H: layer is 2, want 0 to 1", func() { s.H(2) })
+		m.panics("lstm: H: layer is -1, want 0 to 1", func() { s.H(-1) })
+		m.panics("lstm: C: layer is 2, want 0 to 1", func() { s.C(2) })
+		m.panics("lstm: C: layer is -1, want 0 to 1", func() { s.C(-1) })
+		m.panics("lstm: HiddenSize: layer is 2, want 0 to 1", func() { n.HiddenSize(2) })
+		m.panics("lstm: HiddenSize: layer is -1, want 0 to 1", func() { n.HiddenSize(-1) })
+
+		m.panics("lstm: Sigmoid: dst has length 4, want 5 (the length of x)",
+			func() { Sigmoid(y[:4], x[:5]) })
+		m.panics("lstm: Tanh: dst has length 5, want 4 (the length of x)",
+			func() { Tanh(y[:5], x[:4]) })
+
+		// A batch that was refused leaves no trace: every state still works in
+		// the next one.
+		var ys [][]float32
+		for range states {
+			ys = append(ys, make([]float32, 2))
+		}
+		alone := make([]float32, 2)
+		for i, s := range states {
+			n.Step(s.Clone(), in[i], alone)
+			copy(ys[i], alone)
+		}
+		n.StepBatch(states, in, out[:4])
+		for i := range out[:3] {
+			requireBits(t, ys[i], out[i], "stream %d", i)
+		}
+	})
+}
+
+// The slices of Step and StepBatch may be the same memory, and those that are
+// not wanted may be nil.
+func TestOverlaps(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		for _, outputs := range []int{0, 3} {
+			n := newNetwork(t, outputs, 9, 20)
+			out := n.OutputSize()
+			r := newRand(9)
+			const streams = 8
+			var states, alone []*State
+			for i := range streams {
+				s := n.NewState()
+				advance(n, s, i, i)
+				states, alone = append(states, s), append(alone, s.Clone())
+			}
+			for round := range 4 {
+				// Windows into one buffer, each over its neighbours: first the
+				// answers, from copies of the inputs.
+				memory := normals(r, 64, 1)
+				var xs, ys, want [][]float32
+				for i := range streams {
+					x := memory[3*i:][:n.InputSize()]
+					y := make([]float32, out)
+					n.Step(alone[i], x, y)
+					xs, want = append(xs, x), append(want, y)
+					// Apart from one another, so that all can be compared.
+					ys = append(ys, make([]float32, out))
+				}
+				switch round {
+				case 0: // as they are
+				case 1: // one output on all the inputs
+					ys[5] = memory[:out]
+				case 2: // not all wanted
+					ys[0], ys[6], want[0], want[6] = nil, nil, nil, nil
+				case 3: // none wanted
+					ys, want = nil, nil
+				}
+				n.StepBatch(states, xs, ys)
+				for i := range want {
+					requireBits(t, want[i], ys[i], "round %d stream %d", round, i)
+				}
+				for i := range states {
+					requireValues(t, values(alone[i]), states[i], "round %d stream %d", round, i)
+				}
+			}
+
+			// Step in place, at every distance.
+			for distance := range 12 {
+				memory := normals(r, 64, 1)
+				x, y := memory[10:][:n.InputSize()], memory[10+distance-6:][:out]
+				want := make([]float32, out)
+				n.Step(alone[0], append([]float32(nil), x...), want)
+				n.Step(states[0], x, y)
+				requireBits(t, want, y, "x and y are %d apart", distance-6)
+			}
+		}
+	})
+}
+
+func TestEmptyCalls(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		n := newNetwork(t, 0, 9, 4)
+		s := n.NewState()
+		advance(n, s, 1, 3)
+		before := values(s)
+		n.StepBatch(nil, nil, nil)
+		n.StepBatch([]*State{}, [][]float32{}, [][]float32{})
+		n.Forward(s, nil, nil)
+		n.Forward(s, []float32{}, []float32{})
+		requireValues(t, before, s, "after nothing")
+		Sigmoid(nil, nil)
+		Tanh(nil, nil)
+	})
+}
+
+func TestNewErrors(t *testing.T) {
+	if _, err := New(nil); err == nil || err.Error() != "lstm: the model is nil" {
+		t.Fatal(err)
+	}
+	const huge = 1 << (bits.UintSize - 2)
+	short := func(t []float32) []float32 { return t[:len(t)-1] }
+	for _, c := range []struct {
+		want  string
+		spoil func(m *Model) // of sizes 3, 4, 5 and a head of 2
+	}{
+		{"a network needs at least one layer, got none", func(m *Model) { m.Layers = nil }},
+		{"layer 0: InputSize is 0, want at least 1", func(m *Model) { m.Layers[0] = Weights{} }},
+		{"layer 0: InputSize is -3, want at least 1", func(m *Model) { m.Layers[0].InputSize = -3 }},
+		{"layer 1: HiddenSize is 0, want at least 1", func(m *Model) { m.Layers[1].HiddenSize = 0 }},
+		{"layer 1: HiddenSize is -1, want at least 1", func(m *Model) { m.Layers[1].HiddenSize = -1 }},
+
+		{"layer 0: WeightIH is nil, want 48 elements, shape [4H, I]", func(m *Model) { m.Layers[0].WeightIH = nil }},
+		{"layer 0: WeightIH has 0 elements, want 48, shape [4H, I]", func(m *Model) { m.Layers[0].WeightIH = []float32{} }},
+		{"layer 0: WeightIH has 47 elements, want 48, shape [4H, I]", func(m *Model) { m.Layers[0].WeightIH = short(m.Layers[0].WeightIH) }},
+		{"layer 1: WeightIH has 81 elements, want 80, shape [4H, I]", func(m *Model) { m.Layers[1].WeightIH = append(m.Layers[1].WeightIH, 0) }},
+		{"layer 1: WeightHH is nil, want 100 elements, shape [4H, H]", func(m *Model) { m.Layers[1].WeightHH = nil }},
+		{"layer 1: WeightHH has 99 elements, want 100, shape [4H, H]", func(m *Model) { m.Layers[1].WeightHH = short(m.Layers[1].WeightHH) }},
+		{"layer 0: BiasIH has 15 elements, want 16, shape [4H]", func(m *Model) { m.Layers[0].BiasIH = short(m.Layers[0].BiasIH) }},
+		{"layer 0: BiasIH has 0 elements, want 16, shape [4H]", func(m *Model) { m.Layers[0].BiasIH = []float32{} }},
+		{"layer 1: BiasHH has 21 elements, want 20, shape [4H]", func(m *Model) { m.Layers[1].BiasHH = append(m.Layers[1].BiasHH, 0) }},
+
+		{"layer 1: InputSize is 7, want 4, the HiddenSize of layer 0", func(m *Model) { m.Layers[1] = randomLayer(newRand(1), 7, 5) }},
+
+		{"head: InFeatures is 0, want at least 1", func(m *Model) { m.Head.InFeatures = 0 }},
+		{"head: OutFeatures is -2, want at least 1", func(m *Model) { m.Head.OutFeatures = -2 }},
+		{"head: Weight is nil, want 10 elements, shape [OutFeatures, InFeatures]", func(m *Model) { m.Head.Weight = nil }},
+		{"head: Weight has 9 elements, want 10, shape [OutFeatures, InFeatures]", func(m *Model) { m.Head.Weight = short(m.Head.Weight) }},
+		{"head: Bias has 3 elements, want 2, shape [OutFeatures]", func(m *Model) { m.Head.Bias = append(m.Head.Bias, 0) }},
+		{"head: InFeatures is 6, want 5, the HiddenSize of the last layer", func(m *Model) {
+			m.Head = &Linear{InFeatures: 6, OutFeatures: 1, Weight: make([]float32, 6)}
+		}},
+
+		// Sizes whose product is no int, or one that has wrapped around.
+		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 4 %d] has more elements than can be addressed", huge),
+			func(m *Model) { m.Layers[0].InputSize = huge }},
+		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 %d 3] has more elements than can be addressed", huge),
+			func(m *Model) { m.Layers[0].HiddenSize = huge }},
+		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 %d %d] has more elements than can be addressed", maxInt, maxInt),
+			func(m *Model) { m.Layers[0].HiddenSize, m.Layers[0].InputSize = int(maxInt), int(maxInt) }},
+		{fmt.Sprintf("head: Weight of shape [OutFeatures, InFeatures] = [%d 5] has more elements than can be addressed", huge),
+			func(m *Model) { m.Head.OutFeatures = huge }},
+	} {
+		m := randomModel(newRand(10), 2, 3, 4, 5)
+		c.spoil(m)
+		n, err := New(m)
+		require.EqualError(t, err, "lstm: "+c.want)
+		require.Nil(t, n)
+	}
+}
+
+// New copies: what happens to the model afterwards is of no consequence.
+func TestNewCopies(t *testing.T) {
+	m := randomModel(newRand(11), 2, 3, 4)
+	m.Metadata = map[string]string{"key": "value"}
+	n, err := New(m)
+	require.NoError(t, err)
+	x, want, got := []float32{1, 2, 3}, make([]float32, 2), make([]float32, 2)
+	n.Step(n.NewState(), x, want)
+
+	for _, tensor := range [][]float32{
+		m.Layers[0].WeightIH, m.Layers[0].WeightHH, m.Layers[0].BiasIH, m.Layers[0].BiasHH, m.Head.Weight, m.Head.Bias,
+	} {
+		clear(tensor)
+	}
+	m.Metadata["key"] = "another"
+	n.Step(n.NewState(), x, got)
+	requireBits(t, want, got, "after the model was cleared")
+	require.Equal(t, map[string]string{"key": "value"}, n.Metadata())
+	n.Metadata()["key"] = "another"
+	require.Equal(t, map[string]string{"key": "value"}, n.Metadata())
+}
+
+func TestNetworkDescribesItself(t *testing.T) {
+	n := newNetwork(t, 2, 3, 17, 5)
+	require.Equal(t, 2, n.Layers())
+	require.Equal(t, 3, n.InputSize())
+	require.Equal(t, 17, n.HiddenSize(0))
+	require.Equal(t, 5, n.HiddenSize(1))
+	require.Equal(t, 2, n.OutputSize())
+	require.True(t, n.HasHead())
+	require.Equal(t, 4*17*(3+17+2)+4*5*(17+5+2)+2*(5+1), n.Parameters())
+	// 17 units are a panel and a narrow one, 5 a narrow one, the head's rows 16.
+	require.Equal(t, 4*(4*24*(1+3+17)+4*8*(1+17+5)+2*16+2), n.Bytes())
+	require.Nil(t, n.Metadata())
+
+	bare := newNetwork(t, 0, 3, 17, 5)
+	require.False(t, bare.HasHead())
+	require.Equal(t, 5, bare.OutputSize())
+}
