@@ -136,12 +136,14 @@ func (n *Network) forwardBlocks(s *State, x, y, scratch []float32) {
 // rows. sums is scratch.
 func (l *layer) forward(steps int, in, sums matrix, h, c []float32, out matrix) {
 	for first := 0; first < steps; first += maxColumns {
+		// Into the array itself: what is stored through a slice of it would count
+		// as escaping, and the scratch would move to the heap.
 		var columns [maxColumns]column
-		tile := columns[:min(maxColumns, steps-first)]
-		for i := range tile {
-			tile[i].x = in.row(first + i)
+		width := min(maxColumns, steps-first)
+		for i := range width {
+			columns[i].x = in.row(first + i)
 		}
-		l.panels.gates(l.panels.bias(), tile, l.hidden, sums.floats[first*sums.stride:], sums.stride)
+		l.panels.gates(l.panels.bias(), columns[:width], l.hidden, sums.floats[first*sums.stride:], sums.stride)
 	}
 	before := h
 	for t := range steps {

@@ -167,8 +167,9 @@ func (s *State) Bytes() int {
 //	L ×       h, then c, float32 each
 //	uint32    CRC-32 (IEEE) of all before
 const (
-	stateMagic   = "LSTM"
-	stateVersion = 1
+	stateMagic       = "LSTM"
+	stateVersion     = 1
+	stateFixedHeader = len(stateMagic) + 2 + 2 + 4 // what comes before the layers' sizes
 )
 
 // MarshalBinary encodes s, so that a stream can go on in another process or on
@@ -203,10 +204,12 @@ func (s *State) appendHeader(b []byte) []byte {
 	return b
 }
 
+func (s *State) headerSize() int { return stateFixedHeader + (4+4)*len(s.network.layers) }
+
 func (s *State) encodedSize() int {
-	size := len(stateMagic) + 2 + 2 + 4 + 4
+	size := s.headerSize() + 4 // the checksum
 	for i := range s.network.layers {
-		size += 4 + 4 + 4*2*s.network.layers[i].hidden
+		size += 4 * 2 * s.network.layers[i].hidden
 	}
 	return size
 }
@@ -223,8 +226,7 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	if err := s.checkEncoding(data); err != nil {
 		return err
 	}
-	data = data[len(data)-s.encodedSize():]
-	data = data[len(s.appendHeader(nil)):]
+	data = data[s.headerSize():]
 	for l := range s.network.layers {
 		data = takeFloats(s.H(l), data)
 		data = takeFloats(s.C(l), data)
@@ -238,8 +240,7 @@ func (s *State) checkEncoding(data []byte) error {
 	if n := min(len(data), len(stateMagic)); string(data[:n]) != stateMagic {
 		return fmt.Errorf("lstm: state: the data is not an encoded state: it begins with %q, want %q", data[:n], stateMagic)
 	}
-	header := len(stateMagic) + 2 + 2 + 4
-	if len(data) < header {
+	if len(data) < stateFixedHeader {
 		return errEncodedSize(len(data), s.encodedSize())
 	}
 	if v := binary.LittleEndian.Uint16(data[4:]); v != stateVersion {
@@ -252,7 +253,7 @@ func (s *State) checkEncoding(data []byte) error {
 		return fmt.Errorf("lstm: state: the state has %d layers, want %d", v, len(layers))
 	}
 	// The sizes before the length: they explain a wrong length.
-	sizes := data[header:]
+	sizes := data[stateFixedHeader:]
 	for l := range layers {
 		if len(sizes) < 8 {
 			return errEncodedSize(len(data), s.encodedSize())
