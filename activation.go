@@ -1,17 +1,14 @@
 package lstm
 
+import "example.com/lstm/internal/panel"
+
 // Sigmoid sets dst[i] to 1 / (1 + e^-x[i]), within 1 unit in the last place and
 // monotone, the very values that the gates use. NaN gives NaN.
 //
 // dst and x have the same length, else Sigmoid panics. They may be the same
 // slice, but must not overlap in any other way.
 func Sigmoid(dst, x []float32) {
-	checkActivation("Sigmoid", dst, x)
-	for len(x) > maxActivation {
-		sigmoids(dst[:maxActivation], x[:maxActivation])
-		dst, x = dst[maxActivation:], x[maxActivation:]
-	}
-	sigmoids(dst, x)
+	sigmoidFunction.apply("Sigmoid", dst, x)
 }
 
 // Tanh sets dst[i] to the hyperbolic tangent of x[i], within 1 unit in the last
@@ -20,19 +17,34 @@ func Sigmoid(dst, x []float32) {
 // dst and x have the same length, else Tanh panics. They may be the same slice,
 // but must not overlap in any other way.
 func Tanh(dst, x []float32) {
-	checkActivation("Tanh", dst, x)
-	for len(x) > maxActivation {
-		tanhs(dst[:maxActivation], x[:maxActivation])
-		dst, x = dst[maxActivation:], x[maxActivation:]
-	}
-	tanhs(dst, x)
+	tanhFunction.apply("Tanh", dst, x)
 }
 
-// maxActivation bounds the time of one kernel call (see layer.go).
-const maxActivation = 1 << 13
+// A function is one that has an elementwise kernel.
+type function int
 
-func checkActivation(name string, dst, x []float32) {
+const (
+	sigmoidFunction function = iota
+	tanhFunction
+)
+
+// maxElements bounds the time of one kernel call (see layer.go).
+const maxElements = 1 << 13
+
+// apply computes f in whole blocks, the last elements in a block of their own.
+func (f function) apply(name string, dst, x []float32) {
 	if len(dst) != len(x) {
 		panicLength(name+": dst", len(dst), len(x), "the length of x")
+	}
+	for len(x) >= panel.ElementBlock {
+		n := min(len(x), maxElements) / panel.ElementBlock * panel.ElementBlock
+		elements(f, dst[:n], x[:n])
+		dst, x = dst[n:], x[n:]
+	}
+	if len(x) > 0 {
+		var block [panel.ElementBlock]float32
+		copy(block[:], x)
+		elements(f, block[:], block[:])
+		copy(dst, block[:])
 	}
 }

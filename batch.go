@@ -2,6 +2,8 @@ package lstm
 
 import (
 	"fmt"
+
+	"example.com/lstm/internal/panel"
 )
 
 // StepBatch advances many streams by one time step each. It computes what
@@ -43,13 +45,13 @@ func (n *Network) stepBatch(index int, states []*State) {
 		return
 	}
 	// As few tiles as possible, and all of nearly the same width.
-	tiles := (len(states) + maxColumns - 1) / maxColumns
+	tiles := (len(states) + panel.MaxColumns - 1) / panel.MaxColumns
 	widest := (len(states) + tiles - 1) / tiles
 	p := l.panels
 	units := p.tileUnits(widest, l.input+l.hidden)
 	for u := 0; u < l.hidden; u += units {
 		for t := range tiles {
-			var columns [maxColumns]column
+			var columns [panel.MaxColumns]column
 			tile := states[t*len(states)/tiles : (t+1)*len(states)/tiles]
 			for i, s := range tile {
 				h := s.nextHidden(index)

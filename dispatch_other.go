@@ -1,3 +1,5 @@
+//go:build (!amd64 && !arm64) || purego || noasm
+
 package lstm
 
 func detect() []path { return []path{generic} }
@@ -18,8 +20,6 @@ func head(weights, bias, x, y []float32) {
 	headGeneric(weights, bias, x, y)
 }
 
-func sigmoids(dst, x []float32) { sigmoidGeneric(dst, x) }
-
-func tanhs(dst, x []float32) { tanhGeneric(dst, x) }
+func elements(f function, dst, x []float32) { elementsGeneric(f, dst, x) }
 
 const maxTileMACs = 1 << 18

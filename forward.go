@@ -51,9 +51,9 @@ type (
 )
 
 const (
-	blockSteps = 2 * maxColumns // steps of a block
-	minBlock   = 2              // below it, there is nothing to share
-	minInput   = 8              // the narrowest input that is worth a pass of its own
+	blockSteps = 2 * panel.MaxColumns // steps of a block
+	minBlock   = 2                    // below it, there is nothing to share
+	minInput   = 8                    // the narrowest input that is worth a pass of its own
 )
 
 // blockFloats returns the scratch that a block of steps needs, 0 if step by
@@ -135,11 +135,11 @@ func (n *Network) forwardBlocks(s *State, x, y, scratch []float32) {
 // each step, out takes the hidden state after each; in and out may be the same
 // rows. sums is scratch.
 func (l *layer) forward(steps int, in, sums matrix, h, c []float32, out matrix) {
-	for first := 0; first < steps; first += maxColumns {
+	for first := 0; first < steps; first += panel.MaxColumns {
 		// Into the array itself: what is stored through a slice of it would count
 		// as escaping, and the scratch would move to the heap.
-		var columns [maxColumns]column
-		width := min(maxColumns, steps-first)
+		var columns [panel.MaxColumns]column
+		width := min(panel.MaxColumns, steps-first)
 		for i := range width {
 			columns[i].x = in.row(first + i)
 		}

@@ -18,16 +18,17 @@ import (
 //	    each panel over x, then updates c in place and stores h. c is padded to
 //	    whole panels, and what is in the padding is nobody's concern.
 //	stepTile(from, panels, columns)
-//	    The same for up to maxColumns streams, whose x, c and h are as long as
+//	    The same for up to panel.MaxColumns streams, whose x, c and h are as long as
 //	    each other's.
 //	gatesTile(from, panels, columns, units, z, zStride)
-//	    The gates' sums alone, of up to maxColumns vectors x, stored to z: those
+//	    The gates' sums alone, of up to panel.MaxColumns vectors x, stored to z: those
 //	    of column i from z[i*zStride] on, panel after panel. from may be z.
 //	head(weights, bias, x, y)
 //	    The linear head. len(x) is a multiple of contract.HeadSums, weights has
 //	    rows of len(x).
-//	sigmoid(dst, x), tanh(dst, x)
-//	    Element by element; dst may be x.
+//	elements(f, dst, x)
+//	    The function f element by element; dst may be x, and len(x) is a multiple
+//	    of panel.ElementBlock.
 
 // panels is what a kernel reads of a layer's weights: consecutive panels, from
 // row skip of each on (see package panel). The bias is row 0.
@@ -78,9 +79,6 @@ func skip(floats []float32, units, stride int) []float32 {
 type column struct {
 	x, c, h []float32
 }
-
-// maxColumns is the number of columns of the widest tile.
-const maxColumns = 6
 
 // A path is one implementation of all kernels.
 type path int32

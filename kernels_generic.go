@@ -107,7 +107,7 @@ func tanh(x float32) float32 {
 		abs = k.Max
 	}
 	// |x| = r - n·ln2/2; m holds n above its fraction.
-	m := fma(abs, k.NegTwoLog2, k.Round)
+	m := fma(abs, k.NegTwoLog2E, k.Round)
 	if m > k.RoundMax {
 		m = k.RoundMax
 	}
@@ -200,14 +200,13 @@ func headGeneric(weights, bias, x, y []float32) {
 	}
 }
 
-func sigmoidGeneric(dst, x []float32) {
+func elementsGeneric(f function, dst, x []float32) {
 	for i, v := range x {
-		dst[i] = sigmoid(v)
-	}
-}
-
-func tanhGeneric(dst, x []float32) {
-	for i, v := range x {
-		dst[i] = tanh(v)
+		switch f {
+		case sigmoidFunction:
+			dst[i] = sigmoid(v)
+		case tanhFunction:
+			dst[i] = tanh(v)
+		}
 	}
 }

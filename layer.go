@@ -11,8 +11,8 @@ import "example.com/lstm/internal/panel"
 const (
 	maxCallFloats = 1 << 17 // weights of a call, 512 KiB
 
-	maxStepChain = maxCallFloats / panel.RowFloats              // longest x of step
-	maxTileChain = maxTileMACs / (maxColumns * panel.RowFloats) // longest x of a tile
+	maxStepChain = maxCallFloats / panel.RowFloats                    // longest x of step
+	maxTileChain = maxTileMACs / (panel.MaxColumns * panel.RowFloats) // longest x of a tile
 )
 
 // layer is one LSTM layer. Its input and its hidden state of the step before
@@ -71,8 +71,8 @@ func (p panels) stepTile(from chainStart, columns []column) {
 // stepLongTile is stepTile for a chain that is too long for one call: the sums
 // of each panel stop over in memory.
 func (p panels) stepLongTile(from chainStart, columns []column) {
-	var sums [maxColumns * panel.RowFloats]float32
-	var part [maxColumns]column
+	var sums [panel.MaxColumns * panel.RowFloats]float32
+	var part [panel.MaxColumns]column
 	hidden := len(columns[0].h)
 	for u := 0; u < hidden; u += panel.Units {
 		units := min(panel.Units, hidden-u)
@@ -95,7 +95,7 @@ func (p panels) stepLongTile(from chainStart, columns []column) {
 
 // gates is the kernel gatesTile in calls of bounded length.
 func (p panels) gates(from chainStart, columns []column, units int, z []float32, zStride int) {
-	var part [maxColumns]column
+	var part [panel.MaxColumns]column
 	chain := len(columns[0].x)
 	chunk := p.tileUnits(len(columns), min(chain, maxTileChain))
 	for u := 0; u < units; u += chunk {

@@ -38,25 +38,25 @@ var Sigmoid = struct {
 // Tanh is tanh|x| by the addition theorem: with |x| = r - n·ln2/2, n ≤ 0, it is a
 // rational function of tanh r and F = 2^n.
 var Tanh = struct {
-	Max        float32 // beyond it, tanh is 1 in float32
-	NegTwoLog2 float32 // -2/ln 2
-	Round      float32 // 3200.25: leaves n + 3199 in the high bits of the significand
-	RoundMax   float32 // 3200 - 2^-12, so that n ≤ 0
-	RoundMask  uint32  // clears the fraction of n
-	RoundZero  float32 // 3199: what n = 0 looks like
-	ShiftToExp uint32  // moves n into the exponent field
-	HalfLn2    float32 // ln 2 / 2
+	Max         float32 // beyond it, tanh is 1 in float32
+	NegTwoLog2E float32 // -2/ln 2
+	Round       float32 // 3200.25: leaves n + 3199 in the high bits of the significand
+	RoundMax    float32 // 3200 - 2^-12, so that n ≤ 0
+	RoundMask   uint32  // clears the fraction of n
+	RoundZero   float32 // 3199: what n = 0 looks like
+	ShiftToExp  uint32  // moves n into the exponent field
+	HalfLn2     float32 // ln 2 / 2
 	// tanh r = r + r³·(P0 + P1·r² + P2·r⁴ + P3·r⁶)
 	P [4]float32
 }{
-	Max:        0x1.233334p+3,
-	NegTwoLog2: -0x1.715476p+1,
-	Round:      3200.25,
-	RoundMax:   3200 - 0x1p-12,
-	RoundMask:  0xfffff000,
-	RoundZero:  3199,
-	ShiftToExp: 11,
-	HalfLn2:    0x1.62e43p-2,
+	Max:         0x1.233334p+3,
+	NegTwoLog2E: -0x1.715476p+1,
+	Round:       3200.25,
+	RoundMax:    3200 - 0x1p-12,
+	RoundMask:   0xfffff000,
+	RoundZero:   3199,
+	ShiftToExp:  11,
+	HalfLn2:     0x1.62e43p-2,
 	P: [4]float32{
 		-0x1.55552ap-2,
 		0x1.10ff6cp-3,

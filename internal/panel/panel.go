@@ -16,6 +16,12 @@ const (
 	RowFloats   = Gates * Units
 )
 
+// Sizes of what the kernels work on at once.
+const (
+	MaxColumns   = 6  // vectors that the widest tile multiplies the weights with
+	ElementBlock = 16 // divides the number of elements of an elementwise kernel
+)
+
 // Width returns the number of units of the panel that holds the next of
 // remaining units: Units or NarrowUnits.
 func Width(remaining int) int {

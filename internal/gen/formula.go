@@ -1,0 +1,185 @@
+package gen
+
+import (
+	"math"
+	"slices"
+)
+
+// Op is an operation on vectors, lane by lane. Each rounds once.
+type Op int
+
+// The operations. Min and Max return the second argument when it is a NaN;
+// their first argument is a constant.
+const (
+	FMA       Op = iota // a·b + c
+	FNMA                // c - a·b
+	Mul                 // a·b
+	Add                 // a + b
+	Sub                 // a - b
+	Div                 // a / b
+	Min                 // the smaller of a and b
+	Max                 // the larger of a and b
+	And                 // bits of a and b
+	Or                  // bits of a or b
+	AddInt              // a + b as integers
+	ShiftBits           // bits of a shifted left by a constant
+)
+
+// Constant is a value repeated in every lane, with the name of its symbol.
+type Constant struct {
+	Name string
+	Bits uint32
+}
+
+// Float returns the constant of that value.
+func Float(name string, v float32) Constant { return Constant{name, math.Float32bits(v)} }
+
+// Operand is an argument of an operation: a vector, or a constant.
+type Operand struct {
+	Vec      Vec
+	Constant *Constant
+}
+
+// Value is a result or an input of a formula. The zero Value is none.
+type Value struct {
+	id       int
+	constant *Constant
+}
+
+func constant(c Constant) Value { return Value{constant: &c} }
+
+// line is what one line of a formula says, and the operations that do it.
+type line struct {
+	text string
+	ops  []operation
+}
+
+type operation struct {
+	op     Op
+	args   []Value
+	shift  int
+	result Value
+}
+
+// Formula is arithmetic waiting to be emitted. Threads of it are written one
+// after another and emitted in turns.
+type Formula struct {
+	g      *Generator
+	inputs map[int]func() Vec
+	values int
+	lines  []line
+}
+
+// NewFormula begins a formula.
+func (g *Generator) NewFormula() *Formula {
+	return &Formula{g: g, inputs: map[int]func() Vec{}}
+}
+
+// Input is a vector that get puts into a register when it is first used. The
+// formula may overwrite it.
+func (f *Formula) Input(get func() Vec) Value {
+	f.values++
+	f.inputs[f.values] = get
+	return Value{id: f.values}
+}
+
+// InRegister is the Input that v is already.
+func InRegister(v Vec) func() Vec { return func() Vec { return v } }
+
+// Thread is a list of lines that depend on each other.
+type Thread struct {
+	f     *Formula
+	name  string
+	lines []line
+}
+
+// Thread begins a list of lines; their comments begin with name.
+func (f *Formula) Thread(name string) *Thread { return &Thread{f: f, name: name} }
+
+// say begins a line.
+func (t *Thread) say(text string) {
+	t.lines = append(t.lines, line{text: t.name + text})
+}
+
+func (t *Thread) do(op Op, args ...Value) Value {
+	t.f.values++
+	result := Value{id: t.f.values}
+	last := &t.lines[len(t.lines)-1]
+	last.ops = append(last.ops, operation{op: op, args: args, result: result})
+	return result
+}
+
+func (t *Thread) shift(v Value, bits int) Value {
+	result := t.do(ShiftBits, v)
+	ops := t.lines[len(t.lines)-1].ops
+	ops[len(ops)-1].shift = bits
+	return result
+}
+
+// Lockstep adds threads to the formula, at most width of them at a time, their
+// lines taking turns.
+func (f *Formula) Lockstep(width int, threads ...*Thread) {
+	for group := range slices.Chunk(threads, width) {
+		longest := 0
+		for _, t := range group {
+			longest = max(longest, len(t.lines))
+		}
+		for i := range longest {
+			for _, t := range group {
+				if i < len(t.lines) {
+					f.lines = append(f.lines, t.lines[i])
+				}
+			}
+		}
+	}
+}
+
+// Emit emits the formula and returns the registers of the values asked for.
+func (f *Formula) Emit(results ...Value) []Vec {
+	lastUse := map[int]int{} // of each value, counted in operations
+	n := 0
+	for _, l := range f.lines {
+		for _, op := range l.ops {
+			for _, a := range op.args {
+				lastUse[a.id] = n
+			}
+			n++
+		}
+	}
+	for _, r := range results {
+		lastUse[r.id] = n
+	}
+	where := map[int]Vec{}
+	n = 0
+	for i, l := range f.lines {
+		if i == 0 || l.text != f.lines[i-1].text {
+			f.g.Comment(l.text)
+		}
+		for _, op := range l.ops {
+			args := make([]Operand, len(op.args))
+			dies := make([]bool, len(op.args))
+			for j, a := range op.args {
+				if a.constant != nil {
+					args[j].Constant = a.constant
+					continue
+				}
+				if _, ok := where[a.id]; !ok {
+					get := f.inputs[a.id]
+					if get == nil {
+						panic("gen: value used before it is computed in: " + l.text)
+					}
+					where[a.id] = get()
+				}
+				args[j].Vec = where[a.id]
+				dies[j] = lastUse[a.id] == n
+			}
+			where[op.result.id] = f.g.Do(op.op, args, dies, op.shift)
+			n++
+		}
+	}
+	var vecs []Vec
+	for _, r := range results {
+		vecs = append(vecs, where[r.id])
+	}
+	return vecs
+}

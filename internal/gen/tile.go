@@ -1,0 +1,175 @@
+package gen
+
+import (
+	"fmt"
+
+	"example.com/lstm/internal/panel"
+)
+
+// The tile kernels multiply the weights with several columns at once, so that
+// each weight that is loaded is used once for every column. A pass takes as
+// many rows as the registers have room for; its sums go to memory, which is
+// the result of gatesTile and the scratch of stepTile.
+
+func (g *Generator) stepTile() {
+	done := g.Zero("units done, in bytes")
+	g.tile(func(width int) {
+		g.cellColumns(width, done)
+		g.AddImm(done, width*floatSize)
+	})
+}
+
+func (g *Generator) gatesTile() {
+	g.tile(nil)
+}
+
+// sliceSize and columnSize are the sizes of a Go slice and of the root
+// package's column, three slices x, c and h.
+const (
+	sliceSize  = 24
+	columnSize = 3 * sliceSize
+)
+
+// tile is both kernels: finish, if there is one, does something with the sums
+// of a panel that are in the scratch memory.
+func (g *Generator) tile(finish func(width int)) {
+	g.Label("panel")
+	units := g.Arg("units", "units left")
+	g.JumpIf(units, LessOrEqual, panel.NarrowUnits, "narrow")
+	g.tilePanel(panel.Units, finish)
+
+	units = g.Arg("units", "units left")
+	g.AddImm(units, -panel.Units)
+	g.SetArg("units", units)
+	g.JumpIf(units, LessOrEqual, 0, "done")
+	g.advanceArg("sums", "sumsStride")
+	g.advanceArg("weights", "weightsStride")
+	if finish == nil {
+		z := g.Arg("z", "z")
+		g.AddImm(z, panel.RowFloats*floatSize)
+		g.SetArg("z", z)
+	}
+	g.Jump("panel")
+
+	g.Label("narrow")
+	g.tilePanel(panel.NarrowUnits, finish)
+	g.Label("done")
+	g.Return()
+}
+
+// advanceArg adds a stride in floats to a pointer, both arguments.
+func (g *Generator) advanceArg(pointer, stride string) {
+	p := g.Arg(pointer, pointer)
+	g.addFloats(p, g.Arg(stride, "stride"))
+	g.SetArg(pointer, p)
+}
+
+// tilePanel computes the sums of one panel of that width, pass after pass.
+func (g *Generator) tilePanel(width int, finish func(width int)) {
+	row := panel.Gates * width * floatSize
+	vectors := min(g.TileVectors(), row/g.vectorSize())
+	pass := vectors * g.vectorSize()
+	name := panelNames[width]
+
+	sums := g.Arg("sums", "sums of the pass")
+	w := g.firstRow(g.Arg("weights", "panel"), row)
+	var z Reg
+	if finish != nil {
+		z = g.Scratch("z of the pass")
+	} else {
+		z = g.Arg("z", "z of the pass")
+	}
+	passes := g.Zero("passes left")
+	g.AddImm(passes, row/pass)
+	g.Label(name + "_pass")
+	count := g.Arg("count", "columns")
+	for columns := panel.MaxColumns; columns > 1; columns-- {
+		g.JumpIf(count, Equal, columns, fmt.Sprintf("%s_%d", name, columns))
+	}
+	for columns := 1; columns <= panel.MaxColumns; columns++ {
+		g.Label(fmt.Sprintf("%s_%d", name, columns))
+		g.tilePass(columns, vectors, row, sums, w, z, finish != nil, fmt.Sprintf("%s_%d", name, columns))
+		if columns < panel.MaxColumns {
+			g.Jump(name + "_next")
+		}
+	}
+	g.Label(name + "_next")
+	if row > pass {
+		g.AddImm(sums, pass)
+		g.AddImm(w, pass)
+		g.AddImm(z, pass)
+	}
+	g.SubJumpIf(passes, 1, Greater, name+"_pass")
+	if finish != nil {
+		finish(width)
+	}
+}
+
+// tilePass computes vectors × columns sums.
+func (g *Generator) tilePass(columns, vectors, row int, sums, w, z Reg, scratch bool, name string) {
+	g.Comment(fmt.Sprintf("Sums of %d columns.", columns))
+	acc := make([][]Vec, columns)
+	from := g.Copy(sums, "sums of the column")
+	for i := range acc {
+		if i > 0 {
+			g.addFloats(from, g.Arg("sumsColumn", "stride"))
+		}
+		for v := range vectors {
+			acc[i] = append(acc[i], g.Load(from, v*g.vectorSize(), "sums"))
+		}
+	}
+	list := g.Arg("columns", "columns")
+	x := make([]Reg, columns)
+	for i := range x {
+		x[i] = g.LoadReg(list, i*columnSize, "x")
+	}
+	n := g.Arg("n", "elements of x left")
+	g.product(acc, g.Copy(w, "weights"), row, x, n, name)
+
+	g.Comment("Store the sums.")
+	to := g.Copy(z, "z of the column")
+	for i := range acc {
+		if i > 0 {
+			if scratch {
+				g.AddImm(to, panel.RowFloats*floatSize)
+			} else {
+				g.addFloats(to, g.Arg("zColumn", "stride"))
+			}
+		}
+		for v := range acc[i] {
+			g.Store(acc[i][v], to, v*g.vectorSize())
+		}
+	}
+}
+
+// cellColumns updates the cells of one panel for every column, from the sums
+// in the scratch memory.
+func (g *Generator) cellColumns(width int, done Reg) {
+	defer g.narrowTo(width)()
+	name := panelNames[width]
+	z := g.Scratch("z of the column")
+	list := g.Arg("columns", "column")
+	count := g.Arg("count", "columns left")
+	units := g.Arg("units", "units left")
+	g.Label(name + "_cell")
+	c := g.LoadReg(list, sliceSize, "c")
+	h := g.LoadReg(list, 2*sliceSize, "h")
+	g.Add(c, done)
+	g.Add(h, done)
+	instances := width / g.Lanes()
+	for j := range instances {
+		gate := func(i int) func() Vec {
+			return func() Vec { return g.Load(z, (i*instances+j)*g.vectorSize(), "z") }
+		}
+		offset := j * g.vectorSize()
+		cNew, hNew := g.cell(gate(0), gate(1), gate(2), gate(3), func() Vec { return g.Load(c, offset, "c") })
+		g.Store(cNew, c, offset)
+		g.storeHidden(hNew, h, offset, units, j, width, fmt.Sprintf("%s_%d", name, j))
+	}
+	g.AddImm(z, panel.RowFloats*floatSize)
+	g.AddImm(list, columnSize)
+	g.SubJumpIf(count, 1, Greater, name+"_cell")
+}
+
+// panelNames are what labels call the panels of each width.
+var panelNames = map[int]string{panel.Units: "wide", panel.NarrowUnits: "narrow"}
