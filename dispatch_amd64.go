@@ -18,6 +18,9 @@ func detect() []path {
 	paths := []path{generic}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		paths = append(paths, avx2)
+		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW {
+			paths = append(paths, avx512)
+		}
 	}
 	return paths
 }
@@ -30,6 +33,9 @@ func step(from chainStart, p panels, x, c, h []float32) {
 	case avx2:
 		stepAVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
+	case avx512:
+		stepAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
+			unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
 	default:
 		stepGeneric(from, p, x, c, h)
 	}
@@ -39,6 +45,9 @@ func stepTile(from chainStart, p panels, columns []column) {
 	switch path(active.Load()) {
 	case avx2:
 		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
+			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+	case avx512:
+		stepTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	default:
 		stepTileGeneric(from, p, columns)
@@ -50,6 +59,9 @@ func gatesTile(from chainStart, p panels, columns []column, units int, z []float
 	case avx2:
 		gatesTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+	case avx512:
+		gatesTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
+			&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 	default:
 		gatesTileGeneric(from, p, columns, units, z, zStride)
 	}
@@ -59,6 +71,8 @@ func head(weights, bias, x, y []float32) {
 	switch path(active.Load()) {
 	case avx2:
 		headAVX2(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
+	case avx512:
+		headAVX512(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
 	default:
 		headGeneric(weights, bias, x, y)
 	}
@@ -68,8 +82,12 @@ func elements(f function, dst, x []float32) {
 	switch p := path(active.Load()); {
 	case p == avx2 && f == sigmoidFunction:
 		sigmoidAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+	case p == avx512 && f == sigmoidFunction:
+		sigmoidAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 	case p == avx2 && f == tanhFunction:
 		tanhAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+	case p == avx512 && f == tanhFunction:
+		tanhAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 	default:
 		elementsGeneric(f, dst, x)
 	}

@@ -154,6 +154,18 @@ func (l *layer) forward(steps int, in, sums matrix, h, c []float32, out matrix) 
 	copy(h, before)
 }
 
+// takeInputs begins the gates' sums of several steps: the bias and the inputs.
+func (l *layer) takeInputs(steps int, in, sums matrix) {
+	for first := 0; first < steps; first += panel.MaxColumns {
+		var columns [panel.MaxColumns]column
+		tile := columns[:min(panel.MaxColumns, steps-first)]
+		for i := range tile {
+			tile[i].x = in.row(first + i)
+		}
+		l.panels.gates(l.panels.bias(), tile, l.hidden, sums.floats[first*sums.stride:], sums.stride)
+	}
+}
+
 // matrix is rows of floats at a distance.
 type matrix struct {
 	floats []float32

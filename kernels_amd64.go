@@ -33,3 +33,33 @@ func sigmoidAVX2(dst *float32, x *float32, n int)
 //
 //go:noescape
 func tanhAVX2(dst *float32, x *float32, n int)
+
+// stepAVX512 updates c and h of so many units by one step, see stepGeneric.
+//
+//go:noescape
+func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+
+// stepTileAVX512 updates so many units of several streams by one step, see stepTileGeneric.
+//
+//go:noescape
+func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
+
+// gatesTileAVX512 stores the gates' sums of so many units for several vectors, see gatesTileGeneric.
+//
+//go:noescape
+func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// headAVX512 applies the linear head, see headGeneric.
+//
+//go:noescape
+func headAVX512(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
+
+// sigmoidAVX512 is σ of n elements, a multiple of panel.ElementBlock, see elementsGeneric.
+//
+//go:noescape
+func sigmoidAVX512(dst *float32, x *float32, n int)
+
+// tanhAVX512 is tanh of n elements, a multiple of panel.ElementBlock, see elementsGeneric.
+//
+//go:noescape
+func tanhAVX512(dst *float32, x *float32, n int)

@@ -5589,6 +5589,5848 @@ vectors_1_done:
 	VZEROUPPER
 	RET
 
+// func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·stepAVX512(SB), NOSPLIT, $0-80
+	// Registers:
+	//   sums of the panel   AX
+	//   panel               CX
+	//   c                   Y1 DX
+	//   h                   BX
+	//   units left          SI
+	//   sums                Y0 Y1 Y2 Y3
+	//   weights             AX DI
+	//   x                   CX R8
+	//   elements of x left  DI R9
+	//   x[k]                Y4
+	//   lanes left          AX DI
+	//   stride              DI
+	MOVQ sums+0(FP), AX
+	MOVQ weights+16(FP), CX
+	MOVQ c+56(FP), DX
+	MOVQ h+64(FP), BX
+	MOVQ units+72(FP), SI
+
+panel:
+	CMPQ SI, $+8
+	JLE  narrow
+
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), DI
+	SHLQ    $0x08, DI
+	ADDQ    CX, DI
+	MOVQ    x+40(FP), R8
+	MOVQ    n+48(FP), R9
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, R9
+	JLT  wide_block_done
+
+wide_block:
+	VBROADCASTSS (R8), Z4
+	VFMADD231PS  (DI), Z4, Z0
+	VFMADD231PS  64(DI), Z4, Z1
+	VFMADD231PS  128(DI), Z4, Z2
+	VFMADD231PS  192(DI), Z4, Z3
+	VBROADCASTSS 4(R8), Z4
+	VFMADD231PS  256(DI), Z4, Z0
+	VFMADD231PS  320(DI), Z4, Z1
+	VFMADD231PS  384(DI), Z4, Z2
+	VFMADD231PS  448(DI), Z4, Z3
+	VBROADCASTSS 8(R8), Z4
+	VFMADD231PS  512(DI), Z4, Z0
+	VFMADD231PS  576(DI), Z4, Z1
+	VFMADD231PS  640(DI), Z4, Z2
+	VFMADD231PS  704(DI), Z4, Z3
+	VBROADCASTSS 12(R8), Z4
+	VFMADD231PS  768(DI), Z4, Z0
+	VFMADD231PS  832(DI), Z4, Z1
+	VFMADD231PS  896(DI), Z4, Z2
+	VFMADD231PS  960(DI), Z4, Z3
+	ADDQ         $+1024, DI
+	ADDQ         $+16, R8
+	SUBQ         $+4, R9
+	JGE          wide_block
+
+wide_block_done:
+	ADDQ $+4, R9
+
+	// The elements of x that are left.
+	SUBQ $+1, R9
+	JLT  wide_rest_done
+
+wide_rest:
+	VBROADCASTSS (R8), Z4
+	VFMADD231PS  (DI), Z4, Z0
+	VFMADD231PS  64(DI), Z4, Z1
+	VFMADD231PS  128(DI), Z4, Z2
+	VFMADD231PS  192(DI), Z4, Z3
+	ADDQ         $+256, DI
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+	JGE          wide_rest
+
+wide_rest_done:
+	ADDQ $+1, R9
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z0, Z4, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z0, Z4, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z1, Z5, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z1, Z5, Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z3, Z5, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z3, Z5, Z3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z7
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
+	VMINPS           Z7, Z8, Z7
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z11
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
+	VMULPS           Z4, Z4, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z8
+	VPSLLD $0x17, Z5, Z5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z12
+	VPSLLD $0x17, Z9, Z9
+	VMULPS Z3, Z3, Z13
+	VPSLLD $0x17, Z11, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z7, Z7
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z17
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z14
+	VFMADD231PS      Z8, Z14, Z15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z6, Z4, Z6
+	VFMADD231PS Z10, Z6, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z16
+	VFMADD231PS      Z12, Z16, Z17
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z18
+	VFMADD231PS      Z13, Z18, Z19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z8, Z15, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VFNMADD213PS Z6, Z4, Z8
+	VADDPS.BCST  one<>+0(SB), Z7, Z10
+	VFMADD231PS  Z6, Z4, Z10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z17, Z1
+	VFNMADD231PS Z13, Z19, Z3
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z4
+	VFNMADD231PS Z5, Z0, Z4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z10, Z8, Z8
+	VFNMADD231PS Z7, Z8, Z6
+	VORPS        Z2, Z6, Z2
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	VFNMADD231PS Z9, Z1, Z6
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z7
+	VFNMADD231PS Z11, Z3, Z7
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z4, Z8, Z8
+	VBROADCASTSS sigmoidScale<>+0(SB), Z10
+	VDIVPS       Z6, Z10, Z10
+	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VDIVPS       Z7, Z12, Z12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z4, Z5, Z13
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z13
+	VFNMADD231PS Z5, Z0, Z13
+	VSUBPS       Z6, Z9, Z0
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VFNMADD231PS Z9, Z1, Z0
+	VSUBPS       Z7, Z11, Z1
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VFNMADD231PS Z11, Z3, Z1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z4
+	VFNMADD231PS      Z8, Z13, Z4
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z3
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z10, Z6
+	VFNMADD231PS      Z10, Z0, Z6
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z7
+	VFNMADD231PS      Z12, Z1, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z8, Z3, Z8
+	VFMADD231PS Z10, Z0, Z10
+	VFMADD231PS Z12, Z1, Z12
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z8, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z10, Z0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z3
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
+	VMINPS           Z3, Z4, Z3
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
+	VMULPS           Z1, Z1, Z4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z5
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z5
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z3, Z3
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z5
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z4, Z1, Z4
+	VFMADD231PS Z5, Z4, Z1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z5
+	VSUBPS       Z3, Z5, Z5
+	VFNMADD213PS Z4, Z1, Z5
+	VADDPS.BCST  one<>+0(SB), Z3, Z6
+	VFMADD231PS  Z4, Z1, Z6
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z6, Z5, Z1
+	VFNMADD231PS Z3, Z1, Z4
+	VORPS        Z2, Z4, Z1
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Z1, Z12, Z1
+	VMOVUPS Z0, (DX)
+	CMPQ    SI, $+16
+	JGE     h_whole_wide_0
+	MOVQ    SI, DI
+	LEAQ    firstLanesBits<>+0(SB), R8
+	KMOVW   (R8)(DI*4), K1
+	VMOVUPS Z1, K1, (BX)
+	JMP     h_done_wide_0
+
+h_whole_wide_0:
+	VMOVUPS Z1, (BX)
+
+h_done_wide_0:
+	SUBQ $+16, SI
+	JLE  done
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	MOVQ sumsStride+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, AX
+	MOVQ weightsStride+24(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	JMP  panel
+
+narrow:
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	MOVQ    skip+32(FP), AX
+	SHLQ    $0x07, AX
+	ADDQ    CX, AX
+	MOVQ    x+40(FP), CX
+	MOVQ    n+48(FP), DI
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, DI
+	JLT  narrow_block_done
+
+narrow_block:
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  (AX), Y4, Y0
+	VFMADD231PS  32(AX), Y4, Y1
+	VFMADD231PS  64(AX), Y4, Y2
+	VFMADD231PS  96(AX), Y4, Y3
+	VBROADCASTSS 4(CX), Y4
+	VFMADD231PS  128(AX), Y4, Y0
+	VFMADD231PS  160(AX), Y4, Y1
+	VFMADD231PS  192(AX), Y4, Y2
+	VFMADD231PS  224(AX), Y4, Y3
+	VBROADCASTSS 8(CX), Y4
+	VFMADD231PS  256(AX), Y4, Y0
+	VFMADD231PS  288(AX), Y4, Y1
+	VFMADD231PS  320(AX), Y4, Y2
+	VFMADD231PS  352(AX), Y4, Y3
+	VBROADCASTSS 12(CX), Y4
+	VFMADD231PS  384(AX), Y4, Y0
+	VFMADD231PS  416(AX), Y4, Y1
+	VFMADD231PS  448(AX), Y4, Y2
+	VFMADD231PS  480(AX), Y4, Y3
+	ADDQ         $+512, AX
+	ADDQ         $+16, CX
+	SUBQ         $+4, DI
+	JGE          narrow_block
+
+narrow_block_done:
+	ADDQ $+4, DI
+
+	// The elements of x that are left.
+	SUBQ $+1, DI
+	JLT  narrow_rest_done
+
+narrow_rest:
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  (AX), Y4, Y0
+	VFMADD231PS  32(AX), Y4, Y1
+	VFMADD231PS  64(AX), Y4, Y2
+	VFMADD231PS  96(AX), Y4, Y3
+	ADDQ         $+128, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, DI
+	JGE          narrow_rest
+
+narrow_rest_done:
+	ADDQ $+1, DI
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y0, Y4, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y0, Y4, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y2, Y4
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y1, Y5, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y1, Y5, Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y3, Y5, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y3, Y5, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y7
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y7
+	VMOVUPS     tanhRoundMax<>+0(SB), Y8
+	VMINPS      Y7, Y8, Y7
+	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
+	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+	VMOVUPS     sigmoidRound<>+0(SB), Y11
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y11
+	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
+	VMULPS      Y4, Y4, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y8
+	VPSLLD $0x17, Y5, Y5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y12
+	VPSLLD $0x17, Y9, Y9
+	VMULPS Y3, Y3, Y13
+	VPSLLD $0x17, Y11, Y11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y14
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y14
+	VMOVUPS     sigmoidP0<>+0(SB), Y15
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y7, Y7
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y16
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y16
+	VMOVUPS     sigmoidP0<>+0(SB), Y17
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y17
+	VMOVUPS     sigmoidP2<>+0(SB), Y18
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y18
+	VMOVUPS     sigmoidP0<>+0(SB), Y19
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y14
+	VFMADD231PS Y8, Y14, Y15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y6, Y4, Y6
+	VFMADD231PS Y10, Y6, Y4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y16
+	VFMADD231PS Y12, Y16, Y17
+	VFMADD231PS sigmoidP4<>+0(SB), Y13, Y18
+	VFMADD231PS Y13, Y18, Y19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y8, Y15, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VFNMADD213PS Y6, Y4, Y8
+	VADDPS       one<>+0(SB), Y7, Y10
+	VFMADD231PS  Y6, Y4, Y10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y12, Y17, Y1
+	VFNMADD231PS Y13, Y19, Y3
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y4
+	VFNMADD231PS Y5, Y0, Y4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y10, Y8, Y8
+	VFNMADD231PS Y7, Y8, Y6
+	VORPS        Y2, Y6, Y2
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y6
+	VFNMADD231PS Y9, Y1, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y11, Y7
+	VFNMADD231PS Y11, Y3, Y7
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y8
+	VDIVPS  Y4, Y8, Y8
+	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VDIVPS  Y6, Y10, Y10
+	VMOVUPS sigmoidScale<>+0(SB), Y12
+	VDIVPS  Y7, Y12, Y12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y4, Y5, Y13
+	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VFNMADD231PS Y5, Y0, Y13
+	VSUBPS       Y6, Y9, Y0
+	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VFNMADD231PS Y9, Y1, Y0
+	VSUBPS       Y7, Y11, Y1
+	VADDPS       sigmoidScale<>+0(SB), Y1, Y1
+	VFNMADD231PS Y11, Y3, Y1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y4
+	VFNMADD231PS Y8, Y13, Y4
+	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y3
+	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y6
+	VFNMADD231PS Y10, Y0, Y6
+	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y0
+	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y7
+	VFNMADD231PS Y12, Y1, Y7
+	VPADDD       sigmoidScaleBits<>+0(SB), Y7, Y1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y8, Y3, Y8
+	VFMADD231PS Y10, Y0, Y10
+	VFMADD231PS Y12, Y1, Y12
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y2, Y8, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y10, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y2
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMULPS      Y1, Y1, Y4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y5
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y5, Y4, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y5
+	VSUBPS       Y3, Y5, Y5
+	VFNMADD213PS Y4, Y1, Y5
+	VADDPS       one<>+0(SB), Y3, Y6
+	VFMADD231PS  Y4, Y1, Y6
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y6, Y5, Y1
+	VFNMADD231PS Y3, Y1, Y4
+	VORPS        Y2, Y4, Y1
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Y1, Y12, Y1
+	VMOVUPS Y0, (DX)
+	CMPQ    SI, $+8
+	JGE     h_whole_narrow_0
+	MOVQ    SI, AX
+	LEAQ    firstLanesBits<>+0(SB), CX
+	KMOVW   (CX)(AX*4), K1
+	VMOVUPS Y1, K1, (BX)
+	JMP     h_done_narrow_0
+
+h_whole_narrow_0:
+	VMOVUPS Y1, (BX)
+
+h_done_narrow_0:
+done:
+	VZEROUPPER
+	RET
+
+// func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·stepTileAVX512(SB), $1600-80
+	// Registers:
+	//   units done, in bytes  AX
+	//   units left            CX SI
+	//   sums of the pass      CX
+	//   panel                 DX
+	//   weights               CX BX Y4 Y5 Y6 Y7 Y8 Y9 R9 Y10 R10 R11 Y11 Y12 R12 Y13 R13 Y14 R14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23 Y24 Y25 Y26 Y27
+	//   z of the pass         DX
+	//   passes left           SI
+	//   columns               DI
+	//   sums of the column    DI
+	//   sums                  Y0 Y1 CX Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23
+	//   x                     DI R8 R9 R10 R11 R12
+	//   elements of x left    R8 R9 R10 R11 R12 R13
+	//   x[k]                  Y2 Y4 Y6 Y8 Y10 Y12 Y14 Y16 Y20 Y24 Y28
+	//   z of the column       CX DI
+	//   stride                DX R8
+	//   column                DX
+	//   columns left          BX
+	//   c                     Y1 DI
+	//   h                     R8
+	//   z                     Y0 Y1 Y3 Y4
+	//   lanes left            DI
+	XORL AX, AX
+
+panel:
+	MOVQ units+72(FP), CX
+	CMPQ CX, $+8
+	JLE  narrow
+	MOVQ sums+0(FP), CX
+	MOVQ weights+24(FP), DX
+	MOVQ skip+40(FP), BX
+	SHLQ $0x08, BX
+	ADDQ DX, BX
+	LEAQ 63(SP), DX
+	ANDQ $-64, DX
+	XORL SI, SI
+	ADDQ $+1, SI
+
+wide_pass:
+	MOVQ count+56(FP), DI
+	CMPQ DI, $+6
+	JEQ  wide_6
+	CMPQ DI, $+5
+	JEQ  wide_5
+	CMPQ DI, $+4
+	JEQ  wide_4
+	CMPQ DI, $+3
+	JEQ  wide_3
+	CMPQ DI, $+2
+	JEQ  wide_2
+
+	// Sums of 1 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), DI
+	MOVQ    n+64(FP), R8
+	MOVQ    BX, R9
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, R8
+	JLT  wide_1_block_done
+
+wide_1_block:
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R9), Z4, Z0
+	VFMADD231PS  64(R9), Z4, Z1
+	VFMADD231PS  128(R9), Z4, Z2
+	VFMADD231PS  192(R9), Z4, Z3
+	VBROADCASTSS 4(DI), Z4
+	VFMADD231PS  256(R9), Z4, Z0
+	VFMADD231PS  320(R9), Z4, Z1
+	VFMADD231PS  384(R9), Z4, Z2
+	VFMADD231PS  448(R9), Z4, Z3
+	VBROADCASTSS 8(DI), Z4
+	VFMADD231PS  512(R9), Z4, Z0
+	VFMADD231PS  576(R9), Z4, Z1
+	VFMADD231PS  640(R9), Z4, Z2
+	VFMADD231PS  704(R9), Z4, Z3
+	VBROADCASTSS 12(DI), Z4
+	VFMADD231PS  768(R9), Z4, Z0
+	VFMADD231PS  832(R9), Z4, Z1
+	VFMADD231PS  896(R9), Z4, Z2
+	VFMADD231PS  960(R9), Z4, Z3
+	ADDQ         $+1024, R9
+	ADDQ         $+16, DI
+	SUBQ         $+4, R8
+	JGE          wide_1_block
+
+wide_1_block_done:
+	ADDQ $+4, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  wide_1_rest_done
+
+wide_1_rest:
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R9), Z4, Z0
+	VFMADD231PS  64(R9), Z4, Z1
+	VFMADD231PS  128(R9), Z4, Z2
+	VFMADD231PS  192(R9), Z4, Z3
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	SUBQ         $+1, R8
+	JGE          wide_1_rest
+
+wide_1_rest_done:
+	ADDQ $+1, R8
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	JMP     wide_next
+
+wide_2:
+	// Sums of 2 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), DI
+	MOVQ    n+64(FP), R9
+	MOVQ    BX, R10
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	SUBQ $+4, R9
+	JLT  wide_2_block_done
+
+wide_2_block:
+	VMOVUPS      (R10), Z8
+	VMOVUPS      64(R10), Z9
+	VMOVUPS      128(R10), Z10
+	VMOVUPS      192(R10), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      256(R10), Z8
+	VMOVUPS      320(R10), Z9
+	VMOVUPS      384(R10), Z10
+	VMOVUPS      448(R10), Z11
+	VBROADCASTSS 4(R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      512(R10), Z8
+	VMOVUPS      576(R10), Z9
+	VMOVUPS      640(R10), Z10
+	VMOVUPS      704(R10), Z11
+	VBROADCASTSS 8(R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      768(R10), Z8
+	VMOVUPS      832(R10), Z9
+	VMOVUPS      896(R10), Z10
+	VMOVUPS      960(R10), Z11
+	VBROADCASTSS 12(R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 12(DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R8
+	ADDQ         $+16, DI
+	SUBQ         $+4, R9
+	JGE          wide_2_block
+
+wide_2_block_done:
+	ADDQ $+4, R9
+
+	// The elements of x that are left.
+	SUBQ $+1, R9
+	JLT  wide_2_rest_done
+
+wide_2_rest:
+	VMOVUPS      (R10), Z8
+	VMOVUPS      64(R10), Z9
+	VMOVUPS      128(R10), Z10
+	VMOVUPS      192(R10), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         $+256, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, DI
+	SUBQ         $+1, R9
+	JGE          wide_2_rest
+
+wide_2_rest_done:
+	ADDQ $+1, R9
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	JMP     wide_next
+
+wide_3:
+	// Sums of 3 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z11
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), DI
+	MOVQ    n+64(FP), R10
+	MOVQ    BX, R11
+
+	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	SUBQ $+4, R10
+	JLT  wide_3_block_done
+
+wide_3_block:
+	VMOVUPS      (R11), Z12
+	VMOVUPS      64(R11), Z13
+	VMOVUPS      128(R11), Z14
+	VMOVUPS      192(R11), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      256(R11), Z12
+	VMOVUPS      320(R11), Z13
+	VMOVUPS      384(R11), Z14
+	VMOVUPS      448(R11), Z15
+	VBROADCASTSS 4(R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 4(R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 4(DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      512(R11), Z12
+	VMOVUPS      576(R11), Z13
+	VMOVUPS      640(R11), Z14
+	VMOVUPS      704(R11), Z15
+	VBROADCASTSS 8(R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 8(DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      768(R11), Z12
+	VMOVUPS      832(R11), Z13
+	VMOVUPS      896(R11), Z14
+	VMOVUPS      960(R11), Z15
+	VBROADCASTSS 12(R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 12(R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 12(DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	ADDQ         $+1024, R11
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, DI
+	SUBQ         $+4, R10
+	JGE          wide_3_block
+
+wide_3_block_done:
+	ADDQ $+4, R10
+
+	// The elements of x that are left.
+	SUBQ $+1, R10
+	JLT  wide_3_rest_done
+
+wide_3_rest:
+	VMOVUPS      (R11), Z12
+	VMOVUPS      64(R11), Z13
+	VMOVUPS      128(R11), Z14
+	VMOVUPS      192(R11), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	ADDQ         $+256, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, DI
+	SUBQ         $+1, R10
+	JGE          wide_3_rest
+
+wide_3_rest_done:
+	ADDQ $+1, R10
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
+	JMP     wide_next
+
+wide_4:
+	// Sums of 4 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z11
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS 128(DI), Z14
+	VMOVUPS 192(DI), Z15
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), DI
+	MOVQ    n+64(FP), R11
+	MOVQ    BX, R12
+
+	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	SUBQ $+4, R11
+	JLT  wide_4_block_done
+
+wide_4_block:
+	VMOVUPS      (R12), Z16
+	VMOVUPS      64(R12), Z17
+	VMOVUPS      128(R12), Z18
+	VMOVUPS      192(R12), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      256(R12), Z16
+	VMOVUPS      320(R12), Z17
+	VMOVUPS      384(R12), Z18
+	VMOVUPS      448(R12), Z19
+	VBROADCASTSS 4(R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 4(R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 4(R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 4(DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      512(R12), Z16
+	VMOVUPS      576(R12), Z17
+	VMOVUPS      640(R12), Z18
+	VMOVUPS      704(R12), Z19
+	VBROADCASTSS 8(R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 8(R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 8(DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      768(R12), Z16
+	VMOVUPS      832(R12), Z17
+	VMOVUPS      896(R12), Z18
+	VMOVUPS      960(R12), Z19
+	VBROADCASTSS 12(R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 12(R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 12(R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 12(DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	ADDQ         $+1024, R12
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, DI
+	SUBQ         $+4, R11
+	JGE          wide_4_block
+
+wide_4_block_done:
+	ADDQ $+4, R11
+
+	// The elements of x that are left.
+	SUBQ $+1, R11
+	JLT  wide_4_rest_done
+
+wide_4_rest:
+	VMOVUPS      (R12), Z16
+	VMOVUPS      64(R12), Z17
+	VMOVUPS      128(R12), Z18
+	VMOVUPS      192(R12), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	ADDQ         $+256, R12
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, DI
+	SUBQ         $+1, R11
+	JGE          wide_4_rest
+
+wide_4_rest_done:
+	ADDQ $+1, R11
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z15, 192(DI)
+	JMP     wide_next
+
+wide_5:
+	// Sums of 5 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z11
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS 128(DI), Z14
+	VMOVUPS 192(DI), Z15
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	VMOVUPS 128(DI), Z18
+	VMOVUPS 192(DI), Z19
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), DI
+	MOVQ    n+64(FP), R12
+	MOVQ    BX, R13
+
+	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	SUBQ $+4, R12
+	JLT  wide_5_block_done
+
+wide_5_block:
+	VMOVUPS      (R13), Z20
+	VMOVUPS      64(R13), Z21
+	VMOVUPS      128(R13), Z22
+	VMOVUPS      192(R13), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      256(R13), Z20
+	VMOVUPS      320(R13), Z21
+	VMOVUPS      384(R13), Z22
+	VMOVUPS      448(R13), Z23
+	VBROADCASTSS 4(R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 4(R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 4(R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 4(R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 4(DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      512(R13), Z20
+	VMOVUPS      576(R13), Z21
+	VMOVUPS      640(R13), Z22
+	VMOVUPS      704(R13), Z23
+	VBROADCASTSS 8(R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 8(R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 8(R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 8(DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      768(R13), Z20
+	VMOVUPS      832(R13), Z21
+	VMOVUPS      896(R13), Z22
+	VMOVUPS      960(R13), Z23
+	VBROADCASTSS 12(R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 12(R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 12(R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 12(R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 12(DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	ADDQ         $+1024, R13
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, DI
+	SUBQ         $+4, R12
+	JGE          wide_5_block
+
+wide_5_block_done:
+	ADDQ $+4, R12
+
+	// The elements of x that are left.
+	SUBQ $+1, R12
+	JLT  wide_5_rest_done
+
+wide_5_rest:
+	VMOVUPS      (R13), Z20
+	VMOVUPS      64(R13), Z21
+	VMOVUPS      128(R13), Z22
+	VMOVUPS      192(R13), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	ADDQ         $+256, R13
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, DI
+	SUBQ         $+1, R12
+	JGE          wide_5_rest
+
+wide_5_rest_done:
+	ADDQ $+1, R12
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z15, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	VMOVUPS Z18, 128(DI)
+	VMOVUPS Z19, 192(DI)
+	JMP     wide_next
+
+wide_6:
+	// Sums of 6 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z11
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS 128(DI), Z14
+	VMOVUPS 192(DI), Z15
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	VMOVUPS 128(DI), Z18
+	VMOVUPS 192(DI), Z19
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	VMOVUPS 128(DI), Z22
+	VMOVUPS 192(DI), Z23
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), R12
+	MOVQ    360(DI), DI
+	MOVQ    n+64(FP), R13
+	MOVQ    BX, R14
+
+	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	SUBQ $+4, R13
+	JLT  wide_6_block_done
+
+wide_6_block:
+	VMOVUPS      (R14), Z24
+	VMOVUPS      64(R14), Z25
+	VMOVUPS      128(R14), Z26
+	VMOVUPS      192(R14), Z27
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VMOVUPS      256(R14), Z24
+	VMOVUPS      320(R14), Z25
+	VMOVUPS      384(R14), Z26
+	VMOVUPS      448(R14), Z27
+	VBROADCASTSS 4(R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 4(R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 4(R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 4(R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 4(R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 4(DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VMOVUPS      512(R14), Z24
+	VMOVUPS      576(R14), Z25
+	VMOVUPS      640(R14), Z26
+	VMOVUPS      704(R14), Z27
+	VBROADCASTSS 8(R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 8(R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 8(R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 8(R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 8(DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VMOVUPS      768(R14), Z24
+	VMOVUPS      832(R14), Z25
+	VMOVUPS      896(R14), Z26
+	VMOVUPS      960(R14), Z27
+	VBROADCASTSS 12(R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 12(R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 12(R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 12(R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 12(R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 12(DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	ADDQ         $+1024, R14
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	ADDQ         $+16, DI
+	SUBQ         $+4, R13
+	JGE          wide_6_block
+
+wide_6_block_done:
+	ADDQ $+4, R13
+
+	// The elements of x that are left.
+	SUBQ $+1, R13
+	JLT  wide_6_rest_done
+
+wide_6_rest:
+	VMOVUPS      (R14), Z24
+	VMOVUPS      64(R14), Z25
+	VMOVUPS      128(R14), Z26
+	VMOVUPS      192(R14), Z27
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	ADDQ         $+256, R14
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	ADDQ         $+4, DI
+	SUBQ         $+1, R13
+	JGE          wide_6_rest
+
+wide_6_rest_done:
+	ADDQ $+1, R13
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z15, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	VMOVUPS Z18, 128(DI)
+	VMOVUPS Z19, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	VMOVUPS Z22, 128(DI)
+	VMOVUPS Z23, 192(DI)
+
+wide_next:
+	SUBQ $+1, SI
+	JGT  wide_pass
+	LEAQ 63(SP), CX
+	ANDQ $-64, CX
+	MOVQ columns+48(FP), DX
+	MOVQ count+56(FP), BX
+	MOVQ units+72(FP), SI
+
+wide_cell:
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      128(CX), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      64(CX), Z3
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+	VMOVUPS      192(CX), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z7
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z7
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
+	VMINPS           Z7, Z8, Z7
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z11
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z2
+	VMULPS           Z2, Z2, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z3
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z8
+	VPSLLD $0x17, Z5, Z5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z3, Z3, Z12
+	VPSLLD $0x17, Z9, Z9
+	VMULPS Z4, Z4, Z13
+	VPSLLD $0x17, Z11, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z7, Z7
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z17
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z14
+	VFMADD231PS      Z8, Z14, Z15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z6, Z2, Z6
+	VFMADD231PS Z10, Z6, Z2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z16
+	VFMADD231PS      Z12, Z16, Z17
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z18
+	VFMADD231PS      Z13, Z18, Z19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z8, Z15, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VFNMADD213PS Z6, Z2, Z8
+	VADDPS.BCST  one<>+0(SB), Z7, Z10
+	VFMADD231PS  Z6, Z2, Z10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z17, Z3
+	VFNMADD231PS Z13, Z19, Z4
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z2
+	VFNMADD231PS Z5, Z0, Z2
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z10, Z8, Z8
+	VFNMADD231PS Z7, Z8, Z6
+	VORPS        Z1, Z6, Z1
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	VFNMADD231PS Z9, Z3, Z6
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z7
+	VFNMADD231PS Z11, Z4, Z7
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z2, Z8, Z8
+	VBROADCASTSS sigmoidScale<>+0(SB), Z10
+	VDIVPS       Z6, Z10, Z10
+	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VDIVPS       Z7, Z12, Z12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z2, Z5, Z13
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z13
+	VFNMADD231PS Z5, Z0, Z13
+	VSUBPS       Z6, Z9, Z0
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VFNMADD231PS Z9, Z3, Z0
+	VSUBPS       Z7, Z11, Z3
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z3
+	VFNMADD231PS Z11, Z4, Z3
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z2
+	VFNMADD231PS      Z8, Z13, Z2
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z2
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z10, Z6
+	VFNMADD231PS      Z10, Z0, Z6
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z7
+	VFNMADD231PS      Z12, Z3, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z3
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z8, Z2, Z8
+	VFMADD231PS Z10, Z0, Z10
+	VFMADD231PS Z12, Z3, Z12
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z1, Z8, Z0
+	VMOVUPS     (DI), Z1
+	VFMADD231PS Z1, Z10, Z0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z3
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
+	VMINPS           Z3, Z4, Z3
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
+	VMULPS           Z1, Z1, Z4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z5
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z5
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z3, Z3
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z5
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z4, Z1, Z4
+	VFMADD231PS Z5, Z4, Z1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z5
+	VSUBPS       Z3, Z5, Z5
+	VFNMADD213PS Z4, Z1, Z5
+	VADDPS.BCST  one<>+0(SB), Z3, Z6
+	VFMADD231PS  Z4, Z1, Z6
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z6, Z5, Z1
+	VFNMADD231PS Z3, Z1, Z4
+	VORPS        Z2, Z4, Z1
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Z1, Z12, Z1
+	VMOVUPS Z0, (DI)
+	CMPQ    SI, $+16
+	JGE     h_whole_wide_0
+	MOVQ    SI, DI
+	LEAQ    firstLanesBits<>+0(SB), R9
+	KMOVW   (R9)(DI*4), K1
+	VMOVUPS Z1, K1, (R8)
+	JMP     h_done_wide_0
+
+h_whole_wide_0:
+	VMOVUPS Z1, (R8)
+
+h_done_wide_0:
+	ADDQ  $+256, CX
+	ADDQ  $+72, DX
+	SUBQ  $+1, BX
+	JGT   wide_cell
+	ADDQ  $+64, AX
+	MOVQ  units+72(FP), CX
+	SUBQ  $+16, CX
+	MOVQ  CX, units+72(FP)
+	TESTQ CX, CX
+	JLE   done
+	MOVQ  sums+0(FP), CX
+	MOVQ  sumsStride+8(FP), DX
+	SHLQ  $0x02, DX
+	ADDQ  DX, CX
+	MOVQ  CX, sums+0(FP)
+	MOVQ  weights+24(FP), CX
+	MOVQ  weightsStride+32(FP), DX
+	SHLQ  $0x02, DX
+	ADDQ  DX, CX
+	MOVQ  CX, weights+24(FP)
+	JMP   panel
+
+narrow:
+	MOVQ sums+0(FP), CX
+	MOVQ weights+24(FP), DX
+	MOVQ skip+40(FP), BX
+	SHLQ $0x07, BX
+	ADDQ DX, BX
+	LEAQ 63(SP), DX
+	ANDQ $-64, DX
+	XORL SI, SI
+	ADDQ $+1, SI
+
+narrow_pass:
+	MOVQ count+56(FP), DI
+	CMPQ DI, $+6
+	JEQ  narrow_6
+	CMPQ DI, $+5
+	JEQ  narrow_5
+	CMPQ DI, $+4
+	JEQ  narrow_4
+	CMPQ DI, $+3
+	JEQ  narrow_3
+	CMPQ DI, $+2
+	JEQ  narrow_2
+
+	// Sums of 1 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), DI
+	MOVQ    n+64(FP), R8
+	MOVQ    BX, R9
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, R8
+	JLT  narrow_1_block_done
+
+narrow_1_block:
+	VBROADCASTSS (DI), Z2
+	VFMADD231PS  (R9), Z2, Z0
+	VFMADD231PS  64(R9), Z2, Z1
+	VBROADCASTSS 4(DI), Z2
+	VFMADD231PS  128(R9), Z2, Z0
+	VFMADD231PS  192(R9), Z2, Z1
+	VBROADCASTSS 8(DI), Z2
+	VFMADD231PS  256(R9), Z2, Z0
+	VFMADD231PS  320(R9), Z2, Z1
+	VBROADCASTSS 12(DI), Z2
+	VFMADD231PS  384(R9), Z2, Z0
+	VFMADD231PS  448(R9), Z2, Z1
+	ADDQ         $+512, R9
+	ADDQ         $+16, DI
+	SUBQ         $+4, R8
+	JGE          narrow_1_block
+
+narrow_1_block_done:
+	ADDQ $+4, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  narrow_1_rest_done
+
+narrow_1_rest:
+	VBROADCASTSS (DI), Z2
+	VFMADD231PS  (R9), Z2, Z0
+	VFMADD231PS  64(R9), Z2, Z1
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	SUBQ         $+1, R8
+	JGE          narrow_1_rest
+
+narrow_1_rest_done:
+	ADDQ $+1, R8
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	JMP     narrow_next
+
+narrow_2:
+	// Sums of 2 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), DI
+	MOVQ    n+64(FP), R9
+	MOVQ    BX, R10
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	SUBQ $+4, R9
+	JLT  narrow_2_block_done
+
+narrow_2_block:
+	VMOVUPS      (R10), Z4
+	VMOVUPS      64(R10), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      128(R10), Z4
+	VMOVUPS      192(R10), Z5
+	VBROADCASTSS 4(R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      256(R10), Z4
+	VMOVUPS      320(R10), Z5
+	VBROADCASTSS 8(R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 8(DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      384(R10), Z4
+	VMOVUPS      448(R10), Z5
+	VBROADCASTSS 12(R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 12(DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         $+512, R10
+	ADDQ         $+16, R8
+	ADDQ         $+16, DI
+	SUBQ         $+4, R9
+	JGE          narrow_2_block
+
+narrow_2_block_done:
+	ADDQ $+4, R9
+
+	// The elements of x that are left.
+	SUBQ $+1, R9
+	JLT  narrow_2_rest_done
+
+narrow_2_rest:
+	VMOVUPS      (R10), Z4
+	VMOVUPS      64(R10), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         $+128, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, DI
+	SUBQ         $+1, R9
+	JGE          narrow_2_rest
+
+narrow_2_rest_done:
+	ADDQ $+1, R9
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	JMP     narrow_next
+
+narrow_3:
+	// Sums of 3 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), DI
+	MOVQ    n+64(FP), R10
+	MOVQ    BX, R11
+
+	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	SUBQ $+4, R10
+	JLT  narrow_3_block_done
+
+narrow_3_block:
+	VMOVUPS      (R11), Z6
+	VMOVUPS      64(R11), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      128(R11), Z6
+	VMOVUPS      192(R11), Z7
+	VBROADCASTSS 4(R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 4(DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      256(R11), Z6
+	VMOVUPS      320(R11), Z7
+	VBROADCASTSS 8(R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 8(R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      384(R11), Z6
+	VMOVUPS      448(R11), Z7
+	VBROADCASTSS 12(R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 12(R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 12(DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         $+512, R11
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, DI
+	SUBQ         $+4, R10
+	JGE          narrow_3_block
+
+narrow_3_block_done:
+	ADDQ $+4, R10
+
+	// The elements of x that are left.
+	SUBQ $+1, R10
+	JLT  narrow_3_rest_done
+
+narrow_3_rest:
+	VMOVUPS      (R11), Z6
+	VMOVUPS      64(R11), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         $+128, R11
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, DI
+	SUBQ         $+1, R10
+	JGE          narrow_3_rest
+
+narrow_3_rest_done:
+	ADDQ $+1, R10
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	JMP     narrow_next
+
+narrow_4:
+	// Sums of 4 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), DI
+	MOVQ    n+64(FP), R11
+	MOVQ    BX, R12
+
+	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	SUBQ $+4, R11
+	JLT  narrow_4_block_done
+
+narrow_4_block:
+	VMOVUPS      (R12), Z8
+	VMOVUPS      64(R12), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      128(R12), Z8
+	VMOVUPS      192(R12), Z9
+	VBROADCASTSS 4(R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 4(R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 4(DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      256(R12), Z8
+	VMOVUPS      320(R12), Z9
+	VBROADCASTSS 8(R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 8(R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 8(DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      384(R12), Z8
+	VMOVUPS      448(R12), Z9
+	VBROADCASTSS 12(R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 12(R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 12(R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         $+512, R12
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, DI
+	SUBQ         $+4, R11
+	JGE          narrow_4_block
+
+narrow_4_block_done:
+	ADDQ $+4, R11
+
+	// The elements of x that are left.
+	SUBQ $+1, R11
+	JLT  narrow_4_rest_done
+
+narrow_4_rest:
+	VMOVUPS      (R12), Z8
+	VMOVUPS      64(R12), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         $+128, R12
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, DI
+	SUBQ         $+1, R11
+	JGE          narrow_4_rest
+
+narrow_4_rest_done:
+	ADDQ $+1, R11
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	JMP     narrow_next
+
+narrow_5:
+	// Sums of 5 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), DI
+	MOVQ    n+64(FP), R12
+	MOVQ    BX, R13
+
+	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	SUBQ $+4, R12
+	JLT  narrow_5_block_done
+
+narrow_5_block:
+	VMOVUPS      (R13), Z10
+	VMOVUPS      64(R13), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      128(R13), Z10
+	VMOVUPS      192(R13), Z11
+	VBROADCASTSS 4(R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 4(R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 4(DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      256(R13), Z10
+	VMOVUPS      320(R13), Z11
+	VBROADCASTSS 8(R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 8(R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 8(R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 8(DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      384(R13), Z10
+	VMOVUPS      448(R13), Z11
+	VBROADCASTSS 12(R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 12(R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 12(R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 12(DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         $+512, R13
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, DI
+	SUBQ         $+4, R12
+	JGE          narrow_5_block
+
+narrow_5_block_done:
+	ADDQ $+4, R12
+
+	// The elements of x that are left.
+	SUBQ $+1, R12
+	JLT  narrow_5_rest_done
+
+narrow_5_rest:
+	VMOVUPS      (R13), Z10
+	VMOVUPS      64(R13), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         $+128, R13
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, DI
+	SUBQ         $+1, R12
+	JGE          narrow_5_rest
+
+narrow_5_rest_done:
+	ADDQ $+1, R12
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	JMP     narrow_next
+
+narrow_6:
+	// Sums of 6 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	MOVQ    columns+48(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), R12
+	MOVQ    360(DI), DI
+	MOVQ    n+64(FP), R13
+	MOVQ    BX, R14
+
+	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	SUBQ $+4, R13
+	JLT  narrow_6_block_done
+
+narrow_6_block:
+	VMOVUPS      (R14), Z12
+	VMOVUPS      64(R14), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      128(R14), Z12
+	VMOVUPS      192(R14), Z13
+	VBROADCASTSS 4(R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 4(R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 4(R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4(R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 4(DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      256(R14), Z12
+	VMOVUPS      320(R14), Z13
+	VBROADCASTSS 8(R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 8(R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 8(R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 8(R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 8(DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      384(R14), Z12
+	VMOVUPS      448(R14), Z13
+	VBROADCASTSS 12(R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 12(R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 12(R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 12(R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 12(DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         $+512, R14
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	ADDQ         $+16, DI
+	SUBQ         $+4, R13
+	JGE          narrow_6_block
+
+narrow_6_block_done:
+	ADDQ $+4, R13
+
+	// The elements of x that are left.
+	SUBQ $+1, R13
+	JLT  narrow_6_rest_done
+
+narrow_6_rest:
+	VMOVUPS      (R14), Z12
+	VMOVUPS      64(R14), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         $+128, R14
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	ADDQ         $+4, DI
+	SUBQ         $+1, R13
+	JGE          narrow_6_rest
+
+narrow_6_rest_done:
+	ADDQ $+1, R13
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+
+narrow_next:
+	SUBQ $+1, SI
+	JGT  narrow_pass
+	LEAQ 63(SP), CX
+	ANDQ $-64, CX
+	MOVQ columns+48(FP), DX
+	MOVQ count+56(FP), BX
+	MOVQ units+72(FP), SI
+
+narrow_cell:
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS (CX), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(CX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 32(CX), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+	VMOVUPS 96(CX), Y4
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y4, Y5, Y4
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y7
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y7
+	VMOVUPS     tanhRoundMax<>+0(SB), Y8
+	VMINPS      Y7, Y8, Y7
+	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
+	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+	VMOVUPS     sigmoidRound<>+0(SB), Y11
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y11
+	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y2
+	VMULPS      Y2, Y2, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y3
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y4
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y8
+	VPSLLD $0x17, Y5, Y5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y3, Y3, Y12
+	VPSLLD $0x17, Y9, Y9
+	VMULPS Y4, Y4, Y13
+	VPSLLD $0x17, Y11, Y11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y14
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y14
+	VMOVUPS     sigmoidP0<>+0(SB), Y15
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y7, Y7
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y16
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y16
+	VMOVUPS     sigmoidP0<>+0(SB), Y17
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y17
+	VMOVUPS     sigmoidP2<>+0(SB), Y18
+	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y18
+	VMOVUPS     sigmoidP0<>+0(SB), Y19
+	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y14
+	VFMADD231PS Y8, Y14, Y15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y6, Y2, Y6
+	VFMADD231PS Y10, Y6, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y16
+	VFMADD231PS Y12, Y16, Y17
+	VFMADD231PS sigmoidP4<>+0(SB), Y13, Y18
+	VFMADD231PS Y13, Y18, Y19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y8, Y15, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VFNMADD213PS Y6, Y2, Y8
+	VADDPS       one<>+0(SB), Y7, Y10
+	VFMADD231PS  Y6, Y2, Y10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y12, Y17, Y3
+	VFNMADD231PS Y13, Y19, Y4
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y0, Y2
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y10, Y8, Y8
+	VFNMADD231PS Y7, Y8, Y6
+	VORPS        Y1, Y6, Y1
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y6
+	VFNMADD231PS Y9, Y3, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y11, Y7
+	VFNMADD231PS Y11, Y4, Y7
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y8
+	VDIVPS  Y2, Y8, Y8
+	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VDIVPS  Y6, Y10, Y10
+	VMOVUPS sigmoidScale<>+0(SB), Y12
+	VDIVPS  Y7, Y12, Y12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y2, Y5, Y13
+	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VFNMADD231PS Y5, Y0, Y13
+	VSUBPS       Y6, Y9, Y0
+	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VFNMADD231PS Y9, Y3, Y0
+	VSUBPS       Y7, Y11, Y3
+	VADDPS       sigmoidScale<>+0(SB), Y3, Y3
+	VFNMADD231PS Y11, Y4, Y3
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y2
+	VFNMADD231PS Y8, Y13, Y2
+	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y2
+	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y6
+	VFNMADD231PS Y10, Y0, Y6
+	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y0
+	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y7
+	VFNMADD231PS Y12, Y3, Y7
+	VPADDD       sigmoidScaleBits<>+0(SB), Y7, Y3
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y8, Y2, Y8
+	VFMADD231PS Y10, Y0, Y10
+	VFMADD231PS Y12, Y3, Y12
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y8, Y0
+	VMOVUPS     (DI), Y1
+	VFMADD231PS Y1, Y10, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y2
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMULPS      Y1, Y1, Y4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y5
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y5, Y4, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y5
+	VSUBPS       Y3, Y5, Y5
+	VFNMADD213PS Y4, Y1, Y5
+	VADDPS       one<>+0(SB), Y3, Y6
+	VFMADD231PS  Y4, Y1, Y6
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y6, Y5, Y1
+	VFNMADD231PS Y3, Y1, Y4
+	VORPS        Y2, Y4, Y1
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Y1, Y12, Y1
+	VMOVUPS Y0, (DI)
+	CMPQ    SI, $+8
+	JGE     h_whole_narrow_0
+	MOVQ    SI, DI
+	LEAQ    firstLanesBits<>+0(SB), R9
+	KMOVW   (R9)(DI*4), K1
+	VMOVUPS Y1, K1, (R8)
+	JMP     h_done_narrow_0
+
+h_whole_narrow_0:
+	VMOVUPS Y1, (R8)
+
+h_done_narrow_0:
+	ADDQ $+256, CX
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGT  narrow_cell
+	ADDQ $+32, AX
+
+done:
+	VZEROUPPER
+	RET
+
+// func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// Requires: AVX, AVX512F
+TEXT ·gatesTileAVX512(SB), NOSPLIT, $0-96
+	// Registers:
+	//   units left          AX
+	//   sums of the pass    AX
+	//   panel               CX
+	//   weights             AX DX Y4 Y5 Y6 Y7 R8 Y8 R9 Y9 Y10 R10 R11 Y11 Y12 R12 R13 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23 Y24 Y25 Y26 Y27
+	//   z of the pass       CX
+	//   passes left         BX
+	//   columns             SI
+	//   sums of the column  SI
+	//   sums                Y0 AX Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23
+	//   x                   SI DI R8 R9 R10 R11
+	//   elements of x left  DI R8 R9 R10 R11 R12
+	//   x[k]                Y2 Y4 Y6 Y8 Y10 Y12 Y14 Y16 Y20 Y24 Y28
+	//   z of the column     SI
+	//   stride              CX DI
+	//   z                   AX
+panel:
+	MOVQ units+72(FP), AX
+	CMPQ AX, $+8
+	JLE  narrow
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x08, DX
+	ADDQ CX, DX
+	MOVQ z+80(FP), CX
+	XORL BX, BX
+	ADDQ $+1, BX
+
+wide_pass:
+	MOVQ count+56(FP), SI
+	CMPQ SI, $+6
+	JEQ  wide_6
+	CMPQ SI, $+5
+	JEQ  wide_5
+	CMPQ SI, $+4
+	JEQ  wide_4
+	CMPQ SI, $+3
+	JEQ  wide_3
+	CMPQ SI, $+2
+	JEQ  wide_2
+
+	// Sums of 1 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), SI
+	MOVQ    n+64(FP), DI
+	MOVQ    DX, R8
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, DI
+	JLT  wide_1_block_done
+
+wide_1_block:
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  192(R8), Z4, Z3
+	VBROADCASTSS 4(SI), Z4
+	VFMADD231PS  256(R8), Z4, Z0
+	VFMADD231PS  320(R8), Z4, Z1
+	VFMADD231PS  384(R8), Z4, Z2
+	VFMADD231PS  448(R8), Z4, Z3
+	VBROADCASTSS 8(SI), Z4
+	VFMADD231PS  512(R8), Z4, Z0
+	VFMADD231PS  576(R8), Z4, Z1
+	VFMADD231PS  640(R8), Z4, Z2
+	VFMADD231PS  704(R8), Z4, Z3
+	VBROADCASTSS 12(SI), Z4
+	VFMADD231PS  768(R8), Z4, Z0
+	VFMADD231PS  832(R8), Z4, Z1
+	VFMADD231PS  896(R8), Z4, Z2
+	VFMADD231PS  960(R8), Z4, Z3
+	ADDQ         $+1024, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, DI
+	JGE          wide_1_block
+
+wide_1_block_done:
+	ADDQ $+4, DI
+
+	// The elements of x that are left.
+	SUBQ $+1, DI
+	JLT  wide_1_rest_done
+
+wide_1_rest:
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  192(R8), Z4, Z3
+	ADDQ         $+256, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, DI
+	JGE          wide_1_rest
+
+wide_1_rest_done:
+	ADDQ $+1, DI
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	JMP     wide_next
+
+wide_2:
+	// Sums of 2 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), SI
+	MOVQ    n+64(FP), R8
+	MOVQ    DX, R9
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	SUBQ $+4, R8
+	JLT  wide_2_block_done
+
+wide_2_block:
+	VMOVUPS      (R9), Z8
+	VMOVUPS      64(R9), Z9
+	VMOVUPS      128(R9), Z10
+	VMOVUPS      192(R9), Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      256(R9), Z8
+	VMOVUPS      320(R9), Z9
+	VMOVUPS      384(R9), Z10
+	VMOVUPS      448(R9), Z11
+	VBROADCASTSS 4(DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      512(R9), Z8
+	VMOVUPS      576(R9), Z9
+	VMOVUPS      640(R9), Z10
+	VMOVUPS      704(R9), Z11
+	VBROADCASTSS 8(DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      768(R9), Z8
+	VMOVUPS      832(R9), Z9
+	VMOVUPS      896(R9), Z10
+	VMOVUPS      960(R9), Z11
+	VBROADCASTSS 12(DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 12(SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         $+1024, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	JGE          wide_2_block
+
+wide_2_block_done:
+	ADDQ $+4, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  wide_2_rest_done
+
+wide_2_rest:
+	VMOVUPS      (R9), Z8
+	VMOVUPS      64(R9), Z9
+	VMOVUPS      128(R9), Z10
+	VMOVUPS      192(R9), Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R8
+	JGE          wide_2_rest
+
+wide_2_rest_done:
+	ADDQ $+1, R8
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	JMP     wide_next
+
+wide_3:
+	// Sums of 3 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(SI), Z11
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), SI
+	MOVQ    n+64(FP), R9
+	MOVQ    DX, R10
+
+	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	SUBQ $+4, R9
+	JLT  wide_3_block_done
+
+wide_3_block:
+	VMOVUPS      (R10), Z12
+	VMOVUPS      64(R10), Z13
+	VMOVUPS      128(R10), Z14
+	VMOVUPS      192(R10), Z15
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      256(R10), Z12
+	VMOVUPS      320(R10), Z13
+	VMOVUPS      384(R10), Z14
+	VMOVUPS      448(R10), Z15
+	VBROADCASTSS 4(DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 4(R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 4(SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      512(R10), Z12
+	VMOVUPS      576(R10), Z13
+	VMOVUPS      640(R10), Z14
+	VMOVUPS      704(R10), Z15
+	VBROADCASTSS 8(DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 8(SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      768(R10), Z12
+	VMOVUPS      832(R10), Z13
+	VMOVUPS      896(R10), Z14
+	VMOVUPS      960(R10), Z15
+	VBROADCASTSS 12(DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 12(R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 12(SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	ADDQ         $+1024, R10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	JGE          wide_3_block
+
+wide_3_block_done:
+	ADDQ $+4, R9
+
+	// The elements of x that are left.
+	SUBQ $+1, R9
+	JLT  wide_3_rest_done
+
+wide_3_rest:
+	VMOVUPS      (R10), Z12
+	VMOVUPS      64(R10), Z13
+	VMOVUPS      128(R10), Z14
+	VMOVUPS      192(R10), Z15
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	ADDQ         $+256, R10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_3_rest
+
+wide_3_rest_done:
+	ADDQ $+1, R9
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z11, 192(SI)
+	JMP     wide_next
+
+wide_4:
+	// Sums of 4 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(SI), Z11
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	VMOVUPS 128(SI), Z14
+	VMOVUPS 192(SI), Z15
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), SI
+	MOVQ    n+64(FP), R10
+	MOVQ    DX, R11
+
+	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	SUBQ $+4, R10
+	JLT  wide_4_block_done
+
+wide_4_block:
+	VMOVUPS      (R11), Z16
+	VMOVUPS      64(R11), Z17
+	VMOVUPS      128(R11), Z18
+	VMOVUPS      192(R11), Z19
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      256(R11), Z16
+	VMOVUPS      320(R11), Z17
+	VMOVUPS      384(R11), Z18
+	VMOVUPS      448(R11), Z19
+	VBROADCASTSS 4(DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 4(R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 4(R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 4(SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      512(R11), Z16
+	VMOVUPS      576(R11), Z17
+	VMOVUPS      640(R11), Z18
+	VMOVUPS      704(R11), Z19
+	VBROADCASTSS 8(DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 8(R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 8(SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      768(R11), Z16
+	VMOVUPS      832(R11), Z17
+	VMOVUPS      896(R11), Z18
+	VMOVUPS      960(R11), Z19
+	VBROADCASTSS 12(DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 12(R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 12(R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 12(SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	ADDQ         $+1024, R11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
+	JGE          wide_4_block
+
+wide_4_block_done:
+	ADDQ $+4, R10
+
+	// The elements of x that are left.
+	SUBQ $+1, R10
+	JLT  wide_4_rest_done
+
+wide_4_rest:
+	VMOVUPS      (R11), Z16
+	VMOVUPS      64(R11), Z17
+	VMOVUPS      128(R11), Z18
+	VMOVUPS      192(R11), Z19
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	ADDQ         $+256, R11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_4_rest
+
+wide_4_rest_done:
+	ADDQ $+1, R10
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z11, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z12, (SI)
+	VMOVUPS Z13, 64(SI)
+	VMOVUPS Z14, 128(SI)
+	VMOVUPS Z15, 192(SI)
+	JMP     wide_next
+
+wide_5:
+	// Sums of 5 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(SI), Z11
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	VMOVUPS 128(SI), Z14
+	VMOVUPS 192(SI), Z15
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z16
+	VMOVUPS 64(SI), Z17
+	VMOVUPS 128(SI), Z18
+	VMOVUPS 192(SI), Z19
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), SI
+	MOVQ    n+64(FP), R11
+	MOVQ    DX, R12
+
+	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	SUBQ $+4, R11
+	JLT  wide_5_block_done
+
+wide_5_block:
+	VMOVUPS      (R12), Z20
+	VMOVUPS      64(R12), Z21
+	VMOVUPS      128(R12), Z22
+	VMOVUPS      192(R12), Z23
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      256(R12), Z20
+	VMOVUPS      320(R12), Z21
+	VMOVUPS      384(R12), Z22
+	VMOVUPS      448(R12), Z23
+	VBROADCASTSS 4(DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 4(R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 4(R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 4(R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 4(SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      512(R12), Z20
+	VMOVUPS      576(R12), Z21
+	VMOVUPS      640(R12), Z22
+	VMOVUPS      704(R12), Z23
+	VBROADCASTSS 8(DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 8(R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 8(R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 8(SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      768(R12), Z20
+	VMOVUPS      832(R12), Z21
+	VMOVUPS      896(R12), Z22
+	VMOVUPS      960(R12), Z23
+	VBROADCASTSS 12(DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 12(R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 12(R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 12(R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 12(SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	ADDQ         $+1024, R12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
+	JGE          wide_5_block
+
+wide_5_block_done:
+	ADDQ $+4, R11
+
+	// The elements of x that are left.
+	SUBQ $+1, R11
+	JLT  wide_5_rest_done
+
+wide_5_rest:
+	VMOVUPS      (R12), Z20
+	VMOVUPS      64(R12), Z21
+	VMOVUPS      128(R12), Z22
+	VMOVUPS      192(R12), Z23
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	ADDQ         $+256, R12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_5_rest
+
+wide_5_rest_done:
+	ADDQ $+1, R11
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z11, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z12, (SI)
+	VMOVUPS Z13, 64(SI)
+	VMOVUPS Z14, 128(SI)
+	VMOVUPS Z15, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z16, (SI)
+	VMOVUPS Z17, 64(SI)
+	VMOVUPS Z18, 128(SI)
+	VMOVUPS Z19, 192(SI)
+	JMP     wide_next
+
+wide_6:
+	// Sums of 6 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(SI), Z11
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	VMOVUPS 128(SI), Z14
+	VMOVUPS 192(SI), Z15
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z16
+	VMOVUPS 64(SI), Z17
+	VMOVUPS 128(SI), Z18
+	VMOVUPS 192(SI), Z19
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z20
+	VMOVUPS 64(SI), Z21
+	VMOVUPS 128(SI), Z22
+	VMOVUPS 192(SI), Z23
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), R11
+	MOVQ    360(SI), SI
+	MOVQ    n+64(FP), R12
+	MOVQ    DX, R13
+
+	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	SUBQ $+4, R12
+	JLT  wide_6_block_done
+
+wide_6_block:
+	VMOVUPS      (R13), Z24
+	VMOVUPS      64(R13), Z25
+	VMOVUPS      128(R13), Z26
+	VMOVUPS      192(R13), Z27
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VMOVUPS      256(R13), Z24
+	VMOVUPS      320(R13), Z25
+	VMOVUPS      384(R13), Z26
+	VMOVUPS      448(R13), Z27
+	VBROADCASTSS 4(DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 4(R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 4(R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 4(R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 4(R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 4(SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VMOVUPS      512(R13), Z24
+	VMOVUPS      576(R13), Z25
+	VMOVUPS      640(R13), Z26
+	VMOVUPS      704(R13), Z27
+	VBROADCASTSS 8(DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 8(R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 8(R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 8(R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VMOVUPS      768(R13), Z24
+	VMOVUPS      832(R13), Z25
+	VMOVUPS      896(R13), Z26
+	VMOVUPS      960(R13), Z27
+	VBROADCASTSS 12(DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 12(R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 12(R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 12(R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 12(R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 12(SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	ADDQ         $+1024, R13
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
+	JGE          wide_6_block
+
+wide_6_block_done:
+	ADDQ $+4, R12
+
+	// The elements of x that are left.
+	SUBQ $+1, R12
+	JLT  wide_6_rest_done
+
+wide_6_rest:
+	VMOVUPS      (R13), Z24
+	VMOVUPS      64(R13), Z25
+	VMOVUPS      128(R13), Z26
+	VMOVUPS      192(R13), Z27
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	ADDQ         $+256, R13
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
+	JGE          wide_6_rest
+
+wide_6_rest_done:
+	ADDQ $+1, R12
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z11, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z12, (SI)
+	VMOVUPS Z13, 64(SI)
+	VMOVUPS Z14, 128(SI)
+	VMOVUPS Z15, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z16, (SI)
+	VMOVUPS Z17, 64(SI)
+	VMOVUPS Z18, 128(SI)
+	VMOVUPS Z19, 192(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z20, (SI)
+	VMOVUPS Z21, 64(SI)
+	VMOVUPS Z22, 128(SI)
+	VMOVUPS Z23, 192(SI)
+
+wide_next:
+	SUBQ  $+1, BX
+	JGT   wide_pass
+	MOVQ  units+72(FP), AX
+	SUBQ  $+16, AX
+	MOVQ  AX, units+72(FP)
+	TESTQ AX, AX
+	JLE   done
+	MOVQ  sums+0(FP), AX
+	MOVQ  sumsStride+8(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, sums+0(FP)
+	MOVQ  weights+24(FP), AX
+	MOVQ  weightsStride+32(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, weights+24(FP)
+	MOVQ  z+80(FP), AX
+	ADDQ  $+256, AX
+	MOVQ  AX, z+80(FP)
+	JMP   panel
+
+narrow:
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x07, DX
+	ADDQ CX, DX
+	MOVQ z+80(FP), CX
+	XORL BX, BX
+	ADDQ $+1, BX
+
+narrow_pass:
+	MOVQ count+56(FP), SI
+	CMPQ SI, $+6
+	JEQ  narrow_6
+	CMPQ SI, $+5
+	JEQ  narrow_5
+	CMPQ SI, $+4
+	JEQ  narrow_4
+	CMPQ SI, $+3
+	JEQ  narrow_3
+	CMPQ SI, $+2
+	JEQ  narrow_2
+
+	// Sums of 1 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), SI
+	MOVQ    n+64(FP), DI
+	MOVQ    DX, R8
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, DI
+	JLT  narrow_1_block_done
+
+narrow_1_block:
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS  (R8), Z2, Z0
+	VFMADD231PS  64(R8), Z2, Z1
+	VBROADCASTSS 4(SI), Z2
+	VFMADD231PS  128(R8), Z2, Z0
+	VFMADD231PS  192(R8), Z2, Z1
+	VBROADCASTSS 8(SI), Z2
+	VFMADD231PS  256(R8), Z2, Z0
+	VFMADD231PS  320(R8), Z2, Z1
+	VBROADCASTSS 12(SI), Z2
+	VFMADD231PS  384(R8), Z2, Z0
+	VFMADD231PS  448(R8), Z2, Z1
+	ADDQ         $+512, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, DI
+	JGE          narrow_1_block
+
+narrow_1_block_done:
+	ADDQ $+4, DI
+
+	// The elements of x that are left.
+	SUBQ $+1, DI
+	JLT  narrow_1_rest_done
+
+narrow_1_rest:
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS  (R8), Z2, Z0
+	VFMADD231PS  64(R8), Z2, Z1
+	ADDQ         $+128, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, DI
+	JGE          narrow_1_rest
+
+narrow_1_rest_done:
+	ADDQ $+1, DI
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	JMP     narrow_next
+
+narrow_2:
+	// Sums of 2 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), SI
+	MOVQ    n+64(FP), R8
+	MOVQ    DX, R9
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	SUBQ $+4, R8
+	JLT  narrow_2_block_done
+
+narrow_2_block:
+	VMOVUPS      (R9), Z4
+	VMOVUPS      64(R9), Z5
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      128(R9), Z4
+	VMOVUPS      192(R9), Z5
+	VBROADCASTSS 4(DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      256(R9), Z4
+	VMOVUPS      320(R9), Z5
+	VBROADCASTSS 8(DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 8(SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      384(R9), Z4
+	VMOVUPS      448(R9), Z5
+	VBROADCASTSS 12(DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 12(SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         $+512, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	JGE          narrow_2_block
+
+narrow_2_block_done:
+	ADDQ $+4, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  narrow_2_rest_done
+
+narrow_2_rest:
+	VMOVUPS      (R9), Z4
+	VMOVUPS      64(R9), Z5
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R8
+	JGE          narrow_2_rest
+
+narrow_2_rest_done:
+	ADDQ $+1, R8
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	JMP     narrow_next
+
+narrow_3:
+	// Sums of 3 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), SI
+	MOVQ    n+64(FP), R9
+	MOVQ    DX, R10
+
+	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	SUBQ $+4, R9
+	JLT  narrow_3_block_done
+
+narrow_3_block:
+	VMOVUPS      (R10), Z6
+	VMOVUPS      64(R10), Z7
+	VBROADCASTSS (DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      128(R10), Z6
+	VMOVUPS      192(R10), Z7
+	VBROADCASTSS 4(DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 4(SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      256(R10), Z6
+	VMOVUPS      320(R10), Z7
+	VBROADCASTSS 8(DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 8(R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      384(R10), Z6
+	VMOVUPS      448(R10), Z7
+	VBROADCASTSS 12(DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 12(R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 12(SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         $+512, R10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	JGE          narrow_3_block
+
+narrow_3_block_done:
+	ADDQ $+4, R9
+
+	// The elements of x that are left.
+	SUBQ $+1, R9
+	JLT  narrow_3_rest_done
+
+narrow_3_rest:
+	VMOVUPS      (R10), Z6
+	VMOVUPS      64(R10), Z7
+	VBROADCASTSS (DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         $+128, R10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_3_rest
+
+narrow_3_rest_done:
+	ADDQ $+1, R9
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	JMP     narrow_next
+
+narrow_4:
+	// Sums of 4 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), SI
+	MOVQ    n+64(FP), R10
+	MOVQ    DX, R11
+
+	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	SUBQ $+4, R10
+	JLT  narrow_4_block_done
+
+narrow_4_block:
+	VMOVUPS      (R11), Z8
+	VMOVUPS      64(R11), Z9
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      128(R11), Z8
+	VMOVUPS      192(R11), Z9
+	VBROADCASTSS 4(DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 4(R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 4(SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      256(R11), Z8
+	VMOVUPS      320(R11), Z9
+	VBROADCASTSS 8(DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 8(R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 8(SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      384(R11), Z8
+	VMOVUPS      448(R11), Z9
+	VBROADCASTSS 12(DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 12(R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 12(R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         $+512, R11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
+	JGE          narrow_4_block
+
+narrow_4_block_done:
+	ADDQ $+4, R10
+
+	// The elements of x that are left.
+	SUBQ $+1, R10
+	JLT  narrow_4_rest_done
+
+narrow_4_rest:
+	VMOVUPS      (R11), Z8
+	VMOVUPS      64(R11), Z9
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         $+128, R11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_4_rest
+
+narrow_4_rest_done:
+	ADDQ $+1, R10
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, 64(SI)
+	JMP     narrow_next
+
+narrow_5:
+	// Sums of 5 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), SI
+	MOVQ    n+64(FP), R11
+	MOVQ    DX, R12
+
+	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	SUBQ $+4, R11
+	JLT  narrow_5_block_done
+
+narrow_5_block:
+	VMOVUPS      (R12), Z10
+	VMOVUPS      64(R12), Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      128(R12), Z10
+	VMOVUPS      192(R12), Z11
+	VBROADCASTSS 4(DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 4(R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 4(SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      256(R12), Z10
+	VMOVUPS      320(R12), Z11
+	VBROADCASTSS 8(DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 8(R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 8(R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 8(SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      384(R12), Z10
+	VMOVUPS      448(R12), Z11
+	VBROADCASTSS 12(DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 12(R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 12(R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 12(SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         $+512, R12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
+	JGE          narrow_5_block
+
+narrow_5_block_done:
+	ADDQ $+4, R11
+
+	// The elements of x that are left.
+	SUBQ $+1, R11
+	JLT  narrow_5_rest_done
+
+narrow_5_rest:
+	VMOVUPS      (R12), Z10
+	VMOVUPS      64(R12), Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         $+128, R12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_5_rest
+
+narrow_5_rest_done:
+	ADDQ $+1, R11
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	JMP     narrow_next
+
+narrow_6:
+	// Sums of 6 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	MOVQ    columns+48(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), R11
+	MOVQ    360(SI), SI
+	MOVQ    n+64(FP), R12
+	MOVQ    DX, R13
+
+	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	SUBQ $+4, R12
+	JLT  narrow_6_block_done
+
+narrow_6_block:
+	VMOVUPS      (R13), Z12
+	VMOVUPS      64(R13), Z13
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      128(R13), Z12
+	VMOVUPS      192(R13), Z13
+	VBROADCASTSS 4(DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 4(R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 4(R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4(R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 4(SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      256(R13), Z12
+	VMOVUPS      320(R13), Z13
+	VBROADCASTSS 8(DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 8(R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 8(R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 8(R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 8(SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	VMOVUPS      384(R13), Z12
+	VMOVUPS      448(R13), Z13
+	VBROADCASTSS 12(DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 12(R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 12(R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 12(R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 12(SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         $+512, R13
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
+	JGE          narrow_6_block
+
+narrow_6_block_done:
+	ADDQ $+4, R12
+
+	// The elements of x that are left.
+	SUBQ $+1, R12
+	JLT  narrow_6_rest_done
+
+narrow_6_rest:
+	VMOVUPS      (R13), Z12
+	VMOVUPS      64(R13), Z13
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         $+128, R13
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
+	JGE          narrow_6_rest
+
+narrow_6_rest_done:
+	ADDQ $+1, R12
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	MOVQ    zColumn+88(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z10, (SI)
+	VMOVUPS Z11, 64(SI)
+
+narrow_next:
+	SUBQ $+1, BX
+	JGT  narrow_pass
+
+done:
+	VZEROUPPER
+	RET
+
+// func headAVX512(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·headAVX512(SB), NOSPLIT, $0-48
+	// Registers:
+	//   weights             AX
+	//   bias                CX
+	//   y                   DX
+	//   outputs left        BX
+	//   bytes of a row      SI
+	//   rows                DI R8 R9 R10
+	//   sums                Y0 Y1 Y2 Y3
+	//   x                   Y1 Y4 R8 R11
+	//   elements of x left  R9 R12
+	MOVQ weights+0(FP), AX
+	MOVQ bias+8(FP), CX
+	MOVQ y+32(FP), DX
+	MOVQ outputs+40(FP), BX
+	MOVQ n+24(FP), SI
+	SHLQ $0x02, SI
+	SUBQ $+4, BX
+	JLT  rows_4_done
+
+rows_4:
+	MOVQ   AX, DI
+	VXORPS Z0, Z0, Z0
+	MOVQ   DI, R8
+	ADDQ   SI, R8
+	VXORPS Z1, Z1, Z1
+	MOVQ   R8, R9
+	ADDQ   SI, R9
+	VXORPS Z2, Z2, Z2
+	MOVQ   R9, R10
+	ADDQ   SI, R10
+	VXORPS Z3, Z3, Z3
+	MOVQ   x+16(FP), R11
+	MOVQ   n+24(FP), R12
+
+	// sums += weights·x of 4 rows.
+	SUBQ $+16, R12
+	JLT  sums_4_done
+
+sums_4:
+	VMOVUPS     (R11), Z4
+	VFMADD231PS (DI), Z4, Z0
+	VFMADD231PS (R8), Z4, Z1
+	VFMADD231PS (R9), Z4, Z2
+	VFMADD231PS (R10), Z4, Z3
+	ADDQ        $+64, R11
+	ADDQ        $+64, DI
+	ADDQ        $+64, R8
+	ADDQ        $+64, R9
+	ADDQ        $+64, R10
+	SUBQ        $+16, R12
+	JGE         sums_4
+
+sums_4_done:
+	ADDQ $+16, R12
+
+	// y = bias + the sums, added in pairs 8, 4, 2 and 1 apart.
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X0
+	VMOVHLPS      X0, X0, X4
+	VADDPS        X4, X0, X0
+	VMOVSHDUP     X0, X4
+	VADDSS        X4, X0, X0
+	VADDSS        (CX), X0, X0
+	VMOVSS        X0, (DX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VMOVHLPS      X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VADDSS        4(CX), X1, X1
+	VMOVSS        X1, 4(DX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VMOVHLPS      X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VADDSS        8(CX), X1, X1
+	VMOVSS        X1, 8(DX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VMOVHLPS      X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VADDSS        12(CX), X1, X1
+	VMOVSS        X1, 12(DX)
+	ADDQ          SI, AX
+	ADDQ          SI, AX
+	ADDQ          SI, AX
+	ADDQ          SI, AX
+	ADDQ          $+16, CX
+	ADDQ          $+16, DX
+	SUBQ          $+4, BX
+	JGE           rows_4
+
+rows_4_done:
+	ADDQ $+4, BX
+	SUBQ $+1, BX
+	JLT  rows_1_done
+
+rows_1:
+	MOVQ   AX, DI
+	VXORPS Z0, Z0, Z0
+	MOVQ   x+16(FP), R8
+	MOVQ   n+24(FP), R9
+
+	// sums += weights·x of 1 rows.
+	SUBQ $+16, R9
+	JLT  sums_1_done
+
+sums_1:
+	VMOVUPS     (R8), Z1
+	VFMADD231PS (DI), Z1, Z0
+	ADDQ        $+64, R8
+	ADDQ        $+64, DI
+	SUBQ        $+16, R9
+	JGE         sums_1
+
+sums_1_done:
+	ADDQ $+16, R9
+
+	// y = bias + the sums, added in pairs 8, 4, 2 and 1 apart.
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VADDSS        (CX), X0, X0
+	VMOVSS        X0, (DX)
+	ADDQ          SI, AX
+	ADDQ          $+4, CX
+	ADDQ          $+4, DX
+	SUBQ          $+1, BX
+	JGE           rows_1
+
+rows_1_done:
+	ADDQ $+1, BX
+	VZEROUPPER
+	RET
+
+// func sigmoidAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
+	// Registers:
+	//   x              AX Y0 Y1 Y2 Y3
+	//   dst            CX
+	//   elements left  DX
+	MOVQ x+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ n+16(FP), DX
+	SUBQ $+64, DX
+	JLT  vectors_4_done
+
+vectors_4:
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      (AX), Z0
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VMOVUPS      128(AX), Z2
+	VBROADCASTSS sigmoidMin<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS sigmoidMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VMOVUPS      192(AX), Z3
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z4
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z4
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z4, Z5
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z8
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z2
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z5
+	VPSLLD $0x17, Z4, Z4
+	VMULPS Z1, Z1, Z7
+	VPSLLD $0x17, Z6, Z6
+	VMULPS Z2, Z2, Z9
+	VPSLLD $0x17, Z8, Z8
+	VMULPS Z3, Z3, Z11
+	VPSLLD $0x17, Z10, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z5, Z12
+	VFMADD231PS      Z5, Z12, Z13
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z14
+	VFMADD231PS      Z7, Z14, Z15
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z16
+	VFMADD231PS      Z9, Z16, Z17
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z18
+	VFMADD231PS      Z11, Z18, Z19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z5, Z13, Z0
+	VFNMADD231PS Z7, Z15, Z1
+	VFNMADD231PS Z9, Z17, Z2
+	VFNMADD231PS Z11, Z19, Z3
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z4, Z5
+	VFNMADD231PS Z4, Z0, Z5
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z7
+	VFNMADD231PS Z6, Z1, Z7
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z8, Z9
+	VFNMADD231PS Z8, Z2, Z9
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z11
+	VFNMADD231PS Z10, Z3, Z11
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VDIVPS       Z5, Z12, Z12
+	VBROADCASTSS sigmoidScale<>+0(SB), Z13
+	VDIVPS       Z7, Z13, Z13
+	VBROADCASTSS sigmoidScale<>+0(SB), Z14
+	VDIVPS       Z9, Z14, Z14
+	VBROADCASTSS sigmoidScale<>+0(SB), Z15
+	VDIVPS       Z11, Z15, Z15
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z5, Z4, Z16
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z16, Z16
+	VFNMADD231PS Z4, Z0, Z16
+	VSUBPS       Z7, Z6, Z0
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VFNMADD231PS Z6, Z1, Z0
+	VSUBPS       Z9, Z8, Z1
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VFNMADD231PS Z8, Z2, Z1
+	VSUBPS       Z11, Z10, Z2
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z2, Z2
+	VFNMADD231PS Z10, Z3, Z2
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z5
+	VFNMADD231PS      Z12, Z16, Z5
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z3
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z13, Z7
+	VFNMADD231PS      Z13, Z0, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z0
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z14, Z9
+	VFNMADD231PS      Z14, Z1, Z9
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z9, Z1
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z15, Z11
+	VFNMADD231PS      Z15, Z2, Z11
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z11, Z2
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z12, Z3, Z12
+	VFMADD231PS Z13, Z0, Z13
+	VFMADD231PS Z14, Z1, Z14
+	VFMADD231PS Z15, Z2, Z15
+	VMOVUPS     Z12, (CX)
+	VMOVUPS     Z13, 64(CX)
+	VMOVUPS     Z14, 128(CX)
+	VMOVUPS     Z15, 192(CX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+64, DX
+	JGE         vectors_4
+
+vectors_4_done:
+	ADDQ $+64, DX
+	SUBQ $+16, DX
+	JLT  vectors_1_done
+
+vectors_1:
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      (AX), Z0
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z1
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z1
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z1, Z2
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z2, Z0
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z2
+	VPSLLD $0x17, Z1, Z1
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z3
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z3
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z4
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z2, Z3
+	VFMADD231PS      Z2, Z3, Z4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z2, Z4, Z0
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z2
+	VFNMADD231PS Z1, Z0, Z2
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z3
+	VDIVPS       Z2, Z3, Z3
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z2, Z1, Z4
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z4, Z4
+	VFNMADD231PS Z1, Z0, Z4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z3, Z2
+	VFNMADD231PS      Z3, Z4, Z2
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z3, Z0, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+16, DX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+16, DX
+	VZEROUPPER
+	RET
+
+// func tanhAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
+	// Registers:
+	//   x              AX Y0 Y2 Y4 Y6
+	//   dst            CX
+	//   elements left  DX
+	MOVQ x+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ n+16(FP), DX
+	SUBQ $+64, DX
+	JLT  vectors_4_done
+
+vectors_4:
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      (AX), Z0
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VMOVUPS      64(AX), Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+	VMOVUPS      128(AX), Z4
+	VANDPS.BCST  allButSign<>+0(SB), Z4, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+	VMOVUPS      192(AX), Z6
+	VANDPS.BCST  allButSign<>+0(SB), Z6, Z7
+	VANDPS.BCST  signBit<>+0(SB), Z6, Z6
+	VBROADCASTSS tanhMax<>+0(SB), Z8
+	VMINPS       Z7, Z8, Z7
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+	VBROADCASTSS     tanhRound<>+0(SB), Z10
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z10
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z11
+	VMINPS           Z10, Z11, Z10
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z10, Z10
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z10, Z11
+	VBROADCASTSS     tanhRound<>+0(SB), Z12
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
+	VMINPS           Z12, Z13, Z12
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
+	VBROADCASTSS     tanhRound<>+0(SB), Z14
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z7, Z14
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z15
+	VMINPS           Z14, Z15, Z14
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z14, Z14
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z14, Z15
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z1
+	VMULPS           Z1, Z1, Z9
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z3
+	VMULPS           Z3, Z3, Z11
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
+	VMULPS           Z5, Z5, Z13
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z15, Z7
+	VMULPS           Z7, Z7, Z15
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z16
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z16
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z16
+	VBROADCASTSS     tanhP2<>+0(SB), Z17
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z17
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z17
+	VBROADCASTSS     tanhP2<>+0(SB), Z18
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z13, Z18
+	VBROADCASTSS     tanhP2<>+0(SB), Z19
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z15, Z19
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z16
+	VPSLLD           $0x0b, Z10, Z10
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z11, Z17
+	VPSLLD           $0x0b, Z12, Z12
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z13, Z18
+	VPSLLD           $0x0b, Z14, Z14
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z15, Z19
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z9, Z1, Z9
+	VFMADD231PS Z16, Z9, Z1
+	VMULPS      Z11, Z3, Z9
+	VFMADD231PS Z17, Z9, Z3
+	VMULPS      Z13, Z5, Z9
+	VFMADD231PS Z18, Z9, Z5
+	VMULPS      Z15, Z7, Z9
+	VFMADD231PS Z19, Z9, Z7
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VBROADCASTSS three<>+0(SB), Z11
+	VSUBPS       Z8, Z11, Z11
+	VFNMADD213PS Z9, Z1, Z11
+	VADDPS.BCST  one<>+0(SB), Z8, Z13
+	VFMADD231PS  Z9, Z1, Z13
+	VBROADCASTSS one<>+0(SB), Z1
+	VSUBPS       Z10, Z1, Z1
+	VBROADCASTSS three<>+0(SB), Z15
+	VSUBPS       Z10, Z15, Z15
+	VFNMADD213PS Z1, Z3, Z15
+	VADDPS.BCST  one<>+0(SB), Z10, Z16
+	VFMADD231PS  Z1, Z3, Z16
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z12, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z17
+	VSUBPS       Z12, Z17, Z17
+	VFNMADD213PS Z3, Z5, Z17
+	VADDPS.BCST  one<>+0(SB), Z12, Z18
+	VFMADD231PS  Z3, Z5, Z18
+	VBROADCASTSS one<>+0(SB), Z5
+	VSUBPS       Z14, Z5, Z5
+	VBROADCASTSS three<>+0(SB), Z19
+	VSUBPS       Z14, Z19, Z19
+	VFNMADD213PS Z5, Z7, Z19
+	VADDPS.BCST  one<>+0(SB), Z14, Z20
+	VFMADD231PS  Z5, Z7, Z20
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z13, Z11, Z7
+	VFNMADD231PS Z8, Z7, Z9
+	VORPS        Z0, Z9, Z0
+	VDIVPS       Z16, Z15, Z7
+	VFNMADD231PS Z10, Z7, Z1
+	VORPS        Z2, Z1, Z1
+	VDIVPS       Z18, Z17, Z2
+	VFNMADD231PS Z12, Z2, Z3
+	VORPS        Z4, Z3, Z2
+	VDIVPS       Z20, Z19, Z3
+	VFNMADD231PS Z14, Z3, Z5
+	VORPS        Z6, Z5, Z3
+	VMOVUPS      Z0, (CX)
+	VMOVUPS      Z1, 64(CX)
+	VMOVUPS      Z2, 128(CX)
+	VMOVUPS      Z3, 192(CX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+64, DX
+	JGE          vectors_4
+
+vectors_4_done:
+	ADDQ $+64, DX
+	SUBQ $+16, DX
+	JLT  vectors_1_done
+
+vectors_1:
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      (AX), Z0
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z2
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z2
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z3
+	VMINPS           Z2, Z3, Z2
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z2, Z2
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z2, Z3
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z3, Z1
+	VMULPS           Z1, Z1, Z3
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z4
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z3, Z4
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z2, Z2
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z3, Z4
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z3, Z1, Z3
+	VFMADD231PS Z4, Z3, Z1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z4
+	VSUBPS       Z2, Z4, Z4
+	VFNMADD213PS Z3, Z1, Z4
+	VADDPS.BCST  one<>+0(SB), Z2, Z5
+	VFMADD231PS  Z3, Z1, Z5
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z5, Z4, Z1
+	VFNMADD231PS Z2, Z1, Z3
+	VORPS        Z0, Z3, Z0
+	VMOVUPS      Z0, (CX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $+16, DX
+	JGE          vectors_1
+
+vectors_1_done:
+	ADDQ $+16, DX
+	VZEROUPPER
+	RET
+
 DATA allButSign<>+0(SB)/4, $0x7fffffff
 DATA allButSign<>+4(SB)/4, $0x7fffffff
 DATA allButSign<>+8(SB)/4, $0x7fffffff
@@ -5616,6 +11458,25 @@ DATA firstLanes<>+52(SB)/4, $0x00000000
 DATA firstLanes<>+56(SB)/4, $0x00000000
 DATA firstLanes<>+60(SB)/4, $0x00000000
 GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
+
+DATA firstLanesBits<>+0(SB)/4, $0x00000000
+DATA firstLanesBits<>+4(SB)/4, $0x00000001
+DATA firstLanesBits<>+8(SB)/4, $0x00000003
+DATA firstLanesBits<>+12(SB)/4, $0x00000007
+DATA firstLanesBits<>+16(SB)/4, $0x0000000f
+DATA firstLanesBits<>+20(SB)/4, $0x0000001f
+DATA firstLanesBits<>+24(SB)/4, $0x0000003f
+DATA firstLanesBits<>+28(SB)/4, $0x0000007f
+DATA firstLanesBits<>+32(SB)/4, $0x000000ff
+DATA firstLanesBits<>+36(SB)/4, $0x000001ff
+DATA firstLanesBits<>+40(SB)/4, $0x000003ff
+DATA firstLanesBits<>+44(SB)/4, $0x000007ff
+DATA firstLanesBits<>+48(SB)/4, $0x00000fff
+DATA firstLanesBits<>+52(SB)/4, $0x00001fff
+DATA firstLanesBits<>+56(SB)/4, $0x00003fff
+DATA firstLanesBits<>+60(SB)/4, $0x00007fff
+DATA firstLanesBits<>+64(SB)/4, $0x0000ffff
+GLOBL firstLanesBits<>(SB), RODATA|NOPTR, $68
 
 DATA one<>+0(SB)/4, $0x3f800000
 DATA one<>+4(SB)/4, $0x3f800000

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"example.com/lstm/internal/gen"
 	"github.com/mmcloughlin/avo/printer"
@@ -15,20 +16,28 @@ type file struct {
 
 // generate makes all generated files.
 func generate() ([]file, error) {
-	m := newX86()
-	m.ctx.ConstraintExpr("amd64,!purego,!noasm")
-	for _, t := range []x86Traits{avx2} {
-		m.use(t)
-		for _, k := range gen.Kernels {
-			gen.Emit(m, k)
+	var files []file
+	for _, set := range []struct {
+		dir, pkg, name string
+		kernels        []*gen.Kernel
+	}{
+		{"", "lstm", "kernels", gen.Kernels},
+		{"internal/roof", "roof", "roof", gen.Roofs},
+	} {
+		m := newX86()
+		m.ctx.ConstraintExpr("amd64,!purego,!noasm")
+		for _, t := range []x86Traits{avx2, avx512} {
+			m.use(t)
+			for _, k := range set.kernels {
+				gen.Emit(m, k)
+			}
 		}
+		code, stubs, err := m.file(printer.Config{Name: "go generate", Argv: []string{"go", "generate"}, Pkg: set.pkg})
+		if err != nil {
+			return nil, fmt.Errorf("amd64: %s: %w", set.name, err)
+		}
+		base := filepath.Join(set.dir, set.name)
+		files = append(files, file{base + "_amd64.s", code}, file{base + "_amd64.go", stubs})
 	}
-	code, stubs, err := m.file(printer.Config{Name: "go generate", Argv: []string{"go", "generate"}, Pkg: "lstm"})
-	if err != nil {
-		return nil, fmt.Errorf("amd64: %w", err)
-	}
-	return []file{
-		{"kernels_amd64.s", code},
-		{"kernels_amd64.go", stubs},
-	}, nil
+	return files, nil
 }

@@ -49,6 +49,14 @@ var (
 		lockstep:  2,
 		headRows:  4,
 	}
+	avx512 = x86Traits{
+		suffix:    "AVX512",
+		maxLanes:  16,
+		registers: 32,
+		tile:      4, // × 6 columns = 24 sums, 4 weights and 1 or 2 multipliers
+		lockstep:  4,
+		headRows:  4,
+	}
 )
 
 // symbol is read-only data: 32-bit words.

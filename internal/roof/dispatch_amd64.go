@@ -1,0 +1,34 @@
+//go:build !purego && !noasm
+
+package roof
+
+import "unsafe"
+
+func load(path string, p []float32) bool {
+	switch path {
+	case "avx2":
+		loadAVX2(unsafe.SliceData(p), len(p))
+	case "avx512":
+		loadAVX512(unsafe.SliceData(p), len(p))
+	default:
+		return false
+	}
+	return true
+}
+
+func fma(path string, turns int) (lanes int) {
+	switch path {
+	case "avx2":
+		fmaAVX2(turns)
+		return 8
+	case "avx512":
+		fmaAVX512(turns)
+		return 16
+	}
+	return 0
+}
+
+func clock(turns int) bool {
+	clockAVX2(turns)
+	return true
+}

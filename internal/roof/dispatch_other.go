@@ -1,0 +1,9 @@
+//go:build !amd64 || purego || noasm
+
+package roof
+
+func load(string, []float32) bool { return false }
+
+func fma(string, int) (lanes int) { return 0 }
+
+func clock(int) bool { return false }

@@ -1,0 +1,28 @@
+// Package roof measures what the machine can do at best, with kernels that only
+// load, only multiply or only count cycles. Benchmarks are quoted as ratios to
+// them, measured in the same run.
+package roof
+
+// FMAChains is how many vectors one turn of FMA multiplies.
+const FMAChains = 12
+
+// ClockTurn is how many cycles one turn of Clock takes.
+const ClockTurn = 16
+
+// loadBlock divides the number of floats that a kernel loads.
+const loadBlock = 64
+
+// Load loads p, as many floats as fit the kernel's turns, with the vectors of
+// that path. It reports whether there is such a kernel.
+func Load(path string, p []float32) bool {
+	return load(path, p[:len(p)/loadBlock*loadBlock])
+}
+
+// FMA does turns × FMAChains fused multiply-adds of the path's vectors, which
+// do not wait for each other, and returns how many lanes a vector has: 0 if
+// there is no such kernel.
+func FMA(path string, turns int) (lanes int) { return fma(path, turns) }
+
+// Clock does turns × ClockTurn additions that wait for each other, of a cycle
+// each, and reports whether there is a kernel for it.
+func Clock(turns int) bool { return clock(turns) }
