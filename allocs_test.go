@@ -11,7 +11,7 @@ func TestNoAllocations(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		requireNone := func(what string, call func()) {
 			t.Helper()
-			require.Zero(t, testing.AllocsPerRun(2, call), what)
+			require.Zero(t, testing.AllocsPerRun(3, call), what)
 		}
 		for _, shape := range shapes {
 			n := newNetwork(t, shape.outputs, shape.sizes...)
@@ -38,7 +38,7 @@ func TestNoAllocations(t *testing.T) {
 			requireNone(fmt.Sprintf("UnmarshalBinary of %v", shape), func() { _ = s.UnmarshalBinary(buffer) })
 			requireNone(fmt.Sprintf("Reset and CopyFrom of %v", shape), func() { s.CopyFrom(states[1]); s.Reset() })
 		}
-		for _, length := range []int{0, 1, 100, 2*maxActivation + 1} {
+		for _, length := range []int{0, 1, 100, 2*maxElements + 1} {
 			dst, x := make([]float32, length), make([]float32, length)
 			requireNone(fmt.Sprintf("Sigmoid of %d", length), func() { Sigmoid(dst, x) })
 			requireNone(fmt.Sprintf("Tanh of %d", length), func() { Tanh(dst, x) })
@@ -46,49 +46,64 @@ func TestNoAllocations(t *testing.T) {
 	})
 }
 
-// Each size of Forward's scratch, and the way without: no network is so large
-// that a block of steps would not fit and be allocated instead.
+// Each size of Forward's scratch, and the way without, compute the same and
+// allocate nothing.
 func TestForwardScratch(t *testing.T) {
-	sizes := map[string]struct {
-		sizes []int
-		want  func(block int) bool
+	for _, c := range []struct {
+		name          string
+		input, hidden int
+		least, most   int // floats of a block
 	}{
-		"none, the input is narrow": {[]int{minInput - 1, 40}, func(b int) bool { return b == 0 }},
-		"small":                     {[]int{8, 16}, func(b int) bool { return 0 < b && b <= len(smallScratch{}) }},
-		"medium":                    {[]int{8, 130}, func(b int) bool { return len(smallScratch{}) < b && b <= len(mediumScratch{}) }},
-		"large":                     {[]int{8, 550}, func(b int) bool { return len(mediumScratch{}) < b && b <= len(largeScratch{}) }},
-	}
-	if !testing.Short() {
-		// Nothing but a hidden size of thousands makes one step fill the scratch.
-		hidden := len(largeScratch{})/(5*minBlock) + 16
-		sizes["none, a step fills it"] = struct {
-			sizes []int
-			want  func(block int) bool
-		}{[]int{8, hidden}, func(b int) bool { return b == 0 }}
-	}
-	for name, c := range sizes {
-		t.Run(name, func(t *testing.T) {
-			layer := sparseLayer(c.sizes[0], c.sizes[1])
-			n, err := New(&Model{Layers: []Weights{layer}})
+		{"none", minInput - 1, 40, 0, 0},
+		{"small", minInput, 16, 1, len(smallScratch{})},
+		{"medium", minInput, 130, len(smallScratch{}) + 1, len(mediumScratch{})},
+		{"large", minInput, 550, len(mediumScratch{}) + 1, len(largeScratch{})},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n, err := New(&Model{Layers: []Weights{sparseLayer(c.input, c.hidden)}})
 			require.NoError(t, err)
 			const steps = 3
-			require.True(t, c.want(n.blockFloats(steps)), "the block has %d floats", n.blockFloats(steps))
-			r := newRand(12)
-			x, y := normals(r, steps*n.InputSize(), 1), make([]float32, steps*n.OutputSize())
-			whole, steply, want := n.NewState(), n.NewState(), make([]float32, n.OutputSize())
+			block := n.blockFloats(steps)
+			require.True(t, c.least <= block && block <= c.most, "the block has %d floats", block)
+
+			x := normals(newRand(12), steps*c.input, 1)
+			steply, last := n.NewState(), make([]float32, c.hidden)
 			for step := range steps {
-				n.Step(steply, x[step*n.InputSize():][:n.InputSize()], want)
+				n.Step(steply, x[step*c.input:][:c.input], last)
 			}
 			eachPath(t, func(t *testing.T) {
-				require.Zero(t, testing.AllocsPerRun(1, func() {
+				whole, y := n.NewState(), make([]float32, steps*c.hidden)
+				require.Zero(t, testing.AllocsPerRun(3, func() {
 					whole.Reset()
 					n.Forward(whole, x, y)
 				}))
-				requireValues(t, values(steply), whole, "%v", c.sizes)
-				requireBits(t, want, y[(steps-1)*n.OutputSize():], "%v", c.sizes)
+				requireValues(t, values(steply), whole, "%s", c.name)
+				requireBits(t, last, y[(steps-1)*c.hidden:], "%s", c.name)
 			})
 		})
 	}
+}
+
+// Whatever the sizes, a block of at least two steps fits the scratch, or there
+// is none. (Larger scratch would be moved to the heap.)
+func TestBlocksFitTheScratch(t *testing.T) {
+	without := 0
+	for hidden := 1; hidden < 10_000; hidden += 1 + hidden/100 {
+		n := &Network{layers: []layer{{input: minInput, hidden: hidden}}}
+		for _, steps := range []int{0, 1, 2, 3, blockSteps - 1, blockSteps, blockSteps + 1, 1000} {
+			block := n.blockFloats(steps)
+			require.LessOrEqual(t, block, len(largeScratch{}), "hidden %d", hidden)
+			require.Zero(t, block%n.stepFloats(), "hidden %d", hidden)
+			if block == 0 {
+				without++
+				require.True(t, steps < minBlock || n.stepFloats() > len(largeScratch{})/minBlock, "hidden %d, %d steps", hidden, steps)
+				continue
+			}
+			require.GreaterOrEqual(t, block, minBlock*n.stepFloats(), "hidden %d", hidden)
+			require.LessOrEqual(t, block, min(blockSteps, steps)*n.stepFloats(), "hidden %d", hidden)
+		}
+	}
+	require.NotZero(t, without)
 }
 
 // sparseLayer makes a layer of any size quickly: most weights are zero.

@@ -368,7 +368,7 @@ func TestActivationsOfSpecialValues(t *testing.T) {
 // the functions of their elements, and nothing beyond is touched.
 func TestActivationsOfSlices(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
-		lengths := []int{maxActivation - 1, maxActivation, maxActivation + 1, 2*maxActivation + 5}
+		lengths := []int{maxElements - 1, maxElements, maxElements + 1, 2*maxElements + 5}
 		for n := range 70 {
 			lengths = append(lengths, n)
 		}

@@ -69,7 +69,7 @@ func testEveryWay(t *testing.T, sizes []int, steps int) {
 	input, output := n.InputSize(), n.OutputSize()
 	// One more than a tile has columns. They get the same input, except one that
 	// must not be mistaken for its neighbours.
-	const streams = maxColumns + 1
+	const streams = panel.MaxColumns + 1
 	initial := normals(r, output, 0.3)
 	begin := func() *State {
 		s := n.NewState()
