@@ -135,16 +135,7 @@ func (n *Network) forwardBlocks(s *State, x, y, scratch []float32) {
 // each step, out takes the hidden state after each; in and out may be the same
 // rows. sums is scratch.
 func (l *layer) forward(steps int, in, sums matrix, h, c []float32, out matrix) {
-	for first := 0; first < steps; first += panel.MaxColumns {
-		// Into the array itself: what is stored through a slice of it would count
-		// as escaping, and the scratch would move to the heap.
-		var columns [panel.MaxColumns]column
-		width := min(panel.MaxColumns, steps-first)
-		for i := range width {
-			columns[i].x = in.row(first + i)
-		}
-		l.panels.gates(l.panels.bias(), columns[:width], l.hidden, sums.floats[first*sums.stride:], sums.stride)
-	}
+	l.takeInputs(steps, in, sums)
 	before := h
 	for t := range steps {
 		next := out.row(t)
@@ -157,12 +148,14 @@ func (l *layer) forward(steps int, in, sums matrix, h, c []float32, out matrix) 
 // takeInputs begins the gates' sums of several steps: the bias and the inputs.
 func (l *layer) takeInputs(steps int, in, sums matrix) {
 	for first := 0; first < steps; first += panel.MaxColumns {
+		// Into the array itself: what is stored through a slice of it would count
+		// as escaping, and the scratch would move to the heap.
 		var columns [panel.MaxColumns]column
-		tile := columns[:min(panel.MaxColumns, steps-first)]
-		for i := range tile {
-			tile[i].x = in.row(first + i)
+		width := min(panel.MaxColumns, steps-first)
+		for i := range width {
+			columns[i].x = in.row(first + i)
 		}
-		l.panels.gates(l.panels.bias(), tile, l.hidden, sums.floats[first*sums.stride:], sums.stride)
+		l.panels.gates(l.panels.bias(), columns[:width], l.hidden, sums.floats[first*sums.stride:], sums.stride)
 	}
 }
 
