@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// standardStream is what stands for standard input and output on the command
+// line.
+const standardStream = "-"
+
+// An inputFile is opened for reading.
+type inputFile struct {
+	name string // for messages
+	io.Reader
+	close func() error
+}
+
+func openInput(path string, stdin io.Reader) (*inputFile, error) {
+	if path == standardStream {
+		return &inputFile{"standard input", stdin, nothing}, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &inputFile{path, f, f.Close}, nil
+}
+
+// An outputFile is opened for writing, but keeps what it holds until replace.
+type outputFile struct {
+	name string // for messages
+	io.Writer
+	replace  func() error
+	truncate func(size int64) error // nil if the file cannot be cut
+	close    func() error
+}
+
+func openOutput(path string, stdout io.Writer) (*outputFile, error) {
+	if path == standardStream {
+		return &outputFile{name: "standard output", Writer: stdout, replace: nothing, close: nothing}, nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	o := &outputFile{name: path, Writer: f, replace: nothing, close: f.Close}
+	if regularFile(f) != nil { // pipes and devices hold nothing to replace
+		o.truncate = f.Truncate
+		o.replace = func() error { return f.Truncate(0) }
+	}
+	return o, nil
+}
+
+// nothing is what is done to a standard stream instead of closing it.
+func nothing() error { return nil }
+
+// regularFile describes the regular file behind a stream; nil if there is
+// none.
+func regularFile(stream any) os.FileInfo {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return nil
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return info
+}
+
+// A fileSet is the regular files that one execution reads and writes. Others
+// do not matter: a terminal or /dev/null may well be read and written at once.
+type fileSet []fileUse
+
+type fileUse struct {
+	name    string
+	info    os.FileInfo
+	written bool
+}
+
+func (s *fileSet) addRead(name string, info os.FileInfo)    { s.add(fileUse{name, info, false}) }
+func (s *fileSet) addWritten(name string, info os.FileInfo) { s.add(fileUse{name, info, true}) }
+
+func (s *fileSet) add(u fileUse) {
+	if u.info != nil {
+		*s = append(*s, u)
+	}
+}
+
+// checkDistinct returns an error if a file that is written is also another one
+// of the set, under whatever names or links. Before the first write, nothing
+// is lost by it.
+func (s fileSet) checkDistinct() error {
+	for i, a := range s {
+		for _, b := range s[:i] {
+			if (a.written || b.written) && os.SameFile(a.info, b.info) {
+				return fmt.Errorf("%s and %s are the same file, which is left as it was", b.name, a.name)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v3"
+	"golang.org/x/sys/cpu"
+
+	"example.com/lstm"
+)
+
+func newInfoCommand(std streams) *cli.Command {
+	return &cli.Command{
+		Name:      "info",
+		Usage:     "describe this machine's CPU and a network",
+		UsageText: "lstm info [FILE]",
+		Description: `Prints which CPU features there are, which path the computation takes and why,
+and the layers, sizes and memory of the network in FILE, or of the embedded one.
+
+Examples:
+   lstm info
+   lstm info model.safetensors
+   GODEBUG=cpu.avx512f=off lstm info      as if the CPU had less`,
+		OnUsageError: onUsageError,
+		Action: func(_ context.Context, cmd *cli.Command) error {
+			if cmd.Args().Len() > 1 {
+				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().Get(1)))
+			}
+			net, name, err := openModel(cmd.Args().First())
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+			describeMachine(w)
+			describeNetwork(w, name, net)
+			return w.Flush()
+		},
+	}
+}
+
+func describeMachine(w io.Writer) {
+	fmt.Fprintf(w, "system\t%s/%s, %s\n", runtime.GOOS, runtime.GOARCH, runtime.Version())
+	fmt.Fprintf(w, "CPU features\t%s\n", describeFeatures(cpuFeatures()))
+	fmt.Fprintf(w, "path\t%s\n", describePath())
+	fmt.Fprintf(w, "contract\t%d\n", lstm.Contract)
+}
+
+type feature struct {
+	name string
+	have bool
+}
+
+// cpuFeatures lists what the paths of this architecture are chosen by.
+func cpuFeatures() []feature {
+	switch runtime.GOARCH {
+	case "amd64":
+		return []feature{
+			{"OSXSAVE", cpu.X86.HasOSXSAVE}, {"AVX", cpu.X86.HasAVX}, {"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA},
+			{"AVX512F", cpu.X86.HasAVX512F}, {"AVX512VL", cpu.X86.HasAVX512VL},
+			{"AVX512DQ", cpu.X86.HasAVX512DQ}, {"AVX512BW", cpu.X86.HasAVX512BW},
+		}
+	case "arm64":
+		return []feature{{"ASIMD", cpu.ARM64.HasASIMD}}
+	}
+	return nil
+}
+
+func describeFeatures(features []feature) string {
+	if len(features) == 0 {
+		return "none that matter on " + runtime.GOARCH
+	}
+	var have, lack []string
+	for _, f := range features {
+		if f.have {
+			have = append(have, f.name)
+		} else {
+			lack = append(lack, f.name)
+		}
+	}
+	text := strings.Join(have, " ")
+	if len(lack) > 0 {
+		text = strings.TrimPrefix(text+"; not "+strings.Join(lack, " "), "; ")
+	}
+	return text
+}
+
+// describePath says which path is in use, and why.
+func describePath() string {
+	paths := lstm.Paths()
+	text := fmt.Sprintf("%s, the best of %s", lstm.Path(), strings.Join(paths, ", "))
+	if len(paths) == 1 {
+		text = fmt.Sprintf("%s, the only one that this build has for this CPU", lstm.Path())
+	}
+	if tags := buildTags(); tags != "" {
+		text += "; built with -tags " + tags
+	}
+	if off := cpuOptions(os.Getenv("GODEBUG")); off != "" {
+		text += "; GODEBUG says " + off
+	}
+	return text
+}
+
+// buildTags returns those of the tags this program was built with that leave
+// assembly out.
+func buildTags() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	var tags []string
+	for _, setting := range info.Settings {
+		if setting.Key == "-tags" {
+			tags = strings.Split(setting.Value, ",")
+		}
+	}
+	return strings.Join(slices.DeleteFunc(tags, func(tag string) bool { return tag != "purego" && tag != "noasm" }), ",")
+}
+
+// cpuOptions returns the CPU options in the value of GODEBUG.
+func cpuOptions(godebug string) string {
+	options := strings.Split(godebug, ",")
+	return strings.Join(slices.DeleteFunc(options, func(o string) bool { return !strings.HasPrefix(o, "cpu.") }), ",")
+}
+
+func describeNetwork(w io.Writer, name string, net *lstm.Network) {
+	fmt.Fprintf(w, "\nmodel\t%s\n", name)
+	fmt.Fprintf(w, "parameters\t%d, weights and biases\n", net.Parameters())
+	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", formatBytes(net.Bytes()))
+	fmt.Fprintf(w, "memory a stream\t%s\n", formatBytes(net.NewState().Bytes()))
+
+	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\n")
+	input := net.InputSize()
+	for l := range net.Layers() {
+		hidden := net.HiddenSize(l)
+		fmt.Fprintf(w, "lstm %d\t%d\t%d\t%d\n", l, input, hidden, 4*hidden*(input+hidden))
+		input = hidden
+	}
+	if net.HasHead() {
+		fmt.Fprintf(w, "linear\t%d\t%d\t%d\n", input, net.OutputSize(), input*net.OutputSize())
+	}
+
+	metadata := net.Metadata()
+	if len(metadata) == 0 {
+		fmt.Fprintf(w, "\nmetadata\tnone: all columns are inputs, as they are\n")
+		return
+	}
+	fmt.Fprintf(w, "\nmetadata\n")
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		for i, line := range wrap(printable(metadata[key], 2000), 90) {
+			if i > 0 {
+				key = ""
+			}
+			fmt.Fprintf(w, "%s\t%s\n", key, line)
+		}
+	}
+}
+
+// formatBytes is n in the unit that suits it.
+func formatBytes(n int) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/lstm"
+)
+
+func TestInfo(t *testing.T) {
+	r := lstmWith(t, "", "info")
+	require.Zero(t, r.code, r.err)
+	require.Regexp(t, `system +`+runtime.GOOS+"/"+runtime.GOARCH, r.out)
+	require.Regexp(t, `CPU features +\S`, r.out)
+	require.Regexp(t, `path +`+lstm.Path()+`, the `, r.out)
+	require.Regexp(t, `contract +1\n`, r.out)
+	require.Contains(t, r.out, embeddedModel)
+	require.Contains(t, r.out, keyInputs)
+}
+
+func TestInfoOfFile(t *testing.T) {
+	m := randomModel(3, 2, map[string]string{"origin": "a\x1b[2Jb"})
+	path := writeModel(t, m)
+	r := lstmWith(t, "", "info", path)
+	require.Zero(t, r.code, r.err)
+	require.Contains(t, r.out, path)
+	require.Regexp(t, `parameters +212, weights and biases\n`, r.out)
+	require.Regexp(t, `lstm 0 +3 +5 +160\n`, r.out)
+	require.Regexp(t, `linear +5 +2 +10\n`, r.out)
+	require.Regexp(t, `origin +"a\\x1b\[2Jb"\n`, r.out)
+
+	m.Metadata = nil
+	r = lstmWith(t, "", "info", writeModel(t, m))
+	require.Zero(t, r.code, r.err)
+	require.Regexp(t, `metadata +none`, r.out)
+
+	r = lstmWith(t, "", "info", writeFile(t, "model.safetensors", "no model"))
+	require.Equal(t, exitFailure, r.code)
+	require.Regexp(t, `^lstm: [^:]*model\.safetensors: `, r.err)
+}
+
+func TestCPUOptions(t *testing.T) {
+	require.Equal(t, "cpu.avx2=off,cpu.fma=off", cpuOptions("gctrace=1,cpu.avx2=off,cpu.fma=off"))
+	require.Empty(t, cpuOptions(""))
+}
+
+func TestDescribeFeatures(t *testing.T) {
+	require.Equal(t, "A; not B", describeFeatures([]feature{{"A", true}, {"B", false}}))
+	require.Equal(t, "A B", describeFeatures([]feature{{"A", true}, {"B", true}}))
+	require.Equal(t, "not A", describeFeatures([]feature{{"A", false}}))
+	require.Contains(t, describeFeatures(nil), runtime.GOARCH)
+}
+
+func TestFormatBytes(t *testing.T) {
+	require.Equal(t, "416 B", formatBytes(416))
+	require.Equal(t, "1.5 KiB", formatBytes(1536))
+	require.Equal(t, "2.0 MiB", formatBytes(2<<20))
+}

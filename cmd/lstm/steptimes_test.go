@@ -1,0 +1,35 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestStepTimes(t *testing.T) {
+	s := newStepTimes()
+	require.Zero(t, s.count())
+	require.Zero(t, s.mean())
+	for i := range 1000 {
+		s.add(time.Duration(i+1) * time.Microsecond)
+	}
+	require.Equal(t, 1000, s.count())
+	require.Equal(t, 500500*time.Nanosecond, s.mean())
+	require.InEpsilon(t, 990*time.Microsecond, s.p99(), 0.002)
+
+	s = newStepTimes()
+	s.add(2 * time.Hour) // a machine that slept
+	s.add(0)
+	require.Equal(t, 2, s.count())
+	require.Equal(t, time.Hour, s.mean())
+	require.InEpsilon(t, longestStep, s.p99(), 0.002)
+}
+
+func TestFormatDuration(t *testing.T) {
+	require.Equal(t, "214 ns", formatDuration(214))
+	require.Equal(t, "1.23 µs", formatDuration(1234))
+	require.Equal(t, "28.6 µs", formatDuration(28599))
+	require.Equal(t, "1.5 ms", formatDuration(1500*time.Microsecond))
+	require.Equal(t, "12.0 s", formatDuration(12*time.Second))
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCount(t *testing.T) {
+	require.Equal(t, "0 rows", count(0, "row"))
+	require.Equal(t, "1 row", count(1, "row"))
+	require.Equal(t, "2 rows", count(2, "row"))
+}
+
+func TestQuoteAll(t *testing.T) {
+	require.Equal(t, `"a", "b\n"`, quoteAll([]string{"a", "b\n"}))
+	require.True(t, strings.HasSuffix(quoteAll(make([]string, 42)), `"" and 2 more`))
+}
+
+func TestPrintable(t *testing.T) {
+	require.Equal(t, "größer", printable("größer", 20))
+	require.Equal(t, "gr…", printable("größer", 3), "cut within a letter")
+	require.Equal(t, `"a\x1bb"`, printable("a\x1bb", 20))
+}
+
+func TestWrap(t *testing.T) {
+	require.Equal(t, []string{"one two", "three", "four-and-more", "5"}, wrap("one two three four-and-more 5", 8))
+	require.Equal(t, []string{""}, wrap("", 8))
+}
