@@ -1,0 +1,192 @@
+package lstm_test
+
+import (
+	"fmt"
+	"log"
+
+	"example.com/lstm"
+)
+
+// Run a model from a file over a stream, one time step at a time.
+func Example() {
+	net, err := lstm.Open("testdata/golden/i3h7_head.model.safetensors")
+	if err != nil {
+		log.Fatal(err)
+	}
+	state := net.NewState()
+	y := make([]float32, net.OutputSize())
+	for _, x := range [][]float32{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}} {
+		net.Step(state, x, y)
+		fmt.Println(y)
+	}
+	// Output:
+	// [0.49995047 -0.2117421]
+	// [0.58883727 0.14361459]
+	// [0.43199772 -0.11025296]
+}
+
+// counter is the network of ExampleNew: one unit whose cell adds up its input.
+// The input, forget and output gates are open, and 0.01 is so small that tanh
+// is almost the identity; the head scales it back.
+func counter() *lstm.Network {
+	net, err := lstm.New(&lstm.Model{
+		Layers: []lstm.Weights{{
+			InputSize:  1,
+			HiddenSize: 1,
+			WeightIH:   []float32{0, 0, 0.01, 0}, // gates i, f, g, o
+			WeightHH:   []float32{0, 0, 0, 0},
+			BiasIH:     []float32{20, 20, 0, 20},
+		}},
+		Head: &lstm.Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{100}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return net
+}
+
+// A network need not come from a file. The cell of this one adds up its input,
+// scaled to where tanh is almost the identity, and the head scales it back.
+func ExampleNew() {
+	net, err := lstm.New(&lstm.Model{
+		Layers: []lstm.Weights{{
+			InputSize:  1,
+			HiddenSize: 1,
+			WeightIH:   []float32{0, 0, 0.01, 0}, // gates i, f, g, o
+			WeightHH:   []float32{0, 0, 0, 0},
+			BiasIH:     []float32{20, 20, 0, 20}, // i, f and o are open
+		}},
+		Head: &lstm.Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{100}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	state, y := net.NewState(), make([]float32, 1)
+	for range 3 {
+		net.Step(state, []float32{1}, y)
+		fmt.Printf("%.2f\n", y[0])
+	}
+	// Output:
+	// 1.00
+	// 2.00
+	// 3.00
+}
+
+// Errors name the tensor, its size and the size that was expected.
+func ExampleNew_error() {
+	_, err := lstm.New(&lstm.Model{
+		Layers: []lstm.Weights{{
+			InputSize:  2,
+			HiddenSize: 3,
+			WeightIH:   make([]float32, 24),
+			WeightHH:   make([]float32, 30),
+		}},
+	})
+	fmt.Println(err)
+	// Output: lstm: layer 0: WeightHH has 30 elements, want 36, shape [4H, H]
+}
+
+// A step continues the stream that its state belongs to. The output may be left
+// out where it is not wanted. (The network is the counter in New's example.)
+func ExampleNetwork_Step() {
+	net := counter()
+	first, second := net.NewState(), net.NewState()
+	y := make([]float32, net.OutputSize())
+
+	net.Step(first, []float32{1}, nil)
+	net.Step(second, []float32{7}, nil)
+	net.Step(first, []float32{2}, y)
+	fmt.Printf("first: %.1f\n", y)
+	net.Step(second, []float32{1}, y)
+	fmt.Printf("second: %.1f\n", y)
+	// Output:
+	// first: [3.0]
+	// second: [8.0]
+}
+
+// A batch is as many steps of as many streams, whichever are ready.
+func ExampleNetwork_StepBatch() {
+	net := counter()
+	states := []*lstm.State{net.NewState(), net.NewState(), net.NewState()}
+	xs := [][]float32{{1}, {2}, {3}}
+	ys := [][]float32{{0}, {0}, {0}}
+
+	net.StepBatch(states, xs, ys)
+	net.StepBatch(states[:2], xs[:2], ys[:2]) // the third has to wait
+	fmt.Printf("%.1f\n", ys)
+	// Output: [[2.0] [4.0] [3.0]]
+}
+
+// A sequence may be cut anywhere: every bit of the outputs is the same.
+func ExampleNetwork_Forward() {
+	net, err := lstm.Open("testdata/golden/i3h7_head.model.safetensors")
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []float32{ // five steps, three inputs each
+		0.1, 0.2, 0.3,
+		0.4, 0.5, 0.6,
+		0.7, 0.8, 0.9,
+		1.0, 1.1, 1.2,
+		1.3, 1.4, 1.5,
+	}
+	whole := make([]float32, 5*net.OutputSize())
+	net.Forward(net.NewState(), x, whole)
+
+	state, parts := net.NewState(), make([]float32, 5*net.OutputSize())
+	net.Forward(state, x[:2*3], parts[:2*net.OutputSize()])
+	net.Forward(state, x[2*3:], parts[2*net.OutputSize():])
+	for i := range whole {
+		if parts[i] != whole[i] {
+			fmt.Println("output", i, "differs")
+		}
+	}
+	fmt.Println(whole[8:])
+	// Output: [0.71641135 0.4204603]
+}
+
+// A stream goes on in another process, or on another machine.
+func ExampleState_MarshalBinary() {
+	net := counter()
+	state := net.NewState()
+	net.Step(state, []float32{1}, nil)
+	net.Step(state, []float32{1}, nil)
+	data, err := state.MarshalBinary()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// There, with the same model.
+	resumed := net.NewState()
+	if err := resumed.UnmarshalBinary(data); err != nil {
+		log.Fatal(err)
+	}
+	y := make([]float32, 1)
+	net.Step(resumed, []float32{1}, y)
+	fmt.Printf("%d bytes, and then %.1f\n", len(data), y)
+	// Output: 32 bytes, and then [3.0]
+}
+
+// The hidden and the cell state are open to reading and writing.
+func ExampleState_C() {
+	net := counter()
+	state, y := net.NewState(), make([]float32, 1)
+	state.C(0)[0] = 0.41
+	net.Step(state, []float32{1}, y)
+	fmt.Printf("%.2f\n", state.C(0))
+	// Output: [0.42]
+}
+
+func ExampleSigmoid() {
+	x := []float32{-1, 0, 1}
+	lstm.Sigmoid(x, x) // in place
+	fmt.Println(x)
+	// Output: [0.26894143 0.5 0.7310586]
+}
+
+func ExampleTanh() {
+	x, y := []float32{-1, 0, 1}, make([]float32, 3)
+	lstm.Tanh(y, x)
+	fmt.Println(y)
+	// Output: [-0.7615942 0 0.7615942]
+}
