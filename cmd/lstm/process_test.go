@@ -29,9 +29,10 @@ func TestProcess(t *testing.T) {
 	t.Run("closed pipe", func(t *testing.T) {
 		read, write, err := os.Pipe()
 		require.NoError(t, err)
-		cmd := exec.Command(program, "run")
+		cmd := exec.Command(program, "run", "-model", model)
 		var stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = write, &stderr
+		// Without an end, since a short table fits into the pipe.
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = endlessTable(), write, &stderr
 		require.NoError(t, cmd.Start())
 		write.Close()
 		_, err = bufio.NewReaderSize(read, 16).ReadString('\n')
@@ -41,7 +42,7 @@ func TestProcess(t *testing.T) {
 		require.ErrorAs(t, cmd.Wait(), &exit)
 		require.Equal(t, exitFailure, exit.ExitCode())
 		require.Contains(t, stderr.String(), "of standard output: ")
-		require.Regexp(t, `rows +\d+ of the embedded`, stderr.String())
+		require.Regexp(t, `rows +\d+ of standard input`, stderr.String())
 	})
 
 	t.Run("full disk", func(t *testing.T) {
