@@ -24,7 +24,7 @@ func (n *Network) StepBatch(states []*State, xs, ys [][]float32) {
 		copy(s.input(), xs[i])
 	}
 	for l := range n.layers {
-		n.stepBatch(l, states)
+		n.layers[l].stepBatch(states)
 	}
 	for i, s := range states {
 		s.turn()
@@ -37,33 +37,32 @@ func (n *Network) StepBatch(states []*State, xs, ys [][]float32) {
 // stepBatch advances one layer of all streams. The panels of one call serve
 // all tiles before the next panels are read, so weights that fit no cache are
 // still read once.
-func (n *Network) stepBatch(index int, states []*State) {
-	l := &n.layers[index]
+func (l *layer) stepBatch(states []*State) {
 	if len(states) == 1 {
 		s := states[0]
-		l.step(s.concat(index), s.cell(index), s.nextHidden(index))
+		l.step(s.concat(l), s.cell(l), s.nextHidden(l))
 		return
 	}
 	// As few tiles as possible, and all of nearly the same width.
 	tiles := (len(states) + panel.MaxColumns - 1) / panel.MaxColumns
 	widest := (len(states) + tiles - 1) / tiles
-	p := l.panels
+	from, p := l.bias, l.panels
 	units := p.tileUnits(widest, l.input+l.hidden)
 	for u := 0; u < l.hidden; u += units {
 		for t := range tiles {
 			var columns [panel.MaxColumns]column
 			tile := states[t*len(states)/tiles : (t+1)*len(states)/tiles]
 			for i, s := range tile {
-				h := s.nextHidden(index)
+				h := s.nextHidden(l)
 				columns[i] = column{
-					x: s.concat(index),
-					c: s.cell(index)[u:],
+					x: s.concat(l),
+					c: s.cell(l)[u:],
 					h: h[u:min(u+units, len(h))],
 				}
 			}
-			p.stepTile(p.bias(), columns[:len(tile)])
+			p.stepTile(from, columns[:len(tile)])
 		}
-		p = p.advance(units)
+		from, p = from.advance(units), p.advance(units)
 	}
 }
 

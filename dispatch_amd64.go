@@ -28,7 +28,7 @@ func detect() []path {
 // The calls are direct, not through function values, which would move every
 // slice that they are given to the heap.
 
-func step(from chainStart, p panels, x, c, h []float32) {
+func step(from *chainStart, p *panels, x, c, h []float32) {
 	switch path(active.Load()) {
 	case avx2:
 		stepAVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -37,11 +37,11 @@ func step(from chainStart, p panels, x, c, h []float32) {
 		stepAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
 	default:
-		stepGeneric(from, p, x, c, h)
+		stepGeneric(*from, *p, x, c, h)
 	}
 }
 
-func stepTile(from chainStart, p panels, columns []column) {
+func stepTile(from *chainStart, p *panels, columns []column) {
 	switch path(active.Load()) {
 	case avx2:
 		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -50,11 +50,11 @@ func stepTile(from chainStart, p panels, columns []column) {
 		stepTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	default:
-		stepTileGeneric(from, p, columns)
+		stepTileGeneric(*from, *p, columns)
 	}
 }
 
-func gatesTile(from chainStart, p panels, columns []column, units int, z []float32, zStride int) {
+func gatesTile(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
 	switch path(active.Load()) {
 	case avx2:
 		gatesTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -63,7 +63,7 @@ func gatesTile(from chainStart, p panels, columns []column, units int, z []float
 		gatesTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 	default:
-		gatesTileGeneric(from, p, columns, units, z, zStride)
+		gatesTileGeneric(*from, *p, columns, units, z, zStride)
 	}
 }
 

@@ -4,16 +4,16 @@ package lstm
 
 func detect() []path { return []path{generic} }
 
-func step(from chainStart, p panels, x, c, h []float32) {
-	stepGeneric(from, p, x, c, h)
+func step(from *chainStart, p *panels, x, c, h []float32) {
+	stepGeneric(*from, *p, x, c, h)
 }
 
-func stepTile(from chainStart, p panels, columns []column) {
-	stepTileGeneric(from, p, columns)
+func stepTile(from *chainStart, p *panels, columns []column) {
+	stepTileGeneric(*from, *p, columns)
 }
 
-func gatesTile(from chainStart, p panels, columns []column, units int, z []float32, zStride int) {
-	gatesTileGeneric(from, p, columns, units, z, zStride)
+func gatesTile(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	gatesTileGeneric(*from, *p, columns, units, z, zStride)
 }
 
 func head(weights, bias, x, y []float32) {

@@ -115,7 +115,7 @@ func (n *Network) forwardBlocks(s *State, x, y, scratch []float32) {
 			if l == len(n.layers)-1 && n.head == nil && y != nil {
 				out = matrix{y, layer.hidden, layer.hidden}
 			}
-			layer.forward(b, in, sums, s.hidden(l), s.cell(l), out)
+			layer.forward(b, in, sums, s.hidden(layer), s.cell(layer), out)
 			in = out
 		}
 		if n.head != nil && y != nil {
@@ -155,7 +155,7 @@ func (l *layer) takeInputs(steps int, in, sums matrix) {
 		for i := range width {
 			columns[i].x = in.row(first + i)
 		}
-		l.panels.gates(l.panels.bias(), columns[:width], l.hidden, sums.floats[first*sums.stride:], sums.stride)
+		l.panels.gates(l.bias, columns[:width], l.hidden, sums.floats[first*sums.stride:], sums.stride)
 	}
 }
 

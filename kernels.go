@@ -38,11 +38,6 @@ type panels struct {
 	skip   int
 }
 
-// bias is where the sums of p begin when nothing has been added yet.
-func (p panels) bias() chainStart {
-	return chainStart{sums: p.floats, stride: p.stride}
-}
-
 // advance skips the panels of so many units.
 func (p panels) advance(units int) panels {
 	p.floats = skip(p.floats, units, p.stride)

@@ -20,12 +20,32 @@ const (
 type layer struct {
 	input, hidden int
 	panels        panels
+	bias          chainStart // where the sums of all panels begin
+	inOneCall     bool       // a step is one call of the kernel
+	place         place      // of the layer's vectors in a State
+}
+
+// newLayer makes a layer of packed weights.
+func newLayer(input, hidden int, packed []float32) layer {
+	stride := panel.Stride(input + hidden)
+	l := layer{
+		input:  input,
+		hidden: hidden,
+		panels: panels{floats: packed, stride: stride, skip: 1},
+		bias:   chainStart{sums: packed, stride: stride},
+	}
+	l.inOneCall = len(packed) <= maxCallFloats && input+hidden <= maxStepChain
+	return l
 }
 
 // step advances one stream by one step. xh is [x; h] before the step; c is
 // updated in place; h receives the new hidden state and does not overlap xh.
 func (l *layer) step(xh, c, h []float32) {
-	l.panels.step(l.panels.bias(), xh, c, h)
+	if l.inOneCall {
+		step(&l.bias, &l.panels, xh, c, h)
+		return
+	}
+	l.panels.step(l.bias, xh, c, h)
 }
 
 // recur is step for a stream whose sums have already taken in x, in the order
@@ -45,11 +65,11 @@ func (p panels) step(from chainStart, x, c, h []float32) {
 	}
 	units := max(1, maxCallFloats/p.stride) * panel.Units
 	for len(h) > units {
-		step(from, p, x, c, h[:units])
+		step(&from, &p, x, c, h[:units])
 		from, p = from.advance(units), p.advance(units)
 		c, h = c[units:], h[units:]
 	}
-	step(from, p, x, c, h)
+	step(&from, &p, x, c, h)
 }
 
 // tileUnits is how many units a tile of that many columns may update in a call.
@@ -62,7 +82,7 @@ func (p panels) tileUnits(columns, chain int) int {
 func (p panels) stepTile(from chainStart, columns []column) {
 	chain := len(columns[0].x)
 	if chain <= maxTileChain {
-		stepTile(from, p, columns)
+		stepTile(&from, &p, columns)
 		return
 	}
 	p.stepLongTile(from, columns)
@@ -88,7 +108,8 @@ func (p panels) stepLongTile(from chainStart, columns []column) {
 		}
 		rest := p
 		rest.skip += last
-		stepTile(chainStart{sums: sums[:], columnStride: panel.RowFloats}, rest, part[:len(columns)])
+		stopped := chainStart{sums: sums[:], columnStride: panel.RowFloats}
+		stepTile(&stopped, &rest, part[:len(columns)])
 		from, p = from.advance(units), p.advance(units)
 	}
 }
@@ -104,7 +125,7 @@ func (p panels) gates(from chainStart, columns []column, units int, z []float32,
 			for i := range columns {
 				part[i].x = columns[i].x[k:min(k+maxTileChain, chain)]
 			}
-			gatesTile(sums, rows, part[:len(columns)], min(chunk, units-u), z[panel.Gates*u:], zStride)
+			gatesTile(&sums, &rows, part[:len(columns)], min(chunk, units-u), z[panel.Gates*u:], zStride)
 			sums = chainStart{sums: z[panel.Gates*u:], stride: panel.RowFloats, columnStride: zStride}
 			rows.skip += maxTileChain
 		}

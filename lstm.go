@@ -95,7 +95,7 @@ type Network struct {
 	output     int         // elements of an output
 	parameters int
 	metadata   map[string]string
-	stateShape stateShape
+	stateSize  stateSize
 }
 
 // New makes a network of m, which it checks and copies: every size at least 1,
@@ -118,7 +118,7 @@ func New(m *Model) (*Network, error) {
 		n.head = packHead(m.Head)
 		n.output = m.Head.OutFeatures
 	}
-	n.stateShape = shapeOf(n.layers)
+	n.stateSize = placeLayers(n.layers)
 	return n, nil
 }
 
@@ -178,8 +178,9 @@ func (n *Network) Step(s *State, x, y []float32) {
 		panicLength("Step: y", len(y), n.output, "OutputSize")
 	}
 	copy(s.input(), x)
-	for l := range n.layers {
-		n.layers[l].step(s.concat(l), s.cell(l), s.nextHidden(l))
+	for i := range n.layers {
+		l := &n.layers[i]
+		l.step(s.concat(l), s.cell(l), s.nextHidden(l))
 	}
 	s.turn()
 	if y != nil {
@@ -190,11 +191,12 @@ func (n *Network) Step(s *State, x, y []float32) {
 // writeOutput writes what the last step of s has left in the last layer to y,
 // through the head if there is one.
 func (n *Network) writeOutput(s *State, y []float32) {
+	top := &n.layers[len(n.layers)-1]
 	if n.head == nil {
-		copy(y, s.hidden(len(n.layers)-1))
+		copy(y, s.hidden(top))
 		return
 	}
-	n.head.apply(s.paddedTop(), y)
+	n.head.apply(s.paddedHidden(top), y)
 }
 
 func (n *Network) checkState(argument string, s *State) {

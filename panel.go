@@ -29,11 +29,7 @@ func packLayer(w *Weights) layer {
 			}
 		}
 	}
-	return layer{
-		input:  w.InputSize,
-		hidden: w.HiddenSize,
-		panels: panels{floats: packed, stride: panel.Stride(k), skip: 1},
-	}
+	return newLayer(w.InputSize, w.HiddenSize, packed)
 }
 
 // bias returns element i of b, or zero where there is no bias.

@@ -21,89 +21,88 @@ type State struct {
 	network *Network
 	// Two buffers of [x; h of layer 0; h of layer 1; …], so that a step can
 	// read the old h and write the new, and no vector is ever moved: layer l
-	// reads [h of layer l-1; h of layer l] from the buffer turned ^ l&1, where
-	// the layer below has just written, and writes its h to the other.
+	// reads [h of layer l-1; h of layer l] from the buffer that the layer below
+	// has just written to, and writes its h to the other.
 	buffers [2][]float32
 	cells   []float32 // c of layer 0, c of layer 1, …, each padded to whole panels
 	turned  int       // the buffer that layer 0 reads
 	batched int       // 1 + its index in the batch being checked, else 0
 }
 
-// stateShape says where things are in a State.
-type stateShape struct {
-	hidden []int // where h of each layer begins in a buffer; x begins at 0
-	cells  []int // where c of each layer begins
-	buffer int   // floats of a buffer, with zeros behind the last h for the head
-	total  int   // floats of all cells
+// place is where the vectors of one layer are in a State.
+type place struct {
+	odd     int // 1 for every other layer, which reads the other buffer
+	x       int // [x; h] begins here in a buffer,
+	h, end  int // h here, and here both end
+	c, cEnd int // c, padded to whole panels, among the cells
 }
 
-func shapeOf(layers []layer) stateShape {
-	var s stateShape
-	s.buffer = layers[0].input
+// stateSize is the number of floats of a State.
+type stateSize struct {
+	input  int // of x
+	buffer int // of a buffer, with zeros behind the last h for the head
+	cells  int // of all cells
+}
+
+// placeLayers gives every layer its place.
+func placeLayers(layers []layer) stateSize {
+	size := stateSize{input: layers[0].input, buffer: layers[0].input}
 	for i := range layers {
-		s.hidden = append(s.hidden, s.buffer)
-		s.cells = append(s.cells, s.total)
-		s.buffer += layers[i].hidden
-		s.total += roundUp(panel.PaddedUnits(layers[i].hidden), alignmentFloats)
+		l := &layers[i]
+		l.place = place{
+			odd:  i % 2,
+			x:    size.buffer - l.input,
+			h:    size.buffer,
+			end:  size.buffer + l.hidden,
+			c:    size.cells,
+			cEnd: size.cells + panel.PaddedUnits(l.hidden),
+		}
+		size.buffer = l.place.end
+		size.cells = roundUp(l.place.cEnd, alignmentFloats)
 	}
 	top := layers[len(layers)-1].hidden
-	s.buffer += roundUp(top, contract.HeadSums) - top
-	return s
+	size.buffer += roundUp(top, contract.HeadSums) - top
+	return size
 }
 
 // NewState returns a state of zeros, the beginning of a stream.
 func (n *Network) NewState() *State {
-	shape := &n.stateShape
+	size := &n.stateSize
 	// The hidden states begin at a cache line, whatever the input size.
-	lead := roundUp(shape.hidden[0], alignmentFloats) - shape.hidden[0]
-	each := roundUp(lead+shape.buffer, alignmentFloats)
-	all := alignedFloats(2*each + shape.total)
+	lead := roundUp(size.input, alignmentFloats) - size.input
+	each := roundUp(lead+size.buffer, alignmentFloats)
+	all := alignedFloats(2*each + size.cells)
 	return &State{
 		network: n,
 		buffers: [2][]float32{
-			all[lead:][:shape.buffer:shape.buffer],
-			all[each+lead:][:shape.buffer:shape.buffer],
+			all[lead:][:size.buffer:size.buffer],
+			all[each+lead:][:size.buffer:size.buffer],
 		},
 		cells: all[2*each:],
 	}
 }
 
-// concat is what layer l reads in the next step: [x; h], x being the new h of
-// the layer below.
-func (s *State) concat(l int) []float32 {
-	shape := &s.network.stateShape
-	layer := &s.network.layers[l]
-	h := shape.hidden[l]
-	return s.buffers[s.turned^l&1][h-layer.input : h+layer.hidden]
-}
-
 // input is where the input of the next step goes.
-func (s *State) input() []float32 {
-	return s.buffers[s.turned][:s.network.layers[0].input]
-}
+func (s *State) input() []float32 { return s.old(&s.network.layers[0])[:s.network.stateSize.input] }
 
-// hidden is h of layer l.
-func (s *State) hidden(l int) []float32 {
-	h := s.network.stateShape.hidden[l]
-	return s.buffers[s.turned^l&1][h:][:s.network.layers[l].hidden]
-}
+// old is the buffer that a layer reads in the next step, next the one that it
+// writes.
+func (s *State) old(l *layer) []float32  { return s.buffers[(s.turned^l.place.odd)&1] }
+func (s *State) next(l *layer) []float32 { return s.buffers[(s.turned^l.place.odd^1)&1] }
 
-// nextHidden is where layer l writes its h in the next step.
-func (s *State) nextHidden(l int) []float32 {
-	h := s.network.stateShape.hidden[l]
-	return s.buffers[s.turned^l&1^1][h:][:s.network.layers[l].hidden]
-}
+// concat is what a layer reads in the next step: [x; h], x being the new h of
+// the layer below.
+func (s *State) concat(l *layer) []float32 { return s.old(l)[l.place.x:l.place.end] }
 
-// paddedTop is h of the last layer and the zeros behind it.
-func (s *State) paddedTop() []float32 {
-	l := len(s.network.layers) - 1
-	return s.buffers[s.turned^l&1][s.network.stateShape.hidden[l]:]
-}
+// hidden is h of a layer, nextHidden where the next step writes it.
+func (s *State) hidden(l *layer) []float32     { return s.old(l)[l.place.h:l.place.end] }
+func (s *State) nextHidden(l *layer) []float32 { return s.next(l)[l.place.h:l.place.end] }
 
-// cell is c of layer l, padded to whole panels.
-func (s *State) cell(l int) []float32 {
-	return s.cells[s.network.stateShape.cells[l]:][:panel.PaddedUnits(s.network.layers[l].hidden)]
-}
+// paddedHidden is h of the last layer and the zeros behind it.
+func (s *State) paddedHidden(l *layer) []float32 { return s.old(l)[l.place.h:] }
+
+// cell is c of a layer, padded to whole panels.
+func (s *State) cell(l *layer) []float32 { return s.cells[l.place.c:l.place.cEnd] }
 
 // turn ends a step.
 func (s *State) turn() { s.turned ^= 1 }
@@ -114,7 +113,7 @@ func (s *State) turn() { s.turned ^= 1 }
 // call H again. H panics if there is no such layer.
 func (s *State) H(layer int) []float32 {
 	s.network.checkLayer("H", layer)
-	h := s.hidden(layer)
+	h := s.hidden(&s.network.layers[layer])
 	return h[:len(h):len(h)]
 }
 
@@ -123,14 +122,14 @@ func (s *State) H(layer int) []float32 {
 // such layer.
 func (s *State) C(layer int) []float32 {
 	s.network.checkLayer("C", layer)
-	n := s.network.layers[layer].hidden
-	return s.cell(layer)[:n:n]
+	l := &s.network.layers[layer]
+	return s.cell(l)[:l.hidden:l.hidden]
 }
 
 // Reset makes s the beginning of a stream: every h and c is zero.
 func (s *State) Reset() {
-	for l := range s.network.layers {
-		clear(s.hidden(l))
+	for i := range s.network.layers {
+		clear(s.hidden(&s.network.layers[i]))
 	}
 	clear(s.cells)
 }
@@ -146,7 +145,8 @@ func (s *State) Clone() *State {
 // networks.
 func (s *State) CopyFrom(t *State) {
 	s.network.checkState("CopyFrom: t", t)
-	for l := range s.network.layers {
+	for i := range s.network.layers {
+		l := &s.network.layers[i]
 		copy(s.hidden(l), t.hidden(l))
 	}
 	copy(s.cells, t.cells)
