@@ -119,6 +119,9 @@ type Traits interface {
 	// each of its columns: so many times the columns, and what they are
 	// multiplied from, must fit the registers.
 	TileVectors() int
+	// WeightsAtOnce is the number of weight vectors that there are registers for
+	// beside the sums and their multipliers.
+	WeightsAtOnce() int
 	// Lockstep is the number of activations whose operations take turns, so
 	// that one's latency hides another's, as registers allow.
 	Lockstep() int

@@ -89,11 +89,14 @@ func (g *Generator) product(acc [][]Vec, w Reg, row int, x []Reg, n Reg, name st
 			scalars[i] = g.LoadScalars(x[i], 0, k)
 		}
 		for j := range k {
-			ws := g.LoadWeights(w, j*row, len(acc[0]), len(acc))
-			for i := range acc {
-				m := g.Spread(scalars[i][j])
-				for v := range acc[i] {
-					g.MulAcc(acc[i][v], ws[v], m)
+			for first := 0; first < len(acc[0]); first += g.WeightsAtOnce() {
+				vectors := min(g.WeightsAtOnce(), len(acc[0])-first)
+				ws := g.LoadWeights(w, j*row+first*g.vectorSize(), vectors, len(acc))
+				for i := range acc {
+					m := g.Spread(scalars[i][j])
+					for v := range ws {
+						g.MulAcc(acc[i][first+v], ws[v], m)
+					}
 				}
 			}
 		}
