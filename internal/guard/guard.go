@@ -1,0 +1,50 @@
+// Package guard provides memory for tests that ends where no memory is, so that
+// a load or a store one element too far is a fault and not a lucky guess.
+//
+// Where the operating system offers it (Linux, macOS), the floats of a [Buffer]
+// lie between two pages that nobody may touch. Elsewhere there are only floats
+// on both sides that belong to no slice, which a test compares afterwards: that
+// shows wrong stores, but not wrong loads.
+package guard
+
+import "math"
+
+// A Buffer is memory for float32 slices. Its whole content begins as
+// [Sentinel].
+type Buffer struct {
+	floats      []float32 // all that may be touched
+	margin      int       // floats at each end of them that no slice has
+	releaseFunc func()
+}
+
+// Sentinel fills a new buffer: a NaN, so that a load of it shows in the result,
+// with a payload that no operation makes.
+var Sentinel = math.Float32frombits(0x7fc5a5a5)
+
+// First returns the first n floats, which begin just behind an unreadable page.
+func (b *Buffer) First(n int) []float32 { return b.At(0, n) }
+
+// Last returns the last n floats, which end at an unreadable page.
+func (b *Buffer) Last(n int) []float32 { return b.At(b.Len()-n, n) }
+
+// At returns n floats from the i-th on.
+func (b *Buffer) At(i, n int) []float32 {
+	usable := b.floats[b.margin : len(b.floats)-b.margin]
+	return usable[i : i+n : i+n]
+}
+
+// Len returns the number of floats that slices of b can have.
+func (b *Buffer) Len() int { return len(b.floats) - 2*b.margin }
+
+// All returns everything that may be touched, to see what was.
+func (b *Buffer) All() []float32 { return b.floats }
+
+// Fill makes everything a sentinel again.
+func (b *Buffer) Fill() {
+	for i := range b.floats {
+		b.floats[i] = Sentinel
+	}
+}
+
+// Release gives the memory back. The slices of b are of no use afterwards.
+func (b *Buffer) Release() { b.releaseFunc() }
