@@ -29,7 +29,8 @@ func (b *Buffer) Last(n int) []float32 { return b.At(b.Len()-n, n) }
 
 // At returns n floats from the i-th on.
 func (b *Buffer) At(i, n int) []float32 {
-	usable := b.floats[b.margin : len(b.floats)-b.margin]
+	end := len(b.floats) - b.margin
+	usable := b.floats[b.margin:end:end]
 	return usable[i : i+n : i+n]
 }
 
