@@ -5261,16 +5261,16 @@ rows_1_done:
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
 	// Registers:
-	//   x              AX Y0 Y1
+	//   x              AX Y0 Y1 Y2
 	//   dst            CX
 	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
-	SUBQ $+16, DX
-	JLT  vectors_2_done
+	SUBQ $+24, DX
+	JLT  vectors_3_done
 
-vectors_2:
+vectors_3:
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS (AX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
@@ -5282,87 +5282,118 @@ vectors_2:
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS sigmoidMin<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y2
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
-	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
-	VMOVUPS     sigmoidRound<>+0(SB), Y4
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
-	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+	VMOVUPS     sigmoidRound<>+0(SB), Y7
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y7
+	VSUBPS      sigmoidRound<>+0(SB), Y7, Y8
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y0
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y2
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y0, Y0, Y3
-	VPSLLD $0x17, Y2, Y2
-	VMULPS Y1, Y1, Y5
-	VPSLLD $0x17, Y4, Y4
+	VMULPS Y0, Y0, Y4
+	VPSLLD $0x17, Y3, Y3
+	VMULPS Y1, Y1, Y6
+	VPSLLD $0x17, Y5, Y5
+	VMULPS Y2, Y2, Y8
+	VPSLLD $0x17, Y7, Y7
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y6
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y6
-	VMOVUPS     sigmoidP0<>+0(SB), Y7
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y7
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y10
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y12
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y14
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y6
-	VFMADD231PS Y3, Y6, Y7
-	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y8
-	VFMADD231PS Y5, Y8, Y9
+	VFMADD231PS sigmoidP4<>+0(SB), Y4, Y9
+	VFMADD231PS Y4, Y9, Y10
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y11
+	VFMADD231PS Y6, Y11, Y12
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y13
+	VFMADD231PS Y8, Y13, Y14
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y3, Y7, Y0
-	VFNMADD231PS Y5, Y9, Y1
+	VFNMADD231PS Y4, Y10, Y0
+	VFNMADD231PS Y6, Y12, Y1
+	VFNMADD231PS Y8, Y14, Y2
 
 	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y2, Y3
-	VFNMADD231PS Y2, Y0, Y3
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y5
-	VFNMADD231PS Y4, Y1, Y5
+	VADDPS       sigmoidScale<>+0(SB), Y3, Y4
+	VFNMADD231PS Y3, Y0, Y4
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y6
+	VFNMADD231PS Y5, Y1, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y7, Y8
+	VFNMADD231PS Y7, Y2, Y8
 
 	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y6
-	VDIVPS  Y3, Y6, Y6
-	VMOVUPS sigmoidScale<>+0(SB), Y7
-	VDIVPS  Y5, Y7, Y7
+	VMOVUPS sigmoidScale<>+0(SB), Y9
+	VDIVPS  Y4, Y9, Y9
+	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VDIVPS  Y6, Y10, Y10
+	VMOVUPS sigmoidScale<>+0(SB), Y11
+	VDIVPS  Y8, Y11, Y11
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y3, Y2, Y8
-	VADDPS       sigmoidScale<>+0(SB), Y8, Y8
-	VFNMADD231PS Y2, Y0, Y8
-	VSUBPS       Y5, Y4, Y0
+	VSUBPS       Y4, Y3, Y12
+	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
+	VFNMADD231PS Y3, Y0, Y12
+	VSUBPS       Y6, Y5, Y0
 	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
-	VFNMADD231PS Y4, Y1, Y0
+	VFNMADD231PS Y5, Y1, Y0
+	VSUBPS       Y8, Y7, Y1
+	VADDPS       sigmoidScale<>+0(SB), Y1, Y1
+	VFNMADD231PS Y7, Y2, Y1
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y3
-	VFNMADD231PS Y6, Y8, Y3
-	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y1
-	VFNMADD213PS sigmoidScale<>+0(SB), Y7, Y5
-	VFNMADD231PS Y7, Y0, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y0
+	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y4
+	VFNMADD231PS Y9, Y12, Y4
+	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y2
+	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y6
+	VFNMADD231PS Y10, Y0, Y6
+	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y0
+	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y8
+	VFNMADD231PS Y11, Y1, Y8
+	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y1
 
 	// σ: σ = y + g·y
-	VFMADD231PS Y6, Y1, Y6
-	VFMADD231PS Y7, Y0, Y7
-	VMOVUPS     Y6, (CX)
-	VMOVUPS     Y7, 32(CX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, CX
-	SUBQ        $+16, DX
-	JGE         vectors_2
+	VFMADD231PS Y9, Y2, Y9
+	VFMADD231PS Y10, Y0, Y10
+	VFMADD231PS Y11, Y1, Y11
+	VMOVUPS     Y9, (CX)
+	VMOVUPS     Y10, 32(CX)
+	VMOVUPS     Y11, 64(CX)
+	ADDQ        $+96, AX
+	ADDQ        $+96, CX
+	SUBQ        $+24, DX
+	JGE         vectors_3
 
-vectors_2_done:
-	ADDQ $+16, DX
+vectors_3_done:
+	ADDQ $+24, DX
 	SUBQ $+8, DX
 	JLT  vectors_1_done
 
@@ -5435,16 +5466,16 @@ vectors_1_done:
 // Requires: AVX, AVX2, FMA3
 TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
 	// Registers:
-	//   x              AX Y0 Y2
+	//   x              AX Y0 Y2 Y4
 	//   dst            CX
 	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
-	SUBQ $+16, DX
-	JLT  vectors_2_done
+	SUBQ $+24, DX
+	JLT  vectors_3_done
 
-vectors_2:
+vectors_3:
 	// tanh: A = min(9.1, |x|), and x's sign
 	VMOVUPS (AX), Y0
 	VANDPS  allButSign<>+0(SB), Y0, Y1
@@ -5456,79 +5487,110 @@ vectors_2:
 	VANDPS  signBit<>+0(SB), Y2, Y2
 	VMOVUPS tanhMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
+	VMOVUPS 64(AX), Y4
+	VANDPS  allButSign<>+0(SB), Y4, Y5
+	VANDPS  signBit<>+0(SB), Y4, Y4
+	VMOVUPS tanhMax<>+0(SB), Y6
+	VMINPS  Y5, Y6, Y5
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y4
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y4
-	VMOVUPS     tanhRoundMax<>+0(SB), Y5
-	VMINPS      Y4, Y5, Y4
-	VANDPS      tanhRoundMask<>+0(SB), Y4, Y4
-	VSUBPS      tanhRoundZero<>+0(SB), Y4, Y5
 	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
 	VMINPS      Y6, Y7, Y6
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y9
+	VMINPS      Y8, Y9, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y5, Y10
+	VMOVUPS     tanhRoundMax<>+0(SB), Y11
+	VMINPS      Y10, Y11, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
 	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y5, Y1
-	VMULPS      Y1, Y1, Y5
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
-	VMULPS      Y3, Y3, Y7
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y1
+	VMULPS      Y1, Y1, Y7
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y3
+	VMULPS      Y3, Y3, Y9
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y5
+	VMULPS      Y5, Y5, Y11
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y8
-	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
-	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
-	VMOVUPS     tanhP2<>+0(SB), Y9
-	VFMADD231PS tanhP3<>+0(SB), Y7, Y9
-	VFMADD213PS tanhP1<>+0(SB), Y7, Y9
+	VMOVUPS     tanhP2<>+0(SB), Y12
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y12
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y12
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y9, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y9, Y13
+	VMOVUPS     tanhP2<>+0(SB), Y14
+	VFMADD231PS tanhP3<>+0(SB), Y11, Y14
+	VFMADD213PS tanhP1<>+0(SB), Y11, Y14
 
 	// tanh: F = 2^n by its bits
-	VPSLLD      $0x0b, Y4, Y4
-	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y7, Y9
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y12
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y9, Y13
+	VPSLLD      $0x0b, Y10, Y10
+	VFMADD213PS tanhP0<>+0(SB), Y11, Y14
 
 	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Y5, Y1, Y5
-	VFMADD231PS Y8, Y5, Y1
-	VMULPS      Y7, Y3, Y5
-	VFMADD231PS Y9, Y5, Y3
+	VMULPS      Y7, Y1, Y7
+	VFMADD231PS Y12, Y7, Y1
+	VMULPS      Y9, Y3, Y7
+	VFMADD231PS Y13, Y7, Y3
+	VMULPS      Y11, Y5, Y7
+	VFMADD231PS Y14, Y7, Y5
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y5
-	VSUBPS       Y4, Y5, Y5
-	VMOVUPS      three<>+0(SB), Y7
-	VSUBPS       Y4, Y7, Y7
-	VFNMADD213PS Y5, Y1, Y7
-	VADDPS       one<>+0(SB), Y4, Y8
-	VFMADD231PS  Y5, Y1, Y8
-	VMOVUPS      one<>+0(SB), Y1
-	VSUBPS       Y6, Y1, Y1
+	VMOVUPS      one<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
 	VMOVUPS      three<>+0(SB), Y9
 	VSUBPS       Y6, Y9, Y9
-	VFNMADD213PS Y1, Y3, Y9
-	VADDPS       one<>+0(SB), Y6, Y10
-	VFMADD231PS  Y1, Y3, Y10
+	VFNMADD213PS Y7, Y1, Y9
+	VADDPS       one<>+0(SB), Y6, Y11
+	VFMADD231PS  Y7, Y1, Y11
+	VMOVUPS      one<>+0(SB), Y1
+	VSUBPS       Y8, Y1, Y1
+	VMOVUPS      three<>+0(SB), Y12
+	VSUBPS       Y8, Y12, Y12
+	VFNMADD213PS Y1, Y3, Y12
+	VADDPS       one<>+0(SB), Y8, Y13
+	VFMADD231PS  Y1, Y3, Y13
+	VMOVUPS      one<>+0(SB), Y3
+	VSUBPS       Y10, Y3, Y3
+	VMOVUPS      three<>+0(SB), Y14
+	VSUBPS       Y10, Y14, Y14
+	VFNMADD213PS Y3, Y5, Y14
+	VADDPS       one<>+0(SB), Y10, Y15
+	VFMADD231PS  Y3, Y5, Y15
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	VDIVPS       Y8, Y7, Y3
-	VFNMADD231PS Y4, Y3, Y5
-	VORPS        Y0, Y5, Y0
-	VDIVPS       Y10, Y9, Y3
-	VFNMADD231PS Y6, Y3, Y1
+	VDIVPS       Y11, Y9, Y5
+	VFNMADD231PS Y6, Y5, Y7
+	VORPS        Y0, Y7, Y0
+	VDIVPS       Y13, Y12, Y5
+	VFNMADD231PS Y8, Y5, Y1
 	VORPS        Y2, Y1, Y1
+	VDIVPS       Y15, Y14, Y2
+	VFNMADD231PS Y10, Y2, Y3
+	VORPS        Y4, Y3, Y2
 	VMOVUPS      Y0, (CX)
 	VMOVUPS      Y1, 32(CX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	SUBQ         $+16, DX
-	JGE          vectors_2
+	VMOVUPS      Y2, 64(CX)
+	ADDQ         $+96, AX
+	ADDQ         $+96, CX
+	SUBQ         $+24, DX
+	JGE          vectors_3
 
-vectors_2_done:
-	ADDQ $+16, DX
+vectors_3_done:
+	ADDQ $+24, DX
 	SUBQ $+8, DX
 	JLT  vectors_1_done
 

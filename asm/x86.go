@@ -37,6 +37,7 @@ type x86Traits struct {
 	registers int // vector registers
 	tile      int
 	lockstep  int
+	elements  int
 	headRows  int
 }
 
@@ -46,7 +47,8 @@ var (
 		maxLanes:  8,
 		registers: 16,
 		tile:      2, // × 6 columns = 12 sums, 2 weights and 1 or 2 multipliers
-		lockstep:  4,
+		lockstep:  2,
+		elements:  3,
 		headRows:  4,
 	}
 	avx512 = x86Traits{
@@ -54,7 +56,8 @@ var (
 		maxLanes:  16,
 		registers: 32,
 		tile:      4, // × 6 columns = 24 sums, 4 weights and 1 or 2 multipliers
-		lockstep:  7,
+		lockstep:  4,
+		elements:  4,
 		headRows:  4,
 	}
 )
@@ -76,13 +79,14 @@ func newX86() *x86 {
 // use changes the instruction set of the kernels that follow.
 func (m *x86) use(t x86Traits) { m.x86Traits = t }
 
-func (m *x86) Lanes() int         { return m.lanes }
-func (m *x86) SetLanes(n int)     { m.lanes = n }
-func (m *x86) KBlock() int        { return 4 }
-func (m *x86) TileVectors() int   { return m.tile }
-func (m *x86) WeightsAtOnce() int { return 8 } // all there are: a row of AVX2
-func (m *x86) Lockstep() int      { return m.lockstep }
-func (m *x86) HeadRows() int      { return m.headRows }
+func (m *x86) Lanes() int          { return m.lanes }
+func (m *x86) SetLanes(n int)      { m.lanes = n }
+func (m *x86) KBlock() int         { return 4 }
+func (m *x86) TileVectors() int    { return m.tile }
+func (m *x86) WeightsAtOnce() int  { return 8 } // all there are: a row of AVX2
+func (m *x86) Lockstep() int       { return m.lockstep }
+func (m *x86) ElementVectors() int { return m.elements }
+func (m *x86) HeadRows() int       { return m.headRows }
 
 func (m *x86) Begin(k *gen.Kernel) {
 	name := k.Name + m.suffix

@@ -122,9 +122,12 @@ type Traits interface {
 	// WeightsAtOnce is the number of weight vectors that there are registers for
 	// beside the sums and their multipliers.
 	WeightsAtOnce() int
-	// Lockstep is the number of activations whose operations take turns, so
-	// that one's latency hides another's, as registers allow.
+	// Lockstep is the number of activations of a cell whose operations take
+	// turns, so that one's latency hides another's, as registers allow.
 	Lockstep() int
+	// ElementVectors is the same for the elementwise kernels, which have the
+	// registers to themselves.
+	ElementVectors() int
 	// HeadRows is the number of rows that the head sums side by side.
 	HeadRows() int
 }
