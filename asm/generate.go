@@ -24,6 +24,9 @@ func generate() ([]file, error) {
 		{"", "lstm", "kernels", gen.Kernels},
 		{"internal/roof", "roof", "roof", gen.Roofs},
 	} {
+		cfg := printer.Config{Name: "go generate", Argv: []string{"go", "generate"}, Pkg: set.pkg}
+		base := filepath.Join(set.dir, set.name)
+
 		m := newX86()
 		m.ctx.ConstraintExpr("amd64,!purego,!noasm")
 		for _, t := range []x86Traits{avx2, avx512} {
@@ -32,12 +35,20 @@ func generate() ([]file, error) {
 				gen.Emit(m, k)
 			}
 		}
-		code, stubs, err := m.file(printer.Config{Name: "go generate", Argv: []string{"go", "generate"}, Pkg: set.pkg})
+		code, stubs, err := m.file(cfg)
 		if err != nil {
 			return nil, fmt.Errorf("amd64: %s: %w", set.name, err)
 		}
-		base := filepath.Join(set.dir, set.name)
 		files = append(files, file{base + "_amd64.s", code}, file{base + "_amd64.go", stubs})
+
+		n := newARM64()
+		for _, k := range set.kernels {
+			gen.Emit(n, k)
+		}
+		if code, stubs, err = n.print(cfg); err != nil {
+			return nil, fmt.Errorf("arm64: %s: %w", set.name, err)
+		}
+		files = append(files, file{base + "_arm64.s", code}, file{base + "_arm64.go", stubs})
 	}
 	return files, nil
 }

@@ -1,0 +1,140 @@
+package neon
+
+import "slices"
+
+// points are instructions, by their index: those after which a register holds
+// something that is still needed. An instruction's own result counts, needed or
+// not, since it has to go somewhere.
+type points []uint64
+
+func (p points) has(i int) bool { return p[i/64]>>(i%64)&1 != 0 }
+func (p points) add(i int)      { p[i/64] |= 1 << (i % 64) }
+
+func (p points) overlaps(q points) bool {
+	for i := range p {
+		if p[i]&q[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (p points) addAll(q points) {
+	for i := range p {
+		p[i] |= q[i]
+	}
+}
+
+// code is the function's instructions, and the ways between them.
+type code struct {
+	instructions []*instruction
+	before       [][]int // the instructions that may come right before each; the first is the entry
+}
+
+func (f *Function) code() code {
+	var c code
+	places := map[label]int{} // of labels: the index of the next instruction
+	for _, n := range f.nodes {
+		switch n := n.(type) {
+		case label:
+			places[n] = len(c.instructions)
+		case *instruction:
+			c.instructions = append(c.instructions, n)
+		}
+	}
+	last := len(c.instructions) - 1
+	if last < 0 || !c.instructions[last].ends {
+		f.fail("runs off its end")
+	}
+	c.before = make([][]int, len(c.instructions))
+	for i, in := range c.instructions {
+		if !in.ends {
+			c.before[i+1] = append(c.before[i+1], i)
+		}
+		if in.target != "" {
+			to, ok := places[in.target]
+			if !ok || to > last {
+				f.fail("no instruction at label %s", in.target)
+			}
+			c.before[to] = append(c.before[to], i)
+		}
+	}
+	return c
+}
+
+// liveness returns the points of each register. From every instruction that
+// reads a register it walks back to all that may have written what is read.
+func (f *Function) liveness(c code) []points {
+	live := make([]points, len(f.registers))
+	for id := range live {
+		live[id] = make(points, (len(c.instructions)+63)/64)
+	}
+	for i, in := range c.instructions {
+		for _, id := range in.writes {
+			live[id].add(i)
+		}
+	}
+	for i, in := range c.instructions {
+		for _, id := range in.reads {
+			f.walkBack(c, i, id, live[id])
+		}
+	}
+	return live
+}
+
+// walkBack adds to live the points between instruction i, which reads a
+// register, and the instructions that wrote it. It stops where an earlier walk
+// has been.
+func (f *Function) walkBack(c code, i, id int, live points) {
+	todo := []int{i}
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if at == 0 {
+			f.fail("%s: may read a register that nothing was written to", c.instructions[i].text(nil))
+		}
+		for _, p := range c.before[at] {
+			if live.has(p) {
+				continue // before that is what wrote it, or an earlier walk
+			}
+			live.add(p)
+			todo = append(todo, p)
+		}
+	}
+}
+
+// allocate gives every register, in the order in which they are first written,
+// the lowest real one that is free at all of its points: a linear scan that
+// also uses the holes.
+func (f *Function) allocate() allocation {
+	c := f.code()
+	live := f.liveness(c)
+	var busy [len(usable)][]points
+	for k, numbers := range usable {
+		for range numbers {
+			busy[k] = append(busy[k], make(points, (len(c.instructions)+63)/64))
+		}
+	}
+	found := make(allocation, len(f.registers))
+	for id := range found {
+		found[id] = unused
+	}
+	for i, in := range c.instructions {
+		for _, id := range in.writes {
+			if found[id] != unused {
+				continue
+			}
+			k := f.registers[id].kind
+			free := slices.IndexFunc(busy[k], func(p points) bool { return !p.overlaps(live[id]) })
+			if free < 0 {
+				f.fail("no free register for the result of instruction %d: %s", i, in.text(nil))
+			}
+			busy[k][free].addAll(live[id])
+			found[id] = usable[k][free]
+		}
+	}
+	return found
+}
+
+// unused is in place of the number of a register that is never written.
+const unused = -1

@@ -1,0 +1,73 @@
+package neon
+
+import "fmt"
+
+// X is a general register of 64 bits, V a vector register of 128. They are
+// virtual: Print finds real ones for them.
+type (
+	X struct{ id int }
+	V struct{ id int }
+)
+
+// Lane is one float32 of a vector register.
+type Lane struct {
+	V     V
+	Index int
+}
+
+// Mem is memory at an offset from a register.
+type Mem struct {
+	Base   X
+	Offset int
+}
+
+// kind is a set of real registers.
+type kind int
+
+const (
+	general kind = iota
+	vector
+)
+
+// usable are the numbers of the real registers that kernels may use. The
+// kernels call nothing, and under ABI0 a function may overwrite every register
+// but those that are left out here:
+//
+//	R16 R17  the linker's, for jumps too far for one instruction
+//	R18      the platform's: Darwin and Windows change or need it
+//	R26      Go's, for closures
+//	R27      the assembler's, for constants and addresses that fit no instruction
+//	R28      g, the goroutine
+//	R29 R30  the frame pointer and the return address
+//
+// Of V8 to V15, C's functions preserve the lower halves; Go's preserve none.
+var usable = [...][]int{
+	general: {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 19, 20, 21, 22, 23, 24, 25},
+	vector: {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+		16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31},
+}
+
+// realName is what the register map calls a register.
+func (k kind) realName(number int) string {
+	if k == vector {
+		return fmt.Sprintf("V%d", number)
+	}
+	return fmt.Sprintf("R%d", number)
+}
+
+// virtual is what is known of a virtual register.
+type virtual struct {
+	kind kind
+	role string // its name in the register map, or nothing
+}
+
+// allocation has the number of the real register for each virtual one. A nil
+// allocation is none yet: virtual registers then go by their own numbers.
+type allocation []int
+
+func (a allocation) number(id int) int {
+	if a == nil {
+		return id
+	}
+	return a[id]
+}

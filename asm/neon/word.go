@@ -1,0 +1,104 @@
+package neon
+
+import (
+	"fmt"
+	"strings"
+)
+
+// form is an instruction that Go's assembler lacks: its code with all operands
+// zero, and where the operands go. The numbers are those of the Arm
+// Architecture Reference Manual, C7.2, "Alphabetical list of A64 Advanced SIMD
+// and floating-point instructions".
+type form struct {
+	mnemonic string
+	base     uint32
+	operands []field // in Arm's order, the destination first
+}
+
+// field is the place of an operand in the code, and how Arm writes it.
+type field struct {
+	shift  int
+	format string // of its register's number
+	lane   bool   // followed by the number of a lane
+}
+
+// The operands' names are those of the manual.
+var (
+	vd4s = field{shift: 0, format: "v%d.4s"}
+	vn4s = field{shift: 5, format: "v%d.4s"}
+	vm4s = field{shift: 16, format: "v%d.4s"}
+	vmS  = field{shift: 16, format: "v%d.s", lane: true}
+	sd   = field{shift: 0, format: "s%d"}
+	vn2s = field{shift: 5, format: "v%d.2s"}
+)
+
+var (
+	three  = []field{vd4s, vn4s, vm4s}
+	two    = []field{vd4s, vn4s}
+	byLane = []field{vd4s, vn4s, vmS}
+)
+
+// The table of words.
+var (
+	fadd     = form{"fadd", 0x4e20d400, three}
+	fsub     = form{"fsub", 0x4ea0d400, three}
+	fmul     = form{"fmul", 0x6e20dc00, three}
+	fdiv     = form{"fdiv", 0x6e20fc00, three}
+	fmax     = form{"fmax", 0x4e20f400, three}
+	fmin     = form{"fmin", 0x4ea0f400, three}
+	fabs     = form{"fabs", 0x4ea0f800, two}
+	fmlaLane = form{"fmla", 0x4f801000, byLane}
+	faddp    = form{"faddp", 0x7e30d800, []field{sd, vn2s}}
+
+	words = []form{fadd, fsub, fmul, fdiv, fmax, fmin, fabs, fmlaLane, faddp}
+)
+
+// The bits of a lane's number, which the code has apart.
+const (
+	laneLow  = 21
+	laneHigh = 11
+)
+
+// encode returns the code for real registers, in the order of f's operands.
+func (f form) encode(registers []int, lane int) uint32 {
+	code := f.base
+	for i, o := range f.operands {
+		code |= uint32(registers[i]) << o.shift
+		if o.lane {
+			code |= uint32(lane&1)<<laneLow | uint32(lane>>1)<<laneHigh
+		}
+	}
+	return code
+}
+
+// text returns the instruction as Arm writes it.
+func (f form) text(registers []int, lane int) string {
+	var operands []string
+	for i, o := range f.operands {
+		text := fmt.Sprintf(o.format, registers[i])
+		if o.lane {
+			text += fmt.Sprintf("[%d]", lane)
+		}
+		operands = append(operands, text)
+	}
+	return f.mnemonic + " " + strings.Join(operands, ", ")
+}
+
+// word is a form with its operands.
+type word struct {
+	form      form
+	registers []V
+	lane      int
+}
+
+func (w word) asm(a allocation) string {
+	var numbers []int
+	for _, v := range w.registers {
+		numbers = append(numbers, a.number(v.id))
+	}
+	text := w.form.text(numbers, w.lane)
+	if a == nil {
+		return "// " + text // virtual registers have no code
+	}
+	return fmt.Sprintf("$0x%08x // %s", w.form.encode(numbers, w.lane), text)
+}

@@ -1,0 +1,77 @@
+//go:build !purego && !noasm
+
+package lstm
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+// maxTileMACs bounds a tile call. A Neoverse N1 at 2.5 GHz, the slowest server
+// there is, multiplies 20 pairs a nanosecond with its two units, so that this is
+// 13 microseconds; cores with four units take half as long.
+const maxTileMACs = 1 << 18
+
+// detect lists the paths that this machine has, the best one last. Every arm64
+// that Go runs on has NEON.
+func detect() []path {
+	paths := []path{generic}
+	if cpu.ARM64.HasASIMD {
+		paths = append(paths, neon)
+	}
+	return paths
+}
+
+// The calls are direct, not through function values, which would move every
+// slice that they are given to the heap.
+
+func step(from *chainStart, p *panels, x, c, h []float32) {
+	switch path(active.Load()) {
+	case neon:
+		stepNEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
+			unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
+	default:
+		stepGeneric(*from, *p, x, c, h)
+	}
+}
+
+func stepTile(from *chainStart, p *panels, columns []column) {
+	switch path(active.Load()) {
+	case neon:
+		stepTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
+			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+	default:
+		stepTileGeneric(*from, *p, columns)
+	}
+}
+
+func gatesTile(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	switch path(active.Load()) {
+	case neon:
+		gatesTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
+			&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+	default:
+		gatesTileGeneric(*from, *p, columns, units, z, zStride)
+	}
+}
+
+func head(weights, bias, x, y []float32) {
+	switch path(active.Load()) {
+	case neon:
+		headNEON(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
+	default:
+		headGeneric(weights, bias, x, y)
+	}
+}
+
+func elements(f function, dst, x []float32) {
+	switch p := path(active.Load()); {
+	case p == neon && f == sigmoidFunction:
+		sigmoidNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+	case p == neon && f == tanhFunction:
+		tanhNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+	default:
+		elementsGeneric(f, dst, x)
+	}
+}
