@@ -169,7 +169,7 @@ func (g *golden) test(t *testing.T) {
 			states, xs, ys = append(states, g.begin()), append(xs, nil), append(ys, make([]float32, n.OutputSize()))
 			n.Forward(states[i], g.x[:i*n.InputSize()], nil)
 		}
-		for step := range g.steps - streams {
+		for step := range min(200, g.steps-streams) {
 			for i := range streams {
 				xs[i] = g.input(step + i)
 			}
