@@ -67,9 +67,9 @@
 // # Errors
 //
 // Constructors and files return errors that name what is wrong, its value and
-// what was expected. A slice of a wrong length in Step, StepBatch or Forward is
-// a mistake in the program: these panic with a message that says as much, and
-// nothing has changed when they do.
+// what was expected. A slice of a wrong length, a state of another network or a
+// layer that does not exist is a mistake in the program: the methods panic with
+// a message that says as much, and nothing has changed when they do.
 //
 // # Concurrency
 //
@@ -88,7 +88,8 @@ import (
 const Contract = 1
 
 // A Network is a stack of LSTM layers with an optional linear head, packed for
-// the kernels. It does not change, and any number of goroutines may use it.
+// the kernels. [Open], [Read] and [New] make one; the zero Network is of no use.
+// It does not change, and any number of goroutines may use it.
 type Network struct {
 	layers     []layer
 	head       *packedHead // nil for none
@@ -143,7 +144,8 @@ func (n *Network) OutputSize() int { return n.output }
 // HasHead reports whether a linear head follows the last layer.
 func (n *Network) HasHead() bool { return n.head != nil }
 
-// Metadata returns a copy of what the model's file or [Model] said about it.
+// Metadata returns a copy of the Metadata of the [Model], or of the model's file,
+// that the network was made from. It is nil if there were none.
 func (n *Network) Metadata() map[string]string { return maps.Clone(n.metadata) }
 
 // Parameters returns the number of weights and biases that the network was
