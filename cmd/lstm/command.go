@@ -54,6 +54,7 @@ func newRootCommand(std streams) *cli.Command {
 		Commands: []*cli.Command{
 			newRunCommand(std),
 			newInfoCommand(std),
+			newBenchCommand(std),
 		},
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {

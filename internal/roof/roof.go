@@ -3,6 +3,8 @@
 // them, measured in the same run.
 package roof
 
+import "unsafe"
+
 // FMAChains is how many vectors one turn of FMA multiplies.
 const FMAChains = 12
 
@@ -11,6 +13,19 @@ const ClockTurn = 16
 
 // loadBlock divides the number of floats that a kernel loads.
 const loadBlock = 64
+
+// Buffer returns n floats for Load, at the beginning of a cache line. They are
+// not zero: else every page of them would be the system's one page of zeros,
+// and all loads would hit the first-level cache.
+func Buffer(n int) []float32 {
+	const line = 64 / 4
+	p := make([]float32, n+line-1)
+	for i := range p {
+		p[i] = 1
+	}
+	misplaced := uintptr(unsafe.Pointer(unsafe.SliceData(p))) / 4 % line
+	return p[(line-misplaced)%line:][:n]
+}
 
 // Load loads p, as many floats as fit the kernel's turns, with the vectors of
 // that path. It reports whether there is such a kernel.

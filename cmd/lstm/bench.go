@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/urfave/cli/v3"
+	"golang.org/x/term"
+
+	"example.com/lstm"
+	"example.com/lstm/internal/bench"
+)
+
+func newBenchCommand(std streams) *cli.Command {
+	var o benchOptions
+	return &cli.Command{
+		Name:      "bench",
+		Usage:     "measure this machine, and the package on it",
+		UsageText: "lstm bench [-time DURATION] [-json FILE] [-svg FOLDER] [-compare FILE] [-from FILE]\n       lstm bench -page FILE",
+		Description: `Times steps, sequences, batches and activations on every path, over layers from
+(1, 8) to (1024, 1024), beside what limits them: loads of as many bytes as the
+weights, multiply-adds that wait for nothing, and the clock. All of it in turns,
+in slices of 60 µs, of which the median and the minimum are kept: a figure means
+something as a ratio to a roof of the same run, less as a time.
+
+Examples:
+   lstm bench                             a minute, and tables
+   lstm bench -json new.json -svg charts  keep the figures, draw them
+   lstm bench -compare old.json           what has changed
+   lstm bench -from new.json -svg charts  draw what was measured before
+   lstm bench -page docs/benchmarks.md    renew the tables of a page`,
+		Flags: []cli.Flag{
+			&cli.DurationFlag{Name: "time", Destination: &o.time, Value: time.Minute,
+				Usage: "measure for about `DURATION`, a minute if not given"},
+			&cli.StringFlag{Name: "json", Destination: &o.json,
+				Usage: "write the figures to `FILE`"},
+			&cli.StringFlag{Name: "svg", Destination: &o.charts,
+				Usage: "draw charts in `FOLDER`, as .svg and .png"},
+			&cli.StringFlag{Name: "compare", Destination: &o.before,
+				Usage: "print the change of every figure since those in `FILE`"},
+			&cli.StringFlag{Name: "page", Destination: &o.page,
+				Usage: "do not measure, renew the tables in the Markdown `FILE` from the reports it names"},
+			&cli.StringFlag{Name: "from", Destination: &o.from,
+				Usage: "do not measure, read the figures from `FILE`"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			if cmd.Args().Present() {
+				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
+			}
+			for _, flag := range cmd.LocalFlagNames() {
+				if flag != "time" && cmd.String(flag) == "" {
+					return newUsageError(cmd, fmt.Errorf("-%s is empty, want a name", flag))
+				}
+			}
+			if o.time <= 0 {
+				return newUsageError(cmd, fmt.Errorf("-time is %s, want more than nothing", o.time))
+			}
+			return runBench(ctx, std, o)
+		},
+	}
+}
+
+// benchOptions are the flags of lstm bench; one that is not given is "".
+type benchOptions struct {
+	time                             time.Duration
+	json, charts, before, page, from string
+}
+
+func runBench(ctx context.Context, std streams, o benchOptions) error {
+	if o.page != "" {
+		return fillPage(o.page)
+	}
+	// What can be wrong without measuring is found before.
+	var before *bench.Report
+	var err error
+	if o.before != "" {
+		if before, err = readReport(o.before); err != nil {
+			return err
+		}
+	}
+	report, err := o.report(ctx, std)
+	if err != nil {
+		return err
+	}
+	if o.json != "" {
+		if err := writeFileWith(o.json, report.Write); err != nil {
+			return err
+		}
+	}
+	if o.charts != "" {
+		if err := drawBenchCharts(o.charts, report); err != nil {
+			return err
+		}
+	}
+	tables := report.Tables()
+	if before != nil {
+		tables = []*bench.Table{report.CompareTable(before)}
+	}
+	fmt.Fprintln(std.out, report.Heading())
+	for _, t := range tables {
+		if err := t.WriteText(std.out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report measures, or reads what has been measured.
+func (o *benchOptions) report(ctx context.Context, std streams) (*bench.Report, error) {
+	if o.from != "" {
+		return readReport(o.from)
+	}
+	best := lstm.Path()
+	defer func() { _ = lstm.SetPath(best) }() // it was set before
+	groups, err := bench.Suite(bench.Shapes, lstm.Paths())
+	if err != nil {
+		return nil, err
+	}
+	report := bench.NewReport()
+	bar := progressbar.NewOptions(1,
+		progressbar.OptionSetWriter(std.err),
+		progressbar.OptionSetVisibility(isTerminal(std.err)),
+		progressbar.OptionSetDescription("measuring"),
+		progressbar.OptionClearOnFinish(),
+	)
+	err = bench.Measure(ctx, groups, o.time, func(done, turns int) {
+		bar.ChangeMax(turns)
+		_ = bar.Set(done) // a terminal that is gone is no reason to stop
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil, errInterrupted
+	}
+	if err != nil {
+		return nil, err
+	}
+	report.Add(groups)
+	_ = lstm.SetPath(best)
+	if err := report.AddMemory(bench.Shapes); err != nil {
+		return nil, err
+	}
+	report.Finish()
+	return report, nil
+}
+
+// fillPage renews the tables of a page.
+func fillPage(path string) error {
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	filled, err := bench.FillPage(page, func(name string) (*bench.Report, error) {
+		return readReport(filepath.Join(filepath.Dir(path), filepath.FromSlash(name)))
+	})
+	if err != nil {
+		return fmt.Errorf("renewing %s: %w", path, err)
+	}
+	return os.WriteFile(path, filled, 0o666)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func readReport(path string) (*bench.Report, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	report, err := bench.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return report, nil
+}
+
+// writeFileWith makes the file and has it written.
+func writeFileWith(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}
+
+// drawBenchCharts draws the charts of a report in a folder.
+func drawBenchCharts(folder string, report *bench.Report) error {
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return err
+	}
+	for _, chart := range benchCharts(report) {
+		for _, format := range []plotFormat{formatSVG, formatPNG} {
+			path := filepath.Join(folder, chart.name+string(format))
+			err := writeFileWith(path, func(w io.Writer) error { return writeCharts(w, format, chart.plots) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+// Package bench measures how long the package's calls take, and others beside
+// them, on a machine that has more to do: as ratios between things that were
+// timed in turns. It keeps, compares and tabulates the figures.
+package bench
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// A Candidate is something to be timed beside others.
+type Candidate struct {
+	Figure            // what it is; Measure adds the times
+	Prepare func()    // called before each slice, outside the time; may be nil
+	Run     func(int) // does it so many times
+
+	calls  int           // of a slice, 0 for not known yet
+	spent  time.Duration // in this pass
+	slices []float64     // nanoseconds a call
+}
+
+const (
+	// sliceTime is how long a slice takes: so short that most slices see no
+	// interruption, so long that reading the clock does not count.
+	sliceTime = 60 * time.Microsecond
+
+	// passes is how often Measure comes back to each group, so that a bad second
+	// of the machine spoils no group.
+	passes = 5
+)
+
+// Measure times the candidates for about that long in total and fills in their
+// figures. Every group, whose members are compared with each other, gets the
+// same time, in several passes; within it the next slice is always that of the
+// candidate that has had the least time, so that all of them see the same
+// machine. progress, which may be nil, is told how many of the turns are done.
+func Measure(ctx context.Context, groups [][]*Candidate, total time.Duration, progress func(done, turns int)) error {
+	turns := passes * len(groups)
+	for turn := range turns {
+		if err := interleave(ctx, groups[turn%len(groups)], total/time.Duration(turns)); err != nil {
+			return err
+		}
+		if progress != nil {
+			progress(turn+1, turns)
+		}
+	}
+	for _, group := range groups {
+		for _, c := range group {
+			c.summarize()
+		}
+	}
+	return nil
+}
+
+// interleave takes slices of the candidates for that long, and one of each at
+// least.
+func interleave(ctx context.Context, group []*Candidate, share time.Duration) error {
+	for _, c := range group {
+		c.spent = 0
+	}
+	// Nobody is always the one that follows the one that empties the cache.
+	group = slices.Clone(group)
+	rand.Shuffle(len(group), func(i, j int) { group[i], group[j] = group[j], group[i] })
+	for start := time.Now(); ; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		next := slices.MinFunc(group, func(a, b *Candidate) int { return int(a.spent - b.spent) })
+		if next.spent > 0 && time.Since(start) > share {
+			return nil
+		}
+		before := time.Now()
+		next.slice()
+		next.spent += time.Since(before)
+	}
+}
+
+// slice times one slice, after a slice that is not timed and brings caches,
+// branch predictors and the clock of wide vectors to where they settle.
+func (c *Candidate) slice() {
+	if c.Prepare != nil {
+		c.Prepare()
+	}
+	if c.calls == 0 {
+		c.calibrate()
+	}
+	c.slices = append(c.slices, float64(c.time(c.calls))/float64(c.calls))
+}
+
+// calibrate finds how many calls a slice has.
+func (c *Candidate) calibrate() {
+	for c.calls = 1; ; c.calls *= 2 {
+		if d := c.time(c.calls); d > sliceTime/2 {
+			c.calls = max(1, int(int64(c.calls)*int64(sliceTime)/int64(d)))
+			return
+		}
+	}
+}
+
+// time returns how long n calls take once the machine is warm.
+func (c *Candidate) time(n int) time.Duration {
+	// What takes hundreds of slices is warm for nearly all of its time.
+	if last := len(c.slices) - 1; last < 0 || c.slices[last] < 100*float64(sliceTime) {
+		c.Run(n)
+	}
+	start := time.Now()
+	c.Run(n)
+	return time.Since(start)
+}
+
+func (c *Candidate) summarize() {
+	slices.Sort(c.slices)
+	c.Slices = len(c.slices)
+	c.Min = c.slices[0]
+	c.Median = median(c.slices)
+}
+
+// median is the middle of sorted values.
+func median(sorted []float64) float64 {
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+)
+
+// A Table is figures for people.
+type Table struct {
+	ID      string // how pages name it
+	Title   string
+	Note    string // what the columns mean
+	Columns []string
+	Rows    [][]string
+}
+
+// WriteText writes t for a terminal.
+func (t *Table) WriteText(w io.Writer) error {
+	fmt.Fprintf(w, "\n%s\n", strings.ToUpper(t.Title[:1])+t.Title[1:])
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, row := range append([][]string{t.Columns}, t.Rows...) {
+		for _, cell := range row {
+			fmt.Fprintf(tw, "%s\t", cell)
+		}
+		fmt.Fprintln(tw)
+	}
+	return tw.Flush()
+}
+
+// WriteMarkdown writes t for a page.
+func (t *Table) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "**%s.** %s\n\n", t.Title, t.Note)
+	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
+	line(t.Columns)
+	rule := make([]string, len(t.Columns))
+	for i := range rule {
+		rule[i] = "--:"
+	}
+	line(rule)
+	for _, row := range t.Rows {
+		line(row)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+const absent = "–"
+
+// digits is v with as many digits as mean something: three.
+func digits(v float64) string {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return absent
+	case v < 10:
+		return fmt.Sprintf("%.2f", v)
+	case v < 100:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
+}
+
+// duration is nanoseconds in the unit that suits them.
+func duration(ns float64) string {
+	switch {
+	case math.IsNaN(ns):
+		return absent
+	case ns < 1e3:
+		return digits(ns) + " ns"
+	case ns < 1e6:
+		return digits(ns/1e3) + " µs"
+	}
+	return digits(ns/1e6) + " ms"
+}
+
+func factor(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return absent
+	}
+	return "× " + digits(v)
+}
+
+func percent(v float64) string {
+	if math.IsNaN(v) {
+		return absent
+	}
+	return fmt.Sprintf("%.0f %%", 100*v)
+}
+
+func size(n int) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return digits(float64(n)/(1<<10)) + " KiB"
+	}
+	return digits(float64(n)/(1<<20)) + " MiB"
+}
+
+func (s Shape) String() string { return fmt.Sprintf("%d, %d", s.Input, s.Hidden) }
+
+// Of is the figure of a kind for the shape, without its times.
+func (s Shape) Of(kind Kind, path string) Figure {
+	return Figure{Kind: kind, Input: s.Input, Hidden: s.Hidden, Path: path}
+}

@@ -1,0 +1,294 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Tables returns what r has figures for.
+func (r *Report) Tables() []*Table {
+	if len(r.Peers()) > 0 {
+		return r.peerTables()
+	}
+	var tables []*Table
+	for _, t := range []*Table{
+		r.machineTable(), r.stepTable(), r.forwardTable(), r.batchTable(), r.activationTable(), r.memoryTable(),
+	} {
+		if len(t.Rows) > 0 {
+			tables = append(tables, t)
+		}
+	}
+	return tables
+}
+
+// lanes are the floats of a vector.
+var lanes = map[string]int{"generic": 1, "neon": 4, "avx2": 8, "avx512": 16}
+
+// Rate is the rate of a figure, NaN if there is none.
+func (r *Report) Rate(what Figure) float64 {
+	if f, ok := r.Find(what); ok {
+		return f.Rate()
+	}
+	return math.NaN()
+}
+
+// Median is the median of a figure, NaN if there is none.
+func (r *Report) Median(what Figure) float64 {
+	if f, ok := r.Find(what); ok {
+		return f.Median
+	}
+	return math.NaN()
+}
+
+// roofed are the paths that have roofs.
+func (r *Report) roofed() []string {
+	return slices.DeleteFunc(r.Paths(), func(path string) bool {
+		_, ok := r.Find(Figure{Kind: FMA, Path: path})
+		return !ok
+	})
+}
+
+// tiled are the paths that have kernels for several columns.
+func (r *Report) tiled() []string {
+	return slices.DeleteFunc(r.Paths(), func(path string) bool { return path == "generic" })
+}
+
+func (r *Report) machineTable() *Table {
+	t := &Table{
+		ID:    "machine",
+		Title: "The machine",
+		Note: "What limits the rest, measured in the same run: cycles a nanosecond, fused multiply-adds that wait for nothing, and " +
+			"loads of as many bytes as the weights of each shape have.",
+		Columns: append([]string{"roof", "unit"}, r.roofed()...),
+	}
+	if len(r.roofed()) == 0 {
+		return t
+	}
+	clock := []string{"clock", "GHz"}
+	flops := []string{"multiply-adds", "GFLOP/s"}
+	for _, path := range r.roofed() {
+		clock = append(clock, digits(r.Rate(Figure{Kind: Clock})))
+		flops = append(flops, digits(r.Rate(Figure{Kind: FMA, Path: path})))
+	}
+	t.Rows = append(t.Rows, clock, flops)
+	for _, s := range r.Shapes() {
+		row := []string{"loads of " + size(s.WeightBytes()), "GB/s"}
+		for _, path := range r.roofed() {
+			row = append(row, digits(r.Rate(s.Of(Load, path))))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func (r *Report) stepTable() *Table {
+	t := &Table{
+		ID:      "step",
+		Title:   "One stream, one step a call",
+		Note:    "Median time of a step, and as a multiple of the time that loading the weights takes.",
+		Columns: []string{"I, H", "weights"},
+	}
+	for _, path := range r.Paths() {
+		t.Columns = append(t.Columns, path)
+		if slices.Contains(r.roofed(), path) {
+			t.Columns = append(t.Columns, "/ loads")
+		}
+	}
+	for _, s := range r.Shapes() {
+		row := []string{s.String(), size(s.WeightBytes())}
+		for _, path := range r.Paths() {
+			took := r.Median(s.Of(Step, path))
+			row = append(row, duration(took))
+			if slices.Contains(r.roofed(), path) {
+				row = append(row, factor(took/r.Median(s.Of(Load, path))))
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// ForwardRoof is the time that a step of a sequence cannot do without: the
+// inputs' part at the peak of multiply-adds, and the loads of the recurrent
+// weights.
+func (r *Report) ForwardRoof(s Shape, path string) float64 {
+	return s.InputFLOPs()/r.Rate(Figure{Kind: FMA, Path: path}) + r.Median(s.Of(LoadRecurrent, path))
+}
+
+func (r *Report) forwardTable() *Table {
+	t := &Table{
+		ID:    "forward",
+		Title: fmt.Sprintf("One stream, %d steps a call", SequenceSteps),
+		Note: "Median time of a step, and as a multiple of its roof: the inputs' multiplications at the peak of multiply-adds and " +
+			"loading the recurrent weights once a step.",
+		Columns: []string{"I, H"},
+	}
+	for _, path := range r.tiled() {
+		t.Columns = append(t.Columns, path, "/ roof")
+	}
+	for _, s := range r.Shapes() {
+		row := []string{s.String()}
+		for _, path := range r.tiled() {
+			what := s.Of(Forward, path)
+			what.Steps = SequenceSteps
+			step := r.Median(what) / SequenceSteps
+			row = append(row, duration(step), factor(step/r.ForwardRoof(s, path)))
+		}
+		if len(r.tiled()) > 0 {
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
+}
+
+func (r *Report) batchTable() *Table {
+	t := &Table{
+		ID:    "batches",
+		Title: "Batches",
+		Note: "GFLOP/s of a step of 8, 32 and 128 streams, counting the multiplications and additions of the gates' products alone, and " +
+			"as a part of the peak of multiply-adds.",
+		Columns: []string{"I, H"},
+	}
+	for _, path := range r.tiled() {
+		for _, batch := range r.Batches() {
+			t.Columns = append(t.Columns, fmt.Sprintf("%s, %d", path, batch))
+		}
+	}
+	for _, s := range r.Shapes() {
+		row := []string{s.String()}
+		for _, path := range r.tiled() {
+			for _, batch := range r.Batches() {
+				what := s.Of(StepBatch, path)
+				what.Batch = batch
+				rate := r.Rate(what)
+				row = append(row, fmt.Sprintf("%s (%s)", digits(rate), percent(rate/r.Rate(Figure{Kind: FMA, Path: path}))))
+			}
+		}
+		if len(row) > 1 {
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
+}
+
+func (r *Report) activationTable() *Table {
+	t := &Table{
+		ID:      "activations",
+		Title:   "Activations",
+		Note:    fmt.Sprintf("Median time for an element of %d, and cycles for a vector.", Elements),
+		Columns: []string{"function"},
+	}
+	for _, path := range r.Paths() {
+		t.Columns = append(t.Columns, path, "cycles")
+	}
+	for _, kind := range []Kind{Sigmoid, Tanh} {
+		row := []string{string(kind)}
+		for _, path := range r.Paths() {
+			f, ok := r.Find(Figure{Kind: kind, N: Elements, Path: path})
+			if !ok {
+				continue
+			}
+			element := f.Median / f.Work
+			row = append(row, fmt.Sprintf("%.3f ns", element), digits(element*float64(lanes[path])*r.Rate(Figure{Kind: Clock})))
+		}
+		if len(row) > 1 {
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
+}
+
+func (r *Report) memoryTable() *Table {
+	t := &Table{
+		ID:    "memory",
+		Title: "Memory and beginnings",
+		Note: "What a network holds and how much of it is not its weights and biases, what each stream holds, what New allocates and " +
+			"takes, and its first step, with the caches full of other things, beside a later one; both timed singly, on the best path.",
+		Columns: []string{"I, H", "network", "beside weights", "stream", "New allocates", "in", "New takes", "first step", "later"},
+	}
+	for _, m := range r.Memory {
+		weights := 4 * m.Parameters
+		t.Rows = append(t.Rows, []string{
+			Shape{m.Input, m.Hidden}.String(),
+			size(m.Network), fmt.Sprintf("%+.1f %%", 100*(float64(m.Network)/float64(weights)-1)),
+			size(m.Stream), size(m.NewBytes), fmt.Sprintf("%d objects", m.NewAllocs),
+			duration(m.NewTime), duration(m.FirstStep), duration(m.WarmStep),
+		})
+	}
+	return t
+}
+
+// A mode is one way to call a network that peers are compared in.
+type mode struct {
+	id    string
+	title string
+	kind  Kind
+	batch int
+	steps int
+	// what the time of a call is divided by
+	parts int
+	unit  string
+}
+
+func (r *Report) peerTables() []*Table {
+	modes := []mode{
+		{"peers-step", "one stream, one step a call", Step, 0, 0, 1, "a step"},
+		{"peers-forward", fmt.Sprintf("one stream, %d steps a call", SequenceSteps), Forward, 0, SequenceSteps, SequenceSteps, "a step"},
+	}
+	for _, batch := range r.Batches() {
+		modes = append(modes, mode{fmt.Sprintf("peers-batch-%d", batch), fmt.Sprintf("batches of %d", batch), StepBatch, batch, 0, batch, "a step of one of the streams"})
+	}
+	var tables []*Table
+	for _, m := range modes {
+		tables = append(tables, r.peerTable(m, r.Peers()))
+	}
+	return tables
+}
+
+func (r *Report) peerTable(m mode, peers []string) *Table {
+	t := &Table{
+		ID:    m.id,
+		Title: "Peers, " + m.title,
+		Note: fmt.Sprintf("Median time of %s, one thread each, measured in turns; behind each peer its time as a multiple of lstm's; "+
+			"last, the multiple of the fastest peer.", m.unit),
+		Columns: []string{"I, H", "lstm"},
+	}
+	for _, peer := range peers {
+		t.Columns = append(t.Columns, peer, "/ lstm")
+	}
+	t.Columns = append(t.Columns, "fastest peer / lstm")
+	product, shapes := 1.0, 0
+	for _, s := range r.Shapes() {
+		what := Figure{Kind: m.kind, Input: s.Input, Hidden: s.Hidden, Batch: m.batch, Steps: m.steps}
+		ours := what
+		ours.Path = r.Path
+		took := r.Median(ours)
+		row := []string{s.String(), duration(took / float64(m.parts))}
+		fastest := math.Inf(1)
+		for _, peer := range peers {
+			theirs := what
+			theirs.Peer = peer
+			peerTook := r.Median(theirs)
+			row = append(row, duration(peerTook/float64(m.parts)), factor(peerTook/took))
+			fastest = math.Min(fastest, nanIsInf(peerTook))
+		}
+		t.Rows = append(t.Rows, append(row, factor(fastest/took)))
+		if ratio := fastest / took; !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
+			product *= ratio
+			shapes++
+		}
+	}
+	mean := make([]string, len(t.Columns))
+	mean[0] = "geometric mean"
+	mean[len(mean)-1] = factor(math.Pow(product, 1/float64(shapes)))
+	t.Rows = append(t.Rows, mean)
+	return t
+}
+
+func nanIsInf(v float64) float64 {
+	if math.IsNaN(v) {
+		return math.Inf(1)
+	}
+	return v
+}
