@@ -37,14 +37,34 @@ func (b *Buffer) At(i, n int) []float32 {
 // Len returns the number of floats that slices of b can have.
 func (b *Buffer) Len() int { return len(b.floats) - 2*b.margin }
 
-// All returns everything that may be touched, to see what was.
-func (b *Buffer) All() []float32 { return b.floats }
-
-// Fill makes everything a sentinel again.
-func (b *Buffer) Fill() {
-	for i := range b.floats {
-		b.floats[i] = Sentinel
+// Fill makes the floats from one to before the other sentinels again, as far
+// as there are any.
+func (b *Buffer) Fill(from, to int) {
+	floats, _ := b.around(from, to)
+	for i := range floats {
+		floats[i] = Sentinel
 	}
+}
+
+// Intact reports whether the floats from one to before the other are still
+// sentinels, as far as there are any, and if not, which the first is that has
+// changed.
+func (b *Buffer) Intact(from, to int) (changed int, ok bool) {
+	floats, first := b.around(from, to)
+	for i, v := range floats {
+		if math.Float32bits(v) != math.Float32bits(Sentinel) {
+			return first + i, false
+		}
+	}
+	return 0, true
+}
+
+// around returns those floats, margins included, that exist, and which the
+// first is.
+func (b *Buffer) around(from, to int) (floats []float32, first int) {
+	first = max(from, -b.margin)
+	to = min(to, b.Len()+b.margin)
+	return b.floats[b.margin+first : b.margin+to], first
 }
 
 // Release gives the memory back. The slices of b are of no use afterwards.

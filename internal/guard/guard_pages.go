@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Pages says whether buffers lie between pages that nobody may touch.
+const Pages = true
+
 // New returns a buffer for at least n floats, and whole pages of them.
 func New(n int) *Buffer {
 	page := unix.Getpagesize()
@@ -29,6 +32,6 @@ func New(n int) *Buffer {
 			}
 		},
 	}
-	b.Fill()
+	b.Fill(-b.margin, b.Len()+b.margin)
 	return b
 }

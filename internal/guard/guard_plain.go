@@ -2,6 +2,9 @@
 
 package guard
 
+// Pages says whether buffers lie between pages that nobody may touch.
+const Pages = false
+
 // New returns a buffer for at least n floats.
 func New(n int) *Buffer {
 	const margin = 1 << 10
@@ -10,6 +13,6 @@ func New(n int) *Buffer {
 		margin:      margin,
 		releaseFunc: func() {},
 	}
-	b.Fill()
+	b.Fill(-b.margin, b.Len()+b.margin)
 	return b
 }

@@ -1,0 +1,681 @@
+package lstm
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/guard"
+	"example.com/lstm/internal/panel"
+)
+
+// Every kernel is compared with its twin in kernels_generic.go, bit for bit, in
+// memory that shows what else it touches: each argument at the beginning and at
+// the end of readable memory, and from every offset within a vector, between
+// sentinels. Whatever a kernel has no business with is NaN.
+
+// A kernelCall is a call of a kernel and of its twin on the same arguments.
+type kernelCall struct {
+	what         string
+	arguments    []argument
+	kernel, twin func(m [][]float32) // m are the arguments' floats
+}
+
+// argument is memory that a kernel is given a pointer to.
+type argument struct {
+	name   string
+	floats []float32 // before the call
+	free   int       // floats at the end that are nobody's concern after it
+}
+
+// A rack holds guarded memory for the arguments of a call.
+type rack struct {
+	buffers []*guard.Buffer
+	list    *guard.Buffer // for columns
+}
+
+// rackArguments is how many a call can have: sums, weights, and each column's
+// x, c and h, or z.
+const rackArguments = 3 + 3*panel.MaxColumns
+
+// maxOffset is that of a float in the widest vector.
+const maxOffset = 15
+
+// neighbours is how far around an argument nothing may change.
+const neighbours = 4 * (maxOffset + 1)
+
+func newRack(t *testing.T, floats int) *rack {
+	r := &rack{list: guard.New(panel.MaxColumns * columnFloats)}
+	for range rackArguments {
+		r.buffers = append(r.buffers, guard.New(floats+2*neighbours+maxOffset))
+	}
+	t.Cleanup(func() {
+		r.list.Release()
+		for _, b := range r.buffers {
+			b.Release()
+		}
+	})
+	return r
+}
+
+// A placement says where an argument of n floats begins in its buffer.
+type placement struct {
+	name  string
+	start func(argument int, b *guard.Buffer, n int) int
+}
+
+var (
+	atFirst = placement{"at the first float", func(_ int, _ *guard.Buffer, _ int) int { return 0 }}
+	atLast  = placement{"at the last float", func(_ int, b *guard.Buffer, n int) int { return b.Len() - n }}
+)
+
+func atOffset(offset int) placement {
+	return placement{fmt.Sprintf("at offset %d", offset), func(int, *guard.Buffer, int) int { return neighbours + offset }}
+}
+
+// apart gives every argument an offset of its own.
+func apart(seed int) placement {
+	return placement{"at offsets apart", func(i int, _ *guard.Buffer, _ int) int { return neighbours + (seed+5*i)%(maxOffset+1) }}
+}
+
+// check runs the kernel once for each placement of its arguments.
+func (r *rack) check(t *testing.T, call *kernelCall, placements ...placement) {
+	t.Helper()
+	want := make([][]float32, len(call.arguments))
+	for i, a := range call.arguments {
+		want[i] = slices.Clone(a.floats)
+	}
+	call.twin(want)
+	for _, p := range placements {
+		if err := r.try(call, p, want); err != nil {
+			t.Fatalf("%s, %s: %v", call.what, p.name, err)
+		}
+	}
+}
+
+// try runs the kernel and compares the arguments with those of the twin.
+func (r *rack) try(call *kernelCall, p placement, want [][]float32) error {
+	got := make([][]float32, len(call.arguments))
+	starts := make([]int, len(call.arguments))
+	for i, a := range call.arguments {
+		starts[i] = p.start(i, r.buffers[i], len(a.floats))
+		got[i] = r.buffers[i].At(starts[i], len(a.floats))
+		copy(got[i], a.floats)
+		defer r.buffers[i].Fill(starts[i]-neighbours, starts[i]+len(a.floats)+neighbours)
+	}
+	if address, faulted := fault(func() { call.kernel(got) }); faulted {
+		return describeFault(address, call.arguments, got)
+	}
+	for i, a := range call.arguments {
+		for j := range len(a.floats) - a.free {
+			if !sameBits(want[i][j], got[i][j]) {
+				return fmt.Errorf("%s[%d] is %x (%#08x), want %x (%#08x)", a.name, j,
+					got[i][j], math.Float32bits(got[i][j]), want[i][j], math.Float32bits(want[i][j]))
+			}
+		}
+		if at, ok := r.buffers[i].Intact(starts[i]-neighbours, starts[i]); !ok {
+			return fmt.Errorf("%s[%d], before it begins, has changed", a.name, at-starts[i])
+		}
+		end := starts[i] + len(a.floats)
+		if at, ok := r.buffers[i].Intact(end, end+neighbours); !ok {
+			return fmt.Errorf("%s[%d] has changed, and it has only %d elements", a.name, at-starts[i], len(a.floats))
+		}
+	}
+	return nil
+}
+
+// sameBits reports whether a and b are the same number, a NaN being a NaN.
+func sameBits(a, b float32) bool {
+	return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b
+}
+
+// fault runs f and reports whether it touched memory that it may not, and where.
+func fault(f func()) (address uintptr, faulted bool) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		a, ok := r.(interface{ Addr() uintptr })
+		if !ok {
+			panic(r)
+		}
+		address, faulted = a.Addr(), true
+	}()
+	f()
+	return 0, false
+}
+
+// describeFault names the argument that is nearest to the address of a fault.
+func describeFault(address uintptr, arguments []argument, memory [][]float32) error {
+	nearest, what := int64(math.MaxInt64), ""
+	for i, m := range memory {
+		start := int64(uintptr(unsafe.Pointer(unsafe.SliceData(m))))
+		end := start + 4*int64(len(m))
+		distance := max(start-int64(address), int64(address)-end)
+		if distance < nearest {
+			nearest = distance
+			what = fmt.Sprintf("%s at %#x to %#x", arguments[i].name, start, end)
+		}
+	}
+	return fmt.Errorf("it touches %#x, where no memory is; nearest is %s", address, what)
+}
+
+// columnFloats is the size of a column.
+const columnFloats = int(unsafe.Sizeof(column{}) / 4)
+
+// guardedColumns copies columns to where the list of them ends at an unreadable
+// page, or begins behind one.
+func (r *rack) guardedColumns(columns []column, last bool) []column {
+	floats := r.list.First(len(columns) * columnFloats)
+	if last {
+		floats = r.list.Last(len(columns) * columnFloats)
+	}
+	list := unsafe.Slice((*column)(unsafe.Pointer(unsafe.SliceData(floats))), len(columns))
+	copy(list, columns)
+	return list
+}
+
+// A kind makes numbers of one kind for a chain of n products.
+type kind struct {
+	name           string
+	weight, x, sum func(r *rand.Rand, n int) float32
+}
+
+var kinds = []kind{
+	{
+		name:   "ordinary",
+		weight: func(r *rand.Rand, n int) float32 { return normal(r) / float32(math.Sqrt(float64(n))) },
+		x:      func(r *rand.Rand, _ int) float32 { return normal(r) },
+		sum:    func(r *rand.Rand, _ int) float32 { return normal(r) },
+	},
+	{
+		// Every chain meets one or a few.
+		name: "awkward",
+		weight: func(r *rand.Rand, n int) float32 {
+			return sometimes(r, 2*n, normal(r)/float32(math.Sqrt(float64(n))))
+		},
+		x:   func(r *rand.Rand, n int) float32 { return sometimes(r, 8*n, normal(r)) },
+		sum: func(r *rand.Rand, _ int) float32 { return sometimes(r, 6, normal(r)) },
+	},
+	{
+		// Products and sums that are subnormal or vanish.
+		name:   "tiny",
+		weight: func(r *rand.Rand, _ int) float32 { return normal(r) * 0x1p-75 },
+		x:      func(r *rand.Rand, _ int) float32 { return normal(r) * 0x1p-73 },
+		sum:    func(r *rand.Rand, _ int) float32 { return math.Float32frombits(r.Uint32() & 0x80ffffff) },
+	},
+	{
+		// Sums that overflow in the end, or before it.
+		name:   "huge",
+		weight: func(r *rand.Rand, _ int) float32 { return normal(r) * 0x1p+63 },
+		x:      func(r *rand.Rand, _ int) float32 { return normal(r) * 0x1p+63 },
+		sum:    func(r *rand.Rand, _ int) float32 { return normal(r) * 0x1p+124 },
+	},
+	{
+		// Products of 25 bits and more, so that many sums lie half-way between two
+		// float32.
+		name:   "halfway",
+		weight: func(r *rand.Rand, _ int) float32 { return float32(odd(r, 13)) * 0x1p-12 },
+		x:      func(r *rand.Rand, _ int) float32 { return float32(odd(r, 12)) * 0x1p-12 },
+		sum:    func(r *rand.Rand, _ int) float32 { return float32(odd(r, 24)) * 0x1p-24 },
+	},
+}
+
+// normal is about normally distributed, and quick.
+func normal(r *rand.Rand) float32 {
+	a, b := r.Uint64(), r.Uint64()
+	sum := int64(a>>32) + int64(a&math.MaxUint32) + int64(b>>32) + int64(b&math.MaxUint32)
+	return float32(sum-2*math.MaxUint32) * 0x1.bb67aep-32
+}
+
+// odd is an odd number of up to that many bits, or its negative.
+func odd(r *rand.Rand, bits int) int {
+	n := r.IntN(1<<bits) | 1
+	if r.IntN(2) == 0 {
+		return -n
+	}
+	return n
+}
+
+// sometimes is an awkward number about once in n calls, else v.
+func sometimes(r *rand.Rand, n int, v float32) float32 {
+	if r.IntN(n) == 0 {
+		return awkward[r.IntN(len(awkward))]
+	}
+	return v
+}
+
+func numbers(r *rand.Rand, count, chain int, number func(r *rand.Rand, n int) float32) []float32 {
+	s := make([]float32, count)
+	for i := range s {
+		s[i] = number(r, chain)
+	}
+	return s
+}
+
+// gateCall is what step, stepTile and gatesTile have in common: panels of so
+// many units, of which the rows from skip on are multiplied with vectors of n
+// elements, and rows behind them that are not.
+type gateCall struct {
+	units, n, skip, behind int
+	columns                int
+	kind                   *kind
+	rand                   *rand.Rand
+	// Sums that begin at the bias, or in memory of their own: so many floats
+	// farther apart than they are long, from panel to panel and from column to
+	// column.
+	bias                bool
+	panelGap, columnGap int
+}
+
+func (c *gateCall) String() string {
+	sums := "bias"
+	if !c.bias {
+		sums = fmt.Sprintf("sums %d and %d apart", c.sumsStride(), c.columnStride())
+	}
+	return fmt.Sprintf("%s: %d units, %d elements from row %d, %d columns, %s", c.kind.name, c.units, c.n, c.skip, c.columns, sums)
+}
+
+func (c *gateCall) stride() int     { return panel.RowFloats * (c.skip + c.n + c.behind) }
+func (c *gateCall) sumsStride() int { return panel.RowFloats + c.panelGap }
+
+// sumsFloats are those of one column.
+func (c *gateCall) sumsFloats() int {
+	whole := (c.units - 1) / panel.Units
+	return whole*c.sumsStride() + panel.Gates*panel.Width(c.units-whole*panel.Units)
+}
+
+func (c *gateCall) columnStride() int { return c.sumsFloats() + c.columnGap }
+
+// eachUnit calls visit for every unit's four lanes: they are at lane, lane +
+// width, and so on, of a row of 4·width floats of that panel.
+func (c *gateCall) eachUnit(visit func(p, lane, width int)) {
+	for u := range c.units {
+		p := u / panel.Units
+		visit(p, u%panel.Units, panel.Width(c.units-p*panel.Units))
+	}
+}
+
+// weights makes panels: numbers where the kernel has to look, sentinels
+// elsewhere.
+func (c *gateCall) weights() argument {
+	rows := c.skip + c.n + c.behind
+	last := (c.units - 1) / panel.Units
+	width := panel.Width(c.units - last*panel.Units)
+	floats := sentinels(last*c.stride() + panel.Gates*width*rows)
+	c.eachUnit(func(p, lane, width int) {
+		for g := range panel.Gates {
+			column := floats[p*c.stride()+g*width+lane:]
+			if c.bias {
+				column[0] = c.kind.sum(c.rand, c.n)
+			}
+			for k := range c.n {
+				column[(c.skip+k)*panel.Gates*width] = c.kind.weight(c.rand, c.n)
+			}
+		}
+	})
+	return argument{name: "weights", floats: floats}
+}
+
+// sums makes the sums of all columns.
+func (c *gateCall) sums() argument {
+	floats := sentinels((c.columns-1)*c.columnStride() + c.sumsFloats())
+	for i := range c.columns {
+		c.eachUnit(func(p, lane, width int) {
+			for g := range panel.Gates {
+				floats[i*c.columnStride()+p*c.sumsStride()+g*width+lane] = c.kind.sum(c.rand, c.n)
+			}
+		})
+	}
+	return argument{name: "sums", floats: floats}
+}
+
+// state makes c, padded to whole panels, and h.
+func (c *gateCall) state(i int) (cell, hidden argument) {
+	padded := panel.PaddedUnits(c.units)
+	floats := append(numbers(c.rand, c.units, c.n, c.kind.sum), sentinels(padded-c.units)...)
+	return argument{name: fmt.Sprintf("c of column %d", i), floats: floats, free: padded - c.units},
+		argument{name: fmt.Sprintf("h of column %d", i), floats: sentinels(c.units)}
+}
+
+func (c *gateCall) x(i int) argument {
+	return argument{name: fmt.Sprintf("x of column %d", i), floats: numbers(c.rand, c.n, c.n, c.kind.x)}
+}
+
+func sentinels(n int) []float32 {
+	return slices.Repeat([]float32{guard.Sentinel}, n)
+}
+
+// from is where the kernel begins, given weights and sums.
+func (c *gateCall) from(weights, sums []float32) chainStart {
+	if c.bias {
+		return chainStart{sums: weights, stride: c.stride()}
+	}
+	return chainStart{sums: sums, stride: c.sumsStride(), columnStride: c.columnStride()}
+}
+
+func (c *gateCall) panels(weights []float32) panels {
+	return panels{floats: weights, stride: c.stride(), skip: c.skip}
+}
+
+// The arguments of all gate calls: weights, sums (none if they begin at the
+// bias), then what each kernel has besides.
+const (
+	weightsArgument = iota
+	sumsArgument
+	otherArguments
+)
+
+func (c *gateCall) arguments() []argument {
+	a := []argument{c.weights(), {name: "sums"}}
+	if !c.bias {
+		a[sumsArgument] = c.sums()
+	}
+	return a
+}
+
+func (c *gateCall) step() *kernelCall {
+	a := c.arguments()
+	cell, hidden := c.state(0)
+	return &kernelCall{
+		what:      "step of " + c.String(),
+		arguments: append(a, c.x(0), cell, hidden),
+		kernel: func(m [][]float32) {
+			from, p, m := c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument]), m[otherArguments:]
+			step(&from, &p, m[0], m[1], m[2])
+		},
+		twin: func(m [][]float32) {
+			from, p, m := c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument]), m[otherArguments:]
+			stepGeneric(from, p, m[0], m[1], m[2])
+		},
+	}
+}
+
+// tile is the call of stepTile with its list of columns at either end of
+// readable memory.
+func (c *gateCall) tile(r *rack, last bool) *kernelCall {
+	a := c.arguments()
+	for i := range c.columns {
+		cell, hidden := c.state(i)
+		a = append(a, c.x(i), cell, hidden)
+	}
+	columns := func(m [][]float32) []column {
+		var list []column
+		for m := m[otherArguments:]; len(m) > 0; m = m[3:] {
+			list = append(list, column{m[0], m[1], m[2]})
+		}
+		return list
+	}
+	return &kernelCall{
+		what:      "stepTile of " + c.String(),
+		arguments: a,
+		kernel: func(m [][]float32) {
+			from, p := c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument])
+			stepTile(&from, &p, r.guardedColumns(columns(m), last))
+		},
+		twin: func(m [][]float32) {
+			stepTileGeneric(c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument]), columns(m))
+		},
+	}
+}
+
+// gates is the call of gatesTile. Its z is so many floats longer from column to
+// column than it must be; inPlace, it is where the sums are.
+func (c *gateCall) gates(r *rack, last bool, gap int, inPlace bool) *kernelCall {
+	what := "gatesTile of " + c.String()
+	zStride := panel.Gates*panel.PaddedUnits(c.units) + gap
+	a := c.arguments()
+	for i := range c.columns {
+		a = append(a, c.x(i))
+	}
+	z := sumsArgument
+	if inPlace {
+		what += " in place"
+		zStride = c.columnStride()
+	} else {
+		z = len(a)
+		a = append(a, argument{name: "z", floats: sentinels((c.columns-1)*zStride + panel.Gates*panel.PaddedUnits(c.units))})
+	}
+	columns := func(m [][]float32) []column {
+		var list []column
+		for _, x := range m[otherArguments:][:c.columns] {
+			list = append(list, column{x: x})
+		}
+		return list
+	}
+	return &kernelCall{
+		what:      what,
+		arguments: a,
+		kernel: func(m [][]float32) {
+			from, p := c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument])
+			gatesTile(&from, &p, r.guardedColumns(columns(m), last), c.units, m[z], zStride)
+		},
+		twin: func(m [][]float32) {
+			gatesTileGeneric(c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument]), columns(m), c.units, m[z], zStride)
+		},
+	}
+}
+
+// maxSize is the largest number of units and of elements in the tests of every
+// size; more than four panels, and seventeen blocks of the longest unrolling.
+const maxSize = 70
+
+// eachSize calls test with every number of units and of elements up to maxSize,
+// and some larger. A part of them, in which each number and each remainder still
+// occurs, is enough for a short run, and for the twins compared with themselves,
+// which only shows that the calls are sound. seed is different in every call.
+func eachSize(test func(units, n, seed int)) {
+	const part = 23
+	few := testing.Short() || path(active.Load()) == generic
+	seed := 0
+	for units := 1; units <= maxSize; units++ {
+		for n := 1; n <= maxSize; n++ {
+			if seed++; few && (5*units+n)%part != 0 {
+				continue
+			}
+			test(units, n, seed)
+		}
+	}
+	for _, size := range largeSizes {
+		seed++
+		test(size[0], size[1], seed)
+	}
+}
+
+var largeSizes = [][2]int{{1, 500}, {8, 257}, {100, 3}, {129, 66}, {33, 333}, {200, 1}}
+
+// floatsFor is enough for any argument of a gateCall of these sizes.
+const floatsFor = 1 << 16
+
+func TestStepKernel(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		rack := newRack(t, floatsFor)
+		eachSize(func(units, n, seed int) {
+			r := newRand(101, seed)
+			c := gateCall{
+				units: units, n: n, skip: 1 + r.IntN(3)*r.IntN(9), behind: r.IntN(3),
+				columns: 1, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0, panelGap: r.IntN(3) * r.IntN(40),
+			}
+			rack.check(t, c.step(), atFirst, atLast, apart(seed))
+		})
+	})
+}
+
+func TestStepTileKernel(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		rack := newRack(t, floatsFor)
+		eachSize(func(units, n, seed int) {
+			r := newRand(102, seed)
+			c := gateCall{
+				units: units, n: n, skip: 1 + r.IntN(3)*r.IntN(9), behind: r.IntN(3),
+				columns: 1 + (units+2*n)%panel.MaxColumns, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0,
+				panelGap: r.IntN(2) * r.IntN(20), columnGap: r.IntN(2) * r.IntN(20),
+			}
+			rack.check(t, c.tile(rack, false), atFirst, apart(seed))
+			rack.check(t, c.tile(rack, true), atLast)
+		})
+	})
+}
+
+func TestGatesTileKernel(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		rack := newRack(t, floatsFor)
+		eachSize(func(units, n, seed int) {
+			r := newRand(103, seed)
+			c := gateCall{
+				units: units, n: n, skip: 1 + r.IntN(3)*r.IntN(9), behind: r.IntN(3),
+				columns: 1 + (units+2*n)%panel.MaxColumns, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0,
+				columnGap: r.IntN(2) * r.IntN(20),
+			}
+			rack.check(t, c.gates(rack, false, r.IntN(20), !c.bias), atFirst, apart(seed))
+			rack.check(t, c.gates(rack, true, r.IntN(20), false), atLast)
+		})
+	})
+}
+
+// Every kernel from every offset within a vector, with numbers of every kind.
+func TestKernelOffsets(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		rack := newRack(t, floatsFor)
+		var offsets []placement
+		for offset := range maxOffset + 1 {
+			offsets = append(offsets, atOffset(offset))
+		}
+		for _, units := range []int{3, 8, 13, 16, 20, 25, 33} {
+			for i := range kinds {
+				for n := 1; n <= 9; n += 2 {
+					r := newRand(104, units, i, n)
+					c := gateCall{
+						units: units, n: n, skip: 1 + n%2, columns: 1, kind: &kinds[i], rand: r, bias: i%2 == 0,
+					}
+					rack.check(t, c.step(), offsets...)
+					c.columns = 1 + r.IntN(panel.MaxColumns)
+					rack.check(t, c.tile(rack, true), offsets...)
+					rack.check(t, c.gates(rack, true, 0, !c.bias), offsets...)
+				}
+			}
+		}
+		for i := range kinds {
+			for _, outputs := range []int{1, 3, 4, 7} {
+				rack.check(t, headCall(newRand(105, outputs), &kinds[i], 3*contract.HeadSums, outputs), offsets...)
+			}
+		}
+		for blocks := 1; blocks <= 5; blocks++ {
+			for _, f := range []function{sigmoidFunction, tanhFunction} {
+				for _, inPlace := range []bool{false, true} {
+					rack.check(t, elementsCall(newRand(106, blocks), f, blocks*panel.ElementBlock, inPlace), offsets...)
+				}
+			}
+		}
+	})
+}
+
+func headCall(r *rand.Rand, k *kind, inputs, outputs int) *kernelCall {
+	return &kernelCall{
+		what: fmt.Sprintf("head of %s: %d inputs, %d outputs", k.name, inputs, outputs),
+		arguments: []argument{
+			{name: "weights", floats: numbers(r, inputs*outputs, inputs/contract.HeadSums, k.weight)},
+			{name: "bias", floats: numbers(r, outputs, 1, k.sum)},
+			{name: "x", floats: numbers(r, inputs, inputs, k.x)},
+			{name: "y", floats: sentinels(outputs)},
+		},
+		kernel: func(m [][]float32) { head(m[0], m[1], m[2], m[3]) },
+		twin:   func(m [][]float32) { headGeneric(m[0], m[1], m[2], m[3]) },
+	}
+}
+
+func TestHeadKernel(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		rack := newRack(t, floatsFor)
+		for _, outputs := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33} {
+			for _, blocks := range []int{1, 2, 3, 4, 5, 8, 31} {
+				for i := range kinds {
+					r := newRand(107, outputs, blocks, i)
+					rack.check(t, headCall(r, &kinds[i], blocks*contract.HeadSums, outputs), atFirst, atLast, apart(i))
+				}
+			}
+		}
+	})
+}
+
+// elementsCall takes numbers of all magnitudes, half of them where the
+// functions are neither linear nor constant.
+func elementsCall(r *rand.Rand, f function, n int, inPlace bool) *kernelCall {
+	x := awkwards(r, n, 5)
+	for i := range x {
+		if r.IntN(2) == 0 {
+			x[i] = math.Float32frombits(r.Uint32())
+		}
+	}
+	call := &kernelCall{
+		what:      fmt.Sprintf("function %d of %d elements", f, n),
+		arguments: []argument{{name: "x", floats: x}, {name: "dst", floats: sentinels(n)}},
+		kernel:    func(m [][]float32) { elements(f, m[1], m[0]) },
+		twin:      func(m [][]float32) { elementsGeneric(f, m[1], m[0]) },
+	}
+	if inPlace {
+		call.what += " in place"
+		call.arguments = call.arguments[:1]
+		call.kernel = func(m [][]float32) { elements(f, m[0], m[0]) }
+		call.twin = func(m [][]float32) { elementsGeneric(f, m[0], m[0]) }
+	}
+	return call
+}
+
+func TestElementsKernel(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		rack := newRack(t, floatsFor)
+		blocks := []int{300, maxElements / panel.ElementBlock}
+		for n := range maxSize {
+			blocks = append(blocks, n+1)
+		}
+		for _, n := range blocks {
+			for _, f := range []function{sigmoidFunction, tanhFunction} {
+				for _, inPlace := range []bool{false, true} {
+					r := newRand(108, n, int(f))
+					rack.check(t, elementsCall(r, f, n*panel.ElementBlock, inPlace), atFirst, atLast, apart(n))
+				}
+			}
+		}
+	})
+}
+
+// The harness itself sees what it is there to see.
+func TestKernelHarness(t *testing.T) {
+	rack := newRack(t, 100)
+	const n = 10
+	flawed := func(flaw func(p *float32)) error {
+		call := &kernelCall{
+			arguments: []argument{{name: "a", floats: make([]float32, n)}, {name: "b", floats: make([]float32, n), free: 2}},
+			kernel:    func(m [][]float32) { flaw(unsafe.SliceData(m[1])) },
+		}
+		want := [][]float32{make([]float32, n), make([]float32, n)}
+		return errors.Join(rack.try(call, atOffset(3), want), rack.try(call, atLast, want))
+	}
+	at := func(p *float32, i int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*i)) }
+	require.NoError(t, flawed(func(p *float32) {}))
+	require.NoError(t, flawed(func(p *float32) { *at(p, n-2) = 1 }), "free")
+	require.ErrorContains(t, flawed(func(p *float32) { *p = 1 }), "b[0] is 0x1p+00 (0x3f800000), want 0x0p+00 (0x00000000)")
+	require.ErrorContains(t, flawed(func(p *float32) { *p = float32(math.Copysign(0, -1)) }), "b[0] is -0x0p+00")
+	require.ErrorContains(t, flawed(func(p *float32) { *at(p, n-3) = 1 }), "b[7] is")
+	require.ErrorContains(t, flawed(func(p *float32) { *at(p, -1) = 1 }), "b[-1], before it begins, has changed")
+	require.ErrorContains(t, flawed(func(p *float32) { *at(p, n) = 1 }), "b[10] has changed, and it has only 10 elements")
+	if guard.Pages {
+		for _, access := range []func(p *float32){
+			func(p *float32) { *at(p, n) = 1 },
+			func(p *float32) { *at(p, 0) = *at(p, n) },
+		} {
+			require.ErrorContains(t, flawed(access), "where no memory is; nearest is b at ")
+		}
+	}
+}
