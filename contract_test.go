@@ -188,7 +188,7 @@ func ulps(got float32, exact float64) float64 {
 }
 
 // everyNth is how densely the activations are tried. All 2^32 values take some
-// minutes: go test -run Activations -every 1
+// minutes a function: go test -run ActivationsEverywhere -every 1 -timeout 2h -v
 var everyNth = flag.Int("every", 4001, "try the activations with every n-th float32")
 
 // ordinal counts the float32 values in ascending order, 0 being 0: it is the
