@@ -12,6 +12,12 @@ import (
 // 55 multiplications a nanosecond, it is ten microseconds.
 const maxTileMACs = 1 << 19
 
+// maxPairFloats is the size of weights up to which stepPairs beats step: 40 KiB,
+// most of a first-level cache. (16,32) takes 175 ns instead of 228, (32,64),
+// whose 97 KiB come from the second level, 957 instead of 893 (Intel Emerald
+// Rapids).
+const maxPairFloats = 10 << 10
+
 // detect lists the paths that this machine has, the best one last. A path needs
 // every set of instructions that its kernels use.
 func detect() []path {
@@ -34,6 +40,11 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 		stepAVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
 	case avx512:
+		if len(p.floats) <= maxPairFloats {
+			stepPairsAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
+				unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
+			return
+		}
 		stepAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
 	default:

@@ -39,6 +39,11 @@ func tanhAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 
+// stepPairsAVX512 is step with two panels at once, for weights in the first-level cache.
+//
+//go:noescape
+func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+
 // stepTileAVX512 updates so many units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape

@@ -45,8 +45,8 @@ panel:
 	MOVQ    x+40(FP), R8
 	MOVQ    n+48(FP), R9
 
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBQ $+4, R9
+	// sums += weights·x[k], 8 elements of x a turn.
+	SUBQ $+8, R9
 	JLT  wide_block_done
 
 wide_block:
@@ -86,13 +86,49 @@ wide_block:
 	VFMADD231PS  928(DI), Y8, Y5
 	VFMADD231PS  960(DI), Y8, Y6
 	VFMADD231PS  992(DI), Y8, Y7
-	ADDQ         $+1024, DI
-	ADDQ         $+16, R8
-	SUBQ         $+4, R9
+	VBROADCASTSS 16(R8), Y8
+	VFMADD231PS  1024(DI), Y8, Y0
+	VFMADD231PS  1056(DI), Y8, Y1
+	VFMADD231PS  1088(DI), Y8, Y2
+	VFMADD231PS  1120(DI), Y8, Y3
+	VFMADD231PS  1152(DI), Y8, Y4
+	VFMADD231PS  1184(DI), Y8, Y5
+	VFMADD231PS  1216(DI), Y8, Y6
+	VFMADD231PS  1248(DI), Y8, Y7
+	VBROADCASTSS 20(R8), Y8
+	VFMADD231PS  1280(DI), Y8, Y0
+	VFMADD231PS  1312(DI), Y8, Y1
+	VFMADD231PS  1344(DI), Y8, Y2
+	VFMADD231PS  1376(DI), Y8, Y3
+	VFMADD231PS  1408(DI), Y8, Y4
+	VFMADD231PS  1440(DI), Y8, Y5
+	VFMADD231PS  1472(DI), Y8, Y6
+	VFMADD231PS  1504(DI), Y8, Y7
+	VBROADCASTSS 24(R8), Y8
+	VFMADD231PS  1536(DI), Y8, Y0
+	VFMADD231PS  1568(DI), Y8, Y1
+	VFMADD231PS  1600(DI), Y8, Y2
+	VFMADD231PS  1632(DI), Y8, Y3
+	VFMADD231PS  1664(DI), Y8, Y4
+	VFMADD231PS  1696(DI), Y8, Y5
+	VFMADD231PS  1728(DI), Y8, Y6
+	VFMADD231PS  1760(DI), Y8, Y7
+	VBROADCASTSS 28(R8), Y8
+	VFMADD231PS  1792(DI), Y8, Y0
+	VFMADD231PS  1824(DI), Y8, Y1
+	VFMADD231PS  1856(DI), Y8, Y2
+	VFMADD231PS  1888(DI), Y8, Y3
+	VFMADD231PS  1920(DI), Y8, Y4
+	VFMADD231PS  1952(DI), Y8, Y5
+	VFMADD231PS  1984(DI), Y8, Y6
+	VFMADD231PS  2016(DI), Y8, Y7
+	ADDQ         $+2048, DI
+	ADDQ         $+32, R8
+	SUBQ         $+8, R9
 	JGE          wide_block
 
 wide_block_done:
-	ADDQ $+4, R9
+	ADDQ $+8, R9
 
 	// The elements of x that are left.
 	SUBQ $+1, R9
@@ -301,289 +337,271 @@ wide_rest_done:
 	VMOVUPS     (DX), Y2
 	VFMADD231PS Y2, Y12, Y0
 
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y5, Y2
+	VANDPS  signBit<>+0(SB), Y5, Y4
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y2, Y5, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y9
+	VMINPS      Y8, Y9, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y2
+	VMULPS      Y2, Y2, Y6
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y9
+	VPSLLD $0x17, Y5, Y5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y12
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y11
+	VFMADD231PS Y9, Y11, Y12
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y6, Y2, Y6
+	VFMADD231PS Y10, Y6, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y9, Y12, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y8, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y9
+	VSUBPS       Y8, Y9, Y9
+	VFNMADD213PS Y6, Y2, Y9
+	VADDPS       one<>+0(SB), Y8, Y10
+	VFMADD231PS  Y6, Y2, Y10
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y1, Y2
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y10, Y9, Y9
+	VFNMADD231PS Y8, Y9, Y6
+	VORPS        Y4, Y6, Y4
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y2, Y5, Y8
+	VADDPS       sigmoidScale<>+0(SB), Y8, Y8
+	VFNMADD231PS Y5, Y1, Y8
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y8, Y2
+	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y6, Y1, Y6
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y3, Y1, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y7, Y2, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y7
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y7
+	VSUBPS      sigmoidRound<>+0(SB), Y7, Y8
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y2
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y5
+	VPSLLD $0x17, Y3, Y3
+	VMULPS Y2, Y2, Y8
+	VPSLLD $0x17, Y7, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y10
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y12
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y9
+	VFMADD231PS Y5, Y9, Y10
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y11
+	VFMADD231PS Y8, Y11, Y12
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y5, Y10, Y1
+	VFNMADD231PS Y8, Y12, Y2
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y3, Y5
+	VFNMADD231PS Y3, Y1, Y5
+	VADDPS       sigmoidScale<>+0(SB), Y7, Y8
+	VFNMADD231PS Y7, Y2, Y8
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y9
+	VDIVPS  Y5, Y9, Y9
+	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VDIVPS  Y8, Y10, Y10
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y5, Y3, Y11
+	VADDPS       sigmoidScale<>+0(SB), Y11, Y11
+	VFNMADD231PS Y3, Y1, Y11
+	VSUBPS       Y8, Y7, Y1
+	VADDPS       sigmoidScale<>+0(SB), Y1, Y1
+	VFNMADD231PS Y7, Y2, Y1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y5
+	VFNMADD231PS Y9, Y11, Y5
+	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y2
+	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y8
+	VFNMADD231PS Y10, Y1, Y8
+	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y9, Y2, Y9
+	VFMADD231PS Y10, Y1, Y10
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y4, Y6, Y1
+	VMOVUPS     32(DX), Y2
+	VFMADD231PS Y2, Y9, Y1
+
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y2
-	VANDPS  signBit<>+0(SB), Y0, Y4
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y4
+	VANDPS  signBit<>+0(SB), Y1, Y5
 	VMOVUPS tanhMax<>+0(SB), Y6
-	VMINPS  Y2, Y6, Y2
+	VMINPS  Y4, Y6, Y4
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
-	VMOVUPS     tanhRoundMax<>+0(SB), Y8
-	VMINPS      Y6, Y8, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
-	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y9
+	VMINPS      Y8, Y9, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y2
-	VMULPS      Y2, Y2, Y8
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y7
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y4
+	VMULPS      Y4, Y4, Y9
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y9
-	VFMADD231PS tanhP3<>+0(SB), Y8, Y9
-	VFMADD213PS tanhP1<>+0(SB), Y8, Y9
+	VMOVUPS     tanhP2<>+0(SB), Y11
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y11
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y11
+	VMOVUPS     tanhP2<>+0(SB), Y12
+	VFMADD231PS tanhP3<>+0(SB), Y9, Y12
+	VFMADD213PS tanhP1<>+0(SB), Y9, Y12
 
 	// tanh c': F = 2^n by its bits
 	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y8, Y9
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y11
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y9, Y12
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y8, Y2, Y8
-	VFMADD231PS Y9, Y8, Y2
+	VMULPS      Y7, Y2, Y7
+	VFMADD231PS Y11, Y7, Y2
+	VMULPS      Y9, Y4, Y7
+	VFMADD231PS Y12, Y7, Y4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y8
-	VSUBPS       Y6, Y8, Y8
+	VMOVUPS      one<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
 	VMOVUPS      three<>+0(SB), Y9
 	VSUBPS       Y6, Y9, Y9
-	VFNMADD213PS Y8, Y2, Y9
-	VADDPS       one<>+0(SB), Y6, Y10
-	VFMADD231PS  Y8, Y2, Y10
+	VFNMADD213PS Y7, Y2, Y9
+	VADDPS       one<>+0(SB), Y6, Y11
+	VFMADD231PS  Y7, Y2, Y11
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y8, Y2, Y2
+	VMOVUPS      three<>+0(SB), Y12
+	VSUBPS       Y8, Y12, Y12
+	VFNMADD213PS Y2, Y4, Y12
+	VADDPS       one<>+0(SB), Y8, Y14
+	VFMADD231PS  Y2, Y4, Y14
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y10, Y9, Y2
-	VFNMADD231PS Y6, Y2, Y8
-	VORPS        Y4, Y8, Y2
+	VDIVPS       Y11, Y9, Y4
+	VFNMADD231PS Y6, Y4, Y7
+	VORPS        Y3, Y7, Y3
+	VDIVPS       Y14, Y12, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VORPS        Y5, Y2, Y2
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Y2, Y13, Y2
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y2, (BX)
-
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y0
-	VMAXPS  Y1, Y0, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	VANDPS  allButSign<>+0(SB), Y5, Y1
-	VANDPS  signBit<>+0(SB), Y5, Y2
-	VMOVUPS tanhMax<>+0(SB), Y4
-	VMINPS  Y1, Y4, Y1
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y4
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
-	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y6
-	VMOVUPS     tanhRoundMax<>+0(SB), Y8
-	VMINPS      Y6, Y8, Y6
-	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
-	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y8
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
-
-	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y1
-	VMULPS      Y1, Y1, Y5
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y0, Y0, Y8
-	VPSLLD $0x17, Y4, Y4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y9
-	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
-	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y10
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y10
-	VMOVUPS     sigmoidP0<>+0(SB), Y11
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y11
-
-	// tanh: F = 2^n by its bits
-	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y10
-	VFMADD231PS Y8, Y10, Y11
-
-	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Y5, Y1, Y5
-	VFMADD231PS Y9, Y5, Y1
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y8, Y11, Y0
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y5
-	VSUBPS       Y6, Y5, Y5
-	VMOVUPS      three<>+0(SB), Y8
-	VSUBPS       Y6, Y8, Y8
-	VFNMADD213PS Y5, Y1, Y8
-	VADDPS       one<>+0(SB), Y6, Y9
-	VFMADD231PS  Y5, Y1, Y9
-
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y1
-	VFNMADD231PS Y4, Y0, Y1
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	VDIVPS       Y9, Y8, Y8
-	VFNMADD231PS Y6, Y8, Y5
-	VORPS        Y2, Y5, Y2
-
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y5
-	VDIVPS  Y1, Y5, Y5
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y1, Y4, Y6
-	VADDPS       sigmoidScale<>+0(SB), Y6, Y6
-	VFNMADD231PS Y4, Y0, Y6
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y1
-	VFNMADD231PS Y5, Y6, Y1
-	VPADDD       sigmoidScaleBits<>+0(SB), Y1, Y0
-
-	// σ: σ = y + g·y
-	VFMADD231PS Y5, Y0, Y5
-
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y0
-	VMAXPS  Y3, Y0, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y7, Y1, Y1
-	VMOVUPS sigmoidMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
-	VMOVUPS     sigmoidRound<>+0(SB), Y6
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y6
-	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y1
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y1
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y0, Y0, Y4
-	VPSLLD $0x17, Y3, Y3
-	VMULPS Y1, Y1, Y7
-	VPSLLD $0x17, Y6, Y6
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
-	VMOVUPS     sigmoidP2<>+0(SB), Y10
-	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y10
-	VMOVUPS     sigmoidP0<>+0(SB), Y11
-	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y11
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y4, Y8
-	VFMADD231PS Y4, Y8, Y9
-	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y10
-	VFMADD231PS Y7, Y10, Y11
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y4, Y9, Y0
-	VFNMADD231PS Y7, Y11, Y1
-
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y4
-	VFNMADD231PS Y3, Y0, Y4
-	VADDPS       sigmoidScale<>+0(SB), Y6, Y7
-	VFNMADD231PS Y6, Y1, Y7
-
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y8
-	VDIVPS  Y4, Y8, Y8
-	VMOVUPS sigmoidScale<>+0(SB), Y9
-	VDIVPS  Y7, Y9, Y9
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y4, Y3, Y10
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y10
-	VFNMADD231PS Y3, Y0, Y10
-	VSUBPS       Y7, Y6, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
-	VFNMADD231PS Y6, Y1, Y0
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y4
-	VFNMADD231PS Y8, Y10, Y4
-	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y1
-	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y7
-	VFNMADD231PS Y9, Y0, Y7
-	VPADDD       sigmoidScaleBits<>+0(SB), Y7, Y0
-
-	// σ: σ = y + g·y
-	VFMADD231PS Y8, Y1, Y8
-	VFMADD231PS Y9, Y0, Y9
-
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y5, Y0
-	VMOVUPS     32(DX), Y1
-	VFMADD231PS Y1, Y8, Y0
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS  allButSign<>+0(SB), Y0, Y1
-	VANDPS  signBit<>+0(SB), Y0, Y2
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y3
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
-	VMOVUPS     tanhRoundMax<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
-	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
-	VMULPS      Y1, Y1, Y4
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y5
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
-
-	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y3, Y3
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
-
-	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y4, Y1, Y4
-	VFMADD231PS Y5, Y4, Y1
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y5
-	VSUBPS       Y3, Y5, Y5
-	VFNMADD213PS Y4, Y1, Y5
-	VADDPS       one<>+0(SB), Y3, Y6
-	VFMADD231PS  Y4, Y1, Y6
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y6, Y5, Y1
-	VFNMADD231PS Y3, Y1, Y4
-	VORPS        Y2, Y4, Y1
-
-	// h' = σ(o)·tanh(c')
-	VMULPS     Y1, Y9, Y1
-	VMOVUPS    Y0, 32(DX)
+	VMULPS     Y3, Y13, Y3
+	VMULPS     Y2, Y10, Y2
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y1, 32(DX)
+	VMOVUPS    Y3, (BX)
 	CMPQ       SI, $+16
 	JGE        h_whole_wide_1
 	MOVQ       SI, DI
@@ -591,11 +609,11 @@ wide_rest_done:
 	LEAQ       firstLanes<>+32(SB), R8
 	NEGQ       DI
 	VMOVUPS    (R8)(DI*4), Y0
-	VMASKMOVPS Y1, Y0, 32(BX)
+	VMASKMOVPS Y2, Y0, 32(BX)
 	JMP        h_done_wide_1
 
 h_whole_wide_1:
-	VMOVUPS Y1, 32(BX)
+	VMOVUPS Y2, 32(BX)
 
 h_done_wide_1:
 	SUBQ $+16, SI
@@ -622,8 +640,8 @@ narrow:
 	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), DI
 
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBQ $+4, DI
+	// sums += weights·x[k], 8 elements of x a turn.
+	SUBQ $+8, DI
 	JLT  narrow_block_done
 
 narrow_block:
@@ -647,13 +665,33 @@ narrow_block:
 	VFMADD231PS  416(AX), Y4, Y1
 	VFMADD231PS  448(AX), Y4, Y2
 	VFMADD231PS  480(AX), Y4, Y3
-	ADDQ         $+512, AX
-	ADDQ         $+16, CX
-	SUBQ         $+4, DI
+	VBROADCASTSS 16(CX), Y4
+	VFMADD231PS  512(AX), Y4, Y0
+	VFMADD231PS  544(AX), Y4, Y1
+	VFMADD231PS  576(AX), Y4, Y2
+	VFMADD231PS  608(AX), Y4, Y3
+	VBROADCASTSS 20(CX), Y4
+	VFMADD231PS  640(AX), Y4, Y0
+	VFMADD231PS  672(AX), Y4, Y1
+	VFMADD231PS  704(AX), Y4, Y2
+	VFMADD231PS  736(AX), Y4, Y3
+	VBROADCASTSS 24(CX), Y4
+	VFMADD231PS  768(AX), Y4, Y0
+	VFMADD231PS  800(AX), Y4, Y1
+	VFMADD231PS  832(AX), Y4, Y2
+	VFMADD231PS  864(AX), Y4, Y3
+	VBROADCASTSS 28(CX), Y4
+	VFMADD231PS  896(AX), Y4, Y0
+	VFMADD231PS  928(AX), Y4, Y1
+	VFMADD231PS  960(AX), Y4, Y2
+	VFMADD231PS  992(AX), Y4, Y3
+	ADDQ         $+1024, AX
+	ADDQ         $+32, CX
+	SUBQ         $+8, DI
 	JGE          narrow_block
 
 narrow_block_done:
-	ADDQ $+4, DI
+	ADDQ $+8, DI
 
 	// The elements of x that are left.
 	SUBQ $+1, DI
@@ -924,7 +962,7 @@ done:
 	RET
 
 // func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·stepTileAVX2(SB), $1600-80
 	// Registers:
 	//   units done, in bytes  AX
@@ -944,9 +982,9 @@ TEXT ·stepTileAVX2(SB), $1600-80
 	//   stride                DX R8
 	//   column                DX
 	//   columns left          BX
-	//   c                     Y1 DI
-	//   h                     R8
-	//   z                     Y0 Y1 Y2
+	//   c                     Y1 Y2 DI R9
+	//   h                     R8 R10
+	//   z                     Y0 Y1 Y2 Y3
 	//   lanes left            DI
 	XORL AX, AX
 
@@ -986,8 +1024,8 @@ wide_pass:
 	MOVQ    n+64(FP), R8
 	MOVQ    BX, R9
 
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBQ $+4, R8
+	// sums += weights·x[k], 8 elements of x a turn.
+	SUBQ $+8, R8
 	JLT  wide_1_block_done
 
 wide_1_block:
@@ -1003,13 +1041,25 @@ wide_1_block:
 	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  768(R9), Y2, Y0
 	VFMADD231PS  800(R9), Y2, Y1
-	ADDQ         $+1024, R9
-	ADDQ         $+16, DI
-	SUBQ         $+4, R8
+	VBROADCASTSS 16(DI), Y2
+	VFMADD231PS  1024(R9), Y2, Y0
+	VFMADD231PS  1056(R9), Y2, Y1
+	VBROADCASTSS 20(DI), Y2
+	VFMADD231PS  1280(R9), Y2, Y0
+	VFMADD231PS  1312(R9), Y2, Y1
+	VBROADCASTSS 24(DI), Y2
+	VFMADD231PS  1536(R9), Y2, Y0
+	VFMADD231PS  1568(R9), Y2, Y1
+	VBROADCASTSS 28(DI), Y2
+	VFMADD231PS  1792(R9), Y2, Y0
+	VFMADD231PS  1824(R9), Y2, Y1
+	ADDQ         $+2048, R9
+	ADDQ         $+32, DI
+	SUBQ         $+8, R8
 	JGE          wide_1_block
 
 wide_1_block_done:
-	ADDQ $+4, R8
+	ADDQ $+8, R8
 
 	// The elements of x that are left.
 	SUBQ $+1, R8
@@ -1054,6 +1104,7 @@ wide_2:
 	JLT  wide_2_block_done
 
 wide_2_block:
+	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y4
 	VMOVUPS      32(R10), Y5
 	VBROADCASTSS (R8), Y6
@@ -1062,6 +1113,7 @@ wide_2_block:
 	VBROADCASTSS (DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4352(R10)
 	VMOVUPS      256(R10), Y4
 	VMOVUPS      288(R10), Y5
 	VBROADCASTSS 4(R8), Y6
@@ -1070,6 +1122,7 @@ wide_2_block:
 	VBROADCASTSS 4(DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4608(R10)
 	VMOVUPS      512(R10), Y4
 	VMOVUPS      544(R10), Y5
 	VBROADCASTSS 8(R8), Y6
@@ -1078,6 +1131,7 @@ wide_2_block:
 	VBROADCASTSS 8(DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4864(R10)
 	VMOVUPS      768(R10), Y4
 	VMOVUPS      800(R10), Y5
 	VBROADCASTSS 12(R8), Y6
@@ -1100,6 +1154,7 @@ wide_2_block_done:
 	JLT  wide_2_rest_done
 
 wide_2_rest:
+	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y4
 	VMOVUPS      32(R10), Y5
 	VBROADCASTSS (R8), Y6
@@ -1153,6 +1208,7 @@ wide_3:
 	JLT  wide_3_block_done
 
 wide_3_block:
+	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y6
 	VMOVUPS      32(R11), Y7
 	VBROADCASTSS (R8), Y8
@@ -1164,6 +1220,7 @@ wide_3_block:
 	VBROADCASTSS (DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4352(R11)
 	VMOVUPS      256(R11), Y6
 	VMOVUPS      288(R11), Y7
 	VBROADCASTSS 4(R8), Y8
@@ -1175,6 +1232,7 @@ wide_3_block:
 	VBROADCASTSS 4(DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4608(R11)
 	VMOVUPS      512(R11), Y6
 	VMOVUPS      544(R11), Y7
 	VBROADCASTSS 8(R8), Y8
@@ -1186,6 +1244,7 @@ wide_3_block:
 	VBROADCASTSS 8(DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4864(R11)
 	VMOVUPS      768(R11), Y6
 	VMOVUPS      800(R11), Y7
 	VBROADCASTSS 12(R8), Y8
@@ -1212,6 +1271,7 @@ wide_3_block_done:
 	JLT  wide_3_rest_done
 
 wide_3_rest:
+	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y6
 	VMOVUPS      32(R11), Y7
 	VBROADCASTSS (R8), Y8
@@ -1278,6 +1338,7 @@ wide_4:
 	JLT  wide_4_block_done
 
 wide_4_block:
+	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y8
 	VMOVUPS      32(R12), Y9
 	VBROADCASTSS (R8), Y10
@@ -1292,6 +1353,7 @@ wide_4_block:
 	VBROADCASTSS (DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4352(R12)
 	VMOVUPS      256(R12), Y8
 	VMOVUPS      288(R12), Y9
 	VBROADCASTSS 4(R8), Y10
@@ -1306,6 +1368,7 @@ wide_4_block:
 	VBROADCASTSS 4(DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4608(R12)
 	VMOVUPS      512(R12), Y8
 	VMOVUPS      544(R12), Y9
 	VBROADCASTSS 8(R8), Y10
@@ -1320,6 +1383,7 @@ wide_4_block:
 	VBROADCASTSS 8(DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4864(R12)
 	VMOVUPS      768(R12), Y8
 	VMOVUPS      800(R12), Y9
 	VBROADCASTSS 12(R8), Y10
@@ -1350,6 +1414,7 @@ wide_4_block_done:
 	JLT  wide_4_rest_done
 
 wide_4_rest:
+	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y8
 	VMOVUPS      32(R12), Y9
 	VBROADCASTSS (R8), Y10
@@ -1429,6 +1494,7 @@ wide_5:
 	JLT  wide_5_block_done
 
 wide_5_block:
+	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y10
 	VMOVUPS      32(R13), Y11
 	VBROADCASTSS (R8), Y12
@@ -1446,6 +1512,7 @@ wide_5_block:
 	VBROADCASTSS (DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4352(R13)
 	VMOVUPS      256(R13), Y10
 	VMOVUPS      288(R13), Y11
 	VBROADCASTSS 4(R8), Y12
@@ -1463,6 +1530,7 @@ wide_5_block:
 	VBROADCASTSS 4(DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4608(R13)
 	VMOVUPS      512(R13), Y10
 	VMOVUPS      544(R13), Y11
 	VBROADCASTSS 8(R8), Y12
@@ -1480,6 +1548,7 @@ wide_5_block:
 	VBROADCASTSS 8(DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4864(R13)
 	VMOVUPS      768(R13), Y10
 	VMOVUPS      800(R13), Y11
 	VBROADCASTSS 12(R8), Y12
@@ -1514,6 +1583,7 @@ wide_5_block_done:
 	JLT  wide_5_rest_done
 
 wide_5_rest:
+	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y10
 	VMOVUPS      32(R13), Y11
 	VBROADCASTSS (R8), Y12
@@ -1606,6 +1676,7 @@ wide_6:
 	JLT  wide_6_block_done
 
 wide_6_block:
+	PREFETCHT0   4096(R14)
 	VMOVUPS      (R14), Y12
 	VMOVUPS      32(R14), Y13
 	VBROADCASTSS (R8), Y14
@@ -1626,6 +1697,7 @@ wide_6_block:
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4352(R14)
 	VMOVUPS      256(R14), Y12
 	VMOVUPS      288(R14), Y13
 	VBROADCASTSS 4(R8), Y14
@@ -1646,6 +1718,7 @@ wide_6_block:
 	VBROADCASTSS 4(DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4608(R14)
 	VMOVUPS      512(R14), Y12
 	VMOVUPS      544(R14), Y13
 	VBROADCASTSS 8(R8), Y14
@@ -1666,6 +1739,7 @@ wide_6_block:
 	VBROADCASTSS 8(DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4864(R14)
 	VMOVUPS      768(R14), Y12
 	VMOVUPS      800(R14), Y13
 	VBROADCASTSS 12(R8), Y14
@@ -1704,6 +1778,7 @@ wide_6_block_done:
 	JLT  wide_6_rest_done
 
 wide_6_rest:
+	PREFETCHT0   4096(R14)
 	VMOVUPS      (R14), Y12
 	VMOVUPS      32(R14), Y13
 	VBROADCASTSS (R8), Y14
@@ -1768,6 +1843,8 @@ wide_next:
 	MOVQ columns+48(FP), DX
 	MOVQ count+56(FP), BX
 	MOVQ units+72(FP), SI
+	SUBQ $+1, BX
+	JLT  wide_cell_done
 
 wide_cell:
 	MOVQ 24(DX), DI
@@ -1964,311 +2041,296 @@ wide_cell:
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y8, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS  allButSign<>+0(SB), Y0, Y1
-	VANDPS  signBit<>+0(SB), Y0, Y2
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y3
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
-	VMOVUPS     tanhRoundMax<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
-	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
-	VMULPS      Y1, Y1, Y4
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y5
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
-
-	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y3, Y3
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
-
-	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y4, Y1, Y4
-	VFMADD231PS Y5, Y4, Y1
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y5
-	VSUBPS       Y3, Y5, Y5
-	VFNMADD213PS Y4, Y1, Y5
-	VADDPS       one<>+0(SB), Y3, Y6
-	VFMADD231PS  Y4, Y1, Y6
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y6, Y5, Y1
-	VFNMADD231PS Y3, Y1, Y4
-	VORPS        Y2, Y4, Y1
-
-	// h' = σ(o)·tanh(c')
-	VMULPS  Y1, Y9, Y1
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, (R8)
-
 	// σ: x = min(40, max(-104, x))
-	VMOVUPS 32(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	VMOVUPS 160(CX), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
+	VMOVUPS 160(CX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y5
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
-	VMOVUPS     tanhRoundMax<>+0(SB), Y6
-	VMINPS      Y5, Y6, Y5
-	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
-	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
 
 	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMULPS      Y3, Y3, Y5
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	VMULPS Y1, Y1, Y7
+	VPSLLD $0x17, Y4, Y4
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y7
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP2<>+0(SB), Y10
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y10
+	VMOVUPS     sigmoidP0<>+0(SB), Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y11
 
 	// tanh: F = 2^n by its bits
-	VPSLLD      $0x0b, Y5, Y5
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
-	VFMADD231PS Y6, Y8, Y9
-
-	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Y4, Y2, Y4
-	VFMADD231PS Y7, Y4, Y2
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y6, Y9, Y0
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y6
-	VFNMADD213PS Y4, Y2, Y6
-	VADDPS       one<>+0(SB), Y5, Y7
-	VFMADD231PS  Y4, Y2, Y7
-
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
-	VFNMADD231PS Y3, Y0, Y2
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	VDIVPS       Y7, Y6, Y6
-	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y1, Y4, Y1
-
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
-
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y0, Y4
-
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS 96(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y2
-	VMAXPS  Y0, Y2, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y2
-	VMINPS  Y0, Y2, Y0
-	VMOVUPS 224(CX), Y2
-	VMOVUPS sigmoidMin<>+0(SB), Y3
-	VMAXPS  Y2, Y3, Y2
-	VMOVUPS sigmoidMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y5
-	VMOVUPS     sigmoidRound<>+0(SB), Y6
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y6
-	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y2
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y2
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y0, Y0, Y5
-	VPSLLD $0x17, Y3, Y3
-	VMULPS Y2, Y2, Y7
-	VPSLLD $0x17, Y6, Y6
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
-	VMOVUPS     sigmoidP2<>+0(SB), Y10
-	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
-	VMOVUPS     sigmoidP0<>+0(SB), Y11
-	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y8
-	VFMADD231PS Y5, Y8, Y9
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y10
 	VFMADD231PS Y7, Y10, Y11
 
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y5, Y9, Y0
-	VFNMADD231PS Y7, Y11, Y2
+	VFNMADD231PS Y7, Y11, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
 
 	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y5
-	VFNMADD231PS Y3, Y0, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y6, Y7
-	VFNMADD231PS Y6, Y2, Y7
+	VADDPS       sigmoidScale<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y1, Y3
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y2, Y5, Y2
 
 	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y8
-	VDIVPS  Y5, Y8, Y8
-	VMOVUPS sigmoidScale<>+0(SB), Y9
-	VDIVPS  Y7, Y9, Y9
+	VMOVUPS sigmoidScale<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y5, Y3, Y10
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y10
-	VFNMADD231PS Y3, Y0, Y10
-	VSUBPS       Y7, Y6, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
-	VFNMADD231PS Y6, Y2, Y0
+	VSUBPS       Y3, Y4, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y6, Y6
+	VFNMADD231PS Y4, Y1, Y6
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y5
-	VFNMADD231PS Y8, Y10, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y2
-	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y7
-	VFNMADD231PS Y9, Y0, Y7
-	VPADDD       sigmoidScaleBits<>+0(SB), Y7, Y0
+	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y1
 
 	// σ: σ = y + g·y
-	VFMADD231PS Y8, Y2, Y8
-	VFMADD231PS Y9, Y0, Y9
+	VFMADD231PS Y5, Y1, Y5
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 96(CX), Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y3
+	VMAXPS  Y1, Y3, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+	VMOVUPS 224(CX), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y6
+	VMOVUPS     sigmoidRound<>+0(SB), Y7
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y7
+	VSUBPS      sigmoidRound<>+0(SB), Y7, Y8
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y6
+	VPSLLD $0x17, Y4, Y4
+	VMULPS Y3, Y3, Y8
+	VPSLLD $0x17, Y7, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y10
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y10
+	VMOVUPS     sigmoidP0<>+0(SB), Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y11
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y13
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y10
+	VFMADD231PS Y6, Y10, Y11
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y12
+	VFMADD231PS Y8, Y12, Y13
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y11, Y1
+	VFNMADD231PS Y8, Y13, Y3
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y4, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y7, Y8
+	VFNMADD231PS Y7, Y3, Y8
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VDIVPS  Y6, Y10, Y10
+	VMOVUPS sigmoidScale<>+0(SB), Y11
+	VDIVPS  Y8, Y11, Y11
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y6, Y4, Y12
+	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
+	VFNMADD231PS Y4, Y1, Y12
+	VSUBPS       Y8, Y7, Y1
+	VADDPS       sigmoidScale<>+0(SB), Y1, Y1
+	VFNMADD231PS Y7, Y3, Y1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y6
+	VFNMADD231PS Y10, Y12, Y6
+	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y3
+	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y8
+	VFNMADD231PS Y11, Y1, Y8
+	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y10, Y3, Y10
+	VFMADD231PS Y11, Y1, Y11
 
 	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y4, Y0
-	VMOVUPS     32(DI), Y1
-	VFMADD231PS Y1, Y8, Y0
+	VMULPS      Y2, Y5, Y1
+	VMOVUPS     32(DI), Y2
+	VFMADD231PS Y2, Y10, Y1
 
 	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS  allButSign<>+0(SB), Y0, Y1
-	VANDPS  signBit<>+0(SB), Y0, Y2
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y4
+	VANDPS  signBit<>+0(SB), Y1, Y5
+	VMOVUPS tanhMax<>+0(SB), Y6
+	VMINPS  Y4, Y6, Y4
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y3
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
-	VMOVUPS     tanhRoundMax<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
-	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y10
+	VMINPS      Y8, Y10, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y10
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
-	VMULPS      Y1, Y1, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y7
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y4
+	VMULPS      Y4, Y4, Y10
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y5
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
+	VMOVUPS     tanhP2<>+0(SB), Y12
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y12
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y12
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y10, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y10, Y13
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y3, Y3
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y12
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y10, Y13
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y4, Y1, Y4
-	VFMADD231PS Y5, Y4, Y1
+	VMULPS      Y7, Y2, Y7
+	VFMADD231PS Y12, Y7, Y2
+	VMULPS      Y10, Y4, Y7
+	VFMADD231PS Y13, Y7, Y4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y5
-	VSUBPS       Y3, Y5, Y5
-	VFNMADD213PS Y4, Y1, Y5
-	VADDPS       one<>+0(SB), Y3, Y6
-	VFMADD231PS  Y4, Y1, Y6
+	VMOVUPS      one<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      three<>+0(SB), Y10
+	VSUBPS       Y6, Y10, Y10
+	VFNMADD213PS Y7, Y2, Y10
+	VADDPS       one<>+0(SB), Y6, Y12
+	VFMADD231PS  Y7, Y2, Y12
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y8, Y2, Y2
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y8, Y13, Y13
+	VFNMADD213PS Y2, Y4, Y13
+	VADDPS       one<>+0(SB), Y8, Y14
+	VFMADD231PS  Y2, Y4, Y14
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y6, Y5, Y1
-	VFNMADD231PS Y3, Y1, Y4
-	VORPS        Y2, Y4, Y1
+	VDIVPS       Y12, Y10, Y4
+	VFNMADD231PS Y6, Y4, Y7
+	VORPS        Y3, Y7, Y3
+	VDIVPS       Y14, Y13, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VORPS        Y5, Y2, Y2
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y1, Y9, Y1
-	VMOVUPS    Y0, 32(DI)
+	VMULPS     Y3, Y9, Y3
+	VMULPS     Y2, Y11, Y2
+	VMOVUPS    Y0, (DI)
+	VMOVUPS    Y3, (R8)
+	VMOVUPS    Y1, 32(DI)
 	CMPQ       SI, $+16
-	JGE        h_whole_wide_1
+	JGE        h_whole_wide_cell_1
 	MOVQ       SI, DI
 	SUBQ       $+8, DI
 	LEAQ       firstLanes<>+32(SB), R9
 	NEGQ       DI
 	VMOVUPS    (R9)(DI*4), Y0
-	VMASKMOVPS Y1, Y0, 32(R8)
-	JMP        h_done_wide_1
+	VMASKMOVPS Y2, Y0, 32(R8)
+	JMP        h_done_wide_cell_1
 
-h_whole_wide_1:
-	VMOVUPS Y1, 32(R8)
+h_whole_wide_cell_1:
+	VMOVUPS Y2, 32(R8)
 
-h_done_wide_1:
-	ADDQ  $+256, CX
-	ADDQ  $+72, DX
-	SUBQ  $+1, BX
-	JGT   wide_cell
+h_done_wide_cell_1:
+	ADDQ $+256, CX
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGE  wide_cell
+
+wide_cell_done:
+	ADDQ  $+1, BX
 	ADDQ  $+64, AX
 	MOVQ  units+72(FP), CX
 	SUBQ  $+16, CX
@@ -2320,8 +2382,8 @@ narrow_pass:
 	MOVQ    n+64(FP), R8
 	MOVQ    BX, R9
 
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBQ $+4, R8
+	// sums += weights·x[k], 8 elements of x a turn.
+	SUBQ $+8, R8
 	JLT  narrow_1_block_done
 
 narrow_1_block:
@@ -2337,13 +2399,25 @@ narrow_1_block:
 	VBROADCASTSS 12(DI), Y2
 	VFMADD231PS  384(R9), Y2, Y0
 	VFMADD231PS  416(R9), Y2, Y1
-	ADDQ         $+512, R9
-	ADDQ         $+16, DI
-	SUBQ         $+4, R8
+	VBROADCASTSS 16(DI), Y2
+	VFMADD231PS  512(R9), Y2, Y0
+	VFMADD231PS  544(R9), Y2, Y1
+	VBROADCASTSS 20(DI), Y2
+	VFMADD231PS  640(R9), Y2, Y0
+	VFMADD231PS  672(R9), Y2, Y1
+	VBROADCASTSS 24(DI), Y2
+	VFMADD231PS  768(R9), Y2, Y0
+	VFMADD231PS  800(R9), Y2, Y1
+	VBROADCASTSS 28(DI), Y2
+	VFMADD231PS  896(R9), Y2, Y0
+	VFMADD231PS  928(R9), Y2, Y1
+	ADDQ         $+1024, R9
+	ADDQ         $+32, DI
+	SUBQ         $+8, R8
 	JGE          narrow_1_block
 
 narrow_1_block_done:
-	ADDQ $+4, R8
+	ADDQ $+8, R8
 
 	// The elements of x that are left.
 	SUBQ $+1, R8
@@ -2388,6 +2462,7 @@ narrow_2:
 	JLT  narrow_2_block_done
 
 narrow_2_block:
+	PREFETCHT0   2048(R10)
 	VMOVUPS      (R10), Y4
 	VMOVUPS      32(R10), Y5
 	VBROADCASTSS (R8), Y6
@@ -2396,6 +2471,7 @@ narrow_2_block:
 	VBROADCASTSS (DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   2176(R10)
 	VMOVUPS      128(R10), Y4
 	VMOVUPS      160(R10), Y5
 	VBROADCASTSS 4(R8), Y6
@@ -2404,6 +2480,7 @@ narrow_2_block:
 	VBROADCASTSS 4(DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   2304(R10)
 	VMOVUPS      256(R10), Y4
 	VMOVUPS      288(R10), Y5
 	VBROADCASTSS 8(R8), Y6
@@ -2412,6 +2489,7 @@ narrow_2_block:
 	VBROADCASTSS 8(DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   2432(R10)
 	VMOVUPS      384(R10), Y4
 	VMOVUPS      416(R10), Y5
 	VBROADCASTSS 12(R8), Y6
@@ -2434,6 +2512,7 @@ narrow_2_block_done:
 	JLT  narrow_2_rest_done
 
 narrow_2_rest:
+	PREFETCHT0   2048(R10)
 	VMOVUPS      (R10), Y4
 	VMOVUPS      32(R10), Y5
 	VBROADCASTSS (R8), Y6
@@ -2487,6 +2566,7 @@ narrow_3:
 	JLT  narrow_3_block_done
 
 narrow_3_block:
+	PREFETCHT0   2048(R11)
 	VMOVUPS      (R11), Y6
 	VMOVUPS      32(R11), Y7
 	VBROADCASTSS (R8), Y8
@@ -2498,6 +2578,7 @@ narrow_3_block:
 	VBROADCASTSS (DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   2176(R11)
 	VMOVUPS      128(R11), Y6
 	VMOVUPS      160(R11), Y7
 	VBROADCASTSS 4(R8), Y8
@@ -2509,6 +2590,7 @@ narrow_3_block:
 	VBROADCASTSS 4(DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   2304(R11)
 	VMOVUPS      256(R11), Y6
 	VMOVUPS      288(R11), Y7
 	VBROADCASTSS 8(R8), Y8
@@ -2520,6 +2602,7 @@ narrow_3_block:
 	VBROADCASTSS 8(DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   2432(R11)
 	VMOVUPS      384(R11), Y6
 	VMOVUPS      416(R11), Y7
 	VBROADCASTSS 12(R8), Y8
@@ -2546,6 +2629,7 @@ narrow_3_block_done:
 	JLT  narrow_3_rest_done
 
 narrow_3_rest:
+	PREFETCHT0   2048(R11)
 	VMOVUPS      (R11), Y6
 	VMOVUPS      32(R11), Y7
 	VBROADCASTSS (R8), Y8
@@ -2612,6 +2696,7 @@ narrow_4:
 	JLT  narrow_4_block_done
 
 narrow_4_block:
+	PREFETCHT0   2048(R12)
 	VMOVUPS      (R12), Y8
 	VMOVUPS      32(R12), Y9
 	VBROADCASTSS (R8), Y10
@@ -2626,6 +2711,7 @@ narrow_4_block:
 	VBROADCASTSS (DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   2176(R12)
 	VMOVUPS      128(R12), Y8
 	VMOVUPS      160(R12), Y9
 	VBROADCASTSS 4(R8), Y10
@@ -2640,6 +2726,7 @@ narrow_4_block:
 	VBROADCASTSS 4(DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   2304(R12)
 	VMOVUPS      256(R12), Y8
 	VMOVUPS      288(R12), Y9
 	VBROADCASTSS 8(R8), Y10
@@ -2654,6 +2741,7 @@ narrow_4_block:
 	VBROADCASTSS 8(DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   2432(R12)
 	VMOVUPS      384(R12), Y8
 	VMOVUPS      416(R12), Y9
 	VBROADCASTSS 12(R8), Y10
@@ -2684,6 +2772,7 @@ narrow_4_block_done:
 	JLT  narrow_4_rest_done
 
 narrow_4_rest:
+	PREFETCHT0   2048(R12)
 	VMOVUPS      (R12), Y8
 	VMOVUPS      32(R12), Y9
 	VBROADCASTSS (R8), Y10
@@ -2763,6 +2852,7 @@ narrow_5:
 	JLT  narrow_5_block_done
 
 narrow_5_block:
+	PREFETCHT0   2048(R13)
 	VMOVUPS      (R13), Y10
 	VMOVUPS      32(R13), Y11
 	VBROADCASTSS (R8), Y12
@@ -2780,6 +2870,7 @@ narrow_5_block:
 	VBROADCASTSS (DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   2176(R13)
 	VMOVUPS      128(R13), Y10
 	VMOVUPS      160(R13), Y11
 	VBROADCASTSS 4(R8), Y12
@@ -2797,6 +2888,7 @@ narrow_5_block:
 	VBROADCASTSS 4(DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   2304(R13)
 	VMOVUPS      256(R13), Y10
 	VMOVUPS      288(R13), Y11
 	VBROADCASTSS 8(R8), Y12
@@ -2814,6 +2906,7 @@ narrow_5_block:
 	VBROADCASTSS 8(DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   2432(R13)
 	VMOVUPS      384(R13), Y10
 	VMOVUPS      416(R13), Y11
 	VBROADCASTSS 12(R8), Y12
@@ -2848,6 +2941,7 @@ narrow_5_block_done:
 	JLT  narrow_5_rest_done
 
 narrow_5_rest:
+	PREFETCHT0   2048(R13)
 	VMOVUPS      (R13), Y10
 	VMOVUPS      32(R13), Y11
 	VBROADCASTSS (R8), Y12
@@ -2940,6 +3034,7 @@ narrow_6:
 	JLT  narrow_6_block_done
 
 narrow_6_block:
+	PREFETCHT0   2048(R14)
 	VMOVUPS      (R14), Y12
 	VMOVUPS      32(R14), Y13
 	VBROADCASTSS (R8), Y14
@@ -2960,6 +3055,7 @@ narrow_6_block:
 	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   2176(R14)
 	VMOVUPS      128(R14), Y12
 	VMOVUPS      160(R14), Y13
 	VBROADCASTSS 4(R8), Y14
@@ -2980,6 +3076,7 @@ narrow_6_block:
 	VBROADCASTSS 4(DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   2304(R14)
 	VMOVUPS      256(R14), Y12
 	VMOVUPS      288(R14), Y13
 	VBROADCASTSS 8(R8), Y14
@@ -3000,6 +3097,7 @@ narrow_6_block:
 	VBROADCASTSS 8(DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   2432(R14)
 	VMOVUPS      384(R14), Y12
 	VMOVUPS      416(R14), Y13
 	VBROADCASTSS 12(R8), Y14
@@ -3038,6 +3136,7 @@ narrow_6_block_done:
 	JLT  narrow_6_rest_done
 
 narrow_6_rest:
+	PREFETCHT0   2048(R14)
 	VMOVUPS      (R14), Y12
 	VMOVUPS      32(R14), Y13
 	VBROADCASTSS (R8), Y14
@@ -3102,6 +3201,511 @@ narrow_next:
 	MOVQ columns+48(FP), DX
 	MOVQ count+56(FP), BX
 	MOVQ units+72(FP), SI
+	SUBQ $+2, BX
+	JLT  narrow_cells_done
+
+narrow_cells:
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ 96(DX), R9
+	MOVQ 120(DX), R10
+	ADDQ AX, R9
+	ADDQ AX, R10
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS (CX), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(CX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMULPS      Y2, Y2, Y4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y6
+	VPSLLD $0x17, Y3, Y3
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+	VORPS        Y1, Y4, Y1
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y5
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
+	VFNMADD231PS Y3, Y0, Y5
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y5, Y2
+	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y4, Y0, Y4
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 32(CX), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
+	VMOVUPS 96(CX), Y2
+	VMOVUPS sigmoidMin<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y6
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y6
+	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y2
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y5
+	VPSLLD $0x17, Y3, Y3
+	VMULPS Y2, Y2, Y7
+	VPSLLD $0x17, Y6, Y6
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP2<>+0(SB), Y10
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
+	VMOVUPS     sigmoidP0<>+0(SB), Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y8
+	VFMADD231PS Y5, Y8, Y9
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y10
+	VFMADD231PS Y7, Y10, Y11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y5, Y9, Y0
+	VFNMADD231PS Y7, Y11, Y2
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y3, Y5
+	VFNMADD231PS Y3, Y0, Y5
+	VADDPS       sigmoidScale<>+0(SB), Y6, Y7
+	VFNMADD231PS Y6, Y2, Y7
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y8
+	VDIVPS  Y5, Y8, Y8
+	VMOVUPS sigmoidScale<>+0(SB), Y9
+	VDIVPS  Y7, Y9, Y9
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y5, Y3, Y10
+	VADDPS       sigmoidScale<>+0(SB), Y10, Y10
+	VFNMADD231PS Y3, Y0, Y10
+	VSUBPS       Y7, Y6, Y0
+	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VFNMADD231PS Y6, Y2, Y0
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y10, Y5
+	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y2
+	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y7
+	VFNMADD231PS Y9, Y0, Y7
+	VPADDD       sigmoidScaleBits<>+0(SB), Y7, Y0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y8, Y2, Y8
+	VFMADD231PS Y9, Y0, Y9
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y4, Y0
+	VMOVUPS     (DI), Y1
+	VFMADD231PS Y1, Y8, Y0
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 256(CX), Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 320(CX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMULPS      Y3, Y3, Y5
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y7
+	VPSLLD $0x17, Y4, Y4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y10
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y10
+	VMOVUPS     sigmoidP0<>+0(SB), Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y11
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y10
+	VFMADD231PS Y7, Y10, Y11
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y7, Y11, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y1, Y3
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y2, Y5, Y2
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y3, Y4, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y6, Y6
+	VFNMADD231PS Y4, Y1, Y6
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y5, Y1, Y5
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 288(CX), Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y3
+	VMAXPS  Y1, Y3, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+	VMOVUPS 352(CX), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y6
+	VMOVUPS     sigmoidRound<>+0(SB), Y7
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y7
+	VSUBPS      sigmoidRound<>+0(SB), Y7, Y8
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y6
+	VPSLLD $0x17, Y4, Y4
+	VMULPS Y3, Y3, Y8
+	VPSLLD $0x17, Y7, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y10
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y10
+	VMOVUPS     sigmoidP0<>+0(SB), Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y11
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y13
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y10
+	VFMADD231PS Y6, Y10, Y11
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y12
+	VFMADD231PS Y8, Y12, Y13
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y11, Y1
+	VFNMADD231PS Y8, Y13, Y3
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y4, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y7, Y8
+	VFNMADD231PS Y7, Y3, Y8
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VDIVPS  Y6, Y10, Y10
+	VMOVUPS sigmoidScale<>+0(SB), Y11
+	VDIVPS  Y8, Y11, Y11
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y6, Y4, Y12
+	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
+	VFNMADD231PS Y4, Y1, Y12
+	VSUBPS       Y8, Y7, Y1
+	VADDPS       sigmoidScale<>+0(SB), Y1, Y1
+	VFNMADD231PS Y7, Y3, Y1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y6
+	VFNMADD231PS Y10, Y12, Y6
+	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y3
+	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y8
+	VFNMADD231PS Y11, Y1, Y8
+	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y10, Y3, Y10
+	VFMADD231PS Y11, Y1, Y11
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y2, Y5, Y1
+	VMOVUPS     (R9), Y2
+	VFMADD231PS Y2, Y10, Y1
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y4
+	VANDPS  signBit<>+0(SB), Y1, Y5
+	VMOVUPS tanhMax<>+0(SB), Y6
+	VMINPS  Y4, Y6, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y10
+	VMINPS      Y8, Y10, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y10
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y7
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y4
+	VMULPS      Y4, Y4, Y10
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y12
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y12
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y12
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y10, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y10, Y13
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y12
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y10, Y13
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y7, Y2, Y7
+	VFMADD231PS Y12, Y7, Y2
+	VMULPS      Y10, Y4, Y7
+	VFMADD231PS Y13, Y7, Y4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      three<>+0(SB), Y10
+	VSUBPS       Y6, Y10, Y10
+	VFNMADD213PS Y7, Y2, Y10
+	VADDPS       one<>+0(SB), Y6, Y12
+	VFMADD231PS  Y7, Y2, Y12
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y8, Y2, Y2
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y8, Y13, Y13
+	VFNMADD213PS Y2, Y4, Y13
+	VADDPS       one<>+0(SB), Y8, Y14
+	VFMADD231PS  Y2, Y4, Y14
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y12, Y10, Y4
+	VFNMADD231PS Y6, Y4, Y7
+	VORPS        Y3, Y7, Y3
+	VDIVPS       Y14, Y13, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VORPS        Y5, Y2, Y2
+
+	// h' = σ(o)·tanh(c')
+	VMULPS     Y3, Y9, Y3
+	VMULPS     Y2, Y11, Y2
+	VMOVUPS    Y0, (DI)
+	CMPQ       SI, $+8
+	JGE        h_whole_narrow_cells_0
+	MOVQ       SI, DI
+	LEAQ       firstLanes<>+32(SB), R11
+	NEGQ       DI
+	VMOVUPS    (R11)(DI*4), Y0
+	VMASKMOVPS Y3, Y0, (R8)
+	JMP        h_done_narrow_cells_0
+
+h_whole_narrow_cells_0:
+	VMOVUPS Y3, (R8)
+
+h_done_narrow_cells_0:
+	VMOVUPS    Y1, (R9)
+	CMPQ       SI, $+8
+	JGE        h_whole_narrow_cells_1
+	MOVQ       SI, DI
+	LEAQ       firstLanes<>+32(SB), R8
+	NEGQ       DI
+	VMOVUPS    (R8)(DI*4), Y0
+	VMASKMOVPS Y2, Y0, (R10)
+	JMP        h_done_narrow_cells_1
+
+h_whole_narrow_cells_1:
+	VMOVUPS Y2, (R10)
+
+h_done_narrow_cells_1:
+	ADDQ $+512, CX
+	ADDQ $+144, DX
+	SUBQ $+2, BX
+	JGE  narrow_cells
+
+narrow_cells_done:
+	ADDQ $+2, BX
+	SUBQ $+1, BX
+	JLT  narrow_cell_done
 
 narrow_cell:
 	MOVQ 24(DX), DI
@@ -3347,22 +3951,25 @@ narrow_cell:
 	VMULPS     Y1, Y9, Y1
 	VMOVUPS    Y0, (DI)
 	CMPQ       SI, $+8
-	JGE        h_whole_narrow_0
+	JGE        h_whole_narrow_cell_0
 	MOVQ       SI, DI
 	LEAQ       firstLanes<>+32(SB), R9
 	NEGQ       DI
 	VMOVUPS    (R9)(DI*4), Y0
 	VMASKMOVPS Y1, Y0, (R8)
-	JMP        h_done_narrow_0
+	JMP        h_done_narrow_cell_0
 
-h_whole_narrow_0:
+h_whole_narrow_cell_0:
 	VMOVUPS Y1, (R8)
 
-h_done_narrow_0:
+h_done_narrow_cell_0:
 	ADDQ $+256, CX
 	ADDQ $+72, DX
 	SUBQ $+1, BX
-	JGT  narrow_cell
+	JGE  narrow_cell
+
+narrow_cell_done:
+	ADDQ $+1, BX
 	ADDQ $+32, AX
 
 done:
@@ -3370,7 +3977,7 @@ done:
 	RET
 
 // func gatesTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·gatesTileAVX2(SB), NOSPLIT, $0-96
 	// Registers:
 	//   units left          AX
@@ -3423,8 +4030,8 @@ wide_pass:
 	MOVQ    n+64(FP), DI
 	MOVQ    DX, R8
 
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBQ $+4, DI
+	// sums += weights·x[k], 8 elements of x a turn.
+	SUBQ $+8, DI
 	JLT  wide_1_block_done
 
 wide_1_block:
@@ -3440,13 +4047,25 @@ wide_1_block:
 	VBROADCASTSS 12(SI), Y2
 	VFMADD231PS  768(R8), Y2, Y0
 	VFMADD231PS  800(R8), Y2, Y1
-	ADDQ         $+1024, R8
-	ADDQ         $+16, SI
-	SUBQ         $+4, DI
+	VBROADCASTSS 16(SI), Y2
+	VFMADD231PS  1024(R8), Y2, Y0
+	VFMADD231PS  1056(R8), Y2, Y1
+	VBROADCASTSS 20(SI), Y2
+	VFMADD231PS  1280(R8), Y2, Y0
+	VFMADD231PS  1312(R8), Y2, Y1
+	VBROADCASTSS 24(SI), Y2
+	VFMADD231PS  1536(R8), Y2, Y0
+	VFMADD231PS  1568(R8), Y2, Y1
+	VBROADCASTSS 28(SI), Y2
+	VFMADD231PS  1792(R8), Y2, Y0
+	VFMADD231PS  1824(R8), Y2, Y1
+	ADDQ         $+2048, R8
+	ADDQ         $+32, SI
+	SUBQ         $+8, DI
 	JGE          wide_1_block
 
 wide_1_block_done:
-	ADDQ $+4, DI
+	ADDQ $+8, DI
 
 	// The elements of x that are left.
 	SUBQ $+1, DI
@@ -3491,6 +4110,7 @@ wide_2:
 	JLT  wide_2_block_done
 
 wide_2_block:
+	PREFETCHT0   4096(R9)
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (DI), Y6
@@ -3499,6 +4119,7 @@ wide_2_block:
 	VBROADCASTSS (SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4352(R9)
 	VMOVUPS      256(R9), Y4
 	VMOVUPS      288(R9), Y5
 	VBROADCASTSS 4(DI), Y6
@@ -3507,6 +4128,7 @@ wide_2_block:
 	VBROADCASTSS 4(SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4608(R9)
 	VMOVUPS      512(R9), Y4
 	VMOVUPS      544(R9), Y5
 	VBROADCASTSS 8(DI), Y6
@@ -3515,6 +4137,7 @@ wide_2_block:
 	VBROADCASTSS 8(SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4864(R9)
 	VMOVUPS      768(R9), Y4
 	VMOVUPS      800(R9), Y5
 	VBROADCASTSS 12(DI), Y6
@@ -3537,6 +4160,7 @@ wide_2_block_done:
 	JLT  wide_2_rest_done
 
 wide_2_rest:
+	PREFETCHT0   4096(R9)
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (DI), Y6
@@ -3592,6 +4216,7 @@ wide_3:
 	JLT  wide_3_block_done
 
 wide_3_block:
+	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y6
 	VMOVUPS      32(R10), Y7
 	VBROADCASTSS (DI), Y8
@@ -3603,6 +4228,7 @@ wide_3_block:
 	VBROADCASTSS (SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4352(R10)
 	VMOVUPS      256(R10), Y6
 	VMOVUPS      288(R10), Y7
 	VBROADCASTSS 4(DI), Y8
@@ -3614,6 +4240,7 @@ wide_3_block:
 	VBROADCASTSS 4(SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4608(R10)
 	VMOVUPS      512(R10), Y6
 	VMOVUPS      544(R10), Y7
 	VBROADCASTSS 8(DI), Y8
@@ -3625,6 +4252,7 @@ wide_3_block:
 	VBROADCASTSS 8(SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4864(R10)
 	VMOVUPS      768(R10), Y6
 	VMOVUPS      800(R10), Y7
 	VBROADCASTSS 12(DI), Y8
@@ -3651,6 +4279,7 @@ wide_3_block_done:
 	JLT  wide_3_rest_done
 
 wide_3_rest:
+	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y6
 	VMOVUPS      32(R10), Y7
 	VBROADCASTSS (DI), Y8
@@ -3721,6 +4350,7 @@ wide_4:
 	JLT  wide_4_block_done
 
 wide_4_block:
+	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y8
 	VMOVUPS      32(R11), Y9
 	VBROADCASTSS (DI), Y10
@@ -3735,6 +4365,7 @@ wide_4_block:
 	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4352(R11)
 	VMOVUPS      256(R11), Y8
 	VMOVUPS      288(R11), Y9
 	VBROADCASTSS 4(DI), Y10
@@ -3749,6 +4380,7 @@ wide_4_block:
 	VBROADCASTSS 4(SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4608(R11)
 	VMOVUPS      512(R11), Y8
 	VMOVUPS      544(R11), Y9
 	VBROADCASTSS 8(DI), Y10
@@ -3763,6 +4395,7 @@ wide_4_block:
 	VBROADCASTSS 8(SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4864(R11)
 	VMOVUPS      768(R11), Y8
 	VMOVUPS      800(R11), Y9
 	VBROADCASTSS 12(DI), Y10
@@ -3793,6 +4426,7 @@ wide_4_block_done:
 	JLT  wide_4_rest_done
 
 wide_4_rest:
+	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y8
 	VMOVUPS      32(R11), Y9
 	VBROADCASTSS (DI), Y10
@@ -3878,6 +4512,7 @@ wide_5:
 	JLT  wide_5_block_done
 
 wide_5_block:
+	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y10
 	VMOVUPS      32(R12), Y11
 	VBROADCASTSS (DI), Y12
@@ -3895,6 +4530,7 @@ wide_5_block:
 	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4352(R12)
 	VMOVUPS      256(R12), Y10
 	VMOVUPS      288(R12), Y11
 	VBROADCASTSS 4(DI), Y12
@@ -3912,6 +4548,7 @@ wide_5_block:
 	VBROADCASTSS 4(SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4608(R12)
 	VMOVUPS      512(R12), Y10
 	VMOVUPS      544(R12), Y11
 	VBROADCASTSS 8(DI), Y12
@@ -3929,6 +4566,7 @@ wide_5_block:
 	VBROADCASTSS 8(SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4864(R12)
 	VMOVUPS      768(R12), Y10
 	VMOVUPS      800(R12), Y11
 	VBROADCASTSS 12(DI), Y12
@@ -3963,6 +4601,7 @@ wide_5_block_done:
 	JLT  wide_5_rest_done
 
 wide_5_rest:
+	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y10
 	VMOVUPS      32(R12), Y11
 	VBROADCASTSS (DI), Y12
@@ -4063,6 +4702,7 @@ wide_6:
 	JLT  wide_6_block_done
 
 wide_6_block:
+	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y12
 	VMOVUPS      32(R13), Y13
 	VBROADCASTSS (DI), Y14
@@ -4083,6 +4723,7 @@ wide_6_block:
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4352(R13)
 	VMOVUPS      256(R13), Y12
 	VMOVUPS      288(R13), Y13
 	VBROADCASTSS 4(DI), Y14
@@ -4103,6 +4744,7 @@ wide_6_block:
 	VBROADCASTSS 4(SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4608(R13)
 	VMOVUPS      512(R13), Y12
 	VMOVUPS      544(R13), Y13
 	VBROADCASTSS 8(DI), Y14
@@ -4123,6 +4765,7 @@ wide_6_block:
 	VBROADCASTSS 8(SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4864(R13)
 	VMOVUPS      768(R13), Y12
 	VMOVUPS      800(R13), Y13
 	VBROADCASTSS 12(DI), Y14
@@ -4161,6 +4804,7 @@ wide_6_block_done:
 	JLT  wide_6_rest_done
 
 wide_6_rest:
+	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y12
 	VMOVUPS      32(R13), Y13
 	VBROADCASTSS (DI), Y14
@@ -4282,8 +4926,8 @@ narrow_pass:
 	MOVQ    n+64(FP), DI
 	MOVQ    DX, R8
 
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBQ $+4, DI
+	// sums += weights·x[k], 8 elements of x a turn.
+	SUBQ $+8, DI
 	JLT  narrow_1_block_done
 
 narrow_1_block:
@@ -4299,13 +4943,25 @@ narrow_1_block:
 	VBROADCASTSS 12(SI), Y2
 	VFMADD231PS  384(R8), Y2, Y0
 	VFMADD231PS  416(R8), Y2, Y1
-	ADDQ         $+512, R8
-	ADDQ         $+16, SI
-	SUBQ         $+4, DI
+	VBROADCASTSS 16(SI), Y2
+	VFMADD231PS  512(R8), Y2, Y0
+	VFMADD231PS  544(R8), Y2, Y1
+	VBROADCASTSS 20(SI), Y2
+	VFMADD231PS  640(R8), Y2, Y0
+	VFMADD231PS  672(R8), Y2, Y1
+	VBROADCASTSS 24(SI), Y2
+	VFMADD231PS  768(R8), Y2, Y0
+	VFMADD231PS  800(R8), Y2, Y1
+	VBROADCASTSS 28(SI), Y2
+	VFMADD231PS  896(R8), Y2, Y0
+	VFMADD231PS  928(R8), Y2, Y1
+	ADDQ         $+1024, R8
+	ADDQ         $+32, SI
+	SUBQ         $+8, DI
 	JGE          narrow_1_block
 
 narrow_1_block_done:
-	ADDQ $+4, DI
+	ADDQ $+8, DI
 
 	// The elements of x that are left.
 	SUBQ $+1, DI
@@ -4350,6 +5006,7 @@ narrow_2:
 	JLT  narrow_2_block_done
 
 narrow_2_block:
+	PREFETCHT0   2048(R9)
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (DI), Y6
@@ -4358,6 +5015,7 @@ narrow_2_block:
 	VBROADCASTSS (SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   2176(R9)
 	VMOVUPS      128(R9), Y4
 	VMOVUPS      160(R9), Y5
 	VBROADCASTSS 4(DI), Y6
@@ -4366,6 +5024,7 @@ narrow_2_block:
 	VBROADCASTSS 4(SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   2304(R9)
 	VMOVUPS      256(R9), Y4
 	VMOVUPS      288(R9), Y5
 	VBROADCASTSS 8(DI), Y6
@@ -4374,6 +5033,7 @@ narrow_2_block:
 	VBROADCASTSS 8(SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   2432(R9)
 	VMOVUPS      384(R9), Y4
 	VMOVUPS      416(R9), Y5
 	VBROADCASTSS 12(DI), Y6
@@ -4396,6 +5056,7 @@ narrow_2_block_done:
 	JLT  narrow_2_rest_done
 
 narrow_2_rest:
+	PREFETCHT0   2048(R9)
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (DI), Y6
@@ -4451,6 +5112,7 @@ narrow_3:
 	JLT  narrow_3_block_done
 
 narrow_3_block:
+	PREFETCHT0   2048(R10)
 	VMOVUPS      (R10), Y6
 	VMOVUPS      32(R10), Y7
 	VBROADCASTSS (DI), Y8
@@ -4462,6 +5124,7 @@ narrow_3_block:
 	VBROADCASTSS (SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   2176(R10)
 	VMOVUPS      128(R10), Y6
 	VMOVUPS      160(R10), Y7
 	VBROADCASTSS 4(DI), Y8
@@ -4473,6 +5136,7 @@ narrow_3_block:
 	VBROADCASTSS 4(SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   2304(R10)
 	VMOVUPS      256(R10), Y6
 	VMOVUPS      288(R10), Y7
 	VBROADCASTSS 8(DI), Y8
@@ -4484,6 +5148,7 @@ narrow_3_block:
 	VBROADCASTSS 8(SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   2432(R10)
 	VMOVUPS      384(R10), Y6
 	VMOVUPS      416(R10), Y7
 	VBROADCASTSS 12(DI), Y8
@@ -4510,6 +5175,7 @@ narrow_3_block_done:
 	JLT  narrow_3_rest_done
 
 narrow_3_rest:
+	PREFETCHT0   2048(R10)
 	VMOVUPS      (R10), Y6
 	VMOVUPS      32(R10), Y7
 	VBROADCASTSS (DI), Y8
@@ -4580,6 +5246,7 @@ narrow_4:
 	JLT  narrow_4_block_done
 
 narrow_4_block:
+	PREFETCHT0   2048(R11)
 	VMOVUPS      (R11), Y8
 	VMOVUPS      32(R11), Y9
 	VBROADCASTSS (DI), Y10
@@ -4594,6 +5261,7 @@ narrow_4_block:
 	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   2176(R11)
 	VMOVUPS      128(R11), Y8
 	VMOVUPS      160(R11), Y9
 	VBROADCASTSS 4(DI), Y10
@@ -4608,6 +5276,7 @@ narrow_4_block:
 	VBROADCASTSS 4(SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   2304(R11)
 	VMOVUPS      256(R11), Y8
 	VMOVUPS      288(R11), Y9
 	VBROADCASTSS 8(DI), Y10
@@ -4622,6 +5291,7 @@ narrow_4_block:
 	VBROADCASTSS 8(SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   2432(R11)
 	VMOVUPS      384(R11), Y8
 	VMOVUPS      416(R11), Y9
 	VBROADCASTSS 12(DI), Y10
@@ -4652,6 +5322,7 @@ narrow_4_block_done:
 	JLT  narrow_4_rest_done
 
 narrow_4_rest:
+	PREFETCHT0   2048(R11)
 	VMOVUPS      (R11), Y8
 	VMOVUPS      32(R11), Y9
 	VBROADCASTSS (DI), Y10
@@ -4737,6 +5408,7 @@ narrow_5:
 	JLT  narrow_5_block_done
 
 narrow_5_block:
+	PREFETCHT0   2048(R12)
 	VMOVUPS      (R12), Y10
 	VMOVUPS      32(R12), Y11
 	VBROADCASTSS (DI), Y12
@@ -4754,6 +5426,7 @@ narrow_5_block:
 	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   2176(R12)
 	VMOVUPS      128(R12), Y10
 	VMOVUPS      160(R12), Y11
 	VBROADCASTSS 4(DI), Y12
@@ -4771,6 +5444,7 @@ narrow_5_block:
 	VBROADCASTSS 4(SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   2304(R12)
 	VMOVUPS      256(R12), Y10
 	VMOVUPS      288(R12), Y11
 	VBROADCASTSS 8(DI), Y12
@@ -4788,6 +5462,7 @@ narrow_5_block:
 	VBROADCASTSS 8(SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   2432(R12)
 	VMOVUPS      384(R12), Y10
 	VMOVUPS      416(R12), Y11
 	VBROADCASTSS 12(DI), Y12
@@ -4822,6 +5497,7 @@ narrow_5_block_done:
 	JLT  narrow_5_rest_done
 
 narrow_5_rest:
+	PREFETCHT0   2048(R12)
 	VMOVUPS      (R12), Y10
 	VMOVUPS      32(R12), Y11
 	VBROADCASTSS (DI), Y12
@@ -4922,6 +5598,7 @@ narrow_6:
 	JLT  narrow_6_block_done
 
 narrow_6_block:
+	PREFETCHT0   2048(R13)
 	VMOVUPS      (R13), Y12
 	VMOVUPS      32(R13), Y13
 	VBROADCASTSS (DI), Y14
@@ -4942,6 +5619,7 @@ narrow_6_block:
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   2176(R13)
 	VMOVUPS      128(R13), Y12
 	VMOVUPS      160(R13), Y13
 	VBROADCASTSS 4(DI), Y14
@@ -4962,6 +5640,7 @@ narrow_6_block:
 	VBROADCASTSS 4(SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   2304(R13)
 	VMOVUPS      256(R13), Y12
 	VMOVUPS      288(R13), Y13
 	VBROADCASTSS 8(DI), Y14
@@ -4982,6 +5661,7 @@ narrow_6_block:
 	VBROADCASTSS 8(SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   2432(R13)
 	VMOVUPS      384(R13), Y12
 	VMOVUPS      416(R13), Y13
 	VBROADCASTSS 12(DI), Y14
@@ -5020,6 +5700,7 @@ narrow_6_block_done:
 	JLT  narrow_6_rest_done
 
 narrow_6_rest:
+	PREFETCHT0   2048(R13)
 	VMOVUPS      (R13), Y12
 	VMOVUPS      32(R13), Y13
 	VBROADCASTSS (DI), Y14
@@ -6292,8 +6973,1222 @@ done:
 	VZEROUPPER
 	RET
 
-// func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
+// func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·stepPairsAVX512(SB), NOSPLIT, $0-80
+	// Registers:
+	//   sums of the panel   AX R8
+	//   panel               CX R9
+	//   c                   Y1 DX Y2
+	//   h                   BX
+	//   units left          SI
+	//   sums                Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7
+	//   weights             AX DI R8
+	//   stride              DI R10
+	//   x                   CX R8 R9
+	//   elements of x left  DI R9 R10
+	//   x[k]                Y4 Y8
+	//   lanes left          AX DI
+	MOVQ sums+0(FP), AX
+	MOVQ weights+16(FP), CX
+	MOVQ c+56(FP), DX
+	MOVQ h+64(FP), BX
+	MOVQ units+72(FP), SI
+
+panels:
+	CMPQ SI, $+24
+	JLE  panel
+
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), DI
+	SHLQ    $0x08, DI
+	ADDQ    CX, DI
+	MOVQ    AX, R8
+	MOVQ    CX, R9
+	MOVQ    sumsStride+8(FP), R10
+	SHLQ    $0x02, R10
+	ADDQ    R10, R8
+	MOVQ    weightsStride+24(FP), R10
+	SHLQ    $0x02, R10
+	ADDQ    R10, R9
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	VMOVUPS 128(R8), Z6
+	VMOVUPS 192(R8), Z7
+	MOVQ    skip+32(FP), R8
+	SHLQ    $0x08, R8
+	ADDQ    R9, R8
+	MOVQ    x+40(FP), R9
+	MOVQ    n+48(FP), R10
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, R10
+	JLT  pair_block_done
+
+pair_block:
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  (DI), Z8, Z0
+	VFMADD231PS  64(DI), Z8, Z1
+	VFMADD231PS  128(DI), Z8, Z2
+	VFMADD231PS  192(DI), Z8, Z3
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  (R8), Z8, Z4
+	VFMADD231PS  64(R8), Z8, Z5
+	VFMADD231PS  128(R8), Z8, Z6
+	VFMADD231PS  192(R8), Z8, Z7
+	VBROADCASTSS 4(R9), Z8
+	VFMADD231PS  256(DI), Z8, Z0
+	VFMADD231PS  320(DI), Z8, Z1
+	VFMADD231PS  384(DI), Z8, Z2
+	VFMADD231PS  448(DI), Z8, Z3
+	VBROADCASTSS 4(R9), Z8
+	VFMADD231PS  256(R8), Z8, Z4
+	VFMADD231PS  320(R8), Z8, Z5
+	VFMADD231PS  384(R8), Z8, Z6
+	VFMADD231PS  448(R8), Z8, Z7
+	VBROADCASTSS 8(R9), Z8
+	VFMADD231PS  512(DI), Z8, Z0
+	VFMADD231PS  576(DI), Z8, Z1
+	VFMADD231PS  640(DI), Z8, Z2
+	VFMADD231PS  704(DI), Z8, Z3
+	VBROADCASTSS 8(R9), Z8
+	VFMADD231PS  512(R8), Z8, Z4
+	VFMADD231PS  576(R8), Z8, Z5
+	VFMADD231PS  640(R8), Z8, Z6
+	VFMADD231PS  704(R8), Z8, Z7
+	VBROADCASTSS 12(R9), Z8
+	VFMADD231PS  768(DI), Z8, Z0
+	VFMADD231PS  832(DI), Z8, Z1
+	VFMADD231PS  896(DI), Z8, Z2
+	VFMADD231PS  960(DI), Z8, Z3
+	VBROADCASTSS 12(R9), Z8
+	VFMADD231PS  768(R8), Z8, Z4
+	VFMADD231PS  832(R8), Z8, Z5
+	VFMADD231PS  896(R8), Z8, Z6
+	VFMADD231PS  960(R8), Z8, Z7
+	ADDQ         $+1024, DI
+	ADDQ         $+1024, R8
+	ADDQ         $+16, R9
+	SUBQ         $+4, R10
+	JGE          pair_block
+
+pair_block_done:
+	ADDQ $+4, R10
+
+	// The elements of x that are left.
+	SUBQ $+1, R10
+	JLT  pair_rest_done
+
+pair_rest:
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  (DI), Z8, Z0
+	VFMADD231PS  64(DI), Z8, Z1
+	VFMADD231PS  128(DI), Z8, Z2
+	VFMADD231PS  192(DI), Z8, Z3
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  (R8), Z8, Z4
+	VFMADD231PS  64(R8), Z8, Z5
+	VFMADD231PS  128(R8), Z8, Z6
+	VFMADD231PS  192(R8), Z8, Z7
+	ADDQ         $+256, DI
+	ADDQ         $+256, R8
+	ADDQ         $+4, R9
+	SUBQ         $+1, R10
+	JGE          pair_rest
+
+pair_rest_done:
+	ADDQ $+1, R10
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	VMAXPS       Z0, Z8, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z8
+	VMINPS       Z0, Z8, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z8
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z9
+	VMINPS       Z8, Z9, Z8
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z9
+	VMAXPS       Z1, Z9, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z9
+	VMINPS       Z1, Z9, Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z9
+	VMAXPS       Z3, Z9, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z9
+	VMINPS       Z3, Z9, Z3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z11
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z8, Z11
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z12
+	VMINPS           Z11, Z12, Z11
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z11, Z11
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z11, Z12
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z13
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z13, Z14
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z15
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z15, Z16
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z12, Z8
+	VMULPS           Z8, Z8, Z10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z14, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z14, Z1
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z16, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z16, Z3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z12
+	VPSLLD $0x17, Z9, Z9
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z14
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z14
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z14
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z16
+	VPSLLD $0x17, Z13, Z13
+	VMULPS Z3, Z3, Z17
+	VPSLLD $0x17, Z15, Z15
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z19
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z11, Z11
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z10, Z14
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z20
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z20
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z21
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z21
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z22
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z22
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z23
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z23
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z18
+	VFMADD231PS      Z12, Z18, Z19
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z10, Z8, Z10
+	VFMADD231PS Z14, Z10, Z8
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z16, Z20
+	VFMADD231PS      Z16, Z20, Z21
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z17, Z22
+	VFMADD231PS      Z17, Z22, Z23
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z19, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z10
+	VSUBPS       Z11, Z10, Z10
+	VBROADCASTSS three<>+0(SB), Z12
+	VSUBPS       Z11, Z12, Z12
+	VFNMADD213PS Z10, Z8, Z12
+	VADDPS.BCST  one<>+0(SB), Z11, Z14
+	VFMADD231PS  Z10, Z8, Z14
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z16, Z21, Z1
+	VFNMADD231PS Z17, Z23, Z3
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z8
+	VFNMADD231PS Z9, Z0, Z8
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z14, Z12, Z12
+	VFNMADD231PS Z11, Z12, Z10
+	VORPS        Z2, Z10, Z2
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z10
+	VFNMADD231PS Z13, Z1, Z10
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z15, Z11
+	VFNMADD231PS Z15, Z3, Z11
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VDIVPS       Z8, Z12, Z12
+	VBROADCASTSS sigmoidScale<>+0(SB), Z14
+	VDIVPS       Z10, Z14, Z14
+	VBROADCASTSS sigmoidScale<>+0(SB), Z16
+	VDIVPS       Z11, Z16, Z16
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z8, Z9, Z17
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z17, Z17
+	VFNMADD231PS Z9, Z0, Z17
+	VSUBPS       Z10, Z13, Z0
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VFNMADD231PS Z13, Z1, Z0
+	VSUBPS       Z11, Z15, Z1
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VFNMADD231PS Z15, Z3, Z1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z8
+	VFNMADD231PS      Z12, Z17, Z8
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z3
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z14, Z10
+	VFNMADD231PS      Z14, Z0, Z10
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z10, Z0
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z16, Z11
+	VFNMADD231PS      Z16, Z1, Z11
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z11, Z1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z12, Z3, Z12
+	VFMADD231PS Z14, Z0, Z14
+	VFMADD231PS Z16, Z1, Z16
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z12, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z14, Z0
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z4, Z1, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z6, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z6, Z3
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z5, Z4, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z7, Z5, Z5
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z2
+	VMULPS           Z2, Z2, Z7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z5
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z9
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z4, Z4, Z13
+	VPSLLD $0x17, Z10, Z10
+	VMULPS Z5, Z5, Z14
+	VPSLLD $0x17, Z12, Z12
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z15
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z17
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z20
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z20
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z21
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z21
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z15
+	VFMADD231PS      Z9, Z15, Z17
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z7, Z2, Z7
+	VFMADD231PS Z11, Z7, Z2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z18
+	VFMADD231PS      Z13, Z18, Z19
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z20
+	VFMADD231PS      Z14, Z20, Z21
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z9, Z17, Z1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z2, Z11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z13, Z19, Z4
+	VFNMADD231PS Z14, Z21, Z5
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z2
+	VFNMADD231PS Z6, Z1, Z2
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+	VORPS        Z3, Z7, Z3
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
+	VFNMADD231PS Z10, Z4, Z7
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z12, Z8
+	VFNMADD231PS Z12, Z5, Z8
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	VDIVPS       Z2, Z9, Z9
+	VBROADCASTSS sigmoidScale<>+0(SB), Z11
+	VDIVPS       Z7, Z11, Z11
+	VBROADCASTSS sigmoidScale<>+0(SB), Z13
+	VDIVPS       Z8, Z13, Z13
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z2, Z6, Z14
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z14, Z14
+	VFNMADD231PS Z6, Z1, Z14
+	VSUBPS       Z7, Z10, Z1
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VFNMADD231PS Z10, Z4, Z1
+	VSUBPS       Z8, Z12, Z4
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z4, Z4
+	VFNMADD231PS Z12, Z5, Z4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z2
+	VFNMADD231PS      Z9, Z14, Z2
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z2
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z11, Z7
+	VFNMADD231PS      Z11, Z1, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z1
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z13, Z8
+	VFNMADD231PS      Z13, Z4, Z8
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z4
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z9, Z2, Z9
+	VFMADD231PS Z11, Z1, Z11
+	VFMADD231PS Z13, Z4, Z13
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z3, Z9, Z1
+	VMOVUPS     64(DX), Z2
+	VFMADD231PS Z2, Z11, Z1
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z3
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z5
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z4, Z6, Z4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
+	VMULPS           Z2, Z2, Z7
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
+	VMULPS           Z4, Z4, Z9
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z10
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z11
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z10
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z11
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z7, Z2, Z7
+	VFMADD231PS Z10, Z7, Z2
+	VMULPS      Z9, Z4, Z7
+	VFMADD231PS Z11, Z7, Z4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z6, Z9, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VADDPS.BCST  one<>+0(SB), Z6, Z10
+	VFMADD231PS  Z7, Z2, Z10
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z8, Z2, Z2
+	VBROADCASTSS three<>+0(SB), Z11
+	VSUBPS       Z8, Z11, Z11
+	VFNMADD213PS Z2, Z4, Z11
+	VADDPS.BCST  one<>+0(SB), Z8, Z12
+	VFMADD231PS  Z2, Z4, Z12
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z10, Z9, Z4
+	VFNMADD231PS Z6, Z4, Z7
+	VORPS        Z3, Z7, Z3
+	VDIVPS       Z12, Z11, Z4
+	VFNMADD231PS Z8, Z4, Z2
+	VORPS        Z5, Z2, Z2
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Z3, Z16, Z3
+	VMULPS  Z2, Z13, Z2
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	VMOVUPS Z3, (BX)
+	CMPQ    SI, $+32
+	JGE     h_whole_pair_1
+	MOVQ    SI, DI
+	SUBQ    $+16, DI
+	LEAQ    firstLanesBits<>+0(SB), R8
+	KMOVW   (R8)(DI*4), K1
+	VMOVUPS Z2, K1, 64(BX)
+	JMP     h_done_pair_1
+
+h_whole_pair_1:
+	VMOVUPS Z2, 64(BX)
+
+h_done_pair_1:
+	SUBQ $+32, SI
+	JLE  done
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	MOVQ sumsStride+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, AX
+	MOVQ weightsStride+24(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	MOVQ sumsStride+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, AX
+	MOVQ weightsStride+24(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	JMP  panels
+
+panel:
+	CMPQ SI, $+8
+	JLE  narrow
+
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), DI
+	SHLQ    $0x08, DI
+	ADDQ    CX, DI
+	MOVQ    x+40(FP), R8
+	MOVQ    n+48(FP), R9
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, R9
+	JLT  wide_block_done
+
+wide_block:
+	VBROADCASTSS (R8), Z4
+	VFMADD231PS  (DI), Z4, Z0
+	VFMADD231PS  64(DI), Z4, Z1
+	VFMADD231PS  128(DI), Z4, Z2
+	VFMADD231PS  192(DI), Z4, Z3
+	VBROADCASTSS 4(R8), Z4
+	VFMADD231PS  256(DI), Z4, Z0
+	VFMADD231PS  320(DI), Z4, Z1
+	VFMADD231PS  384(DI), Z4, Z2
+	VFMADD231PS  448(DI), Z4, Z3
+	VBROADCASTSS 8(R8), Z4
+	VFMADD231PS  512(DI), Z4, Z0
+	VFMADD231PS  576(DI), Z4, Z1
+	VFMADD231PS  640(DI), Z4, Z2
+	VFMADD231PS  704(DI), Z4, Z3
+	VBROADCASTSS 12(R8), Z4
+	VFMADD231PS  768(DI), Z4, Z0
+	VFMADD231PS  832(DI), Z4, Z1
+	VFMADD231PS  896(DI), Z4, Z2
+	VFMADD231PS  960(DI), Z4, Z3
+	ADDQ         $+1024, DI
+	ADDQ         $+16, R8
+	SUBQ         $+4, R9
+	JGE          wide_block
+
+wide_block_done:
+	ADDQ $+4, R9
+
+	// The elements of x that are left.
+	SUBQ $+1, R9
+	JLT  wide_rest_done
+
+wide_rest:
+	VBROADCASTSS (R8), Z4
+	VFMADD231PS  (DI), Z4, Z0
+	VFMADD231PS  64(DI), Z4, Z1
+	VFMADD231PS  128(DI), Z4, Z2
+	VFMADD231PS  192(DI), Z4, Z3
+	ADDQ         $+256, DI
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+	JGE          wide_rest
+
+wide_rest_done:
+	ADDQ $+1, R9
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z0, Z4, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z0, Z4, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z1, Z5, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z1, Z5, Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z3, Z5, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z3, Z5, Z3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z7
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
+	VMINPS           Z7, Z8, Z7
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z11
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
+	VMULPS           Z4, Z4, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z8
+	VPSLLD $0x17, Z5, Z5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z12
+	VPSLLD $0x17, Z9, Z9
+	VMULPS Z3, Z3, Z13
+	VPSLLD $0x17, Z11, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z7, Z7
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z17
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z14
+	VFMADD231PS      Z8, Z14, Z15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z6, Z4, Z6
+	VFMADD231PS Z10, Z6, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z16
+	VFMADD231PS      Z12, Z16, Z17
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z18
+	VFMADD231PS      Z13, Z18, Z19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z8, Z15, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VFNMADD213PS Z6, Z4, Z8
+	VADDPS.BCST  one<>+0(SB), Z7, Z10
+	VFMADD231PS  Z6, Z4, Z10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z17, Z1
+	VFNMADD231PS Z13, Z19, Z3
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z4
+	VFNMADD231PS Z5, Z0, Z4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z10, Z8, Z8
+	VFNMADD231PS Z7, Z8, Z6
+	VORPS        Z2, Z6, Z2
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	VFNMADD231PS Z9, Z1, Z6
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z7
+	VFNMADD231PS Z11, Z3, Z7
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z4, Z8, Z8
+	VBROADCASTSS sigmoidScale<>+0(SB), Z10
+	VDIVPS       Z6, Z10, Z10
+	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VDIVPS       Z7, Z12, Z12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z4, Z5, Z13
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z13
+	VFNMADD231PS Z5, Z0, Z13
+	VSUBPS       Z6, Z9, Z0
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VFNMADD231PS Z9, Z1, Z0
+	VSUBPS       Z7, Z11, Z1
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VFNMADD231PS Z11, Z3, Z1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z4
+	VFNMADD231PS      Z8, Z13, Z4
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z3
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z10, Z6
+	VFNMADD231PS      Z10, Z0, Z6
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z7
+	VFNMADD231PS      Z12, Z1, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z8, Z3, Z8
+	VFMADD231PS Z10, Z0, Z10
+	VFMADD231PS Z12, Z1, Z12
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z8, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z10, Z0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z3
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
+	VMINPS           Z3, Z4, Z3
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
+	VMULPS           Z1, Z1, Z4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z5
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z5
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z3, Z3
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z5
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z4, Z1, Z4
+	VFMADD231PS Z5, Z4, Z1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z5
+	VSUBPS       Z3, Z5, Z5
+	VFNMADD213PS Z4, Z1, Z5
+	VADDPS.BCST  one<>+0(SB), Z3, Z6
+	VFMADD231PS  Z4, Z1, Z6
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z6, Z5, Z1
+	VFNMADD231PS Z3, Z1, Z4
+	VORPS        Z2, Z4, Z1
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Z1, Z12, Z1
+	VMOVUPS Z0, (DX)
+	CMPQ    SI, $+16
+	JGE     h_whole_wide_0
+	MOVQ    SI, DI
+	LEAQ    firstLanesBits<>+0(SB), R8
+	KMOVW   (R8)(DI*4), K1
+	VMOVUPS Z1, K1, (BX)
+	JMP     h_done_wide_0
+
+h_whole_wide_0:
+	VMOVUPS Z1, (BX)
+
+h_done_wide_0:
+	SUBQ $+16, SI
+	JLE  done
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	MOVQ sumsStride+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, AX
+	MOVQ weightsStride+24(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	JMP  panel
+
+narrow:
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	MOVQ    skip+32(FP), AX
+	SHLQ    $0x07, AX
+	ADDQ    CX, AX
+	MOVQ    x+40(FP), CX
+	MOVQ    n+48(FP), DI
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, DI
+	JLT  narrow_block_done
+
+narrow_block:
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  (AX), Y4, Y0
+	VFMADD231PS  32(AX), Y4, Y1
+	VFMADD231PS  64(AX), Y4, Y2
+	VFMADD231PS  96(AX), Y4, Y3
+	VBROADCASTSS 4(CX), Y4
+	VFMADD231PS  128(AX), Y4, Y0
+	VFMADD231PS  160(AX), Y4, Y1
+	VFMADD231PS  192(AX), Y4, Y2
+	VFMADD231PS  224(AX), Y4, Y3
+	VBROADCASTSS 8(CX), Y4
+	VFMADD231PS  256(AX), Y4, Y0
+	VFMADD231PS  288(AX), Y4, Y1
+	VFMADD231PS  320(AX), Y4, Y2
+	VFMADD231PS  352(AX), Y4, Y3
+	VBROADCASTSS 12(CX), Y4
+	VFMADD231PS  384(AX), Y4, Y0
+	VFMADD231PS  416(AX), Y4, Y1
+	VFMADD231PS  448(AX), Y4, Y2
+	VFMADD231PS  480(AX), Y4, Y3
+	ADDQ         $+512, AX
+	ADDQ         $+16, CX
+	SUBQ         $+4, DI
+	JGE          narrow_block
+
+narrow_block_done:
+	ADDQ $+4, DI
+
+	// The elements of x that are left.
+	SUBQ $+1, DI
+	JLT  narrow_rest_done
+
+narrow_rest:
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  (AX), Y4, Y0
+	VFMADD231PS  32(AX), Y4, Y1
+	VFMADD231PS  64(AX), Y4, Y2
+	VFMADD231PS  96(AX), Y4, Y3
+	ADDQ         $+128, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, DI
+	JGE          narrow_rest
+
+narrow_rest_done:
+	ADDQ $+1, DI
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y0, Y4, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y0, Y4, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y2, Y4
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y1, Y5, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y1, Y5, Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y3, Y5, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y3, Y5, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y7
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y7
+	VMOVUPS     tanhRoundMax<>+0(SB), Y8
+	VMINPS      Y7, Y8, Y7
+	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
+	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+	VMOVUPS     sigmoidRound<>+0(SB), Y11
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y11
+	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
+	VMULPS      Y4, Y4, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y8
+	VPSLLD $0x17, Y5, Y5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y12
+	VPSLLD $0x17, Y9, Y9
+	VMULPS Y3, Y3, Y13
+	VPSLLD $0x17, Y11, Y11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y14
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y14
+	VMOVUPS     sigmoidP0<>+0(SB), Y15
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y7, Y7
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y16
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y16
+	VMOVUPS     sigmoidP0<>+0(SB), Y17
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y17
+	VMOVUPS     sigmoidP2<>+0(SB), Y18
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y18
+	VMOVUPS     sigmoidP0<>+0(SB), Y19
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y14
+	VFMADD231PS Y8, Y14, Y15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y6, Y4, Y6
+	VFMADD231PS Y10, Y6, Y4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y16
+	VFMADD231PS Y12, Y16, Y17
+	VFMADD231PS sigmoidP4<>+0(SB), Y13, Y18
+	VFMADD231PS Y13, Y18, Y19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y8, Y15, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VFNMADD213PS Y6, Y4, Y8
+	VADDPS       one<>+0(SB), Y7, Y10
+	VFMADD231PS  Y6, Y4, Y10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y12, Y17, Y1
+	VFNMADD231PS Y13, Y19, Y3
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y4
+	VFNMADD231PS Y5, Y0, Y4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y10, Y8, Y8
+	VFNMADD231PS Y7, Y8, Y6
+	VORPS        Y2, Y6, Y2
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y6
+	VFNMADD231PS Y9, Y1, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y11, Y7
+	VFNMADD231PS Y11, Y3, Y7
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y8
+	VDIVPS  Y4, Y8, Y8
+	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VDIVPS  Y6, Y10, Y10
+	VMOVUPS sigmoidScale<>+0(SB), Y12
+	VDIVPS  Y7, Y12, Y12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y4, Y5, Y13
+	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VFNMADD231PS Y5, Y0, Y13
+	VSUBPS       Y6, Y9, Y0
+	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VFNMADD231PS Y9, Y1, Y0
+	VSUBPS       Y7, Y11, Y1
+	VADDPS       sigmoidScale<>+0(SB), Y1, Y1
+	VFNMADD231PS Y11, Y3, Y1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y4
+	VFNMADD231PS Y8, Y13, Y4
+	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y3
+	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y6
+	VFNMADD231PS Y10, Y0, Y6
+	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y0
+	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y7
+	VFNMADD231PS Y12, Y1, Y7
+	VPADDD       sigmoidScaleBits<>+0(SB), Y7, Y1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y8, Y3, Y8
+	VFMADD231PS Y10, Y0, Y10
+	VFMADD231PS Y12, Y1, Y12
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y2, Y8, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y10, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y2
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMULPS      Y1, Y1, Y4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y5
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y5, Y4, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y5
+	VSUBPS       Y3, Y5, Y5
+	VFNMADD213PS Y4, Y1, Y5
+	VADDPS       one<>+0(SB), Y3, Y6
+	VFMADD231PS  Y4, Y1, Y6
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y6, Y5, Y1
+	VFNMADD231PS Y3, Y1, Y4
+	VORPS        Y2, Y4, Y1
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Y1, Y12, Y1
+	VMOVUPS Y0, (DX)
+	CMPQ    SI, $+8
+	JGE     h_whole_narrow_0
+	MOVQ    SI, AX
+	LEAQ    firstLanesBits<>+0(SB), CX
+	KMOVW   (CX)(AX*4), K1
+	VMOVUPS Y1, K1, (BX)
+	JMP     h_done_narrow_0
+
+h_whole_narrow_0:
+	VMOVUPS Y1, (BX)
+
+h_done_narrow_0:
+done:
+	VZEROUPPER
+	RET
+
+// func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·stepTileAVX512(SB), $1600-80
 	// Registers:
 	//   units done, in bytes  AX
@@ -6313,9 +8208,9 @@ TEXT ·stepTileAVX512(SB), $1600-80
 	//   stride                DX R8
 	//   column                DX
 	//   columns left          BX
-	//   c                     Y1 DI
-	//   h                     R8
-	//   z                     Y0 Y1 Y3 Y4
+	//   c                     Y1 Y2 DI R9
+	//   h                     R8 R10
+	//   z                     Y0 Y1 Y2 Y3 Y4 Y5
 	//   lanes left            DI
 	XORL AX, AX
 
@@ -6441,6 +8336,10 @@ wide_2:
 	JLT  wide_2_block_done
 
 wide_2_block:
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	PREFETCHT0   4224(R10)
+	PREFETCHT0   4288(R10)
 	VMOVUPS      (R10), Z8
 	VMOVUPS      64(R10), Z9
 	VMOVUPS      128(R10), Z10
@@ -6455,6 +8354,10 @@ wide_2_block:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   4352(R10)
+	PREFETCHT0   4416(R10)
+	PREFETCHT0   4480(R10)
+	PREFETCHT0   4544(R10)
 	VMOVUPS      256(R10), Z8
 	VMOVUPS      320(R10), Z9
 	VMOVUPS      384(R10), Z10
@@ -6469,6 +8372,10 @@ wide_2_block:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   4608(R10)
+	PREFETCHT0   4672(R10)
+	PREFETCHT0   4736(R10)
+	PREFETCHT0   4800(R10)
 	VMOVUPS      512(R10), Z8
 	VMOVUPS      576(R10), Z9
 	VMOVUPS      640(R10), Z10
@@ -6483,6 +8390,10 @@ wide_2_block:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   4864(R10)
+	PREFETCHT0   4928(R10)
+	PREFETCHT0   4992(R10)
+	PREFETCHT0   5056(R10)
 	VMOVUPS      768(R10), Z8
 	VMOVUPS      832(R10), Z9
 	VMOVUPS      896(R10), Z10
@@ -6511,6 +8422,10 @@ wide_2_block_done:
 	JLT  wide_2_rest_done
 
 wide_2_rest:
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	PREFETCHT0   4224(R10)
+	PREFETCHT0   4288(R10)
 	VMOVUPS      (R10), Z8
 	VMOVUPS      64(R10), Z9
 	VMOVUPS      128(R10), Z10
@@ -6580,6 +8495,10 @@ wide_3:
 	JLT  wide_3_block_done
 
 wide_3_block:
+	PREFETCHT0   4096(R11)
+	PREFETCHT0   4160(R11)
+	PREFETCHT0   4224(R11)
+	PREFETCHT0   4288(R11)
 	VMOVUPS      (R11), Z12
 	VMOVUPS      64(R11), Z13
 	VMOVUPS      128(R11), Z14
@@ -6599,6 +8518,10 @@ wide_3_block:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT0   4352(R11)
+	PREFETCHT0   4416(R11)
+	PREFETCHT0   4480(R11)
+	PREFETCHT0   4544(R11)
 	VMOVUPS      256(R11), Z12
 	VMOVUPS      320(R11), Z13
 	VMOVUPS      384(R11), Z14
@@ -6618,6 +8541,10 @@ wide_3_block:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT0   4608(R11)
+	PREFETCHT0   4672(R11)
+	PREFETCHT0   4736(R11)
+	PREFETCHT0   4800(R11)
 	VMOVUPS      512(R11), Z12
 	VMOVUPS      576(R11), Z13
 	VMOVUPS      640(R11), Z14
@@ -6637,6 +8564,10 @@ wide_3_block:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT0   4864(R11)
+	PREFETCHT0   4928(R11)
+	PREFETCHT0   4992(R11)
+	PREFETCHT0   5056(R11)
 	VMOVUPS      768(R11), Z12
 	VMOVUPS      832(R11), Z13
 	VMOVUPS      896(R11), Z14
@@ -6671,6 +8602,10 @@ wide_3_block_done:
 	JLT  wide_3_rest_done
 
 wide_3_rest:
+	PREFETCHT0   4096(R11)
+	PREFETCHT0   4160(R11)
+	PREFETCHT0   4224(R11)
+	PREFETCHT0   4288(R11)
 	VMOVUPS      (R11), Z12
 	VMOVUPS      64(R11), Z13
 	VMOVUPS      128(R11), Z14
@@ -6759,6 +8694,10 @@ wide_4:
 	JLT  wide_4_block_done
 
 wide_4_block:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	PREFETCHT0   4224(R12)
+	PREFETCHT0   4288(R12)
 	VMOVUPS      (R12), Z16
 	VMOVUPS      64(R12), Z17
 	VMOVUPS      128(R12), Z18
@@ -6783,6 +8722,10 @@ wide_4_block:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT0   4352(R12)
+	PREFETCHT0   4416(R12)
+	PREFETCHT0   4480(R12)
+	PREFETCHT0   4544(R12)
 	VMOVUPS      256(R12), Z16
 	VMOVUPS      320(R12), Z17
 	VMOVUPS      384(R12), Z18
@@ -6807,6 +8750,10 @@ wide_4_block:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT0   4608(R12)
+	PREFETCHT0   4672(R12)
+	PREFETCHT0   4736(R12)
+	PREFETCHT0   4800(R12)
 	VMOVUPS      512(R12), Z16
 	VMOVUPS      576(R12), Z17
 	VMOVUPS      640(R12), Z18
@@ -6831,6 +8778,10 @@ wide_4_block:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT0   4864(R12)
+	PREFETCHT0   4928(R12)
+	PREFETCHT0   4992(R12)
+	PREFETCHT0   5056(R12)
 	VMOVUPS      768(R12), Z16
 	VMOVUPS      832(R12), Z17
 	VMOVUPS      896(R12), Z18
@@ -6871,6 +8822,10 @@ wide_4_block_done:
 	JLT  wide_4_rest_done
 
 wide_4_rest:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	PREFETCHT0   4224(R12)
+	PREFETCHT0   4288(R12)
 	VMOVUPS      (R12), Z16
 	VMOVUPS      64(R12), Z17
 	VMOVUPS      128(R12), Z18
@@ -6978,6 +8933,10 @@ wide_5:
 	JLT  wide_5_block_done
 
 wide_5_block:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	PREFETCHT0   4224(R13)
+	PREFETCHT0   4288(R13)
 	VMOVUPS      (R13), Z20
 	VMOVUPS      64(R13), Z21
 	VMOVUPS      128(R13), Z22
@@ -7007,6 +8966,10 @@ wide_5_block:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT0   4352(R13)
+	PREFETCHT0   4416(R13)
+	PREFETCHT0   4480(R13)
+	PREFETCHT0   4544(R13)
 	VMOVUPS      256(R13), Z20
 	VMOVUPS      320(R13), Z21
 	VMOVUPS      384(R13), Z22
@@ -7036,6 +8999,10 @@ wide_5_block:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT0   4608(R13)
+	PREFETCHT0   4672(R13)
+	PREFETCHT0   4736(R13)
+	PREFETCHT0   4800(R13)
 	VMOVUPS      512(R13), Z20
 	VMOVUPS      576(R13), Z21
 	VMOVUPS      640(R13), Z22
@@ -7065,6 +9032,10 @@ wide_5_block:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT0   4864(R13)
+	PREFETCHT0   4928(R13)
+	PREFETCHT0   4992(R13)
+	PREFETCHT0   5056(R13)
 	VMOVUPS      768(R13), Z20
 	VMOVUPS      832(R13), Z21
 	VMOVUPS      896(R13), Z22
@@ -7111,6 +9082,10 @@ wide_5_block_done:
 	JLT  wide_5_rest_done
 
 wide_5_rest:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	PREFETCHT0   4224(R13)
+	PREFETCHT0   4288(R13)
 	VMOVUPS      (R13), Z20
 	VMOVUPS      64(R13), Z21
 	VMOVUPS      128(R13), Z22
@@ -7237,6 +9212,10 @@ wide_6:
 	JLT  wide_6_block_done
 
 wide_6_block:
+	PREFETCHT0   4096(R14)
+	PREFETCHT0   4160(R14)
+	PREFETCHT0   4224(R14)
+	PREFETCHT0   4288(R14)
 	VMOVUPS      (R14), Z24
 	VMOVUPS      64(R14), Z25
 	VMOVUPS      128(R14), Z26
@@ -7271,6 +9250,10 @@ wide_6_block:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT0   4352(R14)
+	PREFETCHT0   4416(R14)
+	PREFETCHT0   4480(R14)
+	PREFETCHT0   4544(R14)
 	VMOVUPS      256(R14), Z24
 	VMOVUPS      320(R14), Z25
 	VMOVUPS      384(R14), Z26
@@ -7305,6 +9288,10 @@ wide_6_block:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT0   4608(R14)
+	PREFETCHT0   4672(R14)
+	PREFETCHT0   4736(R14)
+	PREFETCHT0   4800(R14)
 	VMOVUPS      512(R14), Z24
 	VMOVUPS      576(R14), Z25
 	VMOVUPS      640(R14), Z26
@@ -7339,6 +9326,10 @@ wide_6_block:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT0   4864(R14)
+	PREFETCHT0   4928(R14)
+	PREFETCHT0   4992(R14)
+	PREFETCHT0   5056(R14)
 	VMOVUPS      768(R14), Z24
 	VMOVUPS      832(R14), Z25
 	VMOVUPS      896(R14), Z26
@@ -7391,6 +9382,10 @@ wide_6_block_done:
 	JLT  wide_6_rest_done
 
 wide_6_rest:
+	PREFETCHT0   4096(R14)
+	PREFETCHT0   4160(R14)
+	PREFETCHT0   4224(R14)
+	PREFETCHT0   4288(R14)
 	VMOVUPS      (R14), Z24
 	VMOVUPS      64(R14), Z25
 	VMOVUPS      128(R14), Z26
@@ -7478,6 +9473,493 @@ wide_next:
 	MOVQ columns+48(FP), DX
 	MOVQ count+56(FP), BX
 	MOVQ units+72(FP), SI
+	SUBQ $+2, BX
+	JLT  wide_cells_done
+
+wide_cells:
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ 96(DX), R9
+	MOVQ 120(DX), R10
+	ADDQ AX, R9
+	ADDQ AX, R10
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      128(CX), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      64(CX), Z3
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+	VMOVUPS      192(CX), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z7
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z7
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
+	VMINPS           Z7, Z8, Z7
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z11
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z2
+	VMULPS           Z2, Z2, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z3
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z8
+	VPSLLD $0x17, Z5, Z5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z3, Z3, Z12
+	VPSLLD $0x17, Z9, Z9
+	VMULPS Z4, Z4, Z13
+	VPSLLD $0x17, Z11, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z7, Z7
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z17
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z14
+	VFMADD231PS      Z8, Z14, Z15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z6, Z2, Z6
+	VFMADD231PS Z10, Z6, Z2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z16
+	VFMADD231PS      Z12, Z16, Z17
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z18
+	VFMADD231PS      Z13, Z18, Z19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z8, Z15, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VFNMADD213PS Z6, Z2, Z8
+	VADDPS.BCST  one<>+0(SB), Z7, Z10
+	VFMADD231PS  Z6, Z2, Z10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z17, Z3
+	VFNMADD231PS Z13, Z19, Z4
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z2
+	VFNMADD231PS Z5, Z0, Z2
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z10, Z8, Z8
+	VFNMADD231PS Z7, Z8, Z6
+	VORPS        Z1, Z6, Z1
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	VFNMADD231PS Z9, Z3, Z6
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z7
+	VFNMADD231PS Z11, Z4, Z7
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z2, Z8, Z8
+	VBROADCASTSS sigmoidScale<>+0(SB), Z10
+	VDIVPS       Z6, Z10, Z10
+	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VDIVPS       Z7, Z12, Z12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z2, Z5, Z13
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z13
+	VFNMADD231PS Z5, Z0, Z13
+	VSUBPS       Z6, Z9, Z0
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VFNMADD231PS Z9, Z3, Z0
+	VSUBPS       Z7, Z11, Z3
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z3
+	VFNMADD231PS Z11, Z4, Z3
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z2
+	VFNMADD231PS      Z8, Z13, Z2
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z2
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z10, Z6
+	VFNMADD231PS      Z10, Z0, Z6
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z7
+	VFNMADD231PS      Z12, Z3, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z3
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z8, Z2, Z8
+	VFMADD231PS Z10, Z0, Z10
+	VFMADD231PS Z12, Z3, Z12
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z1, Z8, Z0
+	VMOVUPS     (DI), Z1
+	VFMADD231PS Z1, Z10, Z0
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      256(CX), Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      384(CX), Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      320(CX), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+	VMOVUPS      448(CX), Z5
+	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VMAXPS       Z5, Z6, Z5
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z13
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z13, Z14
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
+	VMULPS           Z3, Z3, Z7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z14, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z14, Z5
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z9
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z4, Z4, Z14
+	VPSLLD $0x17, Z10, Z10
+	VMULPS Z5, Z5, Z15
+	VPSLLD $0x17, Z13, Z13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z17
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z20
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z20
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z21
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z21
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z16
+	VFMADD231PS      Z9, Z16, Z17
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z11, Z7, Z3
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
+	VFMADD231PS      Z14, Z18, Z19
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z20
+	VFMADD231PS      Z15, Z20, Z21
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z9, Z17, Z1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z3, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z3, Z11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z14, Z19, Z4
+	VFNMADD231PS Z15, Z21, Z5
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z3
+	VFNMADD231PS Z6, Z1, Z3
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+	VORPS        Z2, Z7, Z2
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
+	VFNMADD231PS Z10, Z4, Z7
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z8
+	VFNMADD231PS Z13, Z5, Z8
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	VDIVPS       Z3, Z9, Z9
+	VBROADCASTSS sigmoidScale<>+0(SB), Z11
+	VDIVPS       Z7, Z11, Z11
+	VBROADCASTSS sigmoidScale<>+0(SB), Z14
+	VDIVPS       Z8, Z14, Z14
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z3, Z6, Z15
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z15, Z15
+	VFNMADD231PS Z6, Z1, Z15
+	VSUBPS       Z7, Z10, Z1
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VFNMADD231PS Z10, Z4, Z1
+	VSUBPS       Z8, Z13, Z4
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z4, Z4
+	VFNMADD231PS Z13, Z5, Z4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z3
+	VFNMADD231PS      Z9, Z15, Z3
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z3, Z3
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z11, Z7
+	VFNMADD231PS      Z11, Z1, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z1
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z14, Z8
+	VFNMADD231PS      Z14, Z4, Z8
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z4
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z9, Z3, Z9
+	VFMADD231PS Z11, Z1, Z11
+	VFMADD231PS Z14, Z4, Z14
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z9, Z1
+	VMOVUPS     (R9), Z2
+	VFMADD231PS Z2, Z11, Z1
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z3
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z5
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z4, Z6, Z4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
+	VMULPS           Z2, Z2, Z7
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
+	VMULPS           Z4, Z4, Z9
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z10
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z11
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z10
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z11
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z7, Z2, Z7
+	VFMADD231PS Z10, Z7, Z2
+	VMULPS      Z9, Z4, Z7
+	VFMADD231PS Z11, Z7, Z4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z6, Z9, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VADDPS.BCST  one<>+0(SB), Z6, Z10
+	VFMADD231PS  Z7, Z2, Z10
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z8, Z2, Z2
+	VBROADCASTSS three<>+0(SB), Z11
+	VSUBPS       Z8, Z11, Z11
+	VFNMADD213PS Z2, Z4, Z11
+	VADDPS.BCST  one<>+0(SB), Z8, Z13
+	VFMADD231PS  Z2, Z4, Z13
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z10, Z9, Z4
+	VFNMADD231PS Z6, Z4, Z7
+	VORPS        Z3, Z7, Z3
+	VDIVPS       Z13, Z11, Z4
+	VFNMADD231PS Z8, Z4, Z2
+	VORPS        Z5, Z2, Z2
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Z3, Z12, Z3
+	VMULPS  Z2, Z14, Z2
+	VMOVUPS Z0, (DI)
+	CMPQ    SI, $+16
+	JGE     h_whole_wide_cells_0
+	MOVQ    SI, DI
+	LEAQ    firstLanesBits<>+0(SB), R11
+	KMOVW   (R11)(DI*4), K1
+	VMOVUPS Z3, K1, (R8)
+	JMP     h_done_wide_cells_0
+
+h_whole_wide_cells_0:
+	VMOVUPS Z3, (R8)
+
+h_done_wide_cells_0:
+	VMOVUPS Z1, (R9)
+	CMPQ    SI, $+16
+	JGE     h_whole_wide_cells_1
+	MOVQ    SI, DI
+	LEAQ    firstLanesBits<>+0(SB), R8
+	KMOVW   (R8)(DI*4), K1
+	VMOVUPS Z2, K1, (R10)
+	JMP     h_done_wide_cells_1
+
+h_whole_wide_cells_1:
+	VMOVUPS Z2, (R10)
+
+h_done_wide_cells_1:
+	ADDQ $+512, CX
+	ADDQ $+144, DX
+	SUBQ $+2, BX
+	JGE  wide_cells
+
+wide_cells_done:
+	ADDQ $+2, BX
+	SUBQ $+1, BX
+	JLT  wide_cell_done
 
 wide_cell:
 	MOVQ 24(DX), DI
@@ -7715,21 +10197,24 @@ wide_cell:
 	VMULPS  Z1, Z12, Z1
 	VMOVUPS Z0, (DI)
 	CMPQ    SI, $+16
-	JGE     h_whole_wide_0
+	JGE     h_whole_wide_cell_0
 	MOVQ    SI, DI
 	LEAQ    firstLanesBits<>+0(SB), R9
 	KMOVW   (R9)(DI*4), K1
 	VMOVUPS Z1, K1, (R8)
-	JMP     h_done_wide_0
+	JMP     h_done_wide_cell_0
 
-h_whole_wide_0:
+h_whole_wide_cell_0:
 	VMOVUPS Z1, (R8)
 
-h_done_wide_0:
-	ADDQ  $+256, CX
-	ADDQ  $+72, DX
-	SUBQ  $+1, BX
-	JGT   wide_cell
+h_done_wide_cell_0:
+	ADDQ $+256, CX
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGE  wide_cell
+
+wide_cell_done:
+	ADDQ  $+1, BX
 	ADDQ  $+64, AX
 	MOVQ  units+72(FP), CX
 	SUBQ  $+16, CX
@@ -7849,6 +10334,8 @@ narrow_2:
 	JLT  narrow_2_block_done
 
 narrow_2_block:
+	PREFETCHT0   2048(R10)
+	PREFETCHT0   2112(R10)
 	VMOVUPS      (R10), Z4
 	VMOVUPS      64(R10), Z5
 	VBROADCASTSS (R8), Z6
@@ -7857,6 +10344,8 @@ narrow_2_block:
 	VBROADCASTSS (DI), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   2176(R10)
+	PREFETCHT0   2240(R10)
 	VMOVUPS      128(R10), Z4
 	VMOVUPS      192(R10), Z5
 	VBROADCASTSS 4(R8), Z6
@@ -7865,6 +10354,8 @@ narrow_2_block:
 	VBROADCASTSS 4(DI), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   2304(R10)
+	PREFETCHT0   2368(R10)
 	VMOVUPS      256(R10), Z4
 	VMOVUPS      320(R10), Z5
 	VBROADCASTSS 8(R8), Z6
@@ -7873,6 +10364,8 @@ narrow_2_block:
 	VBROADCASTSS 8(DI), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   2432(R10)
+	PREFETCHT0   2496(R10)
 	VMOVUPS      384(R10), Z4
 	VMOVUPS      448(R10), Z5
 	VBROADCASTSS 12(R8), Z6
@@ -7895,6 +10388,8 @@ narrow_2_block_done:
 	JLT  narrow_2_rest_done
 
 narrow_2_rest:
+	PREFETCHT0   2048(R10)
+	PREFETCHT0   2112(R10)
 	VMOVUPS      (R10), Z4
 	VMOVUPS      64(R10), Z5
 	VBROADCASTSS (R8), Z6
@@ -7948,6 +10443,8 @@ narrow_3:
 	JLT  narrow_3_block_done
 
 narrow_3_block:
+	PREFETCHT0   2048(R11)
+	PREFETCHT0   2112(R11)
 	VMOVUPS      (R11), Z6
 	VMOVUPS      64(R11), Z7
 	VBROADCASTSS (R8), Z8
@@ -7959,6 +10456,8 @@ narrow_3_block:
 	VBROADCASTSS (DI), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT0   2176(R11)
+	PREFETCHT0   2240(R11)
 	VMOVUPS      128(R11), Z6
 	VMOVUPS      192(R11), Z7
 	VBROADCASTSS 4(R8), Z8
@@ -7970,6 +10469,8 @@ narrow_3_block:
 	VBROADCASTSS 4(DI), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT0   2304(R11)
+	PREFETCHT0   2368(R11)
 	VMOVUPS      256(R11), Z6
 	VMOVUPS      320(R11), Z7
 	VBROADCASTSS 8(R8), Z8
@@ -7981,6 +10482,8 @@ narrow_3_block:
 	VBROADCASTSS 8(DI), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT0   2432(R11)
+	PREFETCHT0   2496(R11)
 	VMOVUPS      384(R11), Z6
 	VMOVUPS      448(R11), Z7
 	VBROADCASTSS 12(R8), Z8
@@ -8007,6 +10510,8 @@ narrow_3_block_done:
 	JLT  narrow_3_rest_done
 
 narrow_3_rest:
+	PREFETCHT0   2048(R11)
+	PREFETCHT0   2112(R11)
 	VMOVUPS      (R11), Z6
 	VMOVUPS      64(R11), Z7
 	VBROADCASTSS (R8), Z8
@@ -8073,6 +10578,8 @@ narrow_4:
 	JLT  narrow_4_block_done
 
 narrow_4_block:
+	PREFETCHT0   2048(R12)
+	PREFETCHT0   2112(R12)
 	VMOVUPS      (R12), Z8
 	VMOVUPS      64(R12), Z9
 	VBROADCASTSS (R8), Z10
@@ -8087,6 +10594,8 @@ narrow_4_block:
 	VBROADCASTSS (DI), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT0   2176(R12)
+	PREFETCHT0   2240(R12)
 	VMOVUPS      128(R12), Z8
 	VMOVUPS      192(R12), Z9
 	VBROADCASTSS 4(R8), Z10
@@ -8101,6 +10610,8 @@ narrow_4_block:
 	VBROADCASTSS 4(DI), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT0   2304(R12)
+	PREFETCHT0   2368(R12)
 	VMOVUPS      256(R12), Z8
 	VMOVUPS      320(R12), Z9
 	VBROADCASTSS 8(R8), Z10
@@ -8115,6 +10626,8 @@ narrow_4_block:
 	VBROADCASTSS 8(DI), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT0   2432(R12)
+	PREFETCHT0   2496(R12)
 	VMOVUPS      384(R12), Z8
 	VMOVUPS      448(R12), Z9
 	VBROADCASTSS 12(R8), Z10
@@ -8145,6 +10658,8 @@ narrow_4_block_done:
 	JLT  narrow_4_rest_done
 
 narrow_4_rest:
+	PREFETCHT0   2048(R12)
+	PREFETCHT0   2112(R12)
 	VMOVUPS      (R12), Z8
 	VMOVUPS      64(R12), Z9
 	VBROADCASTSS (R8), Z10
@@ -8224,6 +10739,8 @@ narrow_5:
 	JLT  narrow_5_block_done
 
 narrow_5_block:
+	PREFETCHT0   2048(R13)
+	PREFETCHT0   2112(R13)
 	VMOVUPS      (R13), Z10
 	VMOVUPS      64(R13), Z11
 	VBROADCASTSS (R8), Z12
@@ -8241,6 +10758,8 @@ narrow_5_block:
 	VBROADCASTSS (DI), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT0   2176(R13)
+	PREFETCHT0   2240(R13)
 	VMOVUPS      128(R13), Z10
 	VMOVUPS      192(R13), Z11
 	VBROADCASTSS 4(R8), Z12
@@ -8258,6 +10777,8 @@ narrow_5_block:
 	VBROADCASTSS 4(DI), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT0   2304(R13)
+	PREFETCHT0   2368(R13)
 	VMOVUPS      256(R13), Z10
 	VMOVUPS      320(R13), Z11
 	VBROADCASTSS 8(R8), Z12
@@ -8275,6 +10796,8 @@ narrow_5_block:
 	VBROADCASTSS 8(DI), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT0   2432(R13)
+	PREFETCHT0   2496(R13)
 	VMOVUPS      384(R13), Z10
 	VMOVUPS      448(R13), Z11
 	VBROADCASTSS 12(R8), Z12
@@ -8309,6 +10832,8 @@ narrow_5_block_done:
 	JLT  narrow_5_rest_done
 
 narrow_5_rest:
+	PREFETCHT0   2048(R13)
+	PREFETCHT0   2112(R13)
 	VMOVUPS      (R13), Z10
 	VMOVUPS      64(R13), Z11
 	VBROADCASTSS (R8), Z12
@@ -8401,6 +10926,8 @@ narrow_6:
 	JLT  narrow_6_block_done
 
 narrow_6_block:
+	PREFETCHT0   2048(R14)
+	PREFETCHT0   2112(R14)
 	VMOVUPS      (R14), Z12
 	VMOVUPS      64(R14), Z13
 	VBROADCASTSS (R8), Z14
@@ -8421,6 +10948,8 @@ narrow_6_block:
 	VBROADCASTSS (DI), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT0   2176(R14)
+	PREFETCHT0   2240(R14)
 	VMOVUPS      128(R14), Z12
 	VMOVUPS      192(R14), Z13
 	VBROADCASTSS 4(R8), Z14
@@ -8441,6 +10970,8 @@ narrow_6_block:
 	VBROADCASTSS 4(DI), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT0   2304(R14)
+	PREFETCHT0   2368(R14)
 	VMOVUPS      256(R14), Z12
 	VMOVUPS      320(R14), Z13
 	VBROADCASTSS 8(R8), Z14
@@ -8461,6 +10992,8 @@ narrow_6_block:
 	VBROADCASTSS 8(DI), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT0   2432(R14)
+	PREFETCHT0   2496(R14)
 	VMOVUPS      384(R14), Z12
 	VMOVUPS      448(R14), Z13
 	VBROADCASTSS 12(R8), Z14
@@ -8499,6 +11032,8 @@ narrow_6_block_done:
 	JLT  narrow_6_rest_done
 
 narrow_6_rest:
+	PREFETCHT0   2048(R14)
+	PREFETCHT0   2112(R14)
 	VMOVUPS      (R14), Z12
 	VMOVUPS      64(R14), Z13
 	VBROADCASTSS (R8), Z14
@@ -8560,6 +11095,493 @@ narrow_next:
 	MOVQ columns+48(FP), DX
 	MOVQ count+56(FP), BX
 	MOVQ units+72(FP), SI
+	SUBQ $+2, BX
+	JLT  narrow_cells_done
+
+narrow_cells:
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ 96(DX), R9
+	MOVQ 120(DX), R10
+	ADDQ AX, R9
+	ADDQ AX, R10
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS (CX), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(CX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 32(CX), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+	VMOVUPS 96(CX), Y4
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y4, Y5, Y4
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y7
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y7
+	VMOVUPS     tanhRoundMax<>+0(SB), Y8
+	VMINPS      Y7, Y8, Y7
+	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
+	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+	VMOVUPS     sigmoidRound<>+0(SB), Y11
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y11
+	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y2
+	VMULPS      Y2, Y2, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y3
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y4
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y8
+	VPSLLD $0x17, Y5, Y5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y3, Y3, Y12
+	VPSLLD $0x17, Y9, Y9
+	VMULPS Y4, Y4, Y13
+	VPSLLD $0x17, Y11, Y11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y14
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y14
+	VMOVUPS     sigmoidP0<>+0(SB), Y15
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y7, Y7
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y16
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y16
+	VMOVUPS     sigmoidP0<>+0(SB), Y17
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y17
+	VMOVUPS     sigmoidP2<>+0(SB), Y18
+	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y18
+	VMOVUPS     sigmoidP0<>+0(SB), Y19
+	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y14
+	VFMADD231PS Y8, Y14, Y15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y6, Y2, Y6
+	VFMADD231PS Y10, Y6, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y16
+	VFMADD231PS Y12, Y16, Y17
+	VFMADD231PS sigmoidP4<>+0(SB), Y13, Y18
+	VFMADD231PS Y13, Y18, Y19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y8, Y15, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VFNMADD213PS Y6, Y2, Y8
+	VADDPS       one<>+0(SB), Y7, Y10
+	VFMADD231PS  Y6, Y2, Y10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y12, Y17, Y3
+	VFNMADD231PS Y13, Y19, Y4
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y0, Y2
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y10, Y8, Y8
+	VFNMADD231PS Y7, Y8, Y6
+	VORPS        Y1, Y6, Y1
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y6
+	VFNMADD231PS Y9, Y3, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y11, Y7
+	VFNMADD231PS Y11, Y4, Y7
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y8
+	VDIVPS  Y2, Y8, Y8
+	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VDIVPS  Y6, Y10, Y10
+	VMOVUPS sigmoidScale<>+0(SB), Y12
+	VDIVPS  Y7, Y12, Y12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y2, Y5, Y13
+	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VFNMADD231PS Y5, Y0, Y13
+	VSUBPS       Y6, Y9, Y0
+	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VFNMADD231PS Y9, Y3, Y0
+	VSUBPS       Y7, Y11, Y3
+	VADDPS       sigmoidScale<>+0(SB), Y3, Y3
+	VFNMADD231PS Y11, Y4, Y3
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y2
+	VFNMADD231PS Y8, Y13, Y2
+	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y2
+	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y6
+	VFNMADD231PS Y10, Y0, Y6
+	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y0
+	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y7
+	VFNMADD231PS Y12, Y3, Y7
+	VPADDD       sigmoidScaleBits<>+0(SB), Y7, Y3
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y8, Y2, Y8
+	VFMADD231PS Y10, Y0, Y10
+	VFMADD231PS Y12, Y3, Y12
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y8, Y0
+	VMOVUPS     (DI), Y1
+	VFMADD231PS Y1, Y10, Y0
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 256(CX), Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 320(CX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 288(CX), Y4
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y4, Y5, Y4
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+	VMOVUPS 352(CX), Y5
+	VMOVUPS sigmoidMin<>+0(SB), Y6
+	VMAXPS  Y5, Y6, Y5
+	VMOVUPS sigmoidMax<>+0(SB), Y6
+	VMINPS  Y5, Y6, Y5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y6
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y6
+	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y9
+	VMINPS      Y8, Y9, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y10
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y10
+	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
+	VMOVUPS     sigmoidRound<>+0(SB), Y13
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y5, Y13
+	VSUBPS      sigmoidRound<>+0(SB), Y13, Y14
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y3
+	VMULPS      Y3, Y3, Y7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y4
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y4
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y14, Y5
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y14, Y5
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y9
+	VPSLLD $0x17, Y6, Y6
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y11
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y11
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y11
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y4, Y4, Y14
+	VPSLLD $0x17, Y10, Y10
+	VMULPS Y5, Y5, Y15
+	VPSLLD $0x17, Y13, Y13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y16
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y16
+	VMOVUPS     sigmoidP0<>+0(SB), Y17
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y17
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y18
+	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y18
+	VMOVUPS     sigmoidP0<>+0(SB), Y19
+	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y19
+	VMOVUPS     sigmoidP2<>+0(SB), Y20
+	VFMADD231PS sigmoidP3<>+0(SB), Y5, Y20
+	VMOVUPS     sigmoidP0<>+0(SB), Y21
+	VFMADD231PS sigmoidP1<>+0(SB), Y5, Y21
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y16
+	VFMADD231PS Y9, Y16, Y17
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y11, Y7, Y3
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y14, Y18
+	VFMADD231PS Y14, Y18, Y19
+	VFMADD231PS sigmoidP4<>+0(SB), Y15, Y20
+	VFMADD231PS Y15, Y20, Y21
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y9, Y17, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y7
+	VSUBPS       Y8, Y7, Y7
+	VMOVUPS      three<>+0(SB), Y9
+	VSUBPS       Y8, Y9, Y9
+	VFNMADD213PS Y7, Y3, Y9
+	VADDPS       one<>+0(SB), Y8, Y11
+	VFMADD231PS  Y7, Y3, Y11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y14, Y19, Y4
+	VFNMADD231PS Y15, Y21, Y5
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y6, Y3
+	VFNMADD231PS Y6, Y1, Y3
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y11, Y9, Y9
+	VFNMADD231PS Y8, Y9, Y7
+	VORPS        Y2, Y7, Y2
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y10, Y7
+	VFNMADD231PS Y10, Y4, Y7
+	VADDPS       sigmoidScale<>+0(SB), Y13, Y8
+	VFNMADD231PS Y13, Y5, Y8
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y9
+	VDIVPS  Y3, Y9, Y9
+	VMOVUPS sigmoidScale<>+0(SB), Y11
+	VDIVPS  Y7, Y11, Y11
+	VMOVUPS sigmoidScale<>+0(SB), Y14
+	VDIVPS  Y8, Y14, Y14
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y3, Y6, Y15
+	VADDPS       sigmoidScale<>+0(SB), Y15, Y15
+	VFNMADD231PS Y6, Y1, Y15
+	VSUBPS       Y7, Y10, Y1
+	VADDPS       sigmoidScale<>+0(SB), Y1, Y1
+	VFNMADD231PS Y10, Y4, Y1
+	VSUBPS       Y8, Y13, Y4
+	VADDPS       sigmoidScale<>+0(SB), Y4, Y4
+	VFNMADD231PS Y13, Y5, Y4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y3
+	VFNMADD231PS Y9, Y15, Y3
+	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y3
+	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y7
+	VFNMADD231PS Y11, Y1, Y7
+	VPADDD       sigmoidScaleBits<>+0(SB), Y7, Y1
+	VFNMADD213PS sigmoidScale<>+0(SB), Y14, Y8
+	VFNMADD231PS Y14, Y4, Y8
+	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y4
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y9, Y3, Y9
+	VFMADD231PS Y11, Y1, Y11
+	VFMADD231PS Y14, Y4, Y14
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y2, Y9, Y1
+	VMOVUPS     (R9), Y2
+	VFMADD231PS Y2, Y11, Y1
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y4
+	VANDPS  signBit<>+0(SB), Y1, Y5
+	VMOVUPS tanhMax<>+0(SB), Y6
+	VMINPS  Y4, Y6, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y9
+	VMINPS      Y8, Y9, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y7
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y4
+	VMULPS      Y4, Y4, Y9
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y10
+	VMOVUPS     tanhP2<>+0(SB), Y11
+	VFMADD231PS tanhP3<>+0(SB), Y9, Y11
+	VFMADD213PS tanhP1<>+0(SB), Y9, Y11
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y10
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y9, Y11
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y7, Y2, Y7
+	VFMADD231PS Y10, Y7, Y2
+	VMULPS      Y9, Y4, Y7
+	VFMADD231PS Y11, Y7, Y4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      three<>+0(SB), Y9
+	VSUBPS       Y6, Y9, Y9
+	VFNMADD213PS Y7, Y2, Y9
+	VADDPS       one<>+0(SB), Y6, Y10
+	VFMADD231PS  Y7, Y2, Y10
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y8, Y2, Y2
+	VMOVUPS      three<>+0(SB), Y11
+	VSUBPS       Y8, Y11, Y11
+	VFNMADD213PS Y2, Y4, Y11
+	VADDPS       one<>+0(SB), Y8, Y13
+	VFMADD231PS  Y2, Y4, Y13
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y10, Y9, Y4
+	VFNMADD231PS Y6, Y4, Y7
+	VORPS        Y3, Y7, Y3
+	VDIVPS       Y13, Y11, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VORPS        Y5, Y2, Y2
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Y3, Y12, Y3
+	VMULPS  Y2, Y14, Y2
+	VMOVUPS Y0, (DI)
+	CMPQ    SI, $+8
+	JGE     h_whole_narrow_cells_0
+	MOVQ    SI, DI
+	LEAQ    firstLanesBits<>+0(SB), R11
+	KMOVW   (R11)(DI*4), K1
+	VMOVUPS Y3, K1, (R8)
+	JMP     h_done_narrow_cells_0
+
+h_whole_narrow_cells_0:
+	VMOVUPS Y3, (R8)
+
+h_done_narrow_cells_0:
+	VMOVUPS Y1, (R9)
+	CMPQ    SI, $+8
+	JGE     h_whole_narrow_cells_1
+	MOVQ    SI, DI
+	LEAQ    firstLanesBits<>+0(SB), R8
+	KMOVW   (R8)(DI*4), K1
+	VMOVUPS Y2, K1, (R10)
+	JMP     h_done_narrow_cells_1
+
+h_whole_narrow_cells_1:
+	VMOVUPS Y2, (R10)
+
+h_done_narrow_cells_1:
+	ADDQ $+512, CX
+	ADDQ $+144, DX
+	SUBQ $+2, BX
+	JGE  narrow_cells
+
+narrow_cells_done:
+	ADDQ $+2, BX
+	SUBQ $+1, BX
+	JLT  narrow_cell_done
 
 narrow_cell:
 	MOVQ 24(DX), DI
@@ -8797,21 +11819,24 @@ narrow_cell:
 	VMULPS  Y1, Y12, Y1
 	VMOVUPS Y0, (DI)
 	CMPQ    SI, $+8
-	JGE     h_whole_narrow_0
+	JGE     h_whole_narrow_cell_0
 	MOVQ    SI, DI
 	LEAQ    firstLanesBits<>+0(SB), R9
 	KMOVW   (R9)(DI*4), K1
 	VMOVUPS Y1, K1, (R8)
-	JMP     h_done_narrow_0
+	JMP     h_done_narrow_cell_0
 
-h_whole_narrow_0:
+h_whole_narrow_cell_0:
 	VMOVUPS Y1, (R8)
 
-h_done_narrow_0:
+h_done_narrow_cell_0:
 	ADDQ $+256, CX
 	ADDQ $+72, DX
 	SUBQ $+1, BX
-	JGT  narrow_cell
+	JGE  narrow_cell
+
+narrow_cell_done:
+	ADDQ $+1, BX
 	ADDQ $+32, AX
 
 done:
@@ -8819,7 +11844,7 @@ done:
 	RET
 
 // func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·gatesTileAVX512(SB), NOSPLIT, $0-96
 	// Registers:
 	//   units left          AX
@@ -8958,6 +11983,10 @@ wide_2:
 	JLT  wide_2_block_done
 
 wide_2_block:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
 	VMOVUPS      (R9), Z8
 	VMOVUPS      64(R9), Z9
 	VMOVUPS      128(R9), Z10
@@ -8972,6 +12001,10 @@ wide_2_block:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   4352(R9)
+	PREFETCHT0   4416(R9)
+	PREFETCHT0   4480(R9)
+	PREFETCHT0   4544(R9)
 	VMOVUPS      256(R9), Z8
 	VMOVUPS      320(R9), Z9
 	VMOVUPS      384(R9), Z10
@@ -8986,6 +12019,10 @@ wide_2_block:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   4608(R9)
+	PREFETCHT0   4672(R9)
+	PREFETCHT0   4736(R9)
+	PREFETCHT0   4800(R9)
 	VMOVUPS      512(R9), Z8
 	VMOVUPS      576(R9), Z9
 	VMOVUPS      640(R9), Z10
@@ -9000,6 +12037,10 @@ wide_2_block:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   4864(R9)
+	PREFETCHT0   4928(R9)
+	PREFETCHT0   4992(R9)
+	PREFETCHT0   5056(R9)
 	VMOVUPS      768(R9), Z8
 	VMOVUPS      832(R9), Z9
 	VMOVUPS      896(R9), Z10
@@ -9028,6 +12069,10 @@ wide_2_block_done:
 	JLT  wide_2_rest_done
 
 wide_2_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
 	VMOVUPS      (R9), Z8
 	VMOVUPS      64(R9), Z9
 	VMOVUPS      128(R9), Z10
@@ -9099,6 +12144,10 @@ wide_3:
 	JLT  wide_3_block_done
 
 wide_3_block:
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	PREFETCHT0   4224(R10)
+	PREFETCHT0   4288(R10)
 	VMOVUPS      (R10), Z12
 	VMOVUPS      64(R10), Z13
 	VMOVUPS      128(R10), Z14
@@ -9118,6 +12167,10 @@ wide_3_block:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT0   4352(R10)
+	PREFETCHT0   4416(R10)
+	PREFETCHT0   4480(R10)
+	PREFETCHT0   4544(R10)
 	VMOVUPS      256(R10), Z12
 	VMOVUPS      320(R10), Z13
 	VMOVUPS      384(R10), Z14
@@ -9137,6 +12190,10 @@ wide_3_block:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT0   4608(R10)
+	PREFETCHT0   4672(R10)
+	PREFETCHT0   4736(R10)
+	PREFETCHT0   4800(R10)
 	VMOVUPS      512(R10), Z12
 	VMOVUPS      576(R10), Z13
 	VMOVUPS      640(R10), Z14
@@ -9156,6 +12213,10 @@ wide_3_block:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT0   4864(R10)
+	PREFETCHT0   4928(R10)
+	PREFETCHT0   4992(R10)
+	PREFETCHT0   5056(R10)
 	VMOVUPS      768(R10), Z12
 	VMOVUPS      832(R10), Z13
 	VMOVUPS      896(R10), Z14
@@ -9190,6 +12251,10 @@ wide_3_block_done:
 	JLT  wide_3_rest_done
 
 wide_3_rest:
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	PREFETCHT0   4224(R10)
+	PREFETCHT0   4288(R10)
 	VMOVUPS      (R10), Z12
 	VMOVUPS      64(R10), Z13
 	VMOVUPS      128(R10), Z14
@@ -9282,6 +12347,10 @@ wide_4:
 	JLT  wide_4_block_done
 
 wide_4_block:
+	PREFETCHT0   4096(R11)
+	PREFETCHT0   4160(R11)
+	PREFETCHT0   4224(R11)
+	PREFETCHT0   4288(R11)
 	VMOVUPS      (R11), Z16
 	VMOVUPS      64(R11), Z17
 	VMOVUPS      128(R11), Z18
@@ -9306,6 +12375,10 @@ wide_4_block:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT0   4352(R11)
+	PREFETCHT0   4416(R11)
+	PREFETCHT0   4480(R11)
+	PREFETCHT0   4544(R11)
 	VMOVUPS      256(R11), Z16
 	VMOVUPS      320(R11), Z17
 	VMOVUPS      384(R11), Z18
@@ -9330,6 +12403,10 @@ wide_4_block:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT0   4608(R11)
+	PREFETCHT0   4672(R11)
+	PREFETCHT0   4736(R11)
+	PREFETCHT0   4800(R11)
 	VMOVUPS      512(R11), Z16
 	VMOVUPS      576(R11), Z17
 	VMOVUPS      640(R11), Z18
@@ -9354,6 +12431,10 @@ wide_4_block:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT0   4864(R11)
+	PREFETCHT0   4928(R11)
+	PREFETCHT0   4992(R11)
+	PREFETCHT0   5056(R11)
 	VMOVUPS      768(R11), Z16
 	VMOVUPS      832(R11), Z17
 	VMOVUPS      896(R11), Z18
@@ -9394,6 +12475,10 @@ wide_4_block_done:
 	JLT  wide_4_rest_done
 
 wide_4_rest:
+	PREFETCHT0   4096(R11)
+	PREFETCHT0   4160(R11)
+	PREFETCHT0   4224(R11)
+	PREFETCHT0   4288(R11)
 	VMOVUPS      (R11), Z16
 	VMOVUPS      64(R11), Z17
 	VMOVUPS      128(R11), Z18
@@ -9507,6 +12592,10 @@ wide_5:
 	JLT  wide_5_block_done
 
 wide_5_block:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	PREFETCHT0   4224(R12)
+	PREFETCHT0   4288(R12)
 	VMOVUPS      (R12), Z20
 	VMOVUPS      64(R12), Z21
 	VMOVUPS      128(R12), Z22
@@ -9536,6 +12625,10 @@ wide_5_block:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT0   4352(R12)
+	PREFETCHT0   4416(R12)
+	PREFETCHT0   4480(R12)
+	PREFETCHT0   4544(R12)
 	VMOVUPS      256(R12), Z20
 	VMOVUPS      320(R12), Z21
 	VMOVUPS      384(R12), Z22
@@ -9565,6 +12658,10 @@ wide_5_block:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT0   4608(R12)
+	PREFETCHT0   4672(R12)
+	PREFETCHT0   4736(R12)
+	PREFETCHT0   4800(R12)
 	VMOVUPS      512(R12), Z20
 	VMOVUPS      576(R12), Z21
 	VMOVUPS      640(R12), Z22
@@ -9594,6 +12691,10 @@ wide_5_block:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT0   4864(R12)
+	PREFETCHT0   4928(R12)
+	PREFETCHT0   4992(R12)
+	PREFETCHT0   5056(R12)
 	VMOVUPS      768(R12), Z20
 	VMOVUPS      832(R12), Z21
 	VMOVUPS      896(R12), Z22
@@ -9640,6 +12741,10 @@ wide_5_block_done:
 	JLT  wide_5_rest_done
 
 wide_5_rest:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	PREFETCHT0   4224(R12)
+	PREFETCHT0   4288(R12)
 	VMOVUPS      (R12), Z20
 	VMOVUPS      64(R12), Z21
 	VMOVUPS      128(R12), Z22
@@ -9774,6 +12879,10 @@ wide_6:
 	JLT  wide_6_block_done
 
 wide_6_block:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	PREFETCHT0   4224(R13)
+	PREFETCHT0   4288(R13)
 	VMOVUPS      (R13), Z24
 	VMOVUPS      64(R13), Z25
 	VMOVUPS      128(R13), Z26
@@ -9808,6 +12917,10 @@ wide_6_block:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT0   4352(R13)
+	PREFETCHT0   4416(R13)
+	PREFETCHT0   4480(R13)
+	PREFETCHT0   4544(R13)
 	VMOVUPS      256(R13), Z24
 	VMOVUPS      320(R13), Z25
 	VMOVUPS      384(R13), Z26
@@ -9842,6 +12955,10 @@ wide_6_block:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT0   4608(R13)
+	PREFETCHT0   4672(R13)
+	PREFETCHT0   4736(R13)
+	PREFETCHT0   4800(R13)
 	VMOVUPS      512(R13), Z24
 	VMOVUPS      576(R13), Z25
 	VMOVUPS      640(R13), Z26
@@ -9876,6 +12993,10 @@ wide_6_block:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT0   4864(R13)
+	PREFETCHT0   4928(R13)
+	PREFETCHT0   4992(R13)
+	PREFETCHT0   5056(R13)
 	VMOVUPS      768(R13), Z24
 	VMOVUPS      832(R13), Z25
 	VMOVUPS      896(R13), Z26
@@ -9928,6 +13049,10 @@ wide_6_block_done:
 	JLT  wide_6_rest_done
 
 wide_6_rest:
+	PREFETCHT0   4096(R13)
+	PREFETCHT0   4160(R13)
+	PREFETCHT0   4224(R13)
+	PREFETCHT0   4288(R13)
 	VMOVUPS      (R13), Z24
 	VMOVUPS      64(R13), Z25
 	VMOVUPS      128(R13), Z26
@@ -10140,6 +13265,8 @@ narrow_2:
 	JLT  narrow_2_block_done
 
 narrow_2_block:
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2112(R9)
 	VMOVUPS      (R9), Z4
 	VMOVUPS      64(R9), Z5
 	VBROADCASTSS (DI), Z6
@@ -10148,6 +13275,8 @@ narrow_2_block:
 	VBROADCASTSS (SI), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   2176(R9)
+	PREFETCHT0   2240(R9)
 	VMOVUPS      128(R9), Z4
 	VMOVUPS      192(R9), Z5
 	VBROADCASTSS 4(DI), Z6
@@ -10156,6 +13285,8 @@ narrow_2_block:
 	VBROADCASTSS 4(SI), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   2304(R9)
+	PREFETCHT0   2368(R9)
 	VMOVUPS      256(R9), Z4
 	VMOVUPS      320(R9), Z5
 	VBROADCASTSS 8(DI), Z6
@@ -10164,6 +13295,8 @@ narrow_2_block:
 	VBROADCASTSS 8(SI), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   2432(R9)
+	PREFETCHT0   2496(R9)
 	VMOVUPS      384(R9), Z4
 	VMOVUPS      448(R9), Z5
 	VBROADCASTSS 12(DI), Z6
@@ -10186,6 +13319,8 @@ narrow_2_block_done:
 	JLT  narrow_2_rest_done
 
 narrow_2_rest:
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2112(R9)
 	VMOVUPS      (R9), Z4
 	VMOVUPS      64(R9), Z5
 	VBROADCASTSS (DI), Z6
@@ -10241,6 +13376,8 @@ narrow_3:
 	JLT  narrow_3_block_done
 
 narrow_3_block:
+	PREFETCHT0   2048(R10)
+	PREFETCHT0   2112(R10)
 	VMOVUPS      (R10), Z6
 	VMOVUPS      64(R10), Z7
 	VBROADCASTSS (DI), Z8
@@ -10252,6 +13389,8 @@ narrow_3_block:
 	VBROADCASTSS (SI), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT0   2176(R10)
+	PREFETCHT0   2240(R10)
 	VMOVUPS      128(R10), Z6
 	VMOVUPS      192(R10), Z7
 	VBROADCASTSS 4(DI), Z8
@@ -10263,6 +13402,8 @@ narrow_3_block:
 	VBROADCASTSS 4(SI), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT0   2304(R10)
+	PREFETCHT0   2368(R10)
 	VMOVUPS      256(R10), Z6
 	VMOVUPS      320(R10), Z7
 	VBROADCASTSS 8(DI), Z8
@@ -10274,6 +13415,8 @@ narrow_3_block:
 	VBROADCASTSS 8(SI), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT0   2432(R10)
+	PREFETCHT0   2496(R10)
 	VMOVUPS      384(R10), Z6
 	VMOVUPS      448(R10), Z7
 	VBROADCASTSS 12(DI), Z8
@@ -10300,6 +13443,8 @@ narrow_3_block_done:
 	JLT  narrow_3_rest_done
 
 narrow_3_rest:
+	PREFETCHT0   2048(R10)
+	PREFETCHT0   2112(R10)
 	VMOVUPS      (R10), Z6
 	VMOVUPS      64(R10), Z7
 	VBROADCASTSS (DI), Z8
@@ -10370,6 +13515,8 @@ narrow_4:
 	JLT  narrow_4_block_done
 
 narrow_4_block:
+	PREFETCHT0   2048(R11)
+	PREFETCHT0   2112(R11)
 	VMOVUPS      (R11), Z8
 	VMOVUPS      64(R11), Z9
 	VBROADCASTSS (DI), Z10
@@ -10384,6 +13531,8 @@ narrow_4_block:
 	VBROADCASTSS (SI), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT0   2176(R11)
+	PREFETCHT0   2240(R11)
 	VMOVUPS      128(R11), Z8
 	VMOVUPS      192(R11), Z9
 	VBROADCASTSS 4(DI), Z10
@@ -10398,6 +13547,8 @@ narrow_4_block:
 	VBROADCASTSS 4(SI), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT0   2304(R11)
+	PREFETCHT0   2368(R11)
 	VMOVUPS      256(R11), Z8
 	VMOVUPS      320(R11), Z9
 	VBROADCASTSS 8(DI), Z10
@@ -10412,6 +13563,8 @@ narrow_4_block:
 	VBROADCASTSS 8(SI), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT0   2432(R11)
+	PREFETCHT0   2496(R11)
 	VMOVUPS      384(R11), Z8
 	VMOVUPS      448(R11), Z9
 	VBROADCASTSS 12(DI), Z10
@@ -10442,6 +13595,8 @@ narrow_4_block_done:
 	JLT  narrow_4_rest_done
 
 narrow_4_rest:
+	PREFETCHT0   2048(R11)
+	PREFETCHT0   2112(R11)
 	VMOVUPS      (R11), Z8
 	VMOVUPS      64(R11), Z9
 	VBROADCASTSS (DI), Z10
@@ -10527,6 +13682,8 @@ narrow_5:
 	JLT  narrow_5_block_done
 
 narrow_5_block:
+	PREFETCHT0   2048(R12)
+	PREFETCHT0   2112(R12)
 	VMOVUPS      (R12), Z10
 	VMOVUPS      64(R12), Z11
 	VBROADCASTSS (DI), Z12
@@ -10544,6 +13701,8 @@ narrow_5_block:
 	VBROADCASTSS (SI), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT0   2176(R12)
+	PREFETCHT0   2240(R12)
 	VMOVUPS      128(R12), Z10
 	VMOVUPS      192(R12), Z11
 	VBROADCASTSS 4(DI), Z12
@@ -10561,6 +13720,8 @@ narrow_5_block:
 	VBROADCASTSS 4(SI), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT0   2304(R12)
+	PREFETCHT0   2368(R12)
 	VMOVUPS      256(R12), Z10
 	VMOVUPS      320(R12), Z11
 	VBROADCASTSS 8(DI), Z12
@@ -10578,6 +13739,8 @@ narrow_5_block:
 	VBROADCASTSS 8(SI), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT0   2432(R12)
+	PREFETCHT0   2496(R12)
 	VMOVUPS      384(R12), Z10
 	VMOVUPS      448(R12), Z11
 	VBROADCASTSS 12(DI), Z12
@@ -10612,6 +13775,8 @@ narrow_5_block_done:
 	JLT  narrow_5_rest_done
 
 narrow_5_rest:
+	PREFETCHT0   2048(R12)
+	PREFETCHT0   2112(R12)
 	VMOVUPS      (R12), Z10
 	VMOVUPS      64(R12), Z11
 	VBROADCASTSS (DI), Z12
@@ -10712,6 +13877,8 @@ narrow_6:
 	JLT  narrow_6_block_done
 
 narrow_6_block:
+	PREFETCHT0   2048(R13)
+	PREFETCHT0   2112(R13)
 	VMOVUPS      (R13), Z12
 	VMOVUPS      64(R13), Z13
 	VBROADCASTSS (DI), Z14
@@ -10732,6 +13899,8 @@ narrow_6_block:
 	VBROADCASTSS (SI), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT0   2176(R13)
+	PREFETCHT0   2240(R13)
 	VMOVUPS      128(R13), Z12
 	VMOVUPS      192(R13), Z13
 	VBROADCASTSS 4(DI), Z14
@@ -10752,6 +13921,8 @@ narrow_6_block:
 	VBROADCASTSS 4(SI), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT0   2304(R13)
+	PREFETCHT0   2368(R13)
 	VMOVUPS      256(R13), Z12
 	VMOVUPS      320(R13), Z13
 	VBROADCASTSS 8(DI), Z14
@@ -10772,6 +13943,8 @@ narrow_6_block:
 	VBROADCASTSS 8(SI), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT0   2432(R13)
+	PREFETCHT0   2496(R13)
 	VMOVUPS      384(R13), Z12
 	VMOVUPS      448(R13), Z13
 	VBROADCASTSS 12(DI), Z14
@@ -10810,6 +13983,8 @@ narrow_6_block_done:
 	JLT  narrow_6_rest_done
 
 narrow_6_rest:
+	PREFETCHT0   2048(R13)
+	PREFETCHT0   2112(R13)
 	VMOVUPS      (R13), Z12
 	VMOVUPS      64(R13), Z13
 	VBROADCASTSS (DI), Z14

@@ -9,16 +9,16 @@ TEXT ·stepNEON(SB), NOSPLIT, $0-80
 	// Registers:
 	//   sums of the panel   R1
 	//   panel               R2
-	//   c                   R3 V1 V2 V4
+	//   c                   R3 V2 V7
 	//   h                   R4
 	//   units left          R5
-	//   sums                V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15
-	//   weights             R1 R6 V9 V10 V17 V18
+	//   sums                V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18
+	//   weights             R1 R6 V9 V10 V20 V21
 	//   x                   R2 R7
 	//   elements of x left  R6 R8
-	//   x[k]                V8 V16
-	//   constants           R0
-	//   lanes left          R0 R1 R6
+	//   x[k]                V8 V19
+	//   constants           R0 V0 V1 V2
+	//   lanes left          R0 R6
 	//   stride              R6
 	MOVD $constants<>(SB), R0
 	MOVD sums+0(FP), R1
@@ -27,19 +27,24 @@ TEXT ·stepNEON(SB), NOSPLIT, $0-80
 	MOVD h+64(FP), R4
 	MOVD units+72(FP), R5
 
+	// Constants that stay in registers.
+	FMOVQ 176(R0), F0 // sigmoidLn2Hi
+	FMOVQ 368(R0), F1 // one
+	FMOVQ 400(R0), F2 // sigmoidScale
+
 panel:
 	CMP $8, R5
 	BLE narrow
 
 	// Start each sum where it was left, or at its bias.
-	FLDPQ (R1), (F0, F1)
-	FLDPQ 32(R1), (F2, F3)
-	FLDPQ 64(R1), (F4, F5)
-	FLDPQ 96(R1), (F6, F7)
-	FLDPQ 128(R1), (F8, F9)
-	FLDPQ 160(R1), (F10, F11)
-	FLDPQ 192(R1), (F12, F13)
-	FLDPQ 224(R1), (F14, F15)
+	FLDPQ (R1), (F3, F4)
+	FLDPQ 32(R1), (F5, F6)
+	FLDPQ 64(R1), (F7, F8)
+	FLDPQ 96(R1), (F9, F10)
+	FLDPQ 128(R1), (F11, F12)
+	FLDPQ 160(R1), (F13, F14)
+	FLDPQ 192(R1), (F15, F16)
+	FLDPQ 224(R1), (F17, F18)
 	MOVD  skip+32(FP), R6
 	LSL   $8, R6
 	ADD   R2, R6
@@ -51,103 +56,103 @@ panel:
 	BLT  wide_block_done
 
 wide_block:
-	FMOVQ (R7), F16
-	FLDPQ (R6), (F17, F18)
-	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
-	FLDPQ 32(R6), (F17, F18)
-	WORD  $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
-	FLDPQ 64(R6), (F17, F18)
-	WORD  $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
-	FLDPQ 96(R6), (F17, F18)
-	WORD  $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
-	FLDPQ 128(R6), (F17, F18)
-	WORD  $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
-	FLDPQ 160(R6), (F17, F18)
-	WORD  $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
-	WORD  $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
-	FLDPQ 192(R6), (F17, F18)
-	WORD  $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
-	WORD  $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
-	FLDPQ 224(R6), (F17, F18)
-	WORD  $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
-	WORD  $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
-	FLDPQ 256(R6), (F17, F18)
-	WORD  $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
-	WORD  $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
-	FLDPQ 288(R6), (F17, F18)
-	WORD  $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
-	WORD  $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
-	FLDPQ 320(R6), (F17, F18)
-	WORD  $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
-	WORD  $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
-	FLDPQ 352(R6), (F17, F18)
-	WORD  $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
-	WORD  $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
-	FLDPQ 384(R6), (F17, F18)
-	WORD  $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
-	WORD  $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
-	FLDPQ 416(R6), (F17, F18)
-	WORD  $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
-	WORD  $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
-	FLDPQ 448(R6), (F17, F18)
-	WORD  $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
-	WORD  $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
-	FLDPQ 480(R6), (F17, F18)
-	WORD  $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
-	WORD  $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
-	FLDPQ 512(R6), (F17, F18)
-	WORD  $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
-	WORD  $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
-	FLDPQ 544(R6), (F17, F18)
-	WORD  $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
-	WORD  $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
-	FLDPQ 576(R6), (F17, F18)
-	WORD  $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
-	WORD  $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
-	FLDPQ 608(R6), (F17, F18)
-	WORD  $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
-	WORD  $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
-	FLDPQ 640(R6), (F17, F18)
-	WORD  $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
-	WORD  $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
-	FLDPQ 672(R6), (F17, F18)
-	WORD  $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
-	WORD  $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
-	FLDPQ 704(R6), (F17, F18)
-	WORD  $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
-	WORD  $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
-	FLDPQ 736(R6), (F17, F18)
-	WORD  $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
-	WORD  $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
-	FLDPQ 768(R6), (F17, F18)
-	WORD  $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
-	WORD  $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
-	FLDPQ 800(R6), (F17, F18)
-	WORD  $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
-	WORD  $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
-	FLDPQ 832(R6), (F17, F18)
-	WORD  $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
-	WORD  $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
-	FLDPQ 864(R6), (F17, F18)
-	WORD  $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
-	WORD  $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
-	FLDPQ 896(R6), (F17, F18)
-	WORD  $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
-	WORD  $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
-	FLDPQ 928(R6), (F17, F18)
-	WORD  $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
-	WORD  $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
-	FLDPQ 960(R6), (F17, F18)
-	WORD  $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
-	WORD  $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
-	FLDPQ 992(R6), (F17, F18)
-	WORD  $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
-	WORD  $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	FMOVQ (R7), F19
+	FLDPQ (R6), (F20, F21)
+	WORD  $0x4f931283 // fmla v3.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a4 // fmla v4.4s, v21.4s, v19.s[0]
+	FLDPQ 32(R6), (F20, F21)
+	WORD  $0x4f931285 // fmla v5.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a6 // fmla v6.4s, v21.4s, v19.s[0]
+	FLDPQ 64(R6), (F20, F21)
+	WORD  $0x4f931287 // fmla v7.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a8 // fmla v8.4s, v21.4s, v19.s[0]
+	FLDPQ 96(R6), (F20, F21)
+	WORD  $0x4f931289 // fmla v9.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312aa // fmla v10.4s, v21.4s, v19.s[0]
+	FLDPQ 128(R6), (F20, F21)
+	WORD  $0x4f93128b // fmla v11.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ac // fmla v12.4s, v21.4s, v19.s[0]
+	FLDPQ 160(R6), (F20, F21)
+	WORD  $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
+	FLDPQ 192(R6), (F20, F21)
+	WORD  $0x4f93128f // fmla v15.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312b0 // fmla v16.4s, v21.4s, v19.s[0]
+	FLDPQ 224(R6), (F20, F21)
+	WORD  $0x4f931291 // fmla v17.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312b2 // fmla v18.4s, v21.4s, v19.s[0]
+	FLDPQ 256(R6), (F20, F21)
+	WORD  $0x4fb31283 // fmla v3.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312a4 // fmla v4.4s, v21.4s, v19.s[1]
+	FLDPQ 288(R6), (F20, F21)
+	WORD  $0x4fb31285 // fmla v5.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312a6 // fmla v6.4s, v21.4s, v19.s[1]
+	FLDPQ 320(R6), (F20, F21)
+	WORD  $0x4fb31287 // fmla v7.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312a8 // fmla v8.4s, v21.4s, v19.s[1]
+	FLDPQ 352(R6), (F20, F21)
+	WORD  $0x4fb31289 // fmla v9.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312aa // fmla v10.4s, v21.4s, v19.s[1]
+	FLDPQ 384(R6), (F20, F21)
+	WORD  $0x4fb3128b // fmla v11.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312ac // fmla v12.4s, v21.4s, v19.s[1]
+	FLDPQ 416(R6), (F20, F21)
+	WORD  $0x4fb3128d // fmla v13.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312ae // fmla v14.4s, v21.4s, v19.s[1]
+	FLDPQ 448(R6), (F20, F21)
+	WORD  $0x4fb3128f // fmla v15.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312b0 // fmla v16.4s, v21.4s, v19.s[1]
+	FLDPQ 480(R6), (F20, F21)
+	WORD  $0x4fb31291 // fmla v17.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312b2 // fmla v18.4s, v21.4s, v19.s[1]
+	FLDPQ 512(R6), (F20, F21)
+	WORD  $0x4f931a83 // fmla v3.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aa4 // fmla v4.4s, v21.4s, v19.s[2]
+	FLDPQ 544(R6), (F20, F21)
+	WORD  $0x4f931a85 // fmla v5.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aa6 // fmla v6.4s, v21.4s, v19.s[2]
+	FLDPQ 576(R6), (F20, F21)
+	WORD  $0x4f931a87 // fmla v7.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aa8 // fmla v8.4s, v21.4s, v19.s[2]
+	FLDPQ 608(R6), (F20, F21)
+	WORD  $0x4f931a89 // fmla v9.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aaa // fmla v10.4s, v21.4s, v19.s[2]
+	FLDPQ 640(R6), (F20, F21)
+	WORD  $0x4f931a8b // fmla v11.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aac // fmla v12.4s, v21.4s, v19.s[2]
+	FLDPQ 672(R6), (F20, F21)
+	WORD  $0x4f931a8d // fmla v13.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aae // fmla v14.4s, v21.4s, v19.s[2]
+	FLDPQ 704(R6), (F20, F21)
+	WORD  $0x4f931a8f // fmla v15.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931ab0 // fmla v16.4s, v21.4s, v19.s[2]
+	FLDPQ 736(R6), (F20, F21)
+	WORD  $0x4f931a91 // fmla v17.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931ab2 // fmla v18.4s, v21.4s, v19.s[2]
+	FLDPQ 768(R6), (F20, F21)
+	WORD  $0x4fb31a83 // fmla v3.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aa4 // fmla v4.4s, v21.4s, v19.s[3]
+	FLDPQ 800(R6), (F20, F21)
+	WORD  $0x4fb31a85 // fmla v5.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aa6 // fmla v6.4s, v21.4s, v19.s[3]
+	FLDPQ 832(R6), (F20, F21)
+	WORD  $0x4fb31a87 // fmla v7.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aa8 // fmla v8.4s, v21.4s, v19.s[3]
+	FLDPQ 864(R6), (F20, F21)
+	WORD  $0x4fb31a89 // fmla v9.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aaa // fmla v10.4s, v21.4s, v19.s[3]
+	FLDPQ 896(R6), (F20, F21)
+	WORD  $0x4fb31a8b // fmla v11.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aac // fmla v12.4s, v21.4s, v19.s[3]
+	FLDPQ 928(R6), (F20, F21)
+	WORD  $0x4fb31a8d // fmla v13.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aae // fmla v14.4s, v21.4s, v19.s[3]
+	FLDPQ 960(R6), (F20, F21)
+	WORD  $0x4fb31a8f // fmla v15.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31ab0 // fmla v16.4s, v21.4s, v19.s[3]
+	FLDPQ 992(R6), (F20, F21)
+	WORD  $0x4fb31a91 // fmla v17.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31ab2 // fmla v18.4s, v21.4s, v19.s[3]
 	ADD   $1024, R6
 	ADD   $16, R7
 	SUBS  $4, R8
@@ -161,31 +166,31 @@ wide_block_done:
 	BLT  wide_rest_done
 
 wide_rest:
-	FMOVS (R7), F16
-	FLDPQ (R6), (F17, F18)
-	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
-	FLDPQ 32(R6), (F17, F18)
-	WORD  $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
-	FLDPQ 64(R6), (F17, F18)
-	WORD  $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
-	FLDPQ 96(R6), (F17, F18)
-	WORD  $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
-	FLDPQ 128(R6), (F17, F18)
-	WORD  $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
-	WORD  $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
-	FLDPQ 160(R6), (F17, F18)
-	WORD  $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
-	WORD  $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
-	FLDPQ 192(R6), (F17, F18)
-	WORD  $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
-	WORD  $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
-	FLDPQ 224(R6), (F17, F18)
-	WORD  $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
-	WORD  $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	FMOVS (R7), F19
+	FLDPQ (R6), (F20, F21)
+	WORD  $0x4f931283 // fmla v3.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a4 // fmla v4.4s, v21.4s, v19.s[0]
+	FLDPQ 32(R6), (F20, F21)
+	WORD  $0x4f931285 // fmla v5.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a6 // fmla v6.4s, v21.4s, v19.s[0]
+	FLDPQ 64(R6), (F20, F21)
+	WORD  $0x4f931287 // fmla v7.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a8 // fmla v8.4s, v21.4s, v19.s[0]
+	FLDPQ 96(R6), (F20, F21)
+	WORD  $0x4f931289 // fmla v9.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312aa // fmla v10.4s, v21.4s, v19.s[0]
+	FLDPQ 128(R6), (F20, F21)
+	WORD  $0x4f93128b // fmla v11.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ac // fmla v12.4s, v21.4s, v19.s[0]
+	FLDPQ 160(R6), (F20, F21)
+	WORD  $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
+	FLDPQ 192(R6), (F20, F21)
+	WORD  $0x4f93128f // fmla v15.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312b0 // fmla v16.4s, v21.4s, v19.s[0]
+	FLDPQ 224(R6), (F20, F21)
+	WORD  $0x4f931291 // fmla v17.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312b2 // fmla v18.4s, v21.4s, v19.s[0]
 	ADD   $256, R6
 	ADD   $4, R7
 	SUBS  $1, R8
@@ -195,1238 +200,1136 @@ wide_rest_done:
 	ADD $1, R8
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F16   // sigmoidMin
-	WORD  $0x4e20f600 // fmax v0.4s, v16.4s, v0.4s
-	FMOVQ 16(R0), F16 // sigmoidMax
-	WORD  $0x4ea0f600 // fmin v0.4s, v16.4s, v0.4s
+	FMOVQ (R0), F19   // sigmoidMin
+	WORD  $0x4e23f663 // fmax v3.4s, v19.4s, v3.4s
+	FMOVQ 16(R0), F19 // sigmoidMax
+	WORD  $0x4ea3f663 // fmin v3.4s, v19.4s, v3.4s
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f910 // fabs v16.4s, v8.4s
-	FMOVQ 32(R0), F17 // signBit
-	VAND  V17.B16, V8.B16, V8.B16
-	FMOVQ 48(R0), F17 // tanhMax
-	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+	WORD  $0x4ea0f973 // fabs v19.4s, v11.4s
+	FMOVQ 32(R0), F20 // signBit
+	VAND  V20.B16, V11.B16, V11.B16
+	FMOVQ 48(R0), F20 // tanhMax
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F17   // sigmoidMin
-	WORD  $0x4e24f624 // fmax v4.4s, v17.4s, v4.4s
-	FMOVQ 16(R0), F17 // sigmoidMax
-	WORD  $0x4ea4f624 // fmin v4.4s, v17.4s, v4.4s
+	FMOVQ (R0), F20   // sigmoidMin
+	WORD  $0x4e27f687 // fmax v7.4s, v20.4s, v7.4s
+	FMOVQ 16(R0), F20 // sigmoidMax
+	WORD  $0x4ea7f687 // fmin v7.4s, v20.4s, v7.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F17 // sigmoidRound
-	FMOVQ 80(R0), F18 // sigmoidNegLog2E
-	VFMLA V18.S4, V0.S4, V17.S4
-	FMOVQ 64(R0), F18 // sigmoidRound
-	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
+	FMOVQ 64(R0), F20 // sigmoidRound
+	FMOVQ 80(R0), F21 // sigmoidNegLog2E
+	VFMLA V21.S4, V3.S4, V20.S4
+	FMOVQ 64(R0), F21 // sigmoidRound
+	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F19  // tanhRound
-	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
-	VFMLA V20.S4, V16.S4, V19.S4
-	FMOVQ 128(R0), F20 // tanhRoundMax
-	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
-	FMOVQ 144(R0), F20 // tanhRoundMask
-	VAND  V20.B16, V19.B16, V19.B16
-	FMOVQ 160(R0), F20 // tanhRoundZero
-	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+	FMOVQ 96(R0), F22  // tanhRound
+	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
+	VFMLA V23.S4, V19.S4, V22.S4
+	FMOVQ 128(R0), F23 // tanhRoundMax
+	WORD  $0x4eb6f6f6  // fmin v22.4s, v23.4s, v22.4s
+	FMOVQ 144(R0), F23 // tanhRoundMask
+	VAND  V23.B16, V22.B16, V22.B16
+	FMOVQ 160(R0), F23 // tanhRoundZero
+	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F21 // sigmoidRound
-	FMOVQ 80(R0), F22 // sigmoidNegLog2E
-	VFMLA V22.S4, V4.S4, V21.S4
-	FMOVQ 64(R0), F22 // sigmoidRound
-	WORD  $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
+	FMOVQ 64(R0), F24 // sigmoidRound
+	FMOVQ 80(R0), F25 // sigmoidNegLog2E
+	VFMLA V25.S4, V7.S4, V24.S4
+	FMOVQ 64(R0), F25 // sigmoidRound
+	WORD  $0x4eb9d719 // fsub v25.4s, v24.4s, v25.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F23 // sigmoidLn2Hi
-	VFMLA V23.S4, V18.S4, V0.S4
-	FMOVQ 192(R0), F23 // sigmoidLn2Lo
-	VFMLA V23.S4, V18.S4, V0.S4
+	VFMLA V0.S4, V21.S4, V3.S4
+	FMOVQ 192(R0), F26 // sigmoidLn2Lo
+	VFMLA V26.S4, V21.S4, V3.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F18 // tanhHalfLn2
-	VFMLA V18.S4, V20.S4, V16.S4
-	WORD  $0x6e30de12  // fmul v18.4s, v16.4s, v16.4s
+	FMOVQ 208(R0), F21 // tanhHalfLn2
+	VFMLA V21.S4, V23.S4, V19.S4
+	WORD  $0x6e33de75  // fmul v21.4s, v19.4s, v19.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F20 // sigmoidLn2Hi
-	VFMLA V20.S4, V22.S4, V4.S4
-	FMOVQ 192(R0), F20 // sigmoidLn2Lo
-	VFMLA V20.S4, V22.S4, V4.S4
+	VFMLA V0.S4, V25.S4, V7.S4
+	FMOVQ 192(R0), F23 // sigmoidLn2Lo
+	VFMLA V23.S4, V25.S4, V7.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc14 // fmul v20.4s, v0.4s, v0.4s
-	VSHL $23, V17.S4, V17.S4
+	WORD $0x6e23dc77 // fmul v23.4s, v3.4s, v3.4s
+	VSHL $23, V20.S4, V20.S4
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F22 // tanhP2
-	FMOVQ 240(R0), F23 // tanhP3
-	VFMLA V23.S4, V18.S4, V22.S4
-	FMOVQ 256(R0), F23 // tanhP1
-	VFMLA V18.S4, V22.S4, V23.S4
+	FMOVQ 224(R0), F25 // tanhP2
+	FMOVQ 240(R0), F26 // tanhP3
+	VFMLA V26.S4, V21.S4, V25.S4
+	FMOVQ 256(R0), F26 // tanhP1
+	VFMLA V21.S4, V25.S4, V26.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e24dc96 // fmul v22.4s, v4.4s, v4.4s
-	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e27dcf9 // fmul v25.4s, v7.4s, v7.4s
+	VSHL $23, V24.S4, V24.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F24 // sigmoidP2
-	FMOVQ 288(R0), F25 // sigmoidP3
-	VFMLA V25.S4, V0.S4, V24.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	FMOVQ 320(R0), F26 // sigmoidP1
-	VFMLA V26.S4, V0.S4, V25.S4
+	FMOVQ 272(R0), F27 // sigmoidP2
+	FMOVQ 288(R0), F28 // sigmoidP3
+	VFMLA V28.S4, V3.S4, V27.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	FMOVQ 320(R0), F29 // sigmoidP1
+	VFMLA V29.S4, V3.S4, V28.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F26 // tanhP0
-	VFMLA V18.S4, V23.S4, V26.S4
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V21.S4, V26.S4, V29.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F23 // sigmoidP2
-	FMOVQ 288(R0), F27 // sigmoidP3
-	VFMLA V27.S4, V4.S4, V23.S4
-	FMOVQ 304(R0), F27 // sigmoidP0
-	FMOVQ 320(R0), F28 // sigmoidP1
-	VFMLA V28.S4, V4.S4, V27.S4
+	FMOVQ 272(R0), F26 // sigmoidP2
+	FMOVQ 288(R0), F30 // sigmoidP3
+	VFMLA V30.S4, V7.S4, V26.S4
+	FMOVQ 304(R0), F30 // sigmoidP0
+	FMOVQ 320(R0), F31 // sigmoidP1
+	VFMLA V31.S4, V7.S4, V30.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F28 // sigmoidP4
-	VFMLA V28.S4, V20.S4, V24.S4
-	VFMLA V20.S4, V24.S4, V25.S4
+	FMOVQ 352(R0), F31 // sigmoidP4
+	VFMLA V31.S4, V23.S4, V27.S4
+	VFMLA V23.S4, V27.S4, V28.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e32de12 // fmul v18.4s, v16.4s, v18.4s
-	VFMLA V26.S4, V18.S4, V16.S4
+	WORD  $0x6e35de75 // fmul v21.4s, v19.4s, v21.4s
+	VFMLA V29.S4, V21.S4, V19.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F18 // sigmoidP4
-	VFMLA V18.S4, V22.S4, V23.S4
-	VFMLA V22.S4, V23.S4, V27.S4
+	FMOVQ 352(R0), F21 // sigmoidP4
+	VFMLA V21.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V30.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V20.S4, V25.S4, V0.S4
+	VFMLS V23.S4, V28.S4, V3.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F18 // one
-	WORD  $0x4eb3d652  // fsub v18.4s, v18.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
-	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
-	VMOV  V18.B16, V23.B16
-	VFMLS V20.S4, V16.S4, V23.S4
-	FMOVQ 368(R0), F20 // one
-	WORD  $0x4e34d674  // fadd v20.4s, v19.4s, v20.4s
-	VFMLA V16.S4, V18.S4, V20.S4
+	WORD  $0x4eb6d435  // fsub v21.4s, v1.4s, v22.4s
+	FMOVQ 384(R0), F23 // three
+	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
+	VMOV  V21.B16, V26.B16
+	VFMLS V23.S4, V19.S4, V26.S4
+	WORD  $0x4e21d6d7  // fadd v23.4s, v22.4s, v1.4s
+	VFMLA V19.S4, V21.S4, V23.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V22.S4, V27.S4, V4.S4
+	VFMLS V25.S4, V30.S4, V7.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F16 // sigmoidScale
-	WORD  $0x4e30d630  // fadd v16.4s, v17.4s, v16.4s
-	VFMLS V17.S4, V0.S4, V16.S4
+	WORD  $0x4e22d693 // fadd v19.4s, v20.4s, v2.4s
+	VFMLS V20.S4, V3.S4, V19.S4
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e34fef4 // fdiv v20.4s, v23.4s, v20.4s
-	VFMLS V19.S4, V20.S4, V18.S4
-	VORR  V8.B16, V18.B16, V8.B16
+	WORD  $0x6e37ff57 // fdiv v23.4s, v26.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
+	VORR  V11.B16, V21.B16, V11.B16
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F18 // sigmoidScale
-	WORD  $0x4e32d6b2  // fadd v18.4s, v21.4s, v18.4s
-	VFMLS V21.S4, V4.S4, V18.S4
+	WORD  $0x4e22d715 // fadd v21.4s, v24.4s, v2.4s
+	VFMLS V24.S4, V7.S4, V21.S4
 
 	// σ: y = C / d
+	WORD $0x6e33fc56 // fdiv v22.4s, v2.4s, v19.4s
+	WORD $0x6e35fc57 // fdiv v23.4s, v2.4s, v21.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb3d699 // fsub v25.4s, v20.4s, v19.4s
+	WORD  $0x4e22d739 // fadd v25.4s, v25.4s, v2.4s
+	VFMLS V20.S4, V3.S4, V25.S4
+	WORD  $0x4eb5d703 // fsub v3.4s, v24.4s, v21.4s
+	WORD  $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	VFMLS V24.S4, V7.S4, V3.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F7  // sigmoidScale
+	VFMLS V19.S4, V22.S4, V7.S4
+	VFMLS V25.S4, V22.S4, V7.S4
+	FMOVQ 416(R0), F19 // sigmoidScaleBits
+	VADD  V19.S4, V7.S4, V7.S4
 	FMOVQ 400(R0), F19 // sigmoidScale
-	WORD  $0x6e30fe73  // fdiv v19.4s, v19.4s, v16.4s
-	FMOVQ 400(R0), F20 // sigmoidScale
-	WORD  $0x6e32fe94  // fdiv v20.4s, v20.4s, v18.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb0d636  // fsub v22.4s, v17.4s, v16.4s
-	FMOVQ 400(R0), F23 // sigmoidScale
-	WORD  $0x4e37d6d6  // fadd v22.4s, v22.4s, v23.4s
-	VFMLS V17.S4, V0.S4, V22.S4
-	WORD  $0x4eb2d6a0  // fsub v0.4s, v21.4s, v18.4s
-	FMOVQ 400(R0), F17 // sigmoidScale
-	WORD  $0x4e31d400  // fadd v0.4s, v0.4s, v17.4s
-	VFMLS V21.S4, V4.S4, V0.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F4  // sigmoidScale
-	VFMLS V16.S4, V19.S4, V4.S4
-	VFMLS V22.S4, V19.S4, V4.S4
-	FMOVQ 416(R0), F16 // sigmoidScaleBits
-	VADD  V16.S4, V4.S4, V4.S4
-	FMOVQ 400(R0), F16 // sigmoidScale
-	VFMLS V18.S4, V20.S4, V16.S4
-	VFMLS V0.S4, V20.S4, V16.S4
-	FMOVQ 416(R0), F0  // sigmoidScaleBits
-	VADD  V0.S4, V16.S4, V0.S4
+	VFMLS V21.S4, V23.S4, V19.S4
+	VFMLS V3.S4, V23.S4, V19.S4
+	FMOVQ 416(R0), F3  // sigmoidScaleBits
+	VADD  V3.S4, V19.S4, V3.S4
 
 	// σ: σ = y + g·y
-	VFMLA V19.S4, V4.S4, V19.S4
-	VFMLA V20.S4, V0.S4, V20.S4
+	VFMLA V22.S4, V7.S4, V22.S4
+	VFMLA V23.S4, V3.S4, V23.S4
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	FMOVQ (R0), F3    // sigmoidMin
+	WORD  $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea3f4e3 // fmin v3.4s, v7.4s, v3.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F12 // sigmoidNegLog2E
-	VFMLA V12.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F12 // sigmoidRound
-	WORD  $0x4eacd48c // fsub v12.4s, v4.4s, v12.4s
+	FMOVQ 64(R0), F7  // sigmoidRound
+	FMOVQ 80(R0), F15 // sigmoidNegLog2E
+	VFMLA V15.S4, V3.S4, V7.S4
+	FMOVQ 64(R0), F15 // sigmoidRound
+	WORD  $0x4eafd4ef // fsub v15.4s, v7.4s, v15.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F16 // sigmoidLn2Hi
-	VFMLA V16.S4, V12.S4, V0.S4
-	FMOVQ 192(R0), F16 // sigmoidLn2Lo
-	VFMLA V16.S4, V12.S4, V0.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F16 // sigmoidP2
-	FMOVQ 288(R0), F17 // sigmoidP3
-	VFMLA V17.S4, V0.S4, V16.S4
-	FMOVQ 304(R0), F17 // sigmoidP0
-	FMOVQ 320(R0), F18 // sigmoidP1
-	VFMLA V18.S4, V0.S4, V17.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F18 // sigmoidP4
-	VFMLA V18.S4, V12.S4, V16.S4
-	VFMLA V12.S4, V16.S4, V17.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V12.S4, V17.S4, V0.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F12 // sigmoidScale
-	WORD  $0x4e2cd48c  // fadd v12.4s, v4.4s, v12.4s
-	VFMLS V4.S4, V0.S4, V12.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F16 // sigmoidScale
-	WORD  $0x6e2cfe10  // fdiv v16.4s, v16.4s, v12.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eacd491  // fsub v17.4s, v4.4s, v12.4s
-	FMOVQ 400(R0), F18 // sigmoidScale
-	WORD  $0x4e32d631  // fadd v17.4s, v17.4s, v18.4s
-	VFMLS V4.S4, V0.S4, V17.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V12.S4, V16.S4, V0.S4
-	VFMLS V17.S4, V16.S4, V0.S4
-	FMOVQ 416(R0), F4 // sigmoidScaleBits
-	VADD  V4.S4, V0.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V16.S4, V0.S4, V16.S4
-
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e28de60 // fmul v0.4s, v19.4s, v8.4s
-	FMOVQ (R3), F4
-	VFMLA V4.S4, V20.S4, V0.S4
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f804 // fabs v4.4s, v0.4s
-	FMOVQ 32(R0), F8  // signBit
-	VAND  V8.B16, V0.B16, V8.B16
-	FMOVQ 48(R0), F12 // tanhMax
-	WORD  $0x4ea4f584 // fmin v4.4s, v12.4s, v4.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F12  // tanhRound
-	FMOVQ 112(R0), F17 // tanhNegTwoLog2E
-	VFMLA V17.S4, V4.S4, V12.S4
-	FMOVQ 128(R0), F17 // tanhRoundMax
-	WORD  $0x4eacf62c  // fmin v12.4s, v17.4s, v12.4s
-	FMOVQ 144(R0), F17 // tanhRoundMask
-	VAND  V17.B16, V12.B16, V12.B16
-	FMOVQ 160(R0), F17 // tanhRoundZero
-	WORD  $0x4eb1d591  // fsub v17.4s, v12.4s, v17.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F18 // tanhHalfLn2
-	VFMLA V18.S4, V17.S4, V4.S4
-	WORD  $0x6e24dc91  // fmul v17.4s, v4.4s, v4.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F18 // tanhP2
-	FMOVQ 240(R0), F19 // tanhP3
-	VFMLA V19.S4, V17.S4, V18.S4
-	FMOVQ 256(R0), F19 // tanhP1
-	VFMLA V17.S4, V18.S4, V19.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V12.S4, V12.S4
-	FMOVQ 336(R0), F18 // tanhP0
-	VFMLA V17.S4, V19.S4, V18.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e31dc91 // fmul v17.4s, v4.4s, v17.4s
-	VFMLA V18.S4, V17.S4, V4.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F17 // one
-	WORD  $0x4eacd631  // fsub v17.4s, v17.4s, v12.4s
-	FMOVQ 384(R0), F18 // three
-	WORD  $0x4eacd652  // fsub v18.4s, v18.4s, v12.4s
-	VMOV  V17.B16, V19.B16
-	VFMLS V18.S4, V4.S4, V19.S4
-	FMOVQ 368(R0), F18 // one
-	WORD  $0x4e32d592  // fadd v18.4s, v12.4s, v18.4s
-	VFMLA V4.S4, V17.S4, V18.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e32fe64 // fdiv v4.4s, v19.4s, v18.4s
-	VFMLS V12.S4, V4.S4, V17.S4
-	VORR  V8.B16, V17.B16, V4.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e24de04 // fmul v4.4s, v16.4s, v4.4s
-	FMOVQ F0, (R3)
-	FMOVQ F4, (R4)
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f921 // fabs v1.4s, v9.4s
-	FMOVQ 32(R0), F4  // signBit
-	VAND  V4.B16, V9.B16, V4.B16
-	FMOVQ 48(R0), F8  // tanhMax
-	WORD  $0x4ea1f501 // fmin v1.4s, v8.4s, v1.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F8    // sigmoidMin
-	WORD  $0x4e25f505 // fmax v5.4s, v8.4s, v5.4s
-	FMOVQ 16(R0), F8  // sigmoidMax
-	WORD  $0x4ea5f505 // fmin v5.4s, v8.4s, v5.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F8  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V0.S4, V8.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F12  // tanhRound
-	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
-	VFMLA V16.S4, V1.S4, V12.S4
-	FMOVQ 128(R0), F16 // tanhRoundMax
-	WORD  $0x4eacf60c  // fmin v12.4s, v16.4s, v12.4s
-	FMOVQ 144(R0), F16 // tanhRoundMask
-	VAND  V16.B16, V12.B16, V12.B16
-	FMOVQ 160(R0), F16 // tanhRoundZero
-	WORD  $0x4eb0d590  // fsub v16.4s, v12.4s, v16.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F17 // sigmoidRound
-	FMOVQ 80(R0), F18 // sigmoidNegLog2E
-	VFMLA V18.S4, V5.S4, V17.S4
-	FMOVQ 64(R0), F18 // sigmoidRound
-	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F19 // sigmoidLn2Hi
-	VFMLA V19.S4, V9.S4, V0.S4
+	VFMLA V0.S4, V15.S4, V3.S4
 	FMOVQ 192(R0), F19 // sigmoidLn2Lo
-	VFMLA V19.S4, V9.S4, V0.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F9 // tanhHalfLn2
-	VFMLA V9.S4, V16.S4, V1.S4
-	WORD  $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F16 // sigmoidLn2Hi
-	VFMLA V16.S4, V18.S4, V5.S4
-	FMOVQ 192(R0), F16 // sigmoidLn2Lo
-	VFMLA V16.S4, V18.S4, V5.S4
+	VFMLA V19.S4, V15.S4, V3.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc10 // fmul v16.4s, v0.4s, v0.4s
-	VSHL $23, V8.S4, V8.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F18 // tanhP2
-	FMOVQ 240(R0), F19 // tanhP3
-	VFMLA V19.S4, V9.S4, V18.S4
-	FMOVQ 256(R0), F19 // tanhP1
-	VFMLA V9.S4, V18.S4, V19.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e25dcb2 // fmul v18.4s, v5.4s, v5.4s
-	VSHL $23, V17.S4, V17.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F20 // sigmoidP2
-	FMOVQ 288(R0), F21 // sigmoidP3
-	VFMLA V21.S4, V0.S4, V20.S4
-	FMOVQ 304(R0), F21 // sigmoidP0
-	FMOVQ 320(R0), F22 // sigmoidP1
-	VFMLA V22.S4, V0.S4, V21.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V12.S4, V12.S4
-	FMOVQ 336(R0), F22 // tanhP0
-	VFMLA V9.S4, V19.S4, V22.S4
+	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
+	VSHL $23, V7.S4, V7.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	FMOVQ 272(R0), F19 // sigmoidP2
-	FMOVQ 288(R0), F23 // sigmoidP3
-	VFMLA V23.S4, V5.S4, V19.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	FMOVQ 320(R0), F24 // sigmoidP1
-	VFMLA V24.S4, V5.S4, V23.S4
+	FMOVQ 288(R0), F20 // sigmoidP3
+	VFMLA V20.S4, V3.S4, V19.S4
+	FMOVQ 304(R0), F20 // sigmoidP0
+	FMOVQ 320(R0), F21 // sigmoidP1
+	VFMLA V21.S4, V3.S4, V20.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F24 // sigmoidP4
-	VFMLA V24.S4, V16.S4, V20.S4
-	VFMLA V16.S4, V20.S4, V21.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e29dc29 // fmul v9.4s, v1.4s, v9.4s
-	VFMLA V22.S4, V9.S4, V1.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F9 // sigmoidP4
-	VFMLA V9.S4, V18.S4, V19.S4
-	VFMLA V18.S4, V19.S4, V23.S4
+	FMOVQ 352(R0), F21 // sigmoidP4
+	VFMLA V21.S4, V15.S4, V19.S4
+	VFMLA V15.S4, V19.S4, V20.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V16.S4, V21.S4, V0.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F9  // one
-	WORD  $0x4eacd529  // fsub v9.4s, v9.4s, v12.4s
-	FMOVQ 384(R0), F16 // three
-	WORD  $0x4eacd610  // fsub v16.4s, v16.4s, v12.4s
-	VMOV  V9.B16, V19.B16
-	VFMLS V16.S4, V1.S4, V19.S4
-	FMOVQ 368(R0), F16 // one
-	WORD  $0x4e30d590  // fadd v16.4s, v12.4s, v16.4s
-	VFMLA V1.S4, V9.S4, V16.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V18.S4, V23.S4, V5.S4
+	VFMLS V15.S4, V20.S4, V3.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F1 // sigmoidScale
-	WORD  $0x4e21d501 // fadd v1.4s, v8.4s, v1.4s
-	VFMLS V8.S4, V0.S4, V1.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
-	VFMLS V12.S4, V16.S4, V9.S4
-	VORR  V4.B16, V9.B16, V4.B16
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F9 // sigmoidScale
-	WORD  $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
-	VFMLS V17.S4, V5.S4, V9.S4
+	WORD  $0x4e22d4ef // fadd v15.4s, v7.4s, v2.4s
+	VFMLS V7.S4, V3.S4, V15.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F12 // sigmoidScale
-	WORD  $0x6e21fd8c  // fdiv v12.4s, v12.4s, v1.4s
-	FMOVQ 400(R0), F16 // sigmoidScale
-	WORD  $0x6e29fe10  // fdiv v16.4s, v16.4s, v9.4s
+	WORD $0x6e2ffc53 // fdiv v19.4s, v2.4s, v15.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea1d512  // fsub v18.4s, v8.4s, v1.4s
-	FMOVQ 400(R0), F19 // sigmoidScale
-	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
-	VFMLS V8.S4, V0.S4, V18.S4
-	WORD  $0x4ea9d620  // fsub v0.4s, v17.4s, v9.4s
-	FMOVQ 400(R0), F8  // sigmoidScale
-	WORD  $0x4e28d400  // fadd v0.4s, v0.4s, v8.4s
-	VFMLS V17.S4, V5.S4, V0.S4
+	WORD  $0x4eafd4f4 // fsub v20.4s, v7.4s, v15.4s
+	WORD  $0x4e22d694 // fadd v20.4s, v20.4s, v2.4s
+	VFMLS V7.S4, V3.S4, V20.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F5 // sigmoidScale
-	VFMLS V1.S4, V12.S4, V5.S4
-	VFMLS V18.S4, V12.S4, V5.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V5.S4, V1.S4
-	FMOVQ 400(R0), F5 // sigmoidScale
-	VFMLS V9.S4, V16.S4, V5.S4
-	VFMLS V0.S4, V16.S4, V5.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V5.S4, V0.S4
+	FMOVQ 400(R0), F3 // sigmoidScale
+	VFMLS V15.S4, V19.S4, V3.S4
+	VFMLS V20.S4, V19.S4, V3.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V3.S4, V3.S4
 
 	// σ: σ = y + g·y
-	VFMLA V12.S4, V1.S4, V12.S4
-	VFMLA V16.S4, V0.S4, V16.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F1  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V1.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d425 // fsub v5.4s, v1.4s, v5.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F8 // sigmoidLn2Hi
-	VFMLA V8.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F8 // sigmoidLn2Lo
-	VFMLA V8.S4, V5.S4, V0.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc05 // fmul v5.4s, v0.4s, v0.4s
-	VSHL $23, V1.S4, V1.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F8  // sigmoidP2
-	FMOVQ 288(R0), F9  // sigmoidP3
-	VFMLA V9.S4, V0.S4, V8.S4
-	FMOVQ 304(R0), F9  // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
-	VFMLA V13.S4, V0.S4, V9.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F13 // sigmoidP4
-	VFMLA V13.S4, V5.S4, V8.S4
-	VFMLA V5.S4, V8.S4, V9.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V5.S4, V9.S4, V0.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d425 // fadd v5.4s, v1.4s, v5.4s
-	VFMLS V1.S4, V0.S4, V5.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x6e25fd08 // fdiv v8.4s, v8.4s, v5.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea5d429  // fsub v9.4s, v1.4s, v5.4s
-	FMOVQ 400(R0), F13 // sigmoidScale
-	WORD  $0x4e2dd529  // fadd v9.4s, v9.4s, v13.4s
-	VFMLS V1.S4, V0.S4, V9.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V5.S4, V8.S4, V0.S4
-	VFMLS V9.S4, V8.S4, V0.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V0.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V8.S4, V0.S4, V8.S4
+	VFMLA V19.S4, V3.S4, V19.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e24dd80 // fmul v0.4s, v12.4s, v4.4s
-	FMOVQ 16(R3), F1
-	VFMLA V1.S4, V16.S4, V0.S4
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F4  // signBit
-	VAND  V4.B16, V0.B16, V4.B16
-	FMOVQ 48(R0), F5  // tanhMax
-	WORD  $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F5  // tanhRound
-	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
-	VFMLA V9.S4, V1.S4, V5.S4
-	FMOVQ 128(R0), F9 // tanhRoundMax
-	WORD  $0x4ea5f525 // fmin v5.4s, v9.4s, v5.4s
-	FMOVQ 144(R0), F9 // tanhRoundMask
-	VAND  V9.B16, V5.B16, V5.B16
-	FMOVQ 160(R0), F9 // tanhRoundZero
-	WORD  $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F12 // tanhHalfLn2
-	VFMLA V12.S4, V9.S4, V1.S4
-	WORD  $0x6e21dc29  // fmul v9.4s, v1.4s, v1.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F12 // tanhP2
-	FMOVQ 240(R0), F13 // tanhP3
-	VFMLA V13.S4, V9.S4, V12.S4
-	FMOVQ 256(R0), F13 // tanhP1
-	VFMLA V9.S4, V12.S4, V13.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V5.S4, V5.S4
-	FMOVQ 336(R0), F12 // tanhP0
-	VFMLA V9.S4, V13.S4, V12.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e29dc29 // fmul v9.4s, v1.4s, v9.4s
-	VFMLA V12.S4, V9.S4, V1.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F9  // one
-	WORD  $0x4ea5d529  // fsub v9.4s, v9.4s, v5.4s
-	FMOVQ 384(R0), F12 // three
-	WORD  $0x4ea5d58c  // fsub v12.4s, v12.4s, v5.4s
-	VMOV  V9.B16, V13.B16
-	VFMLS V12.S4, V1.S4, V13.S4
-	FMOVQ 368(R0), F12 // one
-	WORD  $0x4e2cd4ac  // fadd v12.4s, v5.4s, v12.4s
-	VFMLA V1.S4, V9.S4, V12.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e2cfda1 // fdiv v1.4s, v13.4s, v12.4s
-	VFMLS V5.S4, V1.S4, V9.S4
-	VORR  V4.B16, V9.B16, V1.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dd01 // fmul v1.4s, v8.4s, v1.4s
-	FMOVQ F0, 16(R3)
-	FMOVQ F1, 16(R4)
+	WORD  $0x6e2bdec3 // fmul v3.4s, v22.4s, v11.4s
+	FMOVQ (R3), F7
+	VFMLA V7.S4, V23.S4, V3.S4
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	FMOVQ (R0), F7    // sigmoidMin
+	WORD  $0x4e24f4e4 // fmax v4.4s, v7.4s, v4.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f941 // fabs v1.4s, v10.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V10.B16, V2.B16
-	FMOVQ 48(R0), F4  // tanhMax
-	WORD  $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD  $0x4ea0f987 // fabs v7.4s, v12.4s
+	FMOVQ 32(R0), F11 // signBit
+	VAND  V11.B16, V12.B16, V11.B16
+	FMOVQ 48(R0), F12 // tanhMax
+	WORD  $0x4ea7f587 // fmin v7.4s, v12.4s, v7.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F12   // sigmoidMin
+	WORD  $0x4e28f588 // fmax v8.4s, v12.4s, v8.4s
+	FMOVQ 16(R0), F12 // sigmoidMax
+	WORD  $0x4ea8f588 // fmin v8.4s, v12.4s, v8.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F12 // sigmoidRound
+	FMOVQ 80(R0), F15 // sigmoidNegLog2E
+	VFMLA V15.S4, V4.S4, V12.S4
+	FMOVQ 64(R0), F15 // sigmoidRound
+	WORD  $0x4eafd58f // fsub v15.4s, v12.4s, v15.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F20  // tanhRound
+	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
+	VFMLA V21.S4, V7.S4, V20.S4
+	FMOVQ 128(R0), F21 // tanhRoundMax
+	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
+	FMOVQ 144(R0), F21 // tanhRoundMask
+	VAND  V21.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	FMOVQ 80(R0), F23 // sigmoidNegLog2E
+	VFMLA V23.S4, V8.S4, V22.S4
+	FMOVQ 64(R0), F23 // sigmoidRound
+	WORD  $0x4eb7d6d7 // fsub v23.4s, v22.4s, v23.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V15.S4, V4.S4
+	FMOVQ 192(R0), F24 // sigmoidLn2Lo
+	VFMLA V24.S4, V15.S4, V4.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F15 // tanhHalfLn2
+	VFMLA V15.S4, V21.S4, V7.S4
+	WORD  $0x6e27dcef  // fmul v15.4s, v7.4s, v7.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V23.S4, V8.S4
+	FMOVQ 192(R0), F21 // sigmoidLn2Lo
+	VFMLA V21.S4, V23.S4, V8.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e24dc95 // fmul v21.4s, v4.4s, v4.4s
+	VSHL $23, V12.S4, V12.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F23 // tanhP2
+	FMOVQ 240(R0), F24 // tanhP3
+	VFMLA V24.S4, V15.S4, V23.S4
+	FMOVQ 256(R0), F24 // tanhP1
+	VFMLA V15.S4, V23.S4, V24.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e28dd17 // fmul v23.4s, v8.4s, v8.4s
+	VSHL $23, V22.S4, V22.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP3
+	VFMLA V26.S4, V4.S4, V25.S4
+	FMOVQ 304(R0), F26 // sigmoidP0
+	FMOVQ 320(R0), F27 // sigmoidP1
+	VFMLA V27.S4, V4.S4, V26.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 336(R0), F27 // tanhP0
+	VFMLA V15.S4, V24.S4, V27.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F24 // sigmoidP2
+	FMOVQ 288(R0), F28 // sigmoidP3
+	VFMLA V28.S4, V8.S4, V24.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	FMOVQ 320(R0), F29 // sigmoidP1
+	VFMLA V29.S4, V8.S4, V28.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F29 // sigmoidP4
+	VFMLA V29.S4, V21.S4, V25.S4
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e2fdcef // fmul v15.4s, v7.4s, v15.4s
+	VFMLA V27.S4, V15.S4, V7.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F15 // sigmoidP4
+	VFMLA V15.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V28.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V21.S4, V26.S4, V4.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb4d42f  // fsub v15.4s, v1.4s, v20.4s
+	FMOVQ 384(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V15.B16, V24.B16
+	VFMLS V21.S4, V7.S4, V24.S4
+	WORD  $0x4e21d695  // fadd v21.4s, v20.4s, v1.4s
+	VFMLA V7.S4, V15.S4, V21.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V23.S4, V28.S4, V8.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d587 // fadd v7.4s, v12.4s, v2.4s
+	VFMLS V12.S4, V4.S4, V7.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V15.S4
+	VORR  V11.B16, V15.B16, V11.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d6cf // fadd v15.4s, v22.4s, v2.4s
+	VFMLS V22.S4, V8.S4, V15.S4
+
+	// σ: y = C / d
+	WORD $0x6e27fc54 // fdiv v20.4s, v2.4s, v7.4s
+	WORD $0x6e2ffc55 // fdiv v21.4s, v2.4s, v15.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea7d597 // fsub v23.4s, v12.4s, v7.4s
+	WORD  $0x4e22d6f7 // fadd v23.4s, v23.4s, v2.4s
+	VFMLS V12.S4, V4.S4, V23.S4
+	WORD  $0x4eafd6c4 // fsub v4.4s, v22.4s, v15.4s
+	WORD  $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	VFMLS V22.S4, V8.S4, V4.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F8 // sigmoidScale
+	VFMLS V7.S4, V20.S4, V8.S4
+	VFMLS V23.S4, V20.S4, V8.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V8.S4, V7.S4
+	FMOVQ 400(R0), F8 // sigmoidScale
+	VFMLS V15.S4, V21.S4, V8.S4
+	VFMLS V4.S4, V21.S4, V8.S4
+	FMOVQ 416(R0), F4 // sigmoidScaleBits
+	VADD  V4.S4, V8.S4, V4.S4
+
+	// σ: σ = y + g·y
+	VFMLA V20.S4, V7.S4, V20.S4
+	VFMLA V21.S4, V4.S4, V21.S4
 
 	// σ: x = min(40, max(-104, x))
 	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	FMOVQ 16(R0), F5  // sigmoidMax
-	WORD  $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
+	WORD  $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F5  // sigmoidRound
-	FMOVQ 80(R0), F6  // sigmoidNegLog2E
-	VFMLA V6.S4, V0.S4, V5.S4
-	FMOVQ 64(R0), F6  // sigmoidRound
-	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
+	FMOVQ 64(R0), F7  // sigmoidRound
+	FMOVQ 80(R0), F8  // sigmoidNegLog2E
+	VFMLA V8.S4, V4.S4, V7.S4
+	FMOVQ 64(R0), F8  // sigmoidRound
+	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V8.S4, V4.S4
+	FMOVQ 192(R0), F12 // sigmoidLn2Lo
+	VFMLA V12.S4, V8.S4, V4.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
+	VSHL $23, V7.S4, V7.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F12 // sigmoidP2
+	FMOVQ 288(R0), F15 // sigmoidP3
+	VFMLA V15.S4, V4.S4, V12.S4
+	FMOVQ 304(R0), F15 // sigmoidP0
+	FMOVQ 320(R0), F16 // sigmoidP1
+	VFMLA V16.S4, V4.S4, V15.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F16 // sigmoidP4
+	VFMLA V16.S4, V8.S4, V12.S4
+	VFMLA V8.S4, V12.S4, V15.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V8.S4, V15.S4, V4.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d4e8 // fadd v8.4s, v7.4s, v2.4s
+	VFMLS V7.S4, V4.S4, V8.S4
+
+	// σ: y = C / d
+	WORD $0x6e28fc4c // fdiv v12.4s, v2.4s, v8.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea8d4ef // fsub v15.4s, v7.4s, v8.4s
+	WORD  $0x4e22d5ef // fadd v15.4s, v15.4s, v2.4s
+	VFMLS V7.S4, V4.S4, V15.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F4 // sigmoidScale
+	VFMLS V8.S4, V12.S4, V4.S4
+	VFMLS V15.S4, V12.S4, V4.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V4.S4, V4.S4
+
+	// σ: σ = y + g·y
+	VFMLA V12.S4, V4.S4, V12.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2bde84 // fmul v4.4s, v20.4s, v11.4s
+	FMOVQ 16(R3), F7
+	VFMLA V7.S4, V21.S4, V4.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F7    // sigmoidMin
+	WORD  $0x4e25f4e5 // fmax v5.4s, v7.4s, v5.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea5f4e5 // fmin v5.4s, v7.4s, v5.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f9a7 // fabs v7.4s, v13.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V13.B16, V8.B16
+	FMOVQ 48(R0), F11 // tanhMax
+	WORD  $0x4ea7f567 // fmin v7.4s, v11.4s, v7.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F11   // sigmoidMin
+	WORD  $0x4e29f569 // fmax v9.4s, v11.4s, v9.4s
+	FMOVQ 16(R0), F11 // sigmoidMax
+	WORD  $0x4ea9f569 // fmin v9.4s, v11.4s, v9.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F11 // sigmoidRound
+	FMOVQ 80(R0), F13 // sigmoidNegLog2E
+	VFMLA V13.S4, V5.S4, V11.S4
+	FMOVQ 64(R0), F13 // sigmoidRound
+	WORD  $0x4eadd56d // fsub v13.4s, v11.4s, v13.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F8  // tanhRound
-	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
-	VFMLA V9.S4, V1.S4, V8.S4
-	FMOVQ 128(R0), F9 // tanhRoundMax
-	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
-	FMOVQ 144(R0), F9 // tanhRoundMask
-	VAND  V9.B16, V8.B16, V8.B16
-	FMOVQ 160(R0), F9 // tanhRoundZero
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+	FMOVQ 96(R0), F15  // tanhRound
+	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
+	VFMLA V16.S4, V7.S4, V15.S4
+	FMOVQ 128(R0), F16 // tanhRoundMax
+	WORD  $0x4eaff60f  // fmin v15.4s, v16.4s, v15.4s
+	FMOVQ 144(R0), F16 // tanhRoundMask
+	VAND  V16.B16, V15.B16, V15.B16
+	FMOVQ 160(R0), F16 // tanhRoundZero
+	WORD  $0x4eb0d5f0  // fsub v16.4s, v15.4s, v16.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	FMOVQ 80(R0), F21 // sigmoidNegLog2E
+	VFMLA V21.S4, V9.S4, V20.S4
+	FMOVQ 64(R0), F21 // sigmoidRound
+	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V13.S4, V5.S4
+	FMOVQ 192(R0), F22 // sigmoidLn2Lo
+	VFMLA V22.S4, V13.S4, V5.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F13 // tanhHalfLn2
+	VFMLA V13.S4, V16.S4, V7.S4
+	WORD  $0x6e27dced  // fmul v13.4s, v7.4s, v7.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V21.S4, V9.S4
+	FMOVQ 192(R0), F16 // sigmoidLn2Lo
+	VFMLA V16.S4, V21.S4, V9.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e25dcb0 // fmul v16.4s, v5.4s, v5.4s
+	VSHL $23, V11.S4, V11.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F21 // tanhP2
+	FMOVQ 240(R0), F22 // tanhP3
+	VFMLA V22.S4, V13.S4, V21.S4
+	FMOVQ 256(R0), F22 // tanhP1
+	VFMLA V13.S4, V21.S4, V22.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e29dd35 // fmul v21.4s, v9.4s, v9.4s
+	VSHL $23, V20.S4, V20.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F23 // sigmoidP2
+	FMOVQ 288(R0), F24 // sigmoidP3
+	VFMLA V24.S4, V5.S4, V23.S4
+	FMOVQ 304(R0), F24 // sigmoidP0
+	FMOVQ 320(R0), F25 // sigmoidP1
+	VFMLA V25.S4, V5.S4, V24.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V15.S4, V15.S4
+	FMOVQ 336(R0), F25 // tanhP0
+	VFMLA V13.S4, V22.S4, V25.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP3
+	VFMLA V26.S4, V9.S4, V22.S4
+	FMOVQ 304(R0), F26 // sigmoidP0
+	FMOVQ 320(R0), F27 // sigmoidP1
+	VFMLA V27.S4, V9.S4, V26.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F27 // sigmoidP4
+	VFMLA V27.S4, V16.S4, V23.S4
+	VFMLA V16.S4, V23.S4, V24.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e2ddced // fmul v13.4s, v7.4s, v13.4s
+	VFMLA V25.S4, V13.S4, V7.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F13 // sigmoidP4
+	VFMLA V13.S4, V21.S4, V22.S4
+	VFMLA V21.S4, V22.S4, V26.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V16.S4, V24.S4, V5.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eafd42d  // fsub v13.4s, v1.4s, v15.4s
+	FMOVQ 384(R0), F16 // three
+	WORD  $0x4eafd610  // fsub v16.4s, v16.4s, v15.4s
+	VMOV  V13.B16, V22.B16
+	VFMLS V16.S4, V7.S4, V22.S4
+	WORD  $0x4e21d5f0  // fadd v16.4s, v15.4s, v1.4s
+	VFMLA V7.S4, V13.S4, V16.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V21.S4, V26.S4, V9.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d567 // fadd v7.4s, v11.4s, v2.4s
+	VFMLS V11.S4, V5.S4, V7.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e30fed0 // fdiv v16.4s, v22.4s, v16.4s
+	VFMLS V15.S4, V16.S4, V13.S4
+	VORR  V8.B16, V13.B16, V8.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d68d // fadd v13.4s, v20.4s, v2.4s
+	VFMLS V20.S4, V9.S4, V13.S4
+
+	// σ: y = C / d
+	WORD $0x6e27fc4f // fdiv v15.4s, v2.4s, v7.4s
+	WORD $0x6e2dfc50 // fdiv v16.4s, v2.4s, v13.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea7d575 // fsub v21.4s, v11.4s, v7.4s
+	WORD  $0x4e22d6b5 // fadd v21.4s, v21.4s, v2.4s
+	VFMLS V11.S4, V5.S4, V21.S4
+	WORD  $0x4eadd685 // fsub v5.4s, v20.4s, v13.4s
+	WORD  $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	VFMLS V20.S4, V9.S4, V5.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F9 // sigmoidScale
+	VFMLS V7.S4, V15.S4, V9.S4
+	VFMLS V21.S4, V15.S4, V9.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V9.S4, V7.S4
+	FMOVQ 400(R0), F9 // sigmoidScale
+	VFMLS V13.S4, V16.S4, V9.S4
+	VFMLS V5.S4, V16.S4, V9.S4
+	FMOVQ 416(R0), F5 // sigmoidScaleBits
+	VADD  V5.S4, V9.S4, V5.S4
+
+	// σ: σ = y + g·y
+	VFMLA V15.S4, V7.S4, V15.S4
+	VFMLA V16.S4, V5.S4, V16.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F5    // sigmoidMin
+	WORD  $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea5f4e5 // fmin v5.4s, v7.4s, v5.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F7  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V5.S4, V7.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V9.S4, V5.S4
+	FMOVQ 192(R0), F11 // sigmoidLn2Lo
+	VFMLA V11.S4, V9.S4, V5.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e25dca9 // fmul v9.4s, v5.4s, v5.4s
+	VSHL $23, V7.S4, V7.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F11 // sigmoidP2
+	FMOVQ 288(R0), F13 // sigmoidP3
+	VFMLA V13.S4, V5.S4, V11.S4
+	FMOVQ 304(R0), F13 // sigmoidP0
+	FMOVQ 320(R0), F17 // sigmoidP1
+	VFMLA V17.S4, V5.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F17 // sigmoidP4
+	VFMLA V17.S4, V9.S4, V11.S4
+	VFMLA V9.S4, V11.S4, V13.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V9.S4, V13.S4, V5.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d4e9 // fadd v9.4s, v7.4s, v2.4s
+	VFMLS V7.S4, V5.S4, V9.S4
+
+	// σ: y = C / d
+	WORD $0x6e29fc4b // fdiv v11.4s, v2.4s, v9.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea9d4ed // fsub v13.4s, v7.4s, v9.4s
+	WORD  $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	VFMLS V7.S4, V5.S4, V13.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F5 // sigmoidScale
+	VFMLS V9.S4, V11.S4, V5.S4
+	VFMLS V13.S4, V11.S4, V5.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V5.S4, V5.S4
+
+	// σ: σ = y + g·y
+	VFMLA V11.S4, V5.S4, V11.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e28dde5 // fmul v5.4s, v15.4s, v8.4s
+	FMOVQ 32(R3), F7
+	VFMLA V7.S4, V16.S4, V5.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F7    // sigmoidMin
+	WORD  $0x4e26f4e6 // fmax v6.4s, v7.4s, v6.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f9c7 // fabs v7.4s, v14.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V14.B16, V8.B16
+	FMOVQ 48(R0), F9  // tanhMax
+	WORD  $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F9    // sigmoidMin
+	WORD  $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
+	FMOVQ 16(R0), F10 // sigmoidMax
+	WORD  $0x4ea9f549 // fmin v9.4s, v10.4s, v9.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F10 // sigmoidRound
-	FMOVQ 80(R0), F12 // sigmoidNegLog2E
-	VFMLA V12.S4, V4.S4, V10.S4
-	FMOVQ 64(R0), F12 // sigmoidRound
-	WORD  $0x4eacd54c // fsub v12.4s, v10.4s, v12.4s
+	FMOVQ 80(R0), F13 // sigmoidNegLog2E
+	VFMLA V13.S4, V6.S4, V10.S4
+	FMOVQ 64(R0), F13 // sigmoidRound
+	WORD  $0x4eadd54d // fsub v13.4s, v10.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F13 // sigmoidLn2Hi
-	VFMLA V13.S4, V6.S4, V0.S4
-	FMOVQ 192(R0), F13 // sigmoidLn2Lo
-	VFMLA V13.S4, V6.S4, V0.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V9.S4, V1.S4
-	WORD  $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F9 // sigmoidLn2Hi
-	VFMLA V9.S4, V12.S4, V4.S4
-	FMOVQ 192(R0), F9 // sigmoidLn2Lo
-	VFMLA V9.S4, V12.S4, V4.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc09 // fmul v9.4s, v0.4s, v0.4s
-	VSHL $23, V5.S4, V5.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F12 // tanhP2
-	FMOVQ 240(R0), F13 // tanhP3
-	VFMLA V13.S4, V6.S4, V12.S4
-	FMOVQ 256(R0), F13 // tanhP1
-	VFMLA V6.S4, V12.S4, V13.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e24dc8c // fmul v12.4s, v4.4s, v4.4s
-	VSHL $23, V10.S4, V10.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F16 // sigmoidP2
-	FMOVQ 288(R0), F17 // sigmoidP3
-	VFMLA V17.S4, V0.S4, V16.S4
-	FMOVQ 304(R0), F17 // sigmoidP0
-	FMOVQ 320(R0), F18 // sigmoidP1
-	VFMLA V18.S4, V0.S4, V17.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V8.S4, V8.S4
-	FMOVQ 336(R0), F18 // tanhP0
-	VFMLA V6.S4, V13.S4, V18.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F13 // sigmoidP2
-	FMOVQ 288(R0), F19 // sigmoidP3
-	VFMLA V19.S4, V4.S4, V13.S4
-	FMOVQ 304(R0), F19 // sigmoidP0
-	FMOVQ 320(R0), F20 // sigmoidP1
-	VFMLA V20.S4, V4.S4, V19.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F20 // sigmoidP4
-	VFMLA V20.S4, V9.S4, V16.S4
-	VFMLA V9.S4, V16.S4, V17.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e26dc26 // fmul v6.4s, v1.4s, v6.4s
-	VFMLA V18.S4, V6.S4, V1.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F6 // sigmoidP4
-	VFMLA V6.S4, V12.S4, V13.S4
-	VFMLA V12.S4, V13.S4, V19.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V17.S4, V0.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	FMOVQ 384(R0), F9 // three
-	WORD  $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VMOV  V6.B16, V13.B16
-	VFMLS V9.S4, V1.S4, V13.S4
-	FMOVQ 368(R0), F9 // one
-	WORD  $0x4e29d509 // fadd v9.4s, v8.4s, v9.4s
-	VFMLA V1.S4, V6.S4, V9.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V12.S4, V19.S4, V4.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F1 // sigmoidScale
-	WORD  $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
-	VFMLS V5.S4, V0.S4, V1.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e29fda9 // fdiv v9.4s, v13.4s, v9.4s
-	VFMLS V8.S4, V9.S4, V6.S4
-	VORR  V2.B16, V6.B16, V2.B16
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x4e26d546 // fadd v6.4s, v10.4s, v6.4s
-	VFMLS V10.S4, V4.S4, V6.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x6e21fd08 // fdiv v8.4s, v8.4s, v1.4s
-	FMOVQ 400(R0), F9 // sigmoidScale
-	WORD  $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea1d4ac  // fsub v12.4s, v5.4s, v1.4s
-	FMOVQ 400(R0), F13 // sigmoidScale
-	WORD  $0x4e2dd58c  // fadd v12.4s, v12.4s, v13.4s
-	VFMLS V5.S4, V0.S4, V12.S4
-	WORD  $0x4ea6d540  // fsub v0.4s, v10.4s, v6.4s
-	FMOVQ 400(R0), F5  // sigmoidScale
-	WORD  $0x4e25d400  // fadd v0.4s, v0.4s, v5.4s
-	VFMLS V10.S4, V4.S4, V0.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F4 // sigmoidScale
-	VFMLS V1.S4, V8.S4, V4.S4
-	VFMLS V12.S4, V8.S4, V4.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V4.S4, V1.S4
-	FMOVQ 400(R0), F4 // sigmoidScale
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLS V0.S4, V9.S4, V4.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V4.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V8.S4, V1.S4, V8.S4
-	VFMLA V9.S4, V0.S4, V9.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F14  // tanhRound
+	FMOVQ 112(R0), F15 // tanhNegTwoLog2E
+	VFMLA V15.S4, V7.S4, V14.S4
+	FMOVQ 128(R0), F15 // tanhRoundMax
+	WORD  $0x4eaef5ee  // fmin v14.4s, v15.4s, v14.4s
+	FMOVQ 144(R0), F15 // tanhRoundMask
+	VAND  V15.B16, V14.B16, V14.B16
+	FMOVQ 160(R0), F15 // tanhRoundZero
+	WORD  $0x4eafd5cf  // fsub v15.4s, v14.4s, v15.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F1  // sigmoidRound
-	FMOVQ 80(R0), F4  // sigmoidNegLog2E
-	VFMLA V4.S4, V0.S4, V1.S4
-	FMOVQ 64(R0), F4  // sigmoidRound
-	WORD  $0x4ea4d424 // fsub v4.4s, v1.4s, v4.4s
+	FMOVQ 64(R0), F16 // sigmoidRound
+	FMOVQ 80(R0), F17 // sigmoidNegLog2E
+	VFMLA V17.S4, V9.S4, V16.S4
+	FMOVQ 64(R0), F17 // sigmoidRound
+	WORD  $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F5 // sigmoidLn2Hi
-	VFMLA V5.S4, V4.S4, V0.S4
-	FMOVQ 192(R0), F5 // sigmoidLn2Lo
-	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLA V0.S4, V13.S4, V6.S4
+	FMOVQ 192(R0), F20 // sigmoidLn2Lo
+	VFMLA V20.S4, V13.S4, V6.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F13 // tanhHalfLn2
+	VFMLA V13.S4, V15.S4, V7.S4
+	WORD  $0x6e27dced  // fmul v13.4s, v7.4s, v7.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V17.S4, V9.S4
+	FMOVQ 192(R0), F15 // sigmoidLn2Lo
+	VFMLA V15.S4, V17.S4, V9.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
-	VSHL $23, V1.S4, V1.S4
+	WORD $0x6e26dccf // fmul v15.4s, v6.4s, v6.4s
+	VSHL $23, V10.S4, V10.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F17 // tanhP2
+	FMOVQ 240(R0), F20 // tanhP3
+	VFMLA V20.S4, V13.S4, V17.S4
+	FMOVQ 256(R0), F20 // tanhP1
+	VFMLA V13.S4, V17.S4, V20.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e29dd31 // fmul v17.4s, v9.4s, v9.4s
+	VSHL $23, V16.S4, V16.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F5  // sigmoidP2
-	FMOVQ 288(R0), F6  // sigmoidP3
-	VFMLA V6.S4, V0.S4, V5.S4
-	FMOVQ 304(R0), F6  // sigmoidP0
-	FMOVQ 320(R0), F10 // sigmoidP1
-	VFMLA V10.S4, V0.S4, V6.S4
+	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP3
+	VFMLA V22.S4, V6.S4, V21.S4
+	FMOVQ 304(R0), F22 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP1
+	VFMLA V23.S4, V6.S4, V22.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V14.S4, V14.S4
+	FMOVQ 336(R0), F23 // tanhP0
+	VFMLA V13.S4, V20.S4, V23.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F20 // sigmoidP2
+	FMOVQ 288(R0), F24 // sigmoidP3
+	VFMLA V24.S4, V9.S4, V20.S4
+	FMOVQ 304(R0), F24 // sigmoidP0
+	FMOVQ 320(R0), F25 // sigmoidP1
+	VFMLA V25.S4, V9.S4, V24.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F10 // sigmoidP4
-	VFMLA V10.S4, V4.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V6.S4
+	FMOVQ 352(R0), F25 // sigmoidP4
+	VFMLA V25.S4, V15.S4, V21.S4
+	VFMLA V15.S4, V21.S4, V22.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e2ddced // fmul v13.4s, v7.4s, v13.4s
+	VFMLA V23.S4, V13.S4, V7.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F13 // sigmoidP4
+	VFMLA V13.S4, V17.S4, V20.S4
+	VFMLA V17.S4, V20.S4, V24.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V4.S4, V6.S4, V0.S4
+	VFMLS V15.S4, V22.S4, V6.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eaed42d  // fsub v13.4s, v1.4s, v14.4s
+	FMOVQ 384(R0), F15 // three
+	WORD  $0x4eaed5ef  // fsub v15.4s, v15.4s, v14.4s
+	VMOV  V13.B16, V20.B16
+	VFMLS V15.S4, V7.S4, V20.S4
+	WORD  $0x4e21d5cf  // fadd v15.4s, v14.4s, v1.4s
+	VFMLA V7.S4, V13.S4, V15.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V17.S4, V24.S4, V9.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x4e24d424 // fadd v4.4s, v1.4s, v4.4s
-	VFMLS V1.S4, V0.S4, V4.S4
+	WORD  $0x4e22d547 // fadd v7.4s, v10.4s, v2.4s
+	VFMLS V10.S4, V6.S4, V7.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2ffe8f // fdiv v15.4s, v20.4s, v15.4s
+	VFMLS V14.S4, V15.S4, V13.S4
+	VORR  V8.B16, V13.B16, V8.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d60d // fadd v13.4s, v16.4s, v2.4s
+	VFMLS V16.S4, V9.S4, V13.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x6e24fca5 // fdiv v5.4s, v5.4s, v4.4s
+	WORD $0x6e27fc4e // fdiv v14.4s, v2.4s, v7.4s
+	WORD $0x6e2dfc4f // fdiv v15.4s, v2.4s, v13.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea4d426  // fsub v6.4s, v1.4s, v4.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad4c6  // fadd v6.4s, v6.4s, v10.4s
-	VFMLS V1.S4, V0.S4, V6.S4
+	WORD  $0x4ea7d551 // fsub v17.4s, v10.4s, v7.4s
+	WORD  $0x4e22d631 // fadd v17.4s, v17.4s, v2.4s
+	VFMLS V10.S4, V6.S4, V17.S4
+	WORD  $0x4eadd606 // fsub v6.4s, v16.4s, v13.4s
+	WORD  $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	VFMLS V16.S4, V9.S4, V6.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V4.S4, V5.S4, V0.S4
-	VFMLS V6.S4, V5.S4, V0.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V0.S4, V0.S4
+	FMOVQ 400(R0), F9 // sigmoidScale
+	VFMLS V7.S4, V14.S4, V9.S4
+	VFMLS V17.S4, V14.S4, V9.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V9.S4, V7.S4
+	FMOVQ 400(R0), F9 // sigmoidScale
+	VFMLS V13.S4, V15.S4, V9.S4
+	VFMLS V6.S4, V15.S4, V9.S4
+	FMOVQ 416(R0), F6 // sigmoidScaleBits
+	VADD  V6.S4, V9.S4, V6.S4
 
 	// σ: σ = y + g·y
-	VFMLA V5.S4, V0.S4, V5.S4
+	VFMLA V14.S4, V7.S4, V14.S4
+	VFMLA V15.S4, V6.S4, V15.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F6    // sigmoidMin
+	WORD  $0x4e32f4c6 // fmax v6.4s, v6.4s, v18.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F7  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V6.S4, V7.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V9.S4, V6.S4
+	FMOVQ 192(R0), F10 // sigmoidLn2Lo
+	VFMLA V10.S4, V9.S4, V6.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e26dcc9 // fmul v9.4s, v6.4s, v6.4s
+	VSHL $23, V7.S4, V7.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F10 // sigmoidP2
+	FMOVQ 288(R0), F13 // sigmoidP3
+	VFMLA V13.S4, V6.S4, V10.S4
+	FMOVQ 304(R0), F13 // sigmoidP0
+	FMOVQ 320(R0), F16 // sigmoidP1
+	VFMLA V16.S4, V6.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F16 // sigmoidP4
+	VFMLA V16.S4, V9.S4, V10.S4
+	VFMLA V9.S4, V10.S4, V13.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V9.S4, V13.S4, V6.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d4e9 // fadd v9.4s, v7.4s, v2.4s
+	VFMLS V7.S4, V6.S4, V9.S4
+
+	// σ: y = C / d
+	WORD $0x6e29fc4a // fdiv v10.4s, v2.4s, v9.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea9d4ed // fsub v13.4s, v7.4s, v9.4s
+	WORD  $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	VFMLS V7.S4, V6.S4, V13.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F6 // sigmoidScale
+	VFMLS V9.S4, V10.S4, V6.S4
+	VFMLS V13.S4, V10.S4, V6.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V6.S4, V6.S4
+
+	// σ: σ = y + g·y
+	VFMLA V10.S4, V6.S4, V10.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e22dd00 // fmul v0.4s, v8.4s, v2.4s
-	FMOVQ 32(R3), F1
-	VFMLA V1.S4, V9.S4, V0.S4
+	WORD  $0x6e28ddc6 // fmul v6.4s, v14.4s, v8.4s
+	FMOVQ 48(R3), F7
+	VFMLA V7.S4, V15.S4, V6.S4
 
 	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V2.B16
-	FMOVQ 48(R0), F4  // tanhMax
-	WORD  $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD  $0x4ea0f867 // fabs v7.4s, v3.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V3.B16, V8.B16
+	FMOVQ 48(R0), F9  // tanhMax
+	WORD  $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
+	WORD  $0x4ea0f889 // fabs v9.4s, v4.4s
+	FMOVQ 32(R0), F13 // signBit
+	VAND  V13.B16, V4.B16, V13.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4ea9f5c9 // fmin v9.4s, v14.4s, v9.4s
+	WORD  $0x4ea0f8ae // fabs v14.4s, v5.4s
+	FMOVQ 32(R0), F15 // signBit
+	VAND  V15.B16, V5.B16, V15.B16
+	FMOVQ 48(R0), F16 // tanhMax
+	WORD  $0x4eaef60e // fmin v14.4s, v16.4s, v14.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F4  // tanhRound
-	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
-	VFMLA V6.S4, V1.S4, V4.S4
-	FMOVQ 128(R0), F6 // tanhRoundMax
-	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
-	FMOVQ 144(R0), F6 // tanhRoundMask
-	VAND  V6.B16, V4.B16, V4.B16
-	FMOVQ 160(R0), F6 // tanhRoundZero
-	WORD  $0x4ea6d486 // fsub v6.4s, v4.4s, v6.4s
+	FMOVQ 96(R0), F16  // tanhRound
+	FMOVQ 112(R0), F17 // tanhNegTwoLog2E
+	VFMLA V17.S4, V7.S4, V16.S4
+	FMOVQ 128(R0), F17 // tanhRoundMax
+	WORD  $0x4eb0f630  // fmin v16.4s, v17.4s, v16.4s
+	FMOVQ 144(R0), F17 // tanhRoundMask
+	VAND  V17.B16, V16.B16, V16.B16
+	FMOVQ 160(R0), F17 // tanhRoundZero
+	WORD  $0x4eb1d611  // fsub v17.4s, v16.4s, v17.4s
+	FMOVQ 96(R0), F18  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V9.S4, V18.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb2f692  // fmin v18.4s, v20.4s, v18.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V18.B16, V18.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d654  // fsub v20.4s, v18.4s, v20.4s
+	FMOVQ 96(R0), F21  // tanhRound
+	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
+	VFMLA V22.S4, V14.S4, V21.S4
+	FMOVQ 128(R0), F22 // tanhRoundMax
+	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
+	FMOVQ 144(R0), F22 // tanhRoundMask
+	VAND  V22.B16, V21.B16, V21.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F8 // tanhHalfLn2
-	VFMLA V8.S4, V6.S4, V1.S4
-	WORD  $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	FMOVQ 208(R0), F23 // tanhHalfLn2
+	VFMLA V23.S4, V17.S4, V7.S4
+	WORD  $0x6e27dcf1  // fmul v17.4s, v7.4s, v7.4s
+	FMOVQ 208(R0), F23 // tanhHalfLn2
+	VFMLA V23.S4, V20.S4, V9.S4
+	WORD  $0x6e29dd34  // fmul v20.4s, v9.4s, v9.4s
+	FMOVQ 208(R0), F23 // tanhHalfLn2
+	VFMLA V23.S4, V22.S4, V14.S4
+	WORD  $0x6e2eddd6  // fmul v22.4s, v14.4s, v14.4s
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F8 // tanhP2
-	FMOVQ 240(R0), F9 // tanhP3
-	VFMLA V9.S4, V6.S4, V8.S4
-	FMOVQ 256(R0), F9 // tanhP1
-	VFMLA V6.S4, V8.S4, V9.S4
+	FMOVQ 224(R0), F23 // tanhP2
+	FMOVQ 240(R0), F24 // tanhP3
+	VFMLA V24.S4, V17.S4, V23.S4
+	FMOVQ 256(R0), F24 // tanhP1
+	VFMLA V17.S4, V23.S4, V24.S4
+	FMOVQ 224(R0), F23 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V20.S4, V23.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V20.S4, V23.S4, V25.S4
+	FMOVQ 224(R0), F23 // tanhP2
+	FMOVQ 240(R0), F26 // tanhP3
+	VFMLA V26.S4, V22.S4, V23.S4
+	FMOVQ 256(R0), F26 // tanhP1
+	VFMLA V22.S4, V23.S4, V26.S4
 
 	// tanh c': F = 2^n by its bits
-	VSHL  $11, V4.S4, V4.S4
-	FMOVQ 336(R0), F8 // tanhP0
-	VFMLA V6.S4, V9.S4, V8.S4
+	VSHL  $11, V16.S4, V16.S4
+	FMOVQ 336(R0), F23 // tanhP0
+	VFMLA V17.S4, V24.S4, V23.S4
+	VSHL  $11, V18.S4, V18.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V20.S4, V25.S4, V24.S4
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 336(R0), F25 // tanhP0
+	VFMLA V22.S4, V26.S4, V25.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e26dc26 // fmul v6.4s, v1.4s, v6.4s
-	VFMLA V8.S4, V6.S4, V1.S4
+	WORD  $0x6e31dcf1 // fmul v17.4s, v7.4s, v17.4s
+	VFMLA V23.S4, V17.S4, V7.S4
+	WORD  $0x6e34dd31 // fmul v17.4s, v9.4s, v20.4s
+	VFMLA V24.S4, V17.S4, V9.S4
+	WORD  $0x6e36ddd1 // fmul v17.4s, v14.4s, v22.4s
+	VFMLA V25.S4, V17.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	FMOVQ 384(R0), F8 // three
-	WORD  $0x4ea4d508 // fsub v8.4s, v8.4s, v4.4s
-	VMOV  V6.B16, V9.B16
-	VFMLS V8.S4, V1.S4, V9.S4
-	FMOVQ 368(R0), F8 // one
-	WORD  $0x4e28d488 // fadd v8.4s, v4.4s, v8.4s
-	VFMLA V1.S4, V6.S4, V8.S4
+	WORD  $0x4eb0d431  // fsub v17.4s, v1.4s, v16.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb0d694  // fsub v20.4s, v20.4s, v16.4s
+	VMOV  V17.B16, V22.B16
+	VFMLS V20.S4, V7.S4, V22.S4
+	WORD  $0x4e21d614  // fadd v20.4s, v16.4s, v1.4s
+	VFMLA V7.S4, V17.S4, V20.S4
+	WORD  $0x4eb2d427  // fsub v7.4s, v1.4s, v18.4s
+	FMOVQ 384(R0), F23 // three
+	WORD  $0x4eb2d6f7  // fsub v23.4s, v23.4s, v18.4s
+	VMOV  V7.B16, V24.B16
+	VFMLS V23.S4, V9.S4, V24.S4
+	WORD  $0x4e21d657  // fadd v23.4s, v18.4s, v1.4s
+	VFMLA V9.S4, V7.S4, V23.S4
+	WORD  $0x4eb5d429  // fsub v9.4s, v1.4s, v21.4s
+	FMOVQ 384(R0), F25 // three
+	WORD  $0x4eb5d739  // fsub v25.4s, v25.4s, v21.4s
+	VMOV  V9.B16, V26.B16
+	VFMLS V25.S4, V14.S4, V26.S4
+	WORD  $0x4e21d6b9  // fadd v25.4s, v21.4s, v1.4s
+	VFMLA V14.S4, V9.S4, V25.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e28fd21 // fdiv v1.4s, v9.4s, v8.4s
-	VFMLS V4.S4, V1.S4, V6.S4
-	VORR  V2.B16, V6.B16, V1.B16
+	WORD  $0x6e34fece // fdiv v14.4s, v22.4s, v20.4s
+	VFMLS V16.S4, V14.S4, V17.S4
+	VORR  V8.B16, V17.B16, V8.B16
+	WORD  $0x6e37ff0e // fdiv v14.4s, v24.4s, v23.4s
+	VFMLS V18.S4, V14.S4, V7.S4
+	VORR  V13.B16, V7.B16, V7.B16
+	WORD  $0x6e39ff4d // fdiv v13.4s, v26.4s, v25.4s
+	VFMLS V21.S4, V13.S4, V9.S4
+	VORR  V15.B16, V9.B16, V9.B16
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
-	FMOVQ F0, 32(R3)
+	WORD $0x6e28de68 // fmul v8.4s, v19.4s, v8.4s
+	WORD $0x6e27dd87 // fmul v7.4s, v12.4s, v7.4s
+	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f8cb // fabs v11.4s, v6.4s
+	FMOVQ 32(R0), F12 // signBit
+	VAND  V12.B16, V6.B16, V12.B16
+	FMOVQ 48(R0), F13 // tanhMax
+	WORD  $0x4eabf5ab // fmin v11.4s, v13.4s, v11.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F13  // tanhRound
+	FMOVQ 112(R0), F14 // tanhNegTwoLog2E
+	VFMLA V14.S4, V11.S4, V13.S4
+	FMOVQ 128(R0), F14 // tanhRoundMax
+	WORD  $0x4eadf5cd  // fmin v13.4s, v14.4s, v13.4s
+	FMOVQ 144(R0), F14 // tanhRoundMask
+	VAND  V14.B16, V13.B16, V13.B16
+	FMOVQ 160(R0), F14 // tanhRoundZero
+	WORD  $0x4eaed5ae  // fsub v14.4s, v13.4s, v14.4s
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F15 // tanhHalfLn2
+	VFMLA V15.S4, V14.S4, V11.S4
+	WORD  $0x6e2bdd6e  // fmul v14.4s, v11.4s, v11.4s
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F15 // tanhP2
+	FMOVQ 240(R0), F16 // tanhP3
+	VFMLA V16.S4, V14.S4, V15.S4
+	FMOVQ 256(R0), F16 // tanhP1
+	VFMLA V14.S4, V15.S4, V16.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V13.S4, V13.S4
+	FMOVQ 336(R0), F15 // tanhP0
+	VFMLA V14.S4, V16.S4, V15.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e2edd6e // fmul v14.4s, v11.4s, v14.4s
+	VFMLA V15.S4, V14.S4, V11.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eadd42e  // fsub v14.4s, v1.4s, v13.4s
+	FMOVQ 384(R0), F15 // three
+	WORD  $0x4eadd5ef  // fsub v15.4s, v15.4s, v13.4s
+	VMOV  V14.B16, V16.B16
+	VFMLS V15.S4, V11.S4, V16.S4
+	WORD  $0x4e21d5af  // fadd v15.4s, v13.4s, v1.4s
+	VFMLA V11.S4, V14.S4, V15.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2ffe0b // fdiv v11.4s, v16.4s, v15.4s
+	VFMLS V13.S4, V11.S4, V14.S4
+	VORR  V12.B16, V14.B16, V11.B16
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	FSTPQ (F3, F4), (R3)
+	FSTPQ (F5, F6), 32(R3)
+	FSTPQ (F8, F7), (R4)
 	CMP   $12, R5
 	BGE   h_whole_wide_2
 	MOVD  R5, R6
 	SUB   $8, R6
 	TBZ   $1, R6, one_lane_1
-	FMOVD F1, 32(R4)
+	FMOVD F9, 32(R4)
 	TBZ   $0, R6, lanes_done_2
-	VDUP  V1.D[1], V0.D2
-	FMOVS F0, 40(R4)
+	VDUP  V9.D[1], V3.D2
+	FMOVS F3, 40(R4)
 	JMP   lanes_done_2
 
 one_lane_1:
-	FMOVS F1, 32(R4)
+	FMOVS F9, 32(R4)
 
 lanes_done_2:
 	JMP h_done_wide_2
 
 h_whole_wide_2:
-	FMOVQ F1, 32(R4)
+	FMOVQ F9, 32(R4)
 
 h_done_wide_2:
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f961 // fabs v1.4s, v11.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V11.B16, V2.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F3    // sigmoidMin
-	WORD  $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F6  // tanhRound
-	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
-	VFMLA V7.S4, V1.S4, V6.S4
-	FMOVQ 128(R0), F7 // tanhRoundMax
-	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
-	FMOVQ 144(R0), F7 // tanhRoundMask
-	VAND  V7.B16, V6.B16, V6.B16
-	FMOVQ 160(R0), F7 // tanhRoundZero
-	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F8  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V3.S4, V8.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F10 // sigmoidLn2Hi
-	VFMLA V10.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F10 // sigmoidLn2Lo
-	VFMLA V10.S4, V5.S4, V0.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F5 // tanhHalfLn2
-	VFMLA V5.S4, V7.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F7 // sigmoidLn2Hi
-	VFMLA V7.S4, V9.S4, V3.S4
-	FMOVQ 192(R0), F7 // sigmoidLn2Lo
-	VFMLA V7.S4, V9.S4, V3.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F9  // tanhP2
-	FMOVQ 240(R0), F10 // tanhP3
-	VFMLA V10.S4, V5.S4, V9.S4
-	FMOVQ 256(R0), F10 // tanhP1
-	VFMLA V5.S4, V9.S4, V10.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
-	VSHL $23, V8.S4, V8.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F12 // sigmoidP3
-	VFMLA V12.S4, V0.S4, V11.S4
-	FMOVQ 304(R0), F12 // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
-	VFMLA V13.S4, V0.S4, V12.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F13 // tanhP0
-	VFMLA V5.S4, V10.S4, V13.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F14 // sigmoidP3
-	VFMLA V14.S4, V3.S4, V10.S4
-	FMOVQ 304(R0), F14 // sigmoidP0
-	FMOVQ 320(R0), F16 // sigmoidP1
-	VFMLA V16.S4, V3.S4, V14.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F16 // sigmoidP4
-	VFMLA V16.S4, V7.S4, V11.S4
-	VFMLA V7.S4, V11.S4, V12.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V13.S4, V5.S4, V1.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F5 // sigmoidP4
-	VFMLA V5.S4, V9.S4, V10.S4
-	VFMLA V9.S4, V10.S4, V14.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V7.S4, V12.S4, V0.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 384(R0), F7 // three
-	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VMOV  V5.B16, V10.B16
-	VFMLS V7.S4, V1.S4, V10.S4
-	FMOVQ 368(R0), F7 // one
-	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
-	VFMLA V1.S4, V5.S4, V7.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V14.S4, V3.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F1 // sigmoidScale
-	WORD  $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
-	VFMLS V4.S4, V0.S4, V1.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e27fd47 // fdiv v7.4s, v10.4s, v7.4s
-	VFMLS V6.S4, V7.S4, V5.S4
-	VORR  V2.B16, V5.B16, V2.B16
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d505 // fadd v5.4s, v8.4s, v5.4s
-	VFMLS V8.S4, V3.S4, V5.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x6e21fcc6 // fdiv v6.4s, v6.4s, v1.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea1d489  // fsub v9.4s, v4.4s, v1.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
-	VFMLS V4.S4, V0.S4, V9.S4
-	WORD  $0x4ea5d500  // fsub v0.4s, v8.4s, v5.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d400  // fadd v0.4s, v0.4s, v4.4s
-	VFMLS V8.S4, V3.S4, V0.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V1.S4, V6.S4, V3.S4
-	VFMLS V9.S4, V6.S4, V3.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V3.S4, V1.S4
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V5.S4, V7.S4, V3.S4
-	VFMLS V0.S4, V7.S4, V3.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V3.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V6.S4, V1.S4, V6.S4
-	VFMLA V7.S4, V0.S4, V7.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F1  // sigmoidRound
-	FMOVQ 80(R0), F3  // sigmoidNegLog2E
-	VFMLA V3.S4, V0.S4, V1.S4
-	FMOVQ 64(R0), F3  // sigmoidRound
-	WORD  $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F4 // sigmoidLn2Hi
-	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 192(R0), F4 // sigmoidLn2Lo
-	VFMLA V4.S4, V3.S4, V0.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	VSHL $23, V1.S4, V1.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F4 // sigmoidP2
-	FMOVQ 288(R0), F5 // sigmoidP3
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 304(R0), F5 // sigmoidP0
-	FMOVQ 320(R0), F8 // sigmoidP1
-	VFMLA V8.S4, V0.S4, V5.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
-	VFMLA V8.S4, V3.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V3.S4, V5.S4, V0.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x4e23d423 // fadd v3.4s, v1.4s, v3.4s
-	VFMLS V1.S4, V0.S4, V3.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d425 // fsub v5.4s, v1.4s, v3.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VFMLS V1.S4, V0.S4, V5.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V0.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
-
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e22dcc0 // fmul v0.4s, v6.4s, v2.4s
-	FMOVQ 48(R3), F1
-	VFMLA V1.S4, V7.S4, V0.S4
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V2.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F3  // tanhRound
-	FMOVQ 112(R0), F5 // tanhNegTwoLog2E
-	VFMLA V5.S4, V1.S4, V3.S4
-	FMOVQ 128(R0), F5 // tanhRoundMax
-	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	FMOVQ 144(R0), F5 // tanhRoundMask
-	VAND  V5.B16, V3.B16, V3.B16
-	FMOVQ 160(R0), F5 // tanhRoundZero
-	WORD  $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V5.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F6 // tanhP2
-	FMOVQ 240(R0), F7 // tanhP3
-	VFMLA V7.S4, V5.S4, V6.S4
-	FMOVQ 256(R0), F7 // tanhP1
-	VFMLA V5.S4, V6.S4, V7.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V3.S4, V3.S4
-	FMOVQ 336(R0), F6 // tanhP0
-	VFMLA V5.S4, V7.S4, V6.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V5.S4, V1.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	FMOVQ 384(R0), F6 // three
-	WORD  $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	VMOV  V5.B16, V7.B16
-	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4e26d466 // fadd v6.4s, v3.4s, v6.4s
-	VFMLA V1.S4, V5.S4, V6.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e26fce1 // fdiv v1.4s, v7.4s, v6.4s
-	VFMLS V3.S4, V1.S4, V5.S4
-	VORR  V2.B16, V5.B16, V1.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	FMOVQ F0, 48(R3)
 	CMP   $16, R5
 	BGE   h_whole_wide_3
 	CMP   $12, R5
@@ -1434,20 +1337,20 @@ h_done_wide_2:
 	MOVD  R5, R6
 	SUB   $12, R6
 	TBZ   $1, R6, one_lane_3
-	FMOVD F1, 48(R4)
+	FMOVD F10, 48(R4)
 	TBZ   $0, R6, lanes_done_4
-	VDUP  V1.D[1], V0.D2
-	FMOVS F0, 56(R4)
+	VDUP  V10.D[1], V3.D2
+	FMOVS F3, 56(R4)
 	JMP   lanes_done_4
 
 one_lane_3:
-	FMOVS F1, 48(R4)
+	FMOVS F10, 48(R4)
 
 lanes_done_4:
 	JMP h_done_wide_3
 
 h_whole_wide_3:
-	FMOVQ F1, 48(R4)
+	FMOVQ F10, 48(R4)
 
 h_done_wide_3:
 	SUBS $16, R5
@@ -1806,386 +1709,368 @@ narrow_rest_done:
 	FMOVQ (R3), F2
 	VFMLA V2.S4, V12.S4, V0.S4
 
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F2    // sigmoidMin
+	WORD  $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	FMOVQ 16(R0), F2  // sigmoidMax
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f8a2 // fabs v2.4s, v5.4s
+	FMOVQ 32(R0), F4  // signBit
+	VAND  V4.B16, V5.B16, V4.B16
+	FMOVQ 48(R0), F5  // tanhMax
+	WORD  $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F5    // sigmoidMin
+	WORD  $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
+	FMOVQ 16(R0), F5  // sigmoidMax
+	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F5  // sigmoidRound
+	FMOVQ 80(R0), F6  // sigmoidNegLog2E
+	VFMLA V6.S4, V1.S4, V5.S4
+	FMOVQ 64(R0), F6  // sigmoidRound
+	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F9   // tanhRound
+	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
+	VFMLA V10.S4, V2.S4, V9.S4
+	FMOVQ 128(R0), F10 // tanhRoundMax
+	WORD  $0x4ea9f549  // fmin v9.4s, v10.4s, v9.4s
+	FMOVQ 144(R0), F10 // tanhRoundMask
+	VAND  V10.B16, V9.B16, V9.B16
+	FMOVQ 160(R0), F10 // tanhRoundZero
+	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F11 // sigmoidRound
+	FMOVQ 80(R0), F12 // sigmoidNegLog2E
+	VFMLA V12.S4, V3.S4, V11.S4
+	FMOVQ 64(R0), F12 // sigmoidRound
+	WORD  $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F13 // sigmoidLn2Hi
+	VFMLA V13.S4, V6.S4, V1.S4
+	FMOVQ 192(R0), F13 // sigmoidLn2Lo
+	VFMLA V13.S4, V6.S4, V1.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F6 // tanhHalfLn2
+	VFMLA V6.S4, V10.S4, V2.S4
+	WORD  $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F10 // sigmoidLn2Hi
+	VFMLA V10.S4, V12.S4, V3.S4
+	FMOVQ 192(R0), F10 // sigmoidLn2Lo
+	VFMLA V10.S4, V12.S4, V3.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e21dc2a // fmul v10.4s, v1.4s, v1.4s
+	VSHL $23, V5.S4, V5.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F12 // tanhP2
+	FMOVQ 240(R0), F13 // tanhP3
+	VFMLA V13.S4, V6.S4, V12.S4
+	FMOVQ 256(R0), F13 // tanhP1
+	VFMLA V6.S4, V12.S4, V13.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e23dc6c // fmul v12.4s, v3.4s, v3.4s
+	VSHL $23, V11.S4, V11.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F14 // sigmoidP2
+	FMOVQ 288(R0), F15 // sigmoidP3
+	VFMLA V15.S4, V1.S4, V14.S4
+	FMOVQ 304(R0), F15 // sigmoidP0
+	FMOVQ 320(R0), F16 // sigmoidP1
+	VFMLA V16.S4, V1.S4, V15.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V9.S4, V9.S4
+	FMOVQ 336(R0), F16 // tanhP0
+	VFMLA V6.S4, V13.S4, V16.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F13 // sigmoidP2
+	FMOVQ 288(R0), F17 // sigmoidP3
+	VFMLA V17.S4, V3.S4, V13.S4
+	FMOVQ 304(R0), F17 // sigmoidP0
+	FMOVQ 320(R0), F18 // sigmoidP1
+	VFMLA V18.S4, V3.S4, V17.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F18 // sigmoidP4
+	VFMLA V18.S4, V10.S4, V14.S4
+	VFMLA V10.S4, V14.S4, V15.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e26dc46 // fmul v6.4s, v2.4s, v6.4s
+	VFMLA V16.S4, V6.S4, V2.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F6 // sigmoidP4
+	VFMLA V6.S4, V12.S4, V13.S4
+	VFMLA V12.S4, V13.S4, V17.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V10.S4, V15.S4, V1.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F6  // one
+	WORD  $0x4ea9d4c6  // fsub v6.4s, v6.4s, v9.4s
+	FMOVQ 384(R0), F10 // three
+	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
+	VMOV  V6.B16, V13.B16
+	VFMLS V10.S4, V2.S4, V13.S4
+	FMOVQ 368(R0), F10 // one
+	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
+	VFMLA V2.S4, V6.S4, V10.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V12.S4, V17.S4, V3.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F2 // sigmoidScale
+	WORD  $0x4e22d4a2 // fadd v2.4s, v5.4s, v2.4s
+	VFMLS V5.S4, V1.S4, V2.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2afdaa // fdiv v10.4s, v13.4s, v10.4s
+	VFMLS V9.S4, V10.S4, V6.S4
+	VORR  V4.B16, V6.B16, V4.B16
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F6 // sigmoidScale
+	WORD  $0x4e26d566 // fadd v6.4s, v11.4s, v6.4s
+	VFMLS V11.S4, V3.S4, V6.S4
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F9  // sigmoidScale
+	WORD  $0x6e22fd29  // fdiv v9.4s, v9.4s, v2.4s
+	FMOVQ 400(R0), F10 // sigmoidScale
+	WORD  $0x6e26fd4a  // fdiv v10.4s, v10.4s, v6.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea2d4ac  // fsub v12.4s, v5.4s, v2.4s
+	FMOVQ 400(R0), F13 // sigmoidScale
+	WORD  $0x4e2dd58c  // fadd v12.4s, v12.4s, v13.4s
+	VFMLS V5.S4, V1.S4, V12.S4
+	WORD  $0x4ea6d561  // fsub v1.4s, v11.4s, v6.4s
+	FMOVQ 400(R0), F5  // sigmoidScale
+	WORD  $0x4e25d421  // fadd v1.4s, v1.4s, v5.4s
+	VFMLS V11.S4, V3.S4, V1.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F3 // sigmoidScale
+	VFMLS V2.S4, V9.S4, V3.S4
+	VFMLS V12.S4, V9.S4, V3.S4
+	FMOVQ 416(R0), F2 // sigmoidScaleBits
+	VADD  V2.S4, V3.S4, V2.S4
+	FMOVQ 400(R0), F3 // sigmoidScale
+	VFMLS V6.S4, V10.S4, V3.S4
+	VFMLS V1.S4, V10.S4, V3.S4
+	FMOVQ 416(R0), F1 // sigmoidScaleBits
+	VADD  V1.S4, V3.S4, V1.S4
+
+	// σ: σ = y + g·y
+	VFMLA V9.S4, V2.S4, V9.S4
+	VFMLA V10.S4, V1.S4, V10.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F1    // sigmoidMin
+	WORD  $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	FMOVQ 16(R0), F2  // sigmoidMax
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F2  // sigmoidRound
+	FMOVQ 80(R0), F3  // sigmoidNegLog2E
+	VFMLA V3.S4, V1.S4, V2.S4
+	FMOVQ 64(R0), F3  // sigmoidRound
+	WORD  $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F5 // sigmoidLn2Hi
+	VFMLA V5.S4, V3.S4, V1.S4
+	FMOVQ 192(R0), F5 // sigmoidLn2Lo
+	VFMLA V5.S4, V3.S4, V1.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	VSHL $23, V2.S4, V2.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F5 // sigmoidP2
+	FMOVQ 288(R0), F6 // sigmoidP3
+	VFMLA V6.S4, V1.S4, V5.S4
+	FMOVQ 304(R0), F6 // sigmoidP0
+	FMOVQ 320(R0), F7 // sigmoidP1
+	VFMLA V7.S4, V1.S4, V6.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F7 // sigmoidP4
+	VFMLA V7.S4, V3.S4, V5.S4
+	VFMLA V3.S4, V5.S4, V6.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V3.S4, V6.S4, V1.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F3 // sigmoidScale
+	WORD  $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
+	VFMLS V2.S4, V1.S4, V3.S4
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F5 // sigmoidScale
+	WORD  $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea3d446 // fsub v6.4s, v2.4s, v3.4s
+	FMOVQ 400(R0), F7 // sigmoidScale
+	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	VFMLS V2.S4, V1.S4, V6.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F1 // sigmoidScale
+	VFMLS V3.S4, V5.S4, V1.S4
+	VFMLS V6.S4, V5.S4, V1.S4
+	FMOVQ 416(R0), F2 // sigmoidScaleBits
+	VADD  V2.S4, V1.S4, V1.S4
+
+	// σ: σ = y + g·y
+	VFMLA V5.S4, V1.S4, V5.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e24dd21 // fmul v1.4s, v9.4s, v4.4s
+	FMOVQ 16(R3), F2
+	VFMLA V2.S4, V10.S4, V1.S4
+
 	// tanh c': A = min(9.1, |x|), and x's sign
 	WORD  $0x4ea0f802 // fabs v2.4s, v0.4s
-	FMOVQ 32(R0), F4  // signBit
-	VAND  V4.B16, V0.B16, V4.B16
-	FMOVQ 48(R0), F6  // tanhMax
-	WORD  $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
+	FMOVQ 32(R0), F3  // signBit
+	VAND  V3.B16, V0.B16, V3.B16
+	FMOVQ 48(R0), F4  // tanhMax
+	WORD  $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD  $0x4ea0f824 // fabs v4.4s, v1.4s
+	FMOVQ 32(R0), F6  // signBit
+	VAND  V6.B16, V1.B16, V6.B16
+	FMOVQ 48(R0), F7  // tanhMax
+	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F6  // tanhRound
-	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
-	VFMLA V9.S4, V2.S4, V6.S4
-	FMOVQ 128(R0), F9 // tanhRoundMax
-	WORD  $0x4ea6f526 // fmin v6.4s, v9.4s, v6.4s
-	FMOVQ 144(R0), F9 // tanhRoundMask
-	VAND  V9.B16, V6.B16, V6.B16
-	FMOVQ 160(R0), F9 // tanhRoundZero
-	WORD  $0x4ea9d4c9 // fsub v9.4s, v6.4s, v9.4s
+	FMOVQ 96(R0), F7   // tanhRound
+	FMOVQ 112(R0), F9  // tanhNegTwoLog2E
+	VFMLA V9.S4, V2.S4, V7.S4
+	FMOVQ 128(R0), F9  // tanhRoundMax
+	WORD  $0x4ea7f527  // fmin v7.4s, v9.4s, v7.4s
+	FMOVQ 144(R0), F9  // tanhRoundMask
+	VAND  V9.B16, V7.B16, V7.B16
+	FMOVQ 160(R0), F9  // tanhRoundZero
+	WORD  $0x4ea9d4e9  // fsub v9.4s, v7.4s, v9.4s
+	FMOVQ 96(R0), F10  // tanhRound
+	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
+	VFMLA V11.S4, V4.S4, V10.S4
+	FMOVQ 128(R0), F11 // tanhRoundMax
+	WORD  $0x4eaaf56a  // fmin v10.4s, v11.4s, v10.4s
+	FMOVQ 144(R0), F11 // tanhRoundMask
+	VAND  V11.B16, V10.B16, V10.B16
+	FMOVQ 160(R0), F11 // tanhRoundZero
+	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F10 // tanhHalfLn2
-	VFMLA V10.S4, V9.S4, V2.S4
+	FMOVQ 208(R0), F12 // tanhHalfLn2
+	VFMLA V12.S4, V9.S4, V2.S4
 	WORD  $0x6e22dc49  // fmul v9.4s, v2.4s, v2.4s
+	FMOVQ 208(R0), F12 // tanhHalfLn2
+	VFMLA V12.S4, V11.S4, V4.S4
+	WORD  $0x6e24dc8b  // fmul v11.4s, v4.4s, v4.4s
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F10 // tanhP2
-	FMOVQ 240(R0), F11 // tanhP3
-	VFMLA V11.S4, V9.S4, V10.S4
-	FMOVQ 256(R0), F11 // tanhP1
-	VFMLA V9.S4, V10.S4, V11.S4
+	FMOVQ 224(R0), F12 // tanhP2
+	FMOVQ 240(R0), F13 // tanhP3
+	VFMLA V13.S4, V9.S4, V12.S4
+	FMOVQ 256(R0), F13 // tanhP1
+	VFMLA V9.S4, V12.S4, V13.S4
+	FMOVQ 224(R0), F12 // tanhP2
+	FMOVQ 240(R0), F14 // tanhP3
+	VFMLA V14.S4, V11.S4, V12.S4
+	FMOVQ 256(R0), F14 // tanhP1
+	VFMLA V11.S4, V12.S4, V14.S4
 
 	// tanh c': F = 2^n by its bits
-	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F10 // tanhP0
-	VFMLA V9.S4, V11.S4, V10.S4
+	VSHL  $11, V7.S4, V7.S4
+	FMOVQ 336(R0), F12 // tanhP0
+	VFMLA V9.S4, V13.S4, V12.S4
+	VSHL  $11, V10.S4, V10.S4
+	FMOVQ 336(R0), F13 // tanhP0
+	VFMLA V11.S4, V14.S4, V13.S4
 
 	// tanh c': t = r + r·z·p = tanh r
 	WORD  $0x6e29dc49 // fmul v9.4s, v2.4s, v9.4s
-	VFMLA V10.S4, V9.S4, V2.S4
+	VFMLA V12.S4, V9.S4, V2.S4
+	WORD  $0x6e2bdc89 // fmul v9.4s, v4.4s, v11.4s
+	VFMLA V13.S4, V9.S4, V4.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
 	FMOVQ 368(R0), F9  // one
-	WORD  $0x4ea6d529  // fsub v9.4s, v9.4s, v6.4s
-	FMOVQ 384(R0), F10 // three
-	WORD  $0x4ea6d54a  // fsub v10.4s, v10.4s, v6.4s
-	VMOV  V9.B16, V11.B16
-	VFMLS V10.S4, V2.S4, V11.S4
-	FMOVQ 368(R0), F10 // one
-	WORD  $0x4e2ad4ca  // fadd v10.4s, v6.4s, v10.4s
-	VFMLA V2.S4, V9.S4, V10.S4
+	WORD  $0x4ea7d529  // fsub v9.4s, v9.4s, v7.4s
+	FMOVQ 384(R0), F11 // three
+	WORD  $0x4ea7d56b  // fsub v11.4s, v11.4s, v7.4s
+	VMOV  V9.B16, V12.B16
+	VFMLS V11.S4, V2.S4, V12.S4
+	FMOVQ 368(R0), F11 // one
+	WORD  $0x4e2bd4eb  // fadd v11.4s, v7.4s, v11.4s
+	VFMLA V2.S4, V9.S4, V11.S4
+	FMOVQ 368(R0), F2  // one
+	WORD  $0x4eaad442  // fsub v2.4s, v2.4s, v10.4s
+	FMOVQ 384(R0), F13 // three
+	WORD  $0x4eaad5ad  // fsub v13.4s, v13.4s, v10.4s
+	VMOV  V2.B16, V14.B16
+	VFMLS V13.S4, V4.S4, V14.S4
+	FMOVQ 368(R0), F13 // one
+	WORD  $0x4e2dd54d  // fadd v13.4s, v10.4s, v13.4s
+	VFMLA V4.S4, V2.S4, V13.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e2afd62 // fdiv v2.4s, v11.4s, v10.4s
-	VFMLS V6.S4, V2.S4, V9.S4
-	VORR  V4.B16, V9.B16, V2.B16
+	WORD  $0x6e2bfd84 // fdiv v4.4s, v12.4s, v11.4s
+	VFMLS V7.S4, V4.S4, V9.S4
+	VORR  V3.B16, V9.B16, V3.B16
+	WORD  $0x6e2dfdc4 // fdiv v4.4s, v14.4s, v13.4s
+	VFMLS V10.S4, V4.S4, V2.S4
+	VORR  V6.B16, V2.B16, V2.B16
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e22dd02 // fmul v2.4s, v8.4s, v2.4s
-	FMOVQ F0, (R3)
+	WORD  $0x6e23dd03 // fmul v3.4s, v8.4s, v3.4s
+	WORD  $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
+	FSTPQ (F0, F1), (R3)
 	CMP   $4, R5
 	BGE   h_whole_narrow_0
-	MOVD  R5, R1
-	TBZ   $1, R1, one_lane_5
-	FMOVD F2, (R4)
-	TBZ   $0, R1, lanes_done_6
-	VDUP  V2.D[1], V0.D2
+	MOVD  R5, R0
+	TBZ   $1, R0, one_lane_5
+	FMOVD F3, (R4)
+	TBZ   $0, R0, lanes_done_6
+	VDUP  V3.D[1], V0.D2
 	FMOVS F0, 8(R4)
 	JMP   lanes_done_6
 
 one_lane_5:
-	FMOVS F2, (R4)
+	FMOVS F3, (R4)
 
 lanes_done_6:
 	JMP h_done_narrow_0
 
 h_whole_narrow_0:
-	FMOVQ F2, (R4)
+	FMOVQ F3, (R4)
 
 h_done_narrow_0:
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f8a1 // fabs v1.4s, v5.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V5.B16, V2.B16
-	FMOVQ 48(R0), F4  // tanhMax
-	WORD  $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F6  // tanhRound
-	FMOVQ 112(R0), F8 // tanhNegTwoLog2E
-	VFMLA V8.S4, V1.S4, V6.S4
-	FMOVQ 128(R0), F8 // tanhRoundMax
-	WORD  $0x4ea6f506 // fmin v6.4s, v8.4s, v6.4s
-	FMOVQ 144(R0), F8 // tanhRoundMask
-	VAND  V8.B16, V6.B16, V6.B16
-	FMOVQ 160(R0), F8 // tanhRoundZero
-	WORD  $0x4ea8d4c8 // fsub v8.4s, v6.4s, v8.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F9  // sigmoidRound
-	FMOVQ 80(R0), F10 // sigmoidNegLog2E
-	VFMLA V10.S4, V3.S4, V9.S4
-	FMOVQ 64(R0), F10 // sigmoidRound
-	WORD  $0x4eaad52a // fsub v10.4s, v9.4s, v10.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F11 // sigmoidLn2Hi
-	VFMLA V11.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F11 // sigmoidLn2Lo
-	VFMLA V11.S4, V5.S4, V0.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F5 // tanhHalfLn2
-	VFMLA V5.S4, V8.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F8 // sigmoidLn2Hi
-	VFMLA V8.S4, V10.S4, V3.S4
-	FMOVQ 192(R0), F8 // sigmoidLn2Lo
-	VFMLA V8.S4, V10.S4, V3.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F10 // tanhP2
-	FMOVQ 240(R0), F11 // tanhP3
-	VFMLA V11.S4, V5.S4, V10.S4
-	FMOVQ 256(R0), F11 // tanhP1
-	VFMLA V5.S4, V10.S4, V11.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
-	VSHL $23, V9.S4, V9.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F12 // sigmoidP2
-	FMOVQ 288(R0), F13 // sigmoidP3
-	VFMLA V13.S4, V0.S4, V12.S4
-	FMOVQ 304(R0), F13 // sigmoidP0
-	FMOVQ 320(R0), F14 // sigmoidP1
-	VFMLA V14.S4, V0.S4, V13.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F14 // tanhP0
-	VFMLA V5.S4, V11.S4, V14.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F15 // sigmoidP3
-	VFMLA V15.S4, V3.S4, V11.S4
-	FMOVQ 304(R0), F15 // sigmoidP0
-	FMOVQ 320(R0), F16 // sigmoidP1
-	VFMLA V16.S4, V3.S4, V15.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F16 // sigmoidP4
-	VFMLA V16.S4, V8.S4, V12.S4
-	VFMLA V8.S4, V12.S4, V13.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V14.S4, V5.S4, V1.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F5 // sigmoidP4
-	VFMLA V5.S4, V10.S4, V11.S4
-	VFMLA V10.S4, V11.S4, V15.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V8.S4, V13.S4, V0.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 384(R0), F8 // three
-	WORD  $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VMOV  V5.B16, V11.B16
-	VFMLS V8.S4, V1.S4, V11.S4
-	FMOVQ 368(R0), F8 // one
-	WORD  $0x4e28d4c8 // fadd v8.4s, v6.4s, v8.4s
-	VFMLA V1.S4, V5.S4, V8.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V10.S4, V15.S4, V3.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F1 // sigmoidScale
-	WORD  $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
-	VFMLS V4.S4, V0.S4, V1.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e28fd68 // fdiv v8.4s, v11.4s, v8.4s
-	VFMLS V6.S4, V8.S4, V5.S4
-	VORR  V2.B16, V5.B16, V2.B16
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d525 // fadd v5.4s, v9.4s, v5.4s
-	VFMLS V9.S4, V3.S4, V5.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x6e21fcc6 // fdiv v6.4s, v6.4s, v1.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x6e25fd08 // fdiv v8.4s, v8.4s, v5.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea1d48a  // fsub v10.4s, v4.4s, v1.4s
-	FMOVQ 400(R0), F11 // sigmoidScale
-	WORD  $0x4e2bd54a  // fadd v10.4s, v10.4s, v11.4s
-	VFMLS V4.S4, V0.S4, V10.S4
-	WORD  $0x4ea5d520  // fsub v0.4s, v9.4s, v5.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d400  // fadd v0.4s, v0.4s, v4.4s
-	VFMLS V9.S4, V3.S4, V0.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V1.S4, V6.S4, V3.S4
-	VFMLS V10.S4, V6.S4, V3.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V3.S4, V1.S4
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V5.S4, V8.S4, V3.S4
-	VFMLS V0.S4, V8.S4, V3.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V3.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V6.S4, V1.S4, V6.S4
-	VFMLA V8.S4, V0.S4, V8.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F1  // sigmoidRound
-	FMOVQ 80(R0), F3  // sigmoidNegLog2E
-	VFMLA V3.S4, V0.S4, V1.S4
-	FMOVQ 64(R0), F3  // sigmoidRound
-	WORD  $0x4ea3d423 // fsub v3.4s, v1.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F4 // sigmoidLn2Hi
-	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 192(R0), F4 // sigmoidLn2Lo
-	VFMLA V4.S4, V3.S4, V0.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	VSHL $23, V1.S4, V1.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F4 // sigmoidP2
-	FMOVQ 288(R0), F5 // sigmoidP3
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 304(R0), F5 // sigmoidP0
-	FMOVQ 320(R0), F7 // sigmoidP1
-	VFMLA V7.S4, V0.S4, V5.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F7 // sigmoidP4
-	VFMLA V7.S4, V3.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V3.S4, V5.S4, V0.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x4e23d423 // fadd v3.4s, v1.4s, v3.4s
-	VFMLS V1.S4, V0.S4, V3.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d425 // fsub v5.4s, v1.4s, v3.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VFMLS V1.S4, V0.S4, V5.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V0.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
-
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e22dcc0 // fmul v0.4s, v6.4s, v2.4s
-	FMOVQ 16(R3), F1
-	VFMLA V1.S4, V8.S4, V0.S4
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V2.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F3  // tanhRound
-	FMOVQ 112(R0), F5 // tanhNegTwoLog2E
-	VFMLA V5.S4, V1.S4, V3.S4
-	FMOVQ 128(R0), F5 // tanhRoundMax
-	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	FMOVQ 144(R0), F5 // tanhRoundMask
-	VAND  V5.B16, V3.B16, V3.B16
-	FMOVQ 160(R0), F5 // tanhRoundZero
-	WORD  $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V5.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F6 // tanhP2
-	FMOVQ 240(R0), F7 // tanhP3
-	VFMLA V7.S4, V5.S4, V6.S4
-	FMOVQ 256(R0), F7 // tanhP1
-	VFMLA V5.S4, V6.S4, V7.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V3.S4, V3.S4
-	FMOVQ 336(R0), F6 // tanhP0
-	VFMLA V5.S4, V7.S4, V6.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V5.S4, V1.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	FMOVQ 384(R0), F6 // three
-	WORD  $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	VMOV  V5.B16, V7.B16
-	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4e26d466 // fadd v6.4s, v3.4s, v6.4s
-	VFMLA V1.S4, V5.S4, V6.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e26fce1 // fdiv v1.4s, v7.4s, v6.4s
-	VFMLS V3.S4, V1.S4, V5.S4
-	VORR  V2.B16, V5.B16, V1.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	FMOVQ F0, 16(R3)
 	CMP   $8, R5
 	BGE   h_whole_narrow_1
 	CMP   $4, R5
@@ -2193,20 +2078,20 @@ h_done_narrow_0:
 	MOVD  R5, R0
 	SUB   $4, R0
 	TBZ   $1, R0, one_lane_7
-	FMOVD F1, 16(R4)
+	FMOVD F2, 16(R4)
 	TBZ   $0, R0, lanes_done_8
-	VDUP  V1.D[1], V0.D2
+	VDUP  V2.D[1], V0.D2
 	FMOVS F0, 24(R4)
 	JMP   lanes_done_8
 
 one_lane_7:
-	FMOVS F1, 16(R4)
+	FMOVS F2, 16(R4)
 
 lanes_done_8:
 	JMP h_done_narrow_1
 
 h_whole_narrow_1:
-	FMOVQ F1, 16(R4)
+	FMOVQ F2, 16(R4)
 
 h_done_narrow_1:
 done:
@@ -2232,10 +2117,10 @@ TEXT ·stepTileNEON(SB), $1600-80
 	//   stride                R3 R7
 	//   column                R3
 	//   columns left          R4
-	//   c                     R6 V1
+	//   c                     R6 V9 V10 V11 V13 V16 V17
 	//   h                     R7
-	//   z                     V0 V1 V3
-	//   constants             R0
+	//   z                     V8 V9 V10 V11 V13 V15 V16 V17 V18 V20
+	//   constants             R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14
 	//   lanes left            R6 R8
 	MOVD $constants<>(SB), R0
 	MOVD ZR, R1
@@ -2365,6 +2250,7 @@ wide_2:
 wide_2_block:
 	FMOVQ (R7), F8
 	FMOVQ (R6), F9
+	PRFM  4096(R9), PLDL1KEEP
 	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -2375,6 +2261,7 @@ wide_2_block:
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	PRFM  4352(R9), PLDL1KEEP
 	FLDPQ 256(R9), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
@@ -2385,6 +2272,7 @@ wide_2_block:
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
+	PRFM  4608(R9), PLDL1KEEP
 	FLDPQ 512(R9), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
@@ -2395,6 +2283,7 @@ wide_2_block:
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
+	PRFM  4864(R9), PLDL1KEEP
 	FLDPQ 768(R9), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
@@ -2421,6 +2310,7 @@ wide_2_block_done:
 wide_2_rest:
 	FMOVS (R7), F8
 	FMOVS (R6), F9
+	PRFM  4096(R9), PLDL1KEEP
 	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -2479,6 +2369,7 @@ wide_3_block:
 	FMOVQ (R7), F12
 	FMOVQ (R8), F13
 	FMOVQ (R6), F14
+	PRFM  4096(R10), PLDL1KEEP
 	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -2493,6 +2384,7 @@ wide_3_block:
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	PRFM  4352(R10), PLDL1KEEP
 	FLDPQ 256(R10), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
@@ -2507,6 +2399,7 @@ wide_3_block:
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	PRFM  4608(R10), PLDL1KEEP
 	FLDPQ 512(R10), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
@@ -2521,6 +2414,7 @@ wide_3_block:
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
+	PRFM  4864(R10), PLDL1KEEP
 	FLDPQ 768(R10), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
@@ -2553,6 +2447,7 @@ wide_3_rest:
 	FMOVS (R7), F12
 	FMOVS (R8), F13
 	FMOVS (R6), F14
+	PRFM  4096(R10), PLDL1KEEP
 	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -2626,6 +2521,7 @@ wide_4_block:
 	FMOVQ (R8), F17
 	FMOVQ (R9), F18
 	FMOVQ (R6), F19
+	PRFM  4096(R11), PLDL1KEEP
 	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -2644,6 +2540,7 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	PRFM  4352(R11), PLDL1KEEP
 	FLDPQ 256(R11), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
@@ -2662,6 +2559,7 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
+	PRFM  4608(R11), PLDL1KEEP
 	FLDPQ 512(R11), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
@@ -2680,6 +2578,7 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
+	PRFM  4864(R11), PLDL1KEEP
 	FLDPQ 768(R11), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
@@ -2718,6 +2617,7 @@ wide_4_rest:
 	FMOVS (R8), F17
 	FMOVS (R9), F18
 	FMOVS (R6), F19
+	PRFM  4096(R11), PLDL1KEEP
 	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -2806,6 +2706,7 @@ wide_5_block:
 	FMOVQ (R9), F22
 	FMOVQ (R10), F23
 	FMOVQ (R6), F24
+	PRFM  4096(R12), PLDL1KEEP
 	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -2828,6 +2729,7 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	PRFM  4352(R12), PLDL1KEEP
 	FLDPQ 256(R12), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
@@ -2850,6 +2752,7 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
+	PRFM  4608(R12), PLDL1KEEP
 	FLDPQ 512(R12), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
@@ -2872,6 +2775,7 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
+	PRFM  4864(R12), PLDL1KEEP
 	FLDPQ 768(R12), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
@@ -2916,6 +2820,7 @@ wide_5_rest:
 	FMOVS (R9), F22
 	FMOVS (R10), F23
 	FMOVS (R6), F24
+	PRFM  4096(R12), PLDL1KEEP
 	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -3019,6 +2924,7 @@ wide_6_block:
 	FMOVQ (R10), F27
 	FMOVQ (R11), F28
 	FMOVQ (R6), F29
+	PRFM  4096(R13), PLDL1KEEP
 	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -3045,6 +2951,7 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
+	PRFM  4352(R13), PLDL1KEEP
 	FLDPQ 256(R13), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
@@ -3071,6 +2978,7 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
+	PRFM  4608(R13), PLDL1KEEP
 	FLDPQ 512(R13), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
@@ -3097,6 +3005,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
+	PRFM  4864(R13), PLDL1KEEP
 	FLDPQ 768(R13), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
@@ -3147,6 +3056,7 @@ wide_6_rest:
 	FMOVS (R10), F27
 	FMOVS (R11), F28
 	FMOVS (R6), F29
+	PRFM  4096(R13), PLDL1KEEP
 	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -3218,6 +3128,18 @@ wide_next:
 	MOVD columns+48(FP), R3
 	MOVD count+56(FP), R4
 	MOVD units+72(FP), R5
+	SUBS $1, R4
+	BLT  wide_cell_done
+
+	// Constants that stay in registers.
+	FMOVQ (R0), F0    // sigmoidMin
+	FMOVQ 16(R0), F1  // sigmoidMax
+	FMOVQ 80(R0), F2  // sigmoidNegLog2E
+	FMOVQ 176(R0), F3 // sigmoidLn2Hi
+	FMOVQ 192(R0), F4 // sigmoidLn2Lo
+	FMOVQ 320(R0), F5 // sigmoidP1
+	FMOVQ 368(R0), F6 // one
+	FMOVQ 400(R0), F7 // sigmoidScale
 
 wide_cell:
 	MOVD 24(R3), R6
@@ -3226,1281 +3148,1125 @@ wide_cell:
 	ADD  R1, R7
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R2), F0
-	FMOVQ (R0), F1    // sigmoidMin
-	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	FMOVQ (R2), F8
+	WORD  $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD  $0x4ea8f428 // fmin v8.4s, v1.4s, v8.4s
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 128(R2), F1
-	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
-	FMOVQ 32(R0), F3  // signBit
-	VAND  V3.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	FMOVQ 128(R2), F9
+	WORD  $0x4ea0f92a // fabs v10.4s, v9.4s
+	FMOVQ 32(R0), F11 // signBit
+	VAND  V11.B16, V9.B16, V9.B16
+	FMOVQ 48(R0), F11 // tanhMax
+	WORD  $0x4eaaf56a // fmin v10.4s, v11.4s, v10.4s
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 64(R2), F3
-	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	FMOVQ 64(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
+	FMOVQ 64(R0), F12 // sigmoidRound
+	VFMLA V2.S4, V8.S4, V12.S4
+	FMOVQ 64(R0), F13 // sigmoidRound
+	WORD  $0x4eadd58d // fsub v13.4s, v12.4s, v13.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F6  // tanhRound
-	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
-	VFMLA V7.S4, V2.S4, V6.S4
-	FMOVQ 128(R0), F7 // tanhRoundMax
-	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
-	FMOVQ 144(R0), F7 // tanhRoundMask
-	VAND  V7.B16, V6.B16, V6.B16
-	FMOVQ 160(R0), F7 // tanhRoundZero
-	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+	FMOVQ 96(R0), F14  // tanhRound
+	FMOVQ 112(R0), F15 // tanhNegTwoLog2E
+	VFMLA V15.S4, V10.S4, V14.S4
+	FMOVQ 128(R0), F15 // tanhRoundMax
+	WORD  $0x4eaef5ee  // fmin v14.4s, v15.4s, v14.4s
+	FMOVQ 144(R0), F15 // tanhRoundMask
+	VAND  V15.B16, V14.B16, V14.B16
+	FMOVQ 160(R0), F15 // tanhRoundZero
+	WORD  $0x4eafd5cf  // fsub v15.4s, v14.4s, v15.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F8  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V3.S4, V8.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+	FMOVQ 64(R0), F16 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V16.S4
+	FMOVQ 64(R0), F17 // sigmoidRound
+	WORD  $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F10 // sigmoidLn2Hi
-	VFMLA V10.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F10 // sigmoidLn2Lo
-	VFMLA V10.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V13.S4, V8.S4
+	VFMLA V4.S4, V13.S4, V8.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F5 // tanhHalfLn2
-	VFMLA V5.S4, V7.S4, V2.S4
-	WORD  $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	FMOVQ 208(R0), F13 // tanhHalfLn2
+	VFMLA V13.S4, V15.S4, V10.S4
+	WORD  $0x6e2add4d  // fmul v13.4s, v10.4s, v10.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F7 // sigmoidLn2Hi
-	VFMLA V7.S4, V9.S4, V3.S4
-	FMOVQ 192(R0), F7 // sigmoidLn2Lo
-	VFMLA V7.S4, V9.S4, V3.S4
+	VFMLA V3.S4, V17.S4, V11.S4
+	VFMLA V4.S4, V17.S4, V11.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
+	WORD $0x6e28dd0f // fmul v15.4s, v8.4s, v8.4s
+	VSHL $23, V12.S4, V12.S4
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F9  // tanhP2
-	FMOVQ 240(R0), F10 // tanhP3
-	VFMLA V10.S4, V5.S4, V9.S4
-	FMOVQ 256(R0), F10 // tanhP1
-	VFMLA V5.S4, V9.S4, V10.S4
+	FMOVQ 224(R0), F17 // tanhP2
+	FMOVQ 240(R0), F18 // tanhP3
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 256(R0), F18 // tanhP1
+	VFMLA V13.S4, V17.S4, V18.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
-	VSHL $23, V8.S4, V8.S4
+	WORD $0x6e2bdd71 // fmul v17.4s, v11.4s, v11.4s
+	VSHL $23, V16.S4, V16.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F12 // sigmoidP3
-	VFMLA V12.S4, V0.S4, V11.S4
-	FMOVQ 304(R0), F12 // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
-	VFMLA V13.S4, V0.S4, V12.S4
+	FMOVQ 272(R0), F19 // sigmoidP2
+	FMOVQ 288(R0), F20 // sigmoidP3
+	VFMLA V20.S4, V8.S4, V19.S4
+	FMOVQ 304(R0), F20 // sigmoidP0
+	VFMLA V5.S4, V8.S4, V20.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F13 // tanhP0
-	VFMLA V5.S4, V10.S4, V13.S4
+	VSHL  $11, V14.S4, V14.S4
+	FMOVQ 336(R0), F21 // tanhP0
+	VFMLA V13.S4, V18.S4, V21.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F14 // sigmoidP3
-	VFMLA V14.S4, V3.S4, V10.S4
-	FMOVQ 304(R0), F14 // sigmoidP0
-	FMOVQ 320(R0), F15 // sigmoidP1
-	VFMLA V15.S4, V3.S4, V14.S4
+	FMOVQ 272(R0), F18 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP3
+	VFMLA V22.S4, V11.S4, V18.S4
+	FMOVQ 304(R0), F22 // sigmoidP0
+	VFMLA V5.S4, V11.S4, V22.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F23 // sigmoidP4
+	VFMLA V23.S4, V15.S4, V19.S4
+	VFMLA V15.S4, V19.S4, V20.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e2ddd4d // fmul v13.4s, v10.4s, v13.4s
+	VFMLA V21.S4, V13.S4, V10.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F13 // sigmoidP4
+	VFMLA V13.S4, V17.S4, V18.S4
+	VFMLA V17.S4, V18.S4, V22.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V15.S4, V20.S4, V8.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eaed4cd  // fsub v13.4s, v6.4s, v14.4s
+	FMOVQ 384(R0), F15 // three
+	WORD  $0x4eaed5ef  // fsub v15.4s, v15.4s, v14.4s
+	VMOV  V13.B16, V18.B16
+	VFMLS V15.S4, V10.S4, V18.S4
+	WORD  $0x4e26d5cf  // fadd v15.4s, v14.4s, v6.4s
+	VFMLA V10.S4, V13.S4, V15.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V17.S4, V22.S4, V11.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e27d58a // fadd v10.4s, v12.4s, v7.4s
+	VFMLS V12.S4, V8.S4, V10.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2ffe4f // fdiv v15.4s, v18.4s, v15.4s
+	VFMLS V14.S4, V15.S4, V13.S4
+	VORR  V9.B16, V13.B16, V9.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e27d60d // fadd v13.4s, v16.4s, v7.4s
+	VFMLS V16.S4, V11.S4, V13.S4
+
+	// σ: y = C / d
+	WORD $0x6e2afcee // fdiv v14.4s, v7.4s, v10.4s
+	WORD $0x6e2dfcef // fdiv v15.4s, v7.4s, v13.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eaad591 // fsub v17.4s, v12.4s, v10.4s
+	WORD  $0x4e27d631 // fadd v17.4s, v17.4s, v7.4s
+	VFMLS V12.S4, V8.S4, V17.S4
+	WORD  $0x4eadd608 // fsub v8.4s, v16.4s, v13.4s
+	WORD  $0x4e27d508 // fadd v8.4s, v8.4s, v7.4s
+	VFMLS V16.S4, V11.S4, V8.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F11 // sigmoidScale
+	VFMLS V10.S4, V14.S4, V11.S4
+	VFMLS V17.S4, V14.S4, V11.S4
+	FMOVQ 416(R0), F10 // sigmoidScaleBits
+	VADD  V10.S4, V11.S4, V10.S4
+	FMOVQ 400(R0), F11 // sigmoidScale
+	VFMLS V13.S4, V15.S4, V11.S4
+	VFMLS V8.S4, V15.S4, V11.S4
+	FMOVQ 416(R0), F8  // sigmoidScaleBits
+	VADD  V8.S4, V11.S4, V8.S4
+
+	// σ: σ = y + g·y
+	VFMLA V14.S4, V10.S4, V14.S4
+	VFMLA V15.S4, V8.S4, V15.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 192(R2), F8
+	WORD  $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD  $0x4ea8f428 // fmin v8.4s, v1.4s, v8.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F10 // sigmoidRound
+	VFMLA V2.S4, V8.S4, V10.S4
+	FMOVQ 64(R0), F11 // sigmoidRound
+	WORD  $0x4eabd54b // fsub v11.4s, v10.4s, v11.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V3.S4, V11.S4, V8.S4
+	VFMLA V4.S4, V11.S4, V8.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e28dd0b // fmul v11.4s, v8.4s, v8.4s
+	VSHL $23, V10.S4, V10.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F12 // sigmoidP2
+	FMOVQ 288(R0), F13 // sigmoidP3
+	VFMLA V13.S4, V8.S4, V12.S4
+	FMOVQ 304(R0), F13 // sigmoidP0
+	VFMLA V5.S4, V8.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F16 // sigmoidP4
+	VFMLA V16.S4, V11.S4, V12.S4
+	VFMLA V11.S4, V12.S4, V13.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V11.S4, V13.S4, V8.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e27d54b // fadd v11.4s, v10.4s, v7.4s
+	VFMLS V10.S4, V8.S4, V11.S4
+
+	// σ: y = C / d
+	WORD $0x6e2bfcec // fdiv v12.4s, v7.4s, v11.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eabd54d // fsub v13.4s, v10.4s, v11.4s
+	WORD  $0x4e27d5ad // fadd v13.4s, v13.4s, v7.4s
+	VFMLS V10.S4, V8.S4, V13.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F8  // sigmoidScale
+	VFMLS V11.S4, V12.S4, V8.S4
+	VFMLS V13.S4, V12.S4, V8.S4
+	FMOVQ 416(R0), F10 // sigmoidScaleBits
+	VADD  V10.S4, V8.S4, V8.S4
+
+	// σ: σ = y + g·y
+	VFMLA V12.S4, V8.S4, V12.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e29ddc8 // fmul v8.4s, v14.4s, v9.4s
+	FMOVQ (R6), F9
+	VFMLA V9.S4, V15.S4, V8.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 16(R2), F9
+	WORD  $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD  $0x4ea9f429 // fmin v9.4s, v1.4s, v9.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 144(R2), F10
+	WORD  $0x4ea0f94b // fabs v11.4s, v10.4s
+	FMOVQ 32(R0), F13 // signBit
+	VAND  V13.B16, V10.B16, V10.B16
+	FMOVQ 48(R0), F13 // tanhMax
+	WORD  $0x4eabf5ab // fmin v11.4s, v13.4s, v11.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 80(R2), F13
+	WORD  $0x4e2df40d // fmax v13.4s, v0.4s, v13.4s
+	WORD  $0x4eadf42d // fmin v13.4s, v1.4s, v13.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F14 // sigmoidRound
+	VFMLA V2.S4, V9.S4, V14.S4
+	FMOVQ 64(R0), F15 // sigmoidRound
+	WORD  $0x4eafd5cf // fsub v15.4s, v14.4s, v15.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F16  // tanhRound
+	FMOVQ 112(R0), F17 // tanhNegTwoLog2E
+	VFMLA V17.S4, V11.S4, V16.S4
+	FMOVQ 128(R0), F17 // tanhRoundMax
+	WORD  $0x4eb0f630  // fmin v16.4s, v17.4s, v16.4s
+	FMOVQ 144(R0), F17 // tanhRoundMask
+	VAND  V17.B16, V16.B16, V16.B16
+	FMOVQ 160(R0), F17 // tanhRoundZero
+	WORD  $0x4eb1d611  // fsub v17.4s, v16.4s, v17.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V2.S4, V13.S4, V18.S4
+	FMOVQ 64(R0), F19 // sigmoidRound
+	WORD  $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V3.S4, V15.S4, V9.S4
+	VFMLA V4.S4, V15.S4, V9.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F15 // tanhHalfLn2
+	VFMLA V15.S4, V17.S4, V11.S4
+	WORD  $0x6e2bdd6f  // fmul v15.4s, v11.4s, v11.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V3.S4, V19.S4, V13.S4
+	VFMLA V4.S4, V19.S4, V13.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e29dd31 // fmul v17.4s, v9.4s, v9.4s
+	VSHL $23, V14.S4, V14.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F19 // tanhP2
+	FMOVQ 240(R0), F20 // tanhP3
+	VFMLA V20.S4, V15.S4, V19.S4
+	FMOVQ 256(R0), F20 // tanhP1
+	VFMLA V15.S4, V19.S4, V20.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2dddb3 // fmul v19.4s, v13.4s, v13.4s
+	VSHL $23, V18.S4, V18.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP3
+	VFMLA V22.S4, V9.S4, V21.S4
+	FMOVQ 304(R0), F22 // sigmoidP0
+	VFMLA V5.S4, V9.S4, V22.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V16.S4, V16.S4
+	FMOVQ 336(R0), F23 // tanhP0
+	VFMLA V15.S4, V20.S4, V23.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F20 // sigmoidP2
+	FMOVQ 288(R0), F24 // sigmoidP3
+	VFMLA V24.S4, V13.S4, V20.S4
+	FMOVQ 304(R0), F24 // sigmoidP0
+	VFMLA V5.S4, V13.S4, V24.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F25 // sigmoidP4
+	VFMLA V25.S4, V17.S4, V21.S4
+	VFMLA V17.S4, V21.S4, V22.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e2fdd6f // fmul v15.4s, v11.4s, v15.4s
+	VFMLA V23.S4, V15.S4, V11.S4
 
 	// σ: q = (P4·r² + a)·r² + b
 	FMOVQ 352(R0), F15 // sigmoidP4
-	VFMLA V15.S4, V7.S4, V11.S4
-	VFMLA V7.S4, V11.S4, V12.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e25dc45 // fmul v5.4s, v2.4s, v5.4s
-	VFMLA V13.S4, V5.S4, V2.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F5 // sigmoidP4
-	VFMLA V5.S4, V9.S4, V10.S4
-	VFMLA V9.S4, V10.S4, V14.S4
+	VFMLA V15.S4, V19.S4, V20.S4
+	VFMLA V19.S4, V20.S4, V24.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V7.S4, V12.S4, V0.S4
+	VFMLS V17.S4, V22.S4, V9.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 384(R0), F7 // three
-	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VMOV  V5.B16, V10.B16
-	VFMLS V7.S4, V2.S4, V10.S4
-	FMOVQ 368(R0), F7 // one
-	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
-	VFMLA V2.S4, V5.S4, V7.S4
+	WORD  $0x4eb0d4cf  // fsub v15.4s, v6.4s, v16.4s
+	FMOVQ 384(R0), F17 // three
+	WORD  $0x4eb0d631  // fsub v17.4s, v17.4s, v16.4s
+	VMOV  V15.B16, V20.B16
+	VFMLS V17.S4, V11.S4, V20.S4
+	WORD  $0x4e26d611  // fadd v17.4s, v16.4s, v6.4s
+	VFMLA V11.S4, V15.S4, V17.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V14.S4, V3.S4
+	VFMLS V19.S4, V24.S4, V13.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F2 // sigmoidScale
-	WORD  $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
-	VFMLS V4.S4, V0.S4, V2.S4
+	WORD  $0x4e27d5cb // fadd v11.4s, v14.4s, v7.4s
+	VFMLS V14.S4, V9.S4, V11.S4
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e27fd47 // fdiv v7.4s, v10.4s, v7.4s
-	VFMLS V6.S4, V7.S4, V5.S4
-	VORR  V1.B16, V5.B16, V1.B16
+	WORD  $0x6e31fe91 // fdiv v17.4s, v20.4s, v17.4s
+	VFMLS V16.S4, V17.S4, V15.S4
+	VORR  V10.B16, V15.B16, V10.B16
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d505 // fadd v5.4s, v8.4s, v5.4s
-	VFMLS V8.S4, V3.S4, V5.S4
+	WORD  $0x4e27d64f // fadd v15.4s, v18.4s, v7.4s
+	VFMLS V18.S4, V13.S4, V15.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
+	WORD $0x6e2bfcf0 // fdiv v16.4s, v7.4s, v11.4s
+	WORD $0x6e2ffcf1 // fdiv v17.4s, v7.4s, v15.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea2d489  // fsub v9.4s, v4.4s, v2.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
-	VFMLS V4.S4, V0.S4, V9.S4
-	WORD  $0x4ea5d500  // fsub v0.4s, v8.4s, v5.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d400  // fadd v0.4s, v0.4s, v4.4s
-	VFMLS V8.S4, V3.S4, V0.S4
+	WORD  $0x4eabd5d3 // fsub v19.4s, v14.4s, v11.4s
+	WORD  $0x4e27d673 // fadd v19.4s, v19.4s, v7.4s
+	VFMLS V14.S4, V9.S4, V19.S4
+	WORD  $0x4eafd649 // fsub v9.4s, v18.4s, v15.4s
+	WORD  $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
+	VFMLS V18.S4, V13.S4, V9.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLS V9.S4, V6.S4, V3.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V3.S4, V2.S4
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V5.S4, V7.S4, V3.S4
-	VFMLS V0.S4, V7.S4, V3.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V3.S4, V0.S4
+	FMOVQ 400(R0), F13 // sigmoidScale
+	VFMLS V11.S4, V16.S4, V13.S4
+	VFMLS V19.S4, V16.S4, V13.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V13.S4, V11.S4
+	FMOVQ 400(R0), F13 // sigmoidScale
+	VFMLS V15.S4, V17.S4, V13.S4
+	VFMLS V9.S4, V17.S4, V13.S4
+	FMOVQ 416(R0), F9  // sigmoidScaleBits
+	VADD  V9.S4, V13.S4, V9.S4
 
 	// σ: σ = y + g·y
-	VFMLA V6.S4, V2.S4, V6.S4
-	VFMLA V7.S4, V0.S4, V7.S4
+	VFMLA V16.S4, V11.S4, V16.S4
+	VFMLA V17.S4, V9.S4, V17.S4
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 192(R2), F0
-	FMOVQ (R0), F2    // sigmoidMin
-	WORD  $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R0), F2  // sigmoidMax
-	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+	FMOVQ 208(R2), F9
+	WORD  $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD  $0x4ea9f429 // fmin v9.4s, v1.4s, v9.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F2  // sigmoidRound
-	FMOVQ 80(R0), F3  // sigmoidNegLog2E
-	VFMLA V3.S4, V0.S4, V2.S4
-	FMOVQ 64(R0), F3  // sigmoidRound
-	WORD  $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	FMOVQ 64(R0), F11 // sigmoidRound
+	VFMLA V2.S4, V9.S4, V11.S4
+	FMOVQ 64(R0), F13 // sigmoidRound
+	WORD  $0x4eadd56d // fsub v13.4s, v11.4s, v13.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F4 // sigmoidLn2Hi
-	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 192(R0), F4 // sigmoidLn2Lo
-	VFMLA V4.S4, V3.S4, V0.S4
+	VFMLA V3.S4, V13.S4, V9.S4
+	VFMLA V4.S4, V13.S4, V9.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e29dd2d // fmul v13.4s, v9.4s, v9.4s
+	VSHL $23, V11.S4, V11.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F4 // sigmoidP2
-	FMOVQ 288(R0), F5 // sigmoidP3
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 304(R0), F5 // sigmoidP0
-	FMOVQ 320(R0), F8 // sigmoidP1
-	VFMLA V8.S4, V0.S4, V5.S4
+	FMOVQ 272(R0), F14 // sigmoidP2
+	FMOVQ 288(R0), F15 // sigmoidP3
+	VFMLA V15.S4, V9.S4, V14.S4
+	FMOVQ 304(R0), F15 // sigmoidP0
+	VFMLA V5.S4, V9.S4, V15.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
-	VFMLA V8.S4, V3.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
+	FMOVQ 352(R0), F18 // sigmoidP4
+	VFMLA V18.S4, V13.S4, V14.S4
+	VFMLA V13.S4, V14.S4, V15.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLS V13.S4, V15.S4, V9.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	VFMLS V2.S4, V0.S4, V3.S4
+	WORD  $0x4e27d56d // fadd v13.4s, v11.4s, v7.4s
+	VFMLS V11.S4, V9.S4, V13.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
+	WORD $0x6e2dfcee // fdiv v14.4s, v7.4s, v13.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d445 // fsub v5.4s, v2.4s, v3.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VFMLS V2.S4, V0.S4, V5.S4
+	WORD  $0x4eadd56f // fsub v15.4s, v11.4s, v13.4s
+	WORD  $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
+	VFMLS V11.S4, V9.S4, V15.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V0.S4, V0.S4
+	FMOVQ 400(R0), F9  // sigmoidScale
+	VFMLS V13.S4, V14.S4, V9.S4
+	VFMLS V15.S4, V14.S4, V9.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V9.S4, V9.S4
 
 	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
+	VFMLA V14.S4, V9.S4, V14.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e21dcc0 // fmul v0.4s, v6.4s, v1.4s
-	FMOVQ (R6), F1
-	VFMLA V1.S4, V7.S4, V0.S4
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V2.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F3  // tanhRound
-	FMOVQ 112(R0), F5 // tanhNegTwoLog2E
-	VFMLA V5.S4, V1.S4, V3.S4
-	FMOVQ 128(R0), F5 // tanhRoundMax
-	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	FMOVQ 144(R0), F5 // tanhRoundMask
-	VAND  V5.B16, V3.B16, V3.B16
-	FMOVQ 160(R0), F5 // tanhRoundZero
-	WORD  $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V5.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F6 // tanhP2
-	FMOVQ 240(R0), F7 // tanhP3
-	VFMLA V7.S4, V5.S4, V6.S4
-	FMOVQ 256(R0), F7 // tanhP1
-	VFMLA V5.S4, V6.S4, V7.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V3.S4, V3.S4
-	FMOVQ 336(R0), F6 // tanhP0
-	VFMLA V5.S4, V7.S4, V6.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V5.S4, V1.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	FMOVQ 384(R0), F6 // three
-	WORD  $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	VMOV  V5.B16, V7.B16
-	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4e26d466 // fadd v6.4s, v3.4s, v6.4s
-	VFMLA V1.S4, V5.S4, V6.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e26fce1 // fdiv v1.4s, v7.4s, v6.4s
-	VFMLS V3.S4, V1.S4, V5.S4
-	VORR  V2.B16, V5.B16, V1.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	FMOVQ F0, (R6)
-	FMOVQ F1, (R7)
+	WORD  $0x6e2ade09 // fmul v9.4s, v16.4s, v10.4s
+	FMOVQ 16(R6), F10
+	VFMLA V10.S4, V17.S4, V9.S4
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 16(R2), F0
-	FMOVQ (R0), F1    // sigmoidMin
-	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	FMOVQ 32(R2), F10
+	WORD  $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD  $0x4eaaf42a // fmin v10.4s, v1.4s, v10.4s
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 144(R2), F1
-	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
-	FMOVQ 32(R0), F3  // signBit
-	VAND  V3.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	FMOVQ 160(R2), F11
+	WORD  $0x4ea0f96d // fabs v13.4s, v11.4s
+	FMOVQ 32(R0), F15 // signBit
+	VAND  V15.B16, V11.B16, V11.B16
+	FMOVQ 48(R0), F15 // tanhMax
+	WORD  $0x4eadf5ed // fmin v13.4s, v15.4s, v13.4s
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 80(R2), F3
-	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	FMOVQ 96(R2), F15
+	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
+	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
+	FMOVQ 64(R0), F16 // sigmoidRound
+	VFMLA V2.S4, V10.S4, V16.S4
+	FMOVQ 64(R0), F17 // sigmoidRound
+	WORD  $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F6  // tanhRound
-	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
-	VFMLA V7.S4, V2.S4, V6.S4
-	FMOVQ 128(R0), F7 // tanhRoundMax
-	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
-	FMOVQ 144(R0), F7 // tanhRoundMask
-	VAND  V7.B16, V6.B16, V6.B16
-	FMOVQ 160(R0), F7 // tanhRoundZero
-	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+	FMOVQ 96(R0), F18  // tanhRound
+	FMOVQ 112(R0), F19 // tanhNegTwoLog2E
+	VFMLA V19.S4, V13.S4, V18.S4
+	FMOVQ 128(R0), F19 // tanhRoundMax
+	WORD  $0x4eb2f672  // fmin v18.4s, v19.4s, v18.4s
+	FMOVQ 144(R0), F19 // tanhRoundMask
+	VAND  V19.B16, V18.B16, V18.B16
+	FMOVQ 160(R0), F19 // tanhRoundZero
+	WORD  $0x4eb3d653  // fsub v19.4s, v18.4s, v19.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F8  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V3.S4, V8.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V2.S4, V15.S4, V20.S4
+	FMOVQ 64(R0), F21 // sigmoidRound
+	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F10 // sigmoidLn2Hi
-	VFMLA V10.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F10 // sigmoidLn2Lo
-	VFMLA V10.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V17.S4, V10.S4
+	VFMLA V4.S4, V17.S4, V10.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F5 // tanhHalfLn2
-	VFMLA V5.S4, V7.S4, V2.S4
-	WORD  $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	FMOVQ 208(R0), F17 // tanhHalfLn2
+	VFMLA V17.S4, V19.S4, V13.S4
+	WORD  $0x6e2dddb1  // fmul v17.4s, v13.4s, v13.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F7 // sigmoidLn2Hi
-	VFMLA V7.S4, V9.S4, V3.S4
-	FMOVQ 192(R0), F7 // sigmoidLn2Lo
-	VFMLA V7.S4, V9.S4, V3.S4
+	VFMLA V3.S4, V21.S4, V15.S4
+	VFMLA V4.S4, V21.S4, V15.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
+	WORD $0x6e2add53 // fmul v19.4s, v10.4s, v10.4s
+	VSHL $23, V16.S4, V16.S4
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F9  // tanhP2
-	FMOVQ 240(R0), F10 // tanhP3
-	VFMLA V10.S4, V5.S4, V9.S4
-	FMOVQ 256(R0), F10 // tanhP1
-	VFMLA V5.S4, V9.S4, V10.S4
+	FMOVQ 224(R0), F21 // tanhP2
+	FMOVQ 240(R0), F22 // tanhP3
+	VFMLA V22.S4, V17.S4, V21.S4
+	FMOVQ 256(R0), F22 // tanhP1
+	VFMLA V17.S4, V21.S4, V22.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
-	VSHL $23, V8.S4, V8.S4
+	WORD $0x6e2fddf5 // fmul v21.4s, v15.4s, v15.4s
+	VSHL $23, V20.S4, V20.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F12 // sigmoidP3
-	VFMLA V12.S4, V0.S4, V11.S4
-	FMOVQ 304(R0), F12 // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
-	VFMLA V13.S4, V0.S4, V12.S4
+	FMOVQ 272(R0), F23 // sigmoidP2
+	FMOVQ 288(R0), F24 // sigmoidP3
+	VFMLA V24.S4, V10.S4, V23.S4
+	FMOVQ 304(R0), F24 // sigmoidP0
+	VFMLA V5.S4, V10.S4, V24.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F13 // tanhP0
-	VFMLA V5.S4, V10.S4, V13.S4
+	VSHL  $11, V18.S4, V18.S4
+	FMOVQ 336(R0), F25 // tanhP0
+	VFMLA V17.S4, V22.S4, V25.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F14 // sigmoidP3
-	VFMLA V14.S4, V3.S4, V10.S4
-	FMOVQ 304(R0), F14 // sigmoidP0
-	FMOVQ 320(R0), F15 // sigmoidP1
-	VFMLA V15.S4, V3.S4, V14.S4
+	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP3
+	VFMLA V26.S4, V15.S4, V22.S4
+	FMOVQ 304(R0), F26 // sigmoidP0
+	VFMLA V5.S4, V15.S4, V26.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F15 // sigmoidP4
-	VFMLA V15.S4, V7.S4, V11.S4
-	VFMLA V7.S4, V11.S4, V12.S4
+	FMOVQ 352(R0), F27 // sigmoidP4
+	VFMLA V27.S4, V19.S4, V23.S4
+	VFMLA V19.S4, V23.S4, V24.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e25dc45 // fmul v5.4s, v2.4s, v5.4s
-	VFMLA V13.S4, V5.S4, V2.S4
+	WORD  $0x6e31ddb1 // fmul v17.4s, v13.4s, v17.4s
+	VFMLA V25.S4, V17.S4, V13.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F5 // sigmoidP4
-	VFMLA V5.S4, V9.S4, V10.S4
-	VFMLA V9.S4, V10.S4, V14.S4
+	FMOVQ 352(R0), F17 // sigmoidP4
+	VFMLA V17.S4, V21.S4, V22.S4
+	VFMLA V21.S4, V22.S4, V26.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V7.S4, V12.S4, V0.S4
+	VFMLS V19.S4, V24.S4, V10.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 384(R0), F7 // three
-	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VMOV  V5.B16, V10.B16
-	VFMLS V7.S4, V2.S4, V10.S4
-	FMOVQ 368(R0), F7 // one
-	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
-	VFMLA V2.S4, V5.S4, V7.S4
+	WORD  $0x4eb2d4d1  // fsub v17.4s, v6.4s, v18.4s
+	FMOVQ 384(R0), F19 // three
+	WORD  $0x4eb2d673  // fsub v19.4s, v19.4s, v18.4s
+	VMOV  V17.B16, V22.B16
+	VFMLS V19.S4, V13.S4, V22.S4
+	WORD  $0x4e26d653  // fadd v19.4s, v18.4s, v6.4s
+	VFMLA V13.S4, V17.S4, V19.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V14.S4, V3.S4
+	VFMLS V21.S4, V26.S4, V15.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F2 // sigmoidScale
-	WORD  $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
-	VFMLS V4.S4, V0.S4, V2.S4
+	WORD  $0x4e27d60d // fadd v13.4s, v16.4s, v7.4s
+	VFMLS V16.S4, V10.S4, V13.S4
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e27fd47 // fdiv v7.4s, v10.4s, v7.4s
-	VFMLS V6.S4, V7.S4, V5.S4
-	VORR  V1.B16, V5.B16, V1.B16
+	WORD  $0x6e33fed3 // fdiv v19.4s, v22.4s, v19.4s
+	VFMLS V18.S4, V19.S4, V17.S4
+	VORR  V11.B16, V17.B16, V11.B16
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d505 // fadd v5.4s, v8.4s, v5.4s
-	VFMLS V8.S4, V3.S4, V5.S4
+	WORD  $0x4e27d691 // fadd v17.4s, v20.4s, v7.4s
+	VFMLS V20.S4, V15.S4, V17.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
+	WORD $0x6e2dfcf2 // fdiv v18.4s, v7.4s, v13.4s
+	WORD $0x6e31fcf3 // fdiv v19.4s, v7.4s, v17.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea2d489  // fsub v9.4s, v4.4s, v2.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
-	VFMLS V4.S4, V0.S4, V9.S4
-	WORD  $0x4ea5d500  // fsub v0.4s, v8.4s, v5.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d400  // fadd v0.4s, v0.4s, v4.4s
-	VFMLS V8.S4, V3.S4, V0.S4
+	WORD  $0x4eadd615 // fsub v21.4s, v16.4s, v13.4s
+	WORD  $0x4e27d6b5 // fadd v21.4s, v21.4s, v7.4s
+	VFMLS V16.S4, V10.S4, V21.S4
+	WORD  $0x4eb1d68a // fsub v10.4s, v20.4s, v17.4s
+	WORD  $0x4e27d54a // fadd v10.4s, v10.4s, v7.4s
+	VFMLS V20.S4, V15.S4, V10.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLS V9.S4, V6.S4, V3.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V3.S4, V2.S4
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V5.S4, V7.S4, V3.S4
-	VFMLS V0.S4, V7.S4, V3.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V3.S4, V0.S4
+	FMOVQ 400(R0), F15 // sigmoidScale
+	VFMLS V13.S4, V18.S4, V15.S4
+	VFMLS V21.S4, V18.S4, V15.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V15.S4, V13.S4
+	FMOVQ 400(R0), F15 // sigmoidScale
+	VFMLS V17.S4, V19.S4, V15.S4
+	VFMLS V10.S4, V19.S4, V15.S4
+	FMOVQ 416(R0), F10 // sigmoidScaleBits
+	VADD  V10.S4, V15.S4, V10.S4
 
 	// σ: σ = y + g·y
-	VFMLA V6.S4, V2.S4, V6.S4
-	VFMLA V7.S4, V0.S4, V7.S4
+	VFMLA V18.S4, V13.S4, V18.S4
+	VFMLA V19.S4, V10.S4, V19.S4
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 208(R2), F0
-	FMOVQ (R0), F2    // sigmoidMin
-	WORD  $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R0), F2  // sigmoidMax
-	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+	FMOVQ 224(R2), F10
+	WORD  $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
+	WORD  $0x4eaaf42a // fmin v10.4s, v1.4s, v10.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F2  // sigmoidRound
-	FMOVQ 80(R0), F3  // sigmoidNegLog2E
-	VFMLA V3.S4, V0.S4, V2.S4
-	FMOVQ 64(R0), F3  // sigmoidRound
-	WORD  $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	FMOVQ 64(R0), F13 // sigmoidRound
+	VFMLA V2.S4, V10.S4, V13.S4
+	FMOVQ 64(R0), F15 // sigmoidRound
+	WORD  $0x4eafd5af // fsub v15.4s, v13.4s, v15.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F4 // sigmoidLn2Hi
-	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 192(R0), F4 // sigmoidLn2Lo
-	VFMLA V4.S4, V3.S4, V0.S4
+	VFMLA V3.S4, V15.S4, V10.S4
+	VFMLA V4.S4, V15.S4, V10.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e2add4f // fmul v15.4s, v10.4s, v10.4s
+	VSHL $23, V13.S4, V13.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F4 // sigmoidP2
-	FMOVQ 288(R0), F5 // sigmoidP3
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 304(R0), F5 // sigmoidP0
-	FMOVQ 320(R0), F8 // sigmoidP1
-	VFMLA V8.S4, V0.S4, V5.S4
+	FMOVQ 272(R0), F16 // sigmoidP2
+	FMOVQ 288(R0), F17 // sigmoidP3
+	VFMLA V17.S4, V10.S4, V16.S4
+	FMOVQ 304(R0), F17 // sigmoidP0
+	VFMLA V5.S4, V10.S4, V17.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
-	VFMLA V8.S4, V3.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
+	FMOVQ 352(R0), F20 // sigmoidP4
+	VFMLA V20.S4, V15.S4, V16.S4
+	VFMLA V15.S4, V16.S4, V17.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLS V15.S4, V17.S4, V10.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	VFMLS V2.S4, V0.S4, V3.S4
+	WORD  $0x4e27d5af // fadd v15.4s, v13.4s, v7.4s
+	VFMLS V13.S4, V10.S4, V15.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
+	WORD $0x6e2ffcf0 // fdiv v16.4s, v7.4s, v15.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d445 // fsub v5.4s, v2.4s, v3.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VFMLS V2.S4, V0.S4, V5.S4
+	WORD  $0x4eafd5b1 // fsub v17.4s, v13.4s, v15.4s
+	WORD  $0x4e27d631 // fadd v17.4s, v17.4s, v7.4s
+	VFMLS V13.S4, V10.S4, V17.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V0.S4, V0.S4
+	FMOVQ 400(R0), F10 // sigmoidScale
+	VFMLS V15.S4, V16.S4, V10.S4
+	VFMLS V17.S4, V16.S4, V10.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V10.S4, V10.S4
 
 	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
+	VFMLA V16.S4, V10.S4, V16.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e21dcc0 // fmul v0.4s, v6.4s, v1.4s
-	FMOVQ 16(R6), F1
-	VFMLA V1.S4, V7.S4, V0.S4
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V2.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F3  // tanhRound
-	FMOVQ 112(R0), F5 // tanhNegTwoLog2E
-	VFMLA V5.S4, V1.S4, V3.S4
-	FMOVQ 128(R0), F5 // tanhRoundMax
-	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	FMOVQ 144(R0), F5 // tanhRoundMask
-	VAND  V5.B16, V3.B16, V3.B16
-	FMOVQ 160(R0), F5 // tanhRoundZero
-	WORD  $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V5.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F6 // tanhP2
-	FMOVQ 240(R0), F7 // tanhP3
-	VFMLA V7.S4, V5.S4, V6.S4
-	FMOVQ 256(R0), F7 // tanhP1
-	VFMLA V5.S4, V6.S4, V7.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V3.S4, V3.S4
-	FMOVQ 336(R0), F6 // tanhP0
-	VFMLA V5.S4, V7.S4, V6.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V5.S4, V1.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	FMOVQ 384(R0), F6 // three
-	WORD  $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	VMOV  V5.B16, V7.B16
-	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4e26d466 // fadd v6.4s, v3.4s, v6.4s
-	VFMLA V1.S4, V5.S4, V6.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e26fce1 // fdiv v1.4s, v7.4s, v6.4s
-	VFMLS V3.S4, V1.S4, V5.S4
-	VORR  V2.B16, V5.B16, V1.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	FMOVQ F0, 16(R6)
-	FMOVQ F1, 16(R7)
+	WORD  $0x6e2bde4a // fmul v10.4s, v18.4s, v11.4s
+	FMOVQ 32(R6), F11
+	VFMLA V11.S4, V19.S4, V10.S4
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 32(R2), F0
-	FMOVQ (R0), F1    // sigmoidMin
-	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	FMOVQ 48(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 160(R2), F1
-	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
-	FMOVQ 32(R0), F3  // signBit
-	VAND  V3.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	FMOVQ 176(R2), F13
+	WORD  $0x4ea0f9af // fabs v15.4s, v13.4s
+	FMOVQ 32(R0), F17 // signBit
+	VAND  V17.B16, V13.B16, V13.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eaff62f // fmin v15.4s, v17.4s, v15.4s
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 96(R2), F3
-	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	FMOVQ 112(R2), F17
+	WORD  $0x4e31f411 // fmax v17.4s, v0.4s, v17.4s
+	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V18.S4
+	FMOVQ 64(R0), F19 // sigmoidRound
+	WORD  $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F6  // tanhRound
-	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
-	VFMLA V7.S4, V2.S4, V6.S4
-	FMOVQ 128(R0), F7 // tanhRoundMax
-	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
-	FMOVQ 144(R0), F7 // tanhRoundMask
-	VAND  V7.B16, V6.B16, V6.B16
-	FMOVQ 160(R0), F7 // tanhRoundZero
-	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+	FMOVQ 96(R0), F20  // tanhRound
+	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
+	VFMLA V21.S4, V15.S4, V20.S4
+	FMOVQ 128(R0), F21 // tanhRoundMax
+	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
+	FMOVQ 144(R0), F21 // tanhRoundMask
+	VAND  V21.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F8  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V3.S4, V8.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V2.S4, V17.S4, V22.S4
+	FMOVQ 64(R0), F23 // sigmoidRound
+	WORD  $0x4eb7d6d7 // fsub v23.4s, v22.4s, v23.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F10 // sigmoidLn2Hi
-	VFMLA V10.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F10 // sigmoidLn2Lo
-	VFMLA V10.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V19.S4, V11.S4
+	VFMLA V4.S4, V19.S4, V11.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F5 // tanhHalfLn2
-	VFMLA V5.S4, V7.S4, V2.S4
-	WORD  $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	FMOVQ 208(R0), F19 // tanhHalfLn2
+	VFMLA V19.S4, V21.S4, V15.S4
+	WORD  $0x6e2fddf3  // fmul v19.4s, v15.4s, v15.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F7 // sigmoidLn2Hi
-	VFMLA V7.S4, V9.S4, V3.S4
-	FMOVQ 192(R0), F7 // sigmoidLn2Lo
-	VFMLA V7.S4, V9.S4, V3.S4
+	VFMLA V3.S4, V23.S4, V17.S4
+	VFMLA V4.S4, V23.S4, V17.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
+	WORD $0x6e2bdd75 // fmul v21.4s, v11.4s, v11.4s
+	VSHL $23, V18.S4, V18.S4
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F9  // tanhP2
-	FMOVQ 240(R0), F10 // tanhP3
-	VFMLA V10.S4, V5.S4, V9.S4
-	FMOVQ 256(R0), F10 // tanhP1
-	VFMLA V5.S4, V9.S4, V10.S4
+	FMOVQ 224(R0), F23 // tanhP2
+	FMOVQ 240(R0), F24 // tanhP3
+	VFMLA V24.S4, V19.S4, V23.S4
+	FMOVQ 256(R0), F24 // tanhP1
+	VFMLA V19.S4, V23.S4, V24.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
-	VSHL $23, V8.S4, V8.S4
+	WORD $0x6e31de37 // fmul v23.4s, v17.4s, v17.4s
+	VSHL $23, V22.S4, V22.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F12 // sigmoidP3
-	VFMLA V12.S4, V0.S4, V11.S4
-	FMOVQ 304(R0), F12 // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
-	VFMLA V13.S4, V0.S4, V12.S4
+	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP3
+	VFMLA V26.S4, V11.S4, V25.S4
+	FMOVQ 304(R0), F26 // sigmoidP0
+	VFMLA V5.S4, V11.S4, V26.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F13 // tanhP0
-	VFMLA V5.S4, V10.S4, V13.S4
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 336(R0), F27 // tanhP0
+	VFMLA V19.S4, V24.S4, V27.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F14 // sigmoidP3
-	VFMLA V14.S4, V3.S4, V10.S4
-	FMOVQ 304(R0), F14 // sigmoidP0
-	FMOVQ 320(R0), F15 // sigmoidP1
-	VFMLA V15.S4, V3.S4, V14.S4
+	FMOVQ 272(R0), F24 // sigmoidP2
+	FMOVQ 288(R0), F28 // sigmoidP3
+	VFMLA V28.S4, V17.S4, V24.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V5.S4, V17.S4, V28.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F15 // sigmoidP4
-	VFMLA V15.S4, V7.S4, V11.S4
-	VFMLA V7.S4, V11.S4, V12.S4
+	FMOVQ 352(R0), F29 // sigmoidP4
+	VFMLA V29.S4, V21.S4, V25.S4
+	VFMLA V21.S4, V25.S4, V26.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e25dc45 // fmul v5.4s, v2.4s, v5.4s
-	VFMLA V13.S4, V5.S4, V2.S4
+	WORD  $0x6e33ddf3 // fmul v19.4s, v15.4s, v19.4s
+	VFMLA V27.S4, V19.S4, V15.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F5 // sigmoidP4
-	VFMLA V5.S4, V9.S4, V10.S4
-	VFMLA V9.S4, V10.S4, V14.S4
+	FMOVQ 352(R0), F19 // sigmoidP4
+	VFMLA V19.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V28.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V7.S4, V12.S4, V0.S4
+	VFMLS V21.S4, V26.S4, V11.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 384(R0), F7 // three
-	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VMOV  V5.B16, V10.B16
-	VFMLS V7.S4, V2.S4, V10.S4
-	FMOVQ 368(R0), F7 // one
-	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
-	VFMLA V2.S4, V5.S4, V7.S4
+	WORD  $0x4eb4d4d3  // fsub v19.4s, v6.4s, v20.4s
+	FMOVQ 384(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V24.B16
+	VFMLS V21.S4, V15.S4, V24.S4
+	WORD  $0x4e26d695  // fadd v21.4s, v20.4s, v6.4s
+	VFMLA V15.S4, V19.S4, V21.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V14.S4, V3.S4
+	VFMLS V23.S4, V28.S4, V17.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F2 // sigmoidScale
-	WORD  $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
-	VFMLS V4.S4, V0.S4, V2.S4
+	WORD  $0x4e27d64f // fadd v15.4s, v18.4s, v7.4s
+	VFMLS V18.S4, V11.S4, V15.S4
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e27fd47 // fdiv v7.4s, v10.4s, v7.4s
-	VFMLS V6.S4, V7.S4, V5.S4
-	VORR  V1.B16, V5.B16, V1.B16
+	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+	VORR  V13.B16, V19.B16, V13.B16
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d505 // fadd v5.4s, v8.4s, v5.4s
-	VFMLS V8.S4, V3.S4, V5.S4
+	WORD  $0x4e27d6d3 // fadd v19.4s, v22.4s, v7.4s
+	VFMLS V22.S4, V17.S4, V19.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
+	WORD $0x6e2ffcf4 // fdiv v20.4s, v7.4s, v15.4s
+	WORD $0x6e33fcf5 // fdiv v21.4s, v7.4s, v19.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea2d489  // fsub v9.4s, v4.4s, v2.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
-	VFMLS V4.S4, V0.S4, V9.S4
-	WORD  $0x4ea5d500  // fsub v0.4s, v8.4s, v5.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d400  // fadd v0.4s, v0.4s, v4.4s
-	VFMLS V8.S4, V3.S4, V0.S4
+	WORD  $0x4eafd657 // fsub v23.4s, v18.4s, v15.4s
+	WORD  $0x4e27d6f7 // fadd v23.4s, v23.4s, v7.4s
+	VFMLS V18.S4, V11.S4, V23.S4
+	WORD  $0x4eb3d6cb // fsub v11.4s, v22.4s, v19.4s
+	WORD  $0x4e27d56b // fadd v11.4s, v11.4s, v7.4s
+	VFMLS V22.S4, V17.S4, V11.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLS V9.S4, V6.S4, V3.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V3.S4, V2.S4
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V5.S4, V7.S4, V3.S4
-	VFMLS V0.S4, V7.S4, V3.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V3.S4, V0.S4
+	FMOVQ 400(R0), F17 // sigmoidScale
+	VFMLS V15.S4, V20.S4, V17.S4
+	VFMLS V23.S4, V20.S4, V17.S4
+	FMOVQ 416(R0), F15 // sigmoidScaleBits
+	VADD  V15.S4, V17.S4, V15.S4
+	FMOVQ 400(R0), F17 // sigmoidScale
+	VFMLS V19.S4, V21.S4, V17.S4
+	VFMLS V11.S4, V21.S4, V17.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V17.S4, V11.S4
 
 	// σ: σ = y + g·y
-	VFMLA V6.S4, V2.S4, V6.S4
-	VFMLA V7.S4, V0.S4, V7.S4
+	VFMLA V20.S4, V15.S4, V20.S4
+	VFMLA V21.S4, V11.S4, V21.S4
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 224(R2), F0
-	FMOVQ (R0), F2    // sigmoidMin
-	WORD  $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R0), F2  // sigmoidMax
-	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+	FMOVQ 240(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F2  // sigmoidRound
-	FMOVQ 80(R0), F3  // sigmoidNegLog2E
-	VFMLA V3.S4, V0.S4, V2.S4
-	FMOVQ 64(R0), F3  // sigmoidRound
-	WORD  $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	FMOVQ 64(R0), F17 // sigmoidRound
+	WORD  $0x4eb1d5f1 // fsub v17.4s, v15.4s, v17.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F4 // sigmoidLn2Hi
-	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 192(R0), F4 // sigmoidLn2Lo
-	VFMLA V4.S4, V3.S4, V0.S4
+	VFMLA V3.S4, V17.S4, V11.S4
+	VFMLA V4.S4, V17.S4, V11.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e2bdd71 // fmul v17.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F4 // sigmoidP2
-	FMOVQ 288(R0), F5 // sigmoidP3
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 304(R0), F5 // sigmoidP0
-	FMOVQ 320(R0), F8 // sigmoidP1
-	VFMLA V8.S4, V0.S4, V5.S4
+	FMOVQ 272(R0), F18 // sigmoidP2
+	FMOVQ 288(R0), F19 // sigmoidP3
+	VFMLA V19.S4, V11.S4, V18.S4
+	FMOVQ 304(R0), F19 // sigmoidP0
+	VFMLA V5.S4, V11.S4, V19.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
-	VFMLA V8.S4, V3.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
+	FMOVQ 352(R0), F22 // sigmoidP4
+	VFMLA V22.S4, V17.S4, V18.S4
+	VFMLA V17.S4, V18.S4, V19.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLS V17.S4, V19.S4, V11.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	VFMLS V2.S4, V0.S4, V3.S4
+	WORD  $0x4e27d5f1 // fadd v17.4s, v15.4s, v7.4s
+	VFMLS V15.S4, V11.S4, V17.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
+	WORD $0x6e31fcf2 // fdiv v18.4s, v7.4s, v17.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d445 // fsub v5.4s, v2.4s, v3.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VFMLS V2.S4, V0.S4, V5.S4
+	WORD  $0x4eb1d5f3 // fsub v19.4s, v15.4s, v17.4s
+	WORD  $0x4e27d673 // fadd v19.4s, v19.4s, v7.4s
+	VFMLS V15.S4, V11.S4, V19.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V0.S4, V0.S4
+	FMOVQ 400(R0), F11 // sigmoidScale
+	VFMLS V17.S4, V18.S4, V11.S4
+	VFMLS V19.S4, V18.S4, V11.S4
+	FMOVQ 416(R0), F15 // sigmoidScaleBits
+	VADD  V15.S4, V11.S4, V11.S4
 
 	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
+	VFMLA V18.S4, V11.S4, V18.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e21dcc0 // fmul v0.4s, v6.4s, v1.4s
-	FMOVQ 32(R6), F1
-	VFMLA V1.S4, V7.S4, V0.S4
+	WORD  $0x6e2dde8b // fmul v11.4s, v20.4s, v13.4s
+	FMOVQ 48(R6), F13
+	VFMLA V13.S4, V21.S4, V11.S4
 
 	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V2.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD  $0x4ea0f90d // fabs v13.4s, v8.4s
+	FMOVQ 32(R0), F15 // signBit
+	VAND  V15.B16, V8.B16, V15.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eadf62d // fmin v13.4s, v17.4s, v13.4s
+	WORD  $0x4ea0f931 // fabs v17.4s, v9.4s
+	FMOVQ 32(R0), F19 // signBit
+	VAND  V19.B16, V9.B16, V19.B16
+	FMOVQ 48(R0), F20 // tanhMax
+	WORD  $0x4eb1f691 // fmin v17.4s, v20.4s, v17.4s
+	WORD  $0x4ea0f954 // fabs v20.4s, v10.4s
+	FMOVQ 32(R0), F21 // signBit
+	VAND  V21.B16, V10.B16, V21.B16
+	FMOVQ 48(R0), F22 // tanhMax
+	WORD  $0x4eb4f6d4 // fmin v20.4s, v22.4s, v20.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F3  // tanhRound
-	FMOVQ 112(R0), F5 // tanhNegTwoLog2E
-	VFMLA V5.S4, V1.S4, V3.S4
-	FMOVQ 128(R0), F5 // tanhRoundMax
-	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	FMOVQ 144(R0), F5 // tanhRoundMask
-	VAND  V5.B16, V3.B16, V3.B16
-	FMOVQ 160(R0), F5 // tanhRoundZero
-	WORD  $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
+	FMOVQ 96(R0), F22  // tanhRound
+	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
+	VFMLA V23.S4, V13.S4, V22.S4
+	FMOVQ 128(R0), F23 // tanhRoundMax
+	WORD  $0x4eb6f6f6  // fmin v22.4s, v23.4s, v22.4s
+	FMOVQ 144(R0), F23 // tanhRoundMask
+	VAND  V23.B16, V22.B16, V22.B16
+	FMOVQ 160(R0), F23 // tanhRoundZero
+	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
+	FMOVQ 96(R0), F24  // tanhRound
+	FMOVQ 112(R0), F25 // tanhNegTwoLog2E
+	VFMLA V25.S4, V17.S4, V24.S4
+	FMOVQ 128(R0), F25 // tanhRoundMax
+	WORD  $0x4eb8f738  // fmin v24.4s, v25.4s, v24.4s
+	FMOVQ 144(R0), F25 // tanhRoundMask
+	VAND  V25.B16, V24.B16, V24.B16
+	FMOVQ 160(R0), F25 // tanhRoundZero
+	WORD  $0x4eb9d719  // fsub v25.4s, v24.4s, v25.4s
+	FMOVQ 96(R0), F26  // tanhRound
+	FMOVQ 112(R0), F27 // tanhNegTwoLog2E
+	VFMLA V27.S4, V20.S4, V26.S4
+	FMOVQ 128(R0), F27 // tanhRoundMax
+	WORD  $0x4ebaf77a  // fmin v26.4s, v27.4s, v26.4s
+	FMOVQ 144(R0), F27 // tanhRoundMask
+	VAND  V27.B16, V26.B16, V26.B16
+	FMOVQ 160(R0), F27 // tanhRoundZero
+	WORD  $0x4ebbd75b  // fsub v27.4s, v26.4s, v27.4s
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V5.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	FMOVQ 208(R0), F28 // tanhHalfLn2
+	VFMLA V28.S4, V23.S4, V13.S4
+	WORD  $0x6e2dddb7  // fmul v23.4s, v13.4s, v13.4s
+	FMOVQ 208(R0), F28 // tanhHalfLn2
+	VFMLA V28.S4, V25.S4, V17.S4
+	WORD  $0x6e31de39  // fmul v25.4s, v17.4s, v17.4s
+	FMOVQ 208(R0), F28 // tanhHalfLn2
+	VFMLA V28.S4, V27.S4, V20.S4
+	WORD  $0x6e34de9b  // fmul v27.4s, v20.4s, v20.4s
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F6 // tanhP2
-	FMOVQ 240(R0), F7 // tanhP3
-	VFMLA V7.S4, V5.S4, V6.S4
-	FMOVQ 256(R0), F7 // tanhP1
-	VFMLA V5.S4, V6.S4, V7.S4
+	FMOVQ 224(R0), F28 // tanhP2
+	FMOVQ 240(R0), F29 // tanhP3
+	VFMLA V29.S4, V23.S4, V28.S4
+	FMOVQ 256(R0), F29 // tanhP1
+	VFMLA V23.S4, V28.S4, V29.S4
+	FMOVQ 224(R0), F28 // tanhP2
+	FMOVQ 240(R0), F30 // tanhP3
+	VFMLA V30.S4, V25.S4, V28.S4
+	FMOVQ 256(R0), F30 // tanhP1
+	VFMLA V25.S4, V28.S4, V30.S4
+	FMOVQ 224(R0), F28 // tanhP2
+	FMOVQ 240(R0), F31 // tanhP3
+	VFMLA V31.S4, V27.S4, V28.S4
+	FMOVQ 256(R0), F31 // tanhP1
+	VFMLA V27.S4, V28.S4, V31.S4
 
 	// tanh c': F = 2^n by its bits
-	VSHL  $11, V3.S4, V3.S4
-	FMOVQ 336(R0), F6 // tanhP0
-	VFMLA V5.S4, V7.S4, V6.S4
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 336(R0), F28 // tanhP0
+	VFMLA V23.S4, V29.S4, V28.S4
+	VSHL  $11, V24.S4, V24.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V25.S4, V30.S4, V29.S4
+	VSHL  $11, V26.S4, V26.S4
+	FMOVQ 336(R0), F30 // tanhP0
+	VFMLA V27.S4, V31.S4, V30.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V5.S4, V1.S4
+	WORD  $0x6e37ddb7 // fmul v23.4s, v13.4s, v23.4s
+	VFMLA V28.S4, V23.S4, V13.S4
+	WORD  $0x6e39de37 // fmul v23.4s, v17.4s, v25.4s
+	VFMLA V29.S4, V23.S4, V17.S4
+	WORD  $0x6e3bde97 // fmul v23.4s, v20.4s, v27.4s
+	VFMLA V30.S4, V23.S4, V20.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	FMOVQ 384(R0), F6 // three
-	WORD  $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	VMOV  V5.B16, V7.B16
-	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4e26d466 // fadd v6.4s, v3.4s, v6.4s
-	VFMLA V1.S4, V5.S4, V6.S4
+	WORD  $0x4eb6d4d7  // fsub v23.4s, v6.4s, v22.4s
+	FMOVQ 384(R0), F25 // three
+	WORD  $0x4eb6d739  // fsub v25.4s, v25.4s, v22.4s
+	VMOV  V23.B16, V27.B16
+	VFMLS V25.S4, V13.S4, V27.S4
+	WORD  $0x4e26d6d9  // fadd v25.4s, v22.4s, v6.4s
+	VFMLA V13.S4, V23.S4, V25.S4
+	WORD  $0x4eb8d4cd  // fsub v13.4s, v6.4s, v24.4s
+	FMOVQ 384(R0), F28 // three
+	WORD  $0x4eb8d79c  // fsub v28.4s, v28.4s, v24.4s
+	VMOV  V13.B16, V29.B16
+	VFMLS V28.S4, V17.S4, V29.S4
+	WORD  $0x4e26d71c  // fadd v28.4s, v24.4s, v6.4s
+	VFMLA V17.S4, V13.S4, V28.S4
+	WORD  $0x4ebad4d1  // fsub v17.4s, v6.4s, v26.4s
+	FMOVQ 384(R0), F30 // three
+	WORD  $0x4ebad7de  // fsub v30.4s, v30.4s, v26.4s
+	VMOV  V17.B16, V31.B16
+	VFMLS V30.S4, V20.S4, V31.S4
+	WORD  $0x4e26d75e  // fadd v30.4s, v26.4s, v6.4s
+	VFMLA V20.S4, V17.S4, V30.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e26fce1 // fdiv v1.4s, v7.4s, v6.4s
-	VFMLS V3.S4, V1.S4, V5.S4
-	VORR  V2.B16, V5.B16, V1.B16
+	WORD  $0x6e39ff74 // fdiv v20.4s, v27.4s, v25.4s
+	VFMLS V22.S4, V20.S4, V23.S4
+	VORR  V15.B16, V23.B16, V15.B16
+	WORD  $0x6e3cffb4 // fdiv v20.4s, v29.4s, v28.4s
+	VFMLS V24.S4, V20.S4, V13.S4
+	VORR  V19.B16, V13.B16, V13.B16
+	WORD  $0x6e3efff3 // fdiv v19.4s, v31.4s, v30.4s
+	VFMLS V26.S4, V19.S4, V17.S4
+	VORR  V21.B16, V17.B16, V17.B16
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	FMOVQ F0, 32(R6)
+	WORD $0x6e2fdd8c // fmul v12.4s, v12.4s, v15.4s
+	WORD $0x6e2dddcd // fmul v13.4s, v14.4s, v13.4s
+	WORD $0x6e31de0e // fmul v14.4s, v16.4s, v17.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f96f // fabs v15.4s, v11.4s
+	FMOVQ 32(R0), F16 // signBit
+	VAND  V16.B16, V11.B16, V16.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eaff62f // fmin v15.4s, v17.4s, v15.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F19 // tanhNegTwoLog2E
+	VFMLA V19.S4, V15.S4, V17.S4
+	FMOVQ 128(R0), F19 // tanhRoundMax
+	WORD  $0x4eb1f671  // fmin v17.4s, v19.4s, v17.4s
+	FMOVQ 144(R0), F19 // tanhRoundMask
+	VAND  V19.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F19 // tanhRoundZero
+	WORD  $0x4eb3d633  // fsub v19.4s, v17.4s, v19.4s
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V19.S4, V15.S4
+	WORD  $0x6e2fddf3  // fmul v19.4s, v15.4s, v15.4s
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V19.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V19.S4, V20.S4, V21.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F20 // tanhP0
+	VFMLA V19.S4, V21.S4, V20.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e33ddf3 // fmul v19.4s, v15.4s, v19.4s
+	VFMLA V20.S4, V19.S4, V15.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d4d3  // fsub v19.4s, v6.4s, v17.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb1d694  // fsub v20.4s, v20.4s, v17.4s
+	VMOV  V19.B16, V21.B16
+	VFMLS V20.S4, V15.S4, V21.S4
+	WORD  $0x4e26d634  // fadd v20.4s, v17.4s, v6.4s
+	VFMLA V15.S4, V19.S4, V20.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e34feaf // fdiv v15.4s, v21.4s, v20.4s
+	VFMLS V17.S4, V15.S4, V19.S4
+	VORR  V16.B16, V19.B16, V15.B16
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e2fde4f // fmul v15.4s, v18.4s, v15.4s
+	FMOVQ F8, (R6)
+	FMOVQ F12, (R7)
+	FMOVQ F9, 16(R6)
+	FMOVQ F13, 16(R7)
+	FMOVQ F10, 32(R6)
 	CMP   $12, R5
-	BGE   h_whole_wide_2
+	BGE   h_whole_wide_cell_2
 	MOVD  R5, R8
 	SUB   $8, R8
 	TBZ   $1, R8, one_lane_1
-	FMOVD F1, 32(R7)
+	FMOVD F14, 32(R7)
 	TBZ   $0, R8, lanes_done_2
-	VDUP  V1.D[1], V0.D2
-	FMOVS F0, 40(R7)
+	VDUP  V14.D[1], V8.D2
+	FMOVS F8, 40(R7)
 	JMP   lanes_done_2
 
 one_lane_1:
-	FMOVS F1, 32(R7)
+	FMOVS F14, 32(R7)
 
 lanes_done_2:
-	JMP h_done_wide_2
+	JMP h_done_wide_cell_2
 
-h_whole_wide_2:
-	FMOVQ F1, 32(R7)
+h_whole_wide_cell_2:
+	FMOVQ F14, 32(R7)
 
-h_done_wide_2:
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 48(R2), F0
-	FMOVQ (R0), F1    // sigmoidMin
-	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 176(R2), F1
-	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
-	FMOVQ 32(R0), F3  // signBit
-	VAND  V3.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 112(R2), F3
-	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F6  // tanhRound
-	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
-	VFMLA V7.S4, V2.S4, V6.S4
-	FMOVQ 128(R0), F7 // tanhRoundMax
-	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
-	FMOVQ 144(R0), F7 // tanhRoundMask
-	VAND  V7.B16, V6.B16, V6.B16
-	FMOVQ 160(R0), F7 // tanhRoundZero
-	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F8  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V3.S4, V8.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F10 // sigmoidLn2Hi
-	VFMLA V10.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F10 // sigmoidLn2Lo
-	VFMLA V10.S4, V5.S4, V0.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F5 // tanhHalfLn2
-	VFMLA V5.S4, V7.S4, V2.S4
-	WORD  $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F7 // sigmoidLn2Hi
-	VFMLA V7.S4, V9.S4, V3.S4
-	FMOVQ 192(R0), F7 // sigmoidLn2Lo
-	VFMLA V7.S4, V9.S4, V3.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F9  // tanhP2
-	FMOVQ 240(R0), F10 // tanhP3
-	VFMLA V10.S4, V5.S4, V9.S4
-	FMOVQ 256(R0), F10 // tanhP1
-	VFMLA V5.S4, V9.S4, V10.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
-	VSHL $23, V8.S4, V8.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F12 // sigmoidP3
-	VFMLA V12.S4, V0.S4, V11.S4
-	FMOVQ 304(R0), F12 // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
-	VFMLA V13.S4, V0.S4, V12.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F13 // tanhP0
-	VFMLA V5.S4, V10.S4, V13.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F14 // sigmoidP3
-	VFMLA V14.S4, V3.S4, V10.S4
-	FMOVQ 304(R0), F14 // sigmoidP0
-	FMOVQ 320(R0), F15 // sigmoidP1
-	VFMLA V15.S4, V3.S4, V14.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F15 // sigmoidP4
-	VFMLA V15.S4, V7.S4, V11.S4
-	VFMLA V7.S4, V11.S4, V12.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e25dc45 // fmul v5.4s, v2.4s, v5.4s
-	VFMLA V13.S4, V5.S4, V2.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F5 // sigmoidP4
-	VFMLA V5.S4, V9.S4, V10.S4
-	VFMLA V9.S4, V10.S4, V14.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V7.S4, V12.S4, V0.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 384(R0), F7 // three
-	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VMOV  V5.B16, V10.B16
-	VFMLS V7.S4, V2.S4, V10.S4
-	FMOVQ 368(R0), F7 // one
-	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
-	VFMLA V2.S4, V5.S4, V7.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V14.S4, V3.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F2 // sigmoidScale
-	WORD  $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
-	VFMLS V4.S4, V0.S4, V2.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e27fd47 // fdiv v7.4s, v10.4s, v7.4s
-	VFMLS V6.S4, V7.S4, V5.S4
-	VORR  V1.B16, V5.B16, V1.B16
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d505 // fadd v5.4s, v8.4s, v5.4s
-	VFMLS V8.S4, V3.S4, V5.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea2d489  // fsub v9.4s, v4.4s, v2.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
-	VFMLS V4.S4, V0.S4, V9.S4
-	WORD  $0x4ea5d500  // fsub v0.4s, v8.4s, v5.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d400  // fadd v0.4s, v0.4s, v4.4s
-	VFMLS V8.S4, V3.S4, V0.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLS V9.S4, V6.S4, V3.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V3.S4, V2.S4
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V5.S4, V7.S4, V3.S4
-	VFMLS V0.S4, V7.S4, V3.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V3.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V6.S4, V2.S4, V6.S4
-	VFMLA V7.S4, V0.S4, V7.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 240(R2), F0
-	FMOVQ (R0), F2    // sigmoidMin
-	WORD  $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R0), F2  // sigmoidMax
-	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F2  // sigmoidRound
-	FMOVQ 80(R0), F3  // sigmoidNegLog2E
-	VFMLA V3.S4, V0.S4, V2.S4
-	FMOVQ 64(R0), F3  // sigmoidRound
-	WORD  $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F4 // sigmoidLn2Hi
-	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 192(R0), F4 // sigmoidLn2Lo
-	VFMLA V4.S4, V3.S4, V0.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	VSHL $23, V2.S4, V2.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F4 // sigmoidP2
-	FMOVQ 288(R0), F5 // sigmoidP3
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 304(R0), F5 // sigmoidP0
-	FMOVQ 320(R0), F8 // sigmoidP1
-	VFMLA V8.S4, V0.S4, V5.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
-	VFMLA V8.S4, V3.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V3.S4, V5.S4, V0.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	VFMLS V2.S4, V0.S4, V3.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d445 // fsub v5.4s, v2.4s, v3.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VFMLS V2.S4, V0.S4, V5.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V0.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
-
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e21dcc0 // fmul v0.4s, v6.4s, v1.4s
-	FMOVQ 48(R6), F1
-	VFMLA V1.S4, V7.S4, V0.S4
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V2.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F3  // tanhRound
-	FMOVQ 112(R0), F5 // tanhNegTwoLog2E
-	VFMLA V5.S4, V1.S4, V3.S4
-	FMOVQ 128(R0), F5 // tanhRoundMax
-	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	FMOVQ 144(R0), F5 // tanhRoundMask
-	VAND  V5.B16, V3.B16, V3.B16
-	FMOVQ 160(R0), F5 // tanhRoundZero
-	WORD  $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V5.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F6 // tanhP2
-	FMOVQ 240(R0), F7 // tanhP3
-	VFMLA V7.S4, V5.S4, V6.S4
-	FMOVQ 256(R0), F7 // tanhP1
-	VFMLA V5.S4, V6.S4, V7.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V3.S4, V3.S4
-	FMOVQ 336(R0), F6 // tanhP0
-	VFMLA V5.S4, V7.S4, V6.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V5.S4, V1.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	FMOVQ 384(R0), F6 // three
-	WORD  $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	VMOV  V5.B16, V7.B16
-	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4e26d466 // fadd v6.4s, v3.4s, v6.4s
-	VFMLA V1.S4, V5.S4, V6.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e26fce1 // fdiv v1.4s, v7.4s, v6.4s
-	VFMLS V3.S4, V1.S4, V5.S4
-	VORR  V2.B16, V5.B16, V1.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	FMOVQ F0, 48(R6)
+h_done_wide_cell_2:
+	FMOVQ F11, 48(R6)
 	CMP   $16, R5
-	BGE   h_whole_wide_3
+	BGE   h_whole_wide_cell_3
 	CMP   $12, R5
-	BLE   h_done_wide_3
+	BLE   h_done_wide_cell_3
 	MOVD  R5, R6
 	SUB   $12, R6
 	TBZ   $1, R6, one_lane_3
-	FMOVD F1, 48(R7)
+	FMOVD F15, 48(R7)
 	TBZ   $0, R6, lanes_done_4
-	VDUP  V1.D[1], V0.D2
-	FMOVS F0, 56(R7)
+	VDUP  V15.D[1], V8.D2
+	FMOVS F8, 56(R7)
 	JMP   lanes_done_4
 
 one_lane_3:
-	FMOVS F1, 48(R7)
+	FMOVS F15, 48(R7)
 
 lanes_done_4:
-	JMP h_done_wide_3
+	JMP h_done_wide_cell_3
 
-h_whole_wide_3:
-	FMOVQ F1, 48(R7)
+h_whole_wide_cell_3:
+	FMOVQ F15, 48(R7)
 
-h_done_wide_3:
+h_done_wide_cell_3:
 	ADD  $256, R2
 	ADD  $72, R3
 	SUBS $1, R4
-	BGT  wide_cell
+	BGE  wide_cell
+
+wide_cell_done:
+	ADD  $1, R4
 	ADD  $64, R1
 	MOVD units+72(FP), R2
 	SUB  $16, R2
@@ -4641,6 +4407,7 @@ narrow_2:
 narrow_2_block:
 	FMOVQ (R7), F8
 	FMOVQ (R6), F9
+	PRFM  2048(R9), PLDL1KEEP
 	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -4651,6 +4418,7 @@ narrow_2_block:
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	PRFM  2176(R9), PLDL1KEEP
 	FLDPQ 128(R9), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
@@ -4661,6 +4429,7 @@ narrow_2_block:
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
+	PRFM  2304(R9), PLDL1KEEP
 	FLDPQ 256(R9), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
@@ -4671,6 +4440,7 @@ narrow_2_block:
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
+	PRFM  2432(R9), PLDL1KEEP
 	FLDPQ 384(R9), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
@@ -4697,6 +4467,7 @@ narrow_2_block_done:
 narrow_2_rest:
 	FMOVS (R7), F8
 	FMOVS (R6), F9
+	PRFM  2048(R9), PLDL1KEEP
 	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -4755,6 +4526,7 @@ narrow_3_block:
 	FMOVQ (R7), F12
 	FMOVQ (R8), F13
 	FMOVQ (R6), F14
+	PRFM  2048(R10), PLDL1KEEP
 	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -4769,6 +4541,7 @@ narrow_3_block:
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	PRFM  2176(R10), PLDL1KEEP
 	FLDPQ 128(R10), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
@@ -4783,6 +4556,7 @@ narrow_3_block:
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	PRFM  2304(R10), PLDL1KEEP
 	FLDPQ 256(R10), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
@@ -4797,6 +4571,7 @@ narrow_3_block:
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
+	PRFM  2432(R10), PLDL1KEEP
 	FLDPQ 384(R10), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
@@ -4829,6 +4604,7 @@ narrow_3_rest:
 	FMOVS (R7), F12
 	FMOVS (R8), F13
 	FMOVS (R6), F14
+	PRFM  2048(R10), PLDL1KEEP
 	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -4902,6 +4678,7 @@ narrow_4_block:
 	FMOVQ (R8), F17
 	FMOVQ (R9), F18
 	FMOVQ (R6), F19
+	PRFM  2048(R11), PLDL1KEEP
 	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -4920,6 +4697,7 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	PRFM  2176(R11), PLDL1KEEP
 	FLDPQ 128(R11), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
@@ -4938,6 +4716,7 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
+	PRFM  2304(R11), PLDL1KEEP
 	FLDPQ 256(R11), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
@@ -4956,6 +4735,7 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
+	PRFM  2432(R11), PLDL1KEEP
 	FLDPQ 384(R11), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
@@ -4994,6 +4774,7 @@ narrow_4_rest:
 	FMOVS (R8), F17
 	FMOVS (R9), F18
 	FMOVS (R6), F19
+	PRFM  2048(R11), PLDL1KEEP
 	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -5082,6 +4863,7 @@ narrow_5_block:
 	FMOVQ (R9), F22
 	FMOVQ (R10), F23
 	FMOVQ (R6), F24
+	PRFM  2048(R12), PLDL1KEEP
 	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -5104,6 +4886,7 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	PRFM  2176(R12), PLDL1KEEP
 	FLDPQ 128(R12), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
@@ -5126,6 +4909,7 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
+	PRFM  2304(R12), PLDL1KEEP
 	FLDPQ 256(R12), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
@@ -5148,6 +4932,7 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
+	PRFM  2432(R12), PLDL1KEEP
 	FLDPQ 384(R12), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
@@ -5192,6 +4977,7 @@ narrow_5_rest:
 	FMOVS (R9), F22
 	FMOVS (R10), F23
 	FMOVS (R6), F24
+	PRFM  2048(R12), PLDL1KEEP
 	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -5295,6 +5081,7 @@ narrow_6_block:
 	FMOVQ (R10), F27
 	FMOVQ (R11), F28
 	FMOVQ (R6), F29
+	PRFM  2048(R13), PLDL1KEEP
 	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -5321,6 +5108,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
+	PRFM  2176(R13), PLDL1KEEP
 	FLDPQ 128(R13), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
@@ -5347,6 +5135,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
+	PRFM  2304(R13), PLDL1KEEP
 	FLDPQ 256(R13), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
@@ -5373,6 +5162,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
+	PRFM  2432(R13), PLDL1KEEP
 	FLDPQ 384(R13), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
@@ -5423,6 +5213,7 @@ narrow_6_rest:
 	FMOVS (R10), F27
 	FMOVS (R11), F28
 	FMOVS (R6), F29
+	PRFM  2048(R13), PLDL1KEEP
 	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -5494,6 +5285,25 @@ narrow_next:
 	MOVD columns+48(FP), R3
 	MOVD count+56(FP), R4
 	MOVD units+72(FP), R5
+	SUBS $1, R4
+	BLT  narrow_cell_done
+
+	// Constants that stay in registers.
+	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ 16(R0), F1   // sigmoidMax
+	FMOVQ 32(R0), F2   // signBit
+	FMOVQ 48(R0), F3   // tanhMax
+	FMOVQ 80(R0), F4   // sigmoidNegLog2E
+	FMOVQ 64(R0), F5   // sigmoidRound
+	FMOVQ 176(R0), F6  // sigmoidLn2Hi
+	FMOVQ 192(R0), F7  // sigmoidLn2Lo
+	FMOVQ 208(R0), F8  // tanhHalfLn2
+	FMOVQ 288(R0), F9  // sigmoidP3
+	FMOVQ 320(R0), F10 // sigmoidP1
+	FMOVQ 352(R0), F11 // sigmoidP4
+	FMOVQ 368(R0), F12 // one
+	FMOVQ 400(R0), F13 // sigmoidScale
+	FMOVQ 416(R0), F14 // sigmoidScaleBits
 
 narrow_cell:
 	MOVD 24(R3), R6
@@ -5502,665 +5312,553 @@ narrow_cell:
 	ADD  R1, R7
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R2), F0
-	FMOVQ (R0), F1    // sigmoidMin
-	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	FMOVQ (R2), F15
+	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
+	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 64(R2), F1
-	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
-	FMOVQ 32(R0), F3  // signBit
-	VAND  V3.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	FMOVQ 64(R2), F16
+	WORD  $0x4ea0fa11 // fabs v17.4s, v16.4s
+	VAND  V2.B16, V16.B16, V16.B16
+	WORD  $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 32(R2), F3
-	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	FMOVQ 32(R2), F18
+	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
+	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V4.S4, V15.S4, V19.S4
+	WORD  $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F6  // tanhRound
-	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
-	VFMLA V7.S4, V2.S4, V6.S4
-	FMOVQ 128(R0), F7 // tanhRoundMax
-	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
-	FMOVQ 144(R0), F7 // tanhRoundMask
-	VAND  V7.B16, V6.B16, V6.B16
-	FMOVQ 160(R0), F7 // tanhRoundZero
-	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+	FMOVQ 96(R0), F21  // tanhRound
+	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
+	VFMLA V22.S4, V17.S4, V21.S4
+	FMOVQ 128(R0), F22 // tanhRoundMax
+	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
+	FMOVQ 144(R0), F22 // tanhRoundMask
+	VAND  V22.B16, V21.B16, V21.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F8  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V3.S4, V8.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V4.S4, V18.S4, V23.S4
+	WORD  $0x4ea5d6f8 // fsub v24.4s, v23.4s, v5.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F10 // sigmoidLn2Hi
-	VFMLA V10.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F10 // sigmoidLn2Lo
-	VFMLA V10.S4, V5.S4, V0.S4
+	VFMLA V6.S4, V20.S4, V15.S4
+	VFMLA V7.S4, V20.S4, V15.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F5 // tanhHalfLn2
-	VFMLA V5.S4, V7.S4, V2.S4
-	WORD  $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	VFMLA V8.S4, V22.S4, V17.S4
+	WORD  $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F7 // sigmoidLn2Hi
-	VFMLA V7.S4, V9.S4, V3.S4
-	FMOVQ 192(R0), F7 // sigmoidLn2Lo
-	VFMLA V7.S4, V9.S4, V3.S4
+	VFMLA V6.S4, V24.S4, V18.S4
+	VFMLA V7.S4, V24.S4, V18.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
+	WORD $0x6e2fddf6 // fmul v22.4s, v15.4s, v15.4s
+	VSHL $23, V19.S4, V19.S4
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F9  // tanhP2
-	FMOVQ 240(R0), F10 // tanhP3
-	VFMLA V10.S4, V5.S4, V9.S4
-	FMOVQ 256(R0), F10 // tanhP1
-	VFMLA V5.S4, V9.S4, V10.S4
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V20.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V20.S4, V24.S4, V25.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
-	VSHL $23, V8.S4, V8.S4
+	WORD $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
+	VSHL $23, V23.S4, V23.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F12 // sigmoidP3
-	VFMLA V12.S4, V0.S4, V11.S4
-	FMOVQ 304(R0), F12 // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
-	VFMLA V13.S4, V0.S4, V12.S4
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V9.S4, V15.S4, V26.S4
+	FMOVQ 304(R0), F27 // sigmoidP0
+	VFMLA V10.S4, V15.S4, V27.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F13 // tanhP0
-	VFMLA V5.S4, V10.S4, V13.S4
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 336(R0), F28 // tanhP0
+	VFMLA V20.S4, V25.S4, V28.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F14 // sigmoidP3
-	VFMLA V14.S4, V3.S4, V10.S4
-	FMOVQ 304(R0), F14 // sigmoidP0
-	FMOVQ 320(R0), F15 // sigmoidP1
-	VFMLA V15.S4, V3.S4, V14.S4
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V9.S4, V18.S4, V25.S4
+	FMOVQ 304(R0), F29 // sigmoidP0
+	VFMLA V10.S4, V18.S4, V29.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F15 // sigmoidP4
-	VFMLA V15.S4, V7.S4, V11.S4
-	VFMLA V7.S4, V11.S4, V12.S4
+	VFMLA V11.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V27.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e25dc45 // fmul v5.4s, v2.4s, v5.4s
-	VFMLA V13.S4, V5.S4, V2.S4
+	WORD  $0x6e34de34 // fmul v20.4s, v17.4s, v20.4s
+	VFMLA V28.S4, V20.S4, V17.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F5 // sigmoidP4
-	VFMLA V5.S4, V9.S4, V10.S4
-	VFMLA V9.S4, V10.S4, V14.S4
+	VFMLA V11.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V29.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V7.S4, V12.S4, V0.S4
+	VFMLS V22.S4, V27.S4, V15.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 384(R0), F7 // three
-	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VMOV  V5.B16, V10.B16
-	VFMLS V7.S4, V2.S4, V10.S4
-	FMOVQ 368(R0), F7 // one
-	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
-	VFMLA V2.S4, V5.S4, V7.S4
+	WORD  $0x4eb5d594  // fsub v20.4s, v12.4s, v21.4s
+	FMOVQ 384(R0), F22 // three
+	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
+	VMOV  V20.B16, V25.B16
+	VFMLS V22.S4, V17.S4, V25.S4
+	WORD  $0x4e2cd6b6  // fadd v22.4s, v21.4s, v12.4s
+	VFMLA V17.S4, V20.S4, V22.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V14.S4, V3.S4
+	VFMLS V24.S4, V29.S4, V18.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F2 // sigmoidScale
-	WORD  $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
-	VFMLS V4.S4, V0.S4, V2.S4
+	WORD  $0x4e2dd671 // fadd v17.4s, v19.4s, v13.4s
+	VFMLS V19.S4, V15.S4, V17.S4
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e27fd47 // fdiv v7.4s, v10.4s, v7.4s
-	VFMLS V6.S4, V7.S4, V5.S4
-	VORR  V1.B16, V5.B16, V1.B16
+	WORD  $0x6e36ff36 // fdiv v22.4s, v25.4s, v22.4s
+	VFMLS V21.S4, V22.S4, V20.S4
+	VORR  V16.B16, V20.B16, V16.B16
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d505 // fadd v5.4s, v8.4s, v5.4s
-	VFMLS V8.S4, V3.S4, V5.S4
+	WORD  $0x4e2dd6f4 // fadd v20.4s, v23.4s, v13.4s
+	VFMLS V23.S4, V18.S4, V20.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
+	WORD $0x6e31fdb5 // fdiv v21.4s, v13.4s, v17.4s
+	WORD $0x6e34fdb6 // fdiv v22.4s, v13.4s, v20.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea2d489  // fsub v9.4s, v4.4s, v2.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
-	VFMLS V4.S4, V0.S4, V9.S4
-	WORD  $0x4ea5d500  // fsub v0.4s, v8.4s, v5.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d400  // fadd v0.4s, v0.4s, v4.4s
-	VFMLS V8.S4, V3.S4, V0.S4
+	WORD  $0x4eb1d678 // fsub v24.4s, v19.4s, v17.4s
+	WORD  $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
+	VFMLS V19.S4, V15.S4, V24.S4
+	WORD  $0x4eb4d6ef // fsub v15.4s, v23.4s, v20.4s
+	WORD  $0x4e2dd5ef // fadd v15.4s, v15.4s, v13.4s
+	VFMLS V23.S4, V18.S4, V15.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLS V9.S4, V6.S4, V3.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V3.S4, V2.S4
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V5.S4, V7.S4, V3.S4
-	VFMLS V0.S4, V7.S4, V3.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V3.S4, V0.S4
+	FMOVQ 400(R0), F18 // sigmoidScale
+	VFMLS V17.S4, V21.S4, V18.S4
+	VFMLS V24.S4, V21.S4, V18.S4
+	VADD  V14.S4, V18.S4, V17.S4
+	FMOVQ 400(R0), F18 // sigmoidScale
+	VFMLS V20.S4, V22.S4, V18.S4
+	VFMLS V15.S4, V22.S4, V18.S4
+	VADD  V14.S4, V18.S4, V15.S4
 
 	// σ: σ = y + g·y
-	VFMLA V6.S4, V2.S4, V6.S4
-	VFMLA V7.S4, V0.S4, V7.S4
+	VFMLA V21.S4, V17.S4, V21.S4
+	VFMLA V22.S4, V15.S4, V22.S4
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 96(R2), F0
-	FMOVQ (R0), F2    // sigmoidMin
-	WORD  $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R0), F2  // sigmoidMax
-	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+	FMOVQ 96(R2), F15
+	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
+	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F2  // sigmoidRound
-	FMOVQ 80(R0), F3  // sigmoidNegLog2E
-	VFMLA V3.S4, V0.S4, V2.S4
-	FMOVQ 64(R0), F3  // sigmoidRound
-	WORD  $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V4.S4, V15.S4, V17.S4
+	WORD  $0x4ea5d632 // fsub v18.4s, v17.4s, v5.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F4 // sigmoidLn2Hi
-	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 192(R0), F4 // sigmoidLn2Lo
-	VFMLA V4.S4, V3.S4, V0.S4
+	VFMLA V6.S4, V18.S4, V15.S4
+	VFMLA V7.S4, V18.S4, V15.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e2fddf2 // fmul v18.4s, v15.4s, v15.4s
+	VSHL $23, V17.S4, V17.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F4 // sigmoidP2
-	FMOVQ 288(R0), F5 // sigmoidP3
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 304(R0), F5 // sigmoidP0
-	FMOVQ 320(R0), F8 // sigmoidP1
-	VFMLA V8.S4, V0.S4, V5.S4
+	FMOVQ 272(R0), F19 // sigmoidP2
+	VFMLA V9.S4, V15.S4, V19.S4
+	FMOVQ 304(R0), F20 // sigmoidP0
+	VFMLA V10.S4, V15.S4, V20.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
-	VFMLA V8.S4, V3.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
+	VFMLA V11.S4, V18.S4, V19.S4
+	VFMLA V18.S4, V19.S4, V20.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLS V18.S4, V20.S4, V15.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	VFMLS V2.S4, V0.S4, V3.S4
+	WORD  $0x4e2dd632 // fadd v18.4s, v17.4s, v13.4s
+	VFMLS V17.S4, V15.S4, V18.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
+	WORD $0x6e32fdb3 // fdiv v19.4s, v13.4s, v18.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d445 // fsub v5.4s, v2.4s, v3.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VFMLS V2.S4, V0.S4, V5.S4
+	WORD  $0x4eb2d634 // fsub v20.4s, v17.4s, v18.4s
+	WORD  $0x4e2dd694 // fadd v20.4s, v20.4s, v13.4s
+	VFMLS V17.S4, V15.S4, V20.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V0.S4, V0.S4
+	FMOVQ 400(R0), F15 // sigmoidScale
+	VFMLS V18.S4, V19.S4, V15.S4
+	VFMLS V20.S4, V19.S4, V15.S4
+	VADD  V14.S4, V15.S4, V15.S4
 
 	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
+	VFMLA V19.S4, V15.S4, V19.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e21dcc0 // fmul v0.4s, v6.4s, v1.4s
-	FMOVQ (R6), F1
-	VFMLA V1.S4, V7.S4, V0.S4
+	WORD  $0x6e30deaf // fmul v15.4s, v21.4s, v16.4s
+	FMOVQ (R6), F16
+	VFMLA V16.S4, V22.S4, V15.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 16(R2), F16
+	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
+	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 80(R2), F17
+	WORD  $0x4ea0fa32 // fabs v18.4s, v17.4s
+	VAND  V2.B16, V17.B16, V17.B16
+	WORD  $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 48(R2), F20
+	WORD  $0x4e34f414 // fmax v20.4s, v0.4s, v20.4s
+	WORD  $0x4eb4f434 // fmin v20.4s, v1.4s, v20.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V4.S4, V16.S4, V21.S4
+	WORD  $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F23  // tanhRound
+	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
+	VFMLA V24.S4, V18.S4, V23.S4
+	FMOVQ 128(R0), F24 // tanhRoundMax
+	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
+	FMOVQ 144(R0), F24 // tanhRoundMask
+	VAND  V24.B16, V23.B16, V23.B16
+	FMOVQ 160(R0), F24 // tanhRoundZero
+	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F25 // sigmoidRound
+	VFMLA V4.S4, V20.S4, V25.S4
+	WORD  $0x4ea5d73a // fsub v26.4s, v25.4s, v5.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V6.S4, V22.S4, V16.S4
+	VFMLA V7.S4, V22.S4, V16.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMLA V8.S4, V24.S4, V18.S4
+	WORD  $0x6e32de56 // fmul v22.4s, v18.4s, v18.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V6.S4, V26.S4, V20.S4
+	VFMLA V7.S4, V26.S4, V20.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e30de18 // fmul v24.4s, v16.4s, v16.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F27 // tanhP3
+	VFMLA V27.S4, V22.S4, V26.S4
+	FMOVQ 256(R0), F27 // tanhP1
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e34de9a // fmul v26.4s, v20.4s, v20.4s
+	VSHL $23, V25.S4, V25.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F28 // sigmoidP2
+	VFMLA V9.S4, V16.S4, V28.S4
+	FMOVQ 304(R0), F29 // sigmoidP0
+	VFMLA V10.S4, V16.S4, V29.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 336(R0), F30 // tanhP0
+	VFMLA V22.S4, V27.S4, V30.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F27 // sigmoidP2
+	VFMLA V9.S4, V20.S4, V27.S4
+	FMOVQ 304(R0), F31 // sigmoidP0
+	VFMLA V10.S4, V20.S4, V31.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V11.S4, V24.S4, V28.S4
+	VFMLA V24.S4, V28.S4, V29.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e36de56 // fmul v22.4s, v18.4s, v22.4s
+	VFMLA V30.S4, V22.S4, V18.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V11.S4, V26.S4, V27.S4
+	VFMLA V26.S4, V27.S4, V31.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V24.S4, V29.S4, V16.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb7d596  // fsub v22.4s, v12.4s, v23.4s
+	FMOVQ 384(R0), F24 // three
+	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
+	VMOV  V22.B16, V27.B16
+	VFMLS V24.S4, V18.S4, V27.S4
+	WORD  $0x4e2cd6f8  // fadd v24.4s, v23.4s, v12.4s
+	VFMLA V18.S4, V22.S4, V24.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V26.S4, V31.S4, V20.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2dd6b2 // fadd v18.4s, v21.4s, v13.4s
+	VFMLS V21.S4, V16.S4, V18.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e38ff78 // fdiv v24.4s, v27.4s, v24.4s
+	VFMLS V23.S4, V24.S4, V22.S4
+	VORR  V17.B16, V22.B16, V17.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2dd736 // fadd v22.4s, v25.4s, v13.4s
+	VFMLS V25.S4, V20.S4, V22.S4
+
+	// σ: y = C / d
+	WORD $0x6e32fdb7 // fdiv v23.4s, v13.4s, v18.4s
+	WORD $0x6e36fdb8 // fdiv v24.4s, v13.4s, v22.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb2d6ba // fsub v26.4s, v21.4s, v18.4s
+	WORD  $0x4e2dd75a // fadd v26.4s, v26.4s, v13.4s
+	VFMLS V21.S4, V16.S4, V26.S4
+	WORD  $0x4eb6d730 // fsub v16.4s, v25.4s, v22.4s
+	WORD  $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	VFMLS V25.S4, V20.S4, V16.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F20 // sigmoidScale
+	VFMLS V18.S4, V23.S4, V20.S4
+	VFMLS V26.S4, V23.S4, V20.S4
+	VADD  V14.S4, V20.S4, V18.S4
+	FMOVQ 400(R0), F20 // sigmoidScale
+	VFMLS V22.S4, V24.S4, V20.S4
+	VFMLS V16.S4, V24.S4, V20.S4
+	VADD  V14.S4, V20.S4, V16.S4
+
+	// σ: σ = y + g·y
+	VFMLA V23.S4, V18.S4, V23.S4
+	VFMLA V24.S4, V16.S4, V24.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 112(R2), F16
+	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
+	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V4.S4, V16.S4, V18.S4
+	WORD  $0x4ea5d654 // fsub v20.4s, v18.4s, v5.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V6.S4, V20.S4, V16.S4
+	VFMLA V7.S4, V20.S4, V16.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e30de14 // fmul v20.4s, v16.4s, v16.4s
+	VSHL $23, V18.S4, V18.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V9.S4, V16.S4, V21.S4
+	FMOVQ 304(R0), F22 // sigmoidP0
+	VFMLA V10.S4, V16.S4, V22.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V11.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V22.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V22.S4, V16.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2dd654 // fadd v20.4s, v18.4s, v13.4s
+	VFMLS V18.S4, V16.S4, V20.S4
+
+	// σ: y = C / d
+	WORD $0x6e34fdb5 // fdiv v21.4s, v13.4s, v20.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb4d656 // fsub v22.4s, v18.4s, v20.4s
+	WORD  $0x4e2dd6d6 // fadd v22.4s, v22.4s, v13.4s
+	VFMLS V18.S4, V16.S4, V22.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F16 // sigmoidScale
+	VFMLS V20.S4, V21.S4, V16.S4
+	VFMLS V22.S4, V21.S4, V16.S4
+	VADD  V14.S4, V16.S4, V16.S4
+
+	// σ: σ = y + g·y
+	VFMLA V21.S4, V16.S4, V21.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e31def0 // fmul v16.4s, v23.4s, v17.4s
+	FMOVQ 16(R6), F17
+	VFMLA V17.S4, V24.S4, V16.S4
 
 	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V2.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x4ea0f9f1 // fabs v17.4s, v15.4s
+	VAND V2.B16, V15.B16, V18.B16
+	WORD $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
+	WORD $0x4ea0fa14 // fabs v20.4s, v16.4s
+	VAND V2.B16, V16.B16, V22.B16
+	WORD $0x4eb4f474 // fmin v20.4s, v3.4s, v20.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F3  // tanhRound
-	FMOVQ 112(R0), F5 // tanhNegTwoLog2E
-	VFMLA V5.S4, V1.S4, V3.S4
-	FMOVQ 128(R0), F5 // tanhRoundMax
-	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	FMOVQ 144(R0), F5 // tanhRoundMask
-	VAND  V5.B16, V3.B16, V3.B16
-	FMOVQ 160(R0), F5 // tanhRoundZero
-	WORD  $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
+	FMOVQ 96(R0), F23  // tanhRound
+	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
+	VFMLA V24.S4, V17.S4, V23.S4
+	FMOVQ 128(R0), F24 // tanhRoundMax
+	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
+	FMOVQ 144(R0), F24 // tanhRoundMask
+	VAND  V24.B16, V23.B16, V23.B16
+	FMOVQ 160(R0), F24 // tanhRoundZero
+	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
+	FMOVQ 96(R0), F25  // tanhRound
+	FMOVQ 112(R0), F26 // tanhNegTwoLog2E
+	VFMLA V26.S4, V20.S4, V25.S4
+	FMOVQ 128(R0), F26 // tanhRoundMax
+	WORD  $0x4eb9f759  // fmin v25.4s, v26.4s, v25.4s
+	FMOVQ 144(R0), F26 // tanhRoundMask
+	VAND  V26.B16, V25.B16, V25.B16
+	FMOVQ 160(R0), F26 // tanhRoundZero
+	WORD  $0x4ebad73a  // fsub v26.4s, v25.4s, v26.4s
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V5.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	VFMLA V8.S4, V24.S4, V17.S4
+	WORD  $0x6e31de38 // fmul v24.4s, v17.4s, v17.4s
+	VFMLA V8.S4, V26.S4, V20.S4
+	WORD  $0x6e34de9a // fmul v26.4s, v20.4s, v20.4s
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F6 // tanhP2
-	FMOVQ 240(R0), F7 // tanhP3
-	VFMLA V7.S4, V5.S4, V6.S4
-	FMOVQ 256(R0), F7 // tanhP1
-	VFMLA V5.S4, V6.S4, V7.S4
+	FMOVQ 224(R0), F27 // tanhP2
+	FMOVQ 240(R0), F28 // tanhP3
+	VFMLA V28.S4, V24.S4, V27.S4
+	FMOVQ 256(R0), F28 // tanhP1
+	VFMLA V24.S4, V27.S4, V28.S4
+	FMOVQ 224(R0), F27 // tanhP2
+	FMOVQ 240(R0), F29 // tanhP3
+	VFMLA V29.S4, V26.S4, V27.S4
+	FMOVQ 256(R0), F29 // tanhP1
+	VFMLA V26.S4, V27.S4, V29.S4
 
 	// tanh c': F = 2^n by its bits
-	VSHL  $11, V3.S4, V3.S4
-	FMOVQ 336(R0), F6 // tanhP0
-	VFMLA V5.S4, V7.S4, V6.S4
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 336(R0), F27 // tanhP0
+	VFMLA V24.S4, V28.S4, V27.S4
+	VSHL  $11, V25.S4, V25.S4
+	FMOVQ 336(R0), F28 // tanhP0
+	VFMLA V26.S4, V29.S4, V28.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V5.S4, V1.S4
+	WORD  $0x6e38de38 // fmul v24.4s, v17.4s, v24.4s
+	VFMLA V27.S4, V24.S4, V17.S4
+	WORD  $0x6e3ade98 // fmul v24.4s, v20.4s, v26.4s
+	VFMLA V28.S4, V24.S4, V20.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	FMOVQ 384(R0), F6 // three
-	WORD  $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	VMOV  V5.B16, V7.B16
-	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4e26d466 // fadd v6.4s, v3.4s, v6.4s
-	VFMLA V1.S4, V5.S4, V6.S4
+	WORD  $0x4eb7d598  // fsub v24.4s, v12.4s, v23.4s
+	FMOVQ 384(R0), F26 // three
+	WORD  $0x4eb7d75a  // fsub v26.4s, v26.4s, v23.4s
+	VMOV  V24.B16, V27.B16
+	VFMLS V26.S4, V17.S4, V27.S4
+	WORD  $0x4e2cd6fa  // fadd v26.4s, v23.4s, v12.4s
+	VFMLA V17.S4, V24.S4, V26.S4
+	WORD  $0x4eb9d591  // fsub v17.4s, v12.4s, v25.4s
+	FMOVQ 384(R0), F28 // three
+	WORD  $0x4eb9d79c  // fsub v28.4s, v28.4s, v25.4s
+	VMOV  V17.B16, V29.B16
+	VFMLS V28.S4, V20.S4, V29.S4
+	WORD  $0x4e2cd73c  // fadd v28.4s, v25.4s, v12.4s
+	VFMLA V20.S4, V17.S4, V28.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e26fce1 // fdiv v1.4s, v7.4s, v6.4s
-	VFMLS V3.S4, V1.S4, V5.S4
-	VORR  V2.B16, V5.B16, V1.B16
+	WORD  $0x6e3aff74 // fdiv v20.4s, v27.4s, v26.4s
+	VFMLS V23.S4, V20.S4, V24.S4
+	VORR  V18.B16, V24.B16, V18.B16
+	WORD  $0x6e3cffb4 // fdiv v20.4s, v29.4s, v28.4s
+	VFMLS V25.S4, V20.S4, V17.S4
+	VORR  V22.B16, V17.B16, V17.B16
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	FMOVQ F0, (R6)
+	WORD  $0x6e32de72 // fmul v18.4s, v19.4s, v18.4s
+	WORD  $0x6e31deb1 // fmul v17.4s, v21.4s, v17.4s
+	FMOVQ F15, (R6)
 	CMP   $4, R5
-	BGE   h_whole_narrow_0
+	BGE   h_whole_narrow_cell_0
 	MOVD  R5, R8
 	TBZ   $1, R8, one_lane_5
-	FMOVD F1, (R7)
+	FMOVD F18, (R7)
 	TBZ   $0, R8, lanes_done_6
-	VDUP  V1.D[1], V0.D2
-	FMOVS F0, 8(R7)
+	VDUP  V18.D[1], V15.D2
+	FMOVS F15, 8(R7)
 	JMP   lanes_done_6
 
 one_lane_5:
-	FMOVS F1, (R7)
+	FMOVS F18, (R7)
 
 lanes_done_6:
-	JMP h_done_narrow_0
+	JMP h_done_narrow_cell_0
 
-h_whole_narrow_0:
-	FMOVQ F1, (R7)
+h_whole_narrow_cell_0:
+	FMOVQ F18, (R7)
 
-h_done_narrow_0:
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 16(R2), F0
-	FMOVQ (R0), F1    // sigmoidMin
-	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 80(R2), F1
-	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
-	FMOVQ 32(R0), F3  // signBit
-	VAND  V3.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 48(R2), F3
-	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F6  // tanhRound
-	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
-	VFMLA V7.S4, V2.S4, V6.S4
-	FMOVQ 128(R0), F7 // tanhRoundMax
-	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
-	FMOVQ 144(R0), F7 // tanhRoundMask
-	VAND  V7.B16, V6.B16, V6.B16
-	FMOVQ 160(R0), F7 // tanhRoundZero
-	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F8  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V3.S4, V8.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F10 // sigmoidLn2Hi
-	VFMLA V10.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F10 // sigmoidLn2Lo
-	VFMLA V10.S4, V5.S4, V0.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F5 // tanhHalfLn2
-	VFMLA V5.S4, V7.S4, V2.S4
-	WORD  $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F7 // sigmoidLn2Hi
-	VFMLA V7.S4, V9.S4, V3.S4
-	FMOVQ 192(R0), F7 // sigmoidLn2Lo
-	VFMLA V7.S4, V9.S4, V3.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F9  // tanhP2
-	FMOVQ 240(R0), F10 // tanhP3
-	VFMLA V10.S4, V5.S4, V9.S4
-	FMOVQ 256(R0), F10 // tanhP1
-	VFMLA V5.S4, V9.S4, V10.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
-	VSHL $23, V8.S4, V8.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F12 // sigmoidP3
-	VFMLA V12.S4, V0.S4, V11.S4
-	FMOVQ 304(R0), F12 // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
-	VFMLA V13.S4, V0.S4, V12.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F13 // tanhP0
-	VFMLA V5.S4, V10.S4, V13.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F14 // sigmoidP3
-	VFMLA V14.S4, V3.S4, V10.S4
-	FMOVQ 304(R0), F14 // sigmoidP0
-	FMOVQ 320(R0), F15 // sigmoidP1
-	VFMLA V15.S4, V3.S4, V14.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F15 // sigmoidP4
-	VFMLA V15.S4, V7.S4, V11.S4
-	VFMLA V7.S4, V11.S4, V12.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e25dc45 // fmul v5.4s, v2.4s, v5.4s
-	VFMLA V13.S4, V5.S4, V2.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F5 // sigmoidP4
-	VFMLA V5.S4, V9.S4, V10.S4
-	VFMLA V9.S4, V10.S4, V14.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V7.S4, V12.S4, V0.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 384(R0), F7 // three
-	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VMOV  V5.B16, V10.B16
-	VFMLS V7.S4, V2.S4, V10.S4
-	FMOVQ 368(R0), F7 // one
-	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
-	VFMLA V2.S4, V5.S4, V7.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V14.S4, V3.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F2 // sigmoidScale
-	WORD  $0x4e22d482 // fadd v2.4s, v4.4s, v2.4s
-	VFMLS V4.S4, V0.S4, V2.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e27fd47 // fdiv v7.4s, v10.4s, v7.4s
-	VFMLS V6.S4, V7.S4, V5.S4
-	VORR  V1.B16, V5.B16, V1.B16
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d505 // fadd v5.4s, v8.4s, v5.4s
-	VFMLS V8.S4, V3.S4, V5.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea2d489  // fsub v9.4s, v4.4s, v2.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
-	VFMLS V4.S4, V0.S4, V9.S4
-	WORD  $0x4ea5d500  // fsub v0.4s, v8.4s, v5.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d400  // fadd v0.4s, v0.4s, v4.4s
-	VFMLS V8.S4, V3.S4, V0.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLS V9.S4, V6.S4, V3.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V3.S4, V2.S4
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V5.S4, V7.S4, V3.S4
-	VFMLS V0.S4, V7.S4, V3.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V3.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V6.S4, V2.S4, V6.S4
-	VFMLA V7.S4, V0.S4, V7.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 112(R2), F0
-	FMOVQ (R0), F2    // sigmoidMin
-	WORD  $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	FMOVQ 16(R0), F2  // sigmoidMax
-	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F2  // sigmoidRound
-	FMOVQ 80(R0), F3  // sigmoidNegLog2E
-	VFMLA V3.S4, V0.S4, V2.S4
-	FMOVQ 64(R0), F3  // sigmoidRound
-	WORD  $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F4 // sigmoidLn2Hi
-	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 192(R0), F4 // sigmoidLn2Lo
-	VFMLA V4.S4, V3.S4, V0.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	VSHL $23, V2.S4, V2.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F4 // sigmoidP2
-	FMOVQ 288(R0), F5 // sigmoidP3
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 304(R0), F5 // sigmoidP0
-	FMOVQ 320(R0), F8 // sigmoidP1
-	VFMLA V8.S4, V0.S4, V5.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
-	VFMLA V8.S4, V3.S4, V4.S4
-	VFMLA V3.S4, V4.S4, V5.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V3.S4, V5.S4, V0.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	VFMLS V2.S4, V0.S4, V3.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d445 // fsub v5.4s, v2.4s, v3.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	VFMLS V2.S4, V0.S4, V5.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V0.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
-
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e21dcc0 // fmul v0.4s, v6.4s, v1.4s
-	FMOVQ 16(R6), F1
-	VFMLA V1.S4, V7.S4, V0.S4
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V2.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F3  // tanhRound
-	FMOVQ 112(R0), F5 // tanhNegTwoLog2E
-	VFMLA V5.S4, V1.S4, V3.S4
-	FMOVQ 128(R0), F5 // tanhRoundMax
-	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	FMOVQ 144(R0), F5 // tanhRoundMask
-	VAND  V5.B16, V3.B16, V3.B16
-	FMOVQ 160(R0), F5 // tanhRoundZero
-	WORD  $0x4ea5d465 // fsub v5.4s, v3.4s, v5.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V5.S4, V1.S4
-	WORD  $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F6 // tanhP2
-	FMOVQ 240(R0), F7 // tanhP3
-	VFMLA V7.S4, V5.S4, V6.S4
-	FMOVQ 256(R0), F7 // tanhP1
-	VFMLA V5.S4, V6.S4, V7.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V3.S4, V3.S4
-	FMOVQ 336(R0), F6 // tanhP0
-	VFMLA V5.S4, V7.S4, V6.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e25dc25 // fmul v5.4s, v1.4s, v5.4s
-	VFMLA V6.S4, V5.S4, V1.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F5 // one
-	WORD  $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
-	FMOVQ 384(R0), F6 // three
-	WORD  $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	VMOV  V5.B16, V7.B16
-	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
-	WORD  $0x4e26d466 // fadd v6.4s, v3.4s, v6.4s
-	VFMLA V1.S4, V5.S4, V6.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e26fce1 // fdiv v1.4s, v7.4s, v6.4s
-	VFMLS V3.S4, V1.S4, V5.S4
-	VORR  V2.B16, V5.B16, V1.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	FMOVQ F0, 16(R6)
+h_done_narrow_cell_0:
+	FMOVQ F16, 16(R6)
 	CMP   $8, R5
-	BGE   h_whole_narrow_1
+	BGE   h_whole_narrow_cell_1
 	CMP   $4, R5
-	BLE   h_done_narrow_1
+	BLE   h_done_narrow_cell_1
 	MOVD  R5, R6
 	SUB   $4, R6
 	TBZ   $1, R6, one_lane_7
-	FMOVD F1, 16(R7)
+	FMOVD F17, 16(R7)
 	TBZ   $0, R6, lanes_done_8
-	VDUP  V1.D[1], V0.D2
-	FMOVS F0, 24(R7)
+	VDUP  V17.D[1], V15.D2
+	FMOVS F15, 24(R7)
 	JMP   lanes_done_8
 
 one_lane_7:
-	FMOVS F1, 16(R7)
+	FMOVS F17, 16(R7)
 
 lanes_done_8:
-	JMP h_done_narrow_1
+	JMP h_done_narrow_cell_1
 
-h_whole_narrow_1:
-	FMOVQ F1, 16(R7)
+h_whole_narrow_cell_1:
+	FMOVQ F17, 16(R7)
 
-h_done_narrow_1:
+h_done_narrow_cell_1:
 	ADD  $256, R2
 	ADD  $72, R3
 	SUBS $1, R4
-	BGT  narrow_cell
-	ADD  $32, R1
+	BGE  narrow_cell
+
+narrow_cell_done:
+	ADD $1, R4
+	ADD $32, R1
 
 done:
 	RET
@@ -6306,6 +6004,7 @@ wide_2:
 wide_2_block:
 	FMOVQ (R5), F8
 	FMOVQ (R4), F9
+	PRFM  4096(R7), PLDL1KEEP
 	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -6316,6 +6015,7 @@ wide_2_block:
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	PRFM  4352(R7), PLDL1KEEP
 	FLDPQ 256(R7), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
@@ -6326,6 +6026,7 @@ wide_2_block:
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
+	PRFM  4608(R7), PLDL1KEEP
 	FLDPQ 512(R7), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
@@ -6336,6 +6037,7 @@ wide_2_block:
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
+	PRFM  4864(R7), PLDL1KEEP
 	FLDPQ 768(R7), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
@@ -6362,6 +6064,7 @@ wide_2_block_done:
 wide_2_rest:
 	FMOVS (R5), F8
 	FMOVS (R4), F9
+	PRFM  4096(R7), PLDL1KEEP
 	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -6422,6 +6125,7 @@ wide_3_block:
 	FMOVQ (R5), F12
 	FMOVQ (R6), F13
 	FMOVQ (R4), F14
+	PRFM  4096(R8), PLDL1KEEP
 	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -6436,6 +6140,7 @@ wide_3_block:
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	PRFM  4352(R8), PLDL1KEEP
 	FLDPQ 256(R8), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
@@ -6450,6 +6155,7 @@ wide_3_block:
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	PRFM  4608(R8), PLDL1KEEP
 	FLDPQ 512(R8), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
@@ -6464,6 +6170,7 @@ wide_3_block:
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
+	PRFM  4864(R8), PLDL1KEEP
 	FLDPQ 768(R8), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
@@ -6496,6 +6203,7 @@ wide_3_rest:
 	FMOVS (R5), F12
 	FMOVS (R6), F13
 	FMOVS (R4), F14
+	PRFM  4096(R8), PLDL1KEEP
 	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -6573,6 +6281,7 @@ wide_4_block:
 	FMOVQ (R6), F17
 	FMOVQ (R7), F18
 	FMOVQ (R4), F19
+	PRFM  4096(R9), PLDL1KEEP
 	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -6591,6 +6300,7 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	PRFM  4352(R9), PLDL1KEEP
 	FLDPQ 256(R9), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
@@ -6609,6 +6319,7 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
+	PRFM  4608(R9), PLDL1KEEP
 	FLDPQ 512(R9), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
@@ -6627,6 +6338,7 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
+	PRFM  4864(R9), PLDL1KEEP
 	FLDPQ 768(R9), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
@@ -6665,6 +6377,7 @@ wide_4_rest:
 	FMOVS (R6), F17
 	FMOVS (R7), F18
 	FMOVS (R4), F19
+	PRFM  4096(R9), PLDL1KEEP
 	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -6759,6 +6472,7 @@ wide_5_block:
 	FMOVQ (R7), F22
 	FMOVQ (R8), F23
 	FMOVQ (R4), F24
+	PRFM  4096(R10), PLDL1KEEP
 	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -6781,6 +6495,7 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	PRFM  4352(R10), PLDL1KEEP
 	FLDPQ 256(R10), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
@@ -6803,6 +6518,7 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
+	PRFM  4608(R10), PLDL1KEEP
 	FLDPQ 512(R10), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
@@ -6825,6 +6541,7 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
+	PRFM  4864(R10), PLDL1KEEP
 	FLDPQ 768(R10), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
@@ -6869,6 +6586,7 @@ wide_5_rest:
 	FMOVS (R7), F22
 	FMOVS (R8), F23
 	FMOVS (R4), F24
+	PRFM  4096(R10), PLDL1KEEP
 	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -6980,6 +6698,7 @@ wide_6_block:
 	FMOVQ (R8), F27
 	FMOVQ (R9), F28
 	FMOVQ (R4), F29
+	PRFM  4096(R11), PLDL1KEEP
 	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -7006,6 +6725,7 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
+	PRFM  4352(R11), PLDL1KEEP
 	FLDPQ 256(R11), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
@@ -7032,6 +6752,7 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
+	PRFM  4608(R11), PLDL1KEEP
 	FLDPQ 512(R11), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
@@ -7058,6 +6779,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
+	PRFM  4864(R11), PLDL1KEEP
 	FLDPQ 768(R11), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
@@ -7108,6 +6830,7 @@ wide_6_rest:
 	FMOVS (R8), F27
 	FMOVS (R9), F28
 	FMOVS (R4), F29
+	PRFM  4096(R11), PLDL1KEEP
 	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -7323,6 +7046,7 @@ narrow_2:
 narrow_2_block:
 	FMOVQ (R5), F8
 	FMOVQ (R4), F9
+	PRFM  2048(R7), PLDL1KEEP
 	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -7333,6 +7057,7 @@ narrow_2_block:
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	PRFM  2176(R7), PLDL1KEEP
 	FLDPQ 128(R7), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
@@ -7343,6 +7068,7 @@ narrow_2_block:
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
+	PRFM  2304(R7), PLDL1KEEP
 	FLDPQ 256(R7), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
@@ -7353,6 +7079,7 @@ narrow_2_block:
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
+	PRFM  2432(R7), PLDL1KEEP
 	FLDPQ 384(R7), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
@@ -7379,6 +7106,7 @@ narrow_2_block_done:
 narrow_2_rest:
 	FMOVS (R5), F8
 	FMOVS (R4), F9
+	PRFM  2048(R7), PLDL1KEEP
 	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -7439,6 +7167,7 @@ narrow_3_block:
 	FMOVQ (R5), F12
 	FMOVQ (R6), F13
 	FMOVQ (R4), F14
+	PRFM  2048(R8), PLDL1KEEP
 	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -7453,6 +7182,7 @@ narrow_3_block:
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	PRFM  2176(R8), PLDL1KEEP
 	FLDPQ 128(R8), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
@@ -7467,6 +7197,7 @@ narrow_3_block:
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	PRFM  2304(R8), PLDL1KEEP
 	FLDPQ 256(R8), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
@@ -7481,6 +7212,7 @@ narrow_3_block:
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
+	PRFM  2432(R8), PLDL1KEEP
 	FLDPQ 384(R8), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
@@ -7513,6 +7245,7 @@ narrow_3_rest:
 	FMOVS (R5), F12
 	FMOVS (R6), F13
 	FMOVS (R4), F14
+	PRFM  2048(R8), PLDL1KEEP
 	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -7590,6 +7323,7 @@ narrow_4_block:
 	FMOVQ (R6), F17
 	FMOVQ (R7), F18
 	FMOVQ (R4), F19
+	PRFM  2048(R9), PLDL1KEEP
 	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -7608,6 +7342,7 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	PRFM  2176(R9), PLDL1KEEP
 	FLDPQ 128(R9), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
@@ -7626,6 +7361,7 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
+	PRFM  2304(R9), PLDL1KEEP
 	FLDPQ 256(R9), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
@@ -7644,6 +7380,7 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
+	PRFM  2432(R9), PLDL1KEEP
 	FLDPQ 384(R9), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
@@ -7682,6 +7419,7 @@ narrow_4_rest:
 	FMOVS (R6), F17
 	FMOVS (R7), F18
 	FMOVS (R4), F19
+	PRFM  2048(R9), PLDL1KEEP
 	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -7776,6 +7514,7 @@ narrow_5_block:
 	FMOVQ (R7), F22
 	FMOVQ (R8), F23
 	FMOVQ (R4), F24
+	PRFM  2048(R10), PLDL1KEEP
 	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -7798,6 +7537,7 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	PRFM  2176(R10), PLDL1KEEP
 	FLDPQ 128(R10), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
@@ -7820,6 +7560,7 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
+	PRFM  2304(R10), PLDL1KEEP
 	FLDPQ 256(R10), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
@@ -7842,6 +7583,7 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
+	PRFM  2432(R10), PLDL1KEEP
 	FLDPQ 384(R10), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
@@ -7886,6 +7628,7 @@ narrow_5_rest:
 	FMOVS (R7), F22
 	FMOVS (R8), F23
 	FMOVS (R4), F24
+	PRFM  2048(R10), PLDL1KEEP
 	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -7997,6 +7740,7 @@ narrow_6_block:
 	FMOVQ (R8), F27
 	FMOVQ (R9), F28
 	FMOVQ (R4), F29
+	PRFM  2048(R11), PLDL1KEEP
 	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -8023,6 +7767,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
+	PRFM  2176(R11), PLDL1KEEP
 	FLDPQ 128(R11), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
@@ -8049,6 +7794,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
+	PRFM  2304(R11), PLDL1KEEP
 	FLDPQ 256(R11), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
@@ -8075,6 +7821,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
+	PRFM  2432(R11), PLDL1KEEP
 	FLDPQ 384(R11), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
@@ -8125,6 +7872,7 @@ narrow_6_rest:
 	FMOVS (R8), F27
 	FMOVS (R9), F28
 	FMOVS (R4), F29
+	PRFM  2048(R11), PLDL1KEEP
 	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -8412,10 +8160,10 @@ rows_1_done:
 // func sigmoidNEON(dst *float32, x *float32, n int)
 TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	// Registers:
-	//   x              R1 V0 V1 V2 V3
+	//   x              R1 V11 V12 V13 V14
 	//   dst            R2
 	//   elements left  R3
-	//   constants      R0
+	//   constants      R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10
 	MOVD $constants<>(SB), R0
 	MOVD x+8(FP), R1
 	MOVD dst+0(FP), R2
@@ -8423,196 +8171,157 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	SUBS $16, R3
 	BLT  vectors_4_done
 
+	// Constants that stay in registers.
+	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ 16(R0), F1   // sigmoidMax
+	FMOVQ 80(R0), F2   // sigmoidNegLog2E
+	FMOVQ 64(R0), F3   // sigmoidRound
+	FMOVQ 176(R0), F4  // sigmoidLn2Hi
+	FMOVQ 192(R0), F5  // sigmoidLn2Lo
+	FMOVQ 288(R0), F6  // sigmoidP3
+	FMOVQ 320(R0), F7  // sigmoidP1
+	FMOVQ 352(R0), F8  // sigmoidP4
+	FMOVQ 400(R0), F9  // sigmoidScale
+	FMOVQ 416(R0), F10 // sigmoidScaleBits
+
 vectors_4:
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R1), F0
-	FMOVQ (R0), F1    // sigmoidMin
-	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R1), F1
-	FMOVQ (R0), F2    // sigmoidMin
-	WORD  $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	FMOVQ 16(R0), F2  // sigmoidMax
-	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	FMOVQ 32(R1), F2
-	FMOVQ (R0), F3    // sigmoidMin
-	WORD  $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	FMOVQ 16(R0), F3  // sigmoidMax
-	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 48(R1), F3
-	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	FMOVQ 16(R0), F4  // sigmoidMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	FMOVQ (R1), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+	FMOVQ 16(R1), F12
+	WORD  $0x4e2cf40c // fmax v12.4s, v0.4s, v12.4s
+	WORD  $0x4eacf42c // fmin v12.4s, v1.4s, v12.4s
+	FMOVQ 32(R1), F13
+	WORD  $0x4e2df40d // fmax v13.4s, v0.4s, v13.4s
+	WORD  $0x4eadf42d // fmin v13.4s, v1.4s, v13.4s
+	FMOVQ 48(R1), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F4  // sigmoidRound
-	FMOVQ 80(R0), F5  // sigmoidNegLog2E
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 64(R0), F5  // sigmoidRound
-	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
-	FMOVQ 64(R0), F6  // sigmoidRound
-	FMOVQ 80(R0), F7  // sigmoidNegLog2E
-	VFMLA V7.S4, V1.S4, V6.S4
-	FMOVQ 64(R0), F7  // sigmoidRound
-	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
-	FMOVQ 64(R0), F8  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V2.S4, V8.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
-	FMOVQ 64(R0), F10 // sigmoidRound
-	FMOVQ 80(R0), F11 // sigmoidNegLog2E
-	VFMLA V11.S4, V3.S4, V10.S4
-	FMOVQ 64(R0), F11 // sigmoidRound
-	WORD  $0x4eabd54b // fsub v11.4s, v10.4s, v11.4s
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V2.S4, V12.S4, V17.S4
+	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V13.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V21.S4
+	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F12 // sigmoidLn2Hi
-	VFMLA V12.S4, V5.S4, V0.S4
-	FMOVQ 192(R0), F12 // sigmoidLn2Lo
-	VFMLA V12.S4, V5.S4, V0.S4
-	FMOVQ 176(R0), F5  // sigmoidLn2Hi
-	VFMLA V5.S4, V7.S4, V1.S4
-	FMOVQ 192(R0), F5  // sigmoidLn2Lo
-	VFMLA V5.S4, V7.S4, V1.S4
-	FMOVQ 176(R0), F5  // sigmoidLn2Hi
-	VFMLA V5.S4, V9.S4, V2.S4
-	FMOVQ 192(R0), F5  // sigmoidLn2Lo
-	VFMLA V5.S4, V9.S4, V2.S4
-	FMOVQ 176(R0), F5  // sigmoidLn2Hi
-	VFMLA V5.S4, V11.S4, V3.S4
-	FMOVQ 192(R0), F5  // sigmoidLn2Lo
-	VFMLA V5.S4, V11.S4, V3.S4
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+	VFMLA V4.S4, V18.S4, V12.S4
+	VFMLA V5.S4, V18.S4, V12.S4
+	VFMLA V4.S4, V20.S4, V13.S4
+	VFMLA V5.S4, V20.S4, V13.S4
+	VFMLA V4.S4, V22.S4, V14.S4
+	VFMLA V5.S4, V22.S4, V14.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc05 // fmul v5.4s, v0.4s, v0.4s
-	VSHL $23, V4.S4, V4.S4
-	WORD $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
-	VSHL $23, V6.S4, V6.S4
-	WORD $0x6e22dc49 // fmul v9.4s, v2.4s, v2.4s
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	VSHL $23, V10.S4, V10.S4
+	WORD $0x6e2bdd70 // fmul v16.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+	WORD $0x6e2cdd92 // fmul v18.4s, v12.4s, v12.4s
+	VSHL $23, V17.S4, V17.S4
+	WORD $0x6e2dddb4 // fmul v20.4s, v13.4s, v13.4s
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e2eddd6 // fmul v22.4s, v14.4s, v14.4s
+	VSHL $23, V21.S4, V21.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F12 // sigmoidP2
-	FMOVQ 288(R0), F13 // sigmoidP3
-	VFMLA V13.S4, V0.S4, V12.S4
-	FMOVQ 304(R0), F13 // sigmoidP0
-	FMOVQ 320(R0), F14 // sigmoidP1
-	VFMLA V14.S4, V0.S4, V13.S4
-	FMOVQ 272(R0), F14 // sigmoidP2
-	FMOVQ 288(R0), F15 // sigmoidP3
-	VFMLA V15.S4, V1.S4, V14.S4
-	FMOVQ 304(R0), F15 // sigmoidP0
-	FMOVQ 320(R0), F16 // sigmoidP1
-	VFMLA V16.S4, V1.S4, V15.S4
-	FMOVQ 272(R0), F16 // sigmoidP2
-	FMOVQ 288(R0), F17 // sigmoidP3
-	VFMLA V17.S4, V2.S4, V16.S4
-	FMOVQ 304(R0), F17 // sigmoidP0
-	FMOVQ 320(R0), F18 // sigmoidP1
-	VFMLA V18.S4, V2.S4, V17.S4
-	FMOVQ 272(R0), F18 // sigmoidP2
-	FMOVQ 288(R0), F19 // sigmoidP3
-	VFMLA V19.S4, V3.S4, V18.S4
-	FMOVQ 304(R0), F19 // sigmoidP0
-	FMOVQ 320(R0), F20 // sigmoidP1
-	VFMLA V20.S4, V3.S4, V19.S4
+	FMOVQ 272(R0), F23 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V23.S4
+	FMOVQ 304(R0), F24 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V24.S4
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V6.S4, V12.S4, V25.S4
+	FMOVQ 304(R0), F26 // sigmoidP0
+	VFMLA V7.S4, V12.S4, V26.S4
+	FMOVQ 272(R0), F27 // sigmoidP2
+	VFMLA V6.S4, V13.S4, V27.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V7.S4, V13.S4, V28.S4
+	FMOVQ 272(R0), F29 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V29.S4
+	FMOVQ 304(R0), F30 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V30.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F20 // sigmoidP4
-	VFMLA V20.S4, V5.S4, V12.S4
-	VFMLA V5.S4, V12.S4, V13.S4
-	FMOVQ 352(R0), F12 // sigmoidP4
-	VFMLA V12.S4, V7.S4, V14.S4
-	VFMLA V7.S4, V14.S4, V15.S4
-	FMOVQ 352(R0), F12 // sigmoidP4
-	VFMLA V12.S4, V9.S4, V16.S4
-	VFMLA V9.S4, V16.S4, V17.S4
-	FMOVQ 352(R0), F12 // sigmoidP4
-	VFMLA V12.S4, V11.S4, V18.S4
-	VFMLA V11.S4, V18.S4, V19.S4
+	VFMLA V8.S4, V16.S4, V23.S4
+	VFMLA V16.S4, V23.S4, V24.S4
+	VFMLA V8.S4, V18.S4, V25.S4
+	VFMLA V18.S4, V25.S4, V26.S4
+	VFMLA V8.S4, V20.S4, V27.S4
+	VFMLA V20.S4, V27.S4, V28.S4
+	VFMLA V8.S4, V22.S4, V29.S4
+	VFMLA V22.S4, V29.S4, V30.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V5.S4, V13.S4, V0.S4
-	VFMLS V7.S4, V15.S4, V1.S4
-	VFMLS V9.S4, V17.S4, V2.S4
-	VFMLS V11.S4, V19.S4, V3.S4
+	VFMLS V16.S4, V24.S4, V11.S4
+	VFMLS V18.S4, V26.S4, V12.S4
+	VFMLS V20.S4, V28.S4, V13.S4
+	VFMLS V22.S4, V30.S4, V14.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F5  // sigmoidScale
-	WORD  $0x4e25d485  // fadd v5.4s, v4.4s, v5.4s
-	VFMLS V4.S4, V0.S4, V5.S4
-	FMOVQ 400(R0), F7  // sigmoidScale
-	WORD  $0x4e27d4c7  // fadd v7.4s, v6.4s, v7.4s
-	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 400(R0), F9  // sigmoidScale
-	WORD  $0x4e29d509  // fadd v9.4s, v8.4s, v9.4s
-	VFMLS V8.S4, V2.S4, V9.S4
-	FMOVQ 400(R0), F11 // sigmoidScale
-	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V11.S4
+	WORD  $0x4e29d5f0 // fadd v16.4s, v15.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V16.S4
+	WORD  $0x4e29d632 // fadd v18.4s, v17.4s, v9.4s
+	VFMLS V17.S4, V12.S4, V18.S4
+	WORD  $0x4e29d674 // fadd v20.4s, v19.4s, v9.4s
+	VFMLS V19.S4, V13.S4, V20.S4
+	WORD  $0x4e29d6b6 // fadd v22.4s, v21.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V22.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F12 // sigmoidScale
-	WORD  $0x6e25fd8c  // fdiv v12.4s, v12.4s, v5.4s
-	FMOVQ 400(R0), F13 // sigmoidScale
-	WORD  $0x6e27fdad  // fdiv v13.4s, v13.4s, v7.4s
-	FMOVQ 400(R0), F14 // sigmoidScale
-	WORD  $0x6e29fdce  // fdiv v14.4s, v14.4s, v9.4s
-	FMOVQ 400(R0), F15 // sigmoidScale
-	WORD  $0x6e2bfdef  // fdiv v15.4s, v15.4s, v11.4s
+	WORD $0x6e30fd37 // fdiv v23.4s, v9.4s, v16.4s
+	WORD $0x6e32fd38 // fdiv v24.4s, v9.4s, v18.4s
+	WORD $0x6e34fd39 // fdiv v25.4s, v9.4s, v20.4s
+	WORD $0x6e36fd3a // fdiv v26.4s, v9.4s, v22.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea5d490  // fsub v16.4s, v4.4s, v5.4s
-	FMOVQ 400(R0), F17 // sigmoidScale
-	WORD  $0x4e31d610  // fadd v16.4s, v16.4s, v17.4s
-	VFMLS V4.S4, V0.S4, V16.S4
-	WORD  $0x4ea7d4c0  // fsub v0.4s, v6.4s, v7.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d400  // fadd v0.4s, v0.4s, v4.4s
-	VFMLS V6.S4, V1.S4, V0.S4
-	WORD  $0x4ea9d501  // fsub v1.4s, v8.4s, v9.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d421  // fadd v1.4s, v1.4s, v4.4s
-	VFMLS V8.S4, V2.S4, V1.S4
-	WORD  $0x4eabd542  // fsub v2.4s, v10.4s, v11.4s
-	FMOVQ 400(R0), F4  // sigmoidScale
-	WORD  $0x4e24d442  // fadd v2.4s, v2.4s, v4.4s
-	VFMLS V10.S4, V3.S4, V2.S4
+	WORD  $0x4eb0d5fb // fsub v27.4s, v15.4s, v16.4s
+	WORD  $0x4e29d77b // fadd v27.4s, v27.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V27.S4
+	WORD  $0x4eb2d62b // fsub v11.4s, v17.4s, v18.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V17.S4, V12.S4, V11.S4
+	WORD  $0x4eb4d66c // fsub v12.4s, v19.4s, v20.4s
+	WORD  $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
+	VFMLS V19.S4, V13.S4, V12.S4
+	WORD  $0x4eb6d6ad // fsub v13.4s, v21.4s, v22.4s
+	WORD  $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V13.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V5.S4, V12.S4, V3.S4
-	VFMLS V16.S4, V12.S4, V3.S4
-	FMOVQ 416(R0), F4 // sigmoidScaleBits
-	VADD  V4.S4, V3.S4, V3.S4
-	FMOVQ 400(R0), F4 // sigmoidScale
-	VFMLS V7.S4, V13.S4, V4.S4
-	VFMLS V0.S4, V13.S4, V4.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V4.S4, V0.S4
-	FMOVQ 400(R0), F4 // sigmoidScale
-	VFMLS V9.S4, V14.S4, V4.S4
-	VFMLS V1.S4, V14.S4, V4.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V4.S4, V1.S4
-	FMOVQ 400(R0), F4 // sigmoidScale
-	VFMLS V11.S4, V15.S4, V4.S4
-	VFMLS V2.S4, V15.S4, V4.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V4.S4, V2.S4
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V16.S4, V23.S4, V14.S4
+	VFMLS V27.S4, V23.S4, V14.S4
+	VADD  V10.S4, V14.S4, V14.S4
+	FMOVQ 400(R0), F15 // sigmoidScale
+	VFMLS V18.S4, V24.S4, V15.S4
+	VFMLS V11.S4, V24.S4, V15.S4
+	VADD  V10.S4, V15.S4, V11.S4
+	FMOVQ 400(R0), F15 // sigmoidScale
+	VFMLS V20.S4, V25.S4, V15.S4
+	VFMLS V12.S4, V25.S4, V15.S4
+	VADD  V10.S4, V15.S4, V12.S4
+	FMOVQ 400(R0), F15 // sigmoidScale
+	VFMLS V22.S4, V26.S4, V15.S4
+	VFMLS V13.S4, V26.S4, V15.S4
+	VADD  V10.S4, V15.S4, V13.S4
 
 	// σ: σ = y + g·y
-	VFMLA V12.S4, V3.S4, V12.S4
-	VFMLA V13.S4, V0.S4, V13.S4
-	VFMLA V14.S4, V1.S4, V14.S4
-	VFMLA V15.S4, V2.S4, V15.S4
-	FSTPQ (F12, F13), (R2)
-	FSTPQ (F14, F15), 32(R2)
+	VFMLA V23.S4, V14.S4, V23.S4
+	VFMLA V24.S4, V11.S4, V24.S4
+	VFMLA V25.S4, V12.S4, V25.S4
+	VFMLA V26.S4, V13.S4, V26.S4
+	FSTPQ (F23, F24), (R2)
+	FSTPQ (F25, F26), 32(R2)
 	ADD   $64, R1
 	ADD   $64, R2
 	SUBS  $16, R3
@@ -8623,72 +8332,72 @@ vectors_4_done:
 	SUBS $4, R3
 	BLT  vectors_1_done
 
+	// Constants that stay in registers.
+	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ 16(R0), F1   // sigmoidMax
+	FMOVQ 80(R0), F2   // sigmoidNegLog2E
+	FMOVQ 64(R0), F3   // sigmoidRound
+	FMOVQ 176(R0), F4  // sigmoidLn2Hi
+	FMOVQ 192(R0), F5  // sigmoidLn2Lo
+	FMOVQ 288(R0), F6  // sigmoidP3
+	FMOVQ 320(R0), F7  // sigmoidP1
+	FMOVQ 352(R0), F8  // sigmoidP4
+	FMOVQ 400(R0), F9  // sigmoidScale
+	FMOVQ 416(R0), F10 // sigmoidScaleBits
+
 vectors_1:
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R1), F0
-	FMOVQ (R0), F1    // sigmoidMin
-	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F1  // sigmoidMax
-	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	FMOVQ (R1), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F1  // sigmoidRound
-	FMOVQ 80(R0), F2  // sigmoidNegLog2E
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVQ 64(R0), F2  // sigmoidRound
-	WORD  $0x4ea2d422 // fsub v2.4s, v1.4s, v2.4s
+	FMOVQ 64(R0), F12 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V12.S4
+	WORD  $0x4ea3d58d // fsub v13.4s, v12.4s, v3.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F3 // sigmoidLn2Hi
-	VFMLA V3.S4, V2.S4, V0.S4
-	FMOVQ 192(R0), F3 // sigmoidLn2Lo
-	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLA V4.S4, V13.S4, V11.S4
+	VFMLA V5.S4, V13.S4, V11.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VSHL $23, V1.S4, V1.S4
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	VSHL $23, V12.S4, V12.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F3 // sigmoidP2
-	FMOVQ 288(R0), F4 // sigmoidP3
-	VFMLA V4.S4, V0.S4, V3.S4
-	FMOVQ 304(R0), F4 // sigmoidP0
-	FMOVQ 320(R0), F5 // sigmoidP1
-	VFMLA V5.S4, V0.S4, V4.S4
+	FMOVQ 272(R0), F14 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V14.S4
+	FMOVQ 304(R0), F15 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V15.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F5 // sigmoidP4
-	VFMLA V5.S4, V2.S4, V3.S4
-	VFMLA V2.S4, V3.S4, V4.S4
+	VFMLA V8.S4, V13.S4, V14.S4
+	VFMLA V13.S4, V14.S4, V15.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V2.S4, V4.S4, V0.S4
+	VFMLS V13.S4, V15.S4, V11.S4
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F2 // sigmoidScale
-	WORD  $0x4e22d422 // fadd v2.4s, v1.4s, v2.4s
-	VFMLS V1.S4, V0.S4, V2.S4
+	WORD  $0x4e29d58d // fadd v13.4s, v12.4s, v9.4s
+	VFMLS V12.S4, V11.S4, V13.S4
 
 	// σ: y = C / d
-	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x6e2dfd2e // fdiv v14.4s, v9.4s, v13.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea2d424 // fsub v4.4s, v1.4s, v2.4s
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	VFMLS V1.S4, V0.S4, V4.S4
+	WORD  $0x4eadd58f // fsub v15.4s, v12.4s, v13.4s
+	WORD  $0x4e29d5ef // fadd v15.4s, v15.4s, v9.4s
+	VFMLS V12.S4, V11.S4, V15.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V2.S4, V3.S4, V0.S4
-	VFMLS V4.S4, V3.S4, V0.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V0.S4, V0.S4
+	FMOVQ 400(R0), F11 // sigmoidScale
+	VFMLS V13.S4, V14.S4, V11.S4
+	VFMLS V15.S4, V14.S4, V11.S4
+	VADD  V10.S4, V11.S4, V11.S4
 
 	// σ: σ = y + g·y
-	VFMLA V3.S4, V0.S4, V3.S4
-	FMOVQ F3, (R2)
+	VFMLA V14.S4, V11.S4, V14.S4
+	FMOVQ F14, (R2)
 	ADD   $16, R1
 	ADD   $16, R2
 	SUBS  $4, R3
@@ -8701,10 +8410,10 @@ vectors_1_done:
 // func tanhNEON(dst *float32, x *float32, n int)
 TEXT ·tanhNEON(SB), NOSPLIT, $0-24
 	// Registers:
-	//   x              R1 V0 V2 V4 V6
+	//   x              R1 V10 V12 V14 V16
 	//   dst            R2
 	//   elements left  R3
-	//   constants      R0
+	//   constants      R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9
 	MOVD $constants<>(SB), R0
 	MOVD x+8(FP), R1
 	MOVD dst+0(FP), R2
@@ -8712,184 +8421,152 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-24
 	SUBS $16, R3
 	BLT  vectors_4_done
 
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0  // signBit
+	FMOVQ 48(R0), F1  // tanhMax
+	FMOVQ 112(R0), F2 // tanhNegTwoLog2E
+	FMOVQ 128(R0), F3 // tanhRoundMax
+	FMOVQ 144(R0), F4 // tanhRoundMask
+	FMOVQ 160(R0), F5 // tanhRoundZero
+	FMOVQ 208(R0), F6 // tanhHalfLn2
+	FMOVQ 240(R0), F7 // tanhP3
+	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F9 // three
+
 vectors_4:
 	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ (R1), F0
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V0.B16
-	FMOVQ 48(R0), F2  // tanhMax
-	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	FMOVQ 16(R1), F2
-	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
-	FMOVQ 32(R0), F4  // signBit
-	VAND  V4.B16, V2.B16, V2.B16
-	FMOVQ 48(R0), F4  // tanhMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	FMOVQ 32(R1), F4
-	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
-	FMOVQ 32(R0), F6  // signBit
-	VAND  V6.B16, V4.B16, V4.B16
-	FMOVQ 48(R0), F6  // tanhMax
-	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
-	FMOVQ 48(R1), F6
-	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	FMOVQ 32(R0), F8  // signBit
-	VAND  V8.B16, V6.B16, V6.B16
-	FMOVQ 48(R0), F8  // tanhMax
-	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+	FMOVQ (R1), F10
+	WORD  $0x4ea0f94b // fabs v11.4s, v10.4s
+	VAND  V0.B16, V10.B16, V10.B16
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+	FMOVQ 16(R1), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	VAND  V0.B16, V12.B16, V12.B16
+	WORD  $0x4eadf42d // fmin v13.4s, v1.4s, v13.4s
+	FMOVQ 32(R1), F14
+	WORD  $0x4ea0f9cf // fabs v15.4s, v14.4s
+	VAND  V0.B16, V14.B16, V14.B16
+	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
+	FMOVQ 48(R1), F16
+	WORD  $0x4ea0fa11 // fabs v17.4s, v16.4s
+	VAND  V0.B16, V16.B16, V16.B16
+	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F8   // tanhRound
-	FMOVQ 112(R0), F9  // tanhNegTwoLog2E
-	VFMLA V9.S4, V1.S4, V8.S4
-	FMOVQ 128(R0), F9  // tanhRoundMax
-	WORD  $0x4ea8f528  // fmin v8.4s, v9.4s, v8.4s
-	FMOVQ 144(R0), F9  // tanhRoundMask
-	VAND  V9.B16, V8.B16, V8.B16
-	FMOVQ 160(R0), F9  // tanhRoundZero
-	WORD  $0x4ea9d509  // fsub v9.4s, v8.4s, v9.4s
-	FMOVQ 96(R0), F10  // tanhRound
-	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
-	VFMLA V11.S4, V3.S4, V10.S4
-	FMOVQ 128(R0), F11 // tanhRoundMax
-	WORD  $0x4eaaf56a  // fmin v10.4s, v11.4s, v10.4s
-	FMOVQ 144(R0), F11 // tanhRoundMask
-	VAND  V11.B16, V10.B16, V10.B16
-	FMOVQ 160(R0), F11 // tanhRoundZero
-	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
-	FMOVQ 96(R0), F12  // tanhRound
-	FMOVQ 112(R0), F13 // tanhNegTwoLog2E
-	VFMLA V13.S4, V5.S4, V12.S4
-	FMOVQ 128(R0), F13 // tanhRoundMax
-	WORD  $0x4eacf5ac  // fmin v12.4s, v13.4s, v12.4s
-	FMOVQ 144(R0), F13 // tanhRoundMask
-	VAND  V13.B16, V12.B16, V12.B16
-	FMOVQ 160(R0), F13 // tanhRoundZero
-	WORD  $0x4eadd58d  // fsub v13.4s, v12.4s, v13.4s
-	FMOVQ 96(R0), F14  // tanhRound
-	FMOVQ 112(R0), F15 // tanhNegTwoLog2E
-	VFMLA V15.S4, V7.S4, V14.S4
-	FMOVQ 128(R0), F15 // tanhRoundMax
-	WORD  $0x4eaef5ee  // fmin v14.4s, v15.4s, v14.4s
-	FMOVQ 144(R0), F15 // tanhRoundMask
-	VAND  V15.B16, V14.B16, V14.B16
-	FMOVQ 160(R0), F15 // tanhRoundZero
-	WORD  $0x4eafd5cf  // fsub v15.4s, v14.4s, v15.4s
+	FMOVQ 96(R0), F18 // tanhRound
+	VFMLA V2.S4, V11.S4, V18.S4
+	WORD  $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
+	VAND  V4.B16, V18.B16, V18.B16
+	WORD  $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+	FMOVQ 96(R0), F20 // tanhRound
+	VFMLA V2.S4, V13.S4, V20.S4
+	WORD  $0x4eb4f474 // fmin v20.4s, v3.4s, v20.4s
+	VAND  V4.B16, V20.B16, V20.B16
+	WORD  $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V2.S4, V15.S4, V22.S4
+	WORD  $0x4eb6f476 // fmin v22.4s, v3.4s, v22.4s
+	VAND  V4.B16, V22.B16, V22.B16
+	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+	FMOVQ 96(R0), F24 // tanhRound
+	VFMLA V2.S4, V17.S4, V24.S4
+	WORD  $0x4eb8f478 // fmin v24.4s, v3.4s, v24.4s
+	VAND  V4.B16, V24.B16, V24.B16
+	WORD  $0x4ea5d719 // fsub v25.4s, v24.4s, v5.4s
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V9.S4, V1.S4
-	WORD  $0x6e21dc29  // fmul v9.4s, v1.4s, v1.4s
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V11.S4, V3.S4
-	WORD  $0x6e23dc6b  // fmul v11.4s, v3.4s, v3.4s
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V13.S4, V5.S4
-	WORD  $0x6e25dcad  // fmul v13.4s, v5.4s, v5.4s
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V15.S4, V7.S4
-	WORD  $0x6e27dcef  // fmul v15.4s, v7.4s, v7.4s
+	VFMLA V6.S4, V19.S4, V11.S4
+	WORD  $0x6e2bdd73 // fmul v19.4s, v11.4s, v11.4s
+	VFMLA V6.S4, V21.S4, V13.S4
+	WORD  $0x6e2dddb5 // fmul v21.4s, v13.4s, v13.4s
+	VFMLA V6.S4, V23.S4, V15.S4
+	WORD  $0x6e2fddf7 // fmul v23.4s, v15.4s, v15.4s
+	VFMLA V6.S4, V25.S4, V17.S4
+	WORD  $0x6e31de39 // fmul v25.4s, v17.4s, v17.4s
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F16 // tanhP2
-	FMOVQ 240(R0), F17 // tanhP3
-	VFMLA V17.S4, V9.S4, V16.S4
-	FMOVQ 256(R0), F17 // tanhP1
-	VFMLA V9.S4, V16.S4, V17.S4
-	FMOVQ 224(R0), F16 // tanhP2
-	FMOVQ 240(R0), F18 // tanhP3
-	VFMLA V18.S4, V11.S4, V16.S4
-	FMOVQ 256(R0), F18 // tanhP1
-	VFMLA V11.S4, V16.S4, V18.S4
-	FMOVQ 224(R0), F16 // tanhP2
-	FMOVQ 240(R0), F19 // tanhP3
-	VFMLA V19.S4, V13.S4, V16.S4
-	FMOVQ 256(R0), F19 // tanhP1
-	VFMLA V13.S4, V16.S4, V19.S4
-	FMOVQ 224(R0), F16 // tanhP2
-	FMOVQ 240(R0), F20 // tanhP3
-	VFMLA V20.S4, V15.S4, V16.S4
-	FMOVQ 256(R0), F20 // tanhP1
-	VFMLA V15.S4, V16.S4, V20.S4
+	FMOVQ 224(R0), F26 // tanhP2
+	VFMLA V7.S4, V19.S4, V26.S4
+	FMOVQ 256(R0), F27 // tanhP1
+	VFMLA V19.S4, V26.S4, V27.S4
+	FMOVQ 224(R0), F26 // tanhP2
+	VFMLA V7.S4, V21.S4, V26.S4
+	FMOVQ 256(R0), F28 // tanhP1
+	VFMLA V21.S4, V26.S4, V28.S4
+	FMOVQ 224(R0), F26 // tanhP2
+	VFMLA V7.S4, V23.S4, V26.S4
+	FMOVQ 256(R0), F29 // tanhP1
+	VFMLA V23.S4, V26.S4, V29.S4
+	FMOVQ 224(R0), F26 // tanhP2
+	VFMLA V7.S4, V25.S4, V26.S4
+	FMOVQ 256(R0), F30 // tanhP1
+	VFMLA V25.S4, V26.S4, V30.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V8.S4, V8.S4
-	FMOVQ 336(R0), F16 // tanhP0
-	VFMLA V9.S4, V17.S4, V16.S4
-	VSHL  $11, V10.S4, V10.S4
-	FMOVQ 336(R0), F17 // tanhP0
-	VFMLA V11.S4, V18.S4, V17.S4
-	VSHL  $11, V12.S4, V12.S4
-	FMOVQ 336(R0), F18 // tanhP0
-	VFMLA V13.S4, V19.S4, V18.S4
-	VSHL  $11, V14.S4, V14.S4
-	FMOVQ 336(R0), F19 // tanhP0
-	VFMLA V15.S4, V20.S4, V19.S4
+	VSHL  $11, V18.S4, V18.S4
+	FMOVQ 336(R0), F26 // tanhP0
+	VFMLA V19.S4, V27.S4, V26.S4
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 336(R0), F27 // tanhP0
+	VFMLA V21.S4, V28.S4, V27.S4
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 336(R0), F28 // tanhP0
+	VFMLA V23.S4, V29.S4, V28.S4
+	VSHL  $11, V24.S4, V24.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V25.S4, V30.S4, V29.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e29dc29 // fmul v9.4s, v1.4s, v9.4s
-	VFMLA V16.S4, V9.S4, V1.S4
-	WORD  $0x6e2bdc69 // fmul v9.4s, v3.4s, v11.4s
-	VFMLA V17.S4, V9.S4, V3.S4
-	WORD  $0x6e2ddca9 // fmul v9.4s, v5.4s, v13.4s
-	VFMLA V18.S4, V9.S4, V5.S4
-	WORD  $0x6e2fdce9 // fmul v9.4s, v7.4s, v15.4s
-	VFMLA V19.S4, V9.S4, V7.S4
+	WORD  $0x6e33dd73 // fmul v19.4s, v11.4s, v19.4s
+	VFMLA V26.S4, V19.S4, V11.S4
+	WORD  $0x6e35ddb3 // fmul v19.4s, v13.4s, v21.4s
+	VFMLA V27.S4, V19.S4, V13.S4
+	WORD  $0x6e37ddf3 // fmul v19.4s, v15.4s, v23.4s
+	VFMLA V28.S4, V19.S4, V15.S4
+	WORD  $0x6e39de33 // fmul v19.4s, v17.4s, v25.4s
+	VFMLA V29.S4, V19.S4, V17.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F9  // one
-	WORD  $0x4ea8d529  // fsub v9.4s, v9.4s, v8.4s
-	FMOVQ 384(R0), F11 // three
-	WORD  $0x4ea8d56b  // fsub v11.4s, v11.4s, v8.4s
-	VMOV  V9.B16, V13.B16
-	VFMLS V11.S4, V1.S4, V13.S4
-	FMOVQ 368(R0), F11 // one
-	WORD  $0x4e2bd50b  // fadd v11.4s, v8.4s, v11.4s
-	VFMLA V1.S4, V9.S4, V11.S4
-	FMOVQ 368(R0), F1  // one
-	WORD  $0x4eaad421  // fsub v1.4s, v1.4s, v10.4s
-	FMOVQ 384(R0), F15 // three
-	WORD  $0x4eaad5ef  // fsub v15.4s, v15.4s, v10.4s
-	VMOV  V1.B16, V16.B16
-	VFMLS V15.S4, V3.S4, V16.S4
-	FMOVQ 368(R0), F15 // one
-	WORD  $0x4e2fd54f  // fadd v15.4s, v10.4s, v15.4s
-	VFMLA V3.S4, V1.S4, V15.S4
-	FMOVQ 368(R0), F3  // one
-	WORD  $0x4eacd463  // fsub v3.4s, v3.4s, v12.4s
-	FMOVQ 384(R0), F17 // three
-	WORD  $0x4eacd631  // fsub v17.4s, v17.4s, v12.4s
-	VMOV  V3.B16, V18.B16
-	VFMLS V17.S4, V5.S4, V18.S4
-	FMOVQ 368(R0), F17 // one
-	WORD  $0x4e31d591  // fadd v17.4s, v12.4s, v17.4s
-	VFMLA V5.S4, V3.S4, V17.S4
-	FMOVQ 368(R0), F5  // one
-	WORD  $0x4eaed4a5  // fsub v5.4s, v5.4s, v14.4s
-	FMOVQ 384(R0), F19 // three
-	WORD  $0x4eaed673  // fsub v19.4s, v19.4s, v14.4s
-	VMOV  V5.B16, V20.B16
-	VFMLS V19.S4, V7.S4, V20.S4
-	FMOVQ 368(R0), F19 // one
-	WORD  $0x4e33d5d3  // fadd v19.4s, v14.4s, v19.4s
-	VFMLA V7.S4, V5.S4, V19.S4
+	WORD  $0x4eb2d513 // fsub v19.4s, v8.4s, v18.4s
+	WORD  $0x4eb2d535 // fsub v21.4s, v9.4s, v18.4s
+	VMOV  V19.B16, V23.B16
+	VFMLS V21.S4, V11.S4, V23.S4
+	WORD  $0x4e28d655 // fadd v21.4s, v18.4s, v8.4s
+	VFMLA V11.S4, V19.S4, V21.S4
+	WORD  $0x4eb4d50b // fsub v11.4s, v8.4s, v20.4s
+	WORD  $0x4eb4d539 // fsub v25.4s, v9.4s, v20.4s
+	VMOV  V11.B16, V26.B16
+	VFMLS V25.S4, V13.S4, V26.S4
+	WORD  $0x4e28d699 // fadd v25.4s, v20.4s, v8.4s
+	VFMLA V13.S4, V11.S4, V25.S4
+	WORD  $0x4eb6d50d // fsub v13.4s, v8.4s, v22.4s
+	WORD  $0x4eb6d53b // fsub v27.4s, v9.4s, v22.4s
+	VMOV  V13.B16, V28.B16
+	VFMLS V27.S4, V15.S4, V28.S4
+	WORD  $0x4e28d6db // fadd v27.4s, v22.4s, v8.4s
+	VFMLA V15.S4, V13.S4, V27.S4
+	WORD  $0x4eb8d50f // fsub v15.4s, v8.4s, v24.4s
+	WORD  $0x4eb8d53d // fsub v29.4s, v9.4s, v24.4s
+	VMOV  V15.B16, V30.B16
+	VFMLS V29.S4, V17.S4, V30.S4
+	WORD  $0x4e28d71d // fadd v29.4s, v24.4s, v8.4s
+	VFMLA V17.S4, V15.S4, V29.S4
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e2bfda7 // fdiv v7.4s, v13.4s, v11.4s
-	VFMLS V8.S4, V7.S4, V9.S4
-	VORR  V0.B16, V9.B16, V0.B16
-	WORD  $0x6e2ffe07 // fdiv v7.4s, v16.4s, v15.4s
-	VFMLS V10.S4, V7.S4, V1.S4
-	VORR  V2.B16, V1.B16, V1.B16
-	WORD  $0x6e31fe42 // fdiv v2.4s, v18.4s, v17.4s
-	VFMLS V12.S4, V2.S4, V3.S4
-	VORR  V4.B16, V3.B16, V2.B16
-	WORD  $0x6e33fe83 // fdiv v3.4s, v20.4s, v19.4s
-	VFMLS V14.S4, V3.S4, V5.S4
-	VORR  V6.B16, V5.B16, V3.B16
-	FSTPQ (F0, F1), (R2)
-	FSTPQ (F2, F3), 32(R2)
+	WORD  $0x6e35fef1 // fdiv v17.4s, v23.4s, v21.4s
+	VFMLS V18.S4, V17.S4, V19.S4
+	VORR  V10.B16, V19.B16, V10.B16
+	WORD  $0x6e39ff51 // fdiv v17.4s, v26.4s, v25.4s
+	VFMLS V20.S4, V17.S4, V11.S4
+	VORR  V12.B16, V11.B16, V11.B16
+	WORD  $0x6e3bff8c // fdiv v12.4s, v28.4s, v27.4s
+	VFMLS V22.S4, V12.S4, V13.S4
+	VORR  V14.B16, V13.B16, V12.B16
+	WORD  $0x6e3dffcd // fdiv v13.4s, v30.4s, v29.4s
+	VFMLS V24.S4, V13.S4, V15.S4
+	VORR  V16.B16, V15.B16, V13.B16
+	FSTPQ (F10, F11), (R2)
+	FSTPQ (F12, F13), 32(R2)
 	ADD   $64, R1
 	ADD   $64, R2
 	SUBS  $16, R3
@@ -8900,63 +8577,64 @@ vectors_4_done:
 	SUBS $4, R3
 	BLT  vectors_1_done
 
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0  // signBit
+	FMOVQ 48(R0), F1  // tanhMax
+	FMOVQ 112(R0), F2 // tanhNegTwoLog2E
+	FMOVQ 128(R0), F3 // tanhRoundMax
+	FMOVQ 144(R0), F4 // tanhRoundMask
+	FMOVQ 160(R0), F5 // tanhRoundZero
+	FMOVQ 208(R0), F6 // tanhHalfLn2
+	FMOVQ 240(R0), F7 // tanhP3
+	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F9 // three
+
 vectors_1:
 	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ (R1), F0
-	WORD  $0x4ea0f801 // fabs v1.4s, v0.4s
-	FMOVQ 32(R0), F2  // signBit
-	VAND  V2.B16, V0.B16, V0.B16
-	FMOVQ 48(R0), F2  // tanhMax
-	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ (R1), F10
+	WORD  $0x4ea0f94b // fabs v11.4s, v10.4s
+	VAND  V0.B16, V10.B16, V10.B16
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F2  // tanhRound
-	FMOVQ 112(R0), F3 // tanhNegTwoLog2E
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ 128(R0), F3 // tanhRoundMax
-	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	FMOVQ 144(R0), F3 // tanhRoundMask
-	VAND  V3.B16, V2.B16, V2.B16
-	FMOVQ 160(R0), F3 // tanhRoundZero
-	WORD  $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	FMOVQ 96(R0), F12 // tanhRound
+	VFMLA V2.S4, V11.S4, V12.S4
+	WORD  $0x4eacf46c // fmin v12.4s, v3.4s, v12.4s
+	VAND  V4.B16, V12.B16, V12.B16
+	WORD  $0x4ea5d58d // fsub v13.4s, v12.4s, v5.4s
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F4 // tanhHalfLn2
-	VFMLA V4.S4, V3.S4, V1.S4
-	WORD  $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	VFMLA V6.S4, V13.S4, V11.S4
+	WORD  $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F4 // tanhP2
-	FMOVQ 240(R0), F5 // tanhP3
-	VFMLA V5.S4, V3.S4, V4.S4
-	FMOVQ 256(R0), F5 // tanhP1
-	VFMLA V3.S4, V4.S4, V5.S4
+	FMOVQ 224(R0), F14 // tanhP2
+	VFMLA V7.S4, V13.S4, V14.S4
+	FMOVQ 256(R0), F15 // tanhP1
+	VFMLA V13.S4, V14.S4, V15.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V2.S4, V2.S4
-	FMOVQ 336(R0), F4 // tanhP0
-	VFMLA V3.S4, V5.S4, V4.S4
+	VSHL  $11, V12.S4, V12.S4
+	FMOVQ 336(R0), F14 // tanhP0
+	VFMLA V13.S4, V15.S4, V14.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e23dc23 // fmul v3.4s, v1.4s, v3.4s
-	VFMLA V4.S4, V3.S4, V1.S4
+	WORD  $0x6e2ddd6d // fmul v13.4s, v11.4s, v13.4s
+	VFMLA V14.S4, V13.S4, V11.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F3 // one
-	WORD  $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	FMOVQ 384(R0), F4 // three
-	WORD  $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	VMOV  V3.B16, V5.B16
-	VFMLS V4.S4, V1.S4, V5.S4
-	FMOVQ 368(R0), F4 // one
-	WORD  $0x4e24d444 // fadd v4.4s, v2.4s, v4.4s
-	VFMLA V1.S4, V3.S4, V4.S4
+	WORD  $0x4eacd50d // fsub v13.4s, v8.4s, v12.4s
+	WORD  $0x4eacd52e // fsub v14.4s, v9.4s, v12.4s
+	VMOV  V13.B16, V15.B16
+	VFMLS V14.S4, V11.S4, V15.S4
+	WORD  $0x4e28d58e // fadd v14.4s, v12.4s, v8.4s
+	VFMLA V11.S4, V13.S4, V14.S4
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e24fca1 // fdiv v1.4s, v5.4s, v4.4s
-	VFMLS V2.S4, V1.S4, V3.S4
-	VORR  V0.B16, V3.B16, V0.B16
-	FMOVQ F0, (R2)
+	WORD  $0x6e2efdeb // fdiv v11.4s, v15.4s, v14.4s
+	VFMLS V12.S4, V11.S4, V13.S4
+	VORR  V10.B16, V13.B16, V10.B16
+	FMOVQ F10, (R2)
 	ADD   $16, R1
 	ADD   $16, R2
 	SUBS  $4, R3

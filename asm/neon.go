@@ -24,7 +24,7 @@ type arm64 struct {
 func newARM64() *arm64 { return &arm64{file: neon.NewFile("arm64,!purego,!noasm")} }
 
 func (m *arm64) Lanes() int          { return lanes }
-func (m *arm64) KBlock() int         { return lanes }
+func (m *arm64) KBlock(int) int      { return lanes }
 func (m *arm64) TileVectors() int    { return 4 } // × 6 columns = 24 sums, 6 registers of multipliers and 2 weights
 func (m *arm64) WeightsAtOnce() int  { return 2 }
 func (m *arm64) Lockstep() int       { return 3 }

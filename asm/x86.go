@@ -36,6 +36,7 @@ type x86Traits struct {
 	maxLanes  int
 	registers int // vector registers
 	tile      int
+	stepBlock int // elements of x a turn, of a step
 	lockstep  int
 	elements  int
 	headRows  int
@@ -47,6 +48,7 @@ var (
 		maxLanes:  8,
 		registers: 16,
 		tile:      2, // × 6 columns = 12 sums, 2 weights and 1 or 2 multipliers
+		stepBlock: 8,
 		lockstep:  2,
 		elements:  3,
 		headRows:  4,
@@ -56,6 +58,7 @@ var (
 		maxLanes:  16,
 		registers: 32,
 		tile:      4, // × 6 columns = 24 sums, 4 weights and 1 or 2 multipliers
+		stepBlock: 4,
 		lockstep:  4,
 		elements:  4,
 		headRows:  4,
@@ -77,11 +80,16 @@ func newX86() *x86 {
 }
 
 // use changes the instruction set of the kernels that follow.
-func (m *x86) use(t x86Traits) { m.x86Traits = t }
+func (m *x86) use(t x86Traits) { m.x86Traits, m.lanes = t, t.maxLanes }
 
-func (m *x86) Lanes() int          { return m.lanes }
-func (m *x86) SetLanes(n int)      { m.lanes = n }
-func (m *x86) KBlock() int         { return 4 }
+func (m *x86) Lanes() int     { return m.lanes }
+func (m *x86) SetLanes(n int) { m.lanes = n }
+func (m *x86) KBlock(columns int) int {
+	if columns == 1 {
+		return m.stepBlock
+	}
+	return 4
+}
 func (m *x86) TileVectors() int    { return m.tile }
 func (m *x86) WeightsAtOnce() int  { return 8 } // all there are: a row of AVX2
 func (m *x86) Lockstep() int       { return m.lockstep }

@@ -133,29 +133,45 @@ func (t *Thread) tanh(x Value) Value {
 	return t.do(Or, y, sign)
 }
 
-// cell emits the update of one vector of hidden units and returns their new
-// cell and hidden states. The arguments get the gates' sums and the old cell
-// state:
+// cellInputs get the vectors of one group of hidden units: the gates' sums and
+// the old cell state.
+type cellInputs struct {
+	i, f, g, o, c func() Vec
+}
+
+// cells emits the update of several groups of hidden units, each a vector, and
+// returns their new cell and hidden states:
 //
 //	c' = σ(f)·c + σ(i)·tanh(g)
 //	h' = σ(o)·tanh(c')
-func (g *Generator) cell(zi, zf, zg, zo, c func() Vec) (cNew, hNew Vec) {
+//
+// The last tanh waits for all the rest of its group; so it comes at the end,
+// with those of the other groups.
+func (g *Generator) cells(groups []cellInputs) (cNew, hNew []Vec) {
 	f := g.NewFormula()
-	ti, i := f.sigmoid(f.Input(zi))
-	tg, tanhG := f.tanh(f.Input(zg))
-	tf, forget := f.sigmoid(f.Input(zf))
-	to, o := f.sigmoid(f.Input(zo))
-	f.Lockstep(g.Lockstep(), ti, tg, tf, to)
+	var last []*Thread
+	var states, hiddens []Value
+	for _, in := range groups {
+		ti, i := f.sigmoid(f.Input(in.i))
+		tg, tanhG := f.tanh(f.Input(in.g))
+		tf, forget := f.sigmoid(f.Input(in.f))
+		to, o := f.sigmoid(f.Input(in.o))
+		f.Lockstep(g.Lockstep(), ti, tg, tf, to)
 
-	t := f.Thread("")
-	t.say("c' = σ(f)·c + σ(i)·tanh(g)")
-	cellState := t.do(FMA, forget, f.Input(c), t.do(Mul, i, tanhG))
-	t.name = "tanh c': "
-	y := t.tanh(cellState)
-	t.name = ""
-	t.say("h' = σ(o)·tanh(c')")
-	hidden := t.do(Mul, o, y)
-	f.Lockstep(1, t)
-	out := f.Emit(cellState, hidden)
-	return out[0], out[1]
+		t := f.Thread("")
+		t.say("c' = σ(f)·c + σ(i)·tanh(g)")
+		c := t.do(FMA, forget, f.Input(in.c), t.do(Mul, i, tanhG))
+		f.Lockstep(1, t)
+
+		t = f.Thread("tanh c': ")
+		y := t.tanh(c)
+		t.name = ""
+		t.say("h' = σ(o)·tanh(c')")
+		hiddens = append(hiddens, t.do(Mul, o, y))
+		states = append(states, c)
+		last = append(last, t)
+	}
+	f.Lockstep(g.Lockstep(), last...)
+	out := f.Emit(append(states, hiddens...)...)
+	return out[:len(groups)], out[len(groups):]
 }

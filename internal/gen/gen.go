@@ -113,8 +113,9 @@ type Traits interface {
 	// first the most there is. Lanes of fewer are asked for by narrow panels.
 	Lanes() int
 	SetLanes(n int)
-	// KBlock is the number of steps of a sum's chain in one turn of its loop.
-	KBlock() int
+	// KBlock is the number of elements of x in one turn of the inner loop, for
+	// that many columns.
+	KBlock(columns int) int
 	// TileVectors is the number of weight vectors that a tile multiplies with
 	// each of its columns: so many times the columns, and what they are
 	// multiplied from, must fit the registers.
@@ -138,7 +139,9 @@ type Kernel struct {
 	Params  string   // Go parameter list
 	Doc     []string // what the stub says
 	Scratch int      // bytes of scratch memory
-	Body    func(g *Generator)
+	// MinLanes is the number of lanes below which the kernel makes no sense.
+	MinLanes int
+	Body     func(g *Generator)
 }
 
 // Generator writes kernels with a machine.
@@ -146,14 +149,20 @@ type Generator struct {
 	Machine
 }
 
-// Emit writes one kernel.
+// Emit writes one kernel, if it makes sense for the machine.
 func Emit(m Machine, k *Kernel) {
+	if m.Lanes() < k.MinLanes {
+		return
+	}
 	m.Begin(k)
 	k.Body(&Generator{m})
 	m.End()
 }
 
-const floatSize = 4
+const (
+	floatSize = 4
+	cacheLine = 64
+)
 
 // vectorSize is the number of bytes of a vector.
 func (g *Generator) vectorSize() int { return g.Lanes() * floatSize }

@@ -2,16 +2,24 @@ package gen
 
 import "example.com/lstm/internal/panel"
 
-// Kernels are all kernels of the package, in the order of their files. What
+// Kernels are the kernels of every path, in the order of their files. What
 // each computes is documented in kernels.go at the root and specified by the Go
 // function of the same name and the suffix Generic.
 var Kernels = []*Kernel{
 	{
-		Name: "step",
-		Params: "sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, " +
-			"x *float32, n int, c *float32, h *float32, units int",
-		Doc:  []string{"updates c and h of so many units by one step, see stepGeneric."},
-		Body: (*Generator).step,
+		Name:   "step",
+		Params: stepParams,
+		Doc:    []string{"updates c and h of so many units by one step, see stepGeneric."},
+		Body:   func(g *Generator) { g.step(1) },
+	},
+	{
+		// A panel has but four vectors of 16 lanes: two panels have enough sums
+		// to hide the latency of their chains behind each other.
+		Name:     "stepPairs",
+		Params:   stepParams,
+		Doc:      []string{"is step with two panels at once, for weights in the first-level cache."},
+		MinLanes: 16,
+		Body:     func(g *Generator) { g.step(2) },
 	},
 	{
 		Name: "stepTile",
@@ -47,3 +55,6 @@ var Kernels = []*Kernel{
 		Body:   func(g *Generator) { g.elementwise((*Formula).tanh) },
 	},
 }
+
+const stepParams = "sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, " +
+	"x *float32, n int, c *float32, h *float32, units int"

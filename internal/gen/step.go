@@ -10,27 +10,50 @@ import (
 // the bias to the new hidden state: one vector register for each vector of the
 // panel's row, all of them multiplied with one element of x after another. The
 // weights are one stream, read once from front to back.
-func (g *Generator) step() {
-	sums := g.Arg("sums", "sums of the panel")
-	weights := g.Arg("weights", "panel")
-	c := g.Arg("c", "c")
-	h := g.Arg("h", "h")
-	units := g.Arg("units", "units left")
-
+//
+// With two panels at once there are twice as many sums to hide the latency of
+// their chains behind, and two streams, which only the first-level cache likes.
+func (g *Generator) step(panelsAtOnce int) {
+	at := stepPointers{
+		sums:    g.Arg("sums", "sums of the panel"),
+		weights: g.Arg("weights", "panel"),
+		c:       g.Arg("c", "c"),
+		h:       g.Arg("h", "h"),
+		units:   g.Arg("units", "units left"),
+	}
+	if panelsAtOnce > 1 {
+		g.Label("panels")
+		g.JumpIf(at.units, LessOrEqual, (panelsAtOnce-1)*panel.Units+panel.NarrowUnits, "panel")
+		g.stepPanels(panelsAtOnce, panel.Units, at, "pair")
+		g.nextPanels(panelsAtOnce, at, "done")
+		g.Jump("panels")
+	}
 	g.Label("panel")
-	g.JumpIf(units, LessOrEqual, panel.NarrowUnits, "narrow")
-	g.stepPanel(panel.Units, sums, weights, c, h, units)
-	g.SubJumpIf(units, panel.Units, LessOrEqual, "done")
-	g.AddImm(c, panel.Units*floatSize)
-	g.AddImm(h, panel.Units*floatSize)
-	g.addFloats(sums, g.Arg("sumsStride", "stride"))
-	g.addFloats(weights, g.Arg("weightsStride", "stride"))
+	g.JumpIf(at.units, LessOrEqual, panel.NarrowUnits, "narrow")
+	g.stepPanels(1, panel.Units, at, "wide")
+	g.nextPanels(1, at, "done")
 	g.Jump("panel")
 
 	g.Label("narrow")
-	g.stepPanel(panel.NarrowUnits, sums, weights, c, h, units)
+	g.stepPanels(1, panel.NarrowUnits, at, "narrow")
 	g.Label("done")
 	g.Return()
+}
+
+// stepPointers are the registers that move from panel to panel.
+type stepPointers struct {
+	sums, weights, c, h, units Reg
+}
+
+// nextPanels moves on by so many panels, or jumps if there are no units left.
+func (g *Generator) nextPanels(panels int, at stepPointers, done string) {
+	g.SubJumpIf(at.units, panels*panel.Units, LessOrEqual, done)
+	g.AddImm(at.c, panels*panel.Units*floatSize)
+	g.AddImm(at.h, panels*panel.Units*floatSize)
+	for range panels {
+		g.addFloats(at.sums, g.Arg("sumsStride", "stride"))
+		g.addFloats(at.weights, g.Arg("weightsStride", "stride"))
+	}
 }
 
 // addFloats adds n floats to the pointer r. n is used up.
@@ -39,93 +62,68 @@ func (g *Generator) addFloats(r, n Reg) {
 	g.Add(r, n)
 }
 
-// stepPanel is step for one panel of that width.
-func (g *Generator) stepPanel(width int, sums, weights, c, h, units Reg) {
+// stepPanels is step for some panels of that width.
+func (g *Generator) stepPanels(panels, width int, at stepPointers, name string) {
 	defer g.narrowTo(width)()
-	name := panelNames[width]
 	row := panel.Gates * width * floatSize
 	vectors := row / g.vectorSize()
 
 	g.Comment("Start each sum where it was left, or at its bias.")
-	acc := make([]Vec, vectors)
-	for v := range acc {
-		acc[v] = g.Load(sums, v*g.vectorSize(), "sums")
+	streams := make([]stream, panels)
+	sums, weights := at.sums, at.weights
+	for p := range streams {
+		if p > 0 {
+			sums, weights = g.Copy(sums, "sums of the panel"), g.Copy(weights, "panel")
+			g.addFloats(sums, g.Arg("sumsStride", "stride"))
+			g.addFloats(weights, g.Arg("weightsStride", "stride"))
+		}
+		acc := make([]Vec, vectors)
+		for v := range acc {
+			acc[v] = g.Load(sums, v*g.vectorSize(), "sums")
+		}
+		streams[p] = stream{w: g.firstRow(weights, row), sums: [][]Vec{acc}}
 	}
-	w := g.firstRow(weights, row)
 	x := g.Arg("x", "x")
 	n := g.Arg("n", "elements of x left")
-	g.product([][]Vec{acc}, w, row, []Reg{x}, n, name)
+	g.product(streams, row, []Reg{x}, n, name)
 
-	// A gate's vectors are consecutive: gate by gate, instance by instance.
-	instances := width / g.Lanes()
-	for j := range instances {
-		gate := func(i int) func() Vec { return InRegister(acc[i*instances+j]) }
-		offset := j * g.vectorSize()
-		cNew, hNew := g.cell(gate(0), gate(1), gate(2), gate(3), func() Vec { return g.Load(c, offset, "c") })
-		g.Store(cNew, c, offset)
-		g.storeHidden(hNew, h, offset, units, j, width, fmt.Sprintf("%s_%d", name, j))
+	// A gate's vectors are consecutive: gate by gate, group by group.
+	groups := width / g.Lanes()
+	var in []cellInputs
+	for p := range panels {
+		for j := range groups {
+			gate := func(i int) func() Vec { return InRegister(streams[p].sums[0][i*groups+j]) }
+			offset := (p*groups + j) * g.vectorSize()
+			in = append(in, cellInputs{
+				i: gate(0), f: gate(1), g: gate(2), o: gate(3),
+				c: func() Vec { return g.Load(at.c, offset, "c") },
+			})
+		}
+	}
+	cNew, hNew := g.cells(in)
+	for v := range cNew {
+		g.Store(cNew[v], at.c, v*g.vectorSize())
+	}
+	certain := (panels-1)*panel.Units + fewestUnits(width)
+	for v := range hNew {
+		g.storeHidden(hNew[v], at.h, v, at.units, certain, fmt.Sprintf("%s_%d", name, v))
 	}
 }
 
-// firstRow points to the row of the panel that the chain goes on with.
-func (g *Generator) firstRow(weights Reg, row int) Reg {
-	w := g.Arg("skip", "weights")
-	shift := 0
-	for 1<<shift < row {
-		shift++
-	}
-	g.ShiftLeft(w, shift)
-	g.Add(w, weights)
-	return w
-}
-
-// product continues the chains of sums: acc[column][v] += w[k][v]·x[column][k]
-// for n elements k. Rows of weights are that many bytes apart. w, x and n are
-// used up.
-func (g *Generator) product(acc [][]Vec, w Reg, row int, x []Reg, n Reg, name string) {
-	block := func(k int) {
-		scalars := make([][]Factor, len(x))
-		for i := range x {
-			scalars[i] = g.LoadScalars(x[i], 0, k)
-		}
-		for j := range k {
-			for first := 0; first < len(acc[0]); first += g.WeightsAtOnce() {
-				vectors := min(g.WeightsAtOnce(), len(acc[0])-first)
-				ws := g.LoadWeights(w, j*row+first*g.vectorSize(), vectors, len(acc))
-				for i := range acc {
-					m := g.Spread(scalars[i][j])
-					for v := range ws {
-						g.MulAcc(acc[i][first+v], ws[v], m)
-					}
-				}
-			}
-		}
-		g.AddImm(w, k*row)
-		for i := range x {
-			g.AddImm(x[i], k*floatSize)
-		}
-	}
-	text := "sums += weights·x[k]"
-	if len(x) > 1 {
-		text = fmt.Sprintf("sums += weights·x[k] of %d columns", len(x))
-	}
-	g.Comment(fmt.Sprintf("%s, %d elements of x a turn.", text, g.KBlock()))
-	g.countdown(n, g.KBlock(), name+"_block", func() { block(g.KBlock()) })
-	if g.KBlock() > 1 {
-		g.Comment("The elements of x that are left.")
-		g.countdown(n, 1, name+"_rest", func() { block(1) })
-	}
-}
-
-// storeHidden stores vector j of a panel's hidden states, or as many of its
-// lanes as there are units left.
-func (g *Generator) storeHidden(hNew Vec, h Reg, offset int, units Reg, j, width int, name string) {
-	// A panel this wide has more units than fit the next smaller one.
-	certain := 1
+// fewestUnits is the number of units that a panel of that width has at least:
+// fewer would fit the next narrower one.
+func fewestUnits(width int) int {
 	if width == panel.Units {
-		certain = panel.NarrowUnits + 1
+		return panel.NarrowUnits + 1
 	}
-	first, end := j*g.Lanes(), (j+1)*g.Lanes()
+	return 1
+}
+
+// storeHidden stores vector v of the hidden states at h, or as many of its
+// lanes as there are units left, of which so many are certain.
+func (g *Generator) storeHidden(hNew Vec, h Reg, v int, units Reg, certain int, name string) {
+	first, end := v*g.Lanes(), (v+1)*g.Lanes()
+	offset := v * g.vectorSize()
 	if end <= certain {
 		g.Store(hNew, h, offset)
 		return

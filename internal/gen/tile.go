@@ -124,7 +124,7 @@ func (g *Generator) tilePass(columns, vectors, row int, sums, w, z Reg, scratch 
 		x[i] = g.LoadReg(list, i*columnSize, "x")
 	}
 	n := g.Arg("n", "elements of x left")
-	g.product(acc, g.Copy(w, "weights"), row, x, n, name)
+	g.product([]stream{{w: g.Copy(w, "weights"), sums: acc}}, row, x, n, name)
 
 	g.Comment("Store the sums.")
 	to := g.Copy(z, "z of the column")
@@ -143,7 +143,7 @@ func (g *Generator) tilePass(columns, vectors, row int, sums, w, z Reg, scratch 
 }
 
 // cellColumns updates the cells of one panel for every column, from the sums
-// in the scratch memory.
+// in the scratch memory: several columns together if one has few vectors.
 func (g *Generator) cellColumns(width int, done Reg) {
 	defer g.narrowTo(width)()
 	name := panelNames[width]
@@ -151,24 +151,45 @@ func (g *Generator) cellColumns(width int, done Reg) {
 	list := g.Arg("columns", "column")
 	count := g.Arg("count", "columns left")
 	units := g.Arg("units", "units left")
-	g.Label(name + "_cell")
-	c := g.LoadReg(list, sliceSize, "c")
-	h := g.LoadReg(list, 2*sliceSize, "h")
-	g.Add(c, done)
-	g.Add(h, done)
-	instances := width / g.Lanes()
-	for j := range instances {
-		gate := func(i int) func() Vec {
-			return func() Vec { return g.Load(z, (i*instances+j)*g.vectorSize(), "z") }
-		}
-		offset := j * g.vectorSize()
-		cNew, hNew := g.cell(gate(0), gate(1), gate(2), gate(3), func() Vec { return g.Load(c, offset, "c") })
-		g.Store(cNew, c, offset)
-		g.storeHidden(hNew, h, offset, units, j, width, fmt.Sprintf("%s_%d", name, j))
+	groups := width / g.Lanes()
+	if groups == 1 {
+		g.countdown(count, 2, name+"_cells", func() { g.cellsOf(2, width, z, list, units, done, name+"_cells") })
 	}
-	g.AddImm(z, panel.RowFloats*floatSize)
-	g.AddImm(list, columnSize)
-	g.SubJumpIf(count, 1, Greater, name+"_cell")
+	g.countdown(count, 1, name+"_cell", func() { g.cellsOf(1, width, z, list, units, done, name+"_cell") })
+}
+
+// cellsOf updates the cells of the next columns of the list.
+func (g *Generator) cellsOf(columns, width int, z, list, units, done Reg, name string) {
+	groups := width / g.Lanes()
+	c, h := make([]Reg, columns), make([]Reg, columns)
+	var in []cellInputs
+	for i := range columns {
+		c[i] = g.LoadReg(list, i*columnSize+sliceSize, "c")
+		h[i] = g.LoadReg(list, i*columnSize+2*sliceSize, "h")
+		g.Add(c[i], done)
+		g.Add(h[i], done)
+		for j := range groups {
+			gate := func(n int) func() Vec {
+				return func() Vec {
+					return g.Load(z, i*panel.RowFloats*floatSize+(n*groups+j)*g.vectorSize(), "z")
+				}
+			}
+			in = append(in, cellInputs{
+				i: gate(0), f: gate(1), g: gate(2), o: gate(3),
+				c: func() Vec { return g.Load(c[i], j*g.vectorSize(), "c") },
+			})
+		}
+	}
+	cNew, hNew := g.cells(in)
+	for i := range columns {
+		for j := range groups {
+			v := i*groups + j
+			g.Store(cNew[v], c[i], j*g.vectorSize())
+			g.storeHidden(hNew[v], h[i], j, units, fewestUnits(width), fmt.Sprintf("%s_%d", name, v))
+		}
+	}
+	g.AddImm(z, columns*panel.RowFloats*floatSize)
+	g.AddImm(list, columns*columnSize)
 }
 
 // panelNames are what labels call the panels of each width.

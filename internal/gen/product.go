@@ -1,0 +1,82 @@
+package gen
+
+import "fmt"
+
+// stream is a run of weights and the sums that it is multiplied into: for each
+// column a vector of sums for each vector of weights in a row.
+type stream struct {
+	w    Reg
+	sums [][]Vec
+}
+
+// firstRow points to the row of the panel that the chain goes on with.
+func (g *Generator) firstRow(weights Reg, row int) Reg {
+	w := g.Arg("skip", "weights")
+	shift := 0
+	for 1<<shift < row {
+		shift++
+	}
+	g.ShiftLeft(w, shift)
+	g.Add(w, weights)
+	return w
+}
+
+// tileAhead is how many rows of weights a tile asks for before it needs them.
+// It reads a part of each row only, which hardware does not foresee, and it has
+// the time: each weight is used for several columns. A step reads all of each
+// row, as fast as memory allows, and gains nothing.
+const tileAhead = 16
+
+// product is the inner loop of all kernels. It continues the chains of sums:
+// sums[column][v] += w[k][v]·x[column][k] for n elements k, for every stream.
+// Rows of weights are that many bytes apart. The streams' pointers, x and n are
+// used up.
+func (g *Generator) product(streams []stream, row int, x []Reg, n Reg, name string) {
+	block := func(elements int) {
+		scalars := make([][]Factor, len(x))
+		for i := range x {
+			scalars[i] = g.LoadScalars(x[i], 0, elements)
+		}
+		for k := range elements {
+			for _, s := range streams {
+				g.productRow(s, k, row, scalars)
+			}
+		}
+		for _, s := range streams {
+			g.AddImm(s.w, elements*row)
+		}
+		for i := range x {
+			g.AddImm(x[i], elements*floatSize)
+		}
+	}
+	text := "sums += weights·x[k]"
+	if len(x) > 1 {
+		text += fmt.Sprintf(" of %d columns", len(x))
+	}
+	many := g.KBlock(len(x))
+	g.Comment(fmt.Sprintf("%s, %d elements of x a turn.", text, many))
+	g.countdown(n, many, name+"_block", func() { block(many) })
+	if many > 1 {
+		g.Comment("The elements of x that are left.")
+		g.countdown(n, 1, name+"_rest", func() { block(1) })
+	}
+}
+
+// productRow multiplies row k of a stream with element k of every column.
+func (g *Generator) productRow(s stream, k, row int, scalars [][]Factor) {
+	vectors := len(s.sums[0])
+	if len(s.sums) > 1 {
+		for line := 0; line < vectors*g.vectorSize(); line += cacheLine {
+			g.Prefetch(s.w, (k+tileAhead)*row+line)
+		}
+	}
+	for first := 0; first < vectors; first += g.WeightsAtOnce() {
+		ws := g.LoadWeights(s.w, k*row+first*g.vectorSize(), min(g.WeightsAtOnce(), vectors-first), len(s.sums))
+		for i := range s.sums {
+			m := g.Spread(scalars[i][k])
+			for v := range ws {
+				g.MulAcc(s.sums[i][first+v], ws[v], m)
+			}
+		}
+	}
+}
