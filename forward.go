@@ -146,16 +146,23 @@ func (l *layer) forward(steps int, in, sums matrix, h, c []float32, out matrix) 
 }
 
 // takeInputs begins the gates' sums of several steps: the bias and the inputs.
+// The panels of one call serve all steps before the next panels are read.
 func (l *layer) takeInputs(steps int, in, sums matrix) {
-	for first := 0; first < steps; first += panel.MaxColumns {
-		// Into the array itself: what is stored through a slice of it would count
-		// as escaping, and the scratch would move to the heap.
-		var columns [panel.MaxColumns]column
-		width := min(panel.MaxColumns, steps-first)
-		for i := range width {
-			columns[i].x = in.row(first + i)
+	from, p := l.bias, l.panels
+	units := p.tileUnits(panel.MaxColumns, min(l.input, maxTileChain))
+	for u := 0; u < l.hidden; u += units {
+		for first := 0; first < steps; first += panel.MaxColumns {
+			// Into the array itself: what is stored through a slice of it would
+			// count as escaping, and the scratch would move to the heap.
+			var columns [panel.MaxColumns]column
+			width := min(panel.MaxColumns, steps-first)
+			for i := range width {
+				columns[i].x = in.row(first + i)
+			}
+			z := sums.floats[first*sums.stride+panel.Gates*u:]
+			p.gates(from, columns[:width], min(units, l.hidden-u), z, sums.stride)
 		}
-		l.panels.gates(l.bias, columns[:width], l.hidden, sums.floats[first*sums.stride:], sums.stride)
+		from, p = from.advance(units), p.advance(units)
 	}
 }
 
