@@ -114,22 +114,18 @@ func (p panels) stepLongTile(from chainStart, columns []column) {
 	}
 }
 
-// gates is the kernel gatesTile in calls of bounded length.
+// gates is the kernel gatesTile for no more than tileUnits units, in calls of
+// bounded length: where one stops, the sums wait in z.
 func (p panels) gates(from chainStart, columns []column, units int, z []float32, zStride int) {
 	var part [panel.MaxColumns]column
 	chain := len(columns[0].x)
-	chunk := p.tileUnits(len(columns), min(chain, maxTileChain))
-	for u := 0; u < units; u += chunk {
-		sums, rows := from, p
-		for k := 0; k < chain; k += maxTileChain {
-			for i := range columns {
-				part[i].x = columns[i].x[k:min(k+maxTileChain, chain)]
-			}
-			gatesTile(&sums, &rows, part[:len(columns)], min(chunk, units-u), z[panel.Gates*u:], zStride)
-			sums = chainStart{sums: z[panel.Gates*u:], stride: panel.RowFloats, columnStride: zStride}
-			rows.skip += maxTileChain
+	for k := 0; k < chain; k += maxTileChain {
+		for i := range columns {
+			part[i].x = columns[i].x[k:min(k+maxTileChain, chain)]
 		}
-		from, p = from.advance(chunk), p.advance(chunk)
+		gatesTile(&from, &p, part[:len(columns)], units, z, zStride)
+		from = chainStart{sums: z, stride: panel.RowFloats, columnStride: zStride}
+		p.skip += maxTileChain
 	}
 }
 
