@@ -1,5 +1,7 @@
 package lstm
 
+//go:generate go run ./asm
+
 import (
 	"fmt"
 	"slices"
