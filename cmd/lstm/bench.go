@@ -34,7 +34,9 @@ Examples:
    lstm bench -json new.json -svg charts  keep the figures, draw them
    lstm bench -compare old.json           what has changed
    lstm bench -from new.json -svg charts  draw what was measured before
-   lstm bench -page docs/benchmarks.md    renew the tables of a page`,
+   lstm bench -page docs/benchmarks.md    renew the tables of a page
+
+Pinned to one core (taskset -c 1 lstm bench), the figures are quieter.`,
 		Flags: []cli.Flag{
 			&cli.DurationFlag{Name: "time", Destination: &o.time, Value: time.Minute,
 				Usage: "measure for about `DURATION`, a minute if not given"},

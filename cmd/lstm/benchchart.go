@@ -24,7 +24,11 @@ type benchChart struct {
 // benchCharts draws a report: time against the size of a layer, and throughput
 // against the size of a batch.
 func benchCharts(r *bench.Report) []benchChart {
-	charts := []benchChart{{"latency", latencyPlots(r)}}
+	charts := []benchChart{
+		{"step", []*plot.Plot{latencyPlot(r, "One stream, one step a call", bench.Figure{Kind: bench.Step}, 1)}},
+		{"sequence", []*plot.Plot{latencyPlot(r, fmt.Sprintf("One stream, %d steps a call", bench.SequenceSteps),
+			bench.Figure{Kind: bench.Forward, Steps: bench.SequenceSteps}, bench.SequenceSteps)}},
+	}
 	if plots := throughputPlots(r); len(plots) > 0 {
 		charts = append(charts, benchChart{"throughput", plots})
 	}
@@ -64,6 +68,7 @@ var (
 	gold       = color.RGBA{0xc9, 0x8a, 0x00, 0xff}
 	grey       = color.RGBA{0x9a, 0xa0, 0xa6, 0xff}
 	roofColor  = color.RGBA{0x22, 0x26, 0x2a, 0xff}
+	roofDashes = []vg.Length{vg.Points(5), vg.Points(3)}
 	peerColors = []color.Color{blue, green, purple, gold, grey}
 )
 
@@ -91,57 +96,45 @@ func contenders(r *bench.Report) []contender {
 	return append(list, best)
 }
 
-// latencyPlots draw the time of a step against the size of the layer, step by
-// step and in a sequence.
-func latencyPlots(r *bench.Report) []*plot.Plot {
-	var plots []*plot.Plot
-	for _, mode := range []struct {
-		title string
-		what  bench.Figure
-		steps int
-	}{
-		{"One stream, one step a call", bench.Figure{Kind: bench.Step}, 1},
-		{fmt.Sprintf("One stream, %d steps a call", bench.SequenceSteps), bench.Figure{Kind: bench.Forward, Steps: bench.SequenceSteps}, bench.SequenceSteps},
-	} {
-		var curves []*curve
-		for _, c := range contenders(r) {
-			line := &curve{name: c.name, color: c.color, width: c.width, mark: true}
-			for _, s := range bySize(r) {
-				what := mode.what
-				what.Input, what.Hidden = s.Input, s.Hidden
-				what.Path, what.Peer = c.who.Path, c.who.Peer
-				line.add(float64(s.WeightBytes()), r.Median(what)/float64(mode.steps))
-			}
-			if len(line.points) > 0 {
-				curves = append(curves, line)
-			}
-		}
-		roof := &curve{name: "roof: loading the weights", color: roofColor, width: vg.Points(1.2), dashes: []vg.Length{vg.Points(5), vg.Points(3)}}
-		if mode.steps > 1 {
-			roof.name = "roof: loading the recurrent weights, multiplying the inputs"
-		}
+// latencyPlot draws the time of a step against the size of the layer, and the
+// roof of the best path. what is a figure without a shape, of so many steps.
+func latencyPlot(r *bench.Report, title string, what bench.Figure, steps int) *plot.Plot {
+	var curves []*curve
+	for _, c := range contenders(r) {
+		line := &curve{name: c.name, color: c.color, width: c.width, mark: true}
 		for _, s := range bySize(r) {
-			y := r.Median(s.Of(bench.Load, r.Path))
-			if mode.steps > 1 {
-				y = r.ForwardRoof(s, r.Path)
-			}
-			roof.add(float64(s.WeightBytes()), y)
+			what.Input, what.Hidden = s.Input, s.Hidden
+			what.Path, what.Peer = c.who.Path, c.who.Peer
+			line.add(float64(s.WeightBytes()), r.Median(what)/float64(steps))
 		}
-		if len(roof.points) > 0 {
-			curves = append(curves, roof)
+		if len(line.points) > 0 {
+			curves = append(curves, line)
 		}
-		p := newBenchPlot(mode.title, "time of a step", curves)
-		p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-		p.X.Tick.Marker = shapeTicks(bySize(r))
-		p.X.Label.Text = "input, hidden size" // short: the library keeps room for a long one at the end of the axis
-		p.Y.Tick.Marker = timeTicks{}
-		p.X.Min /= 1.25
-		p.X.Max *= 1.25
-		p.Y.Min /= 1.6
-		p.Y.Max *= 1.6
-		plots = append(plots, p)
 	}
-	return plots
+	roof := &curve{name: "roof: loading the weights", color: roofColor, width: vg.Points(1.2), dashes: roofDashes}
+	if steps > 1 {
+		roof.name = "roof: loading the recurrent weights, multiplying the inputs"
+	}
+	for _, s := range bySize(r) {
+		y := r.Median(s.Of(bench.Load, r.Path))
+		if steps > 1 {
+			y = r.ForwardRoof(s, r.Path)
+		}
+		roof.add(float64(s.WeightBytes()), y)
+	}
+	if len(roof.points) > 0 {
+		curves = append(curves, roof)
+	}
+	p := newBenchPlot(title, "time of a step", curves)
+	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
+	p.X.Tick.Marker = shapeTicks(bySize(r))
+	p.X.Label.Text = "input, hidden size" // short: the library keeps room for a long one at the end of the axis
+	p.Y.Tick.Marker = timeTicks{}
+	p.X.Min /= 1.25
+	p.X.Max *= 1.25
+	p.Y.Min /= 1.6
+	p.Y.Max *= 1.6
+	return p
 }
 
 // throughputShapes are those whose curves a chart has room for.
@@ -194,7 +187,7 @@ func throughputCurve(r *bench.Report, s bench.Shape, c contender) *curve {
 func newThroughputPlot(r *bench.Report, title, path string, curves []*curve) *plot.Plot {
 	most := 0.0
 	if peak := r.Rate(bench.Figure{Kind: bench.FMA, Path: path}); !math.IsNaN(peak) {
-		roof := &curve{name: "roof", color: roofColor, width: vg.Points(1.2), dashes: []vg.Length{vg.Points(5), vg.Points(3)}}
+		roof := &curve{name: "roof", color: roofColor, width: vg.Points(1.2), dashes: roofDashes}
 		for _, batch := range append([]int{1}, r.Batches()...) {
 			roof.add(float64(batch), peak)
 		}

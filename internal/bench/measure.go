@@ -77,8 +77,7 @@ func interleave(ctx context.Context, group []*Candidate, share time.Duration) er
 	}
 }
 
-// slice times one slice, after a slice that is not timed and brings caches,
-// branch predictors and the clock of wide vectors to where they settle.
+// slice times one slice.
 func (c *Candidate) slice() {
 	if c.Prepare != nil {
 		c.Prepare()
@@ -99,11 +98,17 @@ func (c *Candidate) calibrate() {
 	}
 }
 
-// time returns how long n calls take once the machine is warm.
+// warmCalls is the least that goes before a slice: weights that only just fit a
+// cache have not settled in it after they have been read once.
+const warmCalls = 3
+
+// time returns how long n calls take, after as many that are not timed, which
+// bring caches, branch predictors and the clock of wide vectors to where they
+// stay.
 func (c *Candidate) time(n int) time.Duration {
 	// What takes hundreds of slices is warm for nearly all of its time.
 	if last := len(c.slices) - 1; last < 0 || c.slices[last] < 100*float64(sliceTime) {
-		c.Run(n)
+		c.Run(max(n, warmCalls))
 	}
 	start := time.Now()
 	c.Run(n)

@@ -79,7 +79,7 @@ func normals(r *rand.Rand, n int) []float32 {
 // for every shape. The roofs that do not depend on a shape are in all of them, so
 // that they see every second of the run.
 func Suite(shapes []Shape, paths []string) ([][]*Candidate, error) {
-	common := roofs(paths)
+	common := Roofs(paths)
 	groups := [][]*Candidate{append(activations(paths), common...)}
 	for _, s := range shapes {
 		n, err := lstm.New(s.Model())
@@ -104,11 +104,11 @@ func Suite(shapes []Shape, paths []string) ([][]*Candidate, error) {
 	return groups, nil
 }
 
-// Ours returns what a program that uses this package runs, on the path that it
-// chooses, to be measured beside peers: a step, a sequence and batches.
+// Ours returns what is measured beside peers: a step, a sequence and batches, on
+// the path that a program that uses this package has here, and the loads of a step.
 func (s Shape) Ours(n *lstm.Network) []*Candidate {
 	path := lstm.Path()
-	group := []*Candidate{s.step(n, path), s.forward(n, path)}
+	group := append(s.loads(path), s.step(n, path), s.forward(n, path))
 	for _, batch := range Batches {
 		group = append(group, s.stepBatch(n, path, batch))
 	}
@@ -195,8 +195,8 @@ func (s Shape) loads(path string) []*Candidate {
 	return group
 }
 
-// roofs are those that depend on no shape.
-func roofs(paths []string) []*Candidate {
+// Roofs are those that depend on no shape.
+func Roofs(paths []string) []*Candidate {
 	const turns = 1000
 	var group []*Candidate
 	if roof.Clock(turns) {

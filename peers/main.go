@@ -1,0 +1,156 @@
+// Command peers measures lstm beside what else runs LSTM networks from Go: ONNX
+// Runtime, oneDNN, Gonum and a plain loop. All of them have the same weights and
+// inputs, one thread, and their turns in one run; their answers are compared
+// first. The script run beside it installs what it needs.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"example.com/lstm"
+	"example.com/lstm/internal/bench"
+)
+
+func main() {
+	total := flag.Duration("time", 4*time.Minute, "measure for about this long")
+	json := flag.String("json", "", "write the figures to this file")
+	library := flag.String("onnxruntime", "", "the shared library of ONNX Runtime")
+	flag.Parse()
+	if err := run(*total, *json, *library); err != nil {
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		os.Exit(1)
+	}
+}
+
+func run(total time.Duration, json, library string) error {
+	// With one thread of Go's own, the scheduler would take the processor from a
+	// call into C that takes long, for nobody, and the call would have to wait
+	// for it when it returns. The script pins all threads to one core.
+	runtime.GOMAXPROCS(2)
+
+	report := bench.NewReport()
+	var groups [][]*bench.Candidate
+	peers := openPeers(library)
+	common := bench.Roofs([]string{lstm.Path()})
+	worst := map[peer]float64{}
+	for _, s := range bench.Shapes {
+		fmt.Fprintf(os.Stderr, "comparing answers at input, hidden %s\n", s)
+		group, err := candidates(s, peers, worst)
+		if err != nil {
+			return err
+		}
+		groups = append(groups, append(group, common...))
+	}
+	for _, p := range peers {
+		fmt.Printf("%s %s: answers within %.2g of lstm's\n", p.name(), p.version(), worst[p])
+		report.Versions = append(report.Versions, p.name()+" "+p.version())
+	}
+
+	bar := progressbar.NewOptions(1,
+		progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))),
+		progressbar.OptionSetDescription("measuring"),
+		progressbar.OptionClearOnFinish(),
+	)
+	err := bench.Measure(context.Background(), groups, total, func(done, turns int) {
+		bar.ChangeMax(turns)
+		_ = bar.Set(done) // a terminal that is gone is no reason to stop
+	})
+	if err != nil {
+		return err
+	}
+	report.Add(groups)
+	report.Finish()
+	if json != "" {
+		if err := writeReport(json, report); err != nil {
+			return err
+		}
+	}
+	fmt.Println(report.Heading())
+	for _, t := range report.Tables() {
+		if err := t.WriteText(os.Stdout); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openPeers returns the peers that can run here, and says which cannot.
+func openPeers(library string) []peer {
+	var peers []peer
+	add := func(name string, p peer, err error) {
+		if err != nil {
+			fmt.Printf("%s is MISSING: %s\n", name, err)
+			return
+		}
+		peers = append(peers, p)
+	}
+	p, err := openONNXRuntime(library)
+	add("ONNX Runtime", p, err)
+	p, err = openOneDNN()
+	add("oneDNN", p, err)
+	return append(peers, gonum{}, plain{})
+}
+
+// candidates are lstm and the peers at a shape, once their answers agree. The
+// largest difference of each peer's is kept in worst.
+func candidates(s bench.Shape, peers []peer, worst map[peer]float64) ([]*bench.Candidate, error) {
+	model := s.Model()
+	layer := &model.Layers[0]
+	network, err := lstm.New(model)
+	if err != nil {
+		return nil, err
+	}
+	group := s.Ours(network)
+	for _, j := range jobs() {
+		x := s.Inputs(j.steps * j.streams)
+		for _, p := range peers {
+			theirs, err := p.open(layer, j, x)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", p.name(), j.figure(s, "").Name(), err)
+			}
+			ours, err := newReference(layer, j, x)
+			if err != nil {
+				return nil, err
+			}
+			difference, err := compare(ours, theirs)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", p.name(), j.figure(s, "").Name(), err)
+			}
+			worst[p] = max(worst[p], difference)
+			group = append(group, &bench.Candidate{Figure: j.figure(s, p.name()), Run: repeat(theirs)})
+		}
+	}
+	return group, nil
+}
+
+// repeat returns a function that makes a runner's call so many times.
+func repeat(r runner) func(int) {
+	return func(calls int) {
+		for range calls {
+			if err := r.run(); err != nil {
+				panic(err) // it has run before
+			}
+		}
+	}
+}
+
+func writeReport(path string, report *bench.Report) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := report.Write(f); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}

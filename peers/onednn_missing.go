@@ -1,0 +1,9 @@
+//go:build !onednn
+
+package main
+
+import "errors"
+
+func openOneDNN() (peer, error) {
+	return nil, errors.New("not built with -tags onednn, which needs Debian's libdnnl-dev")
+}

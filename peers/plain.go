@@ -1,0 +1,91 @@
+package main
+
+import (
+	"math"
+	"runtime"
+
+	"example.com/lstm"
+)
+
+// plain is what a Go programmer writes first: loops over rows, and package math.
+type plain struct{}
+
+func (plain) name() string    { return "plain Go" }
+func (plain) version() string { return runtime.Version() }
+
+func (plain) open(layer *lstm.Weights, j job, x []float32) (runner, error) {
+	r := &plainRunner{newLoop(layer, j, x)}
+	return r, nil
+}
+
+// loop is what implementations in Go have in common.
+type loop struct {
+	layer *lstm.Weights
+	job   job
+	bias  []float32 // [4H]
+	x     []float32 // [steps, streams, input]
+	h, c  []float32 // [streams, hidden]
+	y     []float32 // [steps, streams, hidden]
+	sums  []float32 // [steps, streams, 4H], what the gates are computed from
+}
+
+func newLoop(layer *lstm.Weights, j job, x []float32) loop {
+	rows := len(layer.BiasIH)
+	l := loop{
+		layer: layer, job: j, x: x,
+		bias: make([]float32, rows),
+		h:    make([]float32, j.streams*layer.HiddenSize),
+		c:    make([]float32, j.streams*layer.HiddenSize),
+		y:    make([]float32, j.steps*j.streams*layer.HiddenSize),
+		sums: make([]float32, j.steps*j.streams*rows),
+	}
+	for i := range l.bias {
+		l.bias[i] = layer.BiasIH[i] + layer.BiasHH[i]
+	}
+	return l
+}
+
+func (l *loop) outputs() []float32 { return l.y }
+
+// update computes the gates of a stream and its next state.
+func (l *loop) update(sums, h, c []float32) {
+	hidden := len(h)
+	for u := range h {
+		i := sigmoid(sums[u])
+		f := sigmoid(sums[hidden+u])
+		g := tanh(sums[2*hidden+u])
+		o := sigmoid(sums[3*hidden+u])
+		c[u] = f*c[u] + i*g
+		h[u] = o * tanh(c[u])
+	}
+}
+
+func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
+func tanh(x float32) float32    { return float32(math.Tanh(float64(x))) }
+
+type plainRunner struct{ loop }
+
+func (r *plainRunner) run() error {
+	input, hidden := r.layer.InputSize, r.layer.HiddenSize
+	sums := r.sums[:len(r.bias)]
+	for t := range r.job.steps {
+		for s := range r.job.streams {
+			at := t*r.job.streams + s
+			x := r.x[at*input:][:input]
+			h, c := r.h[s*hidden:][:hidden], r.c[s*hidden:][:hidden]
+			for row := range sums {
+				sum := r.bias[row]
+				for k, w := range r.layer.WeightIH[row*input:][:input] {
+					sum += w * x[k]
+				}
+				for k, w := range r.layer.WeightHH[row*hidden:][:hidden] {
+					sum += w * h[k]
+				}
+				sums[row] = sum
+			}
+			r.update(sums, h, c)
+			copy(r.y[at*hidden:], h)
+		}
+	}
+	return nil
+}
