@@ -103,10 +103,19 @@ func (f *Function) walkBack(c code, i, id int, live points) {
 	}
 }
 
-// allocate gives every register, in the order in which they are first written,
-// the lowest real one that is free at all of its points: a linear scan that
-// also uses the holes.
+// allocate finds real registers for all.
 func (f *Function) allocate() allocation {
+	found, stuck := f.tryAllocate()
+	if stuck != nil {
+		f.fail("no free register for the result of %s", stuck.text(nil))
+	}
+	return found
+}
+
+// tryAllocate gives every register, in the order in which they are first
+// written, the lowest real one that is free at all of its points: a linear scan
+// that also uses the holes. It returns the instruction whose result finds none.
+func (f *Function) tryAllocate() (found allocation, stuck *instruction) {
 	c := f.code()
 	live := f.liveness(c)
 	var busy [len(usable)][]points
@@ -115,11 +124,11 @@ func (f *Function) allocate() allocation {
 			busy[k] = append(busy[k], make(points, (len(c.instructions)+63)/64))
 		}
 	}
-	found := make(allocation, len(f.registers))
+	found = make(allocation, len(f.registers))
 	for id := range found {
 		found[id] = unused
 	}
-	for i, in := range c.instructions {
+	for _, in := range c.instructions {
 		for _, id := range in.writes {
 			if found[id] != unused {
 				continue
@@ -127,13 +136,13 @@ func (f *Function) allocate() allocation {
 			k := f.registers[id].kind
 			free := slices.IndexFunc(busy[k], func(p points) bool { return !p.overlaps(live[id]) })
 			if free < 0 {
-				f.fail("no free register for the result of instruction %d: %s", i, in.text(nil))
+				return nil, in
 			}
 			busy[k][free].addAll(live[id])
 			found[id] = usable[k][free]
 		}
 	}
-	return found
+	return found, nil
 }
 
 // unused is in place of the number of a register that is never written.

@@ -94,6 +94,7 @@ func (file *File) data() []byte {
 
 // print is the function with real registers, for avo to print.
 func (f *Function) print() *ir.Function {
+	f = f.hoist()
 	found := f.allocate()
 	fn := ir.NewFunction(f.name)
 	fn.SetSignature(f.signature)

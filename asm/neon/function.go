@@ -49,8 +49,9 @@ type instruction struct {
 	operands []operand
 	reads    []int
 	writes   []int
-	target   label // where it may jump to
-	ends     bool  // never reaches the next instruction
+	constant string // the name of what it loads from the table of constants
+	target   label  // where it may jump to
+	ends     bool   // never reaches the next instruction
 }
 
 func (i *instruction) text(a allocation) string {

@@ -197,7 +197,7 @@ func (f *Function) PRFM(m Mem) {
 // what the comment calls it.
 func (f *Function) LoadConstant(name string, bits uint32, v V) {
 	if f.constants == (X{}) {
-		f.constants = f.X("constants")
+		f.constants = f.X("table of constants")
 		f.nodes = append([]node{&instruction{
 			opcode:   "MOVD",
 			operands: []operand{literal("$" + constantsSymbol + "(SB)"), f.constants},
@@ -206,7 +206,13 @@ func (f *Function) LoadConstant(name string, bits uint32, v V) {
 	}
 	m := Mem{f.constants, f.file.constant(name, bits)}
 	f.checkOffset("FMOVQ", m, 16)
-	f.emit(&instruction{opcode: "FMOVQ", operands: []operand{m, noted{scalar(v), name}}, reads: ids(m.Base), writes: vs(v)})
+	f.emit(&instruction{
+		opcode:   "FMOVQ",
+		operands: []operand{m, noted{scalar(v), name}},
+		constant: name,
+		reads:    ids(m.Base),
+		writes:   vs(v),
+	})
 }
 
 // Arithmetic on four float32, d = n op m.

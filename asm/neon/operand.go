@@ -8,6 +8,8 @@ import (
 // operand is one operand of an instruction as Go's assembler writes it.
 type operand interface {
 	asm(a allocation) string
+	// replace returns the operand with the vector register b in place of a.
+	replace(a, b V) operand
 }
 
 // The forms of a register.
@@ -62,6 +64,28 @@ type noted struct {
 }
 
 func (o noted) asm(a allocation) string { return o.operand.asm(a) + " // " + o.note }
+
+func (r V) replaced(a, b V) V {
+	if r == a {
+		return b
+	}
+	return r
+}
+
+func (r X) replace(_, _ V) operand       { return r }
+func (m Mem) replace(_, _ V) operand     { return m }
+func (o literal) replace(_, _ V) operand { return o }
+func (o scalar) replace(a, b V) operand  { return scalar(V(o).replaced(a, b)) }
+func (o pair) replace(a, b V) operand    { return pair{o[0].replaced(a, b), o[1].replaced(a, b)} }
+func (o noted) replace(a, b V) operand   { return noted{o.operand.replace(a, b), o.note} }
+
+func (o arranged) replace(a, b V) operand {
+	return arranged{o.v.replaced(a, b), o.arrangement}
+}
+
+func (o element) replace(a, b V) operand {
+	return element{o.v.replaced(a, b), o.size, o.index}
+}
 
 func joinOperands(operands []operand, a allocation) string {
 	var text []string

@@ -102,3 +102,11 @@ func (w word) asm(a allocation) string {
 	}
 	return fmt.Sprintf("$0x%08x // %s", w.form.encode(numbers, w.lane), text)
 }
+
+func (w word) replace(a, b V) operand {
+	registers := make([]V, len(w.registers))
+	for i, r := range w.registers {
+		registers[i] = r.replaced(a, b)
+	}
+	return word{w.form, registers, w.lane}
+}

@@ -1,0 +1,123 @@
+// The command mca says how fast the inner loops of the NEON kernels can run on
+// cores that are not at hand: it assembles the committed file, disassembles the
+// object, and asks llvm-mca, LLVM's model of processors, how many cycles a turn
+// of each loop takes when everything is in the first-level cache. The table it
+// prints is explained in docs/neon.md. From the root of the repository:
+//
+//	go run ./asm/mca
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// core is a processor as llvm-mca knows it.
+type core struct {
+	name string
+	// dispatch is the number of micro-operations that enter the queues in a
+	// cycle, from Arm's Software Optimization Guide: LLVM's models have less than
+	// that, and count more micro-operations. 0 is what LLVM has.
+	dispatch int
+}
+
+var cores = []core{
+	{"neoverse-n1", 8},
+	{"neoverse-v1", 16},
+	{"neoverse-v2", 16},
+	{"cortex-a76", 0},
+	{"apple-m1", 0},
+}
+
+// loop is an inner loop, by the label at its beginning. A turn is that many
+// units of work.
+type loop struct {
+	title, function, label string
+	units                  float64
+}
+
+var loops = []loop{
+	{"step, a panel of 16 units", "stepNEON", "wide_block", 4},
+	{"step, a panel of 8 units", "stepNEON", "narrow_block", 2},
+	{"tile, 1 column", "stepTileNEON", "wide_1_block", 1},
+	{"tile, 2 columns", "stepTileNEON", "wide_2_block", 2},
+	{"tile, 3 columns", "stepTileNEON", "wide_3_block", 3},
+	{"tile, 4 columns", "stepTileNEON", "wide_4_block", 4},
+	{"tile, 5 columns", "stepTileNEON", "wide_5_block", 5},
+	{"tile, 6 columns", "stepTileNEON", "wide_6_block", 6},
+	{"head, 4 rows", "headNEON", "sums_4", 1},
+	{"σ", "sigmoidNEON", "vectors_4", 4},
+	{"tanh", "tanhNEON", "vectors_4", 4},
+}
+
+func main() {
+	log.SetFlags(0)
+	root := flag.String("root", ".", "folder of the root module")
+	llvm := flag.String("llvm", "-22", "what the names of LLVM's tools end with")
+	flag.Parse()
+	if err := run(*root, *llvm); err != nil {
+		log.Fatalln("mca:", err)
+	}
+}
+
+func run(root, llvm string) error {
+	dir, err := os.MkdirTemp("", "mca")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	o, err := assemble(filepath.Join(root, "kernels_arm64.s"), dir)
+	if err != nil {
+		return err
+	}
+	header, rule := "|", "|---|"
+	for _, c := range cores {
+		header += " | " + c.name
+		rule += "---|"
+	}
+	fmt.Printf("%s |\n%s\n", header, rule)
+	for _, l := range loops {
+		words, err := o.loop(l.function, l.label)
+		if err != nil {
+			return err
+		}
+		text, err := disassemble(words, llvm)
+		if err != nil {
+			return err
+		}
+		row := "| " + l.title
+		for _, c := range cores {
+			cell, err := c.cell(text, l.units, llvm)
+			if err != nil {
+				return err
+			}
+			row += " | " + cell
+		}
+		fmt.Println(row + " |")
+	}
+	return nil
+}
+
+// cell says what a core makes of a loop: cycles for a unit of work, what its
+// busiest port allows, and the ratio; and the cycles if LLVM's dispatch is right.
+func (c core) cell(text string, units float64, llvm string) (string, error) {
+	cycles, bound, err := c.measure(text, c.dispatch, llvm)
+	if err != nil {
+		return "", err
+	}
+	cell := fmt.Sprintf("%.1f of %.1f, %.0f %%", bound/units, cycles/units, 100*bound/cycles)
+	if c.dispatch != 0 {
+		narrow, _, err := c.measure(text, 0, llvm)
+		if err != nil {
+			return "", err
+		}
+		if fmt.Sprintf("%.1f", narrow/units) != fmt.Sprintf("%.1f", cycles/units) {
+			cell += fmt.Sprintf(" (%.1f)", narrow/units)
+		}
+	}
+	return strings.ReplaceAll(cell, " %", " %"), nil
+}
