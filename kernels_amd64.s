@@ -6,20 +6,21 @@
 
 // func stepAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·stepAVX2(SB), NOSPLIT, $0-80
+TEXT ·stepAVX2(SB), $320-80
 	// Registers:
 	//   sums of the panel   AX
 	//   panel               CX
-	//   c                   Y1 DX Y2
+	//   c                   Y1 DX Y2 Y9
 	//   h                   BX
 	//   units left          SI
 	//   sums                Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7
-	//   weights             AX DI
-	//   x                   CX R8
+	//   weights             AX DI R8
+	//   x                   CX R8 R9
 	//   elements of x left  DI R9
-	//   x[k]                Y4 Y8
+	//   x[k]                Y4 Y8 Y9 Y10 Y11 Y12 Y13 Y14
+	//   z                   DI Y8 Y9
+	//   stride              DI R8
 	//   lanes left          AX DI
-	//   stride              DI
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
@@ -152,6 +153,1121 @@ wide_rest:
 wide_rest_done:
 	ADDQ $+1, R9
 
+summed:
+	CMPQ SI, $+24
+	JLE  last
+	MOVQ n+48(FP), DI
+	CMPQ DI, $+48
+	JLT  last
+
+	// The sums of this panel wait in memory, those of the next begin.
+	LEAQ    63(SP), DI
+	ANDQ    $-64, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	MOVQ    sumsStride+8(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	MOVQ    weightsStride+24(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, CX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+	MOVQ    skip+32(FP), R8
+	SHLQ    $0x08, R8
+	ADDQ    CX, R8
+	MOVQ    x+40(FP), R9
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      (DI), Y8
+	VMOVUPS      sigmoidMin<>+0(SB), Y9
+	VMAXPS       Y8, Y9, Y8
+	VMOVUPS      sigmoidMax<>+0(SB), Y9
+	VMINPS       Y8, Y9, Y8
+	VBROADCASTSS (R9), Y9
+	VFMADD231PS  (R8), Y9, Y0
+	VFMADD231PS  32(R8), Y9, Y1
+	VFMADD231PS  64(R8), Y9, Y2
+	VFMADD231PS  96(R8), Y9, Y3
+	VFMADD231PS  128(R8), Y9, Y4
+	VFMADD231PS  160(R8), Y9, Y5
+	VFMADD231PS  192(R8), Y9, Y6
+	VFMADD231PS  224(R8), Y9, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y8, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS  sigmoidLn2Hi<>+0(SB), Y10, Y8
+	VFMADD231PS  sigmoidLn2Lo<>+0(SB), Y10, Y8
+	VBROADCASTSS 4(R9), Y10
+	VFMADD231PS  256(R8), Y10, Y0
+	VFMADD231PS  288(R8), Y10, Y1
+	VFMADD231PS  320(R8), Y10, Y2
+	VFMADD231PS  352(R8), Y10, Y3
+	VFMADD231PS  384(R8), Y10, Y4
+	VFMADD231PS  416(R8), Y10, Y5
+	VFMADD231PS  448(R8), Y10, Y6
+	VFMADD231PS  480(R8), Y10, Y7
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y8, Y8, Y10
+	VPSLLD $0x17, Y9, Y9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS      sigmoidP2<>+0(SB), Y11
+	VFMADD231PS  sigmoidP3<>+0(SB), Y8, Y11
+	VMOVUPS      sigmoidP0<>+0(SB), Y12
+	VFMADD231PS  sigmoidP1<>+0(SB), Y8, Y12
+	VBROADCASTSS 8(R9), Y13
+	VFMADD231PS  512(R8), Y13, Y0
+	VFMADD231PS  544(R8), Y13, Y1
+	VFMADD231PS  576(R8), Y13, Y2
+	VFMADD231PS  608(R8), Y13, Y3
+	VFMADD231PS  640(R8), Y13, Y4
+	VFMADD231PS  672(R8), Y13, Y5
+	VFMADD231PS  704(R8), Y13, Y6
+	VFMADD231PS  736(R8), Y13, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y11
+	VFMADD231PS Y10, Y11, Y12
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y12, Y8
+	VBROADCASTSS 12(R9), Y10
+	VFMADD231PS  768(R8), Y10, Y0
+	VFMADD231PS  800(R8), Y10, Y1
+	VFMADD231PS  832(R8), Y10, Y2
+	VFMADD231PS  864(R8), Y10, Y3
+	VFMADD231PS  896(R8), Y10, Y4
+	VFMADD231PS  928(R8), Y10, Y5
+	VFMADD231PS  960(R8), Y10, Y6
+	VFMADD231PS  992(R8), Y10, Y7
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y10
+	VFNMADD231PS Y9, Y8, Y10
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y11
+	VDIVPS  Y10, Y11, Y11
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y10, Y9, Y12
+	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
+	VFNMADD231PS Y9, Y8, Y12
+	VBROADCASTSS 16(R9), Y8
+	VFMADD231PS  1024(R8), Y8, Y0
+	VFMADD231PS  1056(R8), Y8, Y1
+	VFMADD231PS  1088(R8), Y8, Y2
+	VFMADD231PS  1120(R8), Y8, Y3
+	VFMADD231PS  1152(R8), Y8, Y4
+	VFMADD231PS  1184(R8), Y8, Y5
+	VFMADD231PS  1216(R8), Y8, Y6
+	VFMADD231PS  1248(R8), Y8, Y7
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y10
+	VFNMADD231PS Y11, Y12, Y10
+	VPADDD       sigmoidScaleBits<>+0(SB), Y10, Y8
+
+	// σ: σ = y + g·y
+	VFMADD231PS  Y11, Y8, Y11
+	VBROADCASTSS 20(R9), Y8
+	VFMADD231PS  1280(R8), Y8, Y0
+	VFMADD231PS  1312(R8), Y8, Y1
+	VFMADD231PS  1344(R8), Y8, Y2
+	VFMADD231PS  1376(R8), Y8, Y3
+	VFMADD231PS  1408(R8), Y8, Y4
+	VFMADD231PS  1440(R8), Y8, Y5
+	VFMADD231PS  1472(R8), Y8, Y6
+	VFMADD231PS  1504(R8), Y8, Y7
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 128(DI), Y8
+	VANDPS  allButSign<>+0(SB), Y8, Y9
+	VANDPS  signBit<>+0(SB), Y8, Y8
+	VMOVUPS tanhMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS      tanhRound<>+0(SB), Y10
+	VFMADD231PS  tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS      tanhRoundMax<>+0(SB), Y12
+	VMINPS       Y10, Y12, Y10
+	VANDPS       tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS       tanhRoundZero<>+0(SB), Y10, Y12
+	VBROADCASTSS 24(R9), Y13
+	VFMADD231PS  1536(R8), Y13, Y0
+	VFMADD231PS  1568(R8), Y13, Y1
+	VFMADD231PS  1600(R8), Y13, Y2
+	VFMADD231PS  1632(R8), Y13, Y3
+	VFMADD231PS  1664(R8), Y13, Y4
+	VFMADD231PS  1696(R8), Y13, Y5
+	VFMADD231PS  1728(R8), Y13, Y6
+	VFMADD231PS  1760(R8), Y13, Y7
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y9
+	VMULPS      Y9, Y9, Y12
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD       $0x0b, Y10, Y10
+	VFMADD213PS  tanhP0<>+0(SB), Y12, Y13
+	VBROADCASTSS 28(R9), Y14
+	VFMADD231PS  1792(R8), Y14, Y0
+	VFMADD231PS  1824(R8), Y14, Y1
+	VFMADD231PS  1856(R8), Y14, Y2
+	VFMADD231PS  1888(R8), Y14, Y3
+	VFMADD231PS  1920(R8), Y14, Y4
+	VFMADD231PS  1952(R8), Y14, Y5
+	VFMADD231PS  1984(R8), Y14, Y6
+	VFMADD231PS  2016(R8), Y14, Y7
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y12, Y9, Y12
+	VFMADD231PS Y13, Y12, Y9
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y12
+	VSUBPS       Y10, Y12, Y12
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y10, Y13, Y13
+	VFNMADD213PS Y12, Y9, Y13
+	VADDPS       one<>+0(SB), Y10, Y14
+	VFMADD231PS  Y12, Y9, Y14
+	VBROADCASTSS 32(R9), Y9
+	VFMADD231PS  2048(R8), Y9, Y0
+	VFMADD231PS  2080(R8), Y9, Y1
+	VFMADD231PS  2112(R8), Y9, Y2
+	VFMADD231PS  2144(R8), Y9, Y3
+	VFMADD231PS  2176(R8), Y9, Y4
+	VFMADD231PS  2208(R8), Y9, Y5
+	VFMADD231PS  2240(R8), Y9, Y6
+	VFMADD231PS  2272(R8), Y9, Y7
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y10, Y9, Y12
+	VORPS        Y8, Y12, Y8
+
+	// in = σ(i)·tanh(g)
+	VMULPS       Y8, Y11, Y8
+	VBROADCASTSS 36(R9), Y9
+	VFMADD231PS  2304(R8), Y9, Y0
+	VFMADD231PS  2336(R8), Y9, Y1
+	VFMADD231PS  2368(R8), Y9, Y2
+	VFMADD231PS  2400(R8), Y9, Y3
+	VFMADD231PS  2432(R8), Y9, Y4
+	VFMADD231PS  2464(R8), Y9, Y5
+	VFMADD231PS  2496(R8), Y9, Y6
+	VFMADD231PS  2528(R8), Y9, Y7
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 64(DI), Y9
+	VMOVUPS sigmoidMin<>+0(SB), Y10
+	VMAXPS  Y9, Y10, Y9
+	VMOVUPS sigmoidMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS      sigmoidRound<>+0(SB), Y10
+	VFMADD231PS  sigmoidNegLog2E<>+0(SB), Y9, Y10
+	VSUBPS       sigmoidRound<>+0(SB), Y10, Y11
+	VBROADCASTSS 40(R9), Y12
+	VFMADD231PS  2560(R8), Y12, Y0
+	VFMADD231PS  2592(R8), Y12, Y1
+	VFMADD231PS  2624(R8), Y12, Y2
+	VFMADD231PS  2656(R8), Y12, Y3
+	VFMADD231PS  2688(R8), Y12, Y4
+	VFMADD231PS  2720(R8), Y12, Y5
+	VFMADD231PS  2752(R8), Y12, Y6
+	VFMADD231PS  2784(R8), Y12, Y7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y9, Y9, Y11
+	VPSLLD $0x17, Y10, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS      sigmoidP2<>+0(SB), Y12
+	VFMADD231PS  sigmoidP3<>+0(SB), Y9, Y12
+	VMOVUPS      sigmoidP0<>+0(SB), Y13
+	VFMADD231PS  sigmoidP1<>+0(SB), Y9, Y13
+	VBROADCASTSS 44(R9), Y14
+	VFMADD231PS  2816(R8), Y14, Y0
+	VFMADD231PS  2848(R8), Y14, Y1
+	VFMADD231PS  2880(R8), Y14, Y2
+	VFMADD231PS  2912(R8), Y14, Y3
+	VFMADD231PS  2944(R8), Y14, Y4
+	VFMADD231PS  2976(R8), Y14, Y5
+	VFMADD231PS  3008(R8), Y14, Y6
+	VFMADD231PS  3040(R8), Y14, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y12
+	VFMADD231PS Y11, Y12, Y13
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y11, Y13, Y9
+	VBROADCASTSS 48(R9), Y11
+	VFMADD231PS  3072(R8), Y11, Y0
+	VFMADD231PS  3104(R8), Y11, Y1
+	VFMADD231PS  3136(R8), Y11, Y2
+	VFMADD231PS  3168(R8), Y11, Y3
+	VFMADD231PS  3200(R8), Y11, Y4
+	VFMADD231PS  3232(R8), Y11, Y5
+	VFMADD231PS  3264(R8), Y11, Y6
+	VFMADD231PS  3296(R8), Y11, Y7
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y10, Y11
+	VFNMADD231PS Y10, Y9, Y11
+
+	// σ: y = C / d
+	VMOVUPS      sigmoidScale<>+0(SB), Y12
+	VDIVPS       Y11, Y12, Y12
+	VBROADCASTSS 52(R9), Y13
+	VFMADD231PS  3328(R8), Y13, Y0
+	VFMADD231PS  3360(R8), Y13, Y1
+	VFMADD231PS  3392(R8), Y13, Y2
+	VFMADD231PS  3424(R8), Y13, Y3
+	VFMADD231PS  3456(R8), Y13, Y4
+	VFMADD231PS  3488(R8), Y13, Y5
+	VFMADD231PS  3520(R8), Y13, Y6
+	VFMADD231PS  3552(R8), Y13, Y7
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y11, Y10, Y13
+	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VFNMADD231PS Y10, Y9, Y13
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y11
+	VFNMADD231PS Y12, Y13, Y11
+	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
+
+	// σ: σ = y + g·y
+	VFMADD231PS  Y12, Y9, Y12
+	VBROADCASTSS 56(R9), Y9
+	VFMADD231PS  3584(R8), Y9, Y0
+	VFMADD231PS  3616(R8), Y9, Y1
+	VFMADD231PS  3648(R8), Y9, Y2
+	VFMADD231PS  3680(R8), Y9, Y3
+	VFMADD231PS  3712(R8), Y9, Y4
+	VFMADD231PS  3744(R8), Y9, Y5
+	VFMADD231PS  3776(R8), Y9, Y6
+	VFMADD231PS  3808(R8), Y9, Y7
+
+	// c' = σ(f)·c + in
+	VMOVUPS     (DX), Y9
+	VFMADD231PS Y9, Y12, Y8
+	VMOVUPS     Y8, (DX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      192(DI), Y9
+	VMOVUPS      sigmoidMin<>+0(SB), Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      sigmoidMax<>+0(SB), Y10
+	VMINPS       Y9, Y10, Y9
+	VBROADCASTSS 60(R9), Y10
+	VFMADD231PS  3840(R8), Y10, Y0
+	VFMADD231PS  3872(R8), Y10, Y1
+	VFMADD231PS  3904(R8), Y10, Y2
+	VFMADD231PS  3936(R8), Y10, Y3
+	VFMADD231PS  3968(R8), Y10, Y4
+	VFMADD231PS  4000(R8), Y10, Y5
+	VFMADD231PS  4032(R8), Y10, Y6
+	VFMADD231PS  4064(R8), Y10, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y10
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
+	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS  sigmoidLn2Hi<>+0(SB), Y11, Y9
+	VFMADD231PS  sigmoidLn2Lo<>+0(SB), Y11, Y9
+	VBROADCASTSS 64(R9), Y11
+	VFMADD231PS  4096(R8), Y11, Y0
+	VFMADD231PS  4128(R8), Y11, Y1
+	VFMADD231PS  4160(R8), Y11, Y2
+	VFMADD231PS  4192(R8), Y11, Y3
+	VFMADD231PS  4224(R8), Y11, Y4
+	VFMADD231PS  4256(R8), Y11, Y5
+	VFMADD231PS  4288(R8), Y11, Y6
+	VFMADD231PS  4320(R8), Y11, Y7
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y9, Y9, Y11
+	VPSLLD $0x17, Y10, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS      sigmoidP2<>+0(SB), Y12
+	VFMADD231PS  sigmoidP3<>+0(SB), Y9, Y12
+	VMOVUPS      sigmoidP0<>+0(SB), Y13
+	VFMADD231PS  sigmoidP1<>+0(SB), Y9, Y13
+	VBROADCASTSS 68(R9), Y14
+	VFMADD231PS  4352(R8), Y14, Y0
+	VFMADD231PS  4384(R8), Y14, Y1
+	VFMADD231PS  4416(R8), Y14, Y2
+	VFMADD231PS  4448(R8), Y14, Y3
+	VFMADD231PS  4480(R8), Y14, Y4
+	VFMADD231PS  4512(R8), Y14, Y5
+	VFMADD231PS  4544(R8), Y14, Y6
+	VFMADD231PS  4576(R8), Y14, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y12
+	VFMADD231PS Y11, Y12, Y13
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y11, Y13, Y9
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y10, Y11
+	VFNMADD231PS Y10, Y9, Y11
+	VBROADCASTSS 72(R9), Y12
+	VFMADD231PS  4608(R8), Y12, Y0
+	VFMADD231PS  4640(R8), Y12, Y1
+	VFMADD231PS  4672(R8), Y12, Y2
+	VFMADD231PS  4704(R8), Y12, Y3
+	VFMADD231PS  4736(R8), Y12, Y4
+	VFMADD231PS  4768(R8), Y12, Y5
+	VFMADD231PS  4800(R8), Y12, Y6
+	VFMADD231PS  4832(R8), Y12, Y7
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y12
+	VDIVPS  Y11, Y12, Y12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y11, Y10, Y13
+	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VFNMADD231PS Y10, Y9, Y13
+	VBROADCASTSS 76(R9), Y9
+	VFMADD231PS  4864(R8), Y9, Y0
+	VFMADD231PS  4896(R8), Y9, Y1
+	VFMADD231PS  4928(R8), Y9, Y2
+	VFMADD231PS  4960(R8), Y9, Y3
+	VFMADD231PS  4992(R8), Y9, Y4
+	VFMADD231PS  5024(R8), Y9, Y5
+	VFMADD231PS  5056(R8), Y9, Y6
+	VFMADD231PS  5088(R8), Y9, Y7
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y11
+	VFNMADD231PS Y12, Y13, Y11
+	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
+
+	// σ: σ = y + g·y
+	VFMADD231PS  Y12, Y9, Y12
+	VBROADCASTSS 80(R9), Y9
+	VFMADD231PS  5120(R8), Y9, Y0
+	VFMADD231PS  5152(R8), Y9, Y1
+	VFMADD231PS  5184(R8), Y9, Y2
+	VFMADD231PS  5216(R8), Y9, Y3
+	VFMADD231PS  5248(R8), Y9, Y4
+	VFMADD231PS  5280(R8), Y9, Y5
+	VFMADD231PS  5312(R8), Y9, Y6
+	VFMADD231PS  5344(R8), Y9, Y7
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y8, Y9
+	VANDPS  signBit<>+0(SB), Y8, Y8
+	VMOVUPS tanhMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS     tanhRoundMax<>+0(SB), Y11
+	VMINPS      Y10, Y11, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS  tanhHalfLn2<>+0(SB), Y11, Y9
+	VMULPS       Y9, Y9, Y11
+	VBROADCASTSS 84(R9), Y13
+	VFMADD231PS  5376(R8), Y13, Y0
+	VFMADD231PS  5408(R8), Y13, Y1
+	VFMADD231PS  5440(R8), Y13, Y2
+	VFMADD231PS  5472(R8), Y13, Y3
+	VFMADD231PS  5504(R8), Y13, Y4
+	VFMADD231PS  5536(R8), Y13, Y5
+	VFMADD231PS  5568(R8), Y13, Y6
+	VFMADD231PS  5600(R8), Y13, Y7
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y11, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y11, Y13
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD       $0x0b, Y10, Y10
+	VFMADD213PS  tanhP0<>+0(SB), Y11, Y13
+	VBROADCASTSS 88(R9), Y14
+	VFMADD231PS  5632(R8), Y14, Y0
+	VFMADD231PS  5664(R8), Y14, Y1
+	VFMADD231PS  5696(R8), Y14, Y2
+	VFMADD231PS  5728(R8), Y14, Y3
+	VFMADD231PS  5760(R8), Y14, Y4
+	VFMADD231PS  5792(R8), Y14, Y5
+	VFMADD231PS  5824(R8), Y14, Y6
+	VFMADD231PS  5856(R8), Y14, Y7
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y11, Y9, Y11
+	VFMADD231PS Y13, Y11, Y9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y11
+	VSUBPS       Y10, Y11, Y11
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y10, Y13, Y13
+	VFNMADD213PS Y11, Y9, Y13
+	VADDPS       one<>+0(SB), Y10, Y14
+	VFMADD231PS  Y11, Y9, Y14
+	VBROADCASTSS 92(R9), Y9
+	VFMADD231PS  5888(R8), Y9, Y0
+	VFMADD231PS  5920(R8), Y9, Y1
+	VFMADD231PS  5952(R8), Y9, Y2
+	VFMADD231PS  5984(R8), Y9, Y3
+	VFMADD231PS  6016(R8), Y9, Y4
+	VFMADD231PS  6048(R8), Y9, Y5
+	VFMADD231PS  6080(R8), Y9, Y6
+	VFMADD231PS  6112(R8), Y9, Y7
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y10, Y9, Y11
+	VORPS        Y8, Y11, Y8
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Y8, Y12, Y8
+	VMOVUPS Y8, (BX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      32(DI), Y8
+	VMOVUPS      sigmoidMin<>+0(SB), Y9
+	VMAXPS       Y8, Y9, Y8
+	VMOVUPS      sigmoidMax<>+0(SB), Y9
+	VMINPS       Y8, Y9, Y8
+	VBROADCASTSS 96(R9), Y9
+	VFMADD231PS  6144(R8), Y9, Y0
+	VFMADD231PS  6176(R8), Y9, Y1
+	VFMADD231PS  6208(R8), Y9, Y2
+	VFMADD231PS  6240(R8), Y9, Y3
+	VFMADD231PS  6272(R8), Y9, Y4
+	VFMADD231PS  6304(R8), Y9, Y5
+	VFMADD231PS  6336(R8), Y9, Y6
+	VFMADD231PS  6368(R8), Y9, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y8, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS  sigmoidLn2Hi<>+0(SB), Y10, Y8
+	VFMADD231PS  sigmoidLn2Lo<>+0(SB), Y10, Y8
+	VBROADCASTSS 100(R9), Y10
+	VFMADD231PS  6400(R8), Y10, Y0
+	VFMADD231PS  6432(R8), Y10, Y1
+	VFMADD231PS  6464(R8), Y10, Y2
+	VFMADD231PS  6496(R8), Y10, Y3
+	VFMADD231PS  6528(R8), Y10, Y4
+	VFMADD231PS  6560(R8), Y10, Y5
+	VFMADD231PS  6592(R8), Y10, Y6
+	VFMADD231PS  6624(R8), Y10, Y7
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y8, Y8, Y10
+	VPSLLD $0x17, Y9, Y9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS      sigmoidP2<>+0(SB), Y11
+	VFMADD231PS  sigmoidP3<>+0(SB), Y8, Y11
+	VMOVUPS      sigmoidP0<>+0(SB), Y12
+	VFMADD231PS  sigmoidP1<>+0(SB), Y8, Y12
+	VBROADCASTSS 104(R9), Y13
+	VFMADD231PS  6656(R8), Y13, Y0
+	VFMADD231PS  6688(R8), Y13, Y1
+	VFMADD231PS  6720(R8), Y13, Y2
+	VFMADD231PS  6752(R8), Y13, Y3
+	VFMADD231PS  6784(R8), Y13, Y4
+	VFMADD231PS  6816(R8), Y13, Y5
+	VFMADD231PS  6848(R8), Y13, Y6
+	VFMADD231PS  6880(R8), Y13, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y11
+	VFMADD231PS Y10, Y11, Y12
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y12, Y8
+	VBROADCASTSS 108(R9), Y10
+	VFMADD231PS  6912(R8), Y10, Y0
+	VFMADD231PS  6944(R8), Y10, Y1
+	VFMADD231PS  6976(R8), Y10, Y2
+	VFMADD231PS  7008(R8), Y10, Y3
+	VFMADD231PS  7040(R8), Y10, Y4
+	VFMADD231PS  7072(R8), Y10, Y5
+	VFMADD231PS  7104(R8), Y10, Y6
+	VFMADD231PS  7136(R8), Y10, Y7
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y10
+	VFNMADD231PS Y9, Y8, Y10
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y11
+	VDIVPS  Y10, Y11, Y11
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y10, Y9, Y12
+	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
+	VFNMADD231PS Y9, Y8, Y12
+	VBROADCASTSS 112(R9), Y8
+	VFMADD231PS  7168(R8), Y8, Y0
+	VFMADD231PS  7200(R8), Y8, Y1
+	VFMADD231PS  7232(R8), Y8, Y2
+	VFMADD231PS  7264(R8), Y8, Y3
+	VFMADD231PS  7296(R8), Y8, Y4
+	VFMADD231PS  7328(R8), Y8, Y5
+	VFMADD231PS  7360(R8), Y8, Y6
+	VFMADD231PS  7392(R8), Y8, Y7
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y10
+	VFNMADD231PS Y11, Y12, Y10
+	VPADDD       sigmoidScaleBits<>+0(SB), Y10, Y8
+
+	// σ: σ = y + g·y
+	VFMADD231PS  Y11, Y8, Y11
+	VBROADCASTSS 116(R9), Y8
+	VFMADD231PS  7424(R8), Y8, Y0
+	VFMADD231PS  7456(R8), Y8, Y1
+	VFMADD231PS  7488(R8), Y8, Y2
+	VFMADD231PS  7520(R8), Y8, Y3
+	VFMADD231PS  7552(R8), Y8, Y4
+	VFMADD231PS  7584(R8), Y8, Y5
+	VFMADD231PS  7616(R8), Y8, Y6
+	VFMADD231PS  7648(R8), Y8, Y7
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 160(DI), Y8
+	VANDPS  allButSign<>+0(SB), Y8, Y9
+	VANDPS  signBit<>+0(SB), Y8, Y8
+	VMOVUPS tanhMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS      tanhRound<>+0(SB), Y10
+	VFMADD231PS  tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS      tanhRoundMax<>+0(SB), Y12
+	VMINPS       Y10, Y12, Y10
+	VANDPS       tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS       tanhRoundZero<>+0(SB), Y10, Y12
+	VBROADCASTSS 120(R9), Y13
+	VFMADD231PS  7680(R8), Y13, Y0
+	VFMADD231PS  7712(R8), Y13, Y1
+	VFMADD231PS  7744(R8), Y13, Y2
+	VFMADD231PS  7776(R8), Y13, Y3
+	VFMADD231PS  7808(R8), Y13, Y4
+	VFMADD231PS  7840(R8), Y13, Y5
+	VFMADD231PS  7872(R8), Y13, Y6
+	VFMADD231PS  7904(R8), Y13, Y7
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y9
+	VMULPS      Y9, Y9, Y12
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD       $0x0b, Y10, Y10
+	VFMADD213PS  tanhP0<>+0(SB), Y12, Y13
+	VBROADCASTSS 124(R9), Y14
+	VFMADD231PS  7936(R8), Y14, Y0
+	VFMADD231PS  7968(R8), Y14, Y1
+	VFMADD231PS  8000(R8), Y14, Y2
+	VFMADD231PS  8032(R8), Y14, Y3
+	VFMADD231PS  8064(R8), Y14, Y4
+	VFMADD231PS  8096(R8), Y14, Y5
+	VFMADD231PS  8128(R8), Y14, Y6
+	VFMADD231PS  8160(R8), Y14, Y7
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y12, Y9, Y12
+	VFMADD231PS Y13, Y12, Y9
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y12
+	VSUBPS       Y10, Y12, Y12
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y10, Y13, Y13
+	VFNMADD213PS Y12, Y9, Y13
+	VADDPS       one<>+0(SB), Y10, Y14
+	VFMADD231PS  Y12, Y9, Y14
+	VBROADCASTSS 128(R9), Y9
+	VFMADD231PS  8192(R8), Y9, Y0
+	VFMADD231PS  8224(R8), Y9, Y1
+	VFMADD231PS  8256(R8), Y9, Y2
+	VFMADD231PS  8288(R8), Y9, Y3
+	VFMADD231PS  8320(R8), Y9, Y4
+	VFMADD231PS  8352(R8), Y9, Y5
+	VFMADD231PS  8384(R8), Y9, Y6
+	VFMADD231PS  8416(R8), Y9, Y7
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y10, Y9, Y12
+	VORPS        Y8, Y12, Y8
+
+	// in = σ(i)·tanh(g)
+	VMULPS       Y8, Y11, Y8
+	VBROADCASTSS 132(R9), Y9
+	VFMADD231PS  8448(R8), Y9, Y0
+	VFMADD231PS  8480(R8), Y9, Y1
+	VFMADD231PS  8512(R8), Y9, Y2
+	VFMADD231PS  8544(R8), Y9, Y3
+	VFMADD231PS  8576(R8), Y9, Y4
+	VFMADD231PS  8608(R8), Y9, Y5
+	VFMADD231PS  8640(R8), Y9, Y6
+	VFMADD231PS  8672(R8), Y9, Y7
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 96(DI), Y9
+	VMOVUPS sigmoidMin<>+0(SB), Y10
+	VMAXPS  Y9, Y10, Y9
+	VMOVUPS sigmoidMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS      sigmoidRound<>+0(SB), Y10
+	VFMADD231PS  sigmoidNegLog2E<>+0(SB), Y9, Y10
+	VSUBPS       sigmoidRound<>+0(SB), Y10, Y11
+	VBROADCASTSS 136(R9), Y12
+	VFMADD231PS  8704(R8), Y12, Y0
+	VFMADD231PS  8736(R8), Y12, Y1
+	VFMADD231PS  8768(R8), Y12, Y2
+	VFMADD231PS  8800(R8), Y12, Y3
+	VFMADD231PS  8832(R8), Y12, Y4
+	VFMADD231PS  8864(R8), Y12, Y5
+	VFMADD231PS  8896(R8), Y12, Y6
+	VFMADD231PS  8928(R8), Y12, Y7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y9, Y9, Y11
+	VPSLLD $0x17, Y10, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS      sigmoidP2<>+0(SB), Y12
+	VFMADD231PS  sigmoidP3<>+0(SB), Y9, Y12
+	VMOVUPS      sigmoidP0<>+0(SB), Y13
+	VFMADD231PS  sigmoidP1<>+0(SB), Y9, Y13
+	VBROADCASTSS 140(R9), Y14
+	VFMADD231PS  8960(R8), Y14, Y0
+	VFMADD231PS  8992(R8), Y14, Y1
+	VFMADD231PS  9024(R8), Y14, Y2
+	VFMADD231PS  9056(R8), Y14, Y3
+	VFMADD231PS  9088(R8), Y14, Y4
+	VFMADD231PS  9120(R8), Y14, Y5
+	VFMADD231PS  9152(R8), Y14, Y6
+	VFMADD231PS  9184(R8), Y14, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y12
+	VFMADD231PS Y11, Y12, Y13
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y11, Y13, Y9
+	VBROADCASTSS 144(R9), Y11
+	VFMADD231PS  9216(R8), Y11, Y0
+	VFMADD231PS  9248(R8), Y11, Y1
+	VFMADD231PS  9280(R8), Y11, Y2
+	VFMADD231PS  9312(R8), Y11, Y3
+	VFMADD231PS  9344(R8), Y11, Y4
+	VFMADD231PS  9376(R8), Y11, Y5
+	VFMADD231PS  9408(R8), Y11, Y6
+	VFMADD231PS  9440(R8), Y11, Y7
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y10, Y11
+	VFNMADD231PS Y10, Y9, Y11
+
+	// σ: y = C / d
+	VMOVUPS      sigmoidScale<>+0(SB), Y12
+	VDIVPS       Y11, Y12, Y12
+	VBROADCASTSS 148(R9), Y13
+	VFMADD231PS  9472(R8), Y13, Y0
+	VFMADD231PS  9504(R8), Y13, Y1
+	VFMADD231PS  9536(R8), Y13, Y2
+	VFMADD231PS  9568(R8), Y13, Y3
+	VFMADD231PS  9600(R8), Y13, Y4
+	VFMADD231PS  9632(R8), Y13, Y5
+	VFMADD231PS  9664(R8), Y13, Y6
+	VFMADD231PS  9696(R8), Y13, Y7
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y11, Y10, Y13
+	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VFNMADD231PS Y10, Y9, Y13
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y11
+	VFNMADD231PS Y12, Y13, Y11
+	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
+
+	// σ: σ = y + g·y
+	VFMADD231PS  Y12, Y9, Y12
+	VBROADCASTSS 152(R9), Y9
+	VFMADD231PS  9728(R8), Y9, Y0
+	VFMADD231PS  9760(R8), Y9, Y1
+	VFMADD231PS  9792(R8), Y9, Y2
+	VFMADD231PS  9824(R8), Y9, Y3
+	VFMADD231PS  9856(R8), Y9, Y4
+	VFMADD231PS  9888(R8), Y9, Y5
+	VFMADD231PS  9920(R8), Y9, Y6
+	VFMADD231PS  9952(R8), Y9, Y7
+
+	// c' = σ(f)·c + in
+	VMOVUPS     32(DX), Y9
+	VFMADD231PS Y9, Y12, Y8
+	VMOVUPS     Y8, 32(DX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      224(DI), Y9
+	VMOVUPS      sigmoidMin<>+0(SB), Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      sigmoidMax<>+0(SB), Y10
+	VMINPS       Y9, Y10, Y9
+	VBROADCASTSS 156(R9), Y10
+	VFMADD231PS  9984(R8), Y10, Y0
+	VFMADD231PS  10016(R8), Y10, Y1
+	VFMADD231PS  10048(R8), Y10, Y2
+	VFMADD231PS  10080(R8), Y10, Y3
+	VFMADD231PS  10112(R8), Y10, Y4
+	VFMADD231PS  10144(R8), Y10, Y5
+	VFMADD231PS  10176(R8), Y10, Y6
+	VFMADD231PS  10208(R8), Y10, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y10
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
+	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS  sigmoidLn2Hi<>+0(SB), Y11, Y9
+	VFMADD231PS  sigmoidLn2Lo<>+0(SB), Y11, Y9
+	VBROADCASTSS 160(R9), Y11
+	VFMADD231PS  10240(R8), Y11, Y0
+	VFMADD231PS  10272(R8), Y11, Y1
+	VFMADD231PS  10304(R8), Y11, Y2
+	VFMADD231PS  10336(R8), Y11, Y3
+	VFMADD231PS  10368(R8), Y11, Y4
+	VFMADD231PS  10400(R8), Y11, Y5
+	VFMADD231PS  10432(R8), Y11, Y6
+	VFMADD231PS  10464(R8), Y11, Y7
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y9, Y9, Y11
+	VPSLLD $0x17, Y10, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS      sigmoidP2<>+0(SB), Y12
+	VFMADD231PS  sigmoidP3<>+0(SB), Y9, Y12
+	VMOVUPS      sigmoidP0<>+0(SB), Y13
+	VFMADD231PS  sigmoidP1<>+0(SB), Y9, Y13
+	VBROADCASTSS 164(R9), Y14
+	VFMADD231PS  10496(R8), Y14, Y0
+	VFMADD231PS  10528(R8), Y14, Y1
+	VFMADD231PS  10560(R8), Y14, Y2
+	VFMADD231PS  10592(R8), Y14, Y3
+	VFMADD231PS  10624(R8), Y14, Y4
+	VFMADD231PS  10656(R8), Y14, Y5
+	VFMADD231PS  10688(R8), Y14, Y6
+	VFMADD231PS  10720(R8), Y14, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y12
+	VFMADD231PS Y11, Y12, Y13
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y11, Y13, Y9
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y10, Y11
+	VFNMADD231PS Y10, Y9, Y11
+	VBROADCASTSS 168(R9), Y12
+	VFMADD231PS  10752(R8), Y12, Y0
+	VFMADD231PS  10784(R8), Y12, Y1
+	VFMADD231PS  10816(R8), Y12, Y2
+	VFMADD231PS  10848(R8), Y12, Y3
+	VFMADD231PS  10880(R8), Y12, Y4
+	VFMADD231PS  10912(R8), Y12, Y5
+	VFMADD231PS  10944(R8), Y12, Y6
+	VFMADD231PS  10976(R8), Y12, Y7
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y12
+	VDIVPS  Y11, Y12, Y12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y11, Y10, Y13
+	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VFNMADD231PS Y10, Y9, Y13
+	VBROADCASTSS 172(R9), Y9
+	VFMADD231PS  11008(R8), Y9, Y0
+	VFMADD231PS  11040(R8), Y9, Y1
+	VFMADD231PS  11072(R8), Y9, Y2
+	VFMADD231PS  11104(R8), Y9, Y3
+	VFMADD231PS  11136(R8), Y9, Y4
+	VFMADD231PS  11168(R8), Y9, Y5
+	VFMADD231PS  11200(R8), Y9, Y6
+	VFMADD231PS  11232(R8), Y9, Y7
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y11
+	VFNMADD231PS Y12, Y13, Y11
+	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
+
+	// σ: σ = y + g·y
+	VFMADD231PS  Y12, Y9, Y12
+	VBROADCASTSS 176(R9), Y9
+	VFMADD231PS  11264(R8), Y9, Y0
+	VFMADD231PS  11296(R8), Y9, Y1
+	VFMADD231PS  11328(R8), Y9, Y2
+	VFMADD231PS  11360(R8), Y9, Y3
+	VFMADD231PS  11392(R8), Y9, Y4
+	VFMADD231PS  11424(R8), Y9, Y5
+	VFMADD231PS  11456(R8), Y9, Y6
+	VFMADD231PS  11488(R8), Y9, Y7
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y8, Y9
+	VANDPS  signBit<>+0(SB), Y8, Y8
+	VMOVUPS tanhMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS     tanhRoundMax<>+0(SB), Y11
+	VMINPS      Y10, Y11, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS  tanhHalfLn2<>+0(SB), Y11, Y9
+	VMULPS       Y9, Y9, Y11
+	VBROADCASTSS 180(R9), Y13
+	VFMADD231PS  11520(R8), Y13, Y0
+	VFMADD231PS  11552(R8), Y13, Y1
+	VFMADD231PS  11584(R8), Y13, Y2
+	VFMADD231PS  11616(R8), Y13, Y3
+	VFMADD231PS  11648(R8), Y13, Y4
+	VFMADD231PS  11680(R8), Y13, Y5
+	VFMADD231PS  11712(R8), Y13, Y6
+	VFMADD231PS  11744(R8), Y13, Y7
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y11, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y11, Y13
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD       $0x0b, Y10, Y10
+	VFMADD213PS  tanhP0<>+0(SB), Y11, Y13
+	VBROADCASTSS 184(R9), Y14
+	VFMADD231PS  11776(R8), Y14, Y0
+	VFMADD231PS  11808(R8), Y14, Y1
+	VFMADD231PS  11840(R8), Y14, Y2
+	VFMADD231PS  11872(R8), Y14, Y3
+	VFMADD231PS  11904(R8), Y14, Y4
+	VFMADD231PS  11936(R8), Y14, Y5
+	VFMADD231PS  11968(R8), Y14, Y6
+	VFMADD231PS  12000(R8), Y14, Y7
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y11, Y9, Y11
+	VFMADD231PS Y13, Y11, Y9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y11
+	VSUBPS       Y10, Y11, Y11
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y10, Y13, Y13
+	VFNMADD213PS Y11, Y9, Y13
+	VADDPS       one<>+0(SB), Y10, Y14
+	VFMADD231PS  Y11, Y9, Y14
+	VBROADCASTSS 188(R9), Y9
+	VFMADD231PS  12032(R8), Y9, Y0
+	VFMADD231PS  12064(R8), Y9, Y1
+	VFMADD231PS  12096(R8), Y9, Y2
+	VFMADD231PS  12128(R8), Y9, Y3
+	VFMADD231PS  12160(R8), Y9, Y4
+	VFMADD231PS  12192(R8), Y9, Y5
+	VFMADD231PS  12224(R8), Y9, Y6
+	VFMADD231PS  12256(R8), Y9, Y7
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y10, Y9, Y11
+	VORPS        Y8, Y11, Y8
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Y8, Y12, Y8
+	VMOVUPS Y8, 32(BX)
+	ADDQ    $+12288, R8
+	ADDQ    $+192, R9
+	ADDQ    $+64, DX
+	ADDQ    $+64, BX
+	SUBQ    $+16, SI
+	MOVQ    n+48(FP), DI
+	SUBQ    $+48, DI
+
+	// sums += weights·x[k], 8 elements of x a turn.
+	SUBQ $+8, DI
+	JLT  shadow_block_done
+
+shadow_block:
+	VBROADCASTSS (R9), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  128(R8), Y8, Y4
+	VFMADD231PS  160(R8), Y8, Y5
+	VFMADD231PS  192(R8), Y8, Y6
+	VFMADD231PS  224(R8), Y8, Y7
+	VBROADCASTSS 4(R9), Y8
+	VFMADD231PS  256(R8), Y8, Y0
+	VFMADD231PS  288(R8), Y8, Y1
+	VFMADD231PS  320(R8), Y8, Y2
+	VFMADD231PS  352(R8), Y8, Y3
+	VFMADD231PS  384(R8), Y8, Y4
+	VFMADD231PS  416(R8), Y8, Y5
+	VFMADD231PS  448(R8), Y8, Y6
+	VFMADD231PS  480(R8), Y8, Y7
+	VBROADCASTSS 8(R9), Y8
+	VFMADD231PS  512(R8), Y8, Y0
+	VFMADD231PS  544(R8), Y8, Y1
+	VFMADD231PS  576(R8), Y8, Y2
+	VFMADD231PS  608(R8), Y8, Y3
+	VFMADD231PS  640(R8), Y8, Y4
+	VFMADD231PS  672(R8), Y8, Y5
+	VFMADD231PS  704(R8), Y8, Y6
+	VFMADD231PS  736(R8), Y8, Y7
+	VBROADCASTSS 12(R9), Y8
+	VFMADD231PS  768(R8), Y8, Y0
+	VFMADD231PS  800(R8), Y8, Y1
+	VFMADD231PS  832(R8), Y8, Y2
+	VFMADD231PS  864(R8), Y8, Y3
+	VFMADD231PS  896(R8), Y8, Y4
+	VFMADD231PS  928(R8), Y8, Y5
+	VFMADD231PS  960(R8), Y8, Y6
+	VFMADD231PS  992(R8), Y8, Y7
+	VBROADCASTSS 16(R9), Y8
+	VFMADD231PS  1024(R8), Y8, Y0
+	VFMADD231PS  1056(R8), Y8, Y1
+	VFMADD231PS  1088(R8), Y8, Y2
+	VFMADD231PS  1120(R8), Y8, Y3
+	VFMADD231PS  1152(R8), Y8, Y4
+	VFMADD231PS  1184(R8), Y8, Y5
+	VFMADD231PS  1216(R8), Y8, Y6
+	VFMADD231PS  1248(R8), Y8, Y7
+	VBROADCASTSS 20(R9), Y8
+	VFMADD231PS  1280(R8), Y8, Y0
+	VFMADD231PS  1312(R8), Y8, Y1
+	VFMADD231PS  1344(R8), Y8, Y2
+	VFMADD231PS  1376(R8), Y8, Y3
+	VFMADD231PS  1408(R8), Y8, Y4
+	VFMADD231PS  1440(R8), Y8, Y5
+	VFMADD231PS  1472(R8), Y8, Y6
+	VFMADD231PS  1504(R8), Y8, Y7
+	VBROADCASTSS 24(R9), Y8
+	VFMADD231PS  1536(R8), Y8, Y0
+	VFMADD231PS  1568(R8), Y8, Y1
+	VFMADD231PS  1600(R8), Y8, Y2
+	VFMADD231PS  1632(R8), Y8, Y3
+	VFMADD231PS  1664(R8), Y8, Y4
+	VFMADD231PS  1696(R8), Y8, Y5
+	VFMADD231PS  1728(R8), Y8, Y6
+	VFMADD231PS  1760(R8), Y8, Y7
+	VBROADCASTSS 28(R9), Y8
+	VFMADD231PS  1792(R8), Y8, Y0
+	VFMADD231PS  1824(R8), Y8, Y1
+	VFMADD231PS  1856(R8), Y8, Y2
+	VFMADD231PS  1888(R8), Y8, Y3
+	VFMADD231PS  1920(R8), Y8, Y4
+	VFMADD231PS  1952(R8), Y8, Y5
+	VFMADD231PS  1984(R8), Y8, Y6
+	VFMADD231PS  2016(R8), Y8, Y7
+	ADDQ         $+2048, R8
+	ADDQ         $+32, R9
+	SUBQ         $+8, DI
+	JGE          shadow_block
+
+shadow_block_done:
+	ADDQ $+8, DI
+
+	// The elements of x that are left.
+	SUBQ $+1, DI
+	JLT  shadow_rest_done
+
+shadow_rest:
+	VBROADCASTSS (R9), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  128(R8), Y8, Y4
+	VFMADD231PS  160(R8), Y8, Y5
+	VFMADD231PS  192(R8), Y8, Y6
+	VFMADD231PS  224(R8), Y8, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, R9
+	SUBQ         $+1, DI
+	JGE          shadow_rest
+
+shadow_rest_done:
+	ADDQ $+1, DI
+	JMP  summed
+
+last:
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y8
 	VMAXPS  Y0, Y8, Y0
@@ -332,10 +1448,13 @@ wide_rest_done:
 	VFMADD231PS Y12, Y2, Y12
 	VFMADD231PS Y13, Y0, Y13
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y4, Y10, Y0
+	// in = σ(i)·tanh(g)
+	VMULPS Y4, Y10, Y0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DX), Y2
 	VFMADD231PS Y2, Y12, Y0
+	VMOVUPS     Y0, (DX)
 
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y2
@@ -517,103 +1636,104 @@ wide_rest_done:
 	VFMADD231PS Y9, Y2, Y9
 	VFMADD231PS Y10, Y1, Y10
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y4, Y6, Y1
+	// in = σ(i)·tanh(g)
+	VMULPS Y4, Y6, Y1
+
+	// c' = σ(f)·c + in
 	VMOVUPS     32(DX), Y2
 	VFMADD231PS Y2, Y9, Y1
+	VMOVUPS     Y1, 32(DX)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y2
-	VANDPS  signBit<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y3
+	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y4
-	VMINPS  Y2, Y4, Y2
-	VANDPS  allButSign<>+0(SB), Y1, Y4
-	VANDPS  signBit<>+0(SB), Y1, Y5
-	VMOVUPS tanhMax<>+0(SB), Y6
-	VMINPS  Y4, Y6, Y4
+	VMINPS  Y3, Y4, Y3
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y4
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y4
+	VMOVUPS     tanhRoundMax<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y4
+	VANDPS      tanhRoundMask<>+0(SB), Y4, Y4
+	VSUBPS      tanhRoundZero<>+0(SB), Y4, Y5
 	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
 	VMINPS      Y6, Y7, Y6
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
-	VMOVUPS     tanhRound<>+0(SB), Y8
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
-	VMOVUPS     tanhRoundMax<>+0(SB), Y9
-	VMINPS      Y8, Y9, Y8
-	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
-	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y7
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y4
-	VMULPS      Y4, Y4, Y9
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y5, Y2
+	VMULPS      Y2, Y2, Y5
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMULPS      Y3, Y3, Y7
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y11
-	VFMADD231PS tanhP3<>+0(SB), Y7, Y11
-	VFMADD213PS tanhP1<>+0(SB), Y7, Y11
-	VMOVUPS     tanhP2<>+0(SB), Y12
-	VFMADD231PS tanhP3<>+0(SB), Y9, Y12
-	VFMADD213PS tanhP1<>+0(SB), Y9, Y12
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y9
 
 	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y4, Y4
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y7, Y11
-	VPSLLD      $0x0b, Y8, Y8
-	VFMADD213PS tanhP0<>+0(SB), Y9, Y12
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y9
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y7, Y2, Y7
-	VFMADD231PS Y11, Y7, Y2
-	VMULPS      Y9, Y4, Y7
-	VFMADD231PS Y12, Y7, Y4
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y8, Y5, Y2
+	VMULPS      Y7, Y3, Y5
+	VFMADD231PS Y9, Y5, Y3
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y7
-	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y4, Y8
+	VFMADD231PS  Y5, Y2, Y8
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y6, Y2, Y2
 	VMOVUPS      three<>+0(SB), Y9
 	VSUBPS       Y6, Y9, Y9
-	VFNMADD213PS Y7, Y2, Y9
+	VFNMADD213PS Y2, Y3, Y9
 	VADDPS       one<>+0(SB), Y6, Y11
-	VFMADD231PS  Y7, Y2, Y11
-	VMOVUPS      one<>+0(SB), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMOVUPS      three<>+0(SB), Y12
-	VSUBPS       Y8, Y12, Y12
-	VFNMADD213PS Y2, Y4, Y12
-	VADDPS       one<>+0(SB), Y8, Y14
-	VFMADD231PS  Y2, Y4, Y14
+	VFMADD231PS  Y2, Y3, Y11
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y11, Y9, Y4
-	VFNMADD231PS Y6, Y4, Y7
-	VORPS        Y3, Y7, Y3
-	VDIVPS       Y14, Y12, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VORPS        Y5, Y2, Y2
+	VDIVPS       Y8, Y7, Y3
+	VFNMADD231PS Y4, Y3, Y5
+	VORPS        Y0, Y5, Y0
+	VDIVPS       Y11, Y9, Y3
+	VFNMADD231PS Y6, Y3, Y2
+	VORPS        Y1, Y2, Y1
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y3, Y13, Y3
-	VMULPS     Y2, Y10, Y2
-	VMOVUPS    Y0, (DX)
-	VMOVUPS    Y1, 32(DX)
-	VMOVUPS    Y3, (BX)
+	VMULPS     Y0, Y13, Y0
+	VMOVUPS    Y0, (BX)
+	VMULPS     Y1, Y10, Y0
 	CMPQ       SI, $+16
 	JGE        h_whole_wide_1
 	MOVQ       SI, DI
 	SUBQ       $+8, DI
 	LEAQ       firstLanes<>+32(SB), R8
 	NEGQ       DI
-	VMOVUPS    (R8)(DI*4), Y0
-	VMASKMOVPS Y2, Y0, 32(BX)
+	VMOVUPS    (R8)(DI*4), Y1
+	VMASKMOVPS Y0, Y1, 32(BX)
 	JMP        h_done_wide_1
 
 h_whole_wide_1:
-	VMOVUPS Y2, 32(BX)
+	VMOVUPS Y0, 32(BX)
 
 h_done_wide_1:
 	SUBQ $+16, SI
@@ -891,70 +2011,72 @@ narrow_rest_done:
 	VFMADD231PS Y8, Y1, Y8
 	VFMADD231PS Y9, Y0, Y9
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y6, Y0
+	// in = σ(i)·tanh(g)
+	VMULPS Y2, Y6, Y0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DX), Y1
 	VFMADD231PS Y1, Y8, Y0
+	VMOVUPS     Y0, (DX)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y1
-	VANDPS  signBit<>+0(SB), Y0, Y2
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y3
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
-	VMOVUPS     tanhRoundMax<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
-	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+	VMOVUPS     tanhRound<>+0(SB), Y2
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y2
+	VMOVUPS     tanhRoundMax<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VANDPS      tanhRoundMask<>+0(SB), Y2, Y2
+	VSUBPS      tanhRoundZero<>+0(SB), Y2, Y3
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
-	VMULPS      Y1, Y1, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y3, Y1
+	VMULPS      Y1, Y1, Y3
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y5
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
+	VMOVUPS     tanhP2<>+0(SB), Y4
+	VFMADD231PS tanhP3<>+0(SB), Y3, Y4
+	VFMADD213PS tanhP1<>+0(SB), Y3, Y4
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y3, Y3
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
+	VPSLLD      $0x0b, Y2, Y2
+	VFMADD213PS tanhP0<>+0(SB), Y3, Y4
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y4, Y1, Y4
-	VFMADD231PS Y5, Y4, Y1
+	VMULPS      Y3, Y1, Y3
+	VFMADD231PS Y4, Y3, Y1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y5
-	VSUBPS       Y3, Y5, Y5
-	VFNMADD213PS Y4, Y1, Y5
-	VADDPS       one<>+0(SB), Y3, Y6
-	VFMADD231PS  Y4, Y1, Y6
+	VMOVUPS      one<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMOVUPS      three<>+0(SB), Y4
+	VSUBPS       Y2, Y4, Y4
+	VFNMADD213PS Y3, Y1, Y4
+	VADDPS       one<>+0(SB), Y2, Y5
+	VFMADD231PS  Y3, Y1, Y5
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y6, Y5, Y1
-	VFNMADD231PS Y3, Y1, Y4
-	VORPS        Y2, Y4, Y1
+	VDIVPS       Y5, Y4, Y1
+	VFNMADD231PS Y2, Y1, Y3
+	VORPS        Y0, Y3, Y0
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y1, Y9, Y1
-	VMOVUPS    Y0, (DX)
+	VMULPS     Y0, Y9, Y0
 	CMPQ       SI, $+8
 	JGE        h_whole_narrow_0
 	MOVQ       SI, AX
 	LEAQ       firstLanes<>+32(SB), CX
 	NEGQ       AX
-	VMOVUPS    (CX)(AX*4), Y0
-	VMASKMOVPS Y1, Y0, (BX)
+	VMOVUPS    (CX)(AX*4), Y1
+	VMASKMOVPS Y0, Y1, (BX)
 	JMP        h_done_narrow_0
 
 h_whole_narrow_0:
-	VMOVUPS Y1, (BX)
+	VMOVUPS Y0, (BX)
 
 h_done_narrow_0:
 done:
@@ -2036,10 +3158,13 @@ wide_cell:
 	VFMADD231PS Y8, Y2, Y8
 	VFMADD231PS Y9, Y0, Y9
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y4, Y0
+	// in = σ(i)·tanh(g)
+	VMULPS Y1, Y4, Y0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y8, Y0
+	VMOVUPS     Y0, (DI)
 
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS 32(CX), Y1
@@ -2225,105 +3350,106 @@ wide_cell:
 	VFMADD231PS Y10, Y3, Y10
 	VFMADD231PS Y11, Y1, Y11
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y5, Y1
+	// in = σ(i)·tanh(g)
+	VMULPS Y2, Y5, Y1
+
+	// c' = σ(f)·c + in
 	VMOVUPS     32(DI), Y2
 	VFMADD231PS Y2, Y10, Y1
+	VMOVUPS     Y1, 32(DI)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y2
-	VANDPS  signBit<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y3
+	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y4
-	VMINPS  Y2, Y4, Y2
-	VANDPS  allButSign<>+0(SB), Y1, Y4
-	VANDPS  signBit<>+0(SB), Y1, Y5
-	VMOVUPS tanhMax<>+0(SB), Y6
-	VMINPS  Y4, Y6, Y4
+	VMINPS  Y3, Y4, Y3
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y4
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y4
+	VMOVUPS     tanhRoundMax<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y4
+	VANDPS      tanhRoundMask<>+0(SB), Y4, Y4
+	VSUBPS      tanhRoundZero<>+0(SB), Y4, Y5
 	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
 	VMINPS      Y6, Y7, Y6
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
-	VMOVUPS     tanhRound<>+0(SB), Y8
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
-	VMOVUPS     tanhRoundMax<>+0(SB), Y10
-	VMINPS      Y8, Y10, Y8
-	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
-	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y10
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y7
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y4
-	VMULPS      Y4, Y4, Y10
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y5, Y2
+	VMULPS      Y2, Y2, Y5
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMULPS      Y3, Y3, Y7
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y12
-	VFMADD231PS tanhP3<>+0(SB), Y7, Y12
-	VFMADD213PS tanhP1<>+0(SB), Y7, Y12
-	VMOVUPS     tanhP2<>+0(SB), Y13
-	VFMADD231PS tanhP3<>+0(SB), Y10, Y13
-	VFMADD213PS tanhP1<>+0(SB), Y10, Y13
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y10
 
 	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y4, Y4
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y7, Y12
-	VPSLLD      $0x0b, Y8, Y8
-	VFMADD213PS tanhP0<>+0(SB), Y10, Y13
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y10
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y7, Y2, Y7
-	VFMADD231PS Y12, Y7, Y2
-	VMULPS      Y10, Y4, Y7
-	VFMADD231PS Y13, Y7, Y4
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y8, Y5, Y2
+	VMULPS      Y7, Y3, Y5
+	VFMADD231PS Y10, Y5, Y3
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y7
-	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y4, Y8
+	VFMADD231PS  Y5, Y2, Y8
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y6, Y2, Y2
 	VMOVUPS      three<>+0(SB), Y10
 	VSUBPS       Y6, Y10, Y10
-	VFNMADD213PS Y7, Y2, Y10
+	VFNMADD213PS Y2, Y3, Y10
 	VADDPS       one<>+0(SB), Y6, Y12
-	VFMADD231PS  Y7, Y2, Y12
-	VMOVUPS      one<>+0(SB), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y8, Y13, Y13
-	VFNMADD213PS Y2, Y4, Y13
-	VADDPS       one<>+0(SB), Y8, Y14
-	VFMADD231PS  Y2, Y4, Y14
+	VFMADD231PS  Y2, Y3, Y12
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y12, Y10, Y4
-	VFNMADD231PS Y6, Y4, Y7
-	VORPS        Y3, Y7, Y3
-	VDIVPS       Y14, Y13, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VORPS        Y5, Y2, Y2
+	VDIVPS       Y8, Y7, Y3
+	VFNMADD231PS Y4, Y3, Y5
+	VORPS        Y0, Y5, Y0
+	VDIVPS       Y12, Y10, Y3
+	VFNMADD231PS Y6, Y3, Y2
+	VORPS        Y1, Y2, Y1
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y3, Y9, Y3
-	VMULPS     Y2, Y11, Y2
-	VMOVUPS    Y0, (DI)
-	VMOVUPS    Y3, (R8)
-	VMOVUPS    Y1, 32(DI)
+	VMULPS     Y0, Y9, Y0
+	VMOVUPS    Y0, (R8)
+	VMULPS     Y1, Y11, Y0
 	CMPQ       SI, $+16
-	JGE        h_whole_wide_cell_1
+	JGE        h_whole_wide_cell_0_1
 	MOVQ       SI, DI
 	SUBQ       $+8, DI
 	LEAQ       firstLanes<>+32(SB), R9
 	NEGQ       DI
-	VMOVUPS    (R9)(DI*4), Y0
-	VMASKMOVPS Y2, Y0, 32(R8)
-	JMP        h_done_wide_cell_1
+	VMOVUPS    (R9)(DI*4), Y1
+	VMASKMOVPS Y0, Y1, 32(R8)
+	JMP        h_done_wide_cell_0_1
 
-h_whole_wide_cell_1:
-	VMOVUPS Y2, 32(R8)
+h_whole_wide_cell_0_1:
+	VMOVUPS Y0, 32(R8)
 
-h_done_wide_cell_1:
+h_done_wide_cell_0_1:
 	ADDQ $+256, CX
 	ADDQ $+72, DX
 	SUBQ $+1, BX
@@ -3398,10 +4524,13 @@ narrow_cells:
 	VFMADD231PS Y8, Y2, Y8
 	VFMADD231PS Y9, Y0, Y9
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y4, Y0
+	// in = σ(i)·tanh(g)
+	VMULPS Y1, Y4, Y0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y8, Y0
+	VMOVUPS     Y0, (DI)
 
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS 256(CX), Y1
@@ -3587,116 +4716,117 @@ narrow_cells:
 	VFMADD231PS Y10, Y3, Y10
 	VFMADD231PS Y11, Y1, Y11
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y5, Y1
+	// in = σ(i)·tanh(g)
+	VMULPS Y2, Y5, Y1
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (R9), Y2
 	VFMADD231PS Y2, Y10, Y1
+	VMOVUPS     Y1, (R9)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y2
-	VANDPS  signBit<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y3
+	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y4
-	VMINPS  Y2, Y4, Y2
-	VANDPS  allButSign<>+0(SB), Y1, Y4
-	VANDPS  signBit<>+0(SB), Y1, Y5
-	VMOVUPS tanhMax<>+0(SB), Y6
-	VMINPS  Y4, Y6, Y4
+	VMINPS  Y3, Y4, Y3
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y4
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y4
+	VMOVUPS     tanhRoundMax<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y4
+	VANDPS      tanhRoundMask<>+0(SB), Y4, Y4
+	VSUBPS      tanhRoundZero<>+0(SB), Y4, Y5
 	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
 	VMINPS      Y6, Y7, Y6
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
-	VMOVUPS     tanhRound<>+0(SB), Y8
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
-	VMOVUPS     tanhRoundMax<>+0(SB), Y10
-	VMINPS      Y8, Y10, Y8
-	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
-	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y10
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y7
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y4
-	VMULPS      Y4, Y4, Y10
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y5, Y2
+	VMULPS      Y2, Y2, Y5
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMULPS      Y3, Y3, Y7
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y12
-	VFMADD231PS tanhP3<>+0(SB), Y7, Y12
-	VFMADD213PS tanhP1<>+0(SB), Y7, Y12
-	VMOVUPS     tanhP2<>+0(SB), Y13
-	VFMADD231PS tanhP3<>+0(SB), Y10, Y13
-	VFMADD213PS tanhP1<>+0(SB), Y10, Y13
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y10
 
 	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y4, Y4
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y7, Y12
-	VPSLLD      $0x0b, Y8, Y8
-	VFMADD213PS tanhP0<>+0(SB), Y10, Y13
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y10
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y7, Y2, Y7
-	VFMADD231PS Y12, Y7, Y2
-	VMULPS      Y10, Y4, Y7
-	VFMADD231PS Y13, Y7, Y4
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y8, Y5, Y2
+	VMULPS      Y7, Y3, Y5
+	VFMADD231PS Y10, Y5, Y3
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y7
-	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y4, Y8
+	VFMADD231PS  Y5, Y2, Y8
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y6, Y2, Y2
 	VMOVUPS      three<>+0(SB), Y10
 	VSUBPS       Y6, Y10, Y10
-	VFNMADD213PS Y7, Y2, Y10
+	VFNMADD213PS Y2, Y3, Y10
 	VADDPS       one<>+0(SB), Y6, Y12
-	VFMADD231PS  Y7, Y2, Y12
-	VMOVUPS      one<>+0(SB), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y8, Y13, Y13
-	VFNMADD213PS Y2, Y4, Y13
-	VADDPS       one<>+0(SB), Y8, Y14
-	VFMADD231PS  Y2, Y4, Y14
+	VFMADD231PS  Y2, Y3, Y12
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y12, Y10, Y4
-	VFNMADD231PS Y6, Y4, Y7
-	VORPS        Y3, Y7, Y3
-	VDIVPS       Y14, Y13, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VORPS        Y5, Y2, Y2
+	VDIVPS       Y8, Y7, Y3
+	VFNMADD231PS Y4, Y3, Y5
+	VORPS        Y0, Y5, Y0
+	VDIVPS       Y12, Y10, Y3
+	VFNMADD231PS Y6, Y3, Y2
+	VORPS        Y1, Y2, Y1
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y3, Y9, Y3
-	VMULPS     Y2, Y11, Y2
-	VMOVUPS    Y0, (DI)
+	VMULPS     Y0, Y9, Y0
 	CMPQ       SI, $+8
-	JGE        h_whole_narrow_cells_0
+	JGE        h_whole_narrow_cells_0_0
 	MOVQ       SI, DI
-	LEAQ       firstLanes<>+32(SB), R11
+	LEAQ       firstLanes<>+32(SB), R9
 	NEGQ       DI
-	VMOVUPS    (R11)(DI*4), Y0
-	VMASKMOVPS Y3, Y0, (R8)
-	JMP        h_done_narrow_cells_0
+	VMOVUPS    (R9)(DI*4), Y2
+	VMASKMOVPS Y0, Y2, (R8)
+	JMP        h_done_narrow_cells_0_0
 
-h_whole_narrow_cells_0:
-	VMOVUPS Y3, (R8)
+h_whole_narrow_cells_0_0:
+	VMOVUPS Y0, (R8)
 
-h_done_narrow_cells_0:
-	VMOVUPS    Y1, (R9)
+h_done_narrow_cells_0_0:
+	VMULPS     Y1, Y11, Y0
 	CMPQ       SI, $+8
-	JGE        h_whole_narrow_cells_1
+	JGE        h_whole_narrow_cells_1_0
 	MOVQ       SI, DI
 	LEAQ       firstLanes<>+32(SB), R8
 	NEGQ       DI
-	VMOVUPS    (R8)(DI*4), Y0
-	VMASKMOVPS Y2, Y0, (R10)
-	JMP        h_done_narrow_cells_1
+	VMOVUPS    (R8)(DI*4), Y1
+	VMASKMOVPS Y0, Y1, (R10)
+	JMP        h_done_narrow_cells_1_0
 
-h_whole_narrow_cells_1:
-	VMOVUPS Y2, (R10)
+h_whole_narrow_cells_1_0:
+	VMOVUPS Y0, (R10)
 
-h_done_narrow_cells_1:
+h_done_narrow_cells_1_0:
 	ADDQ $+512, CX
 	ADDQ $+144, DX
 	SUBQ $+2, BX
@@ -3897,72 +5027,74 @@ narrow_cell:
 	VFMADD231PS Y8, Y2, Y8
 	VFMADD231PS Y9, Y0, Y9
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y4, Y0
+	// in = σ(i)·tanh(g)
+	VMULPS Y1, Y4, Y0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y8, Y0
+	VMOVUPS     Y0, (DI)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y1
-	VANDPS  signBit<>+0(SB), Y0, Y2
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y3
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
-	VMOVUPS     tanhRoundMax<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
-	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+	VMOVUPS     tanhRound<>+0(SB), Y2
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y2
+	VMOVUPS     tanhRoundMax<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VANDPS      tanhRoundMask<>+0(SB), Y2, Y2
+	VSUBPS      tanhRoundZero<>+0(SB), Y2, Y3
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
-	VMULPS      Y1, Y1, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y3, Y1
+	VMULPS      Y1, Y1, Y3
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y5
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
+	VMOVUPS     tanhP2<>+0(SB), Y4
+	VFMADD231PS tanhP3<>+0(SB), Y3, Y4
+	VFMADD213PS tanhP1<>+0(SB), Y3, Y4
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y3, Y3
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
+	VPSLLD      $0x0b, Y2, Y2
+	VFMADD213PS tanhP0<>+0(SB), Y3, Y4
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y4, Y1, Y4
-	VFMADD231PS Y5, Y4, Y1
+	VMULPS      Y3, Y1, Y3
+	VFMADD231PS Y4, Y3, Y1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y5
-	VSUBPS       Y3, Y5, Y5
-	VFNMADD213PS Y4, Y1, Y5
-	VADDPS       one<>+0(SB), Y3, Y6
-	VFMADD231PS  Y4, Y1, Y6
+	VMOVUPS      one<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMOVUPS      three<>+0(SB), Y4
+	VSUBPS       Y2, Y4, Y4
+	VFNMADD213PS Y3, Y1, Y4
+	VADDPS       one<>+0(SB), Y2, Y5
+	VFMADD231PS  Y3, Y1, Y5
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y6, Y5, Y1
-	VFNMADD231PS Y3, Y1, Y4
-	VORPS        Y2, Y4, Y1
+	VDIVPS       Y5, Y4, Y1
+	VFNMADD231PS Y2, Y1, Y3
+	VORPS        Y0, Y3, Y0
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y1, Y9, Y1
-	VMOVUPS    Y0, (DI)
+	VMULPS     Y0, Y9, Y0
 	CMPQ       SI, $+8
-	JGE        h_whole_narrow_cell_0
+	JGE        h_whole_narrow_cell_0_0
 	MOVQ       SI, DI
 	LEAQ       firstLanes<>+32(SB), R9
 	NEGQ       DI
-	VMOVUPS    (R9)(DI*4), Y0
-	VMASKMOVPS Y1, Y0, (R8)
-	JMP        h_done_narrow_cell_0
+	VMOVUPS    (R9)(DI*4), Y1
+	VMASKMOVPS Y0, Y1, (R8)
+	JMP        h_done_narrow_cell_0_0
 
-h_whole_narrow_cell_0:
-	VMOVUPS Y1, (R8)
+h_whole_narrow_cell_0_0:
+	VMOVUPS Y0, (R8)
 
-h_done_narrow_cell_0:
+h_done_narrow_cell_0_0:
 	ADDQ $+256, CX
 	ADDQ $+72, DX
 	SUBQ $+1, BX
@@ -6063,10 +7195,10 @@ vectors_3:
 
 	// σ: σ = y + g·y
 	VFMADD231PS Y9, Y2, Y9
-	VFMADD231PS Y10, Y0, Y10
-	VFMADD231PS Y11, Y1, Y11
 	VMOVUPS     Y9, (CX)
+	VFMADD231PS Y10, Y0, Y10
 	VMOVUPS     Y10, 32(CX)
+	VFMADD231PS Y11, Y1, Y11
 	VMOVUPS     Y11, 64(CX)
 	ADDQ        $+96, AX
 	ADDQ        $+96, CX
@@ -6256,15 +7388,15 @@ vectors_3:
 	VDIVPS       Y11, Y9, Y5
 	VFNMADD231PS Y6, Y5, Y7
 	VORPS        Y0, Y7, Y0
-	VDIVPS       Y13, Y12, Y5
-	VFNMADD231PS Y8, Y5, Y1
-	VORPS        Y2, Y1, Y1
-	VDIVPS       Y15, Y14, Y2
-	VFNMADD231PS Y10, Y2, Y3
-	VORPS        Y4, Y3, Y2
 	VMOVUPS      Y0, (CX)
-	VMOVUPS      Y1, 32(CX)
-	VMOVUPS      Y2, 64(CX)
+	VDIVPS       Y13, Y12, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VORPS        Y2, Y1, Y0
+	VMOVUPS      Y0, 32(CX)
+	VDIVPS       Y15, Y14, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VORPS        Y4, Y3, Y0
+	VMOVUPS      Y0, 64(CX)
 	ADDQ         $+96, AX
 	ADDQ         $+96, CX
 	SUBQ         $+24, DX
@@ -6334,20 +7466,21 @@ vectors_1_done:
 
 // func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
-TEXT ·stepAVX512(SB), NOSPLIT, $0-80
+TEXT ·stepAVX512(SB), $320-80
 	// Registers:
 	//   sums of the panel   AX
 	//   panel               CX
-	//   c                   Y1 DX
+	//   c                   Y1 DX Y5
 	//   h                   BX
 	//   units left          SI
 	//   sums                Y0 Y1 Y2 Y3
-	//   weights             AX DI
-	//   x                   CX R8
+	//   weights             AX DI R8
+	//   x                   CX R8 R9
 	//   elements of x left  DI R9
-	//   x[k]                Y4
+	//   x[k]                Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y16
+	//   z                   Y4 Y5 Y6 DI
+	//   stride              DI R8
 	//   lanes left          AX DI
-	//   stride              DI
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
@@ -6420,6 +7553,496 @@ wide_rest:
 wide_rest_done:
 	ADDQ $+1, R9
 
+summed:
+	CMPQ SI, $+24
+	JLE  last
+	MOVQ n+48(FP), DI
+	CMPQ DI, $+32
+	JLT  last
+
+	// The sums of this panel wait in memory, those of the next begin.
+	LEAQ    63(SP), DI
+	ANDQ    $-64, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	MOVQ    sumsStride+8(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	MOVQ    weightsStride+24(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, CX
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), R8
+	SHLQ    $0x08, R8
+	ADDQ    CX, R8
+	MOVQ    x+40(FP), R9
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      (DI), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+	VBROADCASTSS (R9), Z5
+	VFMADD231PS  (R8), Z5, Z0
+	VFMADD231PS  64(R8), Z5, Z1
+	VFMADD231PS  128(R8), Z5, Z2
+	VFMADD231PS  192(R8), Z5, Z3
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      128(DI), Z5
+	VANDPS.BCST  allButSign<>+0(SB), Z5, Z6
+	VANDPS.BCST  signBit<>+0(SB), Z5, Z5
+	VBROADCASTSS tanhMax<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
+	VBROADCASTSS 4(R9), Z7
+	VFMADD231PS  256(R8), Z7, Z0
+	VFMADD231PS  320(R8), Z7, Z1
+	VFMADD231PS  384(R8), Z7, Z2
+	VFMADD231PS  448(R8), Z7, Z3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z7
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z9
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z9
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
+	VMINPS           Z9, Z10, Z9
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
+	VBROADCASTSS     8(R9), Z11
+	VFMADD231PS      512(R8), Z11, Z0
+	VFMADD231PS      576(R8), Z11, Z1
+	VFMADD231PS      640(R8), Z11, Z2
+	VFMADD231PS      704(R8), Z11, Z3
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     12(R9), Z10
+	VFMADD231PS      768(R8), Z10, Z0
+	VFMADD231PS      832(R8), Z10, Z1
+	VFMADD231PS      896(R8), Z10, Z2
+	VFMADD231PS      960(R8), Z10, Z3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS       Z4, Z4, Z10
+	VPSLLD       $0x17, Z7, Z7
+	VBROADCASTSS 16(R9), Z11
+	VFMADD231PS  1024(R8), Z11, Z0
+	VFMADD231PS  1088(R8), Z11, Z1
+	VFMADD231PS  1152(R8), Z11, Z2
+	VFMADD231PS  1216(R8), Z11, Z3
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z13
+	VBROADCASTSS     20(R9), Z14
+	VFMADD231PS      1280(R8), Z14, Z0
+	VFMADD231PS      1344(R8), Z14, Z1
+	VFMADD231PS      1408(R8), Z14, Z2
+	VFMADD231PS      1472(R8), Z14, Z3
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z9, Z9
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z11
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z12
+	VFMADD231PS      Z10, Z12, Z13
+	VBROADCASTSS     24(R9), Z12
+	VFMADD231PS      1536(R8), Z12, Z0
+	VFMADD231PS      1600(R8), Z12, Z1
+	VFMADD231PS      1664(R8), Z12, Z2
+	VFMADD231PS      1728(R8), Z12, Z3
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z8, Z6, Z8
+	VFMADD231PS Z11, Z8, Z6
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z10, Z13, Z4
+	VBROADCASTSS 28(R9), Z8
+	VFMADD231PS  1792(R8), Z8, Z0
+	VFMADD231PS  1856(R8), Z8, Z1
+	VFMADD231PS  1920(R8), Z8, Z2
+	VFMADD231PS  1984(R8), Z8, Z3
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS three<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VFNMADD213PS Z8, Z6, Z10
+	VADDPS.BCST  one<>+0(SB), Z9, Z11
+	VFMADD231PS  Z8, Z6, Z11
+	VBROADCASTSS 32(R9), Z6
+	VFMADD231PS  2048(R8), Z6, Z0
+	VFMADD231PS  2112(R8), Z6, Z1
+	VFMADD231PS  2176(R8), Z6, Z2
+	VFMADD231PS  2240(R8), Z6, Z3
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z7, Z6
+	VFNMADD231PS Z7, Z4, Z6
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z11, Z10, Z10
+	VFNMADD231PS Z9, Z10, Z8
+	VORPS        Z5, Z8, Z5
+	VBROADCASTSS 36(R9), Z8
+	VFMADD231PS  2304(R8), Z8, Z0
+	VFMADD231PS  2368(R8), Z8, Z1
+	VFMADD231PS  2432(R8), Z8, Z2
+	VFMADD231PS  2496(R8), Z8, Z3
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z6, Z8, Z8
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z6, Z7, Z9
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
+	VFNMADD231PS Z7, Z4, Z9
+	VBROADCASTSS 40(R9), Z4
+	VFMADD231PS  2560(R8), Z4, Z0
+	VFMADD231PS  2624(R8), Z4, Z1
+	VFMADD231PS  2688(R8), Z4, Z2
+	VFMADD231PS  2752(R8), Z4, Z3
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
+	VFNMADD231PS      Z8, Z9, Z6
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z4
+	VBROADCASTSS      44(R9), Z6
+	VFMADD231PS       2816(R8), Z6, Z0
+	VFMADD231PS       2880(R8), Z6, Z1
+	VFMADD231PS       2944(R8), Z6, Z2
+	VFMADD231PS       3008(R8), Z6, Z3
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z8, Z4, Z8
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      64(DI), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VMAXPS       Z4, Z6, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z4, Z6, Z4
+	VBROADCASTSS 48(R9), Z6
+	VFMADD231PS  3072(R8), Z6, Z0
+	VFMADD231PS  3136(R8), Z6, Z1
+	VFMADD231PS  3200(R8), Z6, Z2
+	VFMADD231PS  3264(R8), Z6, Z3
+	VMOVUPS      192(DI), Z6
+	VBROADCASTSS sigmoidMin<>+0(SB), Z7
+	VMAXPS       Z6, Z7, Z6
+	VBROADCASTSS sigmoidMax<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z7
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z9
+	VBROADCASTSS     52(R9), Z10
+	VFMADD231PS      3328(R8), Z10, Z0
+	VFMADD231PS      3392(R8), Z10, Z1
+	VFMADD231PS      3456(R8), Z10, Z2
+	VFMADD231PS      3520(R8), Z10, Z3
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z6, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z4
+	VBROADCASTSS     56(R9), Z9
+	VFMADD231PS      3584(R8), Z9, Z0
+	VFMADD231PS      3648(R8), Z9, Z1
+	VFMADD231PS      3712(R8), Z9, Z2
+	VFMADD231PS      3776(R8), Z9, Z3
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z6
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z6
+	VBROADCASTSS     60(R9), Z9
+	VFMADD231PS      3840(R8), Z9, Z0
+	VFMADD231PS      3904(R8), Z9, Z1
+	VFMADD231PS      3968(R8), Z9, Z2
+	VFMADD231PS      4032(R8), Z9, Z3
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS       Z4, Z4, Z9
+	VPSLLD       $0x17, Z7, Z7
+	VMULPS       Z6, Z6, Z11
+	VPSLLD       $0x17, Z10, Z10
+	VBROADCASTSS 64(R9), Z12
+	VFMADD231PS  4096(R8), Z12, Z0
+	VFMADD231PS  4160(R8), Z12, Z1
+	VFMADD231PS  4224(R8), Z12, Z2
+	VFMADD231PS  4288(R8), Z12, Z3
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z13
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z6, Z15
+	VBROADCASTSS     68(R9), Z16
+	VFMADD231PS      4352(R8), Z16, Z0
+	VFMADD231PS      4416(R8), Z16, Z1
+	VFMADD231PS      4480(R8), Z16, Z2
+	VFMADD231PS      4544(R8), Z16, Z3
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z12
+	VFMADD231PS      Z9, Z12, Z13
+	VBROADCASTSS     72(R9), Z12
+	VFMADD231PS      4608(R8), Z12, Z0
+	VFMADD231PS      4672(R8), Z12, Z1
+	VFMADD231PS      4736(R8), Z12, Z2
+	VFMADD231PS      4800(R8), Z12, Z3
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
+	VFMADD231PS      Z11, Z14, Z15
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z9, Z13, Z4
+	VBROADCASTSS 76(R9), Z9
+	VFMADD231PS  4864(R8), Z9, Z0
+	VFMADD231PS  4928(R8), Z9, Z1
+	VFMADD231PS  4992(R8), Z9, Z2
+	VFMADD231PS  5056(R8), Z9, Z3
+	VFNMADD231PS Z11, Z15, Z6
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z7, Z9
+	VFNMADD231PS Z7, Z4, Z9
+	VBROADCASTSS 80(R9), Z11
+	VFMADD231PS  5120(R8), Z11, Z0
+	VFMADD231PS  5184(R8), Z11, Z1
+	VFMADD231PS  5248(R8), Z11, Z2
+	VFMADD231PS  5312(R8), Z11, Z3
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z11
+	VFNMADD231PS Z10, Z6, Z11
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VDIVPS       Z9, Z12, Z12
+	VBROADCASTSS 84(R9), Z13
+	VFMADD231PS  5376(R8), Z13, Z0
+	VFMADD231PS  5440(R8), Z13, Z1
+	VFMADD231PS  5504(R8), Z13, Z2
+	VFMADD231PS  5568(R8), Z13, Z3
+	VBROADCASTSS sigmoidScale<>+0(SB), Z13
+	VDIVPS       Z11, Z13, Z13
+	VBROADCASTSS 88(R9), Z14
+	VFMADD231PS  5632(R8), Z14, Z0
+	VFMADD231PS  5696(R8), Z14, Z1
+	VFMADD231PS  5760(R8), Z14, Z2
+	VFMADD231PS  5824(R8), Z14, Z3
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z9, Z7, Z14
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z14, Z14
+	VFNMADD231PS Z7, Z4, Z14
+	VSUBPS       Z11, Z10, Z4
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z4, Z4
+	VFNMADD231PS Z10, Z6, Z4
+	VBROADCASTSS 92(R9), Z6
+	VFMADD231PS  5888(R8), Z6, Z0
+	VFMADD231PS  5952(R8), Z6, Z1
+	VFMADD231PS  6016(R8), Z6, Z2
+	VFMADD231PS  6080(R8), Z6, Z3
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z9
+	VFNMADD231PS      Z12, Z14, Z9
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z9, Z6
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z13, Z11
+	VFNMADD231PS      Z13, Z4, Z11
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z11, Z4
+	VBROADCASTSS      96(R9), Z7
+	VFMADD231PS       6144(R8), Z7, Z0
+	VFMADD231PS       6208(R8), Z7, Z1
+	VFMADD231PS       6272(R8), Z7, Z2
+	VFMADD231PS       6336(R8), Z7, Z3
+
+	// σ: σ = y + g·y
+	VFMADD231PS  Z12, Z6, Z12
+	VBROADCASTSS 100(R9), Z6
+	VFMADD231PS  6400(R8), Z6, Z0
+	VFMADD231PS  6464(R8), Z6, Z1
+	VFMADD231PS  6528(R8), Z6, Z2
+	VFMADD231PS  6592(R8), Z6, Z3
+	VFMADD231PS  Z13, Z4, Z13
+
+	// in = σ(i)·tanh(g)
+	VMULPS       Z5, Z8, Z4
+	VBROADCASTSS 104(R9), Z5
+	VFMADD231PS  6656(R8), Z5, Z0
+	VFMADD231PS  6720(R8), Z5, Z1
+	VFMADD231PS  6784(R8), Z5, Z2
+	VFMADD231PS  6848(R8), Z5, Z3
+
+	// c' = σ(f)·c + in
+	VMOVUPS     (DX), Z5
+	VFMADD231PS Z5, Z12, Z4
+	VMOVUPS     Z4, (DX)
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z4, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+	VBROADCASTSS 108(R9), Z6
+	VFMADD231PS  6912(R8), Z6, Z0
+	VFMADD231PS  6976(R8), Z6, Z1
+	VFMADD231PS  7040(R8), Z6, Z2
+	VFMADD231PS  7104(R8), Z6, Z3
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z5
+	VMULPS           Z5, Z5, Z7
+	VBROADCASTSS     112(R9), Z8
+	VFMADD231PS      7168(R8), Z8, Z0
+	VFMADD231PS      7232(R8), Z8, Z1
+	VFMADD231PS      7296(R8), Z8, Z2
+	VFMADD231PS      7360(R8), Z8, Z3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z8
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z8
+	VBROADCASTSS     116(R9), Z9
+	VFMADD231PS      7424(R8), Z9, Z0
+	VFMADD231PS      7488(R8), Z9, Z1
+	VFMADD231PS      7552(R8), Z9, Z2
+	VFMADD231PS      7616(R8), Z9, Z3
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z8
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS       Z7, Z5, Z7
+	VFMADD231PS  Z8, Z7, Z5
+	VBROADCASTSS 120(R9), Z7
+	VFMADD231PS  7680(R8), Z7, Z0
+	VFMADD231PS  7744(R8), Z7, Z1
+	VFMADD231PS  7808(R8), Z7, Z2
+	VFMADD231PS  7872(R8), Z7, Z3
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z6, Z8, Z8
+	VFNMADD213PS Z7, Z5, Z8
+	VADDPS.BCST  one<>+0(SB), Z6, Z9
+	VFMADD231PS  Z7, Z5, Z9
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z9, Z8, Z5
+	VFNMADD231PS Z6, Z5, Z7
+	VORPS        Z4, Z7, Z4
+	VBROADCASTSS 124(R9), Z5
+	VFMADD231PS  7936(R8), Z5, Z0
+	VFMADD231PS  8000(R8), Z5, Z1
+	VFMADD231PS  8064(R8), Z5, Z2
+	VFMADD231PS  8128(R8), Z5, Z3
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Z4, Z13, Z4
+	VMOVUPS Z4, (BX)
+	ADDQ    $+8192, R8
+	ADDQ    $+128, R9
+	ADDQ    $+64, DX
+	ADDQ    $+64, BX
+	SUBQ    $+16, SI
+	MOVQ    n+48(FP), DI
+	SUBQ    $+32, DI
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, DI
+	JLT  shadow_block_done
+
+shadow_block:
+	VBROADCASTSS (R9), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  192(R8), Z4, Z3
+	VBROADCASTSS 4(R9), Z4
+	VFMADD231PS  256(R8), Z4, Z0
+	VFMADD231PS  320(R8), Z4, Z1
+	VFMADD231PS  384(R8), Z4, Z2
+	VFMADD231PS  448(R8), Z4, Z3
+	VBROADCASTSS 8(R9), Z4
+	VFMADD231PS  512(R8), Z4, Z0
+	VFMADD231PS  576(R8), Z4, Z1
+	VFMADD231PS  640(R8), Z4, Z2
+	VFMADD231PS  704(R8), Z4, Z3
+	VBROADCASTSS 12(R9), Z4
+	VFMADD231PS  768(R8), Z4, Z0
+	VFMADD231PS  832(R8), Z4, Z1
+	VFMADD231PS  896(R8), Z4, Z2
+	VFMADD231PS  960(R8), Z4, Z3
+	ADDQ         $+1024, R8
+	ADDQ         $+16, R9
+	SUBQ         $+4, DI
+	JGE          shadow_block
+
+shadow_block_done:
+	ADDQ $+4, DI
+
+	// The elements of x that are left.
+	SUBQ $+1, DI
+	JLT  shadow_rest_done
+
+shadow_rest:
+	VBROADCASTSS (R9), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  192(R8), Z4, Z3
+	ADDQ         $+256, R8
+	ADDQ         $+4, R9
+	SUBQ         $+1, DI
+	JGE          shadow_rest
+
+shadow_rest_done:
+	ADDQ $+1, DI
+	JMP  summed
+
+last:
 	// σ: x = min(40, max(-104, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z0, Z4, Z0
@@ -6592,69 +8215,71 @@ wide_rest_done:
 	VFMADD231PS Z10, Z0, Z10
 	VFMADD231PS Z12, Z1, Z12
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z8, Z0
+	// in = σ(i)·tanh(g)
+	VMULPS Z2, Z8, Z0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DX), Z1
 	VFMADD231PS Z1, Z10, Z0
+	VMOVUPS     Z0, (DX)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
-	VANDPS.BCST  signBit<>+0(SB), Z0, Z2
-	VBROADCASTSS tanhMax<>+0(SB), Z3
-	VMINPS       Z1, Z3, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z3
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
-	VMINPS           Z3, Z4, Z3
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+	VBROADCASTSS     tanhRound<>+0(SB), Z2
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z2
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z3
+	VMINPS           Z2, Z3, Z2
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z2, Z2
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z2, Z3
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
-	VMULPS           Z1, Z1, Z4
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z3, Z1
+	VMULPS           Z1, Z1, Z3
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z5
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z5
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z5
+	VBROADCASTSS     tanhP2<>+0(SB), Z4
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z3, Z4
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD           $0x0b, Z3, Z3
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z5
+	VPSLLD           $0x0b, Z2, Z2
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z3, Z4
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Z4, Z1, Z4
-	VFMADD231PS Z5, Z4, Z1
+	VMULPS      Z3, Z1, Z3
+	VFMADD231PS Z4, Z3, Z1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VBROADCASTSS three<>+0(SB), Z5
-	VSUBPS       Z3, Z5, Z5
-	VFNMADD213PS Z4, Z1, Z5
-	VADDPS.BCST  one<>+0(SB), Z3, Z6
-	VFMADD231PS  Z4, Z1, Z6
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z4
+	VSUBPS       Z2, Z4, Z4
+	VFNMADD213PS Z3, Z1, Z4
+	VADDPS.BCST  one<>+0(SB), Z2, Z5
+	VFMADD231PS  Z3, Z1, Z5
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z6, Z5, Z1
-	VFNMADD231PS Z3, Z1, Z4
-	VORPS        Z2, Z4, Z1
+	VDIVPS       Z5, Z4, Z1
+	VFNMADD231PS Z2, Z1, Z3
+	VORPS        Z0, Z3, Z0
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z1, Z12, Z1
-	VMOVUPS Z0, (DX)
+	VMULPS  Z0, Z12, Z0
 	CMPQ    SI, $+16
 	JGE     h_whole_wide_0
 	MOVQ    SI, DI
 	LEAQ    firstLanesBits<>+0(SB), R8
 	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Z1, K1, (BX)
+	VMOVUPS Z0, K1, (BX)
 	JMP     h_done_wide_0
 
 h_whole_wide_0:
-	VMOVUPS Z1, (BX)
+	VMOVUPS Z0, (BX)
 
 h_done_wide_0:
 	SUBQ $+16, SI
@@ -6904,69 +8529,71 @@ narrow_rest_done:
 	VFMADD231PS Y10, Y0, Y10
 	VFMADD231PS Y12, Y1, Y12
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y8, Y0
+	// in = σ(i)·tanh(g)
+	VMULPS Y2, Y8, Y0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DX), Y1
 	VFMADD231PS Y1, Y10, Y0
+	VMOVUPS     Y0, (DX)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y1
-	VANDPS  signBit<>+0(SB), Y0, Y2
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y3
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
-	VMOVUPS     tanhRoundMax<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
-	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+	VMOVUPS     tanhRound<>+0(SB), Y2
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y2
+	VMOVUPS     tanhRoundMax<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VANDPS      tanhRoundMask<>+0(SB), Y2, Y2
+	VSUBPS      tanhRoundZero<>+0(SB), Y2, Y3
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
-	VMULPS      Y1, Y1, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y3, Y1
+	VMULPS      Y1, Y1, Y3
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y5
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
+	VMOVUPS     tanhP2<>+0(SB), Y4
+	VFMADD231PS tanhP3<>+0(SB), Y3, Y4
+	VFMADD213PS tanhP1<>+0(SB), Y3, Y4
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y3, Y3
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
+	VPSLLD      $0x0b, Y2, Y2
+	VFMADD213PS tanhP0<>+0(SB), Y3, Y4
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y4, Y1, Y4
-	VFMADD231PS Y5, Y4, Y1
+	VMULPS      Y3, Y1, Y3
+	VFMADD231PS Y4, Y3, Y1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y5
-	VSUBPS       Y3, Y5, Y5
-	VFNMADD213PS Y4, Y1, Y5
-	VADDPS       one<>+0(SB), Y3, Y6
-	VFMADD231PS  Y4, Y1, Y6
+	VMOVUPS      one<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMOVUPS      three<>+0(SB), Y4
+	VSUBPS       Y2, Y4, Y4
+	VFNMADD213PS Y3, Y1, Y4
+	VADDPS       one<>+0(SB), Y2, Y5
+	VFMADD231PS  Y3, Y1, Y5
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y6, Y5, Y1
-	VFNMADD231PS Y3, Y1, Y4
-	VORPS        Y2, Y4, Y1
+	VDIVPS       Y5, Y4, Y1
+	VFNMADD231PS Y2, Y1, Y3
+	VORPS        Y0, Y3, Y0
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Y1, Y12, Y1
-	VMOVUPS Y0, (DX)
+	VMULPS  Y0, Y12, Y0
 	CMPQ    SI, $+8
 	JGE     h_whole_narrow_0
 	MOVQ    SI, AX
 	LEAQ    firstLanesBits<>+0(SB), CX
 	KMOVW   (CX)(AX*4), K1
-	VMOVUPS Y1, K1, (BX)
+	VMOVUPS Y0, K1, (BX)
 	JMP     h_done_narrow_0
 
 h_whole_narrow_0:
-	VMOVUPS Y1, (BX)
+	VMOVUPS Y0, (BX)
 
 h_done_narrow_0:
 done:
@@ -7275,10 +8902,13 @@ pair_rest_done:
 	VFMADD231PS Z14, Z0, Z14
 	VFMADD231PS Z16, Z1, Z16
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z12, Z0
+	// in = σ(i)·tanh(g)
+	VMULPS Z2, Z12, Z0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DX), Z1
 	VFMADD231PS Z1, Z14, Z0
+	VMOVUPS     Z0, (DX)
 
 	// σ: x = min(40, max(-104, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
@@ -7452,102 +9082,103 @@ pair_rest_done:
 	VFMADD231PS Z11, Z1, Z11
 	VFMADD231PS Z13, Z4, Z13
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z3, Z9, Z1
+	// in = σ(i)·tanh(g)
+	VMULPS Z3, Z9, Z1
+
+	// c' = σ(f)·c + in
 	VMOVUPS     64(DX), Z2
 	VFMADD231PS Z2, Z11, Z1
+	VMOVUPS     Z1, 64(DX)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
-	VANDPS.BCST  signBit<>+0(SB), Z0, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z4
-	VMINPS       Z2, Z4, Z2
-	VANDPS.BCST  allButSign<>+0(SB), Z1, Z4
-	VANDPS.BCST  signBit<>+0(SB), Z1, Z5
-	VBROADCASTSS tanhMax<>+0(SB), Z6
-	VMINPS       Z4, Z6, Z4
+	VMINPS       Z3, Z4, Z3
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z4
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z4
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z5
+	VMINPS           Z4, Z5, Z4
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z4, Z4
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z4, Z5
 	VBROADCASTSS     tanhRound<>+0(SB), Z6
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z6
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
 	VMINPS           Z6, Z7, Z6
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
-	VBROADCASTSS     tanhRound<>+0(SB), Z8
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
-	VMINPS           Z8, Z9, Z8
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
-	VMULPS           Z2, Z2, Z7
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
-	VMULPS           Z4, Z4, Z9
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z5, Z2
+	VMULPS           Z2, Z2, Z5
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z3
+	VMULPS           Z3, Z3, Z7
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z10
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z10
-	VBROADCASTSS     tanhP2<>+0(SB), Z11
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z11
+	VBROADCASTSS     tanhP2<>+0(SB), Z8
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z8
+	VBROADCASTSS     tanhP2<>+0(SB), Z9
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z9
 
 	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z4, Z4
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z5, Z8
 	VPSLLD           $0x0b, Z6, Z6
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z10
-	VPSLLD           $0x0b, Z8, Z8
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z9
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Z7, Z2, Z7
-	VFMADD231PS Z10, Z7, Z2
-	VMULPS      Z9, Z4, Z7
-	VFMADD231PS Z11, Z7, Z4
+	VMULPS      Z5, Z2, Z5
+	VFMADD231PS Z8, Z5, Z2
+	VMULPS      Z7, Z3, Z5
+	VFMADD231PS Z9, Z5, Z3
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z7
-	VSUBPS       Z6, Z7, Z7
+	VBROADCASTSS one<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	VBROADCASTSS three<>+0(SB), Z7
+	VSUBPS       Z4, Z7, Z7
+	VFNMADD213PS Z5, Z2, Z7
+	VADDPS.BCST  one<>+0(SB), Z4, Z8
+	VFMADD231PS  Z5, Z2, Z8
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z6, Z2, Z2
 	VBROADCASTSS three<>+0(SB), Z9
 	VSUBPS       Z6, Z9, Z9
-	VFNMADD213PS Z7, Z2, Z9
+	VFNMADD213PS Z2, Z3, Z9
 	VADDPS.BCST  one<>+0(SB), Z6, Z10
-	VFMADD231PS  Z7, Z2, Z10
-	VBROADCASTSS one<>+0(SB), Z2
-	VSUBPS       Z8, Z2, Z2
-	VBROADCASTSS three<>+0(SB), Z11
-	VSUBPS       Z8, Z11, Z11
-	VFNMADD213PS Z2, Z4, Z11
-	VADDPS.BCST  one<>+0(SB), Z8, Z12
-	VFMADD231PS  Z2, Z4, Z12
+	VFMADD231PS  Z2, Z3, Z10
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z10, Z9, Z4
-	VFNMADD231PS Z6, Z4, Z7
-	VORPS        Z3, Z7, Z3
-	VDIVPS       Z12, Z11, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VORPS        Z5, Z2, Z2
+	VDIVPS       Z8, Z7, Z3
+	VFNMADD231PS Z4, Z3, Z5
+	VORPS        Z0, Z5, Z0
+	VDIVPS       Z10, Z9, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VORPS        Z1, Z2, Z1
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z3, Z16, Z3
-	VMULPS  Z2, Z13, Z2
-	VMOVUPS Z0, (DX)
-	VMOVUPS Z1, 64(DX)
-	VMOVUPS Z3, (BX)
+	VMULPS  Z0, Z16, Z0
+	VMOVUPS Z0, (BX)
+	VMULPS  Z1, Z13, Z0
 	CMPQ    SI, $+32
 	JGE     h_whole_pair_1
 	MOVQ    SI, DI
 	SUBQ    $+16, DI
 	LEAQ    firstLanesBits<>+0(SB), R8
 	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Z2, K1, 64(BX)
+	VMOVUPS Z0, K1, 64(BX)
 	JMP     h_done_pair_1
 
 h_whole_pair_1:
-	VMOVUPS Z2, 64(BX)
+	VMOVUPS Z0, 64(BX)
 
 h_done_pair_1:
 	SUBQ $+32, SI
@@ -7806,69 +9437,71 @@ wide_rest_done:
 	VFMADD231PS Z10, Z0, Z10
 	VFMADD231PS Z12, Z1, Z12
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z8, Z0
+	// in = σ(i)·tanh(g)
+	VMULPS Z2, Z8, Z0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DX), Z1
 	VFMADD231PS Z1, Z10, Z0
+	VMOVUPS     Z0, (DX)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
-	VANDPS.BCST  signBit<>+0(SB), Z0, Z2
-	VBROADCASTSS tanhMax<>+0(SB), Z3
-	VMINPS       Z1, Z3, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z3
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
-	VMINPS           Z3, Z4, Z3
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+	VBROADCASTSS     tanhRound<>+0(SB), Z2
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z2
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z3
+	VMINPS           Z2, Z3, Z2
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z2, Z2
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z2, Z3
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
-	VMULPS           Z1, Z1, Z4
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z3, Z1
+	VMULPS           Z1, Z1, Z3
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z5
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z5
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z5
+	VBROADCASTSS     tanhP2<>+0(SB), Z4
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z3, Z4
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD           $0x0b, Z3, Z3
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z5
+	VPSLLD           $0x0b, Z2, Z2
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z3, Z4
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Z4, Z1, Z4
-	VFMADD231PS Z5, Z4, Z1
+	VMULPS      Z3, Z1, Z3
+	VFMADD231PS Z4, Z3, Z1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VBROADCASTSS three<>+0(SB), Z5
-	VSUBPS       Z3, Z5, Z5
-	VFNMADD213PS Z4, Z1, Z5
-	VADDPS.BCST  one<>+0(SB), Z3, Z6
-	VFMADD231PS  Z4, Z1, Z6
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z4
+	VSUBPS       Z2, Z4, Z4
+	VFNMADD213PS Z3, Z1, Z4
+	VADDPS.BCST  one<>+0(SB), Z2, Z5
+	VFMADD231PS  Z3, Z1, Z5
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z6, Z5, Z1
-	VFNMADD231PS Z3, Z1, Z4
-	VORPS        Z2, Z4, Z1
+	VDIVPS       Z5, Z4, Z1
+	VFNMADD231PS Z2, Z1, Z3
+	VORPS        Z0, Z3, Z0
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z1, Z12, Z1
-	VMOVUPS Z0, (DX)
+	VMULPS  Z0, Z12, Z0
 	CMPQ    SI, $+16
 	JGE     h_whole_wide_0
 	MOVQ    SI, DI
 	LEAQ    firstLanesBits<>+0(SB), R8
 	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Z1, K1, (BX)
+	VMOVUPS Z0, K1, (BX)
 	JMP     h_done_wide_0
 
 h_whole_wide_0:
-	VMOVUPS Z1, (BX)
+	VMOVUPS Z0, (BX)
 
 h_done_wide_0:
 	SUBQ $+16, SI
@@ -8118,69 +9751,71 @@ narrow_rest_done:
 	VFMADD231PS Y10, Y0, Y10
 	VFMADD231PS Y12, Y1, Y12
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y8, Y0
+	// in = σ(i)·tanh(g)
+	VMULPS Y2, Y8, Y0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DX), Y1
 	VFMADD231PS Y1, Y10, Y0
+	VMOVUPS     Y0, (DX)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y1
-	VANDPS  signBit<>+0(SB), Y0, Y2
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y3
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
-	VMOVUPS     tanhRoundMax<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
-	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+	VMOVUPS     tanhRound<>+0(SB), Y2
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y2
+	VMOVUPS     tanhRoundMax<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VANDPS      tanhRoundMask<>+0(SB), Y2, Y2
+	VSUBPS      tanhRoundZero<>+0(SB), Y2, Y3
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
-	VMULPS      Y1, Y1, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y3, Y1
+	VMULPS      Y1, Y1, Y3
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y5
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
+	VMOVUPS     tanhP2<>+0(SB), Y4
+	VFMADD231PS tanhP3<>+0(SB), Y3, Y4
+	VFMADD213PS tanhP1<>+0(SB), Y3, Y4
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y3, Y3
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
+	VPSLLD      $0x0b, Y2, Y2
+	VFMADD213PS tanhP0<>+0(SB), Y3, Y4
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y4, Y1, Y4
-	VFMADD231PS Y5, Y4, Y1
+	VMULPS      Y3, Y1, Y3
+	VFMADD231PS Y4, Y3, Y1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y5
-	VSUBPS       Y3, Y5, Y5
-	VFNMADD213PS Y4, Y1, Y5
-	VADDPS       one<>+0(SB), Y3, Y6
-	VFMADD231PS  Y4, Y1, Y6
+	VMOVUPS      one<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMOVUPS      three<>+0(SB), Y4
+	VSUBPS       Y2, Y4, Y4
+	VFNMADD213PS Y3, Y1, Y4
+	VADDPS       one<>+0(SB), Y2, Y5
+	VFMADD231PS  Y3, Y1, Y5
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y6, Y5, Y1
-	VFNMADD231PS Y3, Y1, Y4
-	VORPS        Y2, Y4, Y1
+	VDIVPS       Y5, Y4, Y1
+	VFNMADD231PS Y2, Y1, Y3
+	VORPS        Y0, Y3, Y0
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Y1, Y12, Y1
-	VMOVUPS Y0, (DX)
+	VMULPS  Y0, Y12, Y0
 	CMPQ    SI, $+8
 	JGE     h_whole_narrow_0
 	MOVQ    SI, AX
 	LEAQ    firstLanesBits<>+0(SB), CX
 	KMOVW   (CX)(AX*4), K1
-	VMOVUPS Y1, K1, (BX)
+	VMOVUPS Y0, K1, (BX)
 	JMP     h_done_narrow_0
 
 h_whole_narrow_0:
-	VMOVUPS Y1, (BX)
+	VMOVUPS Y0, (BX)
 
 h_done_narrow_0:
 done:
@@ -9662,10 +11297,13 @@ wide_cells:
 	VFMADD231PS Z10, Z0, Z10
 	VFMADD231PS Z12, Z3, Z12
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z1, Z8, Z0
+	// in = σ(i)·tanh(g)
+	VMULPS Z1, Z8, Z0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DI), Z1
 	VFMADD231PS Z1, Z10, Z0
+	VMOVUPS     Z0, (DI)
 
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS      256(CX), Z1
@@ -9843,114 +11481,115 @@ wide_cells:
 	VFMADD231PS Z11, Z1, Z11
 	VFMADD231PS Z14, Z4, Z14
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z9, Z1
+	// in = σ(i)·tanh(g)
+	VMULPS Z2, Z9, Z1
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (R9), Z2
 	VFMADD231PS Z2, Z11, Z1
+	VMOVUPS     Z1, (R9)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
-	VANDPS.BCST  signBit<>+0(SB), Z0, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z4
-	VMINPS       Z2, Z4, Z2
-	VANDPS.BCST  allButSign<>+0(SB), Z1, Z4
-	VANDPS.BCST  signBit<>+0(SB), Z1, Z5
-	VBROADCASTSS tanhMax<>+0(SB), Z6
-	VMINPS       Z4, Z6, Z4
+	VMINPS       Z3, Z4, Z3
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z4
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z4
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z5
+	VMINPS           Z4, Z5, Z4
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z4, Z4
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z4, Z5
 	VBROADCASTSS     tanhRound<>+0(SB), Z6
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z6
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
 	VMINPS           Z6, Z7, Z6
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
-	VBROADCASTSS     tanhRound<>+0(SB), Z8
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
-	VMINPS           Z8, Z9, Z8
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
-	VMULPS           Z2, Z2, Z7
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
-	VMULPS           Z4, Z4, Z9
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z5, Z2
+	VMULPS           Z2, Z2, Z5
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z3
+	VMULPS           Z3, Z3, Z7
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z10
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z10
-	VBROADCASTSS     tanhP2<>+0(SB), Z11
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z11
+	VBROADCASTSS     tanhP2<>+0(SB), Z8
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z8
+	VBROADCASTSS     tanhP2<>+0(SB), Z9
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z9
 
 	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z4, Z4
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z5, Z8
 	VPSLLD           $0x0b, Z6, Z6
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z10
-	VPSLLD           $0x0b, Z8, Z8
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z9
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Z7, Z2, Z7
-	VFMADD231PS Z10, Z7, Z2
-	VMULPS      Z9, Z4, Z7
-	VFMADD231PS Z11, Z7, Z4
+	VMULPS      Z5, Z2, Z5
+	VFMADD231PS Z8, Z5, Z2
+	VMULPS      Z7, Z3, Z5
+	VFMADD231PS Z9, Z5, Z3
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z7
-	VSUBPS       Z6, Z7, Z7
+	VBROADCASTSS one<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	VBROADCASTSS three<>+0(SB), Z7
+	VSUBPS       Z4, Z7, Z7
+	VFNMADD213PS Z5, Z2, Z7
+	VADDPS.BCST  one<>+0(SB), Z4, Z8
+	VFMADD231PS  Z5, Z2, Z8
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z6, Z2, Z2
 	VBROADCASTSS three<>+0(SB), Z9
 	VSUBPS       Z6, Z9, Z9
-	VFNMADD213PS Z7, Z2, Z9
+	VFNMADD213PS Z2, Z3, Z9
 	VADDPS.BCST  one<>+0(SB), Z6, Z10
-	VFMADD231PS  Z7, Z2, Z10
-	VBROADCASTSS one<>+0(SB), Z2
-	VSUBPS       Z8, Z2, Z2
-	VBROADCASTSS three<>+0(SB), Z11
-	VSUBPS       Z8, Z11, Z11
-	VFNMADD213PS Z2, Z4, Z11
-	VADDPS.BCST  one<>+0(SB), Z8, Z13
-	VFMADD231PS  Z2, Z4, Z13
+	VFMADD231PS  Z2, Z3, Z10
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z10, Z9, Z4
-	VFNMADD231PS Z6, Z4, Z7
-	VORPS        Z3, Z7, Z3
-	VDIVPS       Z13, Z11, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VORPS        Z5, Z2, Z2
+	VDIVPS       Z8, Z7, Z3
+	VFNMADD231PS Z4, Z3, Z5
+	VORPS        Z0, Z5, Z0
+	VDIVPS       Z10, Z9, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VORPS        Z1, Z2, Z1
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z3, Z12, Z3
-	VMULPS  Z2, Z14, Z2
-	VMOVUPS Z0, (DI)
+	VMULPS  Z0, Z12, Z0
 	CMPQ    SI, $+16
-	JGE     h_whole_wide_cells_0
+	JGE     h_whole_wide_cells_0_0
 	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R11
-	KMOVW   (R11)(DI*4), K1
-	VMOVUPS Z3, K1, (R8)
-	JMP     h_done_wide_cells_0
+	LEAQ    firstLanesBits<>+0(SB), R9
+	KMOVW   (R9)(DI*4), K1
+	VMOVUPS Z0, K1, (R8)
+	JMP     h_done_wide_cells_0_0
 
-h_whole_wide_cells_0:
-	VMOVUPS Z3, (R8)
+h_whole_wide_cells_0_0:
+	VMOVUPS Z0, (R8)
 
-h_done_wide_cells_0:
-	VMOVUPS Z1, (R9)
+h_done_wide_cells_0_0:
+	VMULPS  Z1, Z14, Z0
 	CMPQ    SI, $+16
-	JGE     h_whole_wide_cells_1
+	JGE     h_whole_wide_cells_1_0
 	MOVQ    SI, DI
 	LEAQ    firstLanesBits<>+0(SB), R8
 	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Z2, K1, (R10)
-	JMP     h_done_wide_cells_1
+	VMOVUPS Z0, K1, (R10)
+	JMP     h_done_wide_cells_1_0
 
-h_whole_wide_cells_1:
-	VMOVUPS Z2, (R10)
+h_whole_wide_cells_1_0:
+	VMOVUPS Z0, (R10)
 
-h_done_wide_cells_1:
+h_done_wide_cells_1_0:
 	ADDQ $+512, CX
 	ADDQ $+144, DX
 	SUBQ $+2, BX
@@ -10143,71 +11782,73 @@ wide_cell:
 	VFMADD231PS Z10, Z0, Z10
 	VFMADD231PS Z12, Z3, Z12
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z1, Z8, Z0
+	// in = σ(i)·tanh(g)
+	VMULPS Z1, Z8, Z0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DI), Z1
 	VFMADD231PS Z1, Z10, Z0
+	VMOVUPS     Z0, (DI)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
-	VANDPS.BCST  signBit<>+0(SB), Z0, Z2
-	VBROADCASTSS tanhMax<>+0(SB), Z3
-	VMINPS       Z1, Z3, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z3
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
-	VMINPS           Z3, Z4, Z3
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+	VBROADCASTSS     tanhRound<>+0(SB), Z2
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z2
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z3
+	VMINPS           Z2, Z3, Z2
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z2, Z2
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z2, Z3
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
-	VMULPS           Z1, Z1, Z4
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z3, Z1
+	VMULPS           Z1, Z1, Z3
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z5
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z5
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z5
+	VBROADCASTSS     tanhP2<>+0(SB), Z4
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z3, Z4
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD           $0x0b, Z3, Z3
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z5
+	VPSLLD           $0x0b, Z2, Z2
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z3, Z4
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Z4, Z1, Z4
-	VFMADD231PS Z5, Z4, Z1
+	VMULPS      Z3, Z1, Z3
+	VFMADD231PS Z4, Z3, Z1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VBROADCASTSS three<>+0(SB), Z5
-	VSUBPS       Z3, Z5, Z5
-	VFNMADD213PS Z4, Z1, Z5
-	VADDPS.BCST  one<>+0(SB), Z3, Z6
-	VFMADD231PS  Z4, Z1, Z6
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z4
+	VSUBPS       Z2, Z4, Z4
+	VFNMADD213PS Z3, Z1, Z4
+	VADDPS.BCST  one<>+0(SB), Z2, Z5
+	VFMADD231PS  Z3, Z1, Z5
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z6, Z5, Z1
-	VFNMADD231PS Z3, Z1, Z4
-	VORPS        Z2, Z4, Z1
+	VDIVPS       Z5, Z4, Z1
+	VFNMADD231PS Z2, Z1, Z3
+	VORPS        Z0, Z3, Z0
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z1, Z12, Z1
-	VMOVUPS Z0, (DI)
+	VMULPS  Z0, Z12, Z0
 	CMPQ    SI, $+16
-	JGE     h_whole_wide_cell_0
+	JGE     h_whole_wide_cell_0_0
 	MOVQ    SI, DI
 	LEAQ    firstLanesBits<>+0(SB), R9
 	KMOVW   (R9)(DI*4), K1
-	VMOVUPS Z1, K1, (R8)
-	JMP     h_done_wide_cell_0
+	VMOVUPS Z0, K1, (R8)
+	JMP     h_done_wide_cell_0_0
 
-h_whole_wide_cell_0:
-	VMOVUPS Z1, (R8)
+h_whole_wide_cell_0_0:
+	VMOVUPS Z0, (R8)
 
-h_done_wide_cell_0:
+h_done_wide_cell_0_0:
 	ADDQ $+256, CX
 	ADDQ $+72, DX
 	SUBQ $+1, BX
@@ -11284,10 +12925,13 @@ narrow_cells:
 	VFMADD231PS Y10, Y0, Y10
 	VFMADD231PS Y12, Y3, Y12
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y8, Y0
+	// in = σ(i)·tanh(g)
+	VMULPS Y1, Y8, Y0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y10, Y0
+	VMOVUPS     Y0, (DI)
 
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS 256(CX), Y1
@@ -11465,114 +13109,115 @@ narrow_cells:
 	VFMADD231PS Y11, Y1, Y11
 	VFMADD231PS Y14, Y4, Y14
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y9, Y1
+	// in = σ(i)·tanh(g)
+	VMULPS Y2, Y9, Y1
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (R9), Y2
 	VFMADD231PS Y2, Y11, Y1
+	VMOVUPS     Y1, (R9)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y2
-	VANDPS  signBit<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y3
+	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y4
-	VMINPS  Y2, Y4, Y2
-	VANDPS  allButSign<>+0(SB), Y1, Y4
-	VANDPS  signBit<>+0(SB), Y1, Y5
-	VMOVUPS tanhMax<>+0(SB), Y6
-	VMINPS  Y4, Y6, Y4
+	VMINPS  Y3, Y4, Y3
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y4
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y4
+	VMOVUPS     tanhRoundMax<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y4
+	VANDPS      tanhRoundMask<>+0(SB), Y4, Y4
+	VSUBPS      tanhRoundZero<>+0(SB), Y4, Y5
 	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
 	VMINPS      Y6, Y7, Y6
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
-	VMOVUPS     tanhRound<>+0(SB), Y8
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
-	VMOVUPS     tanhRoundMax<>+0(SB), Y9
-	VMINPS      Y8, Y9, Y8
-	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
-	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y7
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y4
-	VMULPS      Y4, Y4, Y9
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y5, Y2
+	VMULPS      Y2, Y2, Y5
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMULPS      Y3, Y3, Y7
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y10
-	VFMADD231PS tanhP3<>+0(SB), Y7, Y10
-	VFMADD213PS tanhP1<>+0(SB), Y7, Y10
-	VMOVUPS     tanhP2<>+0(SB), Y11
-	VFMADD231PS tanhP3<>+0(SB), Y9, Y11
-	VFMADD213PS tanhP1<>+0(SB), Y9, Y11
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y9
 
 	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y4, Y4
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y7, Y10
-	VPSLLD      $0x0b, Y8, Y8
-	VFMADD213PS tanhP0<>+0(SB), Y9, Y11
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y9
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y7, Y2, Y7
-	VFMADD231PS Y10, Y7, Y2
-	VMULPS      Y9, Y4, Y7
-	VFMADD231PS Y11, Y7, Y4
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y8, Y5, Y2
+	VMULPS      Y7, Y3, Y5
+	VFMADD231PS Y9, Y5, Y3
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y7
-	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y4, Y8
+	VFMADD231PS  Y5, Y2, Y8
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y6, Y2, Y2
 	VMOVUPS      three<>+0(SB), Y9
 	VSUBPS       Y6, Y9, Y9
-	VFNMADD213PS Y7, Y2, Y9
+	VFNMADD213PS Y2, Y3, Y9
 	VADDPS       one<>+0(SB), Y6, Y10
-	VFMADD231PS  Y7, Y2, Y10
-	VMOVUPS      one<>+0(SB), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMOVUPS      three<>+0(SB), Y11
-	VSUBPS       Y8, Y11, Y11
-	VFNMADD213PS Y2, Y4, Y11
-	VADDPS       one<>+0(SB), Y8, Y13
-	VFMADD231PS  Y2, Y4, Y13
+	VFMADD231PS  Y2, Y3, Y10
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y10, Y9, Y4
-	VFNMADD231PS Y6, Y4, Y7
-	VORPS        Y3, Y7, Y3
-	VDIVPS       Y13, Y11, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VORPS        Y5, Y2, Y2
+	VDIVPS       Y8, Y7, Y3
+	VFNMADD231PS Y4, Y3, Y5
+	VORPS        Y0, Y5, Y0
+	VDIVPS       Y10, Y9, Y3
+	VFNMADD231PS Y6, Y3, Y2
+	VORPS        Y1, Y2, Y1
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Y3, Y12, Y3
-	VMULPS  Y2, Y14, Y2
-	VMOVUPS Y0, (DI)
+	VMULPS  Y0, Y12, Y0
 	CMPQ    SI, $+8
-	JGE     h_whole_narrow_cells_0
+	JGE     h_whole_narrow_cells_0_0
 	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R11
-	KMOVW   (R11)(DI*4), K1
-	VMOVUPS Y3, K1, (R8)
-	JMP     h_done_narrow_cells_0
+	LEAQ    firstLanesBits<>+0(SB), R9
+	KMOVW   (R9)(DI*4), K1
+	VMOVUPS Y0, K1, (R8)
+	JMP     h_done_narrow_cells_0_0
 
-h_whole_narrow_cells_0:
-	VMOVUPS Y3, (R8)
+h_whole_narrow_cells_0_0:
+	VMOVUPS Y0, (R8)
 
-h_done_narrow_cells_0:
-	VMOVUPS Y1, (R9)
+h_done_narrow_cells_0_0:
+	VMULPS  Y1, Y14, Y0
 	CMPQ    SI, $+8
-	JGE     h_whole_narrow_cells_1
+	JGE     h_whole_narrow_cells_1_0
 	MOVQ    SI, DI
 	LEAQ    firstLanesBits<>+0(SB), R8
 	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Y2, K1, (R10)
-	JMP     h_done_narrow_cells_1
+	VMOVUPS Y0, K1, (R10)
+	JMP     h_done_narrow_cells_1_0
 
-h_whole_narrow_cells_1:
-	VMOVUPS Y2, (R10)
+h_whole_narrow_cells_1_0:
+	VMOVUPS Y0, (R10)
 
-h_done_narrow_cells_1:
+h_done_narrow_cells_1_0:
 	ADDQ $+512, CX
 	ADDQ $+144, DX
 	SUBQ $+2, BX
@@ -11765,71 +13410,73 @@ narrow_cell:
 	VFMADD231PS Y10, Y0, Y10
 	VFMADD231PS Y12, Y3, Y12
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y8, Y0
+	// in = σ(i)·tanh(g)
+	VMULPS Y1, Y8, Y0
+
+	// c' = σ(f)·c + in
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y10, Y0
+	VMOVUPS     Y0, (DI)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	VANDPS  allButSign<>+0(SB), Y0, Y1
-	VANDPS  signBit<>+0(SB), Y0, Y2
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y3
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
-	VMOVUPS     tanhRoundMax<>+0(SB), Y4
-	VMINPS      Y3, Y4, Y3
-	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
-	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+	VMOVUPS     tanhRound<>+0(SB), Y2
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y2
+	VMOVUPS     tanhRoundMax<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VANDPS      tanhRoundMask<>+0(SB), Y2, Y2
+	VSUBPS      tanhRoundZero<>+0(SB), Y2, Y3
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
-	VMULPS      Y1, Y1, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y3, Y1
+	VMULPS      Y1, Y1, Y3
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y5
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y5
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y5
+	VMOVUPS     tanhP2<>+0(SB), Y4
+	VFMADD231PS tanhP3<>+0(SB), Y3, Y4
+	VFMADD213PS tanhP1<>+0(SB), Y3, Y4
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y3, Y3
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y5
+	VPSLLD      $0x0b, Y2, Y2
+	VFMADD213PS tanhP0<>+0(SB), Y3, Y4
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y4, Y1, Y4
-	VFMADD231PS Y5, Y4, Y1
+	VMULPS      Y3, Y1, Y3
+	VFMADD231PS Y4, Y3, Y1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y5
-	VSUBPS       Y3, Y5, Y5
-	VFNMADD213PS Y4, Y1, Y5
-	VADDPS       one<>+0(SB), Y3, Y6
-	VFMADD231PS  Y4, Y1, Y6
+	VMOVUPS      one<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMOVUPS      three<>+0(SB), Y4
+	VSUBPS       Y2, Y4, Y4
+	VFNMADD213PS Y3, Y1, Y4
+	VADDPS       one<>+0(SB), Y2, Y5
+	VFMADD231PS  Y3, Y1, Y5
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y6, Y5, Y1
-	VFNMADD231PS Y3, Y1, Y4
-	VORPS        Y2, Y4, Y1
+	VDIVPS       Y5, Y4, Y1
+	VFNMADD231PS Y2, Y1, Y3
+	VORPS        Y0, Y3, Y0
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Y1, Y12, Y1
-	VMOVUPS Y0, (DI)
+	VMULPS  Y0, Y12, Y0
 	CMPQ    SI, $+8
-	JGE     h_whole_narrow_cell_0
+	JGE     h_whole_narrow_cell_0_0
 	MOVQ    SI, DI
 	LEAQ    firstLanesBits<>+0(SB), R9
 	KMOVW   (R9)(DI*4), K1
-	VMOVUPS Y1, K1, (R8)
-	JMP     h_done_narrow_cell_0
+	VMOVUPS Y0, K1, (R8)
+	JMP     h_done_narrow_cell_0_0
 
-h_whole_narrow_cell_0:
-	VMOVUPS Y1, (R8)
+h_whole_narrow_cell_0_0:
+	VMOVUPS Y0, (R8)
 
-h_done_narrow_cell_0:
+h_done_narrow_cell_0_0:
 	ADDQ $+256, CX
 	ADDQ $+72, DX
 	SUBQ $+1, BX
@@ -14366,12 +16013,12 @@ vectors_4:
 
 	// σ: σ = y + g·y
 	VFMADD231PS Z12, Z3, Z12
-	VFMADD231PS Z13, Z0, Z13
-	VFMADD231PS Z14, Z1, Z14
-	VFMADD231PS Z15, Z2, Z15
 	VMOVUPS     Z12, (CX)
+	VFMADD231PS Z13, Z0, Z13
 	VMOVUPS     Z13, 64(CX)
+	VFMADD231PS Z14, Z1, Z14
 	VMOVUPS     Z14, 128(CX)
+	VFMADD231PS Z15, Z2, Z15
 	VMOVUPS     Z15, 192(CX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, CX
@@ -14588,19 +16235,19 @@ vectors_4:
 	VDIVPS       Z13, Z11, Z7
 	VFNMADD231PS Z8, Z7, Z9
 	VORPS        Z0, Z9, Z0
-	VDIVPS       Z16, Z15, Z7
-	VFNMADD231PS Z10, Z7, Z1
-	VORPS        Z2, Z1, Z1
-	VDIVPS       Z18, Z17, Z2
-	VFNMADD231PS Z12, Z2, Z3
-	VORPS        Z4, Z3, Z2
-	VDIVPS       Z20, Z19, Z3
-	VFNMADD231PS Z14, Z3, Z5
-	VORPS        Z6, Z5, Z3
 	VMOVUPS      Z0, (CX)
-	VMOVUPS      Z1, 64(CX)
-	VMOVUPS      Z2, 128(CX)
-	VMOVUPS      Z3, 192(CX)
+	VDIVPS       Z16, Z15, Z0
+	VFNMADD231PS Z10, Z0, Z1
+	VORPS        Z2, Z1, Z0
+	VMOVUPS      Z0, 64(CX)
+	VDIVPS       Z18, Z17, Z0
+	VFNMADD231PS Z12, Z0, Z3
+	VORPS        Z4, Z3, Z0
+	VMOVUPS      Z0, 128(CX)
+	VDIVPS       Z20, Z19, Z0
+	VFNMADD231PS Z14, Z0, Z5
+	VORPS        Z6, Z5, Z0
+	VMOVUPS      Z0, 192(CX)
 	ADDQ         $+256, AX
 	ADDQ         $+256, CX
 	SUBQ         $+64, DX

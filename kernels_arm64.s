@@ -17,9 +17,10 @@ TEXT ·stepNEON(SB), NOSPLIT, $0-80
 	//   x                   R2 R7
 	//   elements of x left  R6 R8
 	//   x[k]                V8 V19
-	//   constants           R0 V0 V1 V2
+	//   table of constants  R0
 	//   lanes left          R0 R6
 	//   stride              R6
+	//   constants           V0 V1 V2
 	MOVD $constants<>(SB), R0
 	MOVD sums+0(FP), R1
 	MOVD weights+16(FP), R2
@@ -424,10 +425,13 @@ wide_rest_done:
 	// σ: σ = y + g·y
 	VFMLA V19.S4, V3.S4, V19.S4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2bdec3 // fmul v3.4s, v22.4s, v11.4s
+	// in = σ(i)·tanh(g)
+	WORD $0x6e2bdec3 // fmul v3.4s, v22.4s, v11.4s
+
+	// c' = σ(f)·c + in
 	FMOVQ (R3), F7
 	VFMLA V7.S4, V23.S4, V3.S4
+	FMOVQ F3, (R3)
 
 	// σ: x = min(40, max(-104, x))
 	FMOVQ (R0), F7    // sigmoidMin
@@ -654,10 +658,13 @@ wide_rest_done:
 	// σ: σ = y + g·y
 	VFMLA V12.S4, V4.S4, V12.S4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2bde84 // fmul v4.4s, v20.4s, v11.4s
+	// in = σ(i)·tanh(g)
+	WORD $0x6e2bde84 // fmul v4.4s, v20.4s, v11.4s
+
+	// c' = σ(f)·c + in
 	FMOVQ 16(R3), F7
 	VFMLA V7.S4, V21.S4, V4.S4
+	FMOVQ F4, 16(R3)
 
 	// σ: x = min(40, max(-104, x))
 	FMOVQ (R0), F7    // sigmoidMin
@@ -884,10 +891,13 @@ wide_rest_done:
 	// σ: σ = y + g·y
 	VFMLA V11.S4, V5.S4, V11.S4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e28dde5 // fmul v5.4s, v15.4s, v8.4s
+	// in = σ(i)·tanh(g)
+	WORD $0x6e28dde5 // fmul v5.4s, v15.4s, v8.4s
+
+	// c' = σ(f)·c + in
 	FMOVQ 32(R3), F7
 	VFMLA V7.S4, V16.S4, V5.S4
+	FMOVQ F5, 32(R3)
 
 	// σ: x = min(40, max(-104, x))
 	FMOVQ (R0), F7    // sigmoidMin
@@ -1114,222 +1124,223 @@ wide_rest_done:
 	// σ: σ = y + g·y
 	VFMLA V10.S4, V6.S4, V10.S4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e28ddc6 // fmul v6.4s, v14.4s, v8.4s
+	// in = σ(i)·tanh(g)
+	WORD $0x6e28ddc6 // fmul v6.4s, v14.4s, v8.4s
+
+	// c' = σ(f)·c + in
 	FMOVQ 48(R3), F7
 	VFMLA V7.S4, V15.S4, V6.S4
+	FMOVQ F6, 48(R3)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	WORD  $0x4ea0f867 // fabs v7.4s, v3.4s
 	FMOVQ 32(R0), F8  // signBit
-	VAND  V8.B16, V3.B16, V8.B16
+	VAND  V8.B16, V3.B16, V3.B16
+	FMOVQ 48(R0), F8  // tanhMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+	WORD  $0x4ea0f888 // fabs v8.4s, v4.4s
+	FMOVQ 32(R0), F9  // signBit
+	VAND  V9.B16, V4.B16, V4.B16
 	FMOVQ 48(R0), F9  // tanhMax
-	WORD  $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
-	WORD  $0x4ea0f889 // fabs v9.4s, v4.4s
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+	WORD  $0x4ea0f8a9 // fabs v9.4s, v5.4s
 	FMOVQ 32(R0), F13 // signBit
-	VAND  V13.B16, V4.B16, V13.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4ea9f5c9 // fmin v9.4s, v14.4s, v9.4s
-	WORD  $0x4ea0f8ae // fabs v14.4s, v5.4s
-	FMOVQ 32(R0), F15 // signBit
-	VAND  V15.B16, V5.B16, V15.B16
-	FMOVQ 48(R0), F16 // tanhMax
-	WORD  $0x4eaef60e // fmin v14.4s, v16.4s, v14.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F16  // tanhRound
-	FMOVQ 112(R0), F17 // tanhNegTwoLog2E
-	VFMLA V17.S4, V7.S4, V16.S4
-	FMOVQ 128(R0), F17 // tanhRoundMax
-	WORD  $0x4eb0f630  // fmin v16.4s, v17.4s, v16.4s
-	FMOVQ 144(R0), F17 // tanhRoundMask
-	VAND  V17.B16, V16.B16, V16.B16
-	FMOVQ 160(R0), F17 // tanhRoundZero
-	WORD  $0x4eb1d611  // fsub v17.4s, v16.4s, v17.4s
-	FMOVQ 96(R0), F18  // tanhRound
-	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
-	VFMLA V20.S4, V9.S4, V18.S4
-	FMOVQ 128(R0), F20 // tanhRoundMax
-	WORD  $0x4eb2f692  // fmin v18.4s, v20.4s, v18.4s
-	FMOVQ 144(R0), F20 // tanhRoundMask
-	VAND  V20.B16, V18.B16, V18.B16
-	FMOVQ 160(R0), F20 // tanhRoundZero
-	WORD  $0x4eb4d654  // fsub v20.4s, v18.4s, v20.4s
-	FMOVQ 96(R0), F21  // tanhRound
-	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
-	VFMLA V22.S4, V14.S4, V21.S4
-	FMOVQ 128(R0), F22 // tanhRoundMax
-	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
-	FMOVQ 144(R0), F22 // tanhRoundMask
-	VAND  V22.B16, V21.B16, V21.B16
-	FMOVQ 160(R0), F22 // tanhRoundZero
-	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F23 // tanhHalfLn2
-	VFMLA V23.S4, V17.S4, V7.S4
-	WORD  $0x6e27dcf1  // fmul v17.4s, v7.4s, v7.4s
-	FMOVQ 208(R0), F23 // tanhHalfLn2
-	VFMLA V23.S4, V20.S4, V9.S4
-	WORD  $0x6e29dd34  // fmul v20.4s, v9.4s, v9.4s
-	FMOVQ 208(R0), F23 // tanhHalfLn2
-	VFMLA V23.S4, V22.S4, V14.S4
-	WORD  $0x6e2eddd6  // fmul v22.4s, v14.4s, v14.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F23 // tanhP2
-	FMOVQ 240(R0), F24 // tanhP3
-	VFMLA V24.S4, V17.S4, V23.S4
-	FMOVQ 256(R0), F24 // tanhP1
-	VFMLA V17.S4, V23.S4, V24.S4
-	FMOVQ 224(R0), F23 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
-	VFMLA V25.S4, V20.S4, V23.S4
-	FMOVQ 256(R0), F25 // tanhP1
-	VFMLA V20.S4, V23.S4, V25.S4
-	FMOVQ 224(R0), F23 // tanhP2
-	FMOVQ 240(R0), F26 // tanhP3
-	VFMLA V26.S4, V22.S4, V23.S4
-	FMOVQ 256(R0), F26 // tanhP1
-	VFMLA V22.S4, V23.S4, V26.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V16.S4, V16.S4
-	FMOVQ 336(R0), F23 // tanhP0
-	VFMLA V17.S4, V24.S4, V23.S4
-	VSHL  $11, V18.S4, V18.S4
-	FMOVQ 336(R0), F24 // tanhP0
-	VFMLA V20.S4, V25.S4, V24.S4
-	VSHL  $11, V21.S4, V21.S4
-	FMOVQ 336(R0), F25 // tanhP0
-	VFMLA V22.S4, V26.S4, V25.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e31dcf1 // fmul v17.4s, v7.4s, v17.4s
-	VFMLA V23.S4, V17.S4, V7.S4
-	WORD  $0x6e34dd31 // fmul v17.4s, v9.4s, v20.4s
-	VFMLA V24.S4, V17.S4, V9.S4
-	WORD  $0x6e36ddd1 // fmul v17.4s, v14.4s, v22.4s
-	VFMLA V25.S4, V17.S4, V14.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb0d431  // fsub v17.4s, v1.4s, v16.4s
-	FMOVQ 384(R0), F20 // three
-	WORD  $0x4eb0d694  // fsub v20.4s, v20.4s, v16.4s
-	VMOV  V17.B16, V22.B16
-	VFMLS V20.S4, V7.S4, V22.S4
-	WORD  $0x4e21d614  // fadd v20.4s, v16.4s, v1.4s
-	VFMLA V7.S4, V17.S4, V20.S4
-	WORD  $0x4eb2d427  // fsub v7.4s, v1.4s, v18.4s
-	FMOVQ 384(R0), F23 // three
-	WORD  $0x4eb2d6f7  // fsub v23.4s, v23.4s, v18.4s
-	VMOV  V7.B16, V24.B16
-	VFMLS V23.S4, V9.S4, V24.S4
-	WORD  $0x4e21d657  // fadd v23.4s, v18.4s, v1.4s
-	VFMLA V9.S4, V7.S4, V23.S4
-	WORD  $0x4eb5d429  // fsub v9.4s, v1.4s, v21.4s
-	FMOVQ 384(R0), F25 // three
-	WORD  $0x4eb5d739  // fsub v25.4s, v25.4s, v21.4s
-	VMOV  V9.B16, V26.B16
-	VFMLS V25.S4, V14.S4, V26.S4
-	WORD  $0x4e21d6b9  // fadd v25.4s, v21.4s, v1.4s
-	VFMLA V14.S4, V9.S4, V25.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e34fece // fdiv v14.4s, v22.4s, v20.4s
-	VFMLS V16.S4, V14.S4, V17.S4
-	VORR  V8.B16, V17.B16, V8.B16
-	WORD  $0x6e37ff0e // fdiv v14.4s, v24.4s, v23.4s
-	VFMLS V18.S4, V14.S4, V7.S4
-	VORR  V13.B16, V7.B16, V7.B16
-	WORD  $0x6e39ff4d // fdiv v13.4s, v26.4s, v25.4s
-	VFMLS V21.S4, V13.S4, V9.S4
-	VORR  V15.B16, V9.B16, V9.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD $0x6e28de68 // fmul v8.4s, v19.4s, v8.4s
-	WORD $0x6e27dd87 // fmul v7.4s, v12.4s, v7.4s
-	WORD $0x6e29dd69 // fmul v9.4s, v11.4s, v9.4s
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f8cb // fabs v11.4s, v6.4s
-	FMOVQ 32(R0), F12 // signBit
-	VAND  V12.B16, V6.B16, V12.B16
+	VAND  V13.B16, V5.B16, V5.B16
 	FMOVQ 48(R0), F13 // tanhMax
-	WORD  $0x4eabf5ab // fmin v11.4s, v13.4s, v11.4s
+	WORD  $0x4ea9f5a9 // fmin v9.4s, v13.4s, v9.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
 	FMOVQ 96(R0), F13  // tanhRound
 	FMOVQ 112(R0), F14 // tanhNegTwoLog2E
-	VFMLA V14.S4, V11.S4, V13.S4
+	VFMLA V14.S4, V7.S4, V13.S4
 	FMOVQ 128(R0), F14 // tanhRoundMax
 	WORD  $0x4eadf5cd  // fmin v13.4s, v14.4s, v13.4s
 	FMOVQ 144(R0), F14 // tanhRoundMask
 	VAND  V14.B16, V13.B16, V13.B16
 	FMOVQ 160(R0), F14 // tanhRoundZero
 	WORD  $0x4eaed5ae  // fsub v14.4s, v13.4s, v14.4s
+	FMOVQ 96(R0), F15  // tanhRound
+	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
+	VFMLA V16.S4, V8.S4, V15.S4
+	FMOVQ 128(R0), F16 // tanhRoundMax
+	WORD  $0x4eaff60f  // fmin v15.4s, v16.4s, v15.4s
+	FMOVQ 144(R0), F16 // tanhRoundMask
+	VAND  V16.B16, V15.B16, V15.B16
+	FMOVQ 160(R0), F16 // tanhRoundZero
+	WORD  $0x4eb0d5f0  // fsub v16.4s, v15.4s, v16.4s
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V9.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F15 // tanhHalfLn2
-	VFMLA V15.S4, V14.S4, V11.S4
-	WORD  $0x6e2bdd6e  // fmul v14.4s, v11.4s, v11.4s
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V14.S4, V7.S4
+	WORD  $0x6e27dcee  // fmul v14.4s, v7.4s, v7.4s
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V16.S4, V8.S4
+	WORD  $0x6e28dd10  // fmul v16.4s, v8.4s, v8.4s
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V18.S4, V9.S4
+	WORD  $0x6e29dd32  // fmul v18.4s, v9.4s, v9.4s
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F15 // tanhP2
-	FMOVQ 240(R0), F16 // tanhP3
-	VFMLA V16.S4, V14.S4, V15.S4
-	FMOVQ 256(R0), F16 // tanhP1
-	VFMLA V14.S4, V15.S4, V16.S4
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V14.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V14.S4, V20.S4, V21.S4
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F22 // tanhP3
+	VFMLA V22.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F22 // tanhP1
+	VFMLA V16.S4, V20.S4, V22.S4
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F23 // tanhP3
+	VFMLA V23.S4, V18.S4, V20.S4
+	FMOVQ 256(R0), F23 // tanhP1
+	VFMLA V18.S4, V20.S4, V23.S4
 
 	// tanh c': F = 2^n by its bits
 	VSHL  $11, V13.S4, V13.S4
-	FMOVQ 336(R0), F15 // tanhP0
-	VFMLA V14.S4, V16.S4, V15.S4
+	FMOVQ 336(R0), F20 // tanhP0
+	VFMLA V14.S4, V21.S4, V20.S4
+	VSHL  $11, V15.S4, V15.S4
+	FMOVQ 336(R0), F21 // tanhP0
+	VFMLA V16.S4, V22.S4, V21.S4
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F22 // tanhP0
+	VFMLA V18.S4, V23.S4, V22.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e2edd6e // fmul v14.4s, v11.4s, v14.4s
-	VFMLA V15.S4, V14.S4, V11.S4
+	WORD  $0x6e2edcee // fmul v14.4s, v7.4s, v14.4s
+	VFMLA V20.S4, V14.S4, V7.S4
+	WORD  $0x6e30dd0e // fmul v14.4s, v8.4s, v16.4s
+	VFMLA V21.S4, V14.S4, V8.S4
+	WORD  $0x6e32dd2e // fmul v14.4s, v9.4s, v18.4s
+	VFMLA V22.S4, V14.S4, V9.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
 	WORD  $0x4eadd42e  // fsub v14.4s, v1.4s, v13.4s
-	FMOVQ 384(R0), F15 // three
-	WORD  $0x4eadd5ef  // fsub v15.4s, v15.4s, v13.4s
-	VMOV  V14.B16, V16.B16
-	VFMLS V15.S4, V11.S4, V16.S4
-	WORD  $0x4e21d5af  // fadd v15.4s, v13.4s, v1.4s
-	VFMLA V11.S4, V14.S4, V15.S4
+	FMOVQ 384(R0), F16 // three
+	WORD  $0x4eadd610  // fsub v16.4s, v16.4s, v13.4s
+	VMOV  V14.B16, V18.B16
+	VFMLS V16.S4, V7.S4, V18.S4
+	WORD  $0x4e21d5b0  // fadd v16.4s, v13.4s, v1.4s
+	VFMLA V7.S4, V14.S4, V16.S4
+	WORD  $0x4eafd427  // fsub v7.4s, v1.4s, v15.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eafd694  // fsub v20.4s, v20.4s, v15.4s
+	VMOV  V7.B16, V21.B16
+	VFMLS V20.S4, V8.S4, V21.S4
+	WORD  $0x4e21d5f4  // fadd v20.4s, v15.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V20.S4
+	WORD  $0x4eb1d428  // fsub v8.4s, v1.4s, v17.4s
+	FMOVQ 384(R0), F22 // three
+	WORD  $0x4eb1d6d6  // fsub v22.4s, v22.4s, v17.4s
+	VMOV  V8.B16, V23.B16
+	VFMLS V22.S4, V9.S4, V23.S4
+	WORD  $0x4e21d636  // fadd v22.4s, v17.4s, v1.4s
+	VFMLA V9.S4, V8.S4, V22.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e2ffe0b // fdiv v11.4s, v16.4s, v15.4s
-	VFMLS V13.S4, V11.S4, V14.S4
-	VORR  V12.B16, V14.B16, V11.B16
+	WORD  $0x6e30fe49 // fdiv v9.4s, v18.4s, v16.4s
+	VFMLS V13.S4, V9.S4, V14.S4
+	VORR  V3.B16, V14.B16, V3.B16
+	WORD  $0x6e34fea9 // fdiv v9.4s, v21.4s, v20.4s
+	VFMLS V15.S4, V9.S4, V7.S4
+	VORR  V4.B16, V7.B16, V4.B16
+	WORD  $0x6e36fee7 // fdiv v7.4s, v23.4s, v22.4s
+	VFMLS V17.S4, V7.S4, V8.S4
+	VORR  V5.B16, V8.B16, V5.B16
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
-	FSTPQ (F3, F4), (R3)
-	FSTPQ (F5, F6), 32(R3)
-	FSTPQ (F8, F7), (R4)
+	WORD  $0x6e23de63 // fmul v3.4s, v19.4s, v3.4s
+	FMOVQ F3, (R4)
+	WORD  $0x6e24dd83 // fmul v3.4s, v12.4s, v4.4s
+	FMOVQ F3, 16(R4)
+	WORD  $0x6e25dd63 // fmul v3.4s, v11.4s, v5.4s
 	CMP   $12, R5
 	BGE   h_whole_wide_2
 	MOVD  R5, R6
 	SUB   $8, R6
 	TBZ   $1, R6, one_lane_1
-	FMOVD F9, 32(R4)
+	FMOVD F3, 32(R4)
 	TBZ   $0, R6, lanes_done_2
-	VDUP  V9.D[1], V3.D2
+	VDUP  V3.D[1], V3.D2
 	FMOVS F3, 40(R4)
 	JMP   lanes_done_2
 
 one_lane_1:
-	FMOVS F9, 32(R4)
+	FMOVS F3, 32(R4)
 
 lanes_done_2:
 	JMP h_done_wide_2
 
 h_whole_wide_2:
-	FMOVQ F9, 32(R4)
+	FMOVQ F3, 32(R4)
 
 h_done_wide_2:
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f8c3 // fabs v3.4s, v6.4s
+	FMOVQ 32(R0), F4  // signBit
+	VAND  V4.B16, V6.B16, V4.B16
+	FMOVQ 48(R0), F5  // tanhMax
+	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F5  // tanhRound
+	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
+	VFMLA V6.S4, V3.S4, V5.S4
+	FMOVQ 128(R0), F6 // tanhRoundMax
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+	FMOVQ 144(R0), F6 // tanhRoundMask
+	VAND  V6.B16, V5.B16, V5.B16
+	FMOVQ 160(R0), F6 // tanhRoundZero
+	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F7 // tanhHalfLn2
+	VFMLA V7.S4, V6.S4, V3.S4
+	WORD  $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F7 // tanhP2
+	FMOVQ 240(R0), F8 // tanhP3
+	VFMLA V8.S4, V6.S4, V7.S4
+	FMOVQ 256(R0), F8 // tanhP1
+	VFMLA V6.S4, V7.S4, V8.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V5.S4, V5.S4
+	FMOVQ 336(R0), F7 // tanhP0
+	VFMLA V6.S4, V8.S4, V7.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e26dc66 // fmul v6.4s, v3.4s, v6.4s
+	VFMLA V7.S4, V6.S4, V3.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4ea5d426 // fsub v6.4s, v1.4s, v5.4s
+	FMOVQ 384(R0), F7 // three
+	WORD  $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	VMOV  V6.B16, V8.B16
+	VFMLS V7.S4, V3.S4, V8.S4
+	WORD  $0x4e21d4a7 // fadd v7.4s, v5.4s, v1.4s
+	VFMLA V3.S4, V6.S4, V7.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e27fd03 // fdiv v3.4s, v8.4s, v7.4s
+	VFMLS V5.S4, V3.S4, V6.S4
+	VORR  V4.B16, V6.B16, V3.B16
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e23dd43 // fmul v3.4s, v10.4s, v3.4s
 	CMP   $16, R5
 	BGE   h_whole_wide_3
 	CMP   $12, R5
@@ -1337,20 +1348,20 @@ h_done_wide_2:
 	MOVD  R5, R6
 	SUB   $12, R6
 	TBZ   $1, R6, one_lane_3
-	FMOVD F10, 48(R4)
+	FMOVD F3, 48(R4)
 	TBZ   $0, R6, lanes_done_4
-	VDUP  V10.D[1], V3.D2
+	VDUP  V3.D[1], V3.D2
 	FMOVS F3, 56(R4)
 	JMP   lanes_done_4
 
 one_lane_3:
-	FMOVS F10, 48(R4)
+	FMOVS F3, 48(R4)
 
 lanes_done_4:
 	JMP h_done_wide_3
 
 h_whole_wide_3:
-	FMOVQ F10, 48(R4)
+	FMOVQ F3, 48(R4)
 
 h_done_wide_3:
 	SUBS $16, R5
@@ -1704,10 +1715,13 @@ narrow_rest_done:
 	// σ: σ = y + g·y
 	VFMLA V8.S4, V0.S4, V8.S4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e24dd60 // fmul v0.4s, v11.4s, v4.4s
+	// in = σ(i)·tanh(g)
+	WORD $0x6e24dd60 // fmul v0.4s, v11.4s, v4.4s
+
+	// c' = σ(f)·c + in
 	FMOVQ (R3), F2
 	VFMLA V2.S4, V12.S4, V0.S4
+	FMOVQ F0, (R3)
 
 	// σ: x = min(40, max(-104, x))
 	FMOVQ (R0), F2    // sigmoidMin
@@ -1948,129 +1962,131 @@ narrow_rest_done:
 	// σ: σ = y + g·y
 	VFMLA V5.S4, V1.S4, V5.S4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e24dd21 // fmul v1.4s, v9.4s, v4.4s
+	// in = σ(i)·tanh(g)
+	WORD $0x6e24dd21 // fmul v1.4s, v9.4s, v4.4s
+
+	// c' = σ(f)·c + in
 	FMOVQ 16(R3), F2
 	VFMLA V2.S4, V10.S4, V1.S4
+	FMOVQ F1, 16(R3)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	WORD  $0x4ea0f802 // fabs v2.4s, v0.4s
 	FMOVQ 32(R0), F3  // signBit
-	VAND  V3.B16, V0.B16, V3.B16
+	VAND  V3.B16, V0.B16, V0.B16
+	FMOVQ 48(R0), F3  // tanhMax
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD  $0x4ea0f823 // fabs v3.4s, v1.4s
+	FMOVQ 32(R0), F4  // signBit
+	VAND  V4.B16, V1.B16, V1.B16
 	FMOVQ 48(R0), F4  // tanhMax
-	WORD  $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	WORD  $0x4ea0f824 // fabs v4.4s, v1.4s
-	FMOVQ 32(R0), F6  // signBit
-	VAND  V6.B16, V1.B16, V6.B16
-	FMOVQ 48(R0), F7  // tanhMax
-	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F7   // tanhRound
-	FMOVQ 112(R0), F9  // tanhNegTwoLog2E
-	VFMLA V9.S4, V2.S4, V7.S4
-	FMOVQ 128(R0), F9  // tanhRoundMax
-	WORD  $0x4ea7f527  // fmin v7.4s, v9.4s, v7.4s
-	FMOVQ 144(R0), F9  // tanhRoundMask
+	FMOVQ 96(R0), F4  // tanhRound
+	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
+	VFMLA V6.S4, V2.S4, V4.S4
+	FMOVQ 128(R0), F6 // tanhRoundMax
+	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
+	FMOVQ 144(R0), F6 // tanhRoundMask
+	VAND  V6.B16, V4.B16, V4.B16
+	FMOVQ 160(R0), F6 // tanhRoundZero
+	WORD  $0x4ea6d486 // fsub v6.4s, v4.4s, v6.4s
+	FMOVQ 96(R0), F7  // tanhRound
+	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
+	VFMLA V9.S4, V3.S4, V7.S4
+	FMOVQ 128(R0), F9 // tanhRoundMax
+	WORD  $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
+	FMOVQ 144(R0), F9 // tanhRoundMask
 	VAND  V9.B16, V7.B16, V7.B16
-	FMOVQ 160(R0), F9  // tanhRoundZero
-	WORD  $0x4ea9d4e9  // fsub v9.4s, v7.4s, v9.4s
-	FMOVQ 96(R0), F10  // tanhRound
-	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
-	VFMLA V11.S4, V4.S4, V10.S4
-	FMOVQ 128(R0), F11 // tanhRoundMax
-	WORD  $0x4eaaf56a  // fmin v10.4s, v11.4s, v10.4s
-	FMOVQ 144(R0), F11 // tanhRoundMask
-	VAND  V11.B16, V10.B16, V10.B16
-	FMOVQ 160(R0), F11 // tanhRoundZero
-	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
+	FMOVQ 160(R0), F9 // tanhRoundZero
+	WORD  $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F12 // tanhHalfLn2
-	VFMLA V12.S4, V9.S4, V2.S4
-	WORD  $0x6e22dc49  // fmul v9.4s, v2.4s, v2.4s
-	FMOVQ 208(R0), F12 // tanhHalfLn2
-	VFMLA V12.S4, V11.S4, V4.S4
-	WORD  $0x6e24dc8b  // fmul v11.4s, v4.4s, v4.4s
+	FMOVQ 208(R0), F10 // tanhHalfLn2
+	VFMLA V10.S4, V6.S4, V2.S4
+	WORD  $0x6e22dc46  // fmul v6.4s, v2.4s, v2.4s
+	FMOVQ 208(R0), F10 // tanhHalfLn2
+	VFMLA V10.S4, V9.S4, V3.S4
+	WORD  $0x6e23dc69  // fmul v9.4s, v3.4s, v3.4s
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F12 // tanhP2
-	FMOVQ 240(R0), F13 // tanhP3
-	VFMLA V13.S4, V9.S4, V12.S4
-	FMOVQ 256(R0), F13 // tanhP1
-	VFMLA V9.S4, V12.S4, V13.S4
-	FMOVQ 224(R0), F12 // tanhP2
-	FMOVQ 240(R0), F14 // tanhP3
-	VFMLA V14.S4, V11.S4, V12.S4
-	FMOVQ 256(R0), F14 // tanhP1
-	VFMLA V11.S4, V12.S4, V14.S4
+	FMOVQ 224(R0), F10 // tanhP2
+	FMOVQ 240(R0), F11 // tanhP3
+	VFMLA V11.S4, V6.S4, V10.S4
+	FMOVQ 256(R0), F11 // tanhP1
+	VFMLA V6.S4, V10.S4, V11.S4
+	FMOVQ 224(R0), F10 // tanhP2
+	FMOVQ 240(R0), F12 // tanhP3
+	VFMLA V12.S4, V9.S4, V10.S4
+	FMOVQ 256(R0), F12 // tanhP1
+	VFMLA V9.S4, V10.S4, V12.S4
 
 	// tanh c': F = 2^n by its bits
+	VSHL  $11, V4.S4, V4.S4
+	FMOVQ 336(R0), F10 // tanhP0
+	VFMLA V6.S4, V11.S4, V10.S4
 	VSHL  $11, V7.S4, V7.S4
-	FMOVQ 336(R0), F12 // tanhP0
-	VFMLA V9.S4, V13.S4, V12.S4
-	VSHL  $11, V10.S4, V10.S4
-	FMOVQ 336(R0), F13 // tanhP0
-	VFMLA V11.S4, V14.S4, V13.S4
+	FMOVQ 336(R0), F11 // tanhP0
+	VFMLA V9.S4, V12.S4, V11.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e29dc49 // fmul v9.4s, v2.4s, v9.4s
-	VFMLA V12.S4, V9.S4, V2.S4
-	WORD  $0x6e2bdc89 // fmul v9.4s, v4.4s, v11.4s
-	VFMLA V13.S4, V9.S4, V4.S4
+	WORD  $0x6e26dc46 // fmul v6.4s, v2.4s, v6.4s
+	VFMLA V10.S4, V6.S4, V2.S4
+	WORD  $0x6e29dc66 // fmul v6.4s, v3.4s, v9.4s
+	VFMLA V11.S4, V6.S4, V3.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F6  // one
+	WORD  $0x4ea4d4c6  // fsub v6.4s, v6.4s, v4.4s
+	FMOVQ 384(R0), F9  // three
+	WORD  $0x4ea4d529  // fsub v9.4s, v9.4s, v4.4s
+	VMOV  V6.B16, V10.B16
+	VFMLS V9.S4, V2.S4, V10.S4
 	FMOVQ 368(R0), F9  // one
-	WORD  $0x4ea7d529  // fsub v9.4s, v9.4s, v7.4s
+	WORD  $0x4e29d489  // fadd v9.4s, v4.4s, v9.4s
+	VFMLA V2.S4, V6.S4, V9.S4
+	FMOVQ 368(R0), F2  // one
+	WORD  $0x4ea7d442  // fsub v2.4s, v2.4s, v7.4s
 	FMOVQ 384(R0), F11 // three
 	WORD  $0x4ea7d56b  // fsub v11.4s, v11.4s, v7.4s
-	VMOV  V9.B16, V12.B16
-	VFMLS V11.S4, V2.S4, V12.S4
+	VMOV  V2.B16, V12.B16
+	VFMLS V11.S4, V3.S4, V12.S4
 	FMOVQ 368(R0), F11 // one
 	WORD  $0x4e2bd4eb  // fadd v11.4s, v7.4s, v11.4s
-	VFMLA V2.S4, V9.S4, V11.S4
-	FMOVQ 368(R0), F2  // one
-	WORD  $0x4eaad442  // fsub v2.4s, v2.4s, v10.4s
-	FMOVQ 384(R0), F13 // three
-	WORD  $0x4eaad5ad  // fsub v13.4s, v13.4s, v10.4s
-	VMOV  V2.B16, V14.B16
-	VFMLS V13.S4, V4.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
-	WORD  $0x4e2dd54d  // fadd v13.4s, v10.4s, v13.4s
-	VFMLA V4.S4, V2.S4, V13.S4
+	VFMLA V3.S4, V2.S4, V11.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e2bfd84 // fdiv v4.4s, v12.4s, v11.4s
-	VFMLS V7.S4, V4.S4, V9.S4
-	VORR  V3.B16, V9.B16, V3.B16
-	WORD  $0x6e2dfdc4 // fdiv v4.4s, v14.4s, v13.4s
-	VFMLS V10.S4, V4.S4, V2.S4
-	VORR  V6.B16, V2.B16, V2.B16
+	WORD  $0x6e29fd43 // fdiv v3.4s, v10.4s, v9.4s
+	VFMLS V4.S4, V3.S4, V6.S4
+	VORR  V0.B16, V6.B16, V0.B16
+	WORD  $0x6e2bfd83 // fdiv v3.4s, v12.4s, v11.4s
+	VFMLS V7.S4, V3.S4, V2.S4
+	VORR  V1.B16, V2.B16, V1.B16
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e23dd03 // fmul v3.4s, v8.4s, v3.4s
-	WORD  $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
-	FSTPQ (F0, F1), (R3)
+	WORD  $0x6e20dd00 // fmul v0.4s, v8.4s, v0.4s
 	CMP   $4, R5
 	BGE   h_whole_narrow_0
 	MOVD  R5, R0
 	TBZ   $1, R0, one_lane_5
-	FMOVD F3, (R4)
+	FMOVD F0, (R4)
 	TBZ   $0, R0, lanes_done_6
-	VDUP  V3.D[1], V0.D2
+	VDUP  V0.D[1], V0.D2
 	FMOVS F0, 8(R4)
 	JMP   lanes_done_6
 
 one_lane_5:
-	FMOVS F3, (R4)
+	FMOVS F0, (R4)
 
 lanes_done_6:
 	JMP h_done_narrow_0
 
 h_whole_narrow_0:
-	FMOVQ F3, (R4)
+	FMOVQ F0, (R4)
 
 h_done_narrow_0:
+	WORD  $0x6e21dca0 // fmul v0.4s, v5.4s, v1.4s
 	CMP   $8, R5
 	BGE   h_whole_narrow_1
 	CMP   $4, R5
@@ -2078,20 +2094,20 @@ h_done_narrow_0:
 	MOVD  R5, R0
 	SUB   $4, R0
 	TBZ   $1, R0, one_lane_7
-	FMOVD F2, 16(R4)
+	FMOVD F0, 16(R4)
 	TBZ   $0, R0, lanes_done_8
-	VDUP  V2.D[1], V0.D2
+	VDUP  V0.D[1], V0.D2
 	FMOVS F0, 24(R4)
 	JMP   lanes_done_8
 
 one_lane_7:
-	FMOVS F2, 16(R4)
+	FMOVS F0, 16(R4)
 
 lanes_done_8:
 	JMP h_done_narrow_1
 
 h_whole_narrow_1:
-	FMOVQ F2, 16(R4)
+	FMOVQ F0, 16(R4)
 
 h_done_narrow_1:
 done:
@@ -2117,11 +2133,12 @@ TEXT ·stepTileNEON(SB), $1600-80
 	//   stride                R3 R7
 	//   column                R3
 	//   columns left          R4
-	//   c                     R6 V9 V10 V11 V13 V16 V17
+	//   c                     R6 V12 V13 V14 V16 V17
 	//   h                     R7
-	//   z                     V8 V9 V10 V11 V13 V15 V16 V17 V18 V20
-	//   constants             R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14
-	//   lanes left            R6 R8
+	//   z                     V11 V12 V13 V14 V15 V16 V17 V18 V20
+	//   table of constants    R0
+	//   lanes left            R6
+	//   constants             V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14
 	MOVD $constants<>(SB), R0
 	MOVD ZR, R1
 
@@ -3132,14 +3149,17 @@ wide_next:
 	BLT  wide_cell_done
 
 	// Constants that stay in registers.
-	FMOVQ (R0), F0    // sigmoidMin
-	FMOVQ 16(R0), F1  // sigmoidMax
-	FMOVQ 80(R0), F2  // sigmoidNegLog2E
-	FMOVQ 176(R0), F3 // sigmoidLn2Hi
-	FMOVQ 192(R0), F4 // sigmoidLn2Lo
-	FMOVQ 320(R0), F5 // sigmoidP1
-	FMOVQ 368(R0), F6 // one
-	FMOVQ 400(R0), F7 // sigmoidScale
+	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ 16(R0), F1   // sigmoidMax
+	FMOVQ 80(R0), F2   // sigmoidNegLog2E
+	FMOVQ 64(R0), F3   // sigmoidRound
+	FMOVQ 176(R0), F4  // sigmoidLn2Hi
+	FMOVQ 192(R0), F5  // sigmoidLn2Lo
+	FMOVQ 288(R0), F6  // sigmoidP3
+	FMOVQ 320(R0), F7  // sigmoidP1
+	FMOVQ 352(R0), F8  // sigmoidP4
+	FMOVQ 368(R0), F9  // one
+	FMOVQ 400(R0), F10 // sigmoidScale
 
 wide_cell:
 	MOVD 24(R3), R6
@@ -3148,902 +3168,878 @@ wide_cell:
 	ADD  R1, R7
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R2), F8
-	WORD  $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD  $0x4ea8f428 // fmin v8.4s, v1.4s, v8.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 128(R2), F9
-	WORD  $0x4ea0f92a // fabs v10.4s, v9.4s
-	FMOVQ 32(R0), F11 // signBit
-	VAND  V11.B16, V9.B16, V9.B16
-	FMOVQ 48(R0), F11 // tanhMax
-	WORD  $0x4eaaf56a // fmin v10.4s, v11.4s, v10.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 64(R2), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F12 // sigmoidRound
-	VFMLA V2.S4, V8.S4, V12.S4
-	FMOVQ 64(R0), F13 // sigmoidRound
-	WORD  $0x4eadd58d // fsub v13.4s, v12.4s, v13.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F14  // tanhRound
-	FMOVQ 112(R0), F15 // tanhNegTwoLog2E
-	VFMLA V15.S4, V10.S4, V14.S4
-	FMOVQ 128(R0), F15 // tanhRoundMax
-	WORD  $0x4eaef5ee  // fmin v14.4s, v15.4s, v14.4s
-	FMOVQ 144(R0), F15 // tanhRoundMask
-	VAND  V15.B16, V14.B16, V14.B16
-	FMOVQ 160(R0), F15 // tanhRoundZero
-	WORD  $0x4eafd5cf  // fsub v15.4s, v14.4s, v15.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F16 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V16.S4
-	FMOVQ 64(R0), F17 // sigmoidRound
-	WORD  $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V13.S4, V8.S4
-	VFMLA V4.S4, V13.S4, V8.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F13 // tanhHalfLn2
-	VFMLA V13.S4, V15.S4, V10.S4
-	WORD  $0x6e2add4d  // fmul v13.4s, v10.4s, v10.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V17.S4, V11.S4
-	VFMLA V4.S4, V17.S4, V11.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e28dd0f // fmul v15.4s, v8.4s, v8.4s
-	VSHL $23, V12.S4, V12.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F17 // tanhP2
-	FMOVQ 240(R0), F18 // tanhP3
-	VFMLA V18.S4, V13.S4, V17.S4
-	FMOVQ 256(R0), F18 // tanhP1
-	VFMLA V13.S4, V17.S4, V18.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2bdd71 // fmul v17.4s, v11.4s, v11.4s
-	VSHL $23, V16.S4, V16.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F19 // sigmoidP2
-	FMOVQ 288(R0), F20 // sigmoidP3
-	VFMLA V20.S4, V8.S4, V19.S4
-	FMOVQ 304(R0), F20 // sigmoidP0
-	VFMLA V5.S4, V8.S4, V20.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V14.S4, V14.S4
-	FMOVQ 336(R0), F21 // tanhP0
-	VFMLA V13.S4, V18.S4, V21.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F18 // sigmoidP2
-	FMOVQ 288(R0), F22 // sigmoidP3
-	VFMLA V22.S4, V11.S4, V18.S4
-	FMOVQ 304(R0), F22 // sigmoidP0
-	VFMLA V5.S4, V11.S4, V22.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F23 // sigmoidP4
-	VFMLA V23.S4, V15.S4, V19.S4
-	VFMLA V15.S4, V19.S4, V20.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e2ddd4d // fmul v13.4s, v10.4s, v13.4s
-	VFMLA V21.S4, V13.S4, V10.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F13 // sigmoidP4
-	VFMLA V13.S4, V17.S4, V18.S4
-	VFMLA V17.S4, V18.S4, V22.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V15.S4, V20.S4, V8.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eaed4cd  // fsub v13.4s, v6.4s, v14.4s
-	FMOVQ 384(R0), F15 // three
-	WORD  $0x4eaed5ef  // fsub v15.4s, v15.4s, v14.4s
-	VMOV  V13.B16, V18.B16
-	VFMLS V15.S4, V10.S4, V18.S4
-	WORD  $0x4e26d5cf  // fadd v15.4s, v14.4s, v6.4s
-	VFMLA V10.S4, V13.S4, V15.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V17.S4, V22.S4, V11.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d58a // fadd v10.4s, v12.4s, v7.4s
-	VFMLS V12.S4, V8.S4, V10.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e2ffe4f // fdiv v15.4s, v18.4s, v15.4s
-	VFMLS V14.S4, V15.S4, V13.S4
-	VORR  V9.B16, V13.B16, V9.B16
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d60d // fadd v13.4s, v16.4s, v7.4s
-	VFMLS V16.S4, V11.S4, V13.S4
-
-	// σ: y = C / d
-	WORD $0x6e2afcee // fdiv v14.4s, v7.4s, v10.4s
-	WORD $0x6e2dfcef // fdiv v15.4s, v7.4s, v13.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eaad591 // fsub v17.4s, v12.4s, v10.4s
-	WORD  $0x4e27d631 // fadd v17.4s, v17.4s, v7.4s
-	VFMLS V12.S4, V8.S4, V17.S4
-	WORD  $0x4eadd608 // fsub v8.4s, v16.4s, v13.4s
-	WORD  $0x4e27d508 // fadd v8.4s, v8.4s, v7.4s
-	VFMLS V16.S4, V11.S4, V8.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F11 // sigmoidScale
-	VFMLS V10.S4, V14.S4, V11.S4
-	VFMLS V17.S4, V14.S4, V11.S4
-	FMOVQ 416(R0), F10 // sigmoidScaleBits
-	VADD  V10.S4, V11.S4, V10.S4
-	FMOVQ 400(R0), F11 // sigmoidScale
-	VFMLS V13.S4, V15.S4, V11.S4
-	VFMLS V8.S4, V15.S4, V11.S4
-	FMOVQ 416(R0), F8  // sigmoidScaleBits
-	VADD  V8.S4, V11.S4, V8.S4
-
-	// σ: σ = y + g·y
-	VFMLA V14.S4, V10.S4, V14.S4
-	VFMLA V15.S4, V8.S4, V15.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 192(R2), F8
-	WORD  $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD  $0x4ea8f428 // fmin v8.4s, v1.4s, v8.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F10 // sigmoidRound
-	VFMLA V2.S4, V8.S4, V10.S4
-	FMOVQ 64(R0), F11 // sigmoidRound
-	WORD  $0x4eabd54b // fsub v11.4s, v10.4s, v11.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V11.S4, V8.S4
-	VFMLA V4.S4, V11.S4, V8.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e28dd0b // fmul v11.4s, v8.4s, v8.4s
-	VSHL $23, V10.S4, V10.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F12 // sigmoidP2
-	FMOVQ 288(R0), F13 // sigmoidP3
-	VFMLA V13.S4, V8.S4, V12.S4
-	FMOVQ 304(R0), F13 // sigmoidP0
-	VFMLA V5.S4, V8.S4, V13.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F16 // sigmoidP4
-	VFMLA V16.S4, V11.S4, V12.S4
-	VFMLA V11.S4, V12.S4, V13.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V11.S4, V13.S4, V8.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d54b // fadd v11.4s, v10.4s, v7.4s
-	VFMLS V10.S4, V8.S4, V11.S4
-
-	// σ: y = C / d
-	WORD $0x6e2bfcec // fdiv v12.4s, v7.4s, v11.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eabd54d // fsub v13.4s, v10.4s, v11.4s
-	WORD  $0x4e27d5ad // fadd v13.4s, v13.4s, v7.4s
-	VFMLS V10.S4, V8.S4, V13.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F8  // sigmoidScale
-	VFMLS V11.S4, V12.S4, V8.S4
-	VFMLS V13.S4, V12.S4, V8.S4
-	FMOVQ 416(R0), F10 // sigmoidScaleBits
-	VADD  V10.S4, V8.S4, V8.S4
-
-	// σ: σ = y + g·y
-	VFMLA V12.S4, V8.S4, V12.S4
-
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e29ddc8 // fmul v8.4s, v14.4s, v9.4s
-	FMOVQ (R6), F9
-	VFMLA V9.S4, V15.S4, V8.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 16(R2), F9
-	WORD  $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD  $0x4ea9f429 // fmin v9.4s, v1.4s, v9.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 144(R2), F10
-	WORD  $0x4ea0f94b // fabs v11.4s, v10.4s
-	FMOVQ 32(R0), F13 // signBit
-	VAND  V13.B16, V10.B16, V10.B16
-	FMOVQ 48(R0), F13 // tanhMax
-	WORD  $0x4eabf5ab // fmin v11.4s, v13.4s, v11.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 80(R2), F13
-	WORD  $0x4e2df40d // fmax v13.4s, v0.4s, v13.4s
-	WORD  $0x4eadf42d // fmin v13.4s, v1.4s, v13.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F14 // sigmoidRound
-	VFMLA V2.S4, V9.S4, V14.S4
-	FMOVQ 64(R0), F15 // sigmoidRound
-	WORD  $0x4eafd5cf // fsub v15.4s, v14.4s, v15.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F16  // tanhRound
-	FMOVQ 112(R0), F17 // tanhNegTwoLog2E
-	VFMLA V17.S4, V11.S4, V16.S4
-	FMOVQ 128(R0), F17 // tanhRoundMax
-	WORD  $0x4eb0f630  // fmin v16.4s, v17.4s, v16.4s
-	FMOVQ 144(R0), F17 // tanhRoundMask
-	VAND  V17.B16, V16.B16, V16.B16
-	FMOVQ 160(R0), F17 // tanhRoundZero
-	WORD  $0x4eb1d611  // fsub v17.4s, v16.4s, v17.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F18 // sigmoidRound
-	VFMLA V2.S4, V13.S4, V18.S4
-	FMOVQ 64(R0), F19 // sigmoidRound
-	WORD  $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V15.S4, V9.S4
-	VFMLA V4.S4, V15.S4, V9.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F15 // tanhHalfLn2
-	VFMLA V15.S4, V17.S4, V11.S4
-	WORD  $0x6e2bdd6f  // fmul v15.4s, v11.4s, v11.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V19.S4, V13.S4
-	VFMLA V4.S4, V19.S4, V13.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e29dd31 // fmul v17.4s, v9.4s, v9.4s
-	VSHL $23, V14.S4, V14.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F19 // tanhP2
-	FMOVQ 240(R0), F20 // tanhP3
-	VFMLA V20.S4, V15.S4, V19.S4
-	FMOVQ 256(R0), F20 // tanhP1
-	VFMLA V15.S4, V19.S4, V20.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2dddb3 // fmul v19.4s, v13.4s, v13.4s
-	VSHL $23, V18.S4, V18.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	FMOVQ 288(R0), F22 // sigmoidP3
-	VFMLA V22.S4, V9.S4, V21.S4
-	FMOVQ 304(R0), F22 // sigmoidP0
-	VFMLA V5.S4, V9.S4, V22.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V16.S4, V16.S4
-	FMOVQ 336(R0), F23 // tanhP0
-	VFMLA V15.S4, V20.S4, V23.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F20 // sigmoidP2
-	FMOVQ 288(R0), F24 // sigmoidP3
-	VFMLA V24.S4, V13.S4, V20.S4
-	FMOVQ 304(R0), F24 // sigmoidP0
-	VFMLA V5.S4, V13.S4, V24.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F25 // sigmoidP4
-	VFMLA V25.S4, V17.S4, V21.S4
-	VFMLA V17.S4, V21.S4, V22.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e2fdd6f // fmul v15.4s, v11.4s, v15.4s
-	VFMLA V23.S4, V15.S4, V11.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F15 // sigmoidP4
-	VFMLA V15.S4, V19.S4, V20.S4
-	VFMLA V19.S4, V20.S4, V24.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V17.S4, V22.S4, V9.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb0d4cf  // fsub v15.4s, v6.4s, v16.4s
-	FMOVQ 384(R0), F17 // three
-	WORD  $0x4eb0d631  // fsub v17.4s, v17.4s, v16.4s
-	VMOV  V15.B16, V20.B16
-	VFMLS V17.S4, V11.S4, V20.S4
-	WORD  $0x4e26d611  // fadd v17.4s, v16.4s, v6.4s
-	VFMLA V11.S4, V15.S4, V17.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V19.S4, V24.S4, V13.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d5cb // fadd v11.4s, v14.4s, v7.4s
-	VFMLS V14.S4, V9.S4, V11.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e31fe91 // fdiv v17.4s, v20.4s, v17.4s
-	VFMLS V16.S4, V17.S4, V15.S4
-	VORR  V10.B16, V15.B16, V10.B16
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d64f // fadd v15.4s, v18.4s, v7.4s
-	VFMLS V18.S4, V13.S4, V15.S4
-
-	// σ: y = C / d
-	WORD $0x6e2bfcf0 // fdiv v16.4s, v7.4s, v11.4s
-	WORD $0x6e2ffcf1 // fdiv v17.4s, v7.4s, v15.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eabd5d3 // fsub v19.4s, v14.4s, v11.4s
-	WORD  $0x4e27d673 // fadd v19.4s, v19.4s, v7.4s
-	VFMLS V14.S4, V9.S4, V19.S4
-	WORD  $0x4eafd649 // fsub v9.4s, v18.4s, v15.4s
-	WORD  $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
-	VFMLS V18.S4, V13.S4, V9.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F13 // sigmoidScale
-	VFMLS V11.S4, V16.S4, V13.S4
-	VFMLS V19.S4, V16.S4, V13.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V13.S4, V11.S4
-	FMOVQ 400(R0), F13 // sigmoidScale
-	VFMLS V15.S4, V17.S4, V13.S4
-	VFMLS V9.S4, V17.S4, V13.S4
-	FMOVQ 416(R0), F9  // sigmoidScaleBits
-	VADD  V9.S4, V13.S4, V9.S4
-
-	// σ: σ = y + g·y
-	VFMLA V16.S4, V11.S4, V16.S4
-	VFMLA V17.S4, V9.S4, V17.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 208(R2), F9
-	WORD  $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD  $0x4ea9f429 // fmin v9.4s, v1.4s, v9.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F11 // sigmoidRound
-	VFMLA V2.S4, V9.S4, V11.S4
-	FMOVQ 64(R0), F13 // sigmoidRound
-	WORD  $0x4eadd56d // fsub v13.4s, v11.4s, v13.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V13.S4, V9.S4
-	VFMLA V4.S4, V13.S4, V9.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e29dd2d // fmul v13.4s, v9.4s, v9.4s
-	VSHL $23, V11.S4, V11.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F14 // sigmoidP2
-	FMOVQ 288(R0), F15 // sigmoidP3
-	VFMLA V15.S4, V9.S4, V14.S4
-	FMOVQ 304(R0), F15 // sigmoidP0
-	VFMLA V5.S4, V9.S4, V15.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F18 // sigmoidP4
-	VFMLA V18.S4, V13.S4, V14.S4
-	VFMLA V13.S4, V14.S4, V15.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V13.S4, V15.S4, V9.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d56d // fadd v13.4s, v11.4s, v7.4s
-	VFMLS V11.S4, V9.S4, V13.S4
-
-	// σ: y = C / d
-	WORD $0x6e2dfcee // fdiv v14.4s, v7.4s, v13.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eadd56f // fsub v15.4s, v11.4s, v13.4s
-	WORD  $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
-	VFMLS V11.S4, V9.S4, V15.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F9  // sigmoidScale
-	VFMLS V13.S4, V14.S4, V9.S4
-	VFMLS V15.S4, V14.S4, V9.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V9.S4, V9.S4
-
-	// σ: σ = y + g·y
-	VFMLA V14.S4, V9.S4, V14.S4
-
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2ade09 // fmul v9.4s, v16.4s, v10.4s
-	FMOVQ 16(R6), F10
-	VFMLA V10.S4, V17.S4, V9.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 32(R2), F10
-	WORD  $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
-	WORD  $0x4eaaf42a // fmin v10.4s, v1.4s, v10.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 160(R2), F11
-	WORD  $0x4ea0f96d // fabs v13.4s, v11.4s
-	FMOVQ 32(R0), F15 // signBit
-	VAND  V15.B16, V11.B16, V11.B16
-	FMOVQ 48(R0), F15 // tanhMax
-	WORD  $0x4eadf5ed // fmin v13.4s, v15.4s, v13.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 96(R2), F15
-	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
-	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F16 // sigmoidRound
-	VFMLA V2.S4, V10.S4, V16.S4
-	FMOVQ 64(R0), F17 // sigmoidRound
-	WORD  $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F18  // tanhRound
-	FMOVQ 112(R0), F19 // tanhNegTwoLog2E
-	VFMLA V19.S4, V13.S4, V18.S4
-	FMOVQ 128(R0), F19 // tanhRoundMax
-	WORD  $0x4eb2f672  // fmin v18.4s, v19.4s, v18.4s
-	FMOVQ 144(R0), F19 // tanhRoundMask
-	VAND  V19.B16, V18.B16, V18.B16
-	FMOVQ 160(R0), F19 // tanhRoundZero
-	WORD  $0x4eb3d653  // fsub v19.4s, v18.4s, v19.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F20 // sigmoidRound
-	VFMLA V2.S4, V15.S4, V20.S4
-	FMOVQ 64(R0), F21 // sigmoidRound
-	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V17.S4, V10.S4
-	VFMLA V4.S4, V17.S4, V10.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F17 // tanhHalfLn2
-	VFMLA V17.S4, V19.S4, V13.S4
-	WORD  $0x6e2dddb1  // fmul v17.4s, v13.4s, v13.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V21.S4, V15.S4
-	VFMLA V4.S4, V21.S4, V15.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2add53 // fmul v19.4s, v10.4s, v10.4s
-	VSHL $23, V16.S4, V16.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F21 // tanhP2
-	FMOVQ 240(R0), F22 // tanhP3
-	VFMLA V22.S4, V17.S4, V21.S4
-	FMOVQ 256(R0), F22 // tanhP1
-	VFMLA V17.S4, V21.S4, V22.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2fddf5 // fmul v21.4s, v15.4s, v15.4s
-	VSHL $23, V20.S4, V20.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F23 // sigmoidP2
-	FMOVQ 288(R0), F24 // sigmoidP3
-	VFMLA V24.S4, V10.S4, V23.S4
-	FMOVQ 304(R0), F24 // sigmoidP0
-	VFMLA V5.S4, V10.S4, V24.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V18.S4, V18.S4
-	FMOVQ 336(R0), F25 // tanhP0
-	VFMLA V17.S4, V22.S4, V25.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
-	FMOVQ 288(R0), F26 // sigmoidP3
-	VFMLA V26.S4, V15.S4, V22.S4
-	FMOVQ 304(R0), F26 // sigmoidP0
-	VFMLA V5.S4, V15.S4, V26.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F27 // sigmoidP4
-	VFMLA V27.S4, V19.S4, V23.S4
-	VFMLA V19.S4, V23.S4, V24.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e31ddb1 // fmul v17.4s, v13.4s, v17.4s
-	VFMLA V25.S4, V17.S4, V13.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F17 // sigmoidP4
-	VFMLA V17.S4, V21.S4, V22.S4
-	VFMLA V21.S4, V22.S4, V26.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V19.S4, V24.S4, V10.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb2d4d1  // fsub v17.4s, v6.4s, v18.4s
-	FMOVQ 384(R0), F19 // three
-	WORD  $0x4eb2d673  // fsub v19.4s, v19.4s, v18.4s
-	VMOV  V17.B16, V22.B16
-	VFMLS V19.S4, V13.S4, V22.S4
-	WORD  $0x4e26d653  // fadd v19.4s, v18.4s, v6.4s
-	VFMLA V13.S4, V17.S4, V19.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V21.S4, V26.S4, V15.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d60d // fadd v13.4s, v16.4s, v7.4s
-	VFMLS V16.S4, V10.S4, V13.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e33fed3 // fdiv v19.4s, v22.4s, v19.4s
-	VFMLS V18.S4, V19.S4, V17.S4
-	VORR  V11.B16, V17.B16, V11.B16
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d691 // fadd v17.4s, v20.4s, v7.4s
-	VFMLS V20.S4, V15.S4, V17.S4
-
-	// σ: y = C / d
-	WORD $0x6e2dfcf2 // fdiv v18.4s, v7.4s, v13.4s
-	WORD $0x6e31fcf3 // fdiv v19.4s, v7.4s, v17.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eadd615 // fsub v21.4s, v16.4s, v13.4s
-	WORD  $0x4e27d6b5 // fadd v21.4s, v21.4s, v7.4s
-	VFMLS V16.S4, V10.S4, V21.S4
-	WORD  $0x4eb1d68a // fsub v10.4s, v20.4s, v17.4s
-	WORD  $0x4e27d54a // fadd v10.4s, v10.4s, v7.4s
-	VFMLS V20.S4, V15.S4, V10.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F15 // sigmoidScale
-	VFMLS V13.S4, V18.S4, V15.S4
-	VFMLS V21.S4, V18.S4, V15.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V15.S4, V13.S4
-	FMOVQ 400(R0), F15 // sigmoidScale
-	VFMLS V17.S4, V19.S4, V15.S4
-	VFMLS V10.S4, V19.S4, V15.S4
-	FMOVQ 416(R0), F10 // sigmoidScaleBits
-	VADD  V10.S4, V15.S4, V10.S4
-
-	// σ: σ = y + g·y
-	VFMLA V18.S4, V13.S4, V18.S4
-	VFMLA V19.S4, V10.S4, V19.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 224(R2), F10
-	WORD  $0x4e2af40a // fmax v10.4s, v0.4s, v10.4s
-	WORD  $0x4eaaf42a // fmin v10.4s, v1.4s, v10.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F13 // sigmoidRound
-	VFMLA V2.S4, V10.S4, V13.S4
-	FMOVQ 64(R0), F15 // sigmoidRound
-	WORD  $0x4eafd5af // fsub v15.4s, v13.4s, v15.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V15.S4, V10.S4
-	VFMLA V4.S4, V15.S4, V10.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2add4f // fmul v15.4s, v10.4s, v10.4s
-	VSHL $23, V13.S4, V13.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F16 // sigmoidP2
-	FMOVQ 288(R0), F17 // sigmoidP3
-	VFMLA V17.S4, V10.S4, V16.S4
-	FMOVQ 304(R0), F17 // sigmoidP0
-	VFMLA V5.S4, V10.S4, V17.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F20 // sigmoidP4
-	VFMLA V20.S4, V15.S4, V16.S4
-	VFMLA V15.S4, V16.S4, V17.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V15.S4, V17.S4, V10.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d5af // fadd v15.4s, v13.4s, v7.4s
-	VFMLS V13.S4, V10.S4, V15.S4
-
-	// σ: y = C / d
-	WORD $0x6e2ffcf0 // fdiv v16.4s, v7.4s, v15.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eafd5b1 // fsub v17.4s, v13.4s, v15.4s
-	WORD  $0x4e27d631 // fadd v17.4s, v17.4s, v7.4s
-	VFMLS V13.S4, V10.S4, V17.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F10 // sigmoidScale
-	VFMLS V15.S4, V16.S4, V10.S4
-	VFMLS V17.S4, V16.S4, V10.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V10.S4, V10.S4
-
-	// σ: σ = y + g·y
-	VFMLA V16.S4, V10.S4, V16.S4
-
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2bde4a // fmul v10.4s, v18.4s, v11.4s
-	FMOVQ 32(R6), F11
-	VFMLA V11.S4, V19.S4, V10.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 48(R2), F11
+	FMOVQ (R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 176(R2), F13
-	WORD  $0x4ea0f9af // fabs v15.4s, v13.4s
-	FMOVQ 32(R0), F17 // signBit
-	VAND  V17.B16, V13.B16, V13.B16
-	FMOVQ 48(R0), F17 // tanhMax
-	WORD  $0x4eaff62f // fmin v15.4s, v17.4s, v15.4s
+	FMOVQ 128(R2), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 112(R2), F17
-	WORD  $0x4e31f411 // fmax v17.4s, v0.4s, v17.4s
-	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F18 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V18.S4
-	FMOVQ 64(R0), F19 // sigmoidRound
-	WORD  $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F20  // tanhRound
-	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
-	VFMLA V21.S4, V15.S4, V20.S4
-	FMOVQ 128(R0), F21 // tanhRoundMax
-	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
-	FMOVQ 144(R0), F21 // tanhRoundMask
-	VAND  V21.B16, V20.B16, V20.B16
-	FMOVQ 160(R0), F21 // tanhRoundZero
-	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F22 // sigmoidRound
-	VFMLA V2.S4, V17.S4, V22.S4
-	FMOVQ 64(R0), F23 // sigmoidRound
-	WORD  $0x4eb7d6d7 // fsub v23.4s, v22.4s, v23.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V19.S4, V11.S4
-	VFMLA V4.S4, V19.S4, V11.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F19 // tanhHalfLn2
-	VFMLA V19.S4, V21.S4, V15.S4
-	WORD  $0x6e2fddf3  // fmul v19.4s, v15.4s, v15.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V23.S4, V17.S4
-	VFMLA V4.S4, V23.S4, V17.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2bdd75 // fmul v21.4s, v11.4s, v11.4s
-	VSHL $23, V18.S4, V18.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F23 // tanhP2
-	FMOVQ 240(R0), F24 // tanhP3
-	VFMLA V24.S4, V19.S4, V23.S4
-	FMOVQ 256(R0), F24 // tanhP1
-	VFMLA V19.S4, V23.S4, V24.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e31de37 // fmul v23.4s, v17.4s, v17.4s
-	VSHL $23, V22.S4, V22.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
-	FMOVQ 288(R0), F26 // sigmoidP3
-	VFMLA V26.S4, V11.S4, V25.S4
-	FMOVQ 304(R0), F26 // sigmoidP0
-	VFMLA V5.S4, V11.S4, V26.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V20.S4, V20.S4
-	FMOVQ 336(R0), F27 // tanhP0
-	VFMLA V19.S4, V24.S4, V27.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F24 // sigmoidP2
-	FMOVQ 288(R0), F28 // sigmoidP3
-	VFMLA V28.S4, V17.S4, V24.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V5.S4, V17.S4, V28.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F29 // sigmoidP4
-	VFMLA V29.S4, V21.S4, V25.S4
-	VFMLA V21.S4, V25.S4, V26.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e33ddf3 // fmul v19.4s, v15.4s, v19.4s
-	VFMLA V27.S4, V19.S4, V15.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F19 // sigmoidP4
-	VFMLA V19.S4, V23.S4, V24.S4
-	VFMLA V23.S4, V24.S4, V28.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V21.S4, V26.S4, V11.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb4d4d3  // fsub v19.4s, v6.4s, v20.4s
-	FMOVQ 384(R0), F21 // three
-	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
-	VMOV  V19.B16, V24.B16
-	VFMLS V21.S4, V15.S4, V24.S4
-	WORD  $0x4e26d695  // fadd v21.4s, v20.4s, v6.4s
-	VFMLA V15.S4, V19.S4, V21.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V23.S4, V28.S4, V17.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d64f // fadd v15.4s, v18.4s, v7.4s
-	VFMLS V18.S4, V11.S4, V15.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
-	VFMLS V20.S4, V21.S4, V19.S4
-	VORR  V13.B16, V19.B16, V13.B16
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d6d3 // fadd v19.4s, v22.4s, v7.4s
-	VFMLS V22.S4, V17.S4, V19.S4
-
-	// σ: y = C / d
-	WORD $0x6e2ffcf4 // fdiv v20.4s, v7.4s, v15.4s
-	WORD $0x6e33fcf5 // fdiv v21.4s, v7.4s, v19.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eafd657 // fsub v23.4s, v18.4s, v15.4s
-	WORD  $0x4e27d6f7 // fadd v23.4s, v23.4s, v7.4s
-	VFMLS V18.S4, V11.S4, V23.S4
-	WORD  $0x4eb3d6cb // fsub v11.4s, v22.4s, v19.4s
-	WORD  $0x4e27d56b // fadd v11.4s, v11.4s, v7.4s
-	VFMLS V22.S4, V17.S4, V11.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F17 // sigmoidScale
-	VFMLS V15.S4, V20.S4, V17.S4
-	VFMLS V23.S4, V20.S4, V17.S4
-	FMOVQ 416(R0), F15 // sigmoidScaleBits
-	VADD  V15.S4, V17.S4, V15.S4
-	FMOVQ 400(R0), F17 // sigmoidScale
-	VFMLS V19.S4, V21.S4, V17.S4
-	VFMLS V11.S4, V21.S4, V17.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V17.S4, V11.S4
-
-	// σ: σ = y + g·y
-	VFMLA V20.S4, V15.S4, V20.S4
-	VFMLA V21.S4, V11.S4, V21.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 240(R2), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+	FMOVQ 64(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
-	FMOVQ 64(R0), F17 // sigmoidRound
-	WORD  $0x4eb1d5f1 // fsub v17.4s, v15.4s, v17.4s
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
 	// σ: r = x + n·ln2, in two parts
-	VFMLA V3.S4, V17.S4, V11.S4
-	VFMLA V4.S4, V17.S4, V11.S4
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2bdd71 // fmul v17.4s, v11.4s, v11.4s
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F18 // sigmoidP2
-	FMOVQ 288(R0), F19 // sigmoidP3
-	VFMLA V19.S4, V11.S4, V18.S4
-	FMOVQ 304(R0), F19 // sigmoidP0
-	VFMLA V5.S4, V11.S4, V19.S4
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F22 // sigmoidP4
-	VFMLA V22.S4, V17.S4, V18.S4
-	VFMLA V17.S4, V18.S4, V19.S4
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V17.S4, V19.S4, V11.S4
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
 
 	// σ: d = (s + C) + w·s
-	WORD  $0x4e27d5f1 // fadd v17.4s, v15.4s, v7.4s
-	VFMLS V15.S4, V11.S4, V17.S4
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V16.S4
 
 	// σ: y = C / d
-	WORD $0x6e31fcf2 // fdiv v18.4s, v7.4s, v17.4s
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb1d5f3 // fsub v19.4s, v15.4s, v17.4s
-	WORD  $0x4e27d673 // fadd v19.4s, v19.4s, v7.4s
-	VFMLS V15.S4, V11.S4, V19.S4
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V14.S4, V13.S4
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V16.S4, V18.S4, V14.S4
+	VFMLS V11.S4, V18.S4, V14.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V14.S4, V11.S4
+
+	// σ: σ = y + g·y
+	VFMLA V17.S4, V13.S4, V17.S4
+	VFMLA V18.S4, V11.S4, V18.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 192(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F13 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V13.S4
+	WORD  $0x4ea3d5ae // fsub v14.4s, v13.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V14.S4, V11.S4
+	VFMLA V5.S4, V14.S4, V11.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
+	VSHL $23, V13.S4, V13.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F15 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V15.S4
+	FMOVQ 304(R0), F16 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V16.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V14.S4, V15.S4
+	VFMLA V14.S4, V15.S4, V16.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V14.S4, V16.S4, V11.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad5ae // fadd v14.4s, v13.4s, v10.4s
+	VFMLS V13.S4, V11.S4, V14.S4
+
+	// σ: y = C / d
+	WORD $0x6e2efd4f // fdiv v15.4s, v10.4s, v14.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eaed5b0 // fsub v16.4s, v13.4s, v14.4s
+	WORD  $0x4e2ad610 // fadd v16.4s, v16.4s, v10.4s
+	VFMLS V13.S4, V11.S4, V16.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
 	FMOVQ 400(R0), F11 // sigmoidScale
-	VFMLS V17.S4, V18.S4, V11.S4
-	VFMLS V19.S4, V18.S4, V11.S4
-	FMOVQ 416(R0), F15 // sigmoidScaleBits
-	VADD  V15.S4, V11.S4, V11.S4
+	VFMLS V14.S4, V15.S4, V11.S4
+	VFMLS V16.S4, V15.S4, V11.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V11.S4, V11.S4
 
 	// σ: σ = y + g·y
-	VFMLA V18.S4, V11.S4, V18.S4
+	VFMLA V15.S4, V11.S4, V15.S4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2dde8b // fmul v11.4s, v20.4s, v13.4s
-	FMOVQ 48(R6), F13
-	VFMLA V13.S4, V21.S4, V11.S4
+	// in = σ(i)·tanh(g)
+	WORD $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+
+	// c' = σ(f)·c + in
+	FMOVQ (R6), F12
+	VFMLA V12.S4, V18.S4, V11.S4
+	FMOVQ F11, (R6)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 16(R2), F12
+	WORD  $0x4e2cf40c // fmax v12.4s, v0.4s, v12.4s
+	WORD  $0x4eacf42c // fmin v12.4s, v1.4s, v12.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 144(R2), F13
+	WORD  $0x4ea0f9ae // fabs v14.4s, v13.4s
+	FMOVQ 32(R0), F16 // signBit
+	VAND  V16.B16, V13.B16, V13.B16
+	FMOVQ 48(R0), F16 // tanhMax
+	WORD  $0x4eaef60e // fmin v14.4s, v16.4s, v14.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 80(R2), F16
+	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
+	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V2.S4, V12.S4, V17.S4
+	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F19  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V14.S4, V19.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V2.S4, V16.S4, V21.S4
+	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V18.S4, V12.S4
+	VFMLA V5.S4, V18.S4, V12.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F18 // tanhHalfLn2
+	VFMLA V18.S4, V20.S4, V14.S4
+	WORD  $0x6e2eddd2  // fmul v18.4s, v14.4s, v14.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V22.S4, V16.S4
+	VFMLA V5.S4, V22.S4, V16.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2cdd94 // fmul v20.4s, v12.4s, v12.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F22 // tanhP2
+	FMOVQ 240(R0), F23 // tanhP3
+	VFMLA V23.S4, V18.S4, V22.S4
+	FMOVQ 256(R0), F23 // tanhP1
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e30de16 // fmul v22.4s, v16.4s, v16.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F24 // sigmoidP2
+	VFMLA V6.S4, V12.S4, V24.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V12.S4, V25.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 336(R0), F26 // tanhP0
+	VFMLA V18.S4, V23.S4, V26.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F23 // sigmoidP2
+	VFMLA V6.S4, V16.S4, V23.S4
+	FMOVQ 304(R0), F27 // sigmoidP0
+	VFMLA V7.S4, V16.S4, V27.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V24.S4
+	VFMLA V20.S4, V24.S4, V25.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e32ddd2 // fmul v18.4s, v14.4s, v18.4s
+	VFMLA V26.S4, V18.S4, V14.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V22.S4, V23.S4
+	VFMLA V22.S4, V23.S4, V27.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V12.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V23.B16
+	VFMLS V20.S4, V14.S4, V23.S4
+	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	VFMLA V14.S4, V18.S4, V20.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V22.S4, V27.S4, V16.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad62e // fadd v14.4s, v17.4s, v10.4s
+	VFMLS V17.S4, V12.S4, V14.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e34fef4 // fdiv v20.4s, v23.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+	VORR  V13.B16, V18.B16, V13.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad6b2 // fadd v18.4s, v21.4s, v10.4s
+	VFMLS V21.S4, V16.S4, V18.S4
+
+	// σ: y = C / d
+	WORD $0x6e2efd53 // fdiv v19.4s, v10.4s, v14.4s
+	WORD $0x6e32fd54 // fdiv v20.4s, v10.4s, v18.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eaed636 // fsub v22.4s, v17.4s, v14.4s
+	WORD  $0x4e2ad6d6 // fadd v22.4s, v22.4s, v10.4s
+	VFMLS V17.S4, V12.S4, V22.S4
+	WORD  $0x4eb2d6ac // fsub v12.4s, v21.4s, v18.4s
+	WORD  $0x4e2ad58c // fadd v12.4s, v12.4s, v10.4s
+	VFMLS V21.S4, V16.S4, V12.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F16 // sigmoidScale
+	VFMLS V14.S4, V19.S4, V16.S4
+	VFMLS V22.S4, V19.S4, V16.S4
+	FMOVQ 416(R0), F14 // sigmoidScaleBits
+	VADD  V14.S4, V16.S4, V14.S4
+	FMOVQ 400(R0), F16 // sigmoidScale
+	VFMLS V18.S4, V20.S4, V16.S4
+	VFMLS V12.S4, V20.S4, V16.S4
+	FMOVQ 416(R0), F12 // sigmoidScaleBits
+	VADD  V12.S4, V16.S4, V12.S4
+
+	// σ: σ = y + g·y
+	VFMLA V19.S4, V14.S4, V19.S4
+	VFMLA V20.S4, V12.S4, V20.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 208(R2), F12
+	WORD  $0x4e2cf40c // fmax v12.4s, v0.4s, v12.4s
+	WORD  $0x4eacf42c // fmin v12.4s, v1.4s, v12.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F14 // sigmoidRound
+	VFMLA V2.S4, V12.S4, V14.S4
+	WORD  $0x4ea3d5d0 // fsub v16.4s, v14.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V12.S4
+	VFMLA V5.S4, V16.S4, V12.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2cdd90 // fmul v16.4s, v12.4s, v12.4s
+	VSHL $23, V14.S4, V14.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F17 // sigmoidP2
+	VFMLA V6.S4, V12.S4, V17.S4
+	FMOVQ 304(R0), F18 // sigmoidP0
+	VFMLA V7.S4, V12.S4, V18.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V16.S4, V17.S4
+	VFMLA V16.S4, V17.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V16.S4, V18.S4, V12.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad5d0 // fadd v16.4s, v14.4s, v10.4s
+	VFMLS V14.S4, V12.S4, V16.S4
+
+	// σ: y = C / d
+	WORD $0x6e30fd51 // fdiv v17.4s, v10.4s, v16.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb0d5d2 // fsub v18.4s, v14.4s, v16.4s
+	WORD  $0x4e2ad652 // fadd v18.4s, v18.4s, v10.4s
+	VFMLS V14.S4, V12.S4, V18.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F12 // sigmoidScale
+	VFMLS V16.S4, V17.S4, V12.S4
+	VFMLS V18.S4, V17.S4, V12.S4
+	FMOVQ 416(R0), F14 // sigmoidScaleBits
+	VADD  V14.S4, V12.S4, V12.S4
+
+	// σ: σ = y + g·y
+	VFMLA V17.S4, V12.S4, V17.S4
+
+	// in = σ(i)·tanh(g)
+	WORD $0x6e2dde6c // fmul v12.4s, v19.4s, v13.4s
+
+	// c' = σ(f)·c + in
+	FMOVQ 16(R6), F13
+	VFMLA V13.S4, V20.S4, V12.S4
+	FMOVQ F12, 16(R6)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 32(R2), F13
+	WORD  $0x4e2df40d // fmax v13.4s, v0.4s, v13.4s
+	WORD  $0x4eadf42d // fmin v13.4s, v1.4s, v13.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 160(R2), F14
+	WORD  $0x4ea0f9d0 // fabs v16.4s, v14.4s
+	FMOVQ 32(R0), F18 // signBit
+	VAND  V18.B16, V14.B16, V14.B16
+	FMOVQ 48(R0), F18 // tanhMax
+	WORD  $0x4eb0f650 // fmin v16.4s, v18.4s, v16.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 96(R2), F18
+	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
+	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V13.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F21  // tanhRound
+	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
+	VFMLA V22.S4, V16.S4, V21.S4
+	FMOVQ 128(R0), F22 // tanhRoundMax
+	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
+	FMOVQ 144(R0), F22 // tanhRoundMask
+	VAND  V22.B16, V21.B16, V21.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V2.S4, V18.S4, V23.S4
+	WORD  $0x4ea3d6f8 // fsub v24.4s, v23.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V13.S4
+	VFMLA V5.S4, V20.S4, V13.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V22.S4, V16.S4
+	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V24.S4, V18.S4
+	VFMLA V5.S4, V24.S4, V18.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2dddb6 // fmul v22.4s, v13.4s, v13.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V20.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V20.S4, V24.S4, V25.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
+	VSHL $23, V23.S4, V23.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V6.S4, V13.S4, V26.S4
+	FMOVQ 304(R0), F27 // sigmoidP0
+	VFMLA V7.S4, V13.S4, V27.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 336(R0), F28 // tanhP0
+	VFMLA V20.S4, V25.S4, V28.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V6.S4, V18.S4, V25.S4
+	FMOVQ 304(R0), F29 // sigmoidP0
+	VFMLA V7.S4, V18.S4, V29.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e34de14 // fmul v20.4s, v16.4s, v20.4s
+	VFMLA V28.S4, V20.S4, V16.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V29.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V22.S4, V27.S4, V13.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb5d534  // fsub v20.4s, v9.4s, v21.4s
+	FMOVQ 384(R0), F22 // three
+	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
+	VMOV  V20.B16, V25.B16
+	VFMLS V22.S4, V16.S4, V25.S4
+	WORD  $0x4e29d6b6  // fadd v22.4s, v21.4s, v9.4s
+	VFMLA V16.S4, V20.S4, V22.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V24.S4, V29.S4, V18.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	VFMLS V19.S4, V13.S4, V16.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e36ff36 // fdiv v22.4s, v25.4s, v22.4s
+	VFMLS V21.S4, V22.S4, V20.S4
+	VORR  V14.B16, V20.B16, V14.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad6f4 // fadd v20.4s, v23.4s, v10.4s
+	VFMLS V23.S4, V18.S4, V20.S4
+
+	// σ: y = C / d
+	WORD $0x6e30fd55 // fdiv v21.4s, v10.4s, v16.4s
+	WORD $0x6e34fd56 // fdiv v22.4s, v10.4s, v20.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb0d678 // fsub v24.4s, v19.4s, v16.4s
+	WORD  $0x4e2ad718 // fadd v24.4s, v24.4s, v10.4s
+	VFMLS V19.S4, V13.S4, V24.S4
+	WORD  $0x4eb4d6ed // fsub v13.4s, v23.4s, v20.4s
+	WORD  $0x4e2ad5ad // fadd v13.4s, v13.4s, v10.4s
+	VFMLS V23.S4, V18.S4, V13.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F18 // sigmoidScale
+	VFMLS V16.S4, V21.S4, V18.S4
+	VFMLS V24.S4, V21.S4, V18.S4
+	FMOVQ 416(R0), F16 // sigmoidScaleBits
+	VADD  V16.S4, V18.S4, V16.S4
+	FMOVQ 400(R0), F18 // sigmoidScale
+	VFMLS V20.S4, V22.S4, V18.S4
+	VFMLS V13.S4, V22.S4, V18.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V18.S4, V13.S4
+
+	// σ: σ = y + g·y
+	VFMLA V21.S4, V16.S4, V21.S4
+	VFMLA V22.S4, V13.S4, V22.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 224(R2), F13
+	WORD  $0x4e2df40d // fmax v13.4s, v0.4s, v13.4s
+	WORD  $0x4eadf42d // fmin v13.4s, v1.4s, v13.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F16 // sigmoidRound
+	VFMLA V2.S4, V13.S4, V16.S4
+	WORD  $0x4ea3d612 // fsub v18.4s, v16.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V18.S4, V13.S4
+	VFMLA V5.S4, V18.S4, V13.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2dddb2 // fmul v18.4s, v13.4s, v13.4s
+	VSHL $23, V16.S4, V16.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F19 // sigmoidP2
+	VFMLA V6.S4, V13.S4, V19.S4
+	FMOVQ 304(R0), F20 // sigmoidP0
+	VFMLA V7.S4, V13.S4, V20.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V19.S4
+	VFMLA V18.S4, V19.S4, V20.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V20.S4, V13.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad612 // fadd v18.4s, v16.4s, v10.4s
+	VFMLS V16.S4, V13.S4, V18.S4
+
+	// σ: y = C / d
+	WORD $0x6e32fd53 // fdiv v19.4s, v10.4s, v18.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb2d614 // fsub v20.4s, v16.4s, v18.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V16.S4, V13.S4, V20.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F13 // sigmoidScale
+	VFMLS V18.S4, V19.S4, V13.S4
+	VFMLS V20.S4, V19.S4, V13.S4
+	FMOVQ 416(R0), F16 // sigmoidScaleBits
+	VADD  V16.S4, V13.S4, V13.S4
+
+	// σ: σ = y + g·y
+	VFMLA V19.S4, V13.S4, V19.S4
+
+	// in = σ(i)·tanh(g)
+	WORD $0x6e2edead // fmul v13.4s, v21.4s, v14.4s
+
+	// c' = σ(f)·c + in
+	FMOVQ 32(R6), F14
+	VFMLA V14.S4, V22.S4, V13.S4
+	FMOVQ F13, 32(R6)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 48(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 176(R2), F16
+	WORD  $0x4ea0fa12 // fabs v18.4s, v16.4s
+	FMOVQ 32(R0), F20 // signBit
+	VAND  V20.B16, V16.B16, V16.B16
+	FMOVQ 48(R0), F20 // tanhMax
+	WORD  $0x4eb2f692 // fmin v18.4s, v20.4s, v18.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 112(R2), F20
+	WORD  $0x4e34f414 // fmax v20.4s, v0.4s, v20.4s
+	WORD  $0x4eb4f434 // fmin v20.4s, v1.4s, v20.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V21.S4
+	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F23  // tanhRound
+	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
+	VFMLA V24.S4, V18.S4, V23.S4
+	FMOVQ 128(R0), F24 // tanhRoundMax
+	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
+	FMOVQ 144(R0), F24 // tanhRoundMask
+	VAND  V24.B16, V23.B16, V23.B16
+	FMOVQ 160(R0), F24 // tanhRoundZero
+	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F25 // sigmoidRound
+	VFMLA V2.S4, V20.S4, V25.S4
+	WORD  $0x4ea3d73a // fsub v26.4s, v25.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V22.S4, V14.S4
+	VFMLA V5.S4, V22.S4, V14.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F22 // tanhHalfLn2
+	VFMLA V22.S4, V24.S4, V18.S4
+	WORD  $0x6e32de56  // fmul v22.4s, v18.4s, v18.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V26.S4, V20.S4
+	VFMLA V5.S4, V26.S4, V20.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F27 // tanhP3
+	VFMLA V27.S4, V22.S4, V26.S4
+	FMOVQ 256(R0), F27 // tanhP1
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e34de9a // fmul v26.4s, v20.4s, v20.4s
+	VSHL $23, V25.S4, V25.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F28 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V28.S4
+	FMOVQ 304(R0), F29 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V29.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 336(R0), F30 // tanhP0
+	VFMLA V22.S4, V27.S4, V30.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F27 // sigmoidP2
+	VFMLA V6.S4, V20.S4, V27.S4
+	FMOVQ 304(R0), F31 // sigmoidP0
+	VFMLA V7.S4, V20.S4, V31.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V24.S4, V28.S4
+	VFMLA V24.S4, V28.S4, V29.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e36de56 // fmul v22.4s, v18.4s, v22.4s
+	VFMLA V30.S4, V22.S4, V18.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V26.S4, V27.S4
+	VFMLA V26.S4, V27.S4, V31.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V24.S4, V29.S4, V14.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb7d536  // fsub v22.4s, v9.4s, v23.4s
+	FMOVQ 384(R0), F24 // three
+	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
+	VMOV  V22.B16, V27.B16
+	VFMLS V24.S4, V18.S4, V27.S4
+	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
+	VFMLA V18.S4, V22.S4, V24.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V26.S4, V31.S4, V20.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad6b2 // fadd v18.4s, v21.4s, v10.4s
+	VFMLS V21.S4, V14.S4, V18.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e38ff78 // fdiv v24.4s, v27.4s, v24.4s
+	VFMLS V23.S4, V24.S4, V22.S4
+	VORR  V16.B16, V22.B16, V16.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad736 // fadd v22.4s, v25.4s, v10.4s
+	VFMLS V25.S4, V20.S4, V22.S4
+
+	// σ: y = C / d
+	WORD $0x6e32fd57 // fdiv v23.4s, v10.4s, v18.4s
+	WORD $0x6e36fd58 // fdiv v24.4s, v10.4s, v22.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb2d6ba // fsub v26.4s, v21.4s, v18.4s
+	WORD  $0x4e2ad75a // fadd v26.4s, v26.4s, v10.4s
+	VFMLS V21.S4, V14.S4, V26.S4
+	WORD  $0x4eb6d72e // fsub v14.4s, v25.4s, v22.4s
+	WORD  $0x4e2ad5ce // fadd v14.4s, v14.4s, v10.4s
+	VFMLS V25.S4, V20.S4, V14.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F20 // sigmoidScale
+	VFMLS V18.S4, V23.S4, V20.S4
+	VFMLS V26.S4, V23.S4, V20.S4
+	FMOVQ 416(R0), F18 // sigmoidScaleBits
+	VADD  V18.S4, V20.S4, V18.S4
+	FMOVQ 400(R0), F20 // sigmoidScale
+	VFMLS V22.S4, V24.S4, V20.S4
+	VFMLS V14.S4, V24.S4, V20.S4
+	FMOVQ 416(R0), F14 // sigmoidScaleBits
+	VADD  V14.S4, V20.S4, V14.S4
+
+	// σ: σ = y + g·y
+	VFMLA V23.S4, V18.S4, V23.S4
+	VFMLA V24.S4, V14.S4, V24.S4
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 240(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V18.S4
+	WORD  $0x4ea3d654 // fsub v20.4s, v18.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V18.S4, V18.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F22 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V22.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V22.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V22.S4, V14.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad654 // fadd v20.4s, v18.4s, v10.4s
+	VFMLS V18.S4, V14.S4, V20.S4
+
+	// σ: y = C / d
+	WORD $0x6e34fd55 // fdiv v21.4s, v10.4s, v20.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb4d656 // fsub v22.4s, v18.4s, v20.4s
+	WORD  $0x4e2ad6d6 // fadd v22.4s, v22.4s, v10.4s
+	VFMLS V18.S4, V14.S4, V22.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V20.S4, V21.S4, V14.S4
+	VFMLS V22.S4, V21.S4, V14.S4
+	FMOVQ 416(R0), F18 // sigmoidScaleBits
+	VADD  V18.S4, V14.S4, V14.S4
+
+	// σ: σ = y + g·y
+	VFMLA V21.S4, V14.S4, V21.S4
+
+	// in = σ(i)·tanh(g)
+	WORD $0x6e30deee // fmul v14.4s, v23.4s, v16.4s
+
+	// c' = σ(f)·c + in
+	FMOVQ 48(R6), F16
+	VFMLA V16.S4, V24.S4, V14.S4
+	FMOVQ F14, 48(R6)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f90d // fabs v13.4s, v8.4s
-	FMOVQ 32(R0), F15 // signBit
-	VAND  V15.B16, V8.B16, V15.B16
-	FMOVQ 48(R0), F17 // tanhMax
-	WORD  $0x4eadf62d // fmin v13.4s, v17.4s, v13.4s
-	WORD  $0x4ea0f931 // fabs v17.4s, v9.4s
-	FMOVQ 32(R0), F19 // signBit
-	VAND  V19.B16, V9.B16, V19.B16
+	WORD  $0x4ea0f970 // fabs v16.4s, v11.4s
+	FMOVQ 32(R0), F18 // signBit
+	VAND  V18.B16, V11.B16, V11.B16
+	FMOVQ 48(R0), F18 // tanhMax
+	WORD  $0x4eb0f650 // fmin v16.4s, v18.4s, v16.4s
+	WORD  $0x4ea0f992 // fabs v18.4s, v12.4s
+	FMOVQ 32(R0), F20 // signBit
+	VAND  V20.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F20 // tanhMax
-	WORD  $0x4eb1f691 // fmin v17.4s, v20.4s, v17.4s
-	WORD  $0x4ea0f954 // fabs v20.4s, v10.4s
-	FMOVQ 32(R0), F21 // signBit
-	VAND  V21.B16, V10.B16, V21.B16
+	WORD  $0x4eb2f692 // fmin v18.4s, v20.4s, v18.4s
+	WORD  $0x4ea0f9b4 // fabs v20.4s, v13.4s
+	FMOVQ 32(R0), F22 // signBit
+	VAND  V22.B16, V13.B16, V13.B16
 	FMOVQ 48(R0), F22 // tanhMax
 	WORD  $0x4eb4f6d4 // fmin v20.4s, v22.4s, v20.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
 	FMOVQ 96(R0), F22  // tanhRound
 	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
-	VFMLA V23.S4, V13.S4, V22.S4
+	VFMLA V23.S4, V16.S4, V22.S4
 	FMOVQ 128(R0), F23 // tanhRoundMax
 	WORD  $0x4eb6f6f6  // fmin v22.4s, v23.4s, v22.4s
 	FMOVQ 144(R0), F23 // tanhRoundMask
@@ -4052,7 +4048,7 @@ wide_cell:
 	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
 	FMOVQ 96(R0), F24  // tanhRound
 	FMOVQ 112(R0), F25 // tanhNegTwoLog2E
-	VFMLA V25.S4, V17.S4, V24.S4
+	VFMLA V25.S4, V18.S4, V24.S4
 	FMOVQ 128(R0), F25 // tanhRoundMax
 	WORD  $0x4eb8f738  // fmin v24.4s, v25.4s, v24.4s
 	FMOVQ 144(R0), F25 // tanhRoundMask
@@ -4071,11 +4067,11 @@ wide_cell:
 
 	// tanh c': r = A + n·ln2/2, z = r²
 	FMOVQ 208(R0), F28 // tanhHalfLn2
-	VFMLA V28.S4, V23.S4, V13.S4
-	WORD  $0x6e2dddb7  // fmul v23.4s, v13.4s, v13.4s
+	VFMLA V28.S4, V23.S4, V16.S4
+	WORD  $0x6e30de17  // fmul v23.4s, v16.4s, v16.4s
 	FMOVQ 208(R0), F28 // tanhHalfLn2
-	VFMLA V28.S4, V25.S4, V17.S4
-	WORD  $0x6e31de39  // fmul v25.4s, v17.4s, v17.4s
+	VFMLA V28.S4, V25.S4, V18.S4
+	WORD  $0x6e32de59  // fmul v25.4s, v18.4s, v18.4s
 	FMOVQ 208(R0), F28 // tanhHalfLn2
 	VFMLA V28.S4, V27.S4, V20.S4
 	WORD  $0x6e34de9b  // fmul v27.4s, v20.4s, v20.4s
@@ -4109,157 +4105,152 @@ wide_cell:
 	VFMLA V27.S4, V31.S4, V30.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e37ddb7 // fmul v23.4s, v13.4s, v23.4s
-	VFMLA V28.S4, V23.S4, V13.S4
-	WORD  $0x6e39de37 // fmul v23.4s, v17.4s, v25.4s
-	VFMLA V29.S4, V23.S4, V17.S4
+	WORD  $0x6e37de17 // fmul v23.4s, v16.4s, v23.4s
+	VFMLA V28.S4, V23.S4, V16.S4
+	WORD  $0x6e39de57 // fmul v23.4s, v18.4s, v25.4s
+	VFMLA V29.S4, V23.S4, V18.S4
 	WORD  $0x6e3bde97 // fmul v23.4s, v20.4s, v27.4s
 	VFMLA V30.S4, V23.S4, V20.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb6d4d7  // fsub v23.4s, v6.4s, v22.4s
+	WORD  $0x4eb6d537  // fsub v23.4s, v9.4s, v22.4s
 	FMOVQ 384(R0), F25 // three
 	WORD  $0x4eb6d739  // fsub v25.4s, v25.4s, v22.4s
 	VMOV  V23.B16, V27.B16
-	VFMLS V25.S4, V13.S4, V27.S4
-	WORD  $0x4e26d6d9  // fadd v25.4s, v22.4s, v6.4s
-	VFMLA V13.S4, V23.S4, V25.S4
-	WORD  $0x4eb8d4cd  // fsub v13.4s, v6.4s, v24.4s
+	VFMLS V25.S4, V16.S4, V27.S4
+	WORD  $0x4e29d6d9  // fadd v25.4s, v22.4s, v9.4s
+	VFMLA V16.S4, V23.S4, V25.S4
+	WORD  $0x4eb8d530  // fsub v16.4s, v9.4s, v24.4s
 	FMOVQ 384(R0), F28 // three
 	WORD  $0x4eb8d79c  // fsub v28.4s, v28.4s, v24.4s
-	VMOV  V13.B16, V29.B16
-	VFMLS V28.S4, V17.S4, V29.S4
-	WORD  $0x4e26d71c  // fadd v28.4s, v24.4s, v6.4s
-	VFMLA V17.S4, V13.S4, V28.S4
-	WORD  $0x4ebad4d1  // fsub v17.4s, v6.4s, v26.4s
+	VMOV  V16.B16, V29.B16
+	VFMLS V28.S4, V18.S4, V29.S4
+	WORD  $0x4e29d71c  // fadd v28.4s, v24.4s, v9.4s
+	VFMLA V18.S4, V16.S4, V28.S4
+	WORD  $0x4ebad532  // fsub v18.4s, v9.4s, v26.4s
 	FMOVQ 384(R0), F30 // three
 	WORD  $0x4ebad7de  // fsub v30.4s, v30.4s, v26.4s
-	VMOV  V17.B16, V31.B16
+	VMOV  V18.B16, V31.B16
 	VFMLS V30.S4, V20.S4, V31.S4
-	WORD  $0x4e26d75e  // fadd v30.4s, v26.4s, v6.4s
-	VFMLA V20.S4, V17.S4, V30.S4
+	WORD  $0x4e29d75e  // fadd v30.4s, v26.4s, v9.4s
+	VFMLA V20.S4, V18.S4, V30.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
 	WORD  $0x6e39ff74 // fdiv v20.4s, v27.4s, v25.4s
 	VFMLS V22.S4, V20.S4, V23.S4
-	VORR  V15.B16, V23.B16, V15.B16
+	VORR  V11.B16, V23.B16, V11.B16
 	WORD  $0x6e3cffb4 // fdiv v20.4s, v29.4s, v28.4s
-	VFMLS V24.S4, V20.S4, V13.S4
-	VORR  V19.B16, V13.B16, V13.B16
-	WORD  $0x6e3efff3 // fdiv v19.4s, v31.4s, v30.4s
-	VFMLS V26.S4, V19.S4, V17.S4
-	VORR  V21.B16, V17.B16, V17.B16
+	VFMLS V24.S4, V20.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+	WORD  $0x6e3efff0 // fdiv v16.4s, v31.4s, v30.4s
+	VFMLS V26.S4, V16.S4, V18.S4
+	VORR  V13.B16, V18.B16, V13.B16
 
 	// h' = σ(o)·tanh(c')
-	WORD $0x6e2fdd8c // fmul v12.4s, v12.4s, v15.4s
-	WORD $0x6e2dddcd // fmul v13.4s, v14.4s, v13.4s
-	WORD $0x6e31de0e // fmul v14.4s, v16.4s, v17.4s
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f96f // fabs v15.4s, v11.4s
-	FMOVQ 32(R0), F16 // signBit
-	VAND  V16.B16, V11.B16, V16.B16
-	FMOVQ 48(R0), F17 // tanhMax
-	WORD  $0x4eaff62f // fmin v15.4s, v17.4s, v15.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F17  // tanhRound
-	FMOVQ 112(R0), F19 // tanhNegTwoLog2E
-	VFMLA V19.S4, V15.S4, V17.S4
-	FMOVQ 128(R0), F19 // tanhRoundMax
-	WORD  $0x4eb1f671  // fmin v17.4s, v19.4s, v17.4s
-	FMOVQ 144(R0), F19 // tanhRoundMask
-	VAND  V19.B16, V17.B16, V17.B16
-	FMOVQ 160(R0), F19 // tanhRoundZero
-	WORD  $0x4eb3d633  // fsub v19.4s, v17.4s, v19.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F20 // tanhHalfLn2
-	VFMLA V20.S4, V19.S4, V15.S4
-	WORD  $0x6e2fddf3  // fmul v19.4s, v15.4s, v15.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
-	VFMLA V21.S4, V19.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
-	VFMLA V19.S4, V20.S4, V21.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F20 // tanhP0
-	VFMLA V19.S4, V21.S4, V20.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e33ddf3 // fmul v19.4s, v15.4s, v19.4s
-	VFMLA V20.S4, V19.S4, V15.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb1d4d3  // fsub v19.4s, v6.4s, v17.4s
-	FMOVQ 384(R0), F20 // three
-	WORD  $0x4eb1d694  // fsub v20.4s, v20.4s, v17.4s
-	VMOV  V19.B16, V21.B16
-	VFMLS V20.S4, V15.S4, V21.S4
-	WORD  $0x4e26d634  // fadd v20.4s, v17.4s, v6.4s
-	VFMLA V15.S4, V19.S4, V20.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e34feaf // fdiv v15.4s, v21.4s, v20.4s
-	VFMLS V17.S4, V15.S4, V19.S4
-	VORR  V16.B16, V19.B16, V15.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e2fde4f // fmul v15.4s, v18.4s, v15.4s
-	FMOVQ F8, (R6)
-	FMOVQ F12, (R7)
-	FMOVQ F9, 16(R6)
-	FMOVQ F13, 16(R7)
-	FMOVQ F10, 32(R6)
+	WORD  $0x6e2bddeb // fmul v11.4s, v15.4s, v11.4s
+	FMOVQ F11, (R7)
+	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	FMOVQ F11, 16(R7)
+	WORD  $0x6e2dde6b // fmul v11.4s, v19.4s, v13.4s
 	CMP   $12, R5
-	BGE   h_whole_wide_cell_2
-	MOVD  R5, R8
-	SUB   $8, R8
-	TBZ   $1, R8, one_lane_1
-	FMOVD F14, 32(R7)
-	TBZ   $0, R8, lanes_done_2
-	VDUP  V14.D[1], V8.D2
-	FMOVS F8, 40(R7)
+	BGE   h_whole_wide_cell_0_2
+	MOVD  R5, R6
+	SUB   $8, R6
+	TBZ   $1, R6, one_lane_1
+	FMOVD F11, 32(R7)
+	TBZ   $0, R6, lanes_done_2
+	VDUP  V11.D[1], V11.D2
+	FMOVS F11, 40(R7)
 	JMP   lanes_done_2
 
 one_lane_1:
-	FMOVS F14, 32(R7)
+	FMOVS F11, 32(R7)
 
 lanes_done_2:
-	JMP h_done_wide_cell_2
+	JMP h_done_wide_cell_0_2
 
-h_whole_wide_cell_2:
-	FMOVQ F14, 32(R7)
+h_whole_wide_cell_0_2:
+	FMOVQ F11, 32(R7)
 
-h_done_wide_cell_2:
-	FMOVQ F11, 48(R6)
+h_done_wide_cell_0_2:
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f9cb // fabs v11.4s, v14.4s
+	FMOVQ 32(R0), F12 // signBit
+	VAND  V12.B16, V14.B16, V12.B16
+	FMOVQ 48(R0), F13 // tanhMax
+	WORD  $0x4eabf5ab // fmin v11.4s, v13.4s, v11.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F13  // tanhRound
+	FMOVQ 112(R0), F14 // tanhNegTwoLog2E
+	VFMLA V14.S4, V11.S4, V13.S4
+	FMOVQ 128(R0), F14 // tanhRoundMax
+	WORD  $0x4eadf5cd  // fmin v13.4s, v14.4s, v13.4s
+	FMOVQ 144(R0), F14 // tanhRoundMask
+	VAND  V14.B16, V13.B16, V13.B16
+	FMOVQ 160(R0), F14 // tanhRoundZero
+	WORD  $0x4eaed5ae  // fsub v14.4s, v13.4s, v14.4s
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F15 // tanhHalfLn2
+	VFMLA V15.S4, V14.S4, V11.S4
+	WORD  $0x6e2bdd6e  // fmul v14.4s, v11.4s, v11.4s
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F15 // tanhP2
+	FMOVQ 240(R0), F16 // tanhP3
+	VFMLA V16.S4, V14.S4, V15.S4
+	FMOVQ 256(R0), F16 // tanhP1
+	VFMLA V14.S4, V15.S4, V16.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V13.S4, V13.S4
+	FMOVQ 336(R0), F15 // tanhP0
+	VFMLA V14.S4, V16.S4, V15.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e2edd6e // fmul v14.4s, v11.4s, v14.4s
+	VFMLA V15.S4, V14.S4, V11.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eadd52e  // fsub v14.4s, v9.4s, v13.4s
+	FMOVQ 384(R0), F15 // three
+	WORD  $0x4eadd5ef  // fsub v15.4s, v15.4s, v13.4s
+	VMOV  V14.B16, V16.B16
+	VFMLS V15.S4, V11.S4, V16.S4
+	WORD  $0x4e29d5af  // fadd v15.4s, v13.4s, v9.4s
+	VFMLA V11.S4, V14.S4, V15.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2ffe0b // fdiv v11.4s, v16.4s, v15.4s
+	VFMLS V13.S4, V11.S4, V14.S4
+	VORR  V12.B16, V14.B16, V11.B16
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e2bdeab // fmul v11.4s, v21.4s, v11.4s
 	CMP   $16, R5
-	BGE   h_whole_wide_cell_3
+	BGE   h_whole_wide_cell_0_3
 	CMP   $12, R5
-	BLE   h_done_wide_cell_3
+	BLE   h_done_wide_cell_0_3
 	MOVD  R5, R6
 	SUB   $12, R6
 	TBZ   $1, R6, one_lane_3
-	FMOVD F15, 48(R7)
+	FMOVD F11, 48(R7)
 	TBZ   $0, R6, lanes_done_4
-	VDUP  V15.D[1], V8.D2
-	FMOVS F8, 56(R7)
+	VDUP  V11.D[1], V11.D2
+	FMOVS F11, 56(R7)
 	JMP   lanes_done_4
 
 one_lane_3:
-	FMOVS F15, 48(R7)
+	FMOVS F11, 48(R7)
 
 lanes_done_4:
-	JMP h_done_wide_cell_3
+	JMP h_done_wide_cell_0_3
 
-h_whole_wide_cell_3:
-	FMOVQ F15, 48(R7)
+h_whole_wide_cell_0_3:
+	FMOVQ F11, 48(R7)
 
-h_done_wide_cell_3:
+h_done_wide_cell_0_3:
 	ADD  $256, R2
 	ADD  $72, R3
 	SUBS $1, R4
@@ -5510,10 +5501,13 @@ narrow_cell:
 	// σ: σ = y + g·y
 	VFMLA V19.S4, V15.S4, V19.S4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e30deaf // fmul v15.4s, v21.4s, v16.4s
+	// in = σ(i)·tanh(g)
+	WORD $0x6e30deaf // fmul v15.4s, v21.4s, v16.4s
+
+	// c' = σ(f)·c + in
 	FMOVQ (R6), F16
 	VFMLA V16.S4, V22.S4, V15.S4
+	FMOVQ F15, (R6)
 
 	// σ: x = min(40, max(-104, x))
 	FMOVQ 16(R2), F16
@@ -5714,143 +5708,144 @@ narrow_cell:
 	// σ: σ = y + g·y
 	VFMLA V21.S4, V16.S4, V21.S4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e31def0 // fmul v16.4s, v23.4s, v17.4s
+	// in = σ(i)·tanh(g)
+	WORD $0x6e31def0 // fmul v16.4s, v23.4s, v17.4s
+
+	// c' = σ(f)·c + in
 	FMOVQ 16(R6), F17
 	VFMLA V17.S4, V24.S4, V16.S4
+	FMOVQ F16, 16(R6)
 
 	// tanh c': A = min(9.1, |x|), and x's sign
 	WORD $0x4ea0f9f1 // fabs v17.4s, v15.4s
-	VAND V2.B16, V15.B16, V18.B16
+	VAND V2.B16, V15.B16, V15.B16
 	WORD $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
-	WORD $0x4ea0fa14 // fabs v20.4s, v16.4s
-	VAND V2.B16, V16.B16, V22.B16
-	WORD $0x4eb4f474 // fmin v20.4s, v3.4s, v20.4s
+	WORD $0x4ea0fa12 // fabs v18.4s, v16.4s
+	VAND V2.B16, V16.B16, V16.B16
+	WORD $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F20  // tanhRound
+	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
+	VFMLA V22.S4, V17.S4, V20.S4
+	FMOVQ 128(R0), F22 // tanhRoundMax
+	WORD  $0x4eb4f6d4  // fmin v20.4s, v22.4s, v20.4s
+	FMOVQ 144(R0), F22 // tanhRoundMask
+	VAND  V22.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d696  // fsub v22.4s, v20.4s, v22.4s
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
-	VFMLA V24.S4, V17.S4, V23.S4
+	VFMLA V24.S4, V18.S4, V23.S4
 	FMOVQ 128(R0), F24 // tanhRoundMax
 	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
 	FMOVQ 144(R0), F24 // tanhRoundMask
 	VAND  V24.B16, V23.B16, V23.B16
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
-	FMOVQ 96(R0), F25  // tanhRound
-	FMOVQ 112(R0), F26 // tanhNegTwoLog2E
-	VFMLA V26.S4, V20.S4, V25.S4
-	FMOVQ 128(R0), F26 // tanhRoundMax
-	WORD  $0x4eb9f759  // fmin v25.4s, v26.4s, v25.4s
-	FMOVQ 144(R0), F26 // tanhRoundMask
-	VAND  V26.B16, V25.B16, V25.B16
-	FMOVQ 160(R0), F26 // tanhRoundZero
-	WORD  $0x4ebad73a  // fsub v26.4s, v25.4s, v26.4s
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMLA V8.S4, V24.S4, V17.S4
-	WORD  $0x6e31de38 // fmul v24.4s, v17.4s, v17.4s
-	VFMLA V8.S4, V26.S4, V20.S4
-	WORD  $0x6e34de9a // fmul v26.4s, v20.4s, v20.4s
+	VFMLA V8.S4, V22.S4, V17.S4
+	WORD  $0x6e31de36 // fmul v22.4s, v17.4s, v17.4s
+	VFMLA V8.S4, V24.S4, V18.S4
+	WORD  $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F27 // tanhP2
-	FMOVQ 240(R0), F28 // tanhP3
-	VFMLA V28.S4, V24.S4, V27.S4
-	FMOVQ 256(R0), F28 // tanhP1
-	VFMLA V24.S4, V27.S4, V28.S4
-	FMOVQ 224(R0), F27 // tanhP2
-	FMOVQ 240(R0), F29 // tanhP3
-	VFMLA V29.S4, V26.S4, V27.S4
-	FMOVQ 256(R0), F29 // tanhP1
-	VFMLA V26.S4, V27.S4, V29.S4
+	FMOVQ 224(R0), F25 // tanhP2
+	FMOVQ 240(R0), F26 // tanhP3
+	VFMLA V26.S4, V22.S4, V25.S4
+	FMOVQ 256(R0), F26 // tanhP1
+	VFMLA V22.S4, V25.S4, V26.S4
+	FMOVQ 224(R0), F25 // tanhP2
+	FMOVQ 240(R0), F27 // tanhP3
+	VFMLA V27.S4, V24.S4, V25.S4
+	FMOVQ 256(R0), F27 // tanhP1
+	VFMLA V24.S4, V25.S4, V27.S4
 
 	// tanh c': F = 2^n by its bits
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 336(R0), F25 // tanhP0
+	VFMLA V22.S4, V26.S4, V25.S4
 	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F27 // tanhP0
-	VFMLA V24.S4, V28.S4, V27.S4
-	VSHL  $11, V25.S4, V25.S4
-	FMOVQ 336(R0), F28 // tanhP0
-	VFMLA V26.S4, V29.S4, V28.S4
+	FMOVQ 336(R0), F26 // tanhP0
+	VFMLA V24.S4, V27.S4, V26.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e38de38 // fmul v24.4s, v17.4s, v24.4s
-	VFMLA V27.S4, V24.S4, V17.S4
-	WORD  $0x6e3ade98 // fmul v24.4s, v20.4s, v26.4s
-	VFMLA V28.S4, V24.S4, V20.S4
+	WORD  $0x6e36de36 // fmul v22.4s, v17.4s, v22.4s
+	VFMLA V25.S4, V22.S4, V17.S4
+	WORD  $0x6e38de56 // fmul v22.4s, v18.4s, v24.4s
+	VFMLA V26.S4, V22.S4, V18.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb7d598  // fsub v24.4s, v12.4s, v23.4s
+	WORD  $0x4eb4d596  // fsub v22.4s, v12.4s, v20.4s
+	FMOVQ 384(R0), F24 // three
+	WORD  $0x4eb4d718  // fsub v24.4s, v24.4s, v20.4s
+	VMOV  V22.B16, V25.B16
+	VFMLS V24.S4, V17.S4, V25.S4
+	WORD  $0x4e2cd698  // fadd v24.4s, v20.4s, v12.4s
+	VFMLA V17.S4, V22.S4, V24.S4
+	WORD  $0x4eb7d591  // fsub v17.4s, v12.4s, v23.4s
 	FMOVQ 384(R0), F26 // three
 	WORD  $0x4eb7d75a  // fsub v26.4s, v26.4s, v23.4s
-	VMOV  V24.B16, V27.B16
-	VFMLS V26.S4, V17.S4, V27.S4
+	VMOV  V17.B16, V27.B16
+	VFMLS V26.S4, V18.S4, V27.S4
 	WORD  $0x4e2cd6fa  // fadd v26.4s, v23.4s, v12.4s
-	VFMLA V17.S4, V24.S4, V26.S4
-	WORD  $0x4eb9d591  // fsub v17.4s, v12.4s, v25.4s
-	FMOVQ 384(R0), F28 // three
-	WORD  $0x4eb9d79c  // fsub v28.4s, v28.4s, v25.4s
-	VMOV  V17.B16, V29.B16
-	VFMLS V28.S4, V20.S4, V29.S4
-	WORD  $0x4e2cd73c  // fadd v28.4s, v25.4s, v12.4s
-	VFMLA V20.S4, V17.S4, V28.S4
+	VFMLA V18.S4, V17.S4, V26.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e3aff74 // fdiv v20.4s, v27.4s, v26.4s
-	VFMLS V23.S4, V20.S4, V24.S4
-	VORR  V18.B16, V24.B16, V18.B16
-	WORD  $0x6e3cffb4 // fdiv v20.4s, v29.4s, v28.4s
-	VFMLS V25.S4, V20.S4, V17.S4
-	VORR  V22.B16, V17.B16, V17.B16
+	WORD  $0x6e38ff32 // fdiv v18.4s, v25.4s, v24.4s
+	VFMLS V20.S4, V18.S4, V22.S4
+	VORR  V15.B16, V22.B16, V15.B16
+	WORD  $0x6e3aff72 // fdiv v18.4s, v27.4s, v26.4s
+	VFMLS V23.S4, V18.S4, V17.S4
+	VORR  V16.B16, V17.B16, V16.B16
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e32de72 // fmul v18.4s, v19.4s, v18.4s
-	WORD  $0x6e31deb1 // fmul v17.4s, v21.4s, v17.4s
-	FMOVQ F15, (R6)
+	WORD  $0x6e2fde6f // fmul v15.4s, v19.4s, v15.4s
 	CMP   $4, R5
-	BGE   h_whole_narrow_cell_0
-	MOVD  R5, R8
-	TBZ   $1, R8, one_lane_5
-	FMOVD F18, (R7)
-	TBZ   $0, R8, lanes_done_6
-	VDUP  V18.D[1], V15.D2
+	BGE   h_whole_narrow_cell_0_0
+	MOVD  R5, R6
+	TBZ   $1, R6, one_lane_5
+	FMOVD F15, (R7)
+	TBZ   $0, R6, lanes_done_6
+	VDUP  V15.D[1], V15.D2
 	FMOVS F15, 8(R7)
 	JMP   lanes_done_6
 
 one_lane_5:
-	FMOVS F18, (R7)
+	FMOVS F15, (R7)
 
 lanes_done_6:
-	JMP h_done_narrow_cell_0
+	JMP h_done_narrow_cell_0_0
 
-h_whole_narrow_cell_0:
-	FMOVQ F18, (R7)
+h_whole_narrow_cell_0_0:
+	FMOVQ F15, (R7)
 
-h_done_narrow_cell_0:
-	FMOVQ F16, 16(R6)
+h_done_narrow_cell_0_0:
+	WORD  $0x6e30deaf // fmul v15.4s, v21.4s, v16.4s
 	CMP   $8, R5
-	BGE   h_whole_narrow_cell_1
+	BGE   h_whole_narrow_cell_0_1
 	CMP   $4, R5
-	BLE   h_done_narrow_cell_1
+	BLE   h_done_narrow_cell_0_1
 	MOVD  R5, R6
 	SUB   $4, R6
 	TBZ   $1, R6, one_lane_7
-	FMOVD F17, 16(R7)
+	FMOVD F15, 16(R7)
 	TBZ   $0, R6, lanes_done_8
-	VDUP  V17.D[1], V15.D2
+	VDUP  V15.D[1], V15.D2
 	FMOVS F15, 24(R7)
 	JMP   lanes_done_8
 
 one_lane_7:
-	FMOVS F17, 16(R7)
+	FMOVS F15, 16(R7)
 
 lanes_done_8:
-	JMP h_done_narrow_cell_1
+	JMP h_done_narrow_cell_0_1
 
-h_whole_narrow_cell_1:
-	FMOVQ F17, 16(R7)
+h_whole_narrow_cell_0_1:
+	FMOVQ F15, 16(R7)
 
-h_done_narrow_cell_1:
+h_done_narrow_cell_0_1:
 	ADD  $256, R2
 	ADD  $72, R3
 	SUBS $1, R4
@@ -8160,10 +8155,11 @@ rows_1_done:
 // func sigmoidNEON(dst *float32, x *float32, n int)
 TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	// Registers:
-	//   x              R1 V11 V12 V13 V14
-	//   dst            R2
-	//   elements left  R3
-	//   constants      R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10
+	//   x                   R1 V11 V12 V13 V14
+	//   dst                 R2
+	//   elements left       R3
+	//   table of constants  R0
+	//   constants           V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10
 	MOVD $constants<>(SB), R0
 	MOVD x+8(FP), R1
 	MOVD dst+0(FP), R2
@@ -8317,103 +8313,30 @@ vectors_4:
 
 	// σ: σ = y + g·y
 	VFMLA V23.S4, V14.S4, V23.S4
+	FMOVQ F23, (R2)
 	VFMLA V24.S4, V11.S4, V24.S4
+	FMOVQ F24, 16(R2)
 	VFMLA V25.S4, V12.S4, V25.S4
+	FMOVQ F25, 32(R2)
 	VFMLA V26.S4, V13.S4, V26.S4
-	FSTPQ (F23, F24), (R2)
-	FSTPQ (F25, F26), 32(R2)
+	FMOVQ F26, 48(R2)
 	ADD   $64, R1
 	ADD   $64, R2
 	SUBS  $16, R3
 	BGE   vectors_4
 
 vectors_4_done:
-	ADD  $16, R3
-	SUBS $4, R3
-	BLT  vectors_1_done
-
-	// Constants that stay in registers.
-	FMOVQ (R0), F0     // sigmoidMin
-	FMOVQ 16(R0), F1   // sigmoidMax
-	FMOVQ 80(R0), F2   // sigmoidNegLog2E
-	FMOVQ 64(R0), F3   // sigmoidRound
-	FMOVQ 176(R0), F4  // sigmoidLn2Hi
-	FMOVQ 192(R0), F5  // sigmoidLn2Lo
-	FMOVQ 288(R0), F6  // sigmoidP3
-	FMOVQ 320(R0), F7  // sigmoidP1
-	FMOVQ 352(R0), F8  // sigmoidP4
-	FMOVQ 400(R0), F9  // sigmoidScale
-	FMOVQ 416(R0), F10 // sigmoidScaleBits
-
-vectors_1:
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R1), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F12 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V12.S4
-	WORD  $0x4ea3d58d // fsub v13.4s, v12.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V13.S4, V11.S4
-	VFMLA V5.S4, V13.S4, V11.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
-	VSHL $23, V12.S4, V12.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F14 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V14.S4
-	FMOVQ 304(R0), F15 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V15.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V13.S4, V14.S4
-	VFMLA V13.S4, V14.S4, V15.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V13.S4, V15.S4, V11.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e29d58d // fadd v13.4s, v12.4s, v9.4s
-	VFMLS V12.S4, V11.S4, V13.S4
-
-	// σ: y = C / d
-	WORD $0x6e2dfd2e // fdiv v14.4s, v9.4s, v13.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eadd58f // fsub v15.4s, v12.4s, v13.4s
-	WORD  $0x4e29d5ef // fadd v15.4s, v15.4s, v9.4s
-	VFMLS V12.S4, V11.S4, V15.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F11 // sigmoidScale
-	VFMLS V13.S4, V14.S4, V11.S4
-	VFMLS V15.S4, V14.S4, V11.S4
-	VADD  V10.S4, V11.S4, V11.S4
-
-	// σ: σ = y + g·y
-	VFMLA V14.S4, V11.S4, V14.S4
-	FMOVQ F14, (R2)
-	ADD   $16, R1
-	ADD   $16, R2
-	SUBS  $4, R3
-	BGE   vectors_1
-
-vectors_1_done:
-	ADD $4, R3
+	ADD $16, R3
 	RET
 
 // func tanhNEON(dst *float32, x *float32, n int)
 TEXT ·tanhNEON(SB), NOSPLIT, $0-24
 	// Registers:
-	//   x              R1 V10 V12 V14 V16
-	//   dst            R2
-	//   elements left  R3
-	//   constants      R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9
+	//   x                   R1 V10 V12 V14 V16
+	//   dst                 R2
+	//   elements left       R3
+	//   table of constants  R0
+	//   constants           V0 V1 V2 V3 V4 V5 V6 V7 V8 V9
 	MOVD $constants<>(SB), R0
 	MOVD x+8(FP), R1
 	MOVD dst+0(FP), R2
@@ -8556,92 +8479,26 @@ vectors_4:
 	WORD  $0x6e35fef1 // fdiv v17.4s, v23.4s, v21.4s
 	VFMLS V18.S4, V17.S4, V19.S4
 	VORR  V10.B16, V19.B16, V10.B16
-	WORD  $0x6e39ff51 // fdiv v17.4s, v26.4s, v25.4s
-	VFMLS V20.S4, V17.S4, V11.S4
-	VORR  V12.B16, V11.B16, V11.B16
-	WORD  $0x6e3bff8c // fdiv v12.4s, v28.4s, v27.4s
-	VFMLS V22.S4, V12.S4, V13.S4
-	VORR  V14.B16, V13.B16, V12.B16
-	WORD  $0x6e3dffcd // fdiv v13.4s, v30.4s, v29.4s
-	VFMLS V24.S4, V13.S4, V15.S4
-	VORR  V16.B16, V15.B16, V13.B16
-	FSTPQ (F10, F11), (R2)
-	FSTPQ (F12, F13), 32(R2)
+	FMOVQ F10, (R2)
+	WORD  $0x6e39ff4a // fdiv v10.4s, v26.4s, v25.4s
+	VFMLS V20.S4, V10.S4, V11.S4
+	VORR  V12.B16, V11.B16, V10.B16
+	FMOVQ F10, 16(R2)
+	WORD  $0x6e3bff8a // fdiv v10.4s, v28.4s, v27.4s
+	VFMLS V22.S4, V10.S4, V13.S4
+	VORR  V14.B16, V13.B16, V10.B16
+	FMOVQ F10, 32(R2)
+	WORD  $0x6e3dffca // fdiv v10.4s, v30.4s, v29.4s
+	VFMLS V24.S4, V10.S4, V15.S4
+	VORR  V16.B16, V15.B16, V10.B16
+	FMOVQ F10, 48(R2)
 	ADD   $64, R1
 	ADD   $64, R2
 	SUBS  $16, R3
 	BGE   vectors_4
 
 vectors_4_done:
-	ADD  $16, R3
-	SUBS $4, R3
-	BLT  vectors_1_done
-
-	// Constants that stay in registers.
-	FMOVQ 32(R0), F0  // signBit
-	FMOVQ 48(R0), F1  // tanhMax
-	FMOVQ 112(R0), F2 // tanhNegTwoLog2E
-	FMOVQ 128(R0), F3 // tanhRoundMax
-	FMOVQ 144(R0), F4 // tanhRoundMask
-	FMOVQ 160(R0), F5 // tanhRoundZero
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	FMOVQ 240(R0), F7 // tanhP3
-	FMOVQ 368(R0), F8 // one
-	FMOVQ 384(R0), F9 // three
-
-vectors_1:
-	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ (R1), F10
-	WORD  $0x4ea0f94b // fabs v11.4s, v10.4s
-	VAND  V0.B16, V10.B16, V10.B16
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F12 // tanhRound
-	VFMLA V2.S4, V11.S4, V12.S4
-	WORD  $0x4eacf46c // fmin v12.4s, v3.4s, v12.4s
-	VAND  V4.B16, V12.B16, V12.B16
-	WORD  $0x4ea5d58d // fsub v13.4s, v12.4s, v5.4s
-
-	// tanh: r = A + n·ln2/2, z = r²
-	VFMLA V6.S4, V13.S4, V11.S4
-	WORD  $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F14 // tanhP2
-	VFMLA V7.S4, V13.S4, V14.S4
-	FMOVQ 256(R0), F15 // tanhP1
-	VFMLA V13.S4, V14.S4, V15.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V12.S4, V12.S4
-	FMOVQ 336(R0), F14 // tanhP0
-	VFMLA V13.S4, V15.S4, V14.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e2ddd6d // fmul v13.4s, v11.4s, v13.4s
-	VFMLA V14.S4, V13.S4, V11.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eacd50d // fsub v13.4s, v8.4s, v12.4s
-	WORD  $0x4eacd52e // fsub v14.4s, v9.4s, v12.4s
-	VMOV  V13.B16, V15.B16
-	VFMLS V14.S4, V11.S4, V15.S4
-	WORD  $0x4e28d58e // fadd v14.4s, v12.4s, v8.4s
-	VFMLA V11.S4, V13.S4, V14.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e2efdeb // fdiv v11.4s, v15.4s, v14.4s
-	VFMLS V12.S4, V11.S4, V13.S4
-	VORR  V10.B16, V13.B16, V10.B16
-	FMOVQ F10, (R2)
-	ADD   $16, R1
-	ADD   $16, R2
-	SUBS  $4, R3
-	BGE   vectors_1
-
-vectors_1_done:
-	ADD $4, R3
+	ADD $16, R3
 	RET
 
 // The constants, each in four lanes.

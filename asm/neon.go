@@ -19,6 +19,8 @@ type arm64 struct {
 	regs []neon.X
 	vecs []neon.V
 	tags int // labels of our own
+
+	scratchSize int // of the kernel, until it is allocated
 }
 
 func newARM64() *arm64 { return &arm64{file: neon.NewFile("arm64,!purego,!noasm")} }
@@ -29,6 +31,8 @@ func (m *arm64) TileVectors() int    { return 4 } // × 6 columns = 24 sums, 6 r
 func (m *arm64) WeightsAtOnce() int  { return 2 }
 func (m *arm64) Lockstep() int       { return 3 }
 func (m *arm64) ElementVectors() int { return 4 }
+func (m *arm64) ShadowSteps() int    { return 0 } // 16 sums and their weights leave too few
+func (m *arm64) ShadowLockstep() int { return 0 }
 func (m *arm64) HeadRows() int       { return 4 }
 
 const lanes = 4
@@ -48,9 +52,7 @@ func (m *arm64) Begin(k *gen.Kernel) {
 	name := k.Name + "NEON"
 	m.regs, m.vecs, m.tags = nil, nil, 0
 	m.fn = m.file.Function(name, "func("+k.Params+")", append([]string{name + " " + k.Doc[0]}, k.Doc[1:]...)...)
-	if k.Scratch > 0 {
-		m.fn.AllocLocal(k.Scratch + cacheLine) // aligned by Scratch
-	}
+	m.scratchSize = k.Scratch
 }
 
 func (m *arm64) End() {}
@@ -118,6 +120,10 @@ func (m *arm64) LoadReg(base gen.Reg, offset int, name string) gen.Reg {
 }
 
 func (m *arm64) Scratch(name string) gen.Reg {
+	if m.scratchSize > 0 {
+		m.fn.AllocLocal(m.scratchSize + cacheLine) // aligned below
+		m.scratchSize = 0
+	}
 	id, r := m.newReg(name)
 	m.fn.LocalAddress(r)
 	m.fn.ADDImmediate(cacheLine-1, r)
@@ -144,6 +150,10 @@ func (m *arm64) Load(base gen.Reg, offset int, name string) gen.Vec {
 	id, v := m.newVec(name)
 	m.fn.LDRQ(m.mem(base, offset), v)
 	return id
+}
+
+func (m *arm64) Reload(v gen.Vec, base gen.Reg, offset int) {
+	m.fn.LDRQ(m.mem(base, offset), m.v(v))
 }
 
 func (m *arm64) Store(v gen.Vec, base gen.Reg, offset int) {

@@ -19,49 +19,56 @@ import (
 // and checks every instruction's operands.
 type x86 struct {
 	x86Traits
-	ctx       *build.Context
-	lanes     int
-	regs      []reg.GPVirtual
-	vecs      []reg.VecVirtual
-	scratch   operand.Mem
-	constants map[string]operand.Mem
-	symbols   []symbol
-	roles     *roles
-	maps      map[string]*roles // of each kernel, by its full name
+	ctx         *build.Context
+	lanes       int
+	regs        []reg.GPVirtual
+	vecs        []reg.VecVirtual
+	scratch     operand.Mem // none until it is asked for
+	scratchSize int
+	constants   map[string]operand.Mem
+	symbols     []symbol
+	roles       *roles
+	maps        map[string]*roles // of each kernel, by its full name
 }
 
 // x86Traits are what sets the instruction sets of this back-end apart.
 type x86Traits struct {
-	suffix    string // of the kernels' names
-	maxLanes  int
-	registers int // vector registers
-	tile      int
-	stepBlock int // elements of x a turn, of a step
-	lockstep  int
-	elements  int
-	headRows  int
+	suffix         string // of the kernels' names
+	maxLanes       int
+	registers      int // vector registers
+	tile           int
+	stepBlock      int // elements of x a turn, of a step
+	lockstep       int
+	elements       int
+	shadow         int
+	shadowLockstep int
+	headRows       int
 }
 
 var (
 	avx2 = x86Traits{
-		suffix:    "AVX2",
-		maxLanes:  8,
-		registers: 16,
-		tile:      2, // × 6 columns = 12 sums, 2 weights and 1 or 2 multipliers
-		stepBlock: 8,
-		lockstep:  2,
-		elements:  3,
-		headRows:  4,
+		suffix:         "AVX2",
+		maxLanes:       8,
+		registers:      16,
+		tile:           2, // × 6 columns = 12 sums, 2 weights and 1 or 2 multipliers
+		stepBlock:      8,
+		lockstep:       2,
+		elements:       3,
+		shadow:         48,
+		shadowLockstep: 1,
+		headRows:       4,
 	}
 	avx512 = x86Traits{
-		suffix:    "AVX512",
-		maxLanes:  16,
-		registers: 32,
-		tile:      4, // × 6 columns = 24 sums, 4 weights and 1 or 2 multipliers
-		stepBlock: 4,
-		lockstep:  4,
-		elements:  4,
-		headRows:  4,
+		suffix:         "AVX512",
+		maxLanes:       16,
+		registers:      32,
+		tile:           4, // × 6 columns = 24 sums, 4 weights and 1 or 2 multipliers
+		stepBlock:      4,
+		lockstep:       4,
+		elements:       4,
+		shadow:         32,
+		shadowLockstep: 2,
+		headRows:       4,
 	}
 )
 
@@ -94,6 +101,8 @@ func (m *x86) TileVectors() int    { return m.tile }
 func (m *x86) WeightsAtOnce() int  { return 8 } // all there are: a row of AVX2
 func (m *x86) Lockstep() int       { return m.lockstep }
 func (m *x86) ElementVectors() int { return m.elements }
+func (m *x86) ShadowSteps() int    { return m.shadow }
+func (m *x86) ShadowLockstep() int { return m.shadowLockstep }
 func (m *x86) HeadRows() int       { return m.headRows }
 
 func (m *x86) Begin(k *gen.Kernel) {
@@ -106,17 +115,16 @@ func (m *x86) Begin(k *gen.Kernel) {
 	m.ctx.SignatureExpr("func(" + k.Params + ")")
 	m.ctx.Pragma("noescape")
 	m.ctx.Doc(append([]string{name + " " + k.Doc[0]}, k.Doc[1:]...)...)
-	if k.Scratch > 0 {
-		// Aligned by Scratch; too large a frame for NOSPLIT.
-		m.scratch = m.ctx.AllocLocal(k.Scratch + cacheLine)
-		return
-	}
-	m.ctx.Attributes(attr.NOSPLIT)
+	m.scratch, m.scratchSize = operand.Mem{}, k.Scratch
 }
 
 const cacheLine = 64
 
-func (m *x86) End() {}
+func (m *x86) End() {
+	if m.scratch.Base == nil {
+		m.ctx.Attributes(attr.NOSPLIT)
+	}
+}
 
 func (m *x86) Comment(text string)       { m.ctx.Comment(text) }
 func (m *x86) Label(name string)         { m.ctx.Label(name) }
@@ -205,6 +213,9 @@ func (m *x86) LoadReg(base gen.Reg, offset int, name string) gen.Reg {
 }
 
 func (m *x86) Scratch(name string) gen.Reg {
+	if m.scratch.Base == nil {
+		m.scratch = m.ctx.AllocLocal(m.scratchSize + cacheLine)
+	}
 	id, r := m.newReg(name)
 	m.ctx.LEAQ(m.scratch.Offset(cacheLine-1), r)
 	m.ctx.ANDQ(operand.I32(-cacheLine), r)
@@ -236,6 +247,10 @@ func (m *x86) Load(base gen.Reg, offset int, name string) gen.Vec {
 	id, v := m.newVec(name)
 	m.ctx.VMOVUPS(m.mem(base, offset), v)
 	return id
+}
+
+func (m *x86) Reload(v gen.Vec, base gen.Reg, offset int) {
+	m.ctx.VMOVUPS(m.mem(base, offset), m.v(v))
 }
 
 func (m *x86) Store(v gen.Vec, base gen.Reg, offset int) {

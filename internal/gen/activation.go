@@ -133,45 +133,77 @@ func (t *Thread) tanh(x Value) Value {
 	return t.do(Or, y, sign)
 }
 
-// cellInputs get the vectors of one group of hidden units: the gates' sums and
-// the old cell state.
-type cellInputs struct {
-	i, f, g, o, c func() Vec
+// cellGroup is a vector of hidden units: where the gates' sums and the old cell
+// state come from, and where the new cell and hidden states go.
+type cellGroup struct {
+	i, f, g, o, c  func() Vec
+	storeC, storeH func(Vec)
 }
 
-// cells emits the update of several groups of hidden units, each a vector, and
-// returns their new cell and hidden states:
+// gatesFrom sets the sums of a group to those of group j of a panel, which lie
+// at z gate by gate.
+func (g *Generator) gatesFrom(group *cellGroup, z Reg, offset, groups, j int) {
+	gate := func(i int) func() Vec {
+		return func() Vec { return g.Load(z, offset+(i*groups+j)*g.vectorSize(), "z") }
+	}
+	group.i, group.f, group.g, group.o = gate(0), gate(1), gate(2), gate(3)
+}
+
+// cells emits the update of several groups:
 //
 //	c' = σ(f)·c + σ(i)·tanh(g)
 //	h' = σ(o)·tanh(c')
 //
 // The last tanh waits for all the rest of its group; so it comes at the end,
 // with those of the other groups.
-func (g *Generator) cells(groups []cellInputs) (cNew, hNew []Vec) {
+func (g *Generator) cells(groups []cellGroup) {
 	f := g.NewFormula()
 	var last []*Thread
-	var states, hiddens []Value
-	for _, in := range groups {
-		ti, i := f.sigmoid(f.Input(in.i))
-		tg, tanhG := f.tanh(f.Input(in.g))
-		tf, forget := f.sigmoid(f.Input(in.f))
-		to, o := f.sigmoid(f.Input(in.o))
-		f.Lockstep(g.Lockstep(), ti, tg, tf, to)
-
-		t := f.Thread("")
-		t.say("c' = σ(f)·c + σ(i)·tanh(g)")
-		c := t.do(FMA, forget, f.Input(in.c), t.do(Mul, i, tanhG))
-		f.Lockstep(1, t)
-
-		t = f.Thread("tanh c': ")
-		y := t.tanh(c)
-		t.name = ""
-		t.say("h' = σ(o)·tanh(c')")
-		hiddens = append(hiddens, t.do(Mul, o, y))
-		states = append(states, c)
-		last = append(last, t)
+	for _, group := range groups {
+		cNew, o := f.cell(group, g.Lockstep())
+		last = append(last, f.hidden(cNew, o, group))
 	}
 	f.Lockstep(g.Lockstep(), last...)
-	out := f.Emit(append(states, hiddens...)...)
-	return out[:len(groups)], out[len(groups):]
+	f.Emit()
+}
+
+// cellAmong emits the update of one group with other code among its lines, see
+// EmitAmong.
+func (g *Generator) cellAmong(group cellGroup, among func(done, all int)) {
+	f := g.NewFormula()
+	cNew, o := f.cell(group, g.ShadowLockstep())
+	f.Lockstep(1, f.hidden(cNew, o, group))
+	f.EmitAmong(among)
+}
+
+// cell adds the lines of the new cell state, and of σ(o).
+func (f *Formula) cell(group cellGroup, lockstep int) (cNew, o Value) {
+	ti, i := f.sigmoid(f.Input(group.i))
+	tg, tanhG := f.tanh(f.Input(group.g))
+	tf, forget := f.sigmoid(f.Input(group.f))
+	to, o := f.sigmoid(f.Input(group.o))
+	take, update := f.Thread(""), f.Thread("")
+	take.say("in = σ(i)·tanh(g)")
+	in := take.do(Mul, i, tanhG)
+	update.say("c' = σ(f)·c + in")
+	cNew = update.do(FMA, forget, f.Input(group.c), in)
+	update.give(cNew, group.storeC)
+	if lockstep == 1 {
+		// In this order the fewest values wait for others.
+		f.Lockstep(1, ti, tg, take, tf, update, to)
+	} else {
+		f.Lockstep(lockstep, ti, tg, tf, to)
+		f.Lockstep(1, take, update)
+	}
+	return cNew, o
+}
+
+// hidden is the thread of the new hidden state.
+func (f *Formula) hidden(cNew, o Value, group cellGroup) *Thread {
+	t := f.Thread("tanh c': ")
+	y := t.tanh(cNew)
+	t.name = ""
+	t.say("h' = σ(o)·tanh(c')")
+	t.give(t.do(Mul, o, y), group.storeH)
+	return t
 }

@@ -1,9 +1,13 @@
 package gen
 
-import "fmt"
+import (
+	"fmt"
+
+	"example.com/lstm/internal/panel"
+)
 
 // elementwise applies a function to every element, several vectors in lockstep
-// and then the rest one by one.
+// and then the rest, if there can be one, vector by vector.
 func (g *Generator) elementwise(function func(*Formula, Value) (*Thread, Value)) {
 	x := g.Arg("x", "x")
 	dst := g.Arg("dst", "dst")
@@ -12,20 +16,20 @@ func (g *Generator) elementwise(function func(*Formula, Value) (*Thread, Value))
 		g.countdown(n, vectors*g.Lanes(), fmt.Sprintf("vectors_%d", vectors), func() {
 			f := g.NewFormula()
 			var threads []*Thread
-			var results []Value
 			for v := range vectors {
-				t, result := function(f, f.Input(func() Vec {
-					return g.Load(x, v*g.vectorSize(), "x")
-				}))
-				threads, results = append(threads, t), append(results, result)
+				offset := v * g.vectorSize()
+				t, y := function(f, f.Input(func() Vec { return g.Load(x, offset, "x") }))
+				t.give(y, func(y Vec) { g.Store(y, dst, offset) })
+				threads = append(threads, t)
 			}
 			f.Lockstep(vectors, threads...)
-			for v, y := range f.Emit(results...) {
-				g.Store(y, dst, v*g.vectorSize())
-			}
+			f.Emit()
 			g.AddImm(x, vectors*g.vectorSize())
 			g.AddImm(dst, vectors*g.vectorSize())
 		})
+		if panel.ElementBlock%(vectors*g.Lanes()) == 0 {
+			break
+		}
 	}
 	g.Return()
 }

@@ -59,6 +59,7 @@ type operation struct {
 	args   []Value
 	shift  int
 	result Value
+	sink   func(Vec) // takes the argument away, instead of an operation
 }
 
 // Formula is arithmetic waiting to be emitted. Threads of it are written one
@@ -109,6 +110,12 @@ func (t *Thread) do(op Op, args ...Value) Value {
 	return result
 }
 
+// give hands v, once it is computed, to a function that stores it.
+func (t *Thread) give(v Value, sink func(Vec)) {
+	last := &t.lines[len(t.lines)-1]
+	last.ops = append(last.ops, operation{args: []Value{v}, sink: sink})
+}
+
 func (t *Thread) shift(v Value, bits int) Value {
 	result := t.do(ShiftBits, v)
 	ops := t.lines[len(t.lines)-1].ops
@@ -134,8 +141,12 @@ func (f *Formula) Lockstep(width int, threads ...*Thread) {
 	}
 }
 
-// Emit emits the formula and returns the registers of the values asked for.
-func (f *Formula) Emit(results ...Value) []Vec {
+// Emit emits the formula.
+func (f *Formula) Emit() { f.EmitAmong(func(int, int) {}) }
+
+// EmitAmong is Emit, with other code among the formula's lines: among is called
+// before each line with the number of lines done and of all.
+func (f *Formula) EmitAmong(among func(done, all int)) {
 	lastUse := map[int]int{} // of each value, counted in operations
 	n := 0
 	for _, l := range f.lines {
@@ -146,12 +157,10 @@ func (f *Formula) Emit(results ...Value) []Vec {
 			n++
 		}
 	}
-	for _, r := range results {
-		lastUse[r.id] = n
-	}
 	where := map[int]Vec{}
 	n = 0
 	for i, l := range f.lines {
+		among(i, len(f.lines))
 		if i == 0 || l.text != f.lines[i-1].text {
 			f.g.Comment(l.text)
 		}
@@ -173,13 +182,12 @@ func (f *Formula) Emit(results ...Value) []Vec {
 				args[j].Vec = where[a.id]
 				dies[j] = lastUse[a.id] == n
 			}
-			where[op.result.id] = f.g.Do(op.op, args, dies, op.shift)
 			n++
+			if op.sink != nil {
+				op.sink(args[0].Vec)
+				continue
+			}
+			where[op.result.id] = f.g.Do(op.op, args, dies, op.shift)
 		}
 	}
-	var vecs []Vec
-	for _, r := range results {
-		vecs = append(vecs, where[r.id])
-	}
-	return vecs
 }

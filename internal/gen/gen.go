@@ -78,9 +78,11 @@ type Machine interface {
 	// SubJumpIf takes n from r and jumps if what is left compares with 0.
 	SubJumpIf(r Reg, n int, cond Condition, label string)
 
-	// Load and Store move whole vectors, StoreFirst only the first n lanes,
+	// Load and Store move whole vectors, Reload to the register of another,
+	// StoreFirst only the first n lanes,
 	// 0 < n < Lanes, without touching the memory behind.
 	Load(base Reg, offset int, name string) Vec
+	Reload(v Vec, base Reg, offset int)
 	Store(v Vec, base Reg, offset int)
 	StoreFirst(v Vec, n Reg, base Reg, offset int)
 	Prefetch(base Reg, offset int)
@@ -129,6 +131,12 @@ type Traits interface {
 	// ElementVectors is the same for the elementwise kernels, which have the
 	// registers to themselves.
 	ElementVectors() int
+	// ShadowSteps is the number of elements of x that a step needs to have the
+	// cells of one panel computed while the weights of the next come from memory,
+	// 0 if the registers do not suffice for both.
+	ShadowSteps() int
+	// ShadowLockstep is Lockstep for those cells.
+	ShadowLockstep() int
 	// HeadRows is the number of rows that the head sums side by side.
 	HeadRows() int
 }
@@ -138,7 +146,7 @@ type Kernel struct {
 	Name    string   // without the instruction set
 	Params  string   // Go parameter list
 	Doc     []string // what the stub says
-	Scratch int      // bytes of scratch memory
+	Scratch int      // bytes of scratch memory, if it is used
 	// MinLanes is the number of lanes below which the kernel makes no sense.
 	MinLanes int
 	Body     func(g *Generator)

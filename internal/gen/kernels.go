@@ -7,10 +7,11 @@ import "example.com/lstm/internal/panel"
 // function of the same name and the suffix Generic.
 var Kernels = []*Kernel{
 	{
-		Name:   "step",
-		Params: stepParams,
-		Doc:    []string{"updates c and h of so many units by one step, see stepGeneric."},
-		Body:   func(g *Generator) { g.step(1) },
+		Name:    "step",
+		Params:  stepParams,
+		Doc:     []string{"updates c and h of so many units by one step, see stepGeneric."},
+		Scratch: panel.RowFloats * floatSize,
+		Body:    func(g *Generator) { g.step(1) },
 	},
 	{
 		// A panel has but four vectors of 16 lanes: two panels have enough sums

@@ -38,8 +38,12 @@ func (g *Generator) product(streams []stream, row int, x []Reg, n Reg, name stri
 			scalars[i] = g.LoadScalars(x[i], 0, elements)
 		}
 		for k := range elements {
+			of := make([]Factor, len(x))
+			for i := range x {
+				of[i] = scalars[i][k]
+			}
 			for _, s := range streams {
-				g.productRow(s, k, row, scalars)
+				g.productRow(s, k*row, row, of)
 			}
 		}
 		for _, s := range streams {
@@ -62,18 +66,19 @@ func (g *Generator) product(streams []stream, row int, x []Reg, n Reg, name stri
 	}
 }
 
-// productRow multiplies row k of a stream with element k of every column.
-func (g *Generator) productRow(s stream, k, row int, scalars [][]Factor) {
+// productRow multiplies the row of a stream at that offset with an element of
+// every column.
+func (g *Generator) productRow(s stream, offset, row int, x []Factor) {
 	vectors := len(s.sums[0])
 	if len(s.sums) > 1 {
 		for line := 0; line < vectors*g.vectorSize(); line += cacheLine {
-			g.Prefetch(s.w, (k+tileAhead)*row+line)
+			g.Prefetch(s.w, offset+tileAhead*row+line)
 		}
 	}
 	for first := 0; first < vectors; first += g.WeightsAtOnce() {
-		ws := g.LoadWeights(s.w, k*row+first*g.vectorSize(), min(g.WeightsAtOnce(), vectors-first), len(s.sums))
+		ws := g.LoadWeights(s.w, offset+first*g.vectorSize(), min(g.WeightsAtOnce(), vectors-first), len(s.sums))
 		for i := range s.sums {
-			m := g.Spread(scalars[i][k])
+			m := g.Spread(x[i])
 			for v := range ws {
 				g.MulAcc(s.sums[i][first+v], ws[v], m)
 			}

@@ -24,20 +24,82 @@ func (g *Generator) step(panelsAtOnce int) {
 	if panelsAtOnce > 1 {
 		g.Label("panels")
 		g.JumpIf(at.units, LessOrEqual, (panelsAtOnce-1)*panel.Units+panel.NarrowUnits, "panel")
-		g.stepPanels(panelsAtOnce, panel.Units, at, "pair")
+		pair := g.sumPanels(panelsAtOnce, panel.Units, at, "pair")
+		g.finishPanels(pair, panel.Units, at, "pair")
 		g.nextPanels(panelsAtOnce, at, "done")
 		g.Jump("panels")
 	}
 	g.Label("panel")
 	g.JumpIf(at.units, LessOrEqual, panel.NarrowUnits, "narrow")
-	g.stepPanels(1, panel.Units, at, "wide")
+	wide := g.sumPanels(1, panel.Units, at, "wide")
+	if panelsAtOnce == 1 && g.ShadowSteps() > 0 {
+		g.shadowPanels(wide[0], at)
+	}
+	g.finishPanels(wide, panel.Units, at, "wide")
 	g.nextPanels(1, at, "done")
 	g.Jump("panel")
 
 	g.Label("narrow")
-	g.stepPanels(1, panel.NarrowUnits, at, "narrow")
+	narrow := g.sumPanels(1, panel.NarrowUnits, at, "narrow")
+	g.finishPanels(narrow, panel.NarrowUnits, at, "narrow")
 	g.Label("done")
 	g.Return()
+}
+
+// shadowPanels goes on from a panel whose sums are complete to the next one, as
+// long as that is wide and has so many elements of x: the cells of the first are
+// computed among the first rows of the second, in the shadow of its weights'
+// way from memory. It ends with a panel whose cells are still to be done.
+func (g *Generator) shadowPanels(s stream, at stepPointers) {
+	const row = panel.RowFloats * floatSize
+	steps := g.ShadowSteps()
+	acc := s.sums[0]
+
+	g.Label("summed")
+	g.JumpIf(at.units, LessOrEqual, panel.Units+panel.NarrowUnits, "last")
+	n := g.Arg("n", "elements of x left")
+	g.JumpIf(n, Less, steps, "last")
+	g.Comment("The sums of this panel wait in memory, those of the next begin.")
+	z := g.Scratch("z")
+	for v := range acc {
+		g.Store(acc[v], z, v*g.vectorSize())
+	}
+	g.addFloats(at.sums, g.Arg("sumsStride", "stride"))
+	g.addFloats(at.weights, g.Arg("weightsStride", "stride"))
+	for v := range acc {
+		g.Reload(acc[v], at.sums, v*g.vectorSize())
+	}
+	s.w = g.firstRow(at.weights, row)
+	x := g.Arg("x", "x")
+
+	groups := panel.Units / g.Lanes()
+	done := 0
+	for j := range groups {
+		group := cellGroup{
+			c:      func() Vec { return g.Load(at.c, j*g.vectorSize(), "c") },
+			storeC: func(v Vec) { g.Store(v, at.c, j*g.vectorSize()) },
+			storeH: func(v Vec) { g.Store(v, at.h, j*g.vectorSize()) },
+		}
+		g.gatesFrom(&group, z, 0, groups, j)
+		g.cellAmong(group, func(line, lines int) {
+			for ; done*groups*lines < (j*lines+line)*steps; done++ {
+				g.productRow(s, done*row, row, g.LoadScalars(x, done*floatSize, 1))
+			}
+		})
+	}
+	for ; done < steps; done++ {
+		g.productRow(s, done*row, row, g.LoadScalars(x, done*floatSize, 1))
+	}
+	g.AddImm(s.w, steps*row)
+	g.AddImm(x, steps*floatSize)
+	g.AddImm(at.c, panel.Units*floatSize)
+	g.AddImm(at.h, panel.Units*floatSize)
+	g.AddImm(at.units, -panel.Units)
+	n = g.Arg("n", "elements of x left")
+	g.AddImm(n, -steps)
+	g.product([]stream{s}, row, []Reg{x}, n, "shadow")
+	g.Jump("summed")
+	g.Label("last")
 }
 
 // stepPointers are the registers that move from panel to panel.
@@ -62,8 +124,8 @@ func (g *Generator) addFloats(r, n Reg) {
 	g.Add(r, n)
 }
 
-// stepPanels is step for some panels of that width.
-func (g *Generator) stepPanels(panels, width int, at stepPointers, name string) {
+// sumPanels computes the sums of some panels of that width.
+func (g *Generator) sumPanels(panels, width int, at stepPointers, name string) []stream {
 	defer g.narrowTo(width)()
 	row := panel.Gates * width * floatSize
 	vectors := row / g.vectorSize()
@@ -86,28 +148,28 @@ func (g *Generator) stepPanels(panels, width int, at stepPointers, name string) 
 	x := g.Arg("x", "x")
 	n := g.Arg("n", "elements of x left")
 	g.product(streams, row, []Reg{x}, n, name)
+	return streams
+}
 
-	// A gate's vectors are consecutive: gate by gate, group by group.
+// finishPanels updates the cells of panels of that width from their sums.
+func (g *Generator) finishPanels(panels []stream, width int, at stepPointers, name string) {
+	defer g.narrowTo(width)()
 	groups := width / g.Lanes()
-	var in []cellInputs
+	certain := (len(panels)-1)*panel.Units + fewestUnits(width)
+	var cells []cellGroup
 	for p := range panels {
 		for j := range groups {
-			gate := func(i int) func() Vec { return InRegister(streams[p].sums[0][i*groups+j]) }
-			offset := (p*groups + j) * g.vectorSize()
-			in = append(in, cellInputs{
+			gate := func(i int) func() Vec { return InRegister(panels[p].sums[0][i*groups+j]) }
+			v := p*groups + j
+			cells = append(cells, cellGroup{
 				i: gate(0), f: gate(1), g: gate(2), o: gate(3),
-				c: func() Vec { return g.Load(at.c, offset, "c") },
+				c:      func() Vec { return g.Load(at.c, v*g.vectorSize(), "c") },
+				storeC: func(c Vec) { g.Store(c, at.c, v*g.vectorSize()) },
+				storeH: func(h Vec) { g.storeHidden(h, at.h, v, at.units, certain, fmt.Sprintf("%s_%d", name, v)) },
 			})
 		}
 	}
-	cNew, hNew := g.cells(in)
-	for v := range cNew {
-		g.Store(cNew[v], at.c, v*g.vectorSize())
-	}
-	certain := (panels-1)*panel.Units + fewestUnits(width)
-	for v := range hNew {
-		g.storeHidden(hNew[v], at.h, v, at.units, certain, fmt.Sprintf("%s_%d", name, v))
-	}
+	g.cells(cells)
 }
 
 // fewestUnits is the number of units that a panel of that width has at least:

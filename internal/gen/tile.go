@@ -161,33 +161,25 @@ func (g *Generator) cellColumns(width int, done Reg) {
 // cellsOf updates the cells of the next columns of the list.
 func (g *Generator) cellsOf(columns, width int, z, list, units, done Reg, name string) {
 	groups := width / g.Lanes()
-	c, h := make([]Reg, columns), make([]Reg, columns)
-	var in []cellInputs
+	var cells []cellGroup
 	for i := range columns {
-		c[i] = g.LoadReg(list, i*columnSize+sliceSize, "c")
-		h[i] = g.LoadReg(list, i*columnSize+2*sliceSize, "h")
-		g.Add(c[i], done)
-		g.Add(h[i], done)
+		c := g.LoadReg(list, i*columnSize+sliceSize, "c")
+		h := g.LoadReg(list, i*columnSize+2*sliceSize, "h")
+		g.Add(c, done)
+		g.Add(h, done)
 		for j := range groups {
-			gate := func(n int) func() Vec {
-				return func() Vec {
-					return g.Load(z, i*panel.RowFloats*floatSize+(n*groups+j)*g.vectorSize(), "z")
-				}
+			group := cellGroup{
+				c:      func() Vec { return g.Load(c, j*g.vectorSize(), "c") },
+				storeC: func(v Vec) { g.Store(v, c, j*g.vectorSize()) },
+				storeH: func(v Vec) {
+					g.storeHidden(v, h, j, units, fewestUnits(width), fmt.Sprintf("%s_%d_%d", name, i, j))
+				},
 			}
-			in = append(in, cellInputs{
-				i: gate(0), f: gate(1), g: gate(2), o: gate(3),
-				c: func() Vec { return g.Load(c[i], j*g.vectorSize(), "c") },
-			})
+			g.gatesFrom(&group, z, i*panel.RowFloats*floatSize, groups, j)
+			cells = append(cells, group)
 		}
 	}
-	cNew, hNew := g.cells(in)
-	for i := range columns {
-		for j := range groups {
-			v := i*groups + j
-			g.Store(cNew[v], c[i], j*g.vectorSize())
-			g.storeHidden(hNew[v], h[i], j, units, fewestUnits(width), fmt.Sprintf("%s_%d", name, v))
-		}
-	}
+	g.cells(cells)
 	g.AddImm(z, columns*panel.RowFloats*floatSize)
 	g.AddImm(list, columns*columnSize)
 }
