@@ -66,7 +66,7 @@ var (
 		stepBlock:      4,
 		lockstep:       4,
 		elements:       4,
-		shadow:         32,
+		shadow:         48,
 		shadowLockstep: 2,
 		headRows:       4,
 	}
