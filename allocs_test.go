@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm/internal/panel"
 )
 
 func TestNoAllocations(t *testing.T) {
@@ -111,9 +113,9 @@ func sparseLayer(input, hidden int) Weights {
 	w := Weights{
 		InputSize:  input,
 		HiddenSize: hidden,
-		WeightIH:   make([]float32, gates*hidden*input),
-		WeightHH:   make([]float32, gates*hidden*hidden),
-		BiasIH:     normals(newRand(13), gates*hidden, 1),
+		WeightIH:   make([]float32, panel.Gates*hidden*input),
+		WeightHH:   make([]float32, panel.Gates*hidden*hidden),
+		BiasIH:     normals(newRand(13), panel.Gates*hidden, 1),
 	}
 	r := newRand(14)
 	for _, tensor := range [][]float32{w.WeightIH, w.WeightHH} {

@@ -15,6 +15,9 @@ const (
 	maxTileChain = maxTileMACs / (panel.MaxColumns * panel.RowFloats) // longest x of a tile
 )
 
+// A chain that is too long for a step is cut as a tile of one column.
+const _ = uint(maxStepChain - maxTileChain)
+
 // layer is one LSTM layer. Its input and its hidden state of the step before
 // are one vector to it, [x; h].
 type layer struct {

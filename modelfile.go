@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"example.com/lstm/internal/panel"
 )
 
 // Open reads the model file at path and makes its network ready to run. See
@@ -125,7 +127,7 @@ type parameter struct {
 }
 
 func (w *Weights) parameters() []parameter {
-	rows := gates * w.HiddenSize
+	rows := panel.Gates * w.HiddenSize
 	return []parameter{
 		{"weight_ih", &w.WeightIH, false, "[4H, I]", []int{rows, w.InputSize}},
 		{"weight_hh", &w.WeightHH, false, "[4H, H]", []int{rows, w.HiddenSize}},

@@ -3,6 +3,8 @@ package lstm
 import (
 	"math"
 	"math/rand/v2"
+
+	"example.com/lstm/internal/panel"
 )
 
 // newRand returns a generator that depends on the numbers given only.
@@ -47,10 +49,10 @@ func randomLayer(r *rand.Rand, input, hidden int) Weights {
 	return Weights{
 		InputSize:  input,
 		HiddenSize: hidden,
-		WeightIH:   normals(r, gates*hidden*input, scale),
-		WeightHH:   normals(r, gates*hidden*hidden, scale),
-		BiasIH:     normals(r, gates*hidden, 0.5),
-		BiasHH:     normals(r, gates*hidden, 0.5),
+		WeightIH:   normals(r, panel.Gates*hidden*input, scale),
+		WeightHH:   normals(r, panel.Gates*hidden*hidden, scale),
+		BiasIH:     normals(r, panel.Gates*hidden, 0.5),
+		BiasHH:     normals(r, panel.Gates*hidden, 0.5),
 	}
 }
 

@@ -3,6 +3,8 @@ package lstm
 import (
 	"fmt"
 	"math/bits"
+
+	"example.com/lstm/internal/panel"
 )
 
 // Weights are the trained parameters of one LSTM layer in one direction, with
@@ -38,9 +40,6 @@ type Model struct {
 	Head     *Linear           // nil for none: the output is the last layer's h
 	Metadata map[string]string // free text kept with the parameters, may be nil
 }
-
-// gates is the number of gates of an LSTM cell: i, f, g, o.
-const gates = 4
 
 // parameters counts the weights and biases of m.
 func (m *Model) parameters() int {
@@ -92,19 +91,26 @@ func (w *Weights) check(name string) error {
 	if err := checkSize(name, "HiddenSize", w.HiddenSize); err != nil {
 		return err
 	}
-	if err := checkTensor(name, "WeightIH", w.WeightIH, "[4H, I]", gates, w.HiddenSize, w.InputSize); err != nil {
+	if err := checkTensor(name, "WeightIH", w.WeightIH, "[4H, I]", panel.Gates, w.HiddenSize, w.InputSize); err != nil {
 		return err
 	}
-	if err := checkTensor(name, "WeightHH", w.WeightHH, "[4H, H]", gates, w.HiddenSize, w.HiddenSize); err != nil {
+	if err := checkTensor(name, "WeightHH", w.WeightHH, "[4H, H]", panel.Gates, w.HiddenSize, w.HiddenSize); err != nil {
 		return err
 	}
 	if w.BiasIH != nil {
-		if err := checkTensor(name, "BiasIH", w.BiasIH, "[4H]", gates, w.HiddenSize); err != nil {
+		if err := checkTensor(name, "BiasIH", w.BiasIH, "[4H]", panel.Gates, w.HiddenSize); err != nil {
 			return err
 		}
 	}
 	if w.BiasHH != nil {
-		return checkTensor(name, "BiasHH", w.BiasHH, "[4H]", gates, w.HiddenSize)
+		if err := checkTensor(name, "BiasHH", w.BiasHH, "[4H]", panel.Gates, w.HiddenSize); err != nil {
+			return err
+		}
+	}
+	// With 32 bits, tensors may fit where their panels, which are padded, do not.
+	if _, ok := product(panel.Gates, panel.PaddedUnits(w.HiddenSize), 1+w.InputSize+w.HiddenSize); !ok {
+		return fmt.Errorf("lstm: %s: packed weights of InputSize %d and HiddenSize %d have more elements than can be addressed",
+			name, w.InputSize, w.HiddenSize)
 	}
 	return nil
 }

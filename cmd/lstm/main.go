@@ -17,10 +17,7 @@ import (
 )
 
 func main() {
-	// With SIGPIPE ignored, a write to a closed pipe returns an error that is
-	// reported like any other, instead of ending the program without a word.
-	signal.Ignore(syscall.SIGPIPE)
-
+	ignoreBrokenPipes()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for an orderly end; a second one, should that end
 	// be held up by a pipe nobody reads, has its usual effect.

@@ -1,0 +1,12 @@
+//go:build !js
+
+package main
+
+import (
+	"os/signal"
+	"syscall"
+)
+
+// ignoreBrokenPipes makes a write to a closed pipe return an error that is
+// reported like any other, instead of ending the program without a word.
+func ignoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }

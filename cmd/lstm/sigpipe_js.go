@@ -1,0 +1,4 @@
+package main
+
+// ignoreBrokenPipes has nothing to do where there are no such signals.
+func ignoreBrokenPipes() {}
