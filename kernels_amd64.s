@@ -10,7 +10,7 @@ TEXT ·stepAVX2(SB), $320-80
 	// Registers:
 	//   sums of the panel   AX
 	//   panel               CX
-	//   c                   Y1 DX Y2 Y9
+	//   c                   DX
 	//   h                   BX
 	//   units left          SI
 	//   sums                Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7
@@ -20,6 +20,7 @@ TEXT ·stepAVX2(SB), $320-80
 	//   x[k]                Y4 Y8 Y9 Y10 Y11 Y12 Y13 Y14
 	//   z                   DI Y8 Y9
 	//   stride              DI R8
+	//   cell state          Y1 Y2 Y9
 	//   lanes left          AX DI
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
@@ -191,11 +192,13 @@ summed:
 	MOVQ    x+40(FP), R9
 
 	// σ: x = min(40, max(-104, x))
-	VMOVUPS      (DI), Y8
-	VMOVUPS      sigmoidMin<>+0(SB), Y9
-	VMAXPS       Y8, Y9, Y8
-	VMOVUPS      sigmoidMax<>+0(SB), Y9
-	VMINPS       Y8, Y9, Y8
+	VMOVUPS (DI), Y8
+	VMOVUPS sigmoidMin<>+0(SB), Y9
+	VMAXPS  Y8, Y9, Y8
+	VMOVUPS sigmoidMax<>+0(SB), Y9
+	VMINPS  Y8, Y9, Y8
+
+	// Next panel: sums += weights·x[0]
 	VBROADCASTSS (R9), Y9
 	VFMADD231PS  (R8), Y9, Y0
 	VFMADD231PS  32(R8), Y9, Y1
@@ -212,8 +215,10 @@ summed:
 	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS  sigmoidLn2Hi<>+0(SB), Y10, Y8
-	VFMADD231PS  sigmoidLn2Lo<>+0(SB), Y10, Y8
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y8
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y8
+
+	// Next panel: sums += weights·x[1]
 	VBROADCASTSS 4(R9), Y10
 	VFMADD231PS  256(R8), Y10, Y0
 	VFMADD231PS  288(R8), Y10, Y1
@@ -229,10 +234,12 @@ summed:
 	VPSLLD $0x17, Y9, Y9
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS      sigmoidP2<>+0(SB), Y11
-	VFMADD231PS  sigmoidP3<>+0(SB), Y8, Y11
-	VMOVUPS      sigmoidP0<>+0(SB), Y12
-	VFMADD231PS  sigmoidP1<>+0(SB), Y8, Y12
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y8, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y8, Y12
+
+	// Next panel: sums += weights·x[2]
 	VBROADCASTSS 8(R9), Y13
 	VFMADD231PS  512(R8), Y13, Y0
 	VFMADD231PS  544(R8), Y13, Y1
@@ -249,6 +256,8 @@ summed:
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y10, Y12, Y8
+
+	// Next panel: sums += weights·x[3]
 	VBROADCASTSS 12(R9), Y10
 	VFMADD231PS  768(R8), Y10, Y0
 	VFMADD231PS  800(R8), Y10, Y1
@@ -271,6 +280,8 @@ summed:
 	VSUBPS       Y10, Y9, Y12
 	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
 	VFNMADD231PS Y9, Y8, Y12
+
+	// Next panel: sums += weights·x[4]
 	VBROADCASTSS 16(R9), Y8
 	VFMADD231PS  1024(R8), Y8, Y0
 	VFMADD231PS  1056(R8), Y8, Y1
@@ -287,7 +298,9 @@ summed:
 	VPADDD       sigmoidScaleBits<>+0(SB), Y10, Y8
 
 	// σ: σ = y + g·y
-	VFMADD231PS  Y11, Y8, Y11
+	VFMADD231PS Y11, Y8, Y11
+
+	// Next panel: sums += weights·x[5]
 	VBROADCASTSS 20(R9), Y8
 	VFMADD231PS  1280(R8), Y8, Y0
 	VFMADD231PS  1312(R8), Y8, Y1
@@ -306,12 +319,14 @@ summed:
 	VMINPS  Y9, Y10, Y9
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS      tanhRound<>+0(SB), Y10
-	VFMADD231PS  tanhNegTwoLog2E<>+0(SB), Y9, Y10
-	VMOVUPS      tanhRoundMax<>+0(SB), Y12
-	VMINPS       Y10, Y12, Y10
-	VANDPS       tanhRoundMask<>+0(SB), Y10, Y10
-	VSUBPS       tanhRoundZero<>+0(SB), Y10, Y12
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS     tanhRoundMax<>+0(SB), Y12
+	VMINPS      Y10, Y12, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y12
+
+	// Next panel: sums += weights·x[6]
 	VBROADCASTSS 24(R9), Y13
 	VFMADD231PS  1536(R8), Y13, Y0
 	VFMADD231PS  1568(R8), Y13, Y1
@@ -332,8 +347,10 @@ summed:
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
 	// tanh: F = 2^n by its bits
-	VPSLLD       $0x0b, Y10, Y10
-	VFMADD213PS  tanhP0<>+0(SB), Y12, Y13
+	VPSLLD      $0x0b, Y10, Y10
+	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
+
+	// Next panel: sums += weights·x[7]
 	VBROADCASTSS 28(R9), Y14
 	VFMADD231PS  1792(R8), Y14, Y0
 	VFMADD231PS  1824(R8), Y14, Y1
@@ -356,6 +373,8 @@ summed:
 	VFNMADD213PS Y12, Y9, Y13
 	VADDPS       one<>+0(SB), Y10, Y14
 	VFMADD231PS  Y12, Y9, Y14
+
+	// Next panel: sums += weights·x[8]
 	VBROADCASTSS 32(R9), Y9
 	VFMADD231PS  2048(R8), Y9, Y0
 	VFMADD231PS  2080(R8), Y9, Y1
@@ -372,7 +391,9 @@ summed:
 	VORPS        Y8, Y12, Y8
 
 	// in = σ(i)·tanh(g)
-	VMULPS       Y8, Y11, Y8
+	VMULPS Y8, Y11, Y8
+
+	// Next panel: sums += weights·x[9]
 	VBROADCASTSS 36(R9), Y9
 	VFMADD231PS  2304(R8), Y9, Y0
 	VFMADD231PS  2336(R8), Y9, Y1
@@ -391,9 +412,11 @@ summed:
 	VMINPS  Y9, Y10, Y9
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS      sigmoidRound<>+0(SB), Y10
-	VFMADD231PS  sigmoidNegLog2E<>+0(SB), Y9, Y10
-	VSUBPS       sigmoidRound<>+0(SB), Y10, Y11
+	VMOVUPS     sigmoidRound<>+0(SB), Y10
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
+	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
+
+	// Next panel: sums += weights·x[10]
 	VBROADCASTSS 40(R9), Y12
 	VFMADD231PS  2560(R8), Y12, Y0
 	VFMADD231PS  2592(R8), Y12, Y1
@@ -413,10 +436,12 @@ summed:
 	VPSLLD $0x17, Y10, Y10
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS      sigmoidP2<>+0(SB), Y12
-	VFMADD231PS  sigmoidP3<>+0(SB), Y9, Y12
-	VMOVUPS      sigmoidP0<>+0(SB), Y13
-	VFMADD231PS  sigmoidP1<>+0(SB), Y9, Y13
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y9, Y13
+
+	// Next panel: sums += weights·x[11]
 	VBROADCASTSS 44(R9), Y14
 	VFMADD231PS  2816(R8), Y14, Y0
 	VFMADD231PS  2848(R8), Y14, Y1
@@ -433,6 +458,8 @@ summed:
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y11, Y13, Y9
+
+	// Next panel: sums += weights·x[12]
 	VBROADCASTSS 48(R9), Y11
 	VFMADD231PS  3072(R8), Y11, Y0
 	VFMADD231PS  3104(R8), Y11, Y1
@@ -448,8 +475,10 @@ summed:
 	VFNMADD231PS Y10, Y9, Y11
 
 	// σ: y = C / d
-	VMOVUPS      sigmoidScale<>+0(SB), Y12
-	VDIVPS       Y11, Y12, Y12
+	VMOVUPS sigmoidScale<>+0(SB), Y12
+	VDIVPS  Y11, Y12, Y12
+
+	// Next panel: sums += weights·x[13]
 	VBROADCASTSS 52(R9), Y13
 	VFMADD231PS  3328(R8), Y13, Y0
 	VFMADD231PS  3360(R8), Y13, Y1
@@ -471,7 +500,9 @@ summed:
 	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
 
 	// σ: σ = y + g·y
-	VFMADD231PS  Y12, Y9, Y12
+	VFMADD231PS Y12, Y9, Y12
+
+	// Next panel: sums += weights·x[14]
 	VBROADCASTSS 56(R9), Y9
 	VFMADD231PS  3584(R8), Y9, Y0
 	VFMADD231PS  3616(R8), Y9, Y1
@@ -488,11 +519,13 @@ summed:
 	VMOVUPS     Y8, (DX)
 
 	// σ: x = min(40, max(-104, x))
-	VMOVUPS      192(DI), Y9
-	VMOVUPS      sigmoidMin<>+0(SB), Y10
-	VMAXPS       Y9, Y10, Y9
-	VMOVUPS      sigmoidMax<>+0(SB), Y10
-	VMINPS       Y9, Y10, Y9
+	VMOVUPS 192(DI), Y9
+	VMOVUPS sigmoidMin<>+0(SB), Y10
+	VMAXPS  Y9, Y10, Y9
+	VMOVUPS sigmoidMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
+
+	// Next panel: sums += weights·x[15]
 	VBROADCASTSS 60(R9), Y10
 	VFMADD231PS  3840(R8), Y10, Y0
 	VFMADD231PS  3872(R8), Y10, Y1
@@ -509,8 +542,10 @@ summed:
 	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS  sigmoidLn2Hi<>+0(SB), Y11, Y9
-	VFMADD231PS  sigmoidLn2Lo<>+0(SB), Y11, Y9
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
+
+	// Next panel: sums += weights·x[16]
 	VBROADCASTSS 64(R9), Y11
 	VFMADD231PS  4096(R8), Y11, Y0
 	VFMADD231PS  4128(R8), Y11, Y1
@@ -526,10 +561,12 @@ summed:
 	VPSLLD $0x17, Y10, Y10
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS      sigmoidP2<>+0(SB), Y12
-	VFMADD231PS  sigmoidP3<>+0(SB), Y9, Y12
-	VMOVUPS      sigmoidP0<>+0(SB), Y13
-	VFMADD231PS  sigmoidP1<>+0(SB), Y9, Y13
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y9, Y13
+
+	// Next panel: sums += weights·x[17]
 	VBROADCASTSS 68(R9), Y14
 	VFMADD231PS  4352(R8), Y14, Y0
 	VFMADD231PS  4384(R8), Y14, Y1
@@ -550,6 +587,8 @@ summed:
 	// σ: d = (s + C) + w·s
 	VADDPS       sigmoidScale<>+0(SB), Y10, Y11
 	VFNMADD231PS Y10, Y9, Y11
+
+	// Next panel: sums += weights·x[18]
 	VBROADCASTSS 72(R9), Y12
 	VFMADD231PS  4608(R8), Y12, Y0
 	VFMADD231PS  4640(R8), Y12, Y1
@@ -568,6 +607,8 @@ summed:
 	VSUBPS       Y11, Y10, Y13
 	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
 	VFNMADD231PS Y10, Y9, Y13
+
+	// Next panel: sums += weights·x[19]
 	VBROADCASTSS 76(R9), Y9
 	VFMADD231PS  4864(R8), Y9, Y0
 	VFMADD231PS  4896(R8), Y9, Y1
@@ -584,7 +625,9 @@ summed:
 	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
 
 	// σ: σ = y + g·y
-	VFMADD231PS  Y12, Y9, Y12
+	VFMADD231PS Y12, Y9, Y12
+
+	// Next panel: sums += weights·x[20]
 	VBROADCASTSS 80(R9), Y9
 	VFMADD231PS  5120(R8), Y9, Y0
 	VFMADD231PS  5152(R8), Y9, Y1
@@ -610,8 +653,10 @@ summed:
 	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS  tanhHalfLn2<>+0(SB), Y11, Y9
-	VMULPS       Y9, Y9, Y11
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y9
+	VMULPS      Y9, Y9, Y11
+
+	// Next panel: sums += weights·x[21]
 	VBROADCASTSS 84(R9), Y13
 	VFMADD231PS  5376(R8), Y13, Y0
 	VFMADD231PS  5408(R8), Y13, Y1
@@ -628,8 +673,10 @@ summed:
 	VFMADD213PS tanhP1<>+0(SB), Y11, Y13
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD       $0x0b, Y10, Y10
-	VFMADD213PS  tanhP0<>+0(SB), Y11, Y13
+	VPSLLD      $0x0b, Y10, Y10
+	VFMADD213PS tanhP0<>+0(SB), Y11, Y13
+
+	// Next panel: sums += weights·x[22]
 	VBROADCASTSS 88(R9), Y14
 	VFMADD231PS  5632(R8), Y14, Y0
 	VFMADD231PS  5664(R8), Y14, Y1
@@ -652,6 +699,8 @@ summed:
 	VFNMADD213PS Y11, Y9, Y13
 	VADDPS       one<>+0(SB), Y10, Y14
 	VFMADD231PS  Y11, Y9, Y14
+
+	// Next panel: sums += weights·x[23]
 	VBROADCASTSS 92(R9), Y9
 	VFMADD231PS  5888(R8), Y9, Y0
 	VFMADD231PS  5920(R8), Y9, Y1
@@ -672,11 +721,13 @@ summed:
 	VMOVUPS Y8, (BX)
 
 	// σ: x = min(40, max(-104, x))
-	VMOVUPS      32(DI), Y8
-	VMOVUPS      sigmoidMin<>+0(SB), Y9
-	VMAXPS       Y8, Y9, Y8
-	VMOVUPS      sigmoidMax<>+0(SB), Y9
-	VMINPS       Y8, Y9, Y8
+	VMOVUPS 32(DI), Y8
+	VMOVUPS sigmoidMin<>+0(SB), Y9
+	VMAXPS  Y8, Y9, Y8
+	VMOVUPS sigmoidMax<>+0(SB), Y9
+	VMINPS  Y8, Y9, Y8
+
+	// Next panel: sums += weights·x[24]
 	VBROADCASTSS 96(R9), Y9
 	VFMADD231PS  6144(R8), Y9, Y0
 	VFMADD231PS  6176(R8), Y9, Y1
@@ -693,8 +744,10 @@ summed:
 	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS  sigmoidLn2Hi<>+0(SB), Y10, Y8
-	VFMADD231PS  sigmoidLn2Lo<>+0(SB), Y10, Y8
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y8
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y8
+
+	// Next panel: sums += weights·x[25]
 	VBROADCASTSS 100(R9), Y10
 	VFMADD231PS  6400(R8), Y10, Y0
 	VFMADD231PS  6432(R8), Y10, Y1
@@ -710,10 +763,12 @@ summed:
 	VPSLLD $0x17, Y9, Y9
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS      sigmoidP2<>+0(SB), Y11
-	VFMADD231PS  sigmoidP3<>+0(SB), Y8, Y11
-	VMOVUPS      sigmoidP0<>+0(SB), Y12
-	VFMADD231PS  sigmoidP1<>+0(SB), Y8, Y12
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y8, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y8, Y12
+
+	// Next panel: sums += weights·x[26]
 	VBROADCASTSS 104(R9), Y13
 	VFMADD231PS  6656(R8), Y13, Y0
 	VFMADD231PS  6688(R8), Y13, Y1
@@ -730,6 +785,8 @@ summed:
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y10, Y12, Y8
+
+	// Next panel: sums += weights·x[27]
 	VBROADCASTSS 108(R9), Y10
 	VFMADD231PS  6912(R8), Y10, Y0
 	VFMADD231PS  6944(R8), Y10, Y1
@@ -752,6 +809,8 @@ summed:
 	VSUBPS       Y10, Y9, Y12
 	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
 	VFNMADD231PS Y9, Y8, Y12
+
+	// Next panel: sums += weights·x[28]
 	VBROADCASTSS 112(R9), Y8
 	VFMADD231PS  7168(R8), Y8, Y0
 	VFMADD231PS  7200(R8), Y8, Y1
@@ -768,7 +827,9 @@ summed:
 	VPADDD       sigmoidScaleBits<>+0(SB), Y10, Y8
 
 	// σ: σ = y + g·y
-	VFMADD231PS  Y11, Y8, Y11
+	VFMADD231PS Y11, Y8, Y11
+
+	// Next panel: sums += weights·x[29]
 	VBROADCASTSS 116(R9), Y8
 	VFMADD231PS  7424(R8), Y8, Y0
 	VFMADD231PS  7456(R8), Y8, Y1
@@ -787,12 +848,14 @@ summed:
 	VMINPS  Y9, Y10, Y9
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS      tanhRound<>+0(SB), Y10
-	VFMADD231PS  tanhNegTwoLog2E<>+0(SB), Y9, Y10
-	VMOVUPS      tanhRoundMax<>+0(SB), Y12
-	VMINPS       Y10, Y12, Y10
-	VANDPS       tanhRoundMask<>+0(SB), Y10, Y10
-	VSUBPS       tanhRoundZero<>+0(SB), Y10, Y12
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS     tanhRoundMax<>+0(SB), Y12
+	VMINPS      Y10, Y12, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y12
+
+	// Next panel: sums += weights·x[30]
 	VBROADCASTSS 120(R9), Y13
 	VFMADD231PS  7680(R8), Y13, Y0
 	VFMADD231PS  7712(R8), Y13, Y1
@@ -813,8 +876,10 @@ summed:
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
 	// tanh: F = 2^n by its bits
-	VPSLLD       $0x0b, Y10, Y10
-	VFMADD213PS  tanhP0<>+0(SB), Y12, Y13
+	VPSLLD      $0x0b, Y10, Y10
+	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
+
+	// Next panel: sums += weights·x[31]
 	VBROADCASTSS 124(R9), Y14
 	VFMADD231PS  7936(R8), Y14, Y0
 	VFMADD231PS  7968(R8), Y14, Y1
@@ -837,6 +902,8 @@ summed:
 	VFNMADD213PS Y12, Y9, Y13
 	VADDPS       one<>+0(SB), Y10, Y14
 	VFMADD231PS  Y12, Y9, Y14
+
+	// Next panel: sums += weights·x[32]
 	VBROADCASTSS 128(R9), Y9
 	VFMADD231PS  8192(R8), Y9, Y0
 	VFMADD231PS  8224(R8), Y9, Y1
@@ -853,7 +920,9 @@ summed:
 	VORPS        Y8, Y12, Y8
 
 	// in = σ(i)·tanh(g)
-	VMULPS       Y8, Y11, Y8
+	VMULPS Y8, Y11, Y8
+
+	// Next panel: sums += weights·x[33]
 	VBROADCASTSS 132(R9), Y9
 	VFMADD231PS  8448(R8), Y9, Y0
 	VFMADD231PS  8480(R8), Y9, Y1
@@ -872,9 +941,11 @@ summed:
 	VMINPS  Y9, Y10, Y9
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS      sigmoidRound<>+0(SB), Y10
-	VFMADD231PS  sigmoidNegLog2E<>+0(SB), Y9, Y10
-	VSUBPS       sigmoidRound<>+0(SB), Y10, Y11
+	VMOVUPS     sigmoidRound<>+0(SB), Y10
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
+	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
+
+	// Next panel: sums += weights·x[34]
 	VBROADCASTSS 136(R9), Y12
 	VFMADD231PS  8704(R8), Y12, Y0
 	VFMADD231PS  8736(R8), Y12, Y1
@@ -894,10 +965,12 @@ summed:
 	VPSLLD $0x17, Y10, Y10
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS      sigmoidP2<>+0(SB), Y12
-	VFMADD231PS  sigmoidP3<>+0(SB), Y9, Y12
-	VMOVUPS      sigmoidP0<>+0(SB), Y13
-	VFMADD231PS  sigmoidP1<>+0(SB), Y9, Y13
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y9, Y13
+
+	// Next panel: sums += weights·x[35]
 	VBROADCASTSS 140(R9), Y14
 	VFMADD231PS  8960(R8), Y14, Y0
 	VFMADD231PS  8992(R8), Y14, Y1
@@ -914,6 +987,8 @@ summed:
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y11, Y13, Y9
+
+	// Next panel: sums += weights·x[36]
 	VBROADCASTSS 144(R9), Y11
 	VFMADD231PS  9216(R8), Y11, Y0
 	VFMADD231PS  9248(R8), Y11, Y1
@@ -929,8 +1004,10 @@ summed:
 	VFNMADD231PS Y10, Y9, Y11
 
 	// σ: y = C / d
-	VMOVUPS      sigmoidScale<>+0(SB), Y12
-	VDIVPS       Y11, Y12, Y12
+	VMOVUPS sigmoidScale<>+0(SB), Y12
+	VDIVPS  Y11, Y12, Y12
+
+	// Next panel: sums += weights·x[37]
 	VBROADCASTSS 148(R9), Y13
 	VFMADD231PS  9472(R8), Y13, Y0
 	VFMADD231PS  9504(R8), Y13, Y1
@@ -952,7 +1029,9 @@ summed:
 	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
 
 	// σ: σ = y + g·y
-	VFMADD231PS  Y12, Y9, Y12
+	VFMADD231PS Y12, Y9, Y12
+
+	// Next panel: sums += weights·x[38]
 	VBROADCASTSS 152(R9), Y9
 	VFMADD231PS  9728(R8), Y9, Y0
 	VFMADD231PS  9760(R8), Y9, Y1
@@ -969,11 +1048,13 @@ summed:
 	VMOVUPS     Y8, 32(DX)
 
 	// σ: x = min(40, max(-104, x))
-	VMOVUPS      224(DI), Y9
-	VMOVUPS      sigmoidMin<>+0(SB), Y10
-	VMAXPS       Y9, Y10, Y9
-	VMOVUPS      sigmoidMax<>+0(SB), Y10
-	VMINPS       Y9, Y10, Y9
+	VMOVUPS 224(DI), Y9
+	VMOVUPS sigmoidMin<>+0(SB), Y10
+	VMAXPS  Y9, Y10, Y9
+	VMOVUPS sigmoidMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
+
+	// Next panel: sums += weights·x[39]
 	VBROADCASTSS 156(R9), Y10
 	VFMADD231PS  9984(R8), Y10, Y0
 	VFMADD231PS  10016(R8), Y10, Y1
@@ -990,8 +1071,10 @@ summed:
 	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS  sigmoidLn2Hi<>+0(SB), Y11, Y9
-	VFMADD231PS  sigmoidLn2Lo<>+0(SB), Y11, Y9
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
+
+	// Next panel: sums += weights·x[40]
 	VBROADCASTSS 160(R9), Y11
 	VFMADD231PS  10240(R8), Y11, Y0
 	VFMADD231PS  10272(R8), Y11, Y1
@@ -1007,10 +1090,12 @@ summed:
 	VPSLLD $0x17, Y10, Y10
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS      sigmoidP2<>+0(SB), Y12
-	VFMADD231PS  sigmoidP3<>+0(SB), Y9, Y12
-	VMOVUPS      sigmoidP0<>+0(SB), Y13
-	VFMADD231PS  sigmoidP1<>+0(SB), Y9, Y13
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y9, Y13
+
+	// Next panel: sums += weights·x[41]
 	VBROADCASTSS 164(R9), Y14
 	VFMADD231PS  10496(R8), Y14, Y0
 	VFMADD231PS  10528(R8), Y14, Y1
@@ -1031,6 +1116,8 @@ summed:
 	// σ: d = (s + C) + w·s
 	VADDPS       sigmoidScale<>+0(SB), Y10, Y11
 	VFNMADD231PS Y10, Y9, Y11
+
+	// Next panel: sums += weights·x[42]
 	VBROADCASTSS 168(R9), Y12
 	VFMADD231PS  10752(R8), Y12, Y0
 	VFMADD231PS  10784(R8), Y12, Y1
@@ -1049,6 +1136,8 @@ summed:
 	VSUBPS       Y11, Y10, Y13
 	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
 	VFNMADD231PS Y10, Y9, Y13
+
+	// Next panel: sums += weights·x[43]
 	VBROADCASTSS 172(R9), Y9
 	VFMADD231PS  11008(R8), Y9, Y0
 	VFMADD231PS  11040(R8), Y9, Y1
@@ -1065,7 +1154,9 @@ summed:
 	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
 
 	// σ: σ = y + g·y
-	VFMADD231PS  Y12, Y9, Y12
+	VFMADD231PS Y12, Y9, Y12
+
+	// Next panel: sums += weights·x[44]
 	VBROADCASTSS 176(R9), Y9
 	VFMADD231PS  11264(R8), Y9, Y0
 	VFMADD231PS  11296(R8), Y9, Y1
@@ -1091,8 +1182,10 @@ summed:
 	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS  tanhHalfLn2<>+0(SB), Y11, Y9
-	VMULPS       Y9, Y9, Y11
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y9
+	VMULPS      Y9, Y9, Y11
+
+	// Next panel: sums += weights·x[45]
 	VBROADCASTSS 180(R9), Y13
 	VFMADD231PS  11520(R8), Y13, Y0
 	VFMADD231PS  11552(R8), Y13, Y1
@@ -1109,8 +1202,10 @@ summed:
 	VFMADD213PS tanhP1<>+0(SB), Y11, Y13
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD       $0x0b, Y10, Y10
-	VFMADD213PS  tanhP0<>+0(SB), Y11, Y13
+	VPSLLD      $0x0b, Y10, Y10
+	VFMADD213PS tanhP0<>+0(SB), Y11, Y13
+
+	// Next panel: sums += weights·x[46]
 	VBROADCASTSS 184(R9), Y14
 	VFMADD231PS  11776(R8), Y14, Y0
 	VFMADD231PS  11808(R8), Y14, Y1
@@ -1133,6 +1228,8 @@ summed:
 	VFNMADD213PS Y11, Y9, Y13
 	VADDPS       one<>+0(SB), Y10, Y14
 	VFMADD231PS  Y11, Y9, Y14
+
+	// Next panel: sums += weights·x[47]
 	VBROADCASTSS 188(R9), Y9
 	VFMADD231PS  12032(R8), Y9, Y0
 	VFMADD231PS  12064(R8), Y9, Y1
@@ -2104,9 +2201,10 @@ TEXT ·stepTileAVX2(SB), $1600-80
 	//   stride                DX R8
 	//   column                DX
 	//   columns left          BX
-	//   c                     Y1 Y2 DI R9
+	//   c                     DI R9
 	//   h                     R8 R10
 	//   z                     Y0 Y1 Y2 Y3
+	//   cell state            Y1 Y2
 	//   lanes left            DI
 	XORL AX, AX
 
@@ -7470,7 +7568,7 @@ TEXT ·stepAVX512(SB), $320-80
 	// Registers:
 	//   sums of the panel   AX
 	//   panel               CX
-	//   c                   Y1 DX Y5
+	//   c                   DX
 	//   h                   BX
 	//   units left          SI
 	//   sums                Y0 Y1 Y2 Y3
@@ -7480,6 +7578,7 @@ TEXT ·stepAVX512(SB), $320-80
 	//   x[k]                Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y16
 	//   z                   Y4 Y5 Y6 DI
 	//   stride              DI R8
+	//   cell state          Y1 Y5
 	//   lanes left          AX DI
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
@@ -7588,6 +7687,8 @@ summed:
 	VMAXPS       Z4, Z5, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
+
+	// Next panel: sums += weights·x[0]
 	VBROADCASTSS (R9), Z5
 	VFMADD231PS  (R8), Z5, Z0
 	VFMADD231PS  64(R8), Z5, Z1
@@ -7600,6 +7701,8 @@ summed:
 	VANDPS.BCST  signBit<>+0(SB), Z5, Z5
 	VBROADCASTSS tanhMax<>+0(SB), Z7
 	VMINPS       Z6, Z7, Z6
+
+	// Next panel: sums += weights·x[1]
 	VBROADCASTSS 4(R9), Z7
 	VFMADD231PS  256(R8), Z7, Z0
 	VFMADD231PS  320(R8), Z7, Z1
@@ -7610,11 +7713,13 @@ summed:
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z7
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
-	VBROADCASTSS     8(R9), Z9
-	VFMADD231PS      512(R8), Z9, Z0
-	VFMADD231PS      576(R8), Z9, Z1
-	VFMADD231PS      640(R8), Z9, Z2
-	VFMADD231PS      704(R8), Z9, Z3
+
+	// Next panel: sums += weights·x[2]
+	VBROADCASTSS 8(R9), Z9
+	VFMADD231PS  512(R8), Z9, Z0
+	VFMADD231PS  576(R8), Z9, Z1
+	VFMADD231PS  640(R8), Z9, Z2
+	VFMADD231PS  704(R8), Z9, Z3
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
 	VBROADCASTSS     tanhRound<>+0(SB), Z9
@@ -7623,33 +7728,41 @@ summed:
 	VMINPS           Z9, Z10, Z9
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
-	VBROADCASTSS     12(R9), Z11
-	VFMADD231PS      768(R8), Z11, Z0
-	VFMADD231PS      832(R8), Z11, Z1
-	VFMADD231PS      896(R8), Z11, Z2
-	VFMADD231PS      960(R8), Z11, Z3
+
+	// Next panel: sums += weights·x[3]
+	VBROADCASTSS 12(R9), Z11
+	VFMADD231PS  768(R8), Z11, Z0
+	VFMADD231PS  832(R8), Z11, Z1
+	VFMADD231PS  896(R8), Z11, Z2
+	VFMADD231PS  960(R8), Z11, Z3
 
 	// σ: r = x + n·ln2, in two parts
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z4
-	VBROADCASTSS     16(R9), Z8
-	VFMADD231PS      1024(R8), Z8, Z0
-	VFMADD231PS      1088(R8), Z8, Z1
-	VFMADD231PS      1152(R8), Z8, Z2
-	VFMADD231PS      1216(R8), Z8, Z3
+
+	// Next panel: sums += weights·x[4]
+	VBROADCASTSS 16(R9), Z8
+	VFMADD231PS  1024(R8), Z8, Z0
+	VFMADD231PS  1088(R8), Z8, Z1
+	VFMADD231PS  1152(R8), Z8, Z2
+	VFMADD231PS  1216(R8), Z8, Z3
 
 	// tanh: r = A + n·ln2/2, z = r²
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
 	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     20(R9), Z10
-	VFMADD231PS      1280(R8), Z10, Z0
-	VFMADD231PS      1344(R8), Z10, Z1
-	VFMADD231PS      1408(R8), Z10, Z2
-	VFMADD231PS      1472(R8), Z10, Z3
+
+	// Next panel: sums += weights·x[5]
+	VBROADCASTSS 20(R9), Z10
+	VFMADD231PS  1280(R8), Z10, Z0
+	VFMADD231PS  1344(R8), Z10, Z1
+	VFMADD231PS  1408(R8), Z10, Z2
+	VFMADD231PS  1472(R8), Z10, Z3
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS       Z4, Z4, Z10
-	VPSLLD       $0x17, Z7, Z7
+	VMULPS Z4, Z4, Z10
+	VPSLLD $0x17, Z7, Z7
+
+	// Next panel: sums += weights·x[6]
 	VBROADCASTSS 24(R9), Z11
 	VFMADD231PS  1536(R8), Z11, Z0
 	VFMADD231PS  1600(R8), Z11, Z1
@@ -7666,33 +7779,41 @@ summed:
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z12
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z13
-	VBROADCASTSS     28(R9), Z14
-	VFMADD231PS      1792(R8), Z14, Z0
-	VFMADD231PS      1856(R8), Z14, Z1
-	VFMADD231PS      1920(R8), Z14, Z2
-	VFMADD231PS      1984(R8), Z14, Z3
+
+	// Next panel: sums += weights·x[7]
+	VBROADCASTSS 28(R9), Z14
+	VFMADD231PS  1792(R8), Z14, Z0
+	VFMADD231PS  1856(R8), Z14, Z1
+	VFMADD231PS  1920(R8), Z14, Z2
+	VFMADD231PS  1984(R8), Z14, Z3
 
 	// tanh: F = 2^n by its bits
 	VPSLLD           $0x0b, Z9, Z9
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z11
-	VBROADCASTSS     32(R9), Z14
-	VFMADD231PS      2048(R8), Z14, Z0
-	VFMADD231PS      2112(R8), Z14, Z1
-	VFMADD231PS      2176(R8), Z14, Z2
-	VFMADD231PS      2240(R8), Z14, Z3
+
+	// Next panel: sums += weights·x[8]
+	VBROADCASTSS 32(R9), Z14
+	VFMADD231PS  2048(R8), Z14, Z0
+	VFMADD231PS  2112(R8), Z14, Z1
+	VFMADD231PS  2176(R8), Z14, Z2
+	VFMADD231PS  2240(R8), Z14, Z3
 
 	// σ: q = (P4·r² + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z12
 	VFMADD231PS      Z10, Z12, Z13
-	VBROADCASTSS     36(R9), Z12
-	VFMADD231PS      2304(R8), Z12, Z0
-	VFMADD231PS      2368(R8), Z12, Z1
-	VFMADD231PS      2432(R8), Z12, Z2
-	VFMADD231PS      2496(R8), Z12, Z3
+
+	// Next panel: sums += weights·x[9]
+	VBROADCASTSS 36(R9), Z12
+	VFMADD231PS  2304(R8), Z12, Z0
+	VFMADD231PS  2368(R8), Z12, Z1
+	VFMADD231PS  2432(R8), Z12, Z2
+	VFMADD231PS  2496(R8), Z12, Z3
 
 	// tanh: t = r + r·z·p = tanh r
-	VMULPS       Z8, Z6, Z8
-	VFMADD231PS  Z11, Z8, Z6
+	VMULPS      Z8, Z6, Z8
+	VFMADD231PS Z11, Z8, Z6
+
+	// Next panel: sums += weights·x[10]
 	VBROADCASTSS 40(R9), Z8
 	VFMADD231PS  2560(R8), Z8, Z0
 	VFMADD231PS  2624(R8), Z8, Z1
@@ -7701,6 +7822,8 @@ summed:
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z10, Z13, Z4
+
+	// Next panel: sums += weights·x[11]
 	VBROADCASTSS 44(R9), Z8
 	VFMADD231PS  2816(R8), Z8, Z0
 	VFMADD231PS  2880(R8), Z8, Z1
@@ -7715,6 +7838,8 @@ summed:
 	VFNMADD213PS Z8, Z6, Z10
 	VADDPS.BCST  one<>+0(SB), Z9, Z11
 	VFMADD231PS  Z8, Z6, Z11
+
+	// Next panel: sums += weights·x[12]
 	VBROADCASTSS 48(R9), Z6
 	VFMADD231PS  3072(R8), Z6, Z0
 	VFMADD231PS  3136(R8), Z6, Z1
@@ -7724,6 +7849,8 @@ summed:
 	// σ: d = (s + C) + w·s
 	VADDPS.BCST  sigmoidScale<>+0(SB), Z7, Z6
 	VFNMADD231PS Z7, Z4, Z6
+
+	// Next panel: sums += weights·x[13]
 	VBROADCASTSS 52(R9), Z12
 	VFMADD231PS  3328(R8), Z12, Z0
 	VFMADD231PS  3392(R8), Z12, Z1
@@ -7738,6 +7865,8 @@ summed:
 	// σ: y = C / d
 	VBROADCASTSS sigmoidScale<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
+
+	// Next panel: sums += weights·x[14]
 	VBROADCASTSS 56(R9), Z9
 	VFMADD231PS  3584(R8), Z9, Z0
 	VFMADD231PS  3648(R8), Z9, Z1
@@ -7748,6 +7877,8 @@ summed:
 	VSUBPS       Z6, Z7, Z9
 	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
 	VFNMADD231PS Z7, Z4, Z9
+
+	// Next panel: sums += weights·x[15]
 	VBROADCASTSS 60(R9), Z4
 	VFMADD231PS  3840(R8), Z4, Z0
 	VFMADD231PS  3904(R8), Z4, Z1
@@ -7758,14 +7889,18 @@ summed:
 	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z9, Z6
 	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z4
-	VBROADCASTSS      64(R9), Z6
-	VFMADD231PS       4096(R8), Z6, Z0
-	VFMADD231PS       4160(R8), Z6, Z1
-	VFMADD231PS       4224(R8), Z6, Z2
-	VFMADD231PS       4288(R8), Z6, Z3
+
+	// Next panel: sums += weights·x[16]
+	VBROADCASTSS 64(R9), Z6
+	VFMADD231PS  4096(R8), Z6, Z0
+	VFMADD231PS  4160(R8), Z6, Z1
+	VFMADD231PS  4224(R8), Z6, Z2
+	VFMADD231PS  4288(R8), Z6, Z3
 
 	// σ: σ = y + g·y
-	VFMADD231PS  Z8, Z4, Z8
+	VFMADD231PS Z8, Z4, Z8
+
+	// Next panel: sums += weights·x[17]
 	VBROADCASTSS 68(R9), Z4
 	VFMADD231PS  4352(R8), Z4, Z0
 	VFMADD231PS  4416(R8), Z4, Z1
@@ -7778,6 +7913,8 @@ summed:
 	VMAXPS       Z4, Z6, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z4, Z6, Z4
+
+	// Next panel: sums += weights·x[18]
 	VBROADCASTSS 72(R9), Z6
 	VFMADD231PS  4608(R8), Z6, Z0
 	VFMADD231PS  4672(R8), Z6, Z1
@@ -7788,6 +7925,8 @@ summed:
 	VMAXPS       Z6, Z7, Z6
 	VBROADCASTSS sigmoidMax<>+0(SB), Z7
 	VMINPS       Z6, Z7, Z6
+
+	// Next panel: sums += weights·x[19]
 	VBROADCASTSS 76(R9), Z7
 	VFMADD231PS  4864(R8), Z7, Z0
 	VFMADD231PS  4928(R8), Z7, Z1
@@ -7798,6 +7937,8 @@ summed:
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z7
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z9
+
+	// Next panel: sums += weights·x[20]
 	VBROADCASTSS     80(R9), Z10
 	VFMADD231PS      5120(R8), Z10, Z0
 	VFMADD231PS      5184(R8), Z10, Z1
@@ -7810,6 +7951,8 @@ summed:
 	// σ: r = x + n·ln2, in two parts
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z4
+
+	// Next panel: sums += weights·x[21]
 	VBROADCASTSS     84(R9), Z9
 	VFMADD231PS      5376(R8), Z9, Z0
 	VFMADD231PS      5440(R8), Z9, Z1
@@ -7817,15 +7960,19 @@ summed:
 	VFMADD231PS      5568(R8), Z9, Z3
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z6
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z6
-	VBROADCASTSS     88(R9), Z9
-	VFMADD231PS      5632(R8), Z9, Z0
-	VFMADD231PS      5696(R8), Z9, Z1
-	VFMADD231PS      5760(R8), Z9, Z2
-	VFMADD231PS      5824(R8), Z9, Z3
+
+	// Next panel: sums += weights·x[22]
+	VBROADCASTSS 88(R9), Z9
+	VFMADD231PS  5632(R8), Z9, Z0
+	VFMADD231PS  5696(R8), Z9, Z1
+	VFMADD231PS  5760(R8), Z9, Z2
+	VFMADD231PS  5824(R8), Z9, Z3
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS       Z4, Z4, Z9
-	VPSLLD       $0x17, Z7, Z7
+	VMULPS Z4, Z4, Z9
+	VPSLLD $0x17, Z7, Z7
+
+	// Next panel: sums += weights·x[23]
 	VBROADCASTSS 92(R9), Z11
 	VFMADD231PS  5888(R8), Z11, Z0
 	VFMADD231PS  5952(R8), Z11, Z1
@@ -7833,6 +7980,8 @@ summed:
 	VFMADD231PS  6080(R8), Z11, Z3
 	VMULPS       Z6, Z6, Z11
 	VPSLLD       $0x17, Z10, Z10
+
+	// Next panel: sums += weights·x[24]
 	VBROADCASTSS 96(R9), Z12
 	VFMADD231PS  6144(R8), Z12, Z0
 	VFMADD231PS  6208(R8), Z12, Z1
@@ -7844,6 +7993,8 @@ summed:
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z12
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z13
+
+	// Next panel: sums += weights·x[25]
 	VBROADCASTSS     100(R9), Z14
 	VFMADD231PS      6400(R8), Z14, Z0
 	VFMADD231PS      6464(R8), Z14, Z1
@@ -7853,15 +8004,19 @@ summed:
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z14
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z6, Z15
-	VBROADCASTSS     104(R9), Z16
-	VFMADD231PS      6656(R8), Z16, Z0
-	VFMADD231PS      6720(R8), Z16, Z1
-	VFMADD231PS      6784(R8), Z16, Z2
-	VFMADD231PS      6848(R8), Z16, Z3
+
+	// Next panel: sums += weights·x[26]
+	VBROADCASTSS 104(R9), Z16
+	VFMADD231PS  6656(R8), Z16, Z0
+	VFMADD231PS  6720(R8), Z16, Z1
+	VFMADD231PS  6784(R8), Z16, Z2
+	VFMADD231PS  6848(R8), Z16, Z3
 
 	// σ: q = (P4·r² + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z12
 	VFMADD231PS      Z9, Z12, Z13
+
+	// Next panel: sums += weights·x[27]
 	VBROADCASTSS     108(R9), Z12
 	VFMADD231PS      6912(R8), Z12, Z0
 	VFMADD231PS      6976(R8), Z12, Z1
@@ -7872,12 +8027,16 @@ summed:
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z9, Z13, Z4
+
+	// Next panel: sums += weights·x[28]
 	VBROADCASTSS 112(R9), Z9
 	VFMADD231PS  7168(R8), Z9, Z0
 	VFMADD231PS  7232(R8), Z9, Z1
 	VFMADD231PS  7296(R8), Z9, Z2
 	VFMADD231PS  7360(R8), Z9, Z3
 	VFNMADD231PS Z11, Z15, Z6
+
+	// Next panel: sums += weights·x[29]
 	VBROADCASTSS 116(R9), Z9
 	VFMADD231PS  7424(R8), Z9, Z0
 	VFMADD231PS  7488(R8), Z9, Z1
@@ -7887,6 +8046,8 @@ summed:
 	// σ: d = (s + C) + w·s
 	VADDPS.BCST  sigmoidScale<>+0(SB), Z7, Z9
 	VFNMADD231PS Z7, Z4, Z9
+
+	// Next panel: sums += weights·x[30]
 	VBROADCASTSS 120(R9), Z11
 	VFMADD231PS  7680(R8), Z11, Z0
 	VFMADD231PS  7744(R8), Z11, Z1
@@ -7894,6 +8055,8 @@ summed:
 	VFMADD231PS  7872(R8), Z11, Z3
 	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z11
 	VFNMADD231PS Z10, Z6, Z11
+
+	// Next panel: sums += weights·x[31]
 	VBROADCASTSS 124(R9), Z12
 	VFMADD231PS  7936(R8), Z12, Z0
 	VFMADD231PS  8000(R8), Z12, Z1
@@ -7903,6 +8066,8 @@ summed:
 	// σ: y = C / d
 	VBROADCASTSS sigmoidScale<>+0(SB), Z12
 	VDIVPS       Z9, Z12, Z12
+
+	// Next panel: sums += weights·x[32]
 	VBROADCASTSS 128(R9), Z13
 	VFMADD231PS  8192(R8), Z13, Z0
 	VFMADD231PS  8256(R8), Z13, Z1
@@ -7910,6 +8075,8 @@ summed:
 	VFMADD231PS  8384(R8), Z13, Z3
 	VBROADCASTSS sigmoidScale<>+0(SB), Z13
 	VDIVPS       Z11, Z13, Z13
+
+	// Next panel: sums += weights·x[33]
 	VBROADCASTSS 132(R9), Z14
 	VFMADD231PS  8448(R8), Z14, Z0
 	VFMADD231PS  8512(R8), Z14, Z1
@@ -7920,6 +8087,8 @@ summed:
 	VSUBPS       Z9, Z7, Z14
 	VADDPS.BCST  sigmoidScale<>+0(SB), Z14, Z14
 	VFNMADD231PS Z7, Z4, Z14
+
+	// Next panel: sums += weights·x[34]
 	VBROADCASTSS 136(R9), Z4
 	VFMADD231PS  8704(R8), Z4, Z0
 	VFMADD231PS  8768(R8), Z4, Z1
@@ -7933,6 +8102,8 @@ summed:
 	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z9
 	VFNMADD231PS      Z12, Z14, Z9
 	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z9, Z6
+
+	// Next panel: sums += weights·x[35]
 	VBROADCASTSS      140(R9), Z7
 	VFMADD231PS       8960(R8), Z7, Z0
 	VFMADD231PS       9024(R8), Z7, Z1
@@ -7941,20 +8112,26 @@ summed:
 	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z13, Z11
 	VFNMADD231PS      Z13, Z4, Z11
 	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z11, Z4
-	VBROADCASTSS      144(R9), Z7
-	VFMADD231PS       9216(R8), Z7, Z0
-	VFMADD231PS       9280(R8), Z7, Z1
-	VFMADD231PS       9344(R8), Z7, Z2
-	VFMADD231PS       9408(R8), Z7, Z3
+
+	// Next panel: sums += weights·x[36]
+	VBROADCASTSS 144(R9), Z7
+	VFMADD231PS  9216(R8), Z7, Z0
+	VFMADD231PS  9280(R8), Z7, Z1
+	VFMADD231PS  9344(R8), Z7, Z2
+	VFMADD231PS  9408(R8), Z7, Z3
 
 	// σ: σ = y + g·y
-	VFMADD231PS  Z12, Z6, Z12
+	VFMADD231PS Z12, Z6, Z12
+
+	// Next panel: sums += weights·x[37]
 	VBROADCASTSS 148(R9), Z6
 	VFMADD231PS  9472(R8), Z6, Z0
 	VFMADD231PS  9536(R8), Z6, Z1
 	VFMADD231PS  9600(R8), Z6, Z2
 	VFMADD231PS  9664(R8), Z6, Z3
 	VFMADD231PS  Z13, Z4, Z13
+
+	// Next panel: sums += weights·x[38]
 	VBROADCASTSS 152(R9), Z4
 	VFMADD231PS  9728(R8), Z4, Z0
 	VFMADD231PS  9792(R8), Z4, Z1
@@ -7962,7 +8139,9 @@ summed:
 	VFMADD231PS  9920(R8), Z4, Z3
 
 	// in = σ(i)·tanh(g)
-	VMULPS       Z5, Z8, Z4
+	VMULPS Z5, Z8, Z4
+
+	// Next panel: sums += weights·x[39]
 	VBROADCASTSS 156(R9), Z5
 	VFMADD231PS  9984(R8), Z5, Z0
 	VFMADD231PS  10048(R8), Z5, Z1
@@ -7970,9 +8149,11 @@ summed:
 	VFMADD231PS  10176(R8), Z5, Z3
 
 	// c' = σ(f)·c + in
-	VMOVUPS      (DX), Z5
-	VFMADD231PS  Z5, Z12, Z4
-	VMOVUPS      Z4, (DX)
+	VMOVUPS     (DX), Z5
+	VFMADD231PS Z5, Z12, Z4
+	VMOVUPS     Z4, (DX)
+
+	// Next panel: sums += weights·x[40]
 	VBROADCASTSS 160(R9), Z5
 	VFMADD231PS  10240(R8), Z5, Z0
 	VFMADD231PS  10304(R8), Z5, Z1
@@ -7984,6 +8165,8 @@ summed:
 	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
+
+	// Next panel: sums += weights·x[41]
 	VBROADCASTSS 164(R9), Z6
 	VFMADD231PS  10496(R8), Z6, Z0
 	VFMADD231PS  10560(R8), Z6, Z1
@@ -8001,34 +8184,42 @@ summed:
 	// tanh c': r = A + n·ln2/2, z = r²
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z5
 	VMULPS           Z5, Z5, Z7
-	VBROADCASTSS     168(R9), Z8
-	VFMADD231PS      10752(R8), Z8, Z0
-	VFMADD231PS      10816(R8), Z8, Z1
-	VFMADD231PS      10880(R8), Z8, Z2
-	VFMADD231PS      10944(R8), Z8, Z3
+
+	// Next panel: sums += weights·x[42]
+	VBROADCASTSS 168(R9), Z8
+	VFMADD231PS  10752(R8), Z8, Z0
+	VFMADD231PS  10816(R8), Z8, Z1
+	VFMADD231PS  10880(R8), Z8, Z2
+	VFMADD231PS  10944(R8), Z8, Z3
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
 	VBROADCASTSS     tanhP2<>+0(SB), Z8
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z8
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z8
-	VBROADCASTSS     172(R9), Z9
-	VFMADD231PS      11008(R8), Z9, Z0
-	VFMADD231PS      11072(R8), Z9, Z1
-	VFMADD231PS      11136(R8), Z9, Z2
-	VFMADD231PS      11200(R8), Z9, Z3
+
+	// Next panel: sums += weights·x[43]
+	VBROADCASTSS 172(R9), Z9
+	VFMADD231PS  11008(R8), Z9, Z0
+	VFMADD231PS  11072(R8), Z9, Z1
+	VFMADD231PS  11136(R8), Z9, Z2
+	VFMADD231PS  11200(R8), Z9, Z3
 
 	// tanh c': F = 2^n by its bits
 	VPSLLD           $0x0b, Z6, Z6
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z8
-	VBROADCASTSS     176(R9), Z9
-	VFMADD231PS      11264(R8), Z9, Z0
-	VFMADD231PS      11328(R8), Z9, Z1
-	VFMADD231PS      11392(R8), Z9, Z2
-	VFMADD231PS      11456(R8), Z9, Z3
+
+	// Next panel: sums += weights·x[44]
+	VBROADCASTSS 176(R9), Z9
+	VFMADD231PS  11264(R8), Z9, Z0
+	VFMADD231PS  11328(R8), Z9, Z1
+	VFMADD231PS  11392(R8), Z9, Z2
+	VFMADD231PS  11456(R8), Z9, Z3
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS       Z7, Z5, Z7
-	VFMADD231PS  Z8, Z7, Z5
+	VMULPS      Z7, Z5, Z7
+	VFMADD231PS Z8, Z7, Z5
+
+	// Next panel: sums += weights·x[45]
 	VBROADCASTSS 180(R9), Z7
 	VFMADD231PS  11520(R8), Z7, Z0
 	VFMADD231PS  11584(R8), Z7, Z1
@@ -8043,6 +8234,8 @@ summed:
 	VFNMADD213PS Z7, Z5, Z8
 	VADDPS.BCST  one<>+0(SB), Z6, Z9
 	VFMADD231PS  Z7, Z5, Z9
+
+	// Next panel: sums += weights·x[46]
 	VBROADCASTSS 184(R9), Z5
 	VFMADD231PS  11776(R8), Z5, Z0
 	VFMADD231PS  11840(R8), Z5, Z1
@@ -8053,6 +8246,8 @@ summed:
 	VDIVPS       Z9, Z8, Z5
 	VFNMADD231PS Z6, Z5, Z7
 	VORPS        Z4, Z7, Z4
+
+	// Next panel: sums += weights·x[47]
 	VBROADCASTSS 188(R9), Z5
 	VFMADD231PS  12032(R8), Z5, Z0
 	VFMADD231PS  12096(R8), Z5, Z1
@@ -8686,7 +8881,7 @@ TEXT ·stepPairsAVX512(SB), NOSPLIT, $0-80
 	// Registers:
 	//   sums of the panel   AX R8
 	//   panel               CX R9
-	//   c                   Y1 DX Y2
+	//   c                   DX
 	//   h                   BX
 	//   units left          SI
 	//   sums                Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7
@@ -8695,6 +8890,7 @@ TEXT ·stepPairsAVX512(SB), NOSPLIT, $0-80
 	//   x                   CX R8 R9
 	//   elements of x left  DI R9 R10
 	//   x[k]                Y4 Y8
+	//   cell state          Y1 Y2
 	//   lanes left          AX DI
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
@@ -9923,9 +10119,10 @@ TEXT ·stepTileAVX512(SB), $1600-80
 	//   stride                DX R8
 	//   column                DX
 	//   columns left          BX
-	//   c                     Y1 Y2 DI R9
+	//   c                     DI R9
 	//   h                     R8 R10
 	//   z                     Y0 Y1 Y2 Y3 Y4 Y5
+	//   cell state            Y1 Y2
 	//   lanes left            DI
 	XORL AX, AX
 

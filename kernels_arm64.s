@@ -9,7 +9,7 @@ TEXT ·stepNEON(SB), NOSPLIT, $0-80
 	// Registers:
 	//   sums of the panel   R1
 	//   panel               R2
-	//   c                   R3 V2 V7
+	//   c                   R3
 	//   h                   R4
 	//   units left          R5
 	//   sums                V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18
@@ -18,6 +18,7 @@ TEXT ·stepNEON(SB), NOSPLIT, $0-80
 	//   elements of x left  R6 R8
 	//   x[k]                V8 V19
 	//   table of constants  R0
+	//   cell state          V2 V7
 	//   lanes left          R0 R6
 	//   stride              R6
 	//   constants           V0 V1 V2
@@ -2133,10 +2134,11 @@ TEXT ·stepTileNEON(SB), $1600-80
 	//   stride                R3 R7
 	//   column                R3
 	//   columns left          R4
-	//   c                     R6 V12 V13 V14 V16 V17
+	//   c                     R6
 	//   h                     R7
 	//   z                     V11 V12 V13 V14 V15 V16 V17 V18 V20
 	//   table of constants    R0
+	//   cell state            V12 V13 V14 V16 V17
 	//   lanes left            R6
 	//   constants             V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14
 	MOVD $constants<>(SB), R0

@@ -76,19 +76,19 @@ func (g *Generator) shadowPanels(s stream, at stepPointers) {
 	done := 0
 	for j := range groups {
 		group := cellGroup{
-			c:      func() Vec { return g.Load(at.c, j*g.vectorSize(), "c") },
+			c:      func() Vec { return g.Load(at.c, j*g.vectorSize(), "cell state") },
 			storeC: func(v Vec) { g.Store(v, at.c, j*g.vectorSize()) },
 			storeH: func(v Vec) { g.Store(v, at.h, j*g.vectorSize()) },
 		}
 		g.gatesFrom(&group, z, 0, groups, j)
 		g.cellAmong(group, func(line, lines int) {
 			for ; done*groups*lines < (j*lines+line)*steps; done++ {
-				g.productRow(s, done*row, row, g.LoadScalars(x, done*floatSize, 1))
+				g.nextRow(s, done, x)
 			}
 		})
 	}
 	for ; done < steps; done++ {
-		g.productRow(s, done*row, row, g.LoadScalars(x, done*floatSize, 1))
+		g.nextRow(s, done, x)
 	}
 	g.AddImm(s.w, steps*row)
 	g.AddImm(x, steps*floatSize)
@@ -100,6 +100,13 @@ func (g *Generator) shadowPanels(s stream, at stepPointers) {
 	g.product([]stream{s}, row, []Reg{x}, n, "shadow")
 	g.Jump("summed")
 	g.Label("last")
+}
+
+// nextRow multiplies row k of the panel whose weights are on their way.
+func (g *Generator) nextRow(s stream, k int, x Reg) {
+	const row = panel.RowFloats * floatSize
+	g.Comment(fmt.Sprintf("Next panel: sums += weights·x[%d]", k))
+	g.productRow(s, k*row, row, g.LoadScalars(x, k*floatSize, 1))
 }
 
 // stepPointers are the registers that move from panel to panel.
@@ -163,7 +170,7 @@ func (g *Generator) finishPanels(panels []stream, width int, at stepPointers, na
 			v := p*groups + j
 			cells = append(cells, cellGroup{
 				i: gate(0), f: gate(1), g: gate(2), o: gate(3),
-				c:      func() Vec { return g.Load(at.c, v*g.vectorSize(), "c") },
+				c:      func() Vec { return g.Load(at.c, v*g.vectorSize(), "cell state") },
 				storeC: func(c Vec) { g.Store(c, at.c, v*g.vectorSize()) },
 				storeH: func(h Vec) { g.storeHidden(h, at.h, v, at.units, certain, fmt.Sprintf("%s_%d", name, v)) },
 			})

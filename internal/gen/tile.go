@@ -169,7 +169,7 @@ func (g *Generator) cellsOf(columns, width int, z, list, units, done Reg, name s
 		g.Add(h, done)
 		for j := range groups {
 			group := cellGroup{
-				c:      func() Vec { return g.Load(c, j*g.vectorSize(), "c") },
+				c:      func() Vec { return g.Load(c, j*g.vectorSize(), "cell state") },
 				storeC: func(v Vec) { g.Store(v, c, j*g.vectorSize()) },
 				storeH: func(v Vec) {
 					g.storeHidden(v, h, j, units, fewestUnits(width), fmt.Sprintf("%s_%d_%d", name, i, j))
