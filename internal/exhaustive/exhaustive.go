@@ -239,7 +239,8 @@ func same(a, b float32) bool {
 func describe(x float32) string { return fmt.Sprintf("%x (%#08x)", x, math.Float32bits(x)) }
 
 // errors collects the inputs with the largest errors: all those that float64
-// cannot tell apart.
+// cannot tell apart. Errors of less than half a unit, which are those of correct
+// rounding, are not collected; there are a billion alike.
 type errors struct {
 	largest float64
 	inputs  []input
@@ -254,7 +255,7 @@ type input struct {
 const doubt = 0x1p-24
 
 func (e *errors) add(ulps float64, x float32) {
-	if ulps < e.largest-doubt {
+	if ulps < max(e.largest-doubt, 0.5) {
 		return
 	}
 	if ulps > e.largest+doubt {
@@ -271,7 +272,8 @@ func (e *errors) merge(other *errors) {
 }
 
 // decide computes the errors of those inputs with as many digits as it takes,
-// and returns the largest and the first input that has it.
+// and returns the largest and the first input that has it, or zeros if all
+// results are rounded correctly.
 func (e *errors) decide(f *Function) (ulps float64, at float32) {
 	for _, in := range e.inputs {
 		y := []float32{in.x}

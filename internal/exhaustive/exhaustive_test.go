@@ -97,10 +97,12 @@ func TestBrokenPromises(t *testing.T) {
 // Errors that float64 cannot tell apart are decided with more digits.
 func TestLargestError(t *testing.T) {
 	var e errors
-	e.add(0.5, 1)
-	e.add(0.5+doubt/2, 2)
-	e.add(0.5-doubt/4, 3)
-	e.add(0.4, 4)
+	e.add(0.4, 6)
+	require.Empty(t, e.inputs)
+	e.add(0.55, 1)
+	e.add(0.55+doubt/2, 2)
+	e.add(0.55-doubt/4, 3)
+	e.add(0.54, 4)
 	require.Len(t, e.inputs, 3)
 	var other errors
 	other.add(0.6, 5)
