@@ -21,17 +21,19 @@ type benchChart struct {
 	plots []*plot.Plot
 }
 
-// benchCharts draws a report: time against the size of a layer, and throughput
-// against the size of a batch.
+// benchCharts draws a report: the time of a step against the size of a layer,
+// step by step and in a sequence, and throughput against the size of a batch.
 func benchCharts(r *bench.Report) []benchChart {
-	charts := []benchChart{
-		{"step", []*plot.Plot{latencyPlot(r, "One stream, one step a call", bench.Figure{Kind: bench.Step}, 1)}},
-		{"sequence", []*plot.Plot{latencyPlot(r, fmt.Sprintf("One stream, %d steps a call", bench.SequenceSteps),
-			bench.Figure{Kind: bench.Forward, Steps: bench.SequenceSteps}, bench.SequenceSteps)}},
+	var charts []benchChart
+	add := func(name string, plots ...*plot.Plot) {
+		if len(plots) > 0 {
+			charts = append(charts, benchChart{name, plots})
+		}
 	}
-	if plots := throughputPlots(r); len(plots) > 0 {
-		charts = append(charts, benchChart{"throughput", plots})
-	}
+	add("step", latencyPlots(r, "One stream, one step a call", bench.Figure{Kind: bench.Step}, 1)...)
+	add("sequence", latencyPlots(r, fmt.Sprintf("One stream, %d steps a call", bench.SequenceSteps),
+		bench.Figure{Kind: bench.Forward, Steps: bench.SequenceSteps}, bench.SequenceSteps)...)
+	add("throughput", throughputPlots(r)...)
 	return charts
 }
 
@@ -96,9 +98,10 @@ func contenders(r *bench.Report) []contender {
 	return append(list, best)
 }
 
-// latencyPlot draws the time of a step against the size of the layer, and the
-// roof of the best path. what is a figure without a shape, of so many steps.
-func latencyPlot(r *bench.Report, title string, what bench.Figure, steps int) *plot.Plot {
+// latencyPlots draw the time of a step against the size of the layer, and the
+// roof of the best path, if it has been measured. what is a figure without a
+// shape, of so many steps.
+func latencyPlots(r *bench.Report, title string, what bench.Figure, steps int) []*plot.Plot {
 	var curves []*curve
 	for _, c := range contenders(r) {
 		line := &curve{name: c.name, color: c.color, width: c.width, mark: true}
@@ -110,6 +113,9 @@ func latencyPlot(r *bench.Report, title string, what bench.Figure, steps int) *p
 		if len(line.points) > 0 {
 			curves = append(curves, line)
 		}
+	}
+	if len(curves) == 0 {
+		return nil
 	}
 	roof := &curve{name: "roof: loading the weights", color: roofColor, width: vg.Points(1.2), dashes: roofDashes}
 	if steps > 1 {
@@ -134,7 +140,7 @@ func latencyPlot(r *bench.Report, title string, what bench.Figure, steps int) *p
 	p.X.Max *= 1.25
 	p.Y.Min /= 1.6
 	p.Y.Max *= 1.6
-	return p
+	return []*plot.Plot{p}
 }
 
 // throughputShapes are those whose curves a chart has room for.

@@ -183,16 +183,18 @@ func (r *Report) activationTable() *Table {
 		t.Columns = append(t.Columns, path, "cycles")
 	}
 	for _, kind := range []Kind{Sigmoid, Tanh} {
-		row := []string{string(kind)}
+		row, measured := []string{string(kind)}, false
 		for _, path := range r.Paths() {
 			f, ok := r.Find(Figure{Kind: kind, N: Elements, Path: path})
 			if !ok {
+				row = append(row, absent, absent)
 				continue
 			}
+			measured = true
 			element := f.Median / f.Work
 			row = append(row, fmt.Sprintf("%.3f ns", element), digits(element*float64(lanes[path])*r.Rate(Figure{Kind: Clock})))
 		}
-		if len(row) > 1 {
+		if measured {
 			t.Rows = append(t.Rows, row)
 		}
 	}

@@ -1,0 +1,98 @@
+package bench
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// someReport has a figure of every kind that the tables show, in round numbers.
+func someReport() *Report {
+	r := &Report{
+		When:     time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
+		Machine:  Machine{CPU: "a processor", System: "linux/amd64", Go: "go1.26"},
+		Path:     "avx2",
+		Versions: []string{"lstm commit 123"},
+		Seconds:  60,
+		Memory: []Memory{{
+			Input: 1, Hidden: 8, Parameters: 320, Network: 1408, Stream: 200,
+			NewAllocs: 10, NewBytes: 2048, NewTime: 12_000, FirstStep: 2300, WarmStep: 95.4,
+		}},
+	}
+	s := Shape{1, 8}
+	add := func(f Figure, work, median float64) {
+		f.Work, f.Median, f.Min, f.Slices = work, median, median*0.9, 100
+		r.Figures = append(r.Figures, f)
+	}
+	add(Figure{Kind: Clock}, 16000, 4000)
+	add(Figure{Kind: FMA, Path: "avx2"}, 192000, 2000)
+	add(Figure{Kind: Sigmoid, N: Elements, Path: "avx2"}, Elements, 2048)
+	add(Figure{Kind: Tanh, N: Elements, Path: "avx2"}, Elements, 1024)
+	add(s.Of(Load, "avx2"), float64(s.WeightBytes()), 10)
+	add(s.Of(LoadRecurrent, "avx2"), float64(s.RecurrentBytes()), 9)
+	add(s.Of(Step, "generic"), s.FLOPs(), 2900)
+	add(s.Of(Step, "avx2"), s.FLOPs(), 50)
+	forward := s.Of(Forward, "avx2")
+	forward.Steps = SequenceSteps
+	add(forward, SequenceSteps*s.FLOPs(), 4000)
+	for _, batch := range Batches {
+		f := s.Of(StepBatch, "avx2")
+		f.Batch = batch
+		add(f, float64(batch)*s.FLOPs(), 12*float64(batch))
+	}
+	return r
+}
+
+func TestReportRoundTrip(t *testing.T) {
+	want := someReport()
+	var file bytes.Buffer
+	require.NoError(t, want.Write(&file))
+	got, err := Read(&file)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func TestReadRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing":         "",
+		"no JSON":         "BenchmarkStep 1 2 ns/op",
+		"another program": `{"figures": [], "colour": "red"}`,
+		"no figures":      "{}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Read(strings.NewReader(text))
+			require.ErrorContains(t, err, "not a report of this program")
+		})
+	}
+}
+
+func TestNames(t *testing.T) {
+	for want, f := range map[string]Figure{
+		"Step/input=16/hidden=32/path=avx2":              {Kind: Step, Input: 16, Hidden: 32, Path: "avx2", Median: 7},
+		"StepBatch/input=16/hidden=32/batch=8/path=neon": {Kind: StepBatch, Input: 16, Hidden: 32, Batch: 8, Path: "neon"},
+		"Forward/input=1/hidden=8/steps=100/peer=Gonum":  {Kind: Forward, Input: 1, Hidden: 8, Steps: 100, Peer: "Gonum"},
+		"Sigmoid/n=4096/path=generic":                    {Kind: Sigmoid, N: 4096, Path: "generic"},
+		"Clock":                                          {Kind: Clock},
+	} {
+		require.Equal(t, want, f.Name())
+	}
+}
+
+// A candidate that is in several groups has one figure.
+func TestAddOnce(t *testing.T) {
+	roof, a, b := &Candidate{Figure: Figure{Kind: Clock}}, &Candidate{}, &Candidate{}
+	r := &Report{}
+	r.Add([][]*Candidate{{roof, a}, {roof, b}})
+	require.Len(t, r.Figures, 3)
+}
+
+func TestCPUName(t *testing.T) {
+	const amd64 = "processor\t: 0\nvendor_id\t: X\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: A Processor\n\nprocessor\t: 1\nmodel\t\t: 3\n"
+	require.Equal(t, "A Processor (family 26, model 2)", cpuName([]byte(amd64)))
+	const arm64 = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd40\n"
+	require.Equal(t, "Arm implementer 0x41, part 0xd40", cpuName([]byte(arm64)))
+	require.Equal(t, "unknown CPU", cpuName(nil))
+}

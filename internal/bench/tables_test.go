@@ -1,0 +1,129 @@
+package bench
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// markdown is the table of that name.
+func markdown(t *testing.T, r *Report, id string) string {
+	t.Helper()
+	for _, table := range r.Tables() {
+		for _, row := range table.Rows {
+			require.Len(t, row, len(table.Columns), table.Title)
+		}
+		if table.ID == id {
+			var b bytes.Buffer
+			require.NoError(t, table.WriteMarkdown(&b))
+			return b.String()
+		}
+	}
+	t.Fatalf("no table %q", id)
+	return ""
+}
+
+func TestTables(t *testing.T) {
+	r := someReport()
+	for id, rows := range map[string][]string{
+		"machine": {"| clock | GHz | 4.00 |", "| multiply-adds | GFLOP/s | 96.0 |", "| loads of 1.25 KiB | GB/s | 128 |"},
+		// In the order in which they were measured.
+		"step": {"| I, H | weights | avx2 | / loads | generic |", "| 1, 8 | 1.25 KiB | 50.0 ns | × 5.00 | 2.90 µs |"},
+		// 64 multiplications and additions for the input, 96 a nanosecond.
+		"forward":     {"| 1, 8 | 40.0 ns | × 4.14 |"},
+		"batches":     {"| I, H | avx2, 8 | avx2, 32 | avx2, 128 |", "| 1, 8 | 48.0 (50 %) | 48.0 (50 %) | 48.0 (50 %) |"},
+		"activations": {"| Sigmoid | 0.500 ns | 16.0 | – | – |", "| Tanh | 0.250 ns | 8.00 | – | – |"},
+		"memory":      {"| 1, 8 | 1.38 KiB | +10.0 % | 200 B | 2.00 KiB | 10 objects | 12.0 µs | 2.30 µs | 95.4 ns |"},
+	} {
+		text := markdown(t, r, id)
+		for _, row := range rows {
+			require.Contains(t, text, row+"\n")
+		}
+	}
+	var text bytes.Buffer
+	require.NoError(t, r.Tables()[0].WriteText(&text))
+	require.Contains(t, text.String(), "\nThe machine\n")
+	require.Contains(t, text.String(), "GFLOP/s  96.0\n")
+}
+
+// A machine whose paths have no roofs, and one with pure Go alone.
+func TestTablesWithoutRoofs(t *testing.T) {
+	r := someReport()
+	r.Figures = r.Figures[6:]
+	require.Contains(t, markdown(t, r, "step"), "| 1, 8 | 1.25 KiB | 2.90 µs | 50.0 ns |")
+	require.Contains(t, markdown(t, r, "forward"), "| 1, 8 | 40.0 ns | – |")
+	require.Contains(t, markdown(t, r, "batches"), "| 1, 8 | 48.0 (–) |")
+	r.Figures, r.Memory = r.Figures[:1], nil
+	require.Len(t, r.Tables(), 1)
+}
+
+func TestPeerTables(t *testing.T) {
+	r := someReport()
+	for peer, median := range map[string]float64{"A": 500, "B": 200} {
+		f := Shape{1, 8}.Of(Step, "")
+		f.Peer, f.Work, f.Median = peer, 1, median
+		r.Figures = append(r.Figures, f)
+	}
+	text := markdown(t, r, "peers-step")
+	require.Contains(t, text, "50.0 ns")
+	require.Contains(t, text, "500 ns | × 10.0")
+	require.Contains(t, text, "200 ns | × 4.00")
+	require.True(t, strings.HasSuffix(text, "| × 4.00 |\n"), "the geometric mean of one shape")
+	require.Contains(t, markdown(t, r, "peers-forward"), "| 1, 8 | 40.0 ns | – | – | – | – | – |")
+	require.Contains(t, markdown(t, r, "peers-batch-32"), "| 1, 8 | 12.0 ns |")
+}
+
+func TestCompare(t *testing.T) {
+	before, after := someReport(), someReport()
+	for i := range after.Figures {
+		f := &after.Figures[i]
+		if f.Kind == StepBatch && f.Batch == 8 {
+			f.Median *= 2
+			f.Min *= 0.5
+		}
+	}
+	after.Figures = append(after.Figures, Figure{Kind: Step, Path: "new"})
+	table := after.CompareTable(before)
+	var b bytes.Buffer
+	require.NoError(t, table.WriteMarkdown(&b))
+	text := b.String()
+	require.Contains(t, text, "Change since 2026-03-04 05:06")
+	require.Contains(t, text, "| StepBatch/input=1/hidden=8/batch=8/path=avx2 | 192 ns | 96.0 ns | +100.0 % | 43.2 ns | 86.4 ns | -50.0 % |")
+	require.Contains(t, text, "| Step/input=1/hidden=8/path=avx2 | 50.0 ns | 50.0 ns | +0.0 % |")
+	require.Contains(t, text, "| StepBatch, geometric mean of 3 |  |  | +26.0 % |")
+	require.NotContains(t, text, "path=new")
+}
+
+func TestFillPage(t *testing.T) {
+	const page = "# Title\n\n<!-- figures a.json#activations -->\nstale\n<!-- end of figures -->\n\ntext\n\n" +
+		"<!-- figures b.json -->\n<!-- end of figures -->\nend\n"
+	var names []string
+	read := func(name string) (*Report, error) {
+		names = append(names, name)
+		return someReport(), nil
+	}
+	filled, err := FillPage([]byte(page), read)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a.json", "b.json"}, names)
+	text := string(filled)
+	require.True(t, strings.HasPrefix(text, "# Title\n\n<!-- figures a.json#activations -->\n\n**Activations.**"), text)
+	require.True(t, strings.HasSuffix(text, "\n<!-- end of figures -->\nend\n"))
+	require.NotContains(t, text, "stale")
+	require.Equal(t, 1, strings.Count(text, "**Batches.**"))
+	require.Equal(t, 2, strings.Count(text, "**Activations.**"))
+	require.Equal(t, 2, strings.Count(text, "a processor, linux/amd64, go1.26, 2026-03-04, path avx2, 60 s; lstm commit 123."))
+
+	again, err := FillPage(filled, read)
+	require.NoError(t, err)
+	require.Equal(t, text, string(again))
+
+	_, err = FillPage([]byte("text"), read)
+	require.ErrorContains(t, err, "no marks")
+	_, err = FillPage([]byte("<!-- figures a.json#speed -->\n<!-- end of figures -->"), read)
+	require.ErrorContains(t, err, `a.json has no table "speed", want one of machine, step`)
+	_, err = FillPage([]byte(page), func(string) (*Report, error) { return nil, errors.New("no such file") })
+	require.ErrorContains(t, err, "no such file")
+}

@@ -1,0 +1,118 @@
+package lstm
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// What networks and streams occupy, and what it costs to make them and to use
+// them for the first time.
+
+// eachBenchShape runs a benchmark once per shape.
+func eachBenchShape(b *testing.B, run func(b *testing.B, m *Model)) {
+	for _, s := range benchShapes {
+		b.Run(fmt.Sprintf("input=%d/hidden=%d", s[0], s[1]), func(b *testing.B) {
+			run(b, randomModel(newRand(s[0], s[1]), 0, s[0], s[1]))
+		})
+	}
+}
+
+// BenchmarkNew reports what a network holds for each of its weights and biases,
+// which are 4 bytes in the model, beside what it allocates.
+func BenchmarkNew(b *testing.B) {
+	eachBenchShape(b, func(b *testing.B, m *Model) {
+		var n *Network
+		b.ReportAllocs()
+		for b.Loop() {
+			n, _ = New(m)
+		}
+		b.ReportMetric(float64(n.Bytes())/float64(n.Parameters()), "B/parameter")
+	})
+}
+
+// BenchmarkRead reads a file from memory and makes its network, as Open does.
+func BenchmarkRead(b *testing.B) {
+	eachBenchShape(b, func(b *testing.B, m *Model) {
+		var file bytes.Buffer
+		if err := m.Write(&file); err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(file.Len()))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Read(bytes.NewReader(file.Bytes())); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkNewState reports what a stream holds: B/op.
+func BenchmarkNewState(b *testing.B) {
+	eachBenchShape(b, func(b *testing.B, m *Model) {
+		n, _ := New(m)
+		b.ReportAllocs()
+		for b.Loop() {
+			n.NewState()
+		}
+	})
+}
+
+// BenchmarkFirstStep makes a network and a stream, and reports how long their
+// first step took, beside the second. Nothing is prepared by the first, but of
+// the weights, which have just been packed, a part is in no cache any more.
+func BenchmarkFirstStep(b *testing.B) {
+	eachBenchShape(b, func(b *testing.B, m *Model) {
+		x, y := make([]float32, m.Layers[0].InputSize), make([]float32, m.Layers[0].HiddenSize)
+		var times [2]time.Duration
+		for b.Loop() {
+			n, _ := New(m)
+			s := n.NewState()
+			for i := range times {
+				start := time.Now()
+				n.Step(s, x, y)
+				times[i] += time.Since(start)
+			}
+		}
+		b.ReportMetric(float64(times[0])/float64(b.N), "ns/first")
+		b.ReportMetric(float64(times[1])/float64(b.N), "ns/second")
+	})
+}
+
+// BenchmarkForwardGoroutine is a sequence on a new goroutine, whose stack has yet
+// to grow to the scratch that Forward needs, beside the same sequence on one
+// that has grown.
+func BenchmarkForwardGoroutine(b *testing.B) {
+	for _, s := range [][2]int{{1, 8}, {64, 64}, {128, 128}, {512, 512}} {
+		for _, steps := range []int{2, 100} {
+			n, _ := New(randomModel(newRand(s[0], s[1]), 0, s[0], s[1]))
+			state, x, y := n.NewState(), make([]float32, steps*s[0]), make([]float32, steps*s[1])
+			for _, goroutine := range []string{"old", "new"} {
+				b.Run(fmt.Sprintf("input=%d/hidden=%d/steps=%d/goroutine=%s", s[0], s[1], steps, goroutine), func(b *testing.B) {
+					done := make(chan struct{})
+					call := func() {
+						n.Forward(state, x, y)
+						done <- struct{}{}
+					}
+					calls := make(chan struct{})
+					go func() {
+						for range calls {
+							call()
+						}
+					}()
+					defer close(calls)
+					for b.Loop() {
+						if goroutine == "new" {
+							go call()
+						} else {
+							calls <- struct{}{}
+						}
+						<-done
+					}
+				})
+			}
+		}
+	}
+}
