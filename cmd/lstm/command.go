@@ -55,6 +55,7 @@ func newRootCommand(std streams) *cli.Command {
 			newRunCommand(std),
 			newInfoCommand(std),
 			newBenchCommand(std),
+			newVerifyCommand(std),
 		},
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {

@@ -7,6 +7,7 @@
 //	lstm run -model FILE.safetensors < rows.csv > forecasts.csv
 //	lstm info FILE.safetensors
 //	lstm bench
+//	lstm verify
 package main
 
 import (

@@ -4,6 +4,7 @@
 package exhaustive
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/big"
@@ -71,14 +72,15 @@ type Result struct {
 // inputs that it has tried since the last call. The error is the first promise
 // found broken, and names the input.
 //
-// It changes the path of the process while it runs, and uses all processors.
-func (f *Function) Verify(paths []string, progress func(inputs int)) (Result, error) {
-	return f.verify(paths, 0, positive, progress)
+// It changes the path of the process while it runs, and uses all processors. It
+// ends soon after ctx does, with ctx's error.
+func (f *Function) Verify(ctx context.Context, paths []string, progress func(inputs int)) (Result, error) {
+	return f.verify(ctx, paths, 0, positive, progress)
 }
 
 // verify is Verify for the bit patterns from first to before end, and their
 // negatives.
-func (f *Function) verify(paths []string, first, end int64, progress func(inputs int)) (Result, error) {
+func (f *Function) verify(ctx context.Context, paths []string, first, end int64, progress func(inputs int)) (Result, error) {
 	before := lstm.Path()
 	defer func() { _ = lstm.SetPath(before) }()
 	workers := make([]*worker, runtime.GOMAXPROCS(0))
@@ -86,6 +88,9 @@ func (f *Function) verify(paths []string, first, end int64, progress func(inputs
 		workers[i] = newWorker(f, paths)
 	}
 	for first < end {
+		if err := ctx.Err(); err != nil {
+			return Result{}, err
+		}
 		busy, start := 0, first
 		for ; busy < len(workers) && first < end; busy++ {
 			n := min(chunk, end-first)

@@ -1,6 +1,7 @@
 package exhaustive
 
 import (
+	"context"
 	"flag"
 	"math"
 	"testing"
@@ -20,7 +21,7 @@ func TestAll(t *testing.T) {
 		t.Skip("takes minutes; run with -exhaustive")
 	}
 	for _, f := range Functions {
-		result, err := f.Verify(lstm.Paths(), func(int) {})
+		result, err := f.Verify(t.Context(), lstm.Paths(), func(int) {})
 		require.NoError(t, err)
 		t.Logf("%s: on %v, at most %.6f ulp, at %x", f.Name, result.Paths, result.Ulps, result.At)
 		require.InDelta(t, largestErrors[f.Name], result.Ulps, 0.0005, "the documented bound")
@@ -37,12 +38,12 @@ func TestInPlaces(t *testing.T) {
 		for _, place := range []float32{0, 0x1p-126, 0x1p-25, 0x1p-12, 0.25, 1, 9.1, 17, 40, 87.4, 104, infinity} {
 			bits := int64(math.Float32bits(place))
 			first, tried := max(0, bits-around), 0
-			result, err := f.verify(lstm.Paths(), first, bits+around, func(n int) { tried += n })
+			result, err := f.verify(t.Context(), lstm.Paths(), first, bits+around, func(n int) { tried += n })
 			require.NoError(t, err)
 			require.EqualValues(t, 2*(bits+around-first), tried)
 			require.LessOrEqual(t, result.Ulps, largestErrors[f.Name]+0.0005)
 		}
-		_, err := f.verify(lstm.Paths(), positive-around, positive, func(int) {})
+		_, err := f.verify(t.Context(), lstm.Paths(), positive-around, positive, func(int) {})
 		require.NoError(t, err)
 	}
 }
@@ -60,7 +61,7 @@ func TestBrokenPromises(t *testing.T) {
 			}
 		}
 		bits := int64(math.Float32bits(at) &^ signBit)
-		_, err := f.verify([]string{"generic"}, max(bits-100, 0), bits+100, func(int) {})
+		_, err := f.verify(t.Context(), []string{"generic"}, max(bits-100, 0), bits+100, func(int) {})
 		return err
 	}
 	sigmoid, tanh := *Functions[0], *Functions[1]
@@ -87,10 +88,10 @@ func TestBrokenPromises(t *testing.T) {
 			dst[7] = 0.25
 		}
 	}
-	_, err := two.verify([]string{"generic", "generic"}, 0, 100, func(int) {})
+	_, err := two.verify(t.Context(), []string{"generic", "generic"}, 0, 100, func(int) {})
 	require.ErrorContains(t, err, "sigmoid(0x1.8p-147 (0x00000006)) is 0x1p-02 (0x3e800000) on path generic, and 0x1p-01 (0x3f000000) on path generic")
 
-	_, err = sigmoid.Verify([]string{"avx1024"}, func(int) {})
+	_, err = sigmoid.Verify(t.Context(), []string{"avx1024"}, func(int) {})
 	require.ErrorContains(t, err, "avx1024")
 }
 
@@ -111,4 +112,12 @@ func TestLargestError(t *testing.T) {
 	ulps, at := e.decide(Functions[0])
 	require.EqualValues(t, 5, at)
 	require.Positive(t, ulps)
+}
+
+func TestVerifyEndsWithContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	blocks := 0
+	_, err := Functions[0].Verify(ctx, []string{"generic"}, func(int) { blocks++; cancel() })
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, blocks)
 }
