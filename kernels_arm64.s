@@ -19,7 +19,7 @@ TEXT ·stepNEON(SB), NOSPLIT, $0-80
 	//   x[k]                V8 V19
 	//   table of constants  R0
 	//   cell state          V2 V7
-	//   lanes left          R0 R6
+	//   lanes left          R0 R1 R6
 	//   stride              R6
 	//   constants           V0 V1 V2
 	MOVD $constants<>(SB), R0
@@ -366,70 +366,8 @@ wide_rest_done:
 	VFMLA V22.S4, V7.S4, V22.S4
 	VFMLA V23.S4, V3.S4, V23.S4
 
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F3    // sigmoidMin
-	WORD  $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	FMOVQ 16(R0), F7  // sigmoidMax
-	WORD  $0x4ea3f4e3 // fmin v3.4s, v7.4s, v3.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F7  // sigmoidRound
-	FMOVQ 80(R0), F15 // sigmoidNegLog2E
-	VFMLA V15.S4, V3.S4, V7.S4
-	FMOVQ 64(R0), F15 // sigmoidRound
-	WORD  $0x4eafd4ef // fsub v15.4s, v7.4s, v15.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V0.S4, V15.S4, V3.S4
-	FMOVQ 192(R0), F19 // sigmoidLn2Lo
-	VFMLA V19.S4, V15.S4, V3.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
-	VSHL $23, V7.S4, V7.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F19 // sigmoidP2
-	FMOVQ 288(R0), F20 // sigmoidP3
-	VFMLA V20.S4, V3.S4, V19.S4
-	FMOVQ 304(R0), F20 // sigmoidP0
-	FMOVQ 320(R0), F21 // sigmoidP1
-	VFMLA V21.S4, V3.S4, V20.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F21 // sigmoidP4
-	VFMLA V21.S4, V15.S4, V19.S4
-	VFMLA V15.S4, V19.S4, V20.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V15.S4, V20.S4, V3.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d4ef // fadd v15.4s, v7.4s, v2.4s
-	VFMLS V7.S4, V3.S4, V15.S4
-
-	// σ: y = C / d
-	WORD $0x6e2ffc53 // fdiv v19.4s, v2.4s, v15.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eafd4f4 // fsub v20.4s, v7.4s, v15.4s
-	WORD  $0x4e22d694 // fadd v20.4s, v20.4s, v2.4s
-	VFMLS V7.S4, V3.S4, V20.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V15.S4, V19.S4, V3.S4
-	VFMLS V20.S4, V19.S4, V3.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V3.S4, V3.S4
-
-	// σ: σ = y + g·y
-	VFMLA V19.S4, V3.S4, V19.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e2bdec3 // fmul v3.4s, v22.4s, v11.4s
-
-	// c' = σ(f)·c + in
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2bdec3 // fmul v3.4s, v22.4s, v11.4s
 	FMOVQ (R3), F7
 	VFMLA V7.S4, V23.S4, V3.S4
 	FMOVQ F3, (R3)
@@ -455,10 +393,10 @@ wide_rest_done:
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F12 // sigmoidRound
-	FMOVQ 80(R0), F15 // sigmoidNegLog2E
-	VFMLA V15.S4, V4.S4, V12.S4
-	FMOVQ 64(R0), F15 // sigmoidRound
-	WORD  $0x4eafd58f // fsub v15.4s, v12.4s, v15.4s
+	FMOVQ 80(R0), F19 // sigmoidNegLog2E
+	VFMLA V19.S4, V4.S4, V12.S4
+	FMOVQ 64(R0), F19 // sigmoidRound
+	WORD  $0x4eb3d593 // fsub v19.4s, v12.4s, v19.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
 	FMOVQ 96(R0), F20  // tanhRound
@@ -479,14 +417,14 @@ wide_rest_done:
 	WORD  $0x4eb7d6d7 // fsub v23.4s, v22.4s, v23.4s
 
 	// σ: r = x + n·ln2, in two parts
-	VFMLA V0.S4, V15.S4, V4.S4
+	VFMLA V0.S4, V19.S4, V4.S4
 	FMOVQ 192(R0), F24 // sigmoidLn2Lo
-	VFMLA V24.S4, V15.S4, V4.S4
+	VFMLA V24.S4, V19.S4, V4.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F15 // tanhHalfLn2
-	VFMLA V15.S4, V21.S4, V7.S4
-	WORD  $0x6e27dcef  // fmul v15.4s, v7.4s, v7.4s
+	FMOVQ 208(R0), F19 // tanhHalfLn2
+	VFMLA V19.S4, V21.S4, V7.S4
+	WORD  $0x6e27dcf3  // fmul v19.4s, v7.4s, v7.4s
 
 	// σ: r = x + n·ln2, in two parts
 	VFMLA V0.S4, V23.S4, V8.S4
@@ -500,9 +438,9 @@ wide_rest_done:
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
 	FMOVQ 224(R0), F23 // tanhP2
 	FMOVQ 240(R0), F24 // tanhP3
-	VFMLA V24.S4, V15.S4, V23.S4
+	VFMLA V24.S4, V19.S4, V23.S4
 	FMOVQ 256(R0), F24 // tanhP1
-	VFMLA V15.S4, V23.S4, V24.S4
+	VFMLA V19.S4, V23.S4, V24.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
 	WORD $0x6e28dd17 // fmul v23.4s, v8.4s, v8.4s
@@ -519,7 +457,7 @@ wide_rest_done:
 	// tanh: F = 2^n by its bits
 	VSHL  $11, V20.S4, V20.S4
 	FMOVQ 336(R0), F27 // tanhP0
-	VFMLA V15.S4, V24.S4, V27.S4
+	VFMLA V19.S4, V24.S4, V27.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	FMOVQ 272(R0), F24 // sigmoidP2
@@ -535,25 +473,25 @@ wide_rest_done:
 	VFMLA V21.S4, V25.S4, V26.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e2fdcef // fmul v15.4s, v7.4s, v15.4s
-	VFMLA V27.S4, V15.S4, V7.S4
+	WORD  $0x6e33dcf3 // fmul v19.4s, v7.4s, v19.4s
+	VFMLA V27.S4, V19.S4, V7.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F15 // sigmoidP4
-	VFMLA V15.S4, V23.S4, V24.S4
+	FMOVQ 352(R0), F19 // sigmoidP4
+	VFMLA V19.S4, V23.S4, V24.S4
 	VFMLA V23.S4, V24.S4, V28.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V21.S4, V26.S4, V4.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb4d42f  // fsub v15.4s, v1.4s, v20.4s
+	WORD  $0x4eb4d433  // fsub v19.4s, v1.4s, v20.4s
 	FMOVQ 384(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
-	VMOV  V15.B16, V24.B16
+	VMOV  V19.B16, V24.B16
 	VFMLS V21.S4, V7.S4, V24.S4
 	WORD  $0x4e21d695  // fadd v21.4s, v20.4s, v1.4s
-	VFMLA V7.S4, V15.S4, V21.S4
+	VFMLA V7.S4, V19.S4, V21.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V23.S4, V28.S4, V8.S4
@@ -564,22 +502,22 @@ wide_rest_done:
 
 	// tanh: tanh = a - F·N/D, with x's sign
 	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
-	VFMLS V20.S4, V21.S4, V15.S4
-	VORR  V11.B16, V15.B16, V11.B16
+	VFMLS V20.S4, V21.S4, V19.S4
+	VORR  V11.B16, V19.B16, V11.B16
 
 	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d6cf // fadd v15.4s, v22.4s, v2.4s
-	VFMLS V22.S4, V8.S4, V15.S4
+	WORD  $0x4e22d6d3 // fadd v19.4s, v22.4s, v2.4s
+	VFMLS V22.S4, V8.S4, V19.S4
 
 	// σ: y = C / d
 	WORD $0x6e27fc54 // fdiv v20.4s, v2.4s, v7.4s
-	WORD $0x6e2ffc55 // fdiv v21.4s, v2.4s, v15.4s
+	WORD $0x6e33fc55 // fdiv v21.4s, v2.4s, v19.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
 	WORD  $0x4ea7d597 // fsub v23.4s, v12.4s, v7.4s
 	WORD  $0x4e22d6f7 // fadd v23.4s, v23.4s, v2.4s
 	VFMLS V12.S4, V4.S4, V23.S4
-	WORD  $0x4eafd6c4 // fsub v4.4s, v22.4s, v15.4s
+	WORD  $0x4eb3d6c4 // fsub v4.4s, v22.4s, v19.4s
 	WORD  $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	VFMLS V22.S4, V8.S4, V4.S4
 
@@ -590,7 +528,7 @@ wide_rest_done:
 	FMOVQ 416(R0), F7 // sigmoidScaleBits
 	VADD  V7.S4, V8.S4, V7.S4
 	FMOVQ 400(R0), F8 // sigmoidScale
-	VFMLS V15.S4, V21.S4, V8.S4
+	VFMLS V19.S4, V21.S4, V8.S4
 	VFMLS V4.S4, V21.S4, V8.S4
 	FMOVQ 416(R0), F4 // sigmoidScaleBits
 	VADD  V4.S4, V8.S4, V4.S4
@@ -599,70 +537,8 @@ wide_rest_done:
 	VFMLA V20.S4, V7.S4, V20.S4
 	VFMLA V21.S4, V4.S4, V21.S4
 
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F4    // sigmoidMin
-	WORD  $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
-	FMOVQ 16(R0), F7  // sigmoidMax
-	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F7  // sigmoidRound
-	FMOVQ 80(R0), F8  // sigmoidNegLog2E
-	VFMLA V8.S4, V4.S4, V7.S4
-	FMOVQ 64(R0), F8  // sigmoidRound
-	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V0.S4, V8.S4, V4.S4
-	FMOVQ 192(R0), F12 // sigmoidLn2Lo
-	VFMLA V12.S4, V8.S4, V4.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
-	VSHL $23, V7.S4, V7.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F12 // sigmoidP2
-	FMOVQ 288(R0), F15 // sigmoidP3
-	VFMLA V15.S4, V4.S4, V12.S4
-	FMOVQ 304(R0), F15 // sigmoidP0
-	FMOVQ 320(R0), F16 // sigmoidP1
-	VFMLA V16.S4, V4.S4, V15.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F16 // sigmoidP4
-	VFMLA V16.S4, V8.S4, V12.S4
-	VFMLA V8.S4, V12.S4, V15.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V8.S4, V15.S4, V4.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d4e8 // fadd v8.4s, v7.4s, v2.4s
-	VFMLS V7.S4, V4.S4, V8.S4
-
-	// σ: y = C / d
-	WORD $0x6e28fc4c // fdiv v12.4s, v2.4s, v8.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea8d4ef // fsub v15.4s, v7.4s, v8.4s
-	WORD  $0x4e22d5ef // fadd v15.4s, v15.4s, v2.4s
-	VFMLS V7.S4, V4.S4, V15.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F4 // sigmoidScale
-	VFMLS V8.S4, V12.S4, V4.S4
-	VFMLS V15.S4, V12.S4, V4.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V4.S4, V4.S4
-
-	// σ: σ = y + g·y
-	VFMLA V12.S4, V4.S4, V12.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e2bde84 // fmul v4.4s, v20.4s, v11.4s
-
-	// c' = σ(f)·c + in
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2bde84 // fmul v4.4s, v20.4s, v11.4s
 	FMOVQ 16(R3), F7
 	VFMLA V7.S4, V21.S4, V4.S4
 	FMOVQ F4, 16(R3)
@@ -688,21 +564,21 @@ wide_rest_done:
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F11 // sigmoidRound
-	FMOVQ 80(R0), F13 // sigmoidNegLog2E
-	VFMLA V13.S4, V5.S4, V11.S4
-	FMOVQ 64(R0), F13 // sigmoidRound
-	WORD  $0x4eadd56d // fsub v13.4s, v11.4s, v13.4s
+	FMOVQ 80(R0), F12 // sigmoidNegLog2E
+	VFMLA V12.S4, V5.S4, V11.S4
+	FMOVQ 64(R0), F12 // sigmoidRound
+	WORD  $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F15  // tanhRound
-	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
-	VFMLA V16.S4, V7.S4, V15.S4
-	FMOVQ 128(R0), F16 // tanhRoundMax
-	WORD  $0x4eaff60f  // fmin v15.4s, v16.4s, v15.4s
-	FMOVQ 144(R0), F16 // tanhRoundMask
-	VAND  V16.B16, V15.B16, V15.B16
-	FMOVQ 160(R0), F16 // tanhRoundZero
-	WORD  $0x4eb0d5f0  // fsub v16.4s, v15.4s, v16.4s
+	FMOVQ 96(R0), F13  // tanhRound
+	FMOVQ 112(R0), F19 // tanhNegTwoLog2E
+	VFMLA V19.S4, V7.S4, V13.S4
+	FMOVQ 128(R0), F19 // tanhRoundMax
+	WORD  $0x4eadf66d  // fmin v13.4s, v19.4s, v13.4s
+	FMOVQ 144(R0), F19 // tanhRoundMask
+	VAND  V19.B16, V13.B16, V13.B16
+	FMOVQ 160(R0), F19 // tanhRoundZero
+	WORD  $0x4eb3d5b3  // fsub v19.4s, v13.4s, v19.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F20 // sigmoidRound
@@ -712,30 +588,30 @@ wide_rest_done:
 	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
 
 	// σ: r = x + n·ln2, in two parts
-	VFMLA V0.S4, V13.S4, V5.S4
+	VFMLA V0.S4, V12.S4, V5.S4
 	FMOVQ 192(R0), F22 // sigmoidLn2Lo
-	VFMLA V22.S4, V13.S4, V5.S4
+	VFMLA V22.S4, V12.S4, V5.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F13 // tanhHalfLn2
-	VFMLA V13.S4, V16.S4, V7.S4
-	WORD  $0x6e27dced  // fmul v13.4s, v7.4s, v7.4s
+	FMOVQ 208(R0), F12 // tanhHalfLn2
+	VFMLA V12.S4, V19.S4, V7.S4
+	WORD  $0x6e27dcec  // fmul v12.4s, v7.4s, v7.4s
 
 	// σ: r = x + n·ln2, in two parts
 	VFMLA V0.S4, V21.S4, V9.S4
-	FMOVQ 192(R0), F16 // sigmoidLn2Lo
-	VFMLA V16.S4, V21.S4, V9.S4
+	FMOVQ 192(R0), F19 // sigmoidLn2Lo
+	VFMLA V19.S4, V21.S4, V9.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e25dcb0 // fmul v16.4s, v5.4s, v5.4s
+	WORD $0x6e25dcb3 // fmul v19.4s, v5.4s, v5.4s
 	VSHL $23, V11.S4, V11.S4
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
 	FMOVQ 224(R0), F21 // tanhP2
 	FMOVQ 240(R0), F22 // tanhP3
-	VFMLA V22.S4, V13.S4, V21.S4
+	VFMLA V22.S4, V12.S4, V21.S4
 	FMOVQ 256(R0), F22 // tanhP1
-	VFMLA V13.S4, V21.S4, V22.S4
+	VFMLA V12.S4, V21.S4, V22.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
 	WORD $0x6e29dd35 // fmul v21.4s, v9.4s, v9.4s
@@ -750,9 +626,9 @@ wide_rest_done:
 	VFMLA V25.S4, V5.S4, V24.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V15.S4, V15.S4
+	VSHL  $11, V13.S4, V13.S4
 	FMOVQ 336(R0), F25 // tanhP0
-	VFMLA V13.S4, V22.S4, V25.S4
+	VFMLA V12.S4, V22.S4, V25.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
@@ -764,29 +640,29 @@ wide_rest_done:
 
 	// σ: q = (P4·r² + a)·r² + b
 	FMOVQ 352(R0), F27 // sigmoidP4
-	VFMLA V27.S4, V16.S4, V23.S4
-	VFMLA V16.S4, V23.S4, V24.S4
+	VFMLA V27.S4, V19.S4, V23.S4
+	VFMLA V19.S4, V23.S4, V24.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e2ddced // fmul v13.4s, v7.4s, v13.4s
-	VFMLA V25.S4, V13.S4, V7.S4
+	WORD  $0x6e2cdcec // fmul v12.4s, v7.4s, v12.4s
+	VFMLA V25.S4, V12.S4, V7.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F13 // sigmoidP4
-	VFMLA V13.S4, V21.S4, V22.S4
+	FMOVQ 352(R0), F12 // sigmoidP4
+	VFMLA V12.S4, V21.S4, V22.S4
 	VFMLA V21.S4, V22.S4, V26.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V16.S4, V24.S4, V5.S4
+	VFMLS V19.S4, V24.S4, V5.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eafd42d  // fsub v13.4s, v1.4s, v15.4s
-	FMOVQ 384(R0), F16 // three
-	WORD  $0x4eafd610  // fsub v16.4s, v16.4s, v15.4s
-	VMOV  V13.B16, V22.B16
-	VFMLS V16.S4, V7.S4, V22.S4
-	WORD  $0x4e21d5f0  // fadd v16.4s, v15.4s, v1.4s
-	VFMLA V7.S4, V13.S4, V16.S4
+	WORD  $0x4eadd42c  // fsub v12.4s, v1.4s, v13.4s
+	FMOVQ 384(R0), F19 // three
+	WORD  $0x4eadd673  // fsub v19.4s, v19.4s, v13.4s
+	VMOV  V12.B16, V22.B16
+	VFMLS V19.S4, V7.S4, V22.S4
+	WORD  $0x4e21d5b3  // fadd v19.4s, v13.4s, v1.4s
+	VFMLA V7.S4, V12.S4, V19.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V21.S4, V26.S4, V9.S4
@@ -796,108 +672,46 @@ wide_rest_done:
 	VFMLS V11.S4, V5.S4, V7.S4
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e30fed0 // fdiv v16.4s, v22.4s, v16.4s
-	VFMLS V15.S4, V16.S4, V13.S4
-	VORR  V8.B16, V13.B16, V8.B16
+	WORD  $0x6e33fed3 // fdiv v19.4s, v22.4s, v19.4s
+	VFMLS V13.S4, V19.S4, V12.S4
+	VORR  V8.B16, V12.B16, V8.B16
 
 	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d68d // fadd v13.4s, v20.4s, v2.4s
-	VFMLS V20.S4, V9.S4, V13.S4
+	WORD  $0x4e22d68c // fadd v12.4s, v20.4s, v2.4s
+	VFMLS V20.S4, V9.S4, V12.S4
 
 	// σ: y = C / d
-	WORD $0x6e27fc4f // fdiv v15.4s, v2.4s, v7.4s
-	WORD $0x6e2dfc50 // fdiv v16.4s, v2.4s, v13.4s
+	WORD $0x6e27fc4d // fdiv v13.4s, v2.4s, v7.4s
+	WORD $0x6e2cfc53 // fdiv v19.4s, v2.4s, v12.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
 	WORD  $0x4ea7d575 // fsub v21.4s, v11.4s, v7.4s
 	WORD  $0x4e22d6b5 // fadd v21.4s, v21.4s, v2.4s
 	VFMLS V11.S4, V5.S4, V21.S4
-	WORD  $0x4eadd685 // fsub v5.4s, v20.4s, v13.4s
+	WORD  $0x4eacd685 // fsub v5.4s, v20.4s, v12.4s
 	WORD  $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	VFMLS V20.S4, V9.S4, V5.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
 	FMOVQ 400(R0), F9 // sigmoidScale
-	VFMLS V7.S4, V15.S4, V9.S4
-	VFMLS V21.S4, V15.S4, V9.S4
+	VFMLS V7.S4, V13.S4, V9.S4
+	VFMLS V21.S4, V13.S4, V9.S4
 	FMOVQ 416(R0), F7 // sigmoidScaleBits
 	VADD  V7.S4, V9.S4, V7.S4
 	FMOVQ 400(R0), F9 // sigmoidScale
-	VFMLS V13.S4, V16.S4, V9.S4
-	VFMLS V5.S4, V16.S4, V9.S4
+	VFMLS V12.S4, V19.S4, V9.S4
+	VFMLS V5.S4, V19.S4, V9.S4
 	FMOVQ 416(R0), F5 // sigmoidScaleBits
 	VADD  V5.S4, V9.S4, V5.S4
 
 	// σ: σ = y + g·y
-	VFMLA V15.S4, V7.S4, V15.S4
-	VFMLA V16.S4, V5.S4, V16.S4
+	VFMLA V13.S4, V7.S4, V13.S4
+	VFMLA V19.S4, V5.S4, V19.S4
 
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F5    // sigmoidMin
-	WORD  $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	FMOVQ 16(R0), F7  // sigmoidMax
-	WORD  $0x4ea5f4e5 // fmin v5.4s, v7.4s, v5.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F7  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V5.S4, V7.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V0.S4, V9.S4, V5.S4
-	FMOVQ 192(R0), F11 // sigmoidLn2Lo
-	VFMLA V11.S4, V9.S4, V5.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e25dca9 // fmul v9.4s, v5.4s, v5.4s
-	VSHL $23, V7.S4, V7.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F13 // sigmoidP3
-	VFMLA V13.S4, V5.S4, V11.S4
-	FMOVQ 304(R0), F13 // sigmoidP0
-	FMOVQ 320(R0), F17 // sigmoidP1
-	VFMLA V17.S4, V5.S4, V13.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F17 // sigmoidP4
-	VFMLA V17.S4, V9.S4, V11.S4
-	VFMLA V9.S4, V11.S4, V13.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V13.S4, V5.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d4e9 // fadd v9.4s, v7.4s, v2.4s
-	VFMLS V7.S4, V5.S4, V9.S4
-
-	// σ: y = C / d
-	WORD $0x6e29fc4b // fdiv v11.4s, v2.4s, v9.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea9d4ed // fsub v13.4s, v7.4s, v9.4s
-	WORD  $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
-	VFMLS V7.S4, V5.S4, V13.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F5 // sigmoidScale
-	VFMLS V9.S4, V11.S4, V5.S4
-	VFMLS V13.S4, V11.S4, V5.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V5.S4, V5.S4
-
-	// σ: σ = y + g·y
-	VFMLA V11.S4, V5.S4, V11.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e28dde5 // fmul v5.4s, v15.4s, v8.4s
-
-	// c' = σ(f)·c + in
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e28dda5 // fmul v5.4s, v13.4s, v8.4s
 	FMOVQ 32(R3), F7
-	VFMLA V7.S4, V16.S4, V5.S4
+	VFMLA V7.S4, V19.S4, V5.S4
 	FMOVQ F5, 32(R3)
 
 	// σ: x = min(40, max(-104, x))
@@ -921,58 +735,58 @@ wide_rest_done:
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F10 // sigmoidRound
-	FMOVQ 80(R0), F13 // sigmoidNegLog2E
-	VFMLA V13.S4, V6.S4, V10.S4
-	FMOVQ 64(R0), F13 // sigmoidRound
-	WORD  $0x4eadd54d // fsub v13.4s, v10.4s, v13.4s
+	FMOVQ 80(R0), F11 // sigmoidNegLog2E
+	VFMLA V11.S4, V6.S4, V10.S4
+	FMOVQ 64(R0), F11 // sigmoidRound
+	WORD  $0x4eabd54b // fsub v11.4s, v10.4s, v11.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F14  // tanhRound
-	FMOVQ 112(R0), F15 // tanhNegTwoLog2E
-	VFMLA V15.S4, V7.S4, V14.S4
-	FMOVQ 128(R0), F15 // tanhRoundMax
-	WORD  $0x4eaef5ee  // fmin v14.4s, v15.4s, v14.4s
-	FMOVQ 144(R0), F15 // tanhRoundMask
-	VAND  V15.B16, V14.B16, V14.B16
-	FMOVQ 160(R0), F15 // tanhRoundZero
-	WORD  $0x4eafd5cf  // fsub v15.4s, v14.4s, v15.4s
+	FMOVQ 96(R0), F12  // tanhRound
+	FMOVQ 112(R0), F13 // tanhNegTwoLog2E
+	VFMLA V13.S4, V7.S4, V12.S4
+	FMOVQ 128(R0), F13 // tanhRoundMax
+	WORD  $0x4eacf5ac  // fmin v12.4s, v13.4s, v12.4s
+	FMOVQ 144(R0), F13 // tanhRoundMask
+	VAND  V13.B16, V12.B16, V12.B16
+	FMOVQ 160(R0), F13 // tanhRoundZero
+	WORD  $0x4eadd58d  // fsub v13.4s, v12.4s, v13.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F16 // sigmoidRound
-	FMOVQ 80(R0), F17 // sigmoidNegLog2E
-	VFMLA V17.S4, V9.S4, V16.S4
-	FMOVQ 64(R0), F17 // sigmoidRound
-	WORD  $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
+	FMOVQ 64(R0), F14 // sigmoidRound
+	FMOVQ 80(R0), F19 // sigmoidNegLog2E
+	VFMLA V19.S4, V9.S4, V14.S4
+	FMOVQ 64(R0), F19 // sigmoidRound
+	WORD  $0x4eb3d5d3 // fsub v19.4s, v14.4s, v19.4s
 
 	// σ: r = x + n·ln2, in two parts
-	VFMLA V0.S4, V13.S4, V6.S4
+	VFMLA V0.S4, V11.S4, V6.S4
 	FMOVQ 192(R0), F20 // sigmoidLn2Lo
-	VFMLA V20.S4, V13.S4, V6.S4
+	VFMLA V20.S4, V11.S4, V6.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F13 // tanhHalfLn2
-	VFMLA V13.S4, V15.S4, V7.S4
-	WORD  $0x6e27dced  // fmul v13.4s, v7.4s, v7.4s
+	FMOVQ 208(R0), F11 // tanhHalfLn2
+	VFMLA V11.S4, V13.S4, V7.S4
+	WORD  $0x6e27dceb  // fmul v11.4s, v7.4s, v7.4s
 
 	// σ: r = x + n·ln2, in two parts
-	VFMLA V0.S4, V17.S4, V9.S4
-	FMOVQ 192(R0), F15 // sigmoidLn2Lo
-	VFMLA V15.S4, V17.S4, V9.S4
+	VFMLA V0.S4, V19.S4, V9.S4
+	FMOVQ 192(R0), F13 // sigmoidLn2Lo
+	VFMLA V13.S4, V19.S4, V9.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e26dccf // fmul v15.4s, v6.4s, v6.4s
+	WORD $0x6e26dccd // fmul v13.4s, v6.4s, v6.4s
 	VSHL $23, V10.S4, V10.S4
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F17 // tanhP2
+	FMOVQ 224(R0), F19 // tanhP2
 	FMOVQ 240(R0), F20 // tanhP3
-	VFMLA V20.S4, V13.S4, V17.S4
+	VFMLA V20.S4, V11.S4, V19.S4
 	FMOVQ 256(R0), F20 // tanhP1
-	VFMLA V13.S4, V17.S4, V20.S4
+	VFMLA V11.S4, V19.S4, V20.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e29dd31 // fmul v17.4s, v9.4s, v9.4s
-	VSHL $23, V16.S4, V16.S4
+	WORD $0x6e29dd33 // fmul v19.4s, v9.4s, v9.4s
+	VSHL $23, V14.S4, V14.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
@@ -983,9 +797,9 @@ wide_rest_done:
 	VFMLA V23.S4, V6.S4, V22.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V14.S4, V14.S4
+	VSHL  $11, V12.S4, V12.S4
 	FMOVQ 336(R0), F23 // tanhP0
-	VFMLA V13.S4, V20.S4, V23.S4
+	VFMLA V11.S4, V20.S4, V23.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	FMOVQ 272(R0), F20 // sigmoidP2
@@ -997,275 +811,429 @@ wide_rest_done:
 
 	// σ: q = (P4·r² + a)·r² + b
 	FMOVQ 352(R0), F25 // sigmoidP4
-	VFMLA V25.S4, V15.S4, V21.S4
-	VFMLA V15.S4, V21.S4, V22.S4
+	VFMLA V25.S4, V13.S4, V21.S4
+	VFMLA V13.S4, V21.S4, V22.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e2ddced // fmul v13.4s, v7.4s, v13.4s
-	VFMLA V23.S4, V13.S4, V7.S4
+	WORD  $0x6e2bdceb // fmul v11.4s, v7.4s, v11.4s
+	VFMLA V23.S4, V11.S4, V7.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F13 // sigmoidP4
-	VFMLA V13.S4, V17.S4, V20.S4
-	VFMLA V17.S4, V20.S4, V24.S4
+	FMOVQ 352(R0), F11 // sigmoidP4
+	VFMLA V11.S4, V19.S4, V20.S4
+	VFMLA V19.S4, V20.S4, V24.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V15.S4, V22.S4, V6.S4
+	VFMLS V13.S4, V22.S4, V6.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eaed42d  // fsub v13.4s, v1.4s, v14.4s
-	FMOVQ 384(R0), F15 // three
-	WORD  $0x4eaed5ef  // fsub v15.4s, v15.4s, v14.4s
-	VMOV  V13.B16, V20.B16
-	VFMLS V15.S4, V7.S4, V20.S4
-	WORD  $0x4e21d5cf  // fadd v15.4s, v14.4s, v1.4s
-	VFMLA V7.S4, V13.S4, V15.S4
+	WORD  $0x4eacd42b  // fsub v11.4s, v1.4s, v12.4s
+	FMOVQ 384(R0), F13 // three
+	WORD  $0x4eacd5ad  // fsub v13.4s, v13.4s, v12.4s
+	VMOV  V11.B16, V20.B16
+	VFMLS V13.S4, V7.S4, V20.S4
+	WORD  $0x4e21d58d  // fadd v13.4s, v12.4s, v1.4s
+	VFMLA V7.S4, V11.S4, V13.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V17.S4, V24.S4, V9.S4
+	VFMLS V19.S4, V24.S4, V9.S4
 
 	// σ: d = (s + C) + w·s
 	WORD  $0x4e22d547 // fadd v7.4s, v10.4s, v2.4s
 	VFMLS V10.S4, V6.S4, V7.S4
 
 	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e2ffe8f // fdiv v15.4s, v20.4s, v15.4s
-	VFMLS V14.S4, V15.S4, V13.S4
-	VORR  V8.B16, V13.B16, V8.B16
+	WORD  $0x6e2dfe8d // fdiv v13.4s, v20.4s, v13.4s
+	VFMLS V12.S4, V13.S4, V11.S4
+	VORR  V8.B16, V11.B16, V8.B16
 
 	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d60d // fadd v13.4s, v16.4s, v2.4s
-	VFMLS V16.S4, V9.S4, V13.S4
+	WORD  $0x4e22d5cb // fadd v11.4s, v14.4s, v2.4s
+	VFMLS V14.S4, V9.S4, V11.S4
 
 	// σ: y = C / d
-	WORD $0x6e27fc4e // fdiv v14.4s, v2.4s, v7.4s
-	WORD $0x6e2dfc4f // fdiv v15.4s, v2.4s, v13.4s
+	WORD $0x6e27fc4c // fdiv v12.4s, v2.4s, v7.4s
+	WORD $0x6e2bfc4d // fdiv v13.4s, v2.4s, v11.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea7d551 // fsub v17.4s, v10.4s, v7.4s
-	WORD  $0x4e22d631 // fadd v17.4s, v17.4s, v2.4s
-	VFMLS V10.S4, V6.S4, V17.S4
-	WORD  $0x4eadd606 // fsub v6.4s, v16.4s, v13.4s
+	WORD  $0x4ea7d553 // fsub v19.4s, v10.4s, v7.4s
+	WORD  $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+	VFMLS V10.S4, V6.S4, V19.S4
+	WORD  $0x4eabd5c6 // fsub v6.4s, v14.4s, v11.4s
 	WORD  $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	VFMLS V16.S4, V9.S4, V6.S4
+	VFMLS V14.S4, V9.S4, V6.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
 	FMOVQ 400(R0), F9 // sigmoidScale
-	VFMLS V7.S4, V14.S4, V9.S4
-	VFMLS V17.S4, V14.S4, V9.S4
+	VFMLS V7.S4, V12.S4, V9.S4
+	VFMLS V19.S4, V12.S4, V9.S4
 	FMOVQ 416(R0), F7 // sigmoidScaleBits
 	VADD  V7.S4, V9.S4, V7.S4
 	FMOVQ 400(R0), F9 // sigmoidScale
-	VFMLS V13.S4, V15.S4, V9.S4
-	VFMLS V6.S4, V15.S4, V9.S4
+	VFMLS V11.S4, V13.S4, V9.S4
+	VFMLS V6.S4, V13.S4, V9.S4
 	FMOVQ 416(R0), F6 // sigmoidScaleBits
 	VADD  V6.S4, V9.S4, V6.S4
 
 	// σ: σ = y + g·y
-	VFMLA V14.S4, V7.S4, V14.S4
-	VFMLA V15.S4, V6.S4, V15.S4
+	VFMLA V12.S4, V7.S4, V12.S4
+	VFMLA V13.S4, V6.S4, V13.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e28dd86 // fmul v6.4s, v12.4s, v8.4s
+	FMOVQ 48(R3), F7
+	VFMLA V7.S4, V13.S4, V6.S4
+	FMOVQ F6, 48(R3)
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F6    // sigmoidMin
-	WORD  $0x4e32f4c6 // fmax v6.4s, v6.4s, v18.4s
+	FMOVQ (R0), F7    // sigmoidMin
+	WORD  $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	FMOVQ 16(R0), F8  // sigmoidMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f868 // fabs v8.4s, v3.4s
+	FMOVQ 32(R0), F9  // signBit
+	VAND  V9.B16, V3.B16, V3.B16
+	FMOVQ 48(R0), F9  // tanhMax
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F9  // sigmoidRound
+	FMOVQ 80(R0), F10 // sigmoidNegLog2E
+	VFMLA V10.S4, V7.S4, V9.S4
+	FMOVQ 64(R0), F10 // sigmoidRound
+	WORD  $0x4eaad52a // fsub v10.4s, v9.4s, v10.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F11  // tanhRound
+	FMOVQ 112(R0), F12 // tanhNegTwoLog2E
+	VFMLA V12.S4, V8.S4, V11.S4
+	FMOVQ 128(R0), F12 // tanhRoundMax
+	WORD  $0x4eabf58b  // fmin v11.4s, v12.4s, v11.4s
+	FMOVQ 144(R0), F12 // tanhRoundMask
+	VAND  V12.B16, V11.B16, V11.B16
+	FMOVQ 160(R0), F12 // tanhRoundZero
+	WORD  $0x4eacd56c  // fsub v12.4s, v11.4s, v12.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V10.S4, V7.S4
+	FMOVQ 192(R0), F13 // sigmoidLn2Lo
+	VFMLA V13.S4, V10.S4, V7.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F10 // tanhHalfLn2
+	VFMLA V10.S4, V12.S4, V8.S4
+	WORD  $0x6e28dd0a  // fmul v10.4s, v8.4s, v8.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e27dcec // fmul v12.4s, v7.4s, v7.4s
+	VSHL $23, V9.S4, V9.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F13 // tanhP2
+	FMOVQ 240(R0), F14 // tanhP3
+	VFMLA V14.S4, V10.S4, V13.S4
+	FMOVQ 256(R0), F14 // tanhP1
+	VFMLA V10.S4, V13.S4, V14.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F13 // sigmoidP2
+	FMOVQ 288(R0), F15 // sigmoidP3
+	VFMLA V15.S4, V7.S4, V13.S4
+	FMOVQ 304(R0), F15 // sigmoidP0
+	FMOVQ 320(R0), F19 // sigmoidP1
+	VFMLA V19.S4, V7.S4, V15.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V11.S4, V11.S4
+	FMOVQ 336(R0), F19 // tanhP0
+	VFMLA V10.S4, V14.S4, V19.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F14 // sigmoidP4
+	VFMLA V14.S4, V12.S4, V13.S4
+	VFMLA V12.S4, V13.S4, V15.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e2add0a // fmul v10.4s, v8.4s, v10.4s
+	VFMLA V19.S4, V10.S4, V8.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V12.S4, V15.S4, V7.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eabd42a  // fsub v10.4s, v1.4s, v11.4s
+	FMOVQ 384(R0), F12 // three
+	WORD  $0x4eabd58c  // fsub v12.4s, v12.4s, v11.4s
+	VMOV  V10.B16, V13.B16
+	VFMLS V12.S4, V8.S4, V13.S4
+	WORD  $0x4e21d56c  // fadd v12.4s, v11.4s, v1.4s
+	VFMLA V8.S4, V10.S4, V12.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d528 // fadd v8.4s, v9.4s, v2.4s
+	VFMLS V9.S4, V7.S4, V8.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2cfdac // fdiv v12.4s, v13.4s, v12.4s
+	VFMLS V11.S4, V12.S4, V10.S4
+	VORR  V3.B16, V10.B16, V3.B16
+
+	// σ: y = C / d
+	WORD $0x6e28fc4a // fdiv v10.4s, v2.4s, v8.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea8d52b // fsub v11.4s, v9.4s, v8.4s
+	WORD  $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	VFMLS V9.S4, V7.S4, V11.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F7 // sigmoidScale
+	VFMLS V8.S4, V10.S4, V7.S4
+	VFMLS V11.S4, V10.S4, V7.S4
+	FMOVQ 416(R0), F8 // sigmoidScaleBits
+	VADD  V8.S4, V7.S4, V7.S4
+
+	// σ: σ = y + g·y
+	VFMLA V10.S4, V7.S4, V10.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e23dd43 // fmul v3.4s, v10.4s, v3.4s
+	FMOVQ F3, (R4)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F3    // sigmoidMin
+	WORD  $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
-	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+	WORD  $0x4ea3f4e3 // fmin v3.4s, v7.4s, v3.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f887 // fabs v7.4s, v4.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V4.B16, V4.B16
+	FMOVQ 48(R0), F8  // tanhMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F8  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V3.S4, V8.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F10  // tanhRound
+	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
+	VFMLA V11.S4, V7.S4, V10.S4
+	FMOVQ 128(R0), F11 // tanhRoundMax
+	WORD  $0x4eaaf56a  // fmin v10.4s, v11.4s, v10.4s
+	FMOVQ 144(R0), F11 // tanhRoundMask
+	VAND  V11.B16, V10.B16, V10.B16
+	FMOVQ 160(R0), F11 // tanhRoundZero
+	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V9.S4, V3.S4
+	FMOVQ 192(R0), F12 // sigmoidLn2Lo
+	VFMLA V12.S4, V9.S4, V3.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F9 // tanhHalfLn2
+	VFMLA V9.S4, V11.S4, V7.S4
+	WORD  $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
+	VSHL $23, V8.S4, V8.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F12 // tanhP2
+	FMOVQ 240(R0), F13 // tanhP3
+	VFMLA V13.S4, V9.S4, V12.S4
+	FMOVQ 256(R0), F13 // tanhP1
+	VFMLA V9.S4, V12.S4, V13.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F12 // sigmoidP2
+	FMOVQ 288(R0), F14 // sigmoidP3
+	VFMLA V14.S4, V3.S4, V12.S4
+	FMOVQ 304(R0), F14 // sigmoidP0
+	FMOVQ 320(R0), F15 // sigmoidP1
+	VFMLA V15.S4, V3.S4, V14.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V10.S4, V10.S4
+	FMOVQ 336(R0), F15 // tanhP0
+	VFMLA V9.S4, V13.S4, V15.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F13 // sigmoidP4
+	VFMLA V13.S4, V11.S4, V12.S4
+	VFMLA V11.S4, V12.S4, V14.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e29dce9 // fmul v9.4s, v7.4s, v9.4s
+	VFMLA V15.S4, V9.S4, V7.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V11.S4, V14.S4, V3.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eaad429  // fsub v9.4s, v1.4s, v10.4s
+	FMOVQ 384(R0), F11 // three
+	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
+	VMOV  V9.B16, V12.B16
+	VFMLS V11.S4, V7.S4, V12.S4
+	WORD  $0x4e21d54b  // fadd v11.4s, v10.4s, v1.4s
+	VFMLA V7.S4, V9.S4, V11.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d507 // fadd v7.4s, v8.4s, v2.4s
+	VFMLS V8.S4, V3.S4, V7.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
+	VFMLS V10.S4, V11.S4, V9.S4
+	VORR  V4.B16, V9.B16, V4.B16
+
+	// σ: y = C / d
+	WORD $0x6e27fc49 // fdiv v9.4s, v2.4s, v7.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea7d50a // fsub v10.4s, v8.4s, v7.4s
+	WORD  $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	VFMLS V8.S4, V3.S4, V10.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F3 // sigmoidScale
+	VFMLS V7.S4, V9.S4, V3.S4
+	VFMLS V10.S4, V9.S4, V3.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V3.S4, V3.S4
+
+	// σ: σ = y + g·y
+	VFMLA V9.S4, V3.S4, V9.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e24dd23 // fmul v3.4s, v9.4s, v4.4s
+	FMOVQ F3, 16(R4)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F3    // sigmoidMin
+	WORD  $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f8a4 // fabs v4.4s, v5.4s
+	FMOVQ 32(R0), F7  // signBit
+	VAND  V7.B16, V5.B16, V5.B16
+	FMOVQ 48(R0), F7  // tanhMax
+	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F7  // sigmoidRound
-	FMOVQ 80(R0), F9  // sigmoidNegLog2E
-	VFMLA V9.S4, V6.S4, V7.S4
-	FMOVQ 64(R0), F9  // sigmoidRound
-	WORD  $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V0.S4, V9.S4, V6.S4
-	FMOVQ 192(R0), F10 // sigmoidLn2Lo
-	VFMLA V10.S4, V9.S4, V6.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e26dcc9 // fmul v9.4s, v6.4s, v6.4s
-	VSHL $23, V7.S4, V7.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F13 // sigmoidP3
-	VFMLA V13.S4, V6.S4, V10.S4
-	FMOVQ 304(R0), F13 // sigmoidP0
-	FMOVQ 320(R0), F16 // sigmoidP1
-	VFMLA V16.S4, V6.S4, V13.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F16 // sigmoidP4
-	VFMLA V16.S4, V9.S4, V10.S4
-	VFMLA V9.S4, V10.S4, V13.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V9.S4, V13.S4, V6.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d4e9 // fadd v9.4s, v7.4s, v2.4s
-	VFMLS V7.S4, V6.S4, V9.S4
-
-	// σ: y = C / d
-	WORD $0x6e29fc4a // fdiv v10.4s, v2.4s, v9.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea9d4ed // fsub v13.4s, v7.4s, v9.4s
-	WORD  $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
-	VFMLS V7.S4, V6.S4, V13.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F6 // sigmoidScale
-	VFMLS V9.S4, V10.S4, V6.S4
-	VFMLS V13.S4, V10.S4, V6.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V6.S4, V6.S4
-
-	// σ: σ = y + g·y
-	VFMLA V10.S4, V6.S4, V10.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e28ddc6 // fmul v6.4s, v14.4s, v8.4s
-
-	// c' = σ(f)·c + in
-	FMOVQ 48(R3), F7
-	VFMLA V7.S4, V15.S4, V6.S4
-	FMOVQ F6, 48(R3)
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f867 // fabs v7.4s, v3.4s
-	FMOVQ 32(R0), F8  // signBit
-	VAND  V8.B16, V3.B16, V3.B16
-	FMOVQ 48(R0), F8  // tanhMax
-	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
-	WORD  $0x4ea0f888 // fabs v8.4s, v4.4s
-	FMOVQ 32(R0), F9  // signBit
-	VAND  V9.B16, V4.B16, V4.B16
-	FMOVQ 48(R0), F9  // tanhMax
-	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
-	WORD  $0x4ea0f8a9 // fabs v9.4s, v5.4s
-	FMOVQ 32(R0), F13 // signBit
-	VAND  V13.B16, V5.B16, V5.B16
-	FMOVQ 48(R0), F13 // tanhMax
-	WORD  $0x4ea9f5a9 // fmin v9.4s, v13.4s, v9.4s
+	FMOVQ 80(R0), F8  // sigmoidNegLog2E
+	VFMLA V8.S4, V3.S4, V7.S4
+	FMOVQ 64(R0), F8  // sigmoidRound
+	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F13  // tanhRound
-	FMOVQ 112(R0), F14 // tanhNegTwoLog2E
-	VFMLA V14.S4, V7.S4, V13.S4
-	FMOVQ 128(R0), F14 // tanhRoundMax
-	WORD  $0x4eadf5cd  // fmin v13.4s, v14.4s, v13.4s
-	FMOVQ 144(R0), F14 // tanhRoundMask
-	VAND  V14.B16, V13.B16, V13.B16
-	FMOVQ 160(R0), F14 // tanhRoundZero
-	WORD  $0x4eaed5ae  // fsub v14.4s, v13.4s, v14.4s
-	FMOVQ 96(R0), F15  // tanhRound
-	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
-	VFMLA V16.S4, V8.S4, V15.S4
-	FMOVQ 128(R0), F16 // tanhRoundMax
-	WORD  $0x4eaff60f  // fmin v15.4s, v16.4s, v15.4s
-	FMOVQ 144(R0), F16 // tanhRoundMask
-	VAND  V16.B16, V15.B16, V15.B16
-	FMOVQ 160(R0), F16 // tanhRoundZero
-	WORD  $0x4eb0d5f0  // fsub v16.4s, v15.4s, v16.4s
-	FMOVQ 96(R0), F17  // tanhRound
-	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
-	VFMLA V18.S4, V9.S4, V17.S4
-	FMOVQ 128(R0), F18 // tanhRoundMax
-	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
-	FMOVQ 144(R0), F18 // tanhRoundMask
-	VAND  V18.B16, V17.B16, V17.B16
-	FMOVQ 160(R0), F18 // tanhRoundZero
-	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+	FMOVQ 96(R0), F9   // tanhRound
+	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
+	VFMLA V10.S4, V4.S4, V9.S4
+	FMOVQ 128(R0), F10 // tanhRoundMax
+	WORD  $0x4ea9f549  // fmin v9.4s, v10.4s, v9.4s
+	FMOVQ 144(R0), F10 // tanhRoundMask
+	VAND  V10.B16, V9.B16, V9.B16
+	FMOVQ 160(R0), F10 // tanhRoundZero
+	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V8.S4, V3.S4
+	FMOVQ 192(R0), F11 // sigmoidLn2Lo
+	VFMLA V11.S4, V8.S4, V3.S4
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F20 // tanhHalfLn2
-	VFMLA V20.S4, V14.S4, V7.S4
-	WORD  $0x6e27dcee  // fmul v14.4s, v7.4s, v7.4s
-	FMOVQ 208(R0), F20 // tanhHalfLn2
-	VFMLA V20.S4, V16.S4, V8.S4
-	WORD  $0x6e28dd10  // fmul v16.4s, v8.4s, v8.4s
-	FMOVQ 208(R0), F20 // tanhHalfLn2
-	VFMLA V20.S4, V18.S4, V9.S4
-	WORD  $0x6e29dd32  // fmul v18.4s, v9.4s, v9.4s
+	FMOVQ 208(R0), F8 // tanhHalfLn2
+	VFMLA V8.S4, V10.S4, V4.S4
+	WORD  $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
+	VSHL $23, V7.S4, V7.S4
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
-	VFMLA V21.S4, V14.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
-	VFMLA V14.S4, V20.S4, V21.S4
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F22 // tanhP3
-	VFMLA V22.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F22 // tanhP1
-	VFMLA V16.S4, V20.S4, V22.S4
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F23 // tanhP3
-	VFMLA V23.S4, V18.S4, V20.S4
-	FMOVQ 256(R0), F23 // tanhP1
-	VFMLA V18.S4, V20.S4, V23.S4
+	FMOVQ 224(R0), F11 // tanhP2
+	FMOVQ 240(R0), F12 // tanhP3
+	VFMLA V12.S4, V8.S4, V11.S4
+	FMOVQ 256(R0), F12 // tanhP1
+	VFMLA V8.S4, V11.S4, V12.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F11 // sigmoidP2
+	FMOVQ 288(R0), F13 // sigmoidP3
+	VFMLA V13.S4, V3.S4, V11.S4
+	FMOVQ 304(R0), F13 // sigmoidP0
+	FMOVQ 320(R0), F14 // sigmoidP1
+	VFMLA V14.S4, V3.S4, V13.S4
 
 	// tanh c': F = 2^n by its bits
-	VSHL  $11, V13.S4, V13.S4
-	FMOVQ 336(R0), F20 // tanhP0
-	VFMLA V14.S4, V21.S4, V20.S4
-	VSHL  $11, V15.S4, V15.S4
-	FMOVQ 336(R0), F21 // tanhP0
-	VFMLA V16.S4, V22.S4, V21.S4
-	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F22 // tanhP0
-	VFMLA V18.S4, V23.S4, V22.S4
+	VSHL  $11, V9.S4, V9.S4
+	FMOVQ 336(R0), F14 // tanhP0
+	VFMLA V8.S4, V12.S4, V14.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F12 // sigmoidP4
+	VFMLA V12.S4, V10.S4, V11.S4
+	VFMLA V10.S4, V11.S4, V13.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e2edcee // fmul v14.4s, v7.4s, v14.4s
-	VFMLA V20.S4, V14.S4, V7.S4
-	WORD  $0x6e30dd0e // fmul v14.4s, v8.4s, v16.4s
-	VFMLA V21.S4, V14.S4, V8.S4
-	WORD  $0x6e32dd2e // fmul v14.4s, v9.4s, v18.4s
-	VFMLA V22.S4, V14.S4, V9.S4
+	WORD  $0x6e28dc88 // fmul v8.4s, v4.4s, v8.4s
+	VFMLA V14.S4, V8.S4, V4.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V10.S4, V13.S4, V3.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eadd42e  // fsub v14.4s, v1.4s, v13.4s
-	FMOVQ 384(R0), F16 // three
-	WORD  $0x4eadd610  // fsub v16.4s, v16.4s, v13.4s
-	VMOV  V14.B16, V18.B16
-	VFMLS V16.S4, V7.S4, V18.S4
-	WORD  $0x4e21d5b0  // fadd v16.4s, v13.4s, v1.4s
-	VFMLA V7.S4, V14.S4, V16.S4
-	WORD  $0x4eafd427  // fsub v7.4s, v1.4s, v15.4s
-	FMOVQ 384(R0), F20 // three
-	WORD  $0x4eafd694  // fsub v20.4s, v20.4s, v15.4s
-	VMOV  V7.B16, V21.B16
-	VFMLS V20.S4, V8.S4, V21.S4
-	WORD  $0x4e21d5f4  // fadd v20.4s, v15.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V20.S4
-	WORD  $0x4eb1d428  // fsub v8.4s, v1.4s, v17.4s
-	FMOVQ 384(R0), F22 // three
-	WORD  $0x4eb1d6d6  // fsub v22.4s, v22.4s, v17.4s
-	VMOV  V8.B16, V23.B16
-	VFMLS V22.S4, V9.S4, V23.S4
-	WORD  $0x4e21d636  // fadd v22.4s, v17.4s, v1.4s
-	VFMLA V9.S4, V8.S4, V22.S4
+	WORD  $0x4ea9d428  // fsub v8.4s, v1.4s, v9.4s
+	FMOVQ 384(R0), F10 // three
+	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
+	VMOV  V8.B16, V11.B16
+	VFMLS V10.S4, V4.S4, V11.S4
+	WORD  $0x4e21d52a  // fadd v10.4s, v9.4s, v1.4s
+	VFMLA V4.S4, V8.S4, V10.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d4e4 // fadd v4.4s, v7.4s, v2.4s
+	VFMLS V7.S4, V3.S4, V4.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e30fe49 // fdiv v9.4s, v18.4s, v16.4s
-	VFMLS V13.S4, V9.S4, V14.S4
-	VORR  V3.B16, V14.B16, V3.B16
-	WORD  $0x6e34fea9 // fdiv v9.4s, v21.4s, v20.4s
-	VFMLS V15.S4, V9.S4, V7.S4
-	VORR  V4.B16, V7.B16, V4.B16
-	WORD  $0x6e36fee7 // fdiv v7.4s, v23.4s, v22.4s
-	VFMLS V17.S4, V7.S4, V8.S4
+	WORD  $0x6e2afd6a // fdiv v10.4s, v11.4s, v10.4s
+	VFMLS V9.S4, V10.S4, V8.S4
 	VORR  V5.B16, V8.B16, V5.B16
 
+	// σ: y = C / d
+	WORD $0x6e24fc48 // fdiv v8.4s, v2.4s, v4.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea4d4e9 // fsub v9.4s, v7.4s, v4.4s
+	WORD  $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	VFMLS V7.S4, V3.S4, V9.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F3 // sigmoidScale
+	VFMLS V4.S4, V8.S4, V3.S4
+	VFMLS V9.S4, V8.S4, V3.S4
+	FMOVQ 416(R0), F4 // sigmoidScaleBits
+	VADD  V4.S4, V3.S4, V3.S4
+
+	// σ: σ = y + g·y
+	VFMLA V8.S4, V3.S4, V8.S4
+
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e23de63 // fmul v3.4s, v19.4s, v3.4s
-	FMOVQ F3, (R4)
-	WORD  $0x6e24dd83 // fmul v3.4s, v12.4s, v4.4s
-	FMOVQ F3, 16(R4)
-	WORD  $0x6e25dd63 // fmul v3.4s, v11.4s, v5.4s
+	WORD  $0x6e25dd03 // fmul v3.4s, v8.4s, v5.4s
 	CMP   $12, R5
 	BGE   h_whole_wide_2
 	MOVD  R5, R6
@@ -1287,61 +1255,121 @@ h_whole_wide_2:
 	FMOVQ F3, 32(R4)
 
 h_done_wide_2:
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F3    // sigmoidMin
+	WORD  $0x4e32f463 // fmax v3.4s, v3.4s, v18.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+
 	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f8c3 // fabs v3.4s, v6.4s
-	FMOVQ 32(R0), F4  // signBit
-	VAND  V4.B16, V6.B16, V4.B16
-	FMOVQ 48(R0), F5  // tanhMax
-	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD  $0x4ea0f8c4 // fabs v4.4s, v6.4s
+	FMOVQ 32(R0), F5  // signBit
+	VAND  V5.B16, V6.B16, V5.B16
+	FMOVQ 48(R0), F6  // tanhMax
+	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F6  // sigmoidRound
+	FMOVQ 80(R0), F7  // sigmoidNegLog2E
+	VFMLA V7.S4, V3.S4, V6.S4
+	FMOVQ 64(R0), F7  // sigmoidRound
+	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F5  // tanhRound
-	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
-	VFMLA V6.S4, V3.S4, V5.S4
-	FMOVQ 128(R0), F6 // tanhRoundMax
-	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
-	FMOVQ 144(R0), F6 // tanhRoundMask
-	VAND  V6.B16, V5.B16, V5.B16
-	FMOVQ 160(R0), F6 // tanhRoundZero
-	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
+	FMOVQ 96(R0), F8  // tanhRound
+	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
+	VFMLA V9.S4, V4.S4, V8.S4
+	FMOVQ 128(R0), F9 // tanhRoundMax
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+	FMOVQ 144(R0), F9 // tanhRoundMask
+	VAND  V9.B16, V8.B16, V8.B16
+	FMOVQ 160(R0), F9 // tanhRoundZero
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V0.S4, V7.S4, V3.S4
+	FMOVQ 192(R0), F10 // sigmoidLn2Lo
+	VFMLA V10.S4, V7.S4, V3.S4
 
 	// tanh c': r = A + n·ln2/2, z = r²
 	FMOVQ 208(R0), F7 // tanhHalfLn2
-	VFMLA V7.S4, V6.S4, V3.S4
-	WORD  $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	VFMLA V7.S4, V9.S4, V4.S4
+	WORD  $0x6e24dc87 // fmul v7.4s, v4.4s, v4.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
+	VSHL $23, V6.S4, V6.S4
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F7 // tanhP2
-	FMOVQ 240(R0), F8 // tanhP3
-	VFMLA V8.S4, V6.S4, V7.S4
-	FMOVQ 256(R0), F8 // tanhP1
-	VFMLA V6.S4, V7.S4, V8.S4
+	FMOVQ 224(R0), F10 // tanhP2
+	FMOVQ 240(R0), F11 // tanhP3
+	VFMLA V11.S4, V7.S4, V10.S4
+	FMOVQ 256(R0), F11 // tanhP1
+	VFMLA V7.S4, V10.S4, V11.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F10 // sigmoidP2
+	FMOVQ 288(R0), F12 // sigmoidP3
+	VFMLA V12.S4, V3.S4, V10.S4
+	FMOVQ 304(R0), F12 // sigmoidP0
+	FMOVQ 320(R0), F13 // sigmoidP1
+	VFMLA V13.S4, V3.S4, V12.S4
 
 	// tanh c': F = 2^n by its bits
-	VSHL  $11, V5.S4, V5.S4
-	FMOVQ 336(R0), F7 // tanhP0
-	VFMLA V6.S4, V8.S4, V7.S4
+	VSHL  $11, V8.S4, V8.S4
+	FMOVQ 336(R0), F13 // tanhP0
+	VFMLA V7.S4, V11.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F11 // sigmoidP4
+	VFMLA V11.S4, V9.S4, V10.S4
+	VFMLA V9.S4, V10.S4, V12.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e26dc66 // fmul v6.4s, v3.4s, v6.4s
-	VFMLA V7.S4, V6.S4, V3.S4
+	WORD  $0x6e27dc87 // fmul v7.4s, v4.4s, v7.4s
+	VFMLA V13.S4, V7.S4, V4.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V9.S4, V12.S4, V3.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4ea5d426 // fsub v6.4s, v1.4s, v5.4s
-	FMOVQ 384(R0), F7 // three
-	WORD  $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VMOV  V6.B16, V8.B16
-	VFMLS V7.S4, V3.S4, V8.S4
-	WORD  $0x4e21d4a7 // fadd v7.4s, v5.4s, v1.4s
-	VFMLA V3.S4, V6.S4, V7.S4
+	WORD  $0x4ea8d427 // fsub v7.4s, v1.4s, v8.4s
+	FMOVQ 384(R0), F9 // three
+	WORD  $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VMOV  V7.B16, V10.B16
+	VFMLS V9.S4, V4.S4, V10.S4
+	WORD  $0x4e21d509 // fadd v9.4s, v8.4s, v1.4s
+	VFMLA V4.S4, V7.S4, V9.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e22d4c4 // fadd v4.4s, v6.4s, v2.4s
+	VFMLS V6.S4, V3.S4, V4.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e27fd03 // fdiv v3.4s, v8.4s, v7.4s
-	VFMLS V5.S4, V3.S4, V6.S4
-	VORR  V4.B16, V6.B16, V3.B16
+	WORD  $0x6e29fd49 // fdiv v9.4s, v10.4s, v9.4s
+	VFMLS V8.S4, V9.S4, V7.S4
+	VORR  V5.B16, V7.B16, V5.B16
+
+	// σ: y = C / d
+	WORD $0x6e24fc47 // fdiv v7.4s, v2.4s, v4.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea4d4c8 // fsub v8.4s, v6.4s, v4.4s
+	WORD  $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	VFMLS V6.S4, V3.S4, V8.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F3 // sigmoidScale
+	VFMLS V4.S4, V7.S4, V3.S4
+	VFMLS V8.S4, V7.S4, V3.S4
+	FMOVQ 416(R0), F4 // sigmoidScaleBits
+	VADD  V4.S4, V3.S4, V3.S4
+
+	// σ: σ = y + g·y
+	VFMLA V7.S4, V3.S4, V7.S4
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e23dd43 // fmul v3.4s, v10.4s, v3.4s
+	WORD  $0x6e25dce3 // fmul v3.4s, v7.4s, v5.4s
 	CMP   $16, R5
 	BGE   h_whole_wide_3
 	CMP   $12, R5
@@ -1652,74 +1680,8 @@ narrow_rest_done:
 	VFMLA V11.S4, V2.S4, V11.S4
 	VFMLA V12.S4, V0.S4, V12.S4
 
-	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F0    // sigmoidMin
-	WORD  $0x4e26f400 // fmax v0.4s, v0.4s, v6.4s
-	FMOVQ 16(R0), F2  // sigmoidMax
-	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F2  // sigmoidRound
-	FMOVQ 80(R0), F6  // sigmoidNegLog2E
-	VFMLA V6.S4, V0.S4, V2.S4
-	FMOVQ 64(R0), F6  // sigmoidRound
-	WORD  $0x4ea6d446 // fsub v6.4s, v2.4s, v6.4s
-
-	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F8 // sigmoidLn2Hi
-	VFMLA V8.S4, V6.S4, V0.S4
-	FMOVQ 192(R0), F8 // sigmoidLn2Lo
-	VFMLA V8.S4, V6.S4, V0.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
-	VSHL $23, V2.S4, V2.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F8  // sigmoidP2
-	FMOVQ 288(R0), F9  // sigmoidP3
-	VFMLA V9.S4, V0.S4, V8.S4
-	FMOVQ 304(R0), F9  // sigmoidP0
-	FMOVQ 320(R0), F10 // sigmoidP1
-	VFMLA V10.S4, V0.S4, V9.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F10 // sigmoidP4
-	VFMLA V10.S4, V6.S4, V8.S4
-	VFMLA V6.S4, V8.S4, V9.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V6.S4, V9.S4, V0.S4
-
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x4e26d446 // fadd v6.4s, v2.4s, v6.4s
-	VFMLS V2.S4, V0.S4, V6.S4
-
-	// σ: y = C / d
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea6d449  // fsub v9.4s, v2.4s, v6.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
-	VFMLS V2.S4, V0.S4, V9.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V6.S4, V8.S4, V0.S4
-	VFMLS V9.S4, V8.S4, V0.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V0.S4, V0.S4
-
-	// σ: σ = y + g·y
-	VFMLA V8.S4, V0.S4, V8.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e24dd60 // fmul v0.4s, v11.4s, v4.4s
-
-	// c' = σ(f)·c + in
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e24dd60 // fmul v0.4s, v11.4s, v4.4s
 	FMOVQ (R3), F2
 	VFMLA V2.S4, V12.S4, V0.S4
 	FMOVQ F0, (R3)
@@ -1745,10 +1707,10 @@ narrow_rest_done:
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F5  // sigmoidRound
-	FMOVQ 80(R0), F6  // sigmoidNegLog2E
-	VFMLA V6.S4, V1.S4, V5.S4
-	FMOVQ 64(R0), F6  // sigmoidRound
-	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
+	FMOVQ 80(R0), F8  // sigmoidNegLog2E
+	VFMLA V8.S4, V1.S4, V5.S4
+	FMOVQ 64(R0), F8  // sigmoidRound
+	WORD  $0x4ea8d4a8 // fsub v8.4s, v5.4s, v8.4s
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
 	FMOVQ 96(R0), F9   // tanhRound
@@ -1770,14 +1732,14 @@ narrow_rest_done:
 
 	// σ: r = x + n·ln2, in two parts
 	FMOVQ 176(R0), F13 // sigmoidLn2Hi
-	VFMLA V13.S4, V6.S4, V1.S4
+	VFMLA V13.S4, V8.S4, V1.S4
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
-	VFMLA V13.S4, V6.S4, V1.S4
+	VFMLA V13.S4, V8.S4, V1.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F6 // tanhHalfLn2
-	VFMLA V6.S4, V10.S4, V2.S4
-	WORD  $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
+	FMOVQ 208(R0), F8 // tanhHalfLn2
+	VFMLA V8.S4, V10.S4, V2.S4
+	WORD  $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
 
 	// σ: r = x + n·ln2, in two parts
 	FMOVQ 176(R0), F10 // sigmoidLn2Hi
@@ -1792,9 +1754,9 @@ narrow_rest_done:
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
 	FMOVQ 224(R0), F12 // tanhP2
 	FMOVQ 240(R0), F13 // tanhP3
-	VFMLA V13.S4, V6.S4, V12.S4
+	VFMLA V13.S4, V8.S4, V12.S4
 	FMOVQ 256(R0), F13 // tanhP1
-	VFMLA V6.S4, V12.S4, V13.S4
+	VFMLA V8.S4, V12.S4, V13.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
 	WORD $0x6e23dc6c // fmul v12.4s, v3.4s, v3.4s
@@ -1811,7 +1773,7 @@ narrow_rest_done:
 	// tanh: F = 2^n by its bits
 	VSHL  $11, V9.S4, V9.S4
 	FMOVQ 336(R0), F16 // tanhP0
-	VFMLA V6.S4, V13.S4, V16.S4
+	VFMLA V8.S4, V13.S4, V16.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	FMOVQ 272(R0), F13 // sigmoidP2
@@ -1827,27 +1789,27 @@ narrow_rest_done:
 	VFMLA V10.S4, V14.S4, V15.S4
 
 	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e26dc46 // fmul v6.4s, v2.4s, v6.4s
-	VFMLA V16.S4, V6.S4, V2.S4
+	WORD  $0x6e28dc48 // fmul v8.4s, v2.4s, v8.4s
+	VFMLA V16.S4, V8.S4, V2.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F6 // sigmoidP4
-	VFMLA V6.S4, V12.S4, V13.S4
+	FMOVQ 352(R0), F8 // sigmoidP4
+	VFMLA V8.S4, V12.S4, V13.S4
 	VFMLA V12.S4, V13.S4, V17.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V10.S4, V15.S4, V1.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F6  // one
-	WORD  $0x4ea9d4c6  // fsub v6.4s, v6.4s, v9.4s
+	FMOVQ 368(R0), F8  // one
+	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
 	FMOVQ 384(R0), F10 // three
 	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
-	VMOV  V6.B16, V13.B16
+	VMOV  V8.B16, V13.B16
 	VFMLS V10.S4, V2.S4, V13.S4
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
-	VFMLA V2.S4, V6.S4, V10.S4
+	VFMLA V2.S4, V8.S4, V10.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V12.S4, V17.S4, V3.S4
@@ -1859,26 +1821,26 @@ narrow_rest_done:
 
 	// tanh: tanh = a - F·N/D, with x's sign
 	WORD  $0x6e2afdaa // fdiv v10.4s, v13.4s, v10.4s
-	VFMLS V9.S4, V10.S4, V6.S4
-	VORR  V4.B16, V6.B16, V4.B16
+	VFMLS V9.S4, V10.S4, V8.S4
+	VORR  V4.B16, V8.B16, V4.B16
 
 	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x4e26d566 // fadd v6.4s, v11.4s, v6.4s
-	VFMLS V11.S4, V3.S4, V6.S4
+	FMOVQ 400(R0), F8 // sigmoidScale
+	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
+	VFMLS V11.S4, V3.S4, V8.S4
 
 	// σ: y = C / d
 	FMOVQ 400(R0), F9  // sigmoidScale
 	WORD  $0x6e22fd29  // fdiv v9.4s, v9.4s, v2.4s
 	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x6e26fd4a  // fdiv v10.4s, v10.4s, v6.4s
+	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
 	WORD  $0x4ea2d4ac  // fsub v12.4s, v5.4s, v2.4s
 	FMOVQ 400(R0), F13 // sigmoidScale
 	WORD  $0x4e2dd58c  // fadd v12.4s, v12.4s, v13.4s
 	VFMLS V5.S4, V1.S4, V12.S4
-	WORD  $0x4ea6d561  // fsub v1.4s, v11.4s, v6.4s
+	WORD  $0x4ea8d561  // fsub v1.4s, v11.4s, v8.4s
 	FMOVQ 400(R0), F5  // sigmoidScale
 	WORD  $0x4e25d421  // fadd v1.4s, v1.4s, v5.4s
 	VFMLS V11.S4, V3.S4, V1.S4
@@ -1890,7 +1852,7 @@ narrow_rest_done:
 	FMOVQ 416(R0), F2 // sigmoidScaleBits
 	VADD  V2.S4, V3.S4, V2.S4
 	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V6.S4, V10.S4, V3.S4
+	VFMLS V8.S4, V10.S4, V3.S4
 	VFMLS V1.S4, V10.S4, V3.S4
 	FMOVQ 416(R0), F1 // sigmoidScaleBits
 	VADD  V1.S4, V3.S4, V1.S4
@@ -1899,180 +1861,139 @@ narrow_rest_done:
 	VFMLA V9.S4, V2.S4, V9.S4
 	VFMLA V10.S4, V1.S4, V10.S4
 
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e24dd21 // fmul v1.4s, v9.4s, v4.4s
+	FMOVQ 16(R3), F2
+	VFMLA V2.S4, V10.S4, V1.S4
+	FMOVQ F1, 16(R3)
+
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R0), F1    // sigmoidMin
-	WORD  $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	FMOVQ 16(R0), F2  // sigmoidMax
-	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ (R0), F2    // sigmoidMin
+	WORD  $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	FMOVQ 16(R0), F3  // sigmoidMax
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f803 // fabs v3.4s, v0.4s
+	FMOVQ 32(R0), F4  // signBit
+	VAND  V4.B16, V0.B16, V0.B16
+	FMOVQ 48(R0), F4  // tanhMax
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F2  // sigmoidRound
-	FMOVQ 80(R0), F3  // sigmoidNegLog2E
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ 64(R0), F3  // sigmoidRound
-	WORD  $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	FMOVQ 64(R0), F4  // sigmoidRound
+	FMOVQ 80(R0), F5  // sigmoidNegLog2E
+	VFMLA V5.S4, V2.S4, V4.S4
+	FMOVQ 64(R0), F5  // sigmoidRound
+	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F6  // tanhRound
+	FMOVQ 112(R0), F8 // tanhNegTwoLog2E
+	VFMLA V8.S4, V3.S4, V6.S4
+	FMOVQ 128(R0), F8 // tanhRoundMax
+	WORD  $0x4ea6f506 // fmin v6.4s, v8.4s, v6.4s
+	FMOVQ 144(R0), F8 // tanhRoundMask
+	VAND  V8.B16, V6.B16, V6.B16
+	FMOVQ 160(R0), F8 // tanhRoundZero
+	WORD  $0x4ea8d4c8 // fsub v8.4s, v6.4s, v8.4s
 
 	// σ: r = x + n·ln2, in two parts
-	FMOVQ 176(R0), F5 // sigmoidLn2Hi
-	VFMLA V5.S4, V3.S4, V1.S4
-	FMOVQ 192(R0), F5 // sigmoidLn2Lo
-	VFMLA V5.S4, V3.S4, V1.S4
+	FMOVQ 176(R0), F9 // sigmoidLn2Hi
+	VFMLA V9.S4, V5.S4, V2.S4
+	FMOVQ 192(R0), F9 // sigmoidLn2Lo
+	VFMLA V9.S4, V5.S4, V2.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F5 // tanhHalfLn2
+	VFMLA V5.S4, V8.S4, V3.S4
+	WORD  $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
+	VSHL $23, V4.S4, V4.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F9  // tanhP2
+	FMOVQ 240(R0), F10 // tanhP3
+	VFMLA V10.S4, V5.S4, V9.S4
+	FMOVQ 256(R0), F10 // tanhP1
+	VFMLA V5.S4, V9.S4, V10.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F5 // sigmoidP2
-	FMOVQ 288(R0), F6 // sigmoidP3
-	VFMLA V6.S4, V1.S4, V5.S4
-	FMOVQ 304(R0), F6 // sigmoidP0
-	FMOVQ 320(R0), F7 // sigmoidP1
-	VFMLA V7.S4, V1.S4, V6.S4
+	FMOVQ 272(R0), F9  // sigmoidP2
+	FMOVQ 288(R0), F11 // sigmoidP3
+	VFMLA V11.S4, V2.S4, V9.S4
+	FMOVQ 304(R0), F11 // sigmoidP0
+	FMOVQ 320(R0), F12 // sigmoidP1
+	VFMLA V12.S4, V2.S4, V11.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V6.S4, V6.S4
+	FMOVQ 336(R0), F12 // tanhP0
+	VFMLA V5.S4, V10.S4, V12.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	FMOVQ 352(R0), F7 // sigmoidP4
-	VFMLA V7.S4, V3.S4, V5.S4
-	VFMLA V3.S4, V5.S4, V6.S4
+	FMOVQ 352(R0), F10 // sigmoidP4
+	VFMLA V10.S4, V8.S4, V9.S4
+	VFMLA V8.S4, V9.S4, V11.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e25dc65 // fmul v5.4s, v3.4s, v5.4s
+	VFMLA V12.S4, V5.S4, V3.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V3.S4, V6.S4, V1.S4
+	VFMLS V8.S4, V11.S4, V2.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F5 // one
+	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	FMOVQ 384(R0), F8 // three
+	WORD  $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VMOV  V5.B16, V9.B16
+	VFMLS V8.S4, V3.S4, V9.S4
+	FMOVQ 368(R0), F8 // one
+	WORD  $0x4e28d4c8 // fadd v8.4s, v6.4s, v8.4s
+	VFMLA V3.S4, V5.S4, V8.S4
 
 	// σ: d = (s + C) + w·s
 	FMOVQ 400(R0), F3 // sigmoidScale
-	WORD  $0x4e23d443 // fadd v3.4s, v2.4s, v3.4s
-	VFMLS V2.S4, V1.S4, V3.S4
+	WORD  $0x4e23d483 // fadd v3.4s, v4.4s, v3.4s
+	VFMLS V4.S4, V2.S4, V3.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
+	VFMLS V6.S4, V8.S4, V5.S4
+	VORR  V0.B16, V5.B16, V0.B16
 
 	// σ: y = C / d
 	FMOVQ 400(R0), F5 // sigmoidScale
 	WORD  $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d446 // fsub v6.4s, v2.4s, v3.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	VFMLS V2.S4, V1.S4, V6.S4
+	WORD  $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
+	FMOVQ 400(R0), F8 // sigmoidScale
+	WORD  $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	VFMLS V4.S4, V2.S4, V6.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F1 // sigmoidScale
-	VFMLS V3.S4, V5.S4, V1.S4
-	VFMLS V6.S4, V5.S4, V1.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V1.S4, V1.S4
+	FMOVQ 400(R0), F2 // sigmoidScale
+	VFMLS V3.S4, V5.S4, V2.S4
+	VFMLS V6.S4, V5.S4, V2.S4
+	FMOVQ 416(R0), F3 // sigmoidScaleBits
+	VADD  V3.S4, V2.S4, V2.S4
 
 	// σ: σ = y + g·y
-	VFMLA V5.S4, V1.S4, V5.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e24dd21 // fmul v1.4s, v9.4s, v4.4s
-
-	// c' = σ(f)·c + in
-	FMOVQ 16(R3), F2
-	VFMLA V2.S4, V10.S4, V1.S4
-	FMOVQ F1, 16(R3)
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f802 // fabs v2.4s, v0.4s
-	FMOVQ 32(R0), F3  // signBit
-	VAND  V3.B16, V0.B16, V0.B16
-	FMOVQ 48(R0), F3  // tanhMax
-	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD  $0x4ea0f823 // fabs v3.4s, v1.4s
-	FMOVQ 32(R0), F4  // signBit
-	VAND  V4.B16, V1.B16, V1.B16
-	FMOVQ 48(R0), F4  // tanhMax
-	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F4  // tanhRound
-	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
-	VFMLA V6.S4, V2.S4, V4.S4
-	FMOVQ 128(R0), F6 // tanhRoundMax
-	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
-	FMOVQ 144(R0), F6 // tanhRoundMask
-	VAND  V6.B16, V4.B16, V4.B16
-	FMOVQ 160(R0), F6 // tanhRoundZero
-	WORD  $0x4ea6d486 // fsub v6.4s, v4.4s, v6.4s
-	FMOVQ 96(R0), F7  // tanhRound
-	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
-	VFMLA V9.S4, V3.S4, V7.S4
-	FMOVQ 128(R0), F9 // tanhRoundMax
-	WORD  $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
-	FMOVQ 144(R0), F9 // tanhRoundMask
-	VAND  V9.B16, V7.B16, V7.B16
-	FMOVQ 160(R0), F9 // tanhRoundZero
-	WORD  $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F10 // tanhHalfLn2
-	VFMLA V10.S4, V6.S4, V2.S4
-	WORD  $0x6e22dc46  // fmul v6.4s, v2.4s, v2.4s
-	FMOVQ 208(R0), F10 // tanhHalfLn2
-	VFMLA V10.S4, V9.S4, V3.S4
-	WORD  $0x6e23dc69  // fmul v9.4s, v3.4s, v3.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F10 // tanhP2
-	FMOVQ 240(R0), F11 // tanhP3
-	VFMLA V11.S4, V6.S4, V10.S4
-	FMOVQ 256(R0), F11 // tanhP1
-	VFMLA V6.S4, V10.S4, V11.S4
-	FMOVQ 224(R0), F10 // tanhP2
-	FMOVQ 240(R0), F12 // tanhP3
-	VFMLA V12.S4, V9.S4, V10.S4
-	FMOVQ 256(R0), F12 // tanhP1
-	VFMLA V9.S4, V10.S4, V12.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V4.S4, V4.S4
-	FMOVQ 336(R0), F10 // tanhP0
-	VFMLA V6.S4, V11.S4, V10.S4
-	VSHL  $11, V7.S4, V7.S4
-	FMOVQ 336(R0), F11 // tanhP0
-	VFMLA V9.S4, V12.S4, V11.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e26dc46 // fmul v6.4s, v2.4s, v6.4s
-	VFMLA V10.S4, V6.S4, V2.S4
-	WORD  $0x6e29dc66 // fmul v6.4s, v3.4s, v9.4s
-	VFMLA V11.S4, V6.S4, V3.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	FMOVQ 368(R0), F6  // one
-	WORD  $0x4ea4d4c6  // fsub v6.4s, v6.4s, v4.4s
-	FMOVQ 384(R0), F9  // three
-	WORD  $0x4ea4d529  // fsub v9.4s, v9.4s, v4.4s
-	VMOV  V6.B16, V10.B16
-	VFMLS V9.S4, V2.S4, V10.S4
-	FMOVQ 368(R0), F9  // one
-	WORD  $0x4e29d489  // fadd v9.4s, v4.4s, v9.4s
-	VFMLA V2.S4, V6.S4, V9.S4
-	FMOVQ 368(R0), F2  // one
-	WORD  $0x4ea7d442  // fsub v2.4s, v2.4s, v7.4s
-	FMOVQ 384(R0), F11 // three
-	WORD  $0x4ea7d56b  // fsub v11.4s, v11.4s, v7.4s
-	VMOV  V2.B16, V12.B16
-	VFMLS V11.S4, V3.S4, V12.S4
-	FMOVQ 368(R0), F11 // one
-	WORD  $0x4e2bd4eb  // fadd v11.4s, v7.4s, v11.4s
-	VFMLA V3.S4, V2.S4, V11.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e29fd43 // fdiv v3.4s, v10.4s, v9.4s
-	VFMLS V4.S4, V3.S4, V6.S4
-	VORR  V0.B16, V6.B16, V0.B16
-	WORD  $0x6e2bfd83 // fdiv v3.4s, v12.4s, v11.4s
-	VFMLS V7.S4, V3.S4, V2.S4
-	VORR  V1.B16, V2.B16, V1.B16
+	VFMLA V5.S4, V2.S4, V5.S4
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e20dd00 // fmul v0.4s, v8.4s, v0.4s
+	WORD  $0x6e20dca0 // fmul v0.4s, v5.4s, v0.4s
 	CMP   $4, R5
 	BGE   h_whole_narrow_0
-	MOVD  R5, R0
-	TBZ   $1, R0, one_lane_5
+	MOVD  R5, R1
+	TBZ   $1, R1, one_lane_5
 	FMOVD F0, (R4)
-	TBZ   $0, R0, lanes_done_6
+	TBZ   $0, R1, lanes_done_6
 	VDUP  V0.D[1], V0.D2
 	FMOVS F0, 8(R4)
 	JMP   lanes_done_6
@@ -2087,7 +2008,127 @@ h_whole_narrow_0:
 	FMOVQ F0, (R4)
 
 h_done_narrow_0:
-	WORD  $0x6e21dca0 // fmul v0.4s, v5.4s, v1.4s
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F0    // sigmoidMin
+	WORD  $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	FMOVQ 16(R0), F2  // sigmoidMax
+	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 32(R0), F3  // signBit
+	VAND  V3.B16, V1.B16, V1.B16
+	FMOVQ 48(R0), F3  // tanhMax
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F3  // sigmoidRound
+	FMOVQ 80(R0), F4  // sigmoidNegLog2E
+	VFMLA V4.S4, V0.S4, V3.S4
+	FMOVQ 64(R0), F4  // sigmoidRound
+	WORD  $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F5  // tanhRound
+	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
+	VFMLA V6.S4, V2.S4, V5.S4
+	FMOVQ 128(R0), F6 // tanhRoundMax
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+	FMOVQ 144(R0), F6 // tanhRoundMask
+	VAND  V6.B16, V5.B16, V5.B16
+	FMOVQ 160(R0), F6 // tanhRoundZero
+	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F7 // sigmoidLn2Hi
+	VFMLA V7.S4, V4.S4, V0.S4
+	FMOVQ 192(R0), F7 // sigmoidLn2Lo
+	VFMLA V7.S4, V4.S4, V0.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F4 // tanhHalfLn2
+	VFMLA V4.S4, V6.S4, V2.S4
+	WORD  $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
+	VSHL $23, V3.S4, V3.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F7 // tanhP2
+	FMOVQ 240(R0), F8 // tanhP3
+	VFMLA V8.S4, V4.S4, V7.S4
+	FMOVQ 256(R0), F8 // tanhP1
+	VFMLA V4.S4, V7.S4, V8.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F7  // sigmoidP2
+	FMOVQ 288(R0), F9  // sigmoidP3
+	VFMLA V9.S4, V0.S4, V7.S4
+	FMOVQ 304(R0), F9  // sigmoidP0
+	FMOVQ 320(R0), F10 // sigmoidP1
+	VFMLA V10.S4, V0.S4, V9.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V5.S4, V5.S4
+	FMOVQ 336(R0), F10 // tanhP0
+	VFMLA V4.S4, V8.S4, V10.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F8 // sigmoidP4
+	VFMLA V8.S4, V6.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V9.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
+	VFMLA V10.S4, V4.S4, V2.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V6.S4, V9.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F4 // one
+	WORD  $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	FMOVQ 384(R0), F6 // three
+	WORD  $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VMOV  V4.B16, V7.B16
+	VFMLS V6.S4, V2.S4, V7.S4
+	FMOVQ 368(R0), F6 // one
+	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
+	VFMLA V2.S4, V4.S4, V6.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F2 // sigmoidScale
+	WORD  $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
+	VFMLS V3.S4, V0.S4, V2.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V6.S4, V4.S4
+	VORR  V1.B16, V4.B16, V1.B16
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F4 // sigmoidScale
+	WORD  $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea2d465 // fsub v5.4s, v3.4s, v2.4s
+	FMOVQ 400(R0), F6 // sigmoidScale
+	WORD  $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	VFMLS V3.S4, V0.S4, V5.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F0 // sigmoidScale
+	VFMLS V2.S4, V4.S4, V0.S4
+	VFMLS V5.S4, V4.S4, V0.S4
+	FMOVQ 416(R0), F2 // sigmoidScaleBits
+	VADD  V2.S4, V0.S4, V0.S4
+
+	// σ: σ = y + g·y
+	VFMLA V4.S4, V0.S4, V4.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e21dc80 // fmul v0.4s, v4.4s, v1.4s
 	CMP   $8, R5
 	BGE   h_whole_narrow_1
 	CMP   $4, R5
@@ -2136,11 +2177,11 @@ TEXT ·stepTileNEON(SB), $1600-80
 	//   columns left          R4
 	//   c                     R6
 	//   h                     R7
-	//   z                     V11 V12 V13 V14 V15 V16 V17 V18 V20
+	//   z                     V11 V12 V14
 	//   table of constants    R0
-	//   cell state            V12 V13 V14 V16 V17
+	//   cell state            V12 V15
 	//   lanes left            R6
-	//   constants             V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14
+	//   constants             V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10
 	MOVD $constants<>(SB), R0
 	MOVD ZR, R1
 
@@ -3321,94 +3362,521 @@ wide_cell:
 	VFMLA V17.S4, V13.S4, V17.S4
 	VFMLA V18.S4, V11.S4, V18.S4
 
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 192(R2), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F13 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V13.S4
-	WORD  $0x4ea3d5ae // fsub v14.4s, v13.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V14.S4, V11.S4
-	VFMLA V5.S4, V14.S4, V11.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
-	VSHL $23, V13.S4, V13.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F15 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V15.S4
-	FMOVQ 304(R0), F16 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V16.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V14.S4, V15.S4
-	VFMLA V14.S4, V15.S4, V16.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V14.S4, V16.S4, V11.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad5ae // fadd v14.4s, v13.4s, v10.4s
-	VFMLS V13.S4, V11.S4, V14.S4
-
-	// σ: y = C / d
-	WORD $0x6e2efd4f // fdiv v15.4s, v10.4s, v14.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eaed5b0 // fsub v16.4s, v13.4s, v14.4s
-	WORD  $0x4e2ad610 // fadd v16.4s, v16.4s, v10.4s
-	VFMLS V13.S4, V11.S4, V16.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F11 // sigmoidScale
-	VFMLS V14.S4, V15.S4, V11.S4
-	VFMLS V16.S4, V15.S4, V11.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V11.S4, V11.S4
-
-	// σ: σ = y + g·y
-	VFMLA V15.S4, V11.S4, V15.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
-
-	// c' = σ(f)·c + in
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
 	FMOVQ (R6), F12
 	VFMLA V12.S4, V18.S4, V11.S4
 	FMOVQ F11, (R6)
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 16(R2), F12
-	WORD  $0x4e2cf40c // fmax v12.4s, v0.4s, v12.4s
-	WORD  $0x4eacf42c // fmin v12.4s, v1.4s, v12.4s
+	FMOVQ 16(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 144(R2), F13
-	WORD  $0x4ea0f9ae // fabs v14.4s, v13.4s
-	FMOVQ 32(R0), F16 // signBit
-	VAND  V16.B16, V13.B16, V13.B16
-	FMOVQ 48(R0), F16 // tanhMax
-	WORD  $0x4eaef60e // fmin v14.4s, v16.4s, v14.4s
+	FMOVQ 144(R2), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 80(R2), F16
-	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
-	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
+	FMOVQ 80(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = C / d
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V14.S4, V13.S4
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V16.S4, V18.S4, V14.S4
+	VFMLS V11.S4, V18.S4, V14.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V14.S4, V11.S4
+
+	// σ: σ = y + g·y
+	VFMLA V17.S4, V13.S4, V17.S4
+	VFMLA V18.S4, V11.S4, V18.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	FMOVQ 16(R6), F12
+	VFMLA V12.S4, V18.S4, V11.S4
+	FMOVQ F11, 16(R6)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 32(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 160(R2), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 96(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = C / d
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V14.S4, V13.S4
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V16.S4, V18.S4, V14.S4
+	VFMLS V11.S4, V18.S4, V14.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V14.S4, V11.S4
+
+	// σ: σ = y + g·y
+	VFMLA V17.S4, V13.S4, V17.S4
+	VFMLA V18.S4, V11.S4, V18.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	FMOVQ 32(R6), F12
+	VFMLA V12.S4, V18.S4, V11.S4
+	FMOVQ F11, 32(R6)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 48(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 176(R2), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 112(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = C / d
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V14.S4, V13.S4
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V16.S4, V18.S4, V14.S4
+	VFMLS V11.S4, V18.S4, V14.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V14.S4, V11.S4
+
+	// σ: σ = y + g·y
+	VFMLA V17.S4, V13.S4, V17.S4
+	VFMLA V18.S4, V11.S4, V18.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	FMOVQ 48(R6), F12
+	VFMLA V12.S4, V18.S4, V11.S4
+	FMOVQ F11, 48(R6)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 192(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ (R6), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 208(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ 16(R6), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	FMOVQ 32(R0), F17 // signBit
+	VAND  V17.B16, V15.B16, V15.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
-	VFMLA V2.S4, V12.S4, V17.S4
+	VFMLA V2.S4, V11.S4, V17.S4
 	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
 	FMOVQ 96(R0), F19  // tanhRound
 	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
-	VFMLA V20.S4, V14.S4, V19.S4
+	VFMLA V20.S4, V13.S4, V19.S4
 	FMOVQ 128(R0), F20 // tanhRoundMax
 	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
 	FMOVQ 144(R0), F20 // tanhRoundMask
@@ -3418,423 +3886,13 @@ wide_cell:
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
-	VFMLA V2.S4, V16.S4, V21.S4
-	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V18.S4, V12.S4
-	VFMLA V5.S4, V18.S4, V12.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F18 // tanhHalfLn2
-	VFMLA V18.S4, V20.S4, V14.S4
-	WORD  $0x6e2eddd2  // fmul v18.4s, v14.4s, v14.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V22.S4, V16.S4
-	VFMLA V5.S4, V22.S4, V16.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2cdd94 // fmul v20.4s, v12.4s, v12.4s
-	VSHL $23, V17.S4, V17.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F22 // tanhP2
-	FMOVQ 240(R0), F23 // tanhP3
-	VFMLA V23.S4, V18.S4, V22.S4
-	FMOVQ 256(R0), F23 // tanhP1
-	VFMLA V18.S4, V22.S4, V23.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e30de16 // fmul v22.4s, v16.4s, v16.4s
-	VSHL $23, V21.S4, V21.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F24 // sigmoidP2
-	VFMLA V6.S4, V12.S4, V24.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V12.S4, V25.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F26 // tanhP0
-	VFMLA V18.S4, V23.S4, V26.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F23 // sigmoidP2
-	VFMLA V6.S4, V16.S4, V23.S4
-	FMOVQ 304(R0), F27 // sigmoidP0
-	VFMLA V7.S4, V16.S4, V27.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V20.S4, V24.S4
-	VFMLA V20.S4, V24.S4, V25.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e32ddd2 // fmul v18.4s, v14.4s, v18.4s
-	VFMLA V26.S4, V18.S4, V14.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V22.S4, V23.S4
-	VFMLA V22.S4, V23.S4, V27.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V20.S4, V25.S4, V12.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
-	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
-	VMOV  V18.B16, V23.B16
-	VFMLS V20.S4, V14.S4, V23.S4
-	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
-	VFMLA V14.S4, V18.S4, V20.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V22.S4, V27.S4, V16.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad62e // fadd v14.4s, v17.4s, v10.4s
-	VFMLS V17.S4, V12.S4, V14.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e34fef4 // fdiv v20.4s, v23.4s, v20.4s
-	VFMLS V19.S4, V20.S4, V18.S4
-	VORR  V13.B16, V18.B16, V13.B16
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad6b2 // fadd v18.4s, v21.4s, v10.4s
-	VFMLS V21.S4, V16.S4, V18.S4
-
-	// σ: y = C / d
-	WORD $0x6e2efd53 // fdiv v19.4s, v10.4s, v14.4s
-	WORD $0x6e32fd54 // fdiv v20.4s, v10.4s, v18.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eaed636 // fsub v22.4s, v17.4s, v14.4s
-	WORD  $0x4e2ad6d6 // fadd v22.4s, v22.4s, v10.4s
-	VFMLS V17.S4, V12.S4, V22.S4
-	WORD  $0x4eb2d6ac // fsub v12.4s, v21.4s, v18.4s
-	WORD  $0x4e2ad58c // fadd v12.4s, v12.4s, v10.4s
-	VFMLS V21.S4, V16.S4, V12.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F16 // sigmoidScale
-	VFMLS V14.S4, V19.S4, V16.S4
-	VFMLS V22.S4, V19.S4, V16.S4
-	FMOVQ 416(R0), F14 // sigmoidScaleBits
-	VADD  V14.S4, V16.S4, V14.S4
-	FMOVQ 400(R0), F16 // sigmoidScale
-	VFMLS V18.S4, V20.S4, V16.S4
-	VFMLS V12.S4, V20.S4, V16.S4
-	FMOVQ 416(R0), F12 // sigmoidScaleBits
-	VADD  V12.S4, V16.S4, V12.S4
-
-	// σ: σ = y + g·y
-	VFMLA V19.S4, V14.S4, V19.S4
-	VFMLA V20.S4, V12.S4, V20.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 208(R2), F12
-	WORD  $0x4e2cf40c // fmax v12.4s, v0.4s, v12.4s
-	WORD  $0x4eacf42c // fmin v12.4s, v1.4s, v12.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F14 // sigmoidRound
-	VFMLA V2.S4, V12.S4, V14.S4
-	WORD  $0x4ea3d5d0 // fsub v16.4s, v14.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V16.S4, V12.S4
-	VFMLA V5.S4, V16.S4, V12.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2cdd90 // fmul v16.4s, v12.4s, v12.4s
-	VSHL $23, V14.S4, V14.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F17 // sigmoidP2
-	VFMLA V6.S4, V12.S4, V17.S4
-	FMOVQ 304(R0), F18 // sigmoidP0
-	VFMLA V7.S4, V12.S4, V18.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V16.S4, V17.S4
-	VFMLA V16.S4, V17.S4, V18.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V16.S4, V18.S4, V12.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad5d0 // fadd v16.4s, v14.4s, v10.4s
-	VFMLS V14.S4, V12.S4, V16.S4
-
-	// σ: y = C / d
-	WORD $0x6e30fd51 // fdiv v17.4s, v10.4s, v16.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb0d5d2 // fsub v18.4s, v14.4s, v16.4s
-	WORD  $0x4e2ad652 // fadd v18.4s, v18.4s, v10.4s
-	VFMLS V14.S4, V12.S4, V18.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F12 // sigmoidScale
-	VFMLS V16.S4, V17.S4, V12.S4
-	VFMLS V18.S4, V17.S4, V12.S4
-	FMOVQ 416(R0), F14 // sigmoidScaleBits
-	VADD  V14.S4, V12.S4, V12.S4
-
-	// σ: σ = y + g·y
-	VFMLA V17.S4, V12.S4, V17.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e2dde6c // fmul v12.4s, v19.4s, v13.4s
-
-	// c' = σ(f)·c + in
-	FMOVQ 16(R6), F13
-	VFMLA V13.S4, V20.S4, V12.S4
-	FMOVQ F12, 16(R6)
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 32(R2), F13
-	WORD  $0x4e2df40d // fmax v13.4s, v0.4s, v13.4s
-	WORD  $0x4eadf42d // fmin v13.4s, v1.4s, v13.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 160(R2), F14
-	WORD  $0x4ea0f9d0 // fabs v16.4s, v14.4s
-	FMOVQ 32(R0), F18 // signBit
-	VAND  V18.B16, V14.B16, V14.B16
-	FMOVQ 48(R0), F18 // tanhMax
-	WORD  $0x4eb0f650 // fmin v16.4s, v18.4s, v16.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 96(R2), F18
-	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
-	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V13.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F21  // tanhRound
-	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
-	VFMLA V22.S4, V16.S4, V21.S4
-	FMOVQ 128(R0), F22 // tanhRoundMax
-	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
-	FMOVQ 144(R0), F22 // tanhRoundMask
-	VAND  V22.B16, V21.B16, V21.B16
-	FMOVQ 160(R0), F22 // tanhRoundZero
-	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F23 // sigmoidRound
-	VFMLA V2.S4, V18.S4, V23.S4
-	WORD  $0x4ea3d6f8 // fsub v24.4s, v23.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V20.S4, V13.S4
-	VFMLA V5.S4, V20.S4, V13.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F20 // tanhHalfLn2
-	VFMLA V20.S4, V22.S4, V16.S4
-	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V24.S4, V18.S4
-	VFMLA V5.S4, V24.S4, V18.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2dddb6 // fmul v22.4s, v13.4s, v13.4s
-	VSHL $23, V19.S4, V19.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
-	VFMLA V25.S4, V20.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
-	VFMLA V20.S4, V24.S4, V25.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
-	VSHL $23, V23.S4, V23.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V6.S4, V13.S4, V26.S4
-	FMOVQ 304(R0), F27 // sigmoidP0
-	VFMLA V7.S4, V13.S4, V27.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V21.S4, V21.S4
-	FMOVQ 336(R0), F28 // tanhP0
-	VFMLA V20.S4, V25.S4, V28.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V6.S4, V18.S4, V25.S4
-	FMOVQ 304(R0), F29 // sigmoidP0
-	VFMLA V7.S4, V18.S4, V29.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V22.S4, V26.S4
-	VFMLA V22.S4, V26.S4, V27.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e34de14 // fmul v20.4s, v16.4s, v20.4s
-	VFMLA V28.S4, V20.S4, V16.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V24.S4, V25.S4
-	VFMLA V24.S4, V25.S4, V29.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V22.S4, V27.S4, V13.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb5d534  // fsub v20.4s, v9.4s, v21.4s
-	FMOVQ 384(R0), F22 // three
-	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
-	VMOV  V20.B16, V25.B16
-	VFMLS V22.S4, V16.S4, V25.S4
-	WORD  $0x4e29d6b6  // fadd v22.4s, v21.4s, v9.4s
-	VFMLA V16.S4, V20.S4, V22.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V24.S4, V29.S4, V18.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
-	VFMLS V19.S4, V13.S4, V16.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e36ff36 // fdiv v22.4s, v25.4s, v22.4s
-	VFMLS V21.S4, V22.S4, V20.S4
-	VORR  V14.B16, V20.B16, V14.B16
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad6f4 // fadd v20.4s, v23.4s, v10.4s
-	VFMLS V23.S4, V18.S4, V20.S4
-
-	// σ: y = C / d
-	WORD $0x6e30fd55 // fdiv v21.4s, v10.4s, v16.4s
-	WORD $0x6e34fd56 // fdiv v22.4s, v10.4s, v20.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb0d678 // fsub v24.4s, v19.4s, v16.4s
-	WORD  $0x4e2ad718 // fadd v24.4s, v24.4s, v10.4s
-	VFMLS V19.S4, V13.S4, V24.S4
-	WORD  $0x4eb4d6ed // fsub v13.4s, v23.4s, v20.4s
-	WORD  $0x4e2ad5ad // fadd v13.4s, v13.4s, v10.4s
-	VFMLS V23.S4, V18.S4, V13.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F18 // sigmoidScale
-	VFMLS V16.S4, V21.S4, V18.S4
-	VFMLS V24.S4, V21.S4, V18.S4
-	FMOVQ 416(R0), F16 // sigmoidScaleBits
-	VADD  V16.S4, V18.S4, V16.S4
-	FMOVQ 400(R0), F18 // sigmoidScale
-	VFMLS V20.S4, V22.S4, V18.S4
-	VFMLS V13.S4, V22.S4, V18.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V18.S4, V13.S4
-
-	// σ: σ = y + g·y
-	VFMLA V21.S4, V16.S4, V21.S4
-	VFMLA V22.S4, V13.S4, V22.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 224(R2), F13
-	WORD  $0x4e2df40d // fmax v13.4s, v0.4s, v13.4s
-	WORD  $0x4eadf42d // fmin v13.4s, v1.4s, v13.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F16 // sigmoidRound
-	VFMLA V2.S4, V13.S4, V16.S4
-	WORD  $0x4ea3d612 // fsub v18.4s, v16.4s, v3.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V18.S4, V13.S4
-	VFMLA V5.S4, V18.S4, V13.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2dddb2 // fmul v18.4s, v13.4s, v13.4s
-	VSHL $23, V16.S4, V16.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F19 // sigmoidP2
-	VFMLA V6.S4, V13.S4, V19.S4
-	FMOVQ 304(R0), F20 // sigmoidP0
-	VFMLA V7.S4, V13.S4, V20.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V18.S4, V19.S4
-	VFMLA V18.S4, V19.S4, V20.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V18.S4, V20.S4, V13.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad612 // fadd v18.4s, v16.4s, v10.4s
-	VFMLS V16.S4, V13.S4, V18.S4
-
-	// σ: y = C / d
-	WORD $0x6e32fd53 // fdiv v19.4s, v10.4s, v18.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb2d614 // fsub v20.4s, v16.4s, v18.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
-	VFMLS V16.S4, V13.S4, V20.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F13 // sigmoidScale
-	VFMLS V18.S4, V19.S4, V13.S4
-	VFMLS V20.S4, V19.S4, V13.S4
-	FMOVQ 416(R0), F16 // sigmoidScaleBits
-	VADD  V16.S4, V13.S4, V13.S4
-
-	// σ: σ = y + g·y
-	VFMLA V19.S4, V13.S4, V19.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e2edead // fmul v13.4s, v21.4s, v14.4s
-
-	// c' = σ(f)·c + in
-	FMOVQ 32(R6), F14
-	VFMLA V14.S4, V22.S4, V13.S4
-	FMOVQ F13, 32(R6)
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 48(R2), F14
-	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
-	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 176(R2), F16
-	WORD  $0x4ea0fa12 // fabs v18.4s, v16.4s
-	FMOVQ 32(R0), F20 // signBit
-	VAND  V20.B16, V16.B16, V16.B16
-	FMOVQ 48(R0), F20 // tanhMax
-	WORD  $0x4eb2f692 // fmin v18.4s, v20.4s, v18.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 112(R2), F20
-	WORD  $0x4e34f414 // fmax v20.4s, v0.4s, v20.4s
-	WORD  $0x4eb4f434 // fmin v20.4s, v1.4s, v20.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F21 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V21.S4
 	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
-	VFMLA V24.S4, V18.S4, V23.S4
+	VFMLA V24.S4, V16.S4, V23.S4
 	FMOVQ 128(R0), F24 // tanhRoundMax
 	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
 	FMOVQ 144(R0), F24 // tanhRoundMask
@@ -3842,318 +3900,368 @@ wide_cell:
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F25 // sigmoidRound
-	VFMLA V2.S4, V20.S4, V25.S4
-	WORD  $0x4ea3d73a // fsub v26.4s, v25.4s, v3.4s
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V18.S4, V11.S4
+	VFMLA V5.S4, V18.S4, V11.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F18 // tanhHalfLn2
+	VFMLA V18.S4, V20.S4, V13.S4
+	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
 	// σ: r = x + n·ln2, in two parts
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F22 // tanhHalfLn2
-	VFMLA V22.S4, V24.S4, V18.S4
-	WORD  $0x6e32de56  // fmul v22.4s, v18.4s, v18.4s
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V24.S4, V16.S4
+	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V26.S4, V20.S4
-	VFMLA V5.S4, V26.S4, V20.S4
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V18.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V18.S4, V24.S4, V25.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
 	FMOVQ 224(R0), F26 // tanhP2
 	FMOVQ 240(R0), F27 // tanhP3
-	VFMLA V27.S4, V22.S4, V26.S4
+	VFMLA V27.S4, V20.S4, V26.S4
 	FMOVQ 256(R0), F27 // tanhP1
-	VFMLA V22.S4, V26.S4, V27.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e34de9a // fmul v26.4s, v20.4s, v20.4s
-	VSHL $23, V25.S4, V25.S4
+	VFMLA V20.S4, V26.S4, V27.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F28 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V28.S4
-	FMOVQ 304(R0), F29 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V29.S4
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V26.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V28.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V18.S4, V25.S4, V29.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V25.S4
+	FMOVQ 304(R0), F30 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V30.S4
+
+	// tanh c': F = 2^n by its bits
 	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F30 // tanhP0
-	VFMLA V22.S4, V27.S4, V30.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F27 // sigmoidP2
-	VFMLA V6.S4, V20.S4, V27.S4
-	FMOVQ 304(R0), F31 // sigmoidP0
-	VFMLA V7.S4, V20.S4, V31.S4
+	FMOVQ 336(R0), F31 // tanhP0
+	VFMLA V20.S4, V27.S4, V31.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V24.S4, V28.S4
-	VFMLA V24.S4, V28.S4, V29.S4
+	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V28.S4
 
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e36de56 // fmul v22.4s, v18.4s, v22.4s
-	VFMLA V30.S4, V22.S4, V18.S4
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
+	VFMLA V29.S4, V18.S4, V13.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V26.S4, V27.S4
-	VFMLA V26.S4, V27.S4, V31.S4
+	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V30.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
+	VFMLA V31.S4, V18.S4, V16.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V24.S4, V29.S4, V14.S4
+	VFMLS V22.S4, V28.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb7d536  // fsub v22.4s, v9.4s, v23.4s
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V22.B16
+	VFMLS V20.S4, V13.S4, V22.S4
+	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	VFMLA V13.S4, V18.S4, V20.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V24.S4, V30.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
-	VMOV  V22.B16, V27.B16
-	VFMLS V24.S4, V18.S4, V27.S4
+	VMOV  V13.B16, V25.B16
+	VFMLS V24.S4, V16.S4, V25.S4
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
-	VFMLA V18.S4, V22.S4, V24.S4
+	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V26.S4, V31.S4, V20.S4
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad630 // fadd v16.4s, v17.4s, v10.4s
+	VFMLS V17.S4, V11.S4, V16.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+	VORR  V12.B16, V18.B16, V12.B16
 
 	// σ: d = (s + C) + w·s
 	WORD  $0x4e2ad6b2 // fadd v18.4s, v21.4s, v10.4s
 	VFMLS V21.S4, V14.S4, V18.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e38ff78 // fdiv v24.4s, v27.4s, v24.4s
-	VFMLS V23.S4, V24.S4, V22.S4
-	VORR  V16.B16, V22.B16, V16.B16
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad736 // fadd v22.4s, v25.4s, v10.4s
-	VFMLS V25.S4, V20.S4, V22.S4
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e38ff33 // fdiv v19.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V19.S4, V13.S4
+	VORR  V15.B16, V13.B16, V13.B16
 
 	// σ: y = C / d
-	WORD $0x6e32fd57 // fdiv v23.4s, v10.4s, v18.4s
-	WORD $0x6e36fd58 // fdiv v24.4s, v10.4s, v22.4s
+	WORD $0x6e30fd4f // fdiv v15.4s, v10.4s, v16.4s
+	WORD $0x6e32fd53 // fdiv v19.4s, v10.4s, v18.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb2d6ba // fsub v26.4s, v21.4s, v18.4s
-	WORD  $0x4e2ad75a // fadd v26.4s, v26.4s, v10.4s
-	VFMLS V21.S4, V14.S4, V26.S4
-	WORD  $0x4eb6d72e // fsub v14.4s, v25.4s, v22.4s
-	WORD  $0x4e2ad5ce // fadd v14.4s, v14.4s, v10.4s
-	VFMLS V25.S4, V20.S4, V14.S4
+	WORD  $0x4eb0d634 // fsub v20.4s, v17.4s, v16.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V17.S4, V11.S4, V20.S4
+	WORD  $0x4eb2d6ab // fsub v11.4s, v21.4s, v18.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	VFMLS V21.S4, V14.S4, V11.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F20 // sigmoidScale
-	VFMLS V18.S4, V23.S4, V20.S4
-	VFMLS V26.S4, V23.S4, V20.S4
-	FMOVQ 416(R0), F18 // sigmoidScaleBits
-	VADD  V18.S4, V20.S4, V18.S4
-	FMOVQ 400(R0), F20 // sigmoidScale
-	VFMLS V22.S4, V24.S4, V20.S4
-	VFMLS V14.S4, V24.S4, V20.S4
-	FMOVQ 416(R0), F14 // sigmoidScaleBits
-	VADD  V14.S4, V20.S4, V14.S4
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V16.S4, V15.S4, V14.S4
+	VFMLS V20.S4, V15.S4, V14.S4
+	FMOVQ 416(R0), F16 // sigmoidScaleBits
+	VADD  V16.S4, V14.S4, V14.S4
+	FMOVQ 400(R0), F16 // sigmoidScale
+	VFMLS V18.S4, V19.S4, V16.S4
+	VFMLS V11.S4, V19.S4, V16.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V16.S4, V11.S4
 
 	// σ: σ = y + g·y
-	VFMLA V23.S4, V18.S4, V23.S4
-	VFMLA V24.S4, V14.S4, V24.S4
+	VFMLA V15.S4, V14.S4, V15.S4
+	VFMLA V19.S4, V11.S4, V19.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e2cddeb // fmul v11.4s, v15.4s, v12.4s
+	FMOVQ F11, (R7)
+	WORD  $0x6e2dde6b // fmul v11.4s, v19.4s, v13.4s
+	FMOVQ F11, 16(R7)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 224(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ 32(R6), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
 	// σ: x = min(40, max(-104, x))
 	FMOVQ 240(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ 48(R6), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	FMOVQ 32(R0), F17 // signBit
+	VAND  V17.B16, V15.B16, V15.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F18 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V18.S4
-	WORD  $0x4ea3d654 // fsub v20.4s, v18.4s, v3.4s
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V17.S4
+	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F19  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V13.S4, V19.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V21.S4
+	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F23  // tanhRound
+	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
+	VFMLA V24.S4, V16.S4, V23.S4
+	FMOVQ 128(R0), F24 // tanhRoundMax
+	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
+	FMOVQ 144(R0), F24 // tanhRoundMask
+	VAND  V24.B16, V23.B16, V23.B16
+	FMOVQ 160(R0), F24 // tanhRoundZero
+	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
 	// σ: r = x + n·ln2, in two parts
-	VFMLA V4.S4, V20.S4, V14.S4
-	VFMLA V5.S4, V20.S4, V14.S4
+	VFMLA V4.S4, V18.S4, V11.S4
+	VFMLA V5.S4, V18.S4, V11.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F18 // tanhHalfLn2
+	VFMLA V18.S4, V20.S4, V13.S4
+	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V22.S4, V14.S4
+	VFMLA V5.S4, V22.S4, V14.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V24.S4, V16.S4
+	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V18.S4, V18.S4
+	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V18.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V18.S4, V24.S4, V25.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F27 // tanhP3
+	VFMLA V27.S4, V20.S4, V26.S4
+	FMOVQ 256(R0), F27 // tanhP1
+	VFMLA V20.S4, V26.S4, V27.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F22 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V22.S4
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V26.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V28.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V18.S4, V25.S4, V29.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V25.S4
+	FMOVQ 304(R0), F30 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V30.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 336(R0), F31 // tanhP0
+	VFMLA V20.S4, V27.S4, V31.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
-	VFMLA V20.S4, V21.S4, V22.S4
+	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V28.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
+	VFMLA V29.S4, V18.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V30.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
+	VFMLA V31.S4, V18.S4, V16.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V20.S4, V22.S4, V14.S4
+	VFMLS V22.S4, V28.S4, V11.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V22.B16
+	VFMLS V20.S4, V13.S4, V22.S4
+	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	VFMLA V13.S4, V18.S4, V20.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V24.S4, V30.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
+	FMOVQ 384(R0), F24 // three
+	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
+	VMOV  V13.B16, V25.B16
+	VFMLS V24.S4, V16.S4, V25.S4
+	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
+	VFMLA V16.S4, V13.S4, V24.S4
 
 	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad654 // fadd v20.4s, v18.4s, v10.4s
-	VFMLS V18.S4, V14.S4, V20.S4
+	WORD  $0x4e2ad630 // fadd v16.4s, v17.4s, v10.4s
+	VFMLS V17.S4, V11.S4, V16.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+	VORR  V12.B16, V18.B16, V12.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad6b2 // fadd v18.4s, v21.4s, v10.4s
+	VFMLS V21.S4, V14.S4, V18.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e38ff33 // fdiv v19.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V19.S4, V13.S4
+	VORR  V15.B16, V13.B16, V13.B16
 
 	// σ: y = C / d
-	WORD $0x6e34fd55 // fdiv v21.4s, v10.4s, v20.4s
+	WORD $0x6e30fd4f // fdiv v15.4s, v10.4s, v16.4s
+	WORD $0x6e32fd53 // fdiv v19.4s, v10.4s, v18.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb4d656 // fsub v22.4s, v18.4s, v20.4s
-	WORD  $0x4e2ad6d6 // fadd v22.4s, v22.4s, v10.4s
-	VFMLS V18.S4, V14.S4, V22.S4
+	WORD  $0x4eb0d634 // fsub v20.4s, v17.4s, v16.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V17.S4, V11.S4, V20.S4
+	WORD  $0x4eb2d6ab // fsub v11.4s, v21.4s, v18.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	VFMLS V21.S4, V14.S4, V11.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
 	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V20.S4, V21.S4, V14.S4
-	VFMLS V22.S4, V21.S4, V14.S4
-	FMOVQ 416(R0), F18 // sigmoidScaleBits
-	VADD  V18.S4, V14.S4, V14.S4
+	VFMLS V16.S4, V15.S4, V14.S4
+	VFMLS V20.S4, V15.S4, V14.S4
+	FMOVQ 416(R0), F16 // sigmoidScaleBits
+	VADD  V16.S4, V14.S4, V14.S4
+	FMOVQ 400(R0), F16 // sigmoidScale
+	VFMLS V18.S4, V19.S4, V16.S4
+	VFMLS V11.S4, V19.S4, V16.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V16.S4, V11.S4
 
 	// σ: σ = y + g·y
-	VFMLA V21.S4, V14.S4, V21.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e30deee // fmul v14.4s, v23.4s, v16.4s
-
-	// c' = σ(f)·c + in
-	FMOVQ 48(R6), F16
-	VFMLA V16.S4, V24.S4, V14.S4
-	FMOVQ F14, 48(R6)
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f970 // fabs v16.4s, v11.4s
-	FMOVQ 32(R0), F18 // signBit
-	VAND  V18.B16, V11.B16, V11.B16
-	FMOVQ 48(R0), F18 // tanhMax
-	WORD  $0x4eb0f650 // fmin v16.4s, v18.4s, v16.4s
-	WORD  $0x4ea0f992 // fabs v18.4s, v12.4s
-	FMOVQ 32(R0), F20 // signBit
-	VAND  V20.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F20 // tanhMax
-	WORD  $0x4eb2f692 // fmin v18.4s, v20.4s, v18.4s
-	WORD  $0x4ea0f9b4 // fabs v20.4s, v13.4s
-	FMOVQ 32(R0), F22 // signBit
-	VAND  V22.B16, V13.B16, V13.B16
-	FMOVQ 48(R0), F22 // tanhMax
-	WORD  $0x4eb4f6d4 // fmin v20.4s, v22.4s, v20.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F22  // tanhRound
-	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
-	VFMLA V23.S4, V16.S4, V22.S4
-	FMOVQ 128(R0), F23 // tanhRoundMax
-	WORD  $0x4eb6f6f6  // fmin v22.4s, v23.4s, v22.4s
-	FMOVQ 144(R0), F23 // tanhRoundMask
-	VAND  V23.B16, V22.B16, V22.B16
-	FMOVQ 160(R0), F23 // tanhRoundZero
-	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
-	FMOVQ 96(R0), F24  // tanhRound
-	FMOVQ 112(R0), F25 // tanhNegTwoLog2E
-	VFMLA V25.S4, V18.S4, V24.S4
-	FMOVQ 128(R0), F25 // tanhRoundMax
-	WORD  $0x4eb8f738  // fmin v24.4s, v25.4s, v24.4s
-	FMOVQ 144(R0), F25 // tanhRoundMask
-	VAND  V25.B16, V24.B16, V24.B16
-	FMOVQ 160(R0), F25 // tanhRoundZero
-	WORD  $0x4eb9d719  // fsub v25.4s, v24.4s, v25.4s
-	FMOVQ 96(R0), F26  // tanhRound
-	FMOVQ 112(R0), F27 // tanhNegTwoLog2E
-	VFMLA V27.S4, V20.S4, V26.S4
-	FMOVQ 128(R0), F27 // tanhRoundMax
-	WORD  $0x4ebaf77a  // fmin v26.4s, v27.4s, v26.4s
-	FMOVQ 144(R0), F27 // tanhRoundMask
-	VAND  V27.B16, V26.B16, V26.B16
-	FMOVQ 160(R0), F27 // tanhRoundZero
-	WORD  $0x4ebbd75b  // fsub v27.4s, v26.4s, v27.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F28 // tanhHalfLn2
-	VFMLA V28.S4, V23.S4, V16.S4
-	WORD  $0x6e30de17  // fmul v23.4s, v16.4s, v16.4s
-	FMOVQ 208(R0), F28 // tanhHalfLn2
-	VFMLA V28.S4, V25.S4, V18.S4
-	WORD  $0x6e32de59  // fmul v25.4s, v18.4s, v18.4s
-	FMOVQ 208(R0), F28 // tanhHalfLn2
-	VFMLA V28.S4, V27.S4, V20.S4
-	WORD  $0x6e34de9b  // fmul v27.4s, v20.4s, v20.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F28 // tanhP2
-	FMOVQ 240(R0), F29 // tanhP3
-	VFMLA V29.S4, V23.S4, V28.S4
-	FMOVQ 256(R0), F29 // tanhP1
-	VFMLA V23.S4, V28.S4, V29.S4
-	FMOVQ 224(R0), F28 // tanhP2
-	FMOVQ 240(R0), F30 // tanhP3
-	VFMLA V30.S4, V25.S4, V28.S4
-	FMOVQ 256(R0), F30 // tanhP1
-	VFMLA V25.S4, V28.S4, V30.S4
-	FMOVQ 224(R0), F28 // tanhP2
-	FMOVQ 240(R0), F31 // tanhP3
-	VFMLA V31.S4, V27.S4, V28.S4
-	FMOVQ 256(R0), F31 // tanhP1
-	VFMLA V27.S4, V28.S4, V31.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V22.S4, V22.S4
-	FMOVQ 336(R0), F28 // tanhP0
-	VFMLA V23.S4, V29.S4, V28.S4
-	VSHL  $11, V24.S4, V24.S4
-	FMOVQ 336(R0), F29 // tanhP0
-	VFMLA V25.S4, V30.S4, V29.S4
-	VSHL  $11, V26.S4, V26.S4
-	FMOVQ 336(R0), F30 // tanhP0
-	VFMLA V27.S4, V31.S4, V30.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e37de17 // fmul v23.4s, v16.4s, v23.4s
-	VFMLA V28.S4, V23.S4, V16.S4
-	WORD  $0x6e39de57 // fmul v23.4s, v18.4s, v25.4s
-	VFMLA V29.S4, V23.S4, V18.S4
-	WORD  $0x6e3bde97 // fmul v23.4s, v20.4s, v27.4s
-	VFMLA V30.S4, V23.S4, V20.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb6d537  // fsub v23.4s, v9.4s, v22.4s
-	FMOVQ 384(R0), F25 // three
-	WORD  $0x4eb6d739  // fsub v25.4s, v25.4s, v22.4s
-	VMOV  V23.B16, V27.B16
-	VFMLS V25.S4, V16.S4, V27.S4
-	WORD  $0x4e29d6d9  // fadd v25.4s, v22.4s, v9.4s
-	VFMLA V16.S4, V23.S4, V25.S4
-	WORD  $0x4eb8d530  // fsub v16.4s, v9.4s, v24.4s
-	FMOVQ 384(R0), F28 // three
-	WORD  $0x4eb8d79c  // fsub v28.4s, v28.4s, v24.4s
-	VMOV  V16.B16, V29.B16
-	VFMLS V28.S4, V18.S4, V29.S4
-	WORD  $0x4e29d71c  // fadd v28.4s, v24.4s, v9.4s
-	VFMLA V18.S4, V16.S4, V28.S4
-	WORD  $0x4ebad532  // fsub v18.4s, v9.4s, v26.4s
-	FMOVQ 384(R0), F30 // three
-	WORD  $0x4ebad7de  // fsub v30.4s, v30.4s, v26.4s
-	VMOV  V18.B16, V31.B16
-	VFMLS V30.S4, V20.S4, V31.S4
-	WORD  $0x4e29d75e  // fadd v30.4s, v26.4s, v9.4s
-	VFMLA V20.S4, V18.S4, V30.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e39ff74 // fdiv v20.4s, v27.4s, v25.4s
-	VFMLS V22.S4, V20.S4, V23.S4
-	VORR  V11.B16, V23.B16, V11.B16
-	WORD  $0x6e3cffb4 // fdiv v20.4s, v29.4s, v28.4s
-	VFMLS V24.S4, V20.S4, V16.S4
-	VORR  V12.B16, V16.B16, V12.B16
-	WORD  $0x6e3efff0 // fdiv v16.4s, v31.4s, v30.4s
-	VFMLS V26.S4, V16.S4, V18.S4
-	VORR  V13.B16, V18.B16, V13.B16
+	VFMLA V15.S4, V14.S4, V15.S4
+	VFMLA V19.S4, V11.S4, V19.S4
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e2bddeb // fmul v11.4s, v15.4s, v11.4s
-	FMOVQ F11, (R7)
-	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
-	FMOVQ F11, 16(R7)
-	WORD  $0x6e2dde6b // fmul v11.4s, v19.4s, v13.4s
+	WORD  $0x6e2cddeb // fmul v11.4s, v15.4s, v12.4s
 	CMP   $12, R5
 	BGE   h_whole_wide_cell_0_2
 	MOVD  R5, R6
@@ -4175,61 +4283,7 @@ h_whole_wide_cell_0_2:
 	FMOVQ F11, 32(R7)
 
 h_done_wide_cell_0_2:
-	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD  $0x4ea0f9cb // fabs v11.4s, v14.4s
-	FMOVQ 32(R0), F12 // signBit
-	VAND  V12.B16, V14.B16, V12.B16
-	FMOVQ 48(R0), F13 // tanhMax
-	WORD  $0x4eabf5ab // fmin v11.4s, v13.4s, v11.4s
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F13  // tanhRound
-	FMOVQ 112(R0), F14 // tanhNegTwoLog2E
-	VFMLA V14.S4, V11.S4, V13.S4
-	FMOVQ 128(R0), F14 // tanhRoundMax
-	WORD  $0x4eadf5cd  // fmin v13.4s, v14.4s, v13.4s
-	FMOVQ 144(R0), F14 // tanhRoundMask
-	VAND  V14.B16, V13.B16, V13.B16
-	FMOVQ 160(R0), F14 // tanhRoundZero
-	WORD  $0x4eaed5ae  // fsub v14.4s, v13.4s, v14.4s
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	FMOVQ 208(R0), F15 // tanhHalfLn2
-	VFMLA V15.S4, V14.S4, V11.S4
-	WORD  $0x6e2bdd6e  // fmul v14.4s, v11.4s, v11.4s
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F15 // tanhP2
-	FMOVQ 240(R0), F16 // tanhP3
-	VFMLA V16.S4, V14.S4, V15.S4
-	FMOVQ 256(R0), F16 // tanhP1
-	VFMLA V14.S4, V15.S4, V16.S4
-
-	// tanh c': F = 2^n by its bits
-	VSHL  $11, V13.S4, V13.S4
-	FMOVQ 336(R0), F15 // tanhP0
-	VFMLA V14.S4, V16.S4, V15.S4
-
-	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e2edd6e // fmul v14.4s, v11.4s, v14.4s
-	VFMLA V15.S4, V14.S4, V11.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eadd52e  // fsub v14.4s, v9.4s, v13.4s
-	FMOVQ 384(R0), F15 // three
-	WORD  $0x4eadd5ef  // fsub v15.4s, v15.4s, v13.4s
-	VMOV  V14.B16, V16.B16
-	VFMLS V15.S4, V11.S4, V16.S4
-	WORD  $0x4e29d5af  // fadd v15.4s, v13.4s, v9.4s
-	VFMLA V11.S4, V14.S4, V15.S4
-
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e2ffe0b // fdiv v11.4s, v16.4s, v15.4s
-	VFMLS V13.S4, V11.S4, V14.S4
-	VORR  V12.B16, V14.B16, V11.B16
-
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e2bdeab // fmul v11.4s, v21.4s, v11.4s
+	WORD  $0x6e2dde6b // fmul v11.4s, v19.4s, v13.4s
 	CMP   $16, R5
 	BGE   h_whole_wide_cell_0_3
 	CMP   $12, R5
@@ -5284,19 +5338,15 @@ narrow_next:
 	// Constants that stay in registers.
 	FMOVQ (R0), F0     // sigmoidMin
 	FMOVQ 16(R0), F1   // sigmoidMax
-	FMOVQ 32(R0), F2   // signBit
-	FMOVQ 48(R0), F3   // tanhMax
-	FMOVQ 80(R0), F4   // sigmoidNegLog2E
-	FMOVQ 64(R0), F5   // sigmoidRound
-	FMOVQ 176(R0), F6  // sigmoidLn2Hi
-	FMOVQ 192(R0), F7  // sigmoidLn2Lo
-	FMOVQ 208(R0), F8  // tanhHalfLn2
-	FMOVQ 288(R0), F9  // sigmoidP3
-	FMOVQ 320(R0), F10 // sigmoidP1
-	FMOVQ 352(R0), F11 // sigmoidP4
-	FMOVQ 368(R0), F12 // one
-	FMOVQ 400(R0), F13 // sigmoidScale
-	FMOVQ 416(R0), F14 // sigmoidScaleBits
+	FMOVQ 80(R0), F2   // sigmoidNegLog2E
+	FMOVQ 64(R0), F3   // sigmoidRound
+	FMOVQ 176(R0), F4  // sigmoidLn2Hi
+	FMOVQ 192(R0), F5  // sigmoidLn2Lo
+	FMOVQ 288(R0), F6  // sigmoidP3
+	FMOVQ 320(R0), F7  // sigmoidP1
+	FMOVQ 352(R0), F8  // sigmoidP4
+	FMOVQ 368(R0), F9  // one
+	FMOVQ 400(R0), F10 // sigmoidScale
 
 narrow_cell:
 	MOVD 24(R3), R6
@@ -5305,440 +5355,372 @@ narrow_cell:
 	ADD  R1, R7
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ (R2), F15
-	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
-	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
+	FMOVQ (R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 64(R2), F16
-	WORD  $0x4ea0fa11 // fabs v17.4s, v16.4s
-	VAND  V2.B16, V16.B16, V16.B16
-	WORD  $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
+	FMOVQ 64(R2), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
 	// σ: x = min(40, max(-104, x))
-	FMOVQ 32(R2), F18
-	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
-	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
+	FMOVQ 32(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V4.S4, V15.S4, V19.S4
-	WORD  $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F21  // tanhRound
-	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
-	VFMLA V22.S4, V17.S4, V21.S4
-	FMOVQ 128(R0), F22 // tanhRoundMax
-	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
-	FMOVQ 144(R0), F22 // tanhRoundMask
-	VAND  V22.B16, V21.B16, V21.B16
-	FMOVQ 160(R0), F22 // tanhRoundZero
-	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F23 // sigmoidRound
-	VFMLA V4.S4, V18.S4, V23.S4
-	WORD  $0x4ea5d6f8 // fsub v24.4s, v23.4s, v5.4s
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
 	// σ: r = x + n·ln2, in two parts
-	VFMLA V6.S4, V20.S4, V15.S4
-	VFMLA V7.S4, V20.S4, V15.S4
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
 
 	// tanh: r = A + n·ln2/2, z = r²
-	VFMLA V8.S4, V22.S4, V17.S4
-	WORD  $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
 	// σ: r = x + n·ln2, in two parts
-	VFMLA V6.S4, V24.S4, V18.S4
-	VFMLA V7.S4, V24.S4, V18.S4
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
 
 	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2fddf6 // fmul v22.4s, v15.4s, v15.4s
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
-	VFMLA V25.S4, V20.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
-	VFMLA V20.S4, V24.S4, V25.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
-	VSHL $23, V23.S4, V23.S4
-
 	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V9.S4, V15.S4, V26.S4
-	FMOVQ 304(R0), F27 // sigmoidP0
-	VFMLA V10.S4, V15.S4, V27.S4
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
 
 	// tanh: F = 2^n by its bits
-	VSHL  $11, V21.S4, V21.S4
-	FMOVQ 336(R0), F28 // tanhP0
-	VFMLA V20.S4, V25.S4, V28.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V9.S4, V18.S4, V25.S4
-	FMOVQ 304(R0), F29 // sigmoidP0
-	VFMLA V10.S4, V18.S4, V29.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V11.S4, V22.S4, V26.S4
-	VFMLA V22.S4, V26.S4, V27.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e34de34 // fmul v20.4s, v17.4s, v20.4s
-	VFMLA V28.S4, V20.S4, V17.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V11.S4, V24.S4, V25.S4
-	VFMLA V24.S4, V25.S4, V29.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V22.S4, V27.S4, V15.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb5d594  // fsub v20.4s, v12.4s, v21.4s
-	FMOVQ 384(R0), F22 // three
-	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
-	VMOV  V20.B16, V25.B16
-	VFMLS V22.S4, V17.S4, V25.S4
-	WORD  $0x4e2cd6b6  // fadd v22.4s, v21.4s, v12.4s
-	VFMLA V17.S4, V20.S4, V22.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V24.S4, V29.S4, V18.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2dd671 // fadd v17.4s, v19.4s, v13.4s
-	VFMLS V19.S4, V15.S4, V17.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e36ff36 // fdiv v22.4s, v25.4s, v22.4s
-	VFMLS V21.S4, V22.S4, V20.S4
-	VORR  V16.B16, V20.B16, V16.B16
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2dd6f4 // fadd v20.4s, v23.4s, v13.4s
-	VFMLS V23.S4, V18.S4, V20.S4
-
-	// σ: y = C / d
-	WORD $0x6e31fdb5 // fdiv v21.4s, v13.4s, v17.4s
-	WORD $0x6e34fdb6 // fdiv v22.4s, v13.4s, v20.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb1d678 // fsub v24.4s, v19.4s, v17.4s
-	WORD  $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
-	VFMLS V19.S4, V15.S4, V24.S4
-	WORD  $0x4eb4d6ef // fsub v15.4s, v23.4s, v20.4s
-	WORD  $0x4e2dd5ef // fadd v15.4s, v15.4s, v13.4s
-	VFMLS V23.S4, V18.S4, V15.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F18 // sigmoidScale
-	VFMLS V17.S4, V21.S4, V18.S4
-	VFMLS V24.S4, V21.S4, V18.S4
-	VADD  V14.S4, V18.S4, V17.S4
-	FMOVQ 400(R0), F18 // sigmoidScale
-	VFMLS V20.S4, V22.S4, V18.S4
-	VFMLS V15.S4, V22.S4, V18.S4
-	VADD  V14.S4, V18.S4, V15.S4
-
-	// σ: σ = y + g·y
-	VFMLA V21.S4, V17.S4, V21.S4
-	VFMLA V22.S4, V15.S4, V22.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 96(R2), F15
-	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
-	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F17 // sigmoidRound
-	VFMLA V4.S4, V15.S4, V17.S4
-	WORD  $0x4ea5d632 // fsub v18.4s, v17.4s, v5.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V6.S4, V18.S4, V15.S4
-	VFMLA V7.S4, V18.S4, V15.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e2fddf2 // fmul v18.4s, v15.4s, v15.4s
-	VSHL $23, V17.S4, V17.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F19 // sigmoidP2
-	VFMLA V9.S4, V15.S4, V19.S4
-	FMOVQ 304(R0), F20 // sigmoidP0
-	VFMLA V10.S4, V15.S4, V20.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V11.S4, V18.S4, V19.S4
-	VFMLA V18.S4, V19.S4, V20.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V18.S4, V20.S4, V15.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2dd632 // fadd v18.4s, v17.4s, v13.4s
-	VFMLS V17.S4, V15.S4, V18.S4
-
-	// σ: y = C / d
-	WORD $0x6e32fdb3 // fdiv v19.4s, v13.4s, v18.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb2d634 // fsub v20.4s, v17.4s, v18.4s
-	WORD  $0x4e2dd694 // fadd v20.4s, v20.4s, v13.4s
-	VFMLS V17.S4, V15.S4, V20.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F15 // sigmoidScale
-	VFMLS V18.S4, V19.S4, V15.S4
-	VFMLS V20.S4, V19.S4, V15.S4
-	VADD  V14.S4, V15.S4, V15.S4
-
-	// σ: σ = y + g·y
-	VFMLA V19.S4, V15.S4, V19.S4
-
-	// in = σ(i)·tanh(g)
-	WORD $0x6e30deaf // fmul v15.4s, v21.4s, v16.4s
-
-	// c' = σ(f)·c + in
-	FMOVQ (R6), F16
-	VFMLA V16.S4, V22.S4, V15.S4
-	FMOVQ F15, (R6)
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 16(R2), F16
-	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
-	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	FMOVQ 80(R2), F17
-	WORD  $0x4ea0fa32 // fabs v18.4s, v17.4s
-	VAND  V2.B16, V17.B16, V17.B16
-	WORD  $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 48(R2), F20
-	WORD  $0x4e34f414 // fmax v20.4s, v0.4s, v20.4s
-	WORD  $0x4eb4f434 // fmin v20.4s, v1.4s, v20.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F21 // sigmoidRound
-	VFMLA V4.S4, V16.S4, V21.S4
-	WORD  $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F23  // tanhRound
-	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
-	VFMLA V24.S4, V18.S4, V23.S4
-	FMOVQ 128(R0), F24 // tanhRoundMax
-	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
-	FMOVQ 144(R0), F24 // tanhRoundMask
-	VAND  V24.B16, V23.B16, V23.B16
-	FMOVQ 160(R0), F24 // tanhRoundZero
-	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F25 // sigmoidRound
-	VFMLA V4.S4, V20.S4, V25.S4
-	WORD  $0x4ea5d73a // fsub v26.4s, v25.4s, v5.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V6.S4, V22.S4, V16.S4
-	VFMLA V7.S4, V22.S4, V16.S4
-
-	// tanh: r = A + n·ln2/2, z = r²
-	VFMLA V8.S4, V24.S4, V18.S4
-	WORD  $0x6e32de56 // fmul v22.4s, v18.4s, v18.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V6.S4, V26.S4, V20.S4
-	VFMLA V7.S4, V26.S4, V20.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e30de18 // fmul v24.4s, v16.4s, v16.4s
-	VSHL $23, V21.S4, V21.S4
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F26 // tanhP2
-	FMOVQ 240(R0), F27 // tanhP3
-	VFMLA V27.S4, V22.S4, V26.S4
-	FMOVQ 256(R0), F27 // tanhP1
-	VFMLA V22.S4, V26.S4, V27.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e34de9a // fmul v26.4s, v20.4s, v20.4s
-	VSHL $23, V25.S4, V25.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F28 // sigmoidP2
-	VFMLA V9.S4, V16.S4, V28.S4
-	FMOVQ 304(R0), F29 // sigmoidP0
-	VFMLA V10.S4, V16.S4, V29.S4
-
-	// tanh: F = 2^n by its bits
-	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F30 // tanhP0
-	VFMLA V22.S4, V27.S4, V30.S4
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	FMOVQ 272(R0), F27 // sigmoidP2
-	VFMLA V9.S4, V20.S4, V27.S4
-	FMOVQ 304(R0), F31 // sigmoidP0
-	VFMLA V10.S4, V20.S4, V31.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V11.S4, V24.S4, V28.S4
-	VFMLA V24.S4, V28.S4, V29.S4
-
-	// tanh: t = r + r·z·p = tanh r
-	WORD  $0x6e36de56 // fmul v22.4s, v18.4s, v22.4s
-	VFMLA V30.S4, V22.S4, V18.S4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V11.S4, V26.S4, V27.S4
-	VFMLA V26.S4, V27.S4, V31.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V24.S4, V29.S4, V16.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb7d596  // fsub v22.4s, v12.4s, v23.4s
-	FMOVQ 384(R0), F24 // three
-	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
-	VMOV  V22.B16, V27.B16
-	VFMLS V24.S4, V18.S4, V27.S4
-	WORD  $0x4e2cd6f8  // fadd v24.4s, v23.4s, v12.4s
-	VFMLA V18.S4, V22.S4, V24.S4
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V26.S4, V31.S4, V20.S4
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2dd6b2 // fadd v18.4s, v21.4s, v13.4s
-	VFMLS V21.S4, V16.S4, V18.S4
-
-	// tanh: tanh = a - F·N/D, with x's sign
-	WORD  $0x6e38ff78 // fdiv v24.4s, v27.4s, v24.4s
-	VFMLS V23.S4, V24.S4, V22.S4
-	VORR  V17.B16, V22.B16, V17.B16
-
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2dd736 // fadd v22.4s, v25.4s, v13.4s
-	VFMLS V25.S4, V20.S4, V22.S4
-
-	// σ: y = C / d
-	WORD $0x6e32fdb7 // fdiv v23.4s, v13.4s, v18.4s
-	WORD $0x6e36fdb8 // fdiv v24.4s, v13.4s, v22.4s
-
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb2d6ba // fsub v26.4s, v21.4s, v18.4s
-	WORD  $0x4e2dd75a // fadd v26.4s, v26.4s, v13.4s
-	VFMLS V21.S4, V16.S4, V26.S4
-	WORD  $0x4eb6d730 // fsub v16.4s, v25.4s, v22.4s
-	WORD  $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	VFMLS V25.S4, V20.S4, V16.S4
-
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F20 // sigmoidScale
-	VFMLS V18.S4, V23.S4, V20.S4
-	VFMLS V26.S4, V23.S4, V20.S4
-	VADD  V14.S4, V20.S4, V18.S4
-	FMOVQ 400(R0), F20 // sigmoidScale
-	VFMLS V22.S4, V24.S4, V20.S4
-	VFMLS V16.S4, V24.S4, V20.S4
-	VADD  V14.S4, V20.S4, V16.S4
-
-	// σ: σ = y + g·y
-	VFMLA V23.S4, V18.S4, V23.S4
-	VFMLA V24.S4, V16.S4, V24.S4
-
-	// σ: x = min(40, max(-104, x))
-	FMOVQ 112(R2), F16
-	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
-	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	FMOVQ 64(R0), F18 // sigmoidRound
-	VFMLA V4.S4, V16.S4, V18.S4
-	WORD  $0x4ea5d654 // fsub v20.4s, v18.4s, v5.4s
-
-	// σ: r = x + n·ln2, in two parts
-	VFMLA V6.S4, V20.S4, V16.S4
-	VFMLA V7.S4, V20.S4, V16.S4
-
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	WORD $0x6e30de14 // fmul v20.4s, v16.4s, v16.4s
-	VSHL $23, V18.S4, V18.S4
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V9.S4, V16.S4, V21.S4
-	FMOVQ 304(R0), F22 // sigmoidP0
-	VFMLA V10.S4, V16.S4, V22.S4
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMLA V11.S4, V20.S4, V21.S4
-	VFMLA V20.S4, V21.S4, V22.S4
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFMLS V20.S4, V22.S4, V16.S4
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
 
 	// σ: d = (s + C) + w·s
-	WORD  $0x4e2dd654 // fadd v20.4s, v18.4s, v13.4s
-	VFMLS V18.S4, V16.S4, V20.S4
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V16.S4
 
 	// σ: y = C / d
-	WORD $0x6e34fdb5 // fdiv v21.4s, v13.4s, v20.4s
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
 
 	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb4d656 // fsub v22.4s, v18.4s, v20.4s
-	WORD  $0x4e2dd6d6 // fadd v22.4s, v22.4s, v13.4s
-	VFMLS V18.S4, V16.S4, V22.S4
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F16 // sigmoidScale
-	VFMLS V20.S4, V21.S4, V16.S4
-	VFMLS V22.S4, V21.S4, V16.S4
-	VADD  V14.S4, V16.S4, V16.S4
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V14.S4, V13.S4
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V16.S4, V18.S4, V14.S4
+	VFMLS V11.S4, V18.S4, V14.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V14.S4, V11.S4
 
 	// σ: σ = y + g·y
-	VFMLA V21.S4, V16.S4, V21.S4
+	VFMLA V17.S4, V13.S4, V17.S4
+	VFMLA V18.S4, V11.S4, V18.S4
 
-	// in = σ(i)·tanh(g)
-	WORD $0x6e31def0 // fmul v16.4s, v23.4s, v17.4s
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	FMOVQ (R6), F12
+	VFMLA V12.S4, V18.S4, V11.S4
+	FMOVQ F11, (R6)
 
-	// c' = σ(f)·c + in
-	FMOVQ 16(R6), F17
-	VFMLA V17.S4, V24.S4, V16.S4
-	FMOVQ F16, 16(R6)
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 16(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 80(R2), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 48(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = C / d
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 416(R0), F13 // sigmoidScaleBits
+	VADD  V13.S4, V14.S4, V13.S4
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V16.S4, V18.S4, V14.S4
+	VFMLS V11.S4, V18.S4, V14.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V14.S4, V11.S4
+
+	// σ: σ = y + g·y
+	VFMLA V17.S4, V13.S4, V17.S4
+	VFMLA V18.S4, V11.S4, V18.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	FMOVQ 16(R6), F12
+	VFMLA V12.S4, V18.S4, V11.S4
+	FMOVQ F11, 16(R6)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 96(R2), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
 	// tanh c': A = min(9.1, |x|), and x's sign
-	WORD $0x4ea0f9f1 // fabs v17.4s, v15.4s
-	VAND V2.B16, V15.B16, V15.B16
-	WORD $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
-	WORD $0x4ea0fa12 // fabs v18.4s, v16.4s
-	VAND V2.B16, V16.B16, V16.B16
-	WORD $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
+	FMOVQ (R6), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 112(R2), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ 16(R6), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	FMOVQ 32(R0), F17 // signBit
+	VAND  V17.B16, V15.B16, V15.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V17.S4
+	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	FMOVQ 96(R0), F20  // tanhRound
-	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
-	VFMLA V22.S4, V17.S4, V20.S4
-	FMOVQ 128(R0), F22 // tanhRoundMax
-	WORD  $0x4eb4f6d4  // fmin v20.4s, v22.4s, v20.4s
-	FMOVQ 144(R0), F22 // tanhRoundMask
-	VAND  V22.B16, V20.B16, V20.B16
-	FMOVQ 160(R0), F22 // tanhRoundZero
-	WORD  $0x4eb6d696  // fsub v22.4s, v20.4s, v22.4s
+	FMOVQ 96(R0), F19  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V13.S4, V19.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V21.S4
+	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
-	VFMLA V24.S4, V18.S4, V23.S4
+	VFMLA V24.S4, V16.S4, V23.S4
 	FMOVQ 128(R0), F24 // tanhRoundMax
 	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
 	FMOVQ 144(R0), F24 // tanhRoundMask
@@ -5746,85 +5728,177 @@ narrow_cell:
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V18.S4, V11.S4
+	VFMLA V5.S4, V18.S4, V11.S4
+
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMLA V8.S4, V22.S4, V17.S4
-	WORD  $0x6e31de36 // fmul v22.4s, v17.4s, v17.4s
-	VFMLA V8.S4, V24.S4, V18.S4
-	WORD  $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
+	FMOVQ 208(R0), F18 // tanhHalfLn2
+	VFMLA V18.S4, V20.S4, V13.S4
+	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V22.S4, V14.S4
+	VFMLA V5.S4, V22.S4, V14.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V24.S4, V16.S4
+	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
+	VSHL $23, V17.S4, V17.S4
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	FMOVQ 224(R0), F25 // tanhP2
-	FMOVQ 240(R0), F26 // tanhP3
-	VFMLA V26.S4, V22.S4, V25.S4
-	FMOVQ 256(R0), F26 // tanhP1
-	VFMLA V22.S4, V25.S4, V26.S4
-	FMOVQ 224(R0), F25 // tanhP2
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V18.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V18.S4, V24.S4, V25.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F26 // tanhP2
 	FMOVQ 240(R0), F27 // tanhP3
-	VFMLA V27.S4, V24.S4, V25.S4
+	VFMLA V27.S4, V20.S4, V26.S4
 	FMOVQ 256(R0), F27 // tanhP1
-	VFMLA V24.S4, V25.S4, V27.S4
+	VFMLA V20.S4, V26.S4, V27.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V26.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V28.S4
 
 	// tanh c': F = 2^n by its bits
-	VSHL  $11, V20.S4, V20.S4
-	FMOVQ 336(R0), F25 // tanhP0
-	VFMLA V22.S4, V26.S4, V25.S4
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V18.S4, V25.S4, V29.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V25.S4
+	FMOVQ 304(R0), F30 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V30.S4
+
+	// tanh c': F = 2^n by its bits
 	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F26 // tanhP0
-	VFMLA V24.S4, V27.S4, V26.S4
+	FMOVQ 336(R0), F31 // tanhP0
+	VFMLA V20.S4, V27.S4, V31.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V28.S4
 
 	// tanh c': t = r + r·z·p = tanh r
-	WORD  $0x6e36de36 // fmul v22.4s, v17.4s, v22.4s
-	VFMLA V25.S4, V22.S4, V17.S4
-	WORD  $0x6e38de56 // fmul v22.4s, v18.4s, v24.4s
-	VFMLA V26.S4, V22.S4, V18.S4
+	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
+	VFMLA V29.S4, V18.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V30.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
+	VFMLA V31.S4, V18.S4, V16.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V22.S4, V28.S4, V11.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	WORD  $0x4eb4d596  // fsub v22.4s, v12.4s, v20.4s
+	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V22.B16
+	VFMLS V20.S4, V13.S4, V22.S4
+	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	VFMLA V13.S4, V18.S4, V20.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V24.S4, V30.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
-	WORD  $0x4eb4d718  // fsub v24.4s, v24.4s, v20.4s
-	VMOV  V22.B16, V25.B16
-	VFMLS V24.S4, V17.S4, V25.S4
-	WORD  $0x4e2cd698  // fadd v24.4s, v20.4s, v12.4s
-	VFMLA V17.S4, V22.S4, V24.S4
-	WORD  $0x4eb7d591  // fsub v17.4s, v12.4s, v23.4s
-	FMOVQ 384(R0), F26 // three
-	WORD  $0x4eb7d75a  // fsub v26.4s, v26.4s, v23.4s
-	VMOV  V17.B16, V27.B16
-	VFMLS V26.S4, V18.S4, V27.S4
-	WORD  $0x4e2cd6fa  // fadd v26.4s, v23.4s, v12.4s
-	VFMLA V18.S4, V17.S4, V26.S4
+	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
+	VMOV  V13.B16, V25.B16
+	VFMLS V24.S4, V16.S4, V25.S4
+	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
+	VFMLA V16.S4, V13.S4, V24.S4
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad630 // fadd v16.4s, v17.4s, v10.4s
+	VFMLS V17.S4, V11.S4, V16.S4
 
 	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e38ff32 // fdiv v18.4s, v25.4s, v24.4s
-	VFMLS V20.S4, V18.S4, V22.S4
-	VORR  V15.B16, V22.B16, V15.B16
-	WORD  $0x6e3aff72 // fdiv v18.4s, v27.4s, v26.4s
-	VFMLS V23.S4, V18.S4, V17.S4
-	VORR  V16.B16, V17.B16, V16.B16
+	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+	VORR  V12.B16, V18.B16, V12.B16
+
+	// σ: d = (s + C) + w·s
+	WORD  $0x4e2ad6b2 // fadd v18.4s, v21.4s, v10.4s
+	VFMLS V21.S4, V14.S4, V18.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e38ff33 // fdiv v19.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V19.S4, V13.S4
+	VORR  V15.B16, V13.B16, V13.B16
+
+	// σ: y = C / d
+	WORD $0x6e30fd4f // fdiv v15.4s, v10.4s, v16.4s
+	WORD $0x6e32fd53 // fdiv v19.4s, v10.4s, v18.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb0d634 // fsub v20.4s, v17.4s, v16.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	VFMLS V17.S4, V11.S4, V20.S4
+	WORD  $0x4eb2d6ab // fsub v11.4s, v21.4s, v18.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	VFMLS V21.S4, V14.S4, V11.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F14 // sigmoidScale
+	VFMLS V16.S4, V15.S4, V14.S4
+	VFMLS V20.S4, V15.S4, V14.S4
+	FMOVQ 416(R0), F16 // sigmoidScaleBits
+	VADD  V16.S4, V14.S4, V14.S4
+	FMOVQ 400(R0), F16 // sigmoidScale
+	VFMLS V18.S4, V19.S4, V16.S4
+	VFMLS V11.S4, V19.S4, V16.S4
+	FMOVQ 416(R0), F11 // sigmoidScaleBits
+	VADD  V11.S4, V16.S4, V11.S4
+
+	// σ: σ = y + g·y
+	VFMLA V15.S4, V14.S4, V15.S4
+	VFMLA V19.S4, V11.S4, V19.S4
 
 	// h' = σ(o)·tanh(c')
-	WORD  $0x6e2fde6f // fmul v15.4s, v19.4s, v15.4s
+	WORD  $0x6e2cddeb // fmul v11.4s, v15.4s, v12.4s
 	CMP   $4, R5
 	BGE   h_whole_narrow_cell_0_0
 	MOVD  R5, R6
 	TBZ   $1, R6, one_lane_5
-	FMOVD F15, (R7)
+	FMOVD F11, (R7)
 	TBZ   $0, R6, lanes_done_6
-	VDUP  V15.D[1], V15.D2
-	FMOVS F15, 8(R7)
+	VDUP  V11.D[1], V11.D2
+	FMOVS F11, 8(R7)
 	JMP   lanes_done_6
 
 one_lane_5:
-	FMOVS F15, (R7)
+	FMOVS F11, (R7)
 
 lanes_done_6:
 	JMP h_done_narrow_cell_0_0
 
 h_whole_narrow_cell_0_0:
-	FMOVQ F15, (R7)
+	FMOVQ F11, (R7)
 
 h_done_narrow_cell_0_0:
-	WORD  $0x6e30deaf // fmul v15.4s, v21.4s, v16.4s
+	WORD  $0x6e2dde6b // fmul v11.4s, v19.4s, v13.4s
 	CMP   $8, R5
 	BGE   h_whole_narrow_cell_0_1
 	CMP   $4, R5
@@ -5832,20 +5906,20 @@ h_done_narrow_cell_0_0:
 	MOVD  R5, R6
 	SUB   $4, R6
 	TBZ   $1, R6, one_lane_7
-	FMOVD F15, 16(R7)
+	FMOVD F11, 16(R7)
 	TBZ   $0, R6, lanes_done_8
-	VDUP  V15.D[1], V15.D2
-	FMOVS F15, 24(R7)
+	VDUP  V11.D[1], V11.D2
+	FMOVS F11, 24(R7)
 	JMP   lanes_done_8
 
 one_lane_7:
-	FMOVS F15, 16(R7)
+	FMOVS F11, 16(R7)
 
 lanes_done_8:
 	JMP h_done_narrow_cell_0_1
 
 h_whole_narrow_cell_0_1:
-	FMOVQ F15, 16(R7)
+	FMOVQ F11, 16(R7)
 
 h_done_narrow_cell_0_1:
 	ADD  $256, R2

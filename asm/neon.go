@@ -30,6 +30,7 @@ func (m *arm64) KBlock(int) int      { return lanes }
 func (m *arm64) TileVectors() int    { return 4 } // × 6 columns = 24 sums, 6 registers of multipliers and 2 weights
 func (m *arm64) WeightsAtOnce() int  { return 2 }
 func (m *arm64) Lockstep() int       { return 3 }
+func (m *arm64) TileLockstep() int   { return 4 }
 func (m *arm64) ElementVectors() int { return 4 }
 func (m *arm64) ShadowSteps() int    { return 0 } // 16 sums and their weights leave too few
 func (m *arm64) ShadowLockstep() int { return 0 }

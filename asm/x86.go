@@ -39,6 +39,7 @@ type x86Traits struct {
 	tile           int
 	stepBlock      int // elements of x a turn, of a step
 	lockstep       int
+	tileLockstep   int
 	elements       int
 	shadow         int
 	shadowLockstep int
@@ -53,8 +54,9 @@ var (
 		tile:           2, // × 6 columns = 12 sums, 2 weights and 1 or 2 multipliers
 		stepBlock:      8,
 		lockstep:       2,
+		tileLockstep:   3,
 		elements:       3,
-		shadow:         48,
+		shadow:         32,
 		shadowLockstep: 1,
 		headRows:       4,
 	}
@@ -65,6 +67,7 @@ var (
 		tile:           4, // × 6 columns = 24 sums, 4 weights and 1 or 2 multipliers
 		stepBlock:      4,
 		lockstep:       4,
+		tileLockstep:   6,
 		elements:       4,
 		shadow:         48,
 		shadowLockstep: 2,
@@ -100,6 +103,7 @@ func (m *x86) KBlock(columns int) int {
 func (m *x86) TileVectors() int    { return m.tile }
 func (m *x86) WeightsAtOnce() int  { return 8 } // all there are: a row of AVX2
 func (m *x86) Lockstep() int       { return m.lockstep }
+func (m *x86) TileLockstep() int   { return m.tileLockstep }
 func (m *x86) ElementVectors() int { return m.elements }
 func (m *x86) ShadowSteps() int    { return m.shadow }
 func (m *x86) ShadowLockstep() int { return m.shadowLockstep }

@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"iter"
 	"math"
 
 	"example.com/lstm/internal/contract"
@@ -134,10 +135,12 @@ func (t *Thread) tanh(x Value) Value {
 }
 
 // cellGroup is a vector of hidden units: where the gates' sums and the old cell
-// state come from, and where the new cell and hidden states go.
+// state come from, and where the new cell and hidden states go. again, if it is
+// set, fetches the new cell state from where it went, so that no register holds
+// it meanwhile.
 type cellGroup struct {
-	i, f, g, o, c  func() Vec
-	storeC, storeH func(Vec)
+	i, f, g, o, c, again func() Vec
+	storeC, storeH       func(Vec)
 }
 
 // gatesFrom sets the sums of a group to those of group j of a panel, which lie
@@ -149,61 +152,77 @@ func (g *Generator) gatesFrom(group *cellGroup, z Reg, offset, groups, j int) {
 	group.i, group.f, group.g, group.o = gate(0), gate(1), gate(2), gate(3)
 }
 
-// cells emits the update of several groups:
+// cells emits the update of several groups, that many activations in lockstep:
 //
 //	c' = σ(f)·c + σ(i)·tanh(g)
 //	h' = σ(o)·tanh(c')
 //
-// The last tanh waits for all the rest of its group; so it comes at the end,
-// with those of the other groups.
-func (g *Generator) cells(groups []cellGroup) {
+// The last tanh waits for all that goes into c'; it comes after the c' of all
+// groups, and σ(o), for which nothing else waits, beside it.
+func (g *Generator) cells(groups []cellGroup, lockstep int) {
 	f := g.NewFormula()
-	var last []*Thread
-	for _, group := range groups {
-		cNew, o := f.cell(group, g.Lockstep())
-		last = append(last, f.hidden(cNew, o, group))
-	}
-	f.Lockstep(g.Lockstep(), last...)
+	f.cells(groups, lockstep)
 	f.Emit()
 }
 
-// cellAmong emits the update of one group with other code among its lines, see
-// EmitAmong.
-func (g *Generator) cellAmong(group cellGroup, among func(done, all int)) {
+// cellAmong is cells for one group, with other code among its lines.
+func (g *Generator) cellAmong(group cellGroup, lockstep int, among func(done, all int)) {
 	f := g.NewFormula()
-	cNew, o := f.cell(group, g.ShadowLockstep())
-	f.Lockstep(1, f.hidden(cNew, o, group))
+	f.cells([]cellGroup{group}, lockstep)
 	f.EmitAmong(among)
 }
 
-// cell adds the lines of the new cell state, and of σ(o).
-func (f *Formula) cell(group cellGroup, lockstep int) (cNew, o Value) {
-	ti, i := f.sigmoid(f.Input(group.i))
-	tg, tanhG := f.tanh(f.Input(group.g))
-	tf, forget := f.sigmoid(f.Input(group.f))
-	to, o := f.sigmoid(f.Input(group.o))
-	take, update := f.Thread(""), f.Thread("")
-	take.say("in = σ(i)·tanh(g)")
-	in := take.do(Mul, i, tanhG)
-	update.say("c' = σ(f)·c + in")
-	cNew = update.do(FMA, forget, f.Input(group.c), in)
-	update.give(cNew, group.storeC)
-	if lockstep == 1 {
-		// In this order the fewest values wait for others.
-		f.Lockstep(1, ti, tg, take, tf, update, to)
-	} else {
-		f.Lockstep(lockstep, ti, tg, tf, to)
-		f.Lockstep(1, take, update)
+func (f *Formula) cells(groups []cellGroup, lockstep int) {
+	newC := make([]Value, len(groups))
+	for first, some := range chunks(groups, lockstep/3) {
+		var threads, updates []*Thread
+		for j, group := range some {
+			ti, i := f.sigmoid(f.Input(group.i))
+			tg, tanhG := f.tanh(f.Input(group.g))
+			tf, forget := f.sigmoid(f.Input(group.f))
+			threads = append(threads, ti, tg, tf)
+
+			t := f.Thread("")
+			t.say("c' = σ(f)·c + σ(i)·tanh(g)")
+			c := t.do(FMA, forget, f.Input(group.c), t.do(Mul, i, tanhG))
+			t.give(c, group.storeC)
+			updates = append(updates, t)
+
+			if group.again != nil {
+				c = f.Input(group.again)
+			}
+			newC[first+j] = c
+		}
+		f.Lockstep(lockstep, threads...)
+		f.Lockstep(1, updates...)
 	}
-	return cNew, o
+	for first, some := range chunks(groups, lockstep/2) {
+		var threads, outputs []*Thread
+		for j, group := range some {
+			to, o := f.sigmoid(f.Input(group.o))
+			tc := f.Thread("tanh c': ")
+			y := tc.tanh(newC[first+j])
+			threads = append(threads, to, tc)
+
+			t := f.Thread("")
+			t.say("h' = σ(o)·tanh(c')")
+			t.give(t.do(Mul, o, y), group.storeH)
+			outputs = append(outputs, t)
+		}
+		f.Lockstep(lockstep, threads...)
+		f.Lockstep(1, outputs...)
+	}
 }
 
-// hidden is the thread of the new hidden state.
-func (f *Formula) hidden(cNew, o Value, group cellGroup) *Thread {
-	t := f.Thread("tanh c': ")
-	y := t.tanh(cNew)
-	t.name = ""
-	t.say("h' = σ(o)·tanh(c')")
-	t.give(t.do(Mul, o, y), group.storeH)
-	return t
+// chunks is slices.Chunk with the index of each chunk's first element, for
+// chunks of at least 1.
+func chunks[T any](s []T, n int) iter.Seq2[int, []T] {
+	return func(yield func(int, []T) bool) {
+		n = max(1, n)
+		for first := 0; first < len(s); first += n {
+			if !yield(first, s[first:min(first+n, len(s))]) {
+				return
+			}
+		}
+	}
 }

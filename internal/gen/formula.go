@@ -144,7 +144,7 @@ func (f *Formula) Lockstep(width int, threads ...*Thread) {
 // Emit emits the formula.
 func (f *Formula) Emit() { f.EmitAmong(func(int, int) {}) }
 
-// EmitAmong is Emit, with other code among the formula's lines: among is called
+// EmitAmong emits the formula with other code among its lines: among is called
 // before each line with the number of lines done and of all.
 func (f *Formula) EmitAmong(among func(done, all int)) {
 	lastUse := map[int]int{} // of each value, counted in operations

@@ -128,6 +128,8 @@ type Traits interface {
 	// Lockstep is the number of activations of a cell whose operations take
 	// turns, so that one's latency hides another's, as registers allow.
 	Lockstep() int
+	// TileLockstep is the same for the cells of tiles, whose sums wait in memory.
+	TileLockstep() int
 	// ElementVectors is the same for the elementwise kernels, which have the
 	// registers to themselves.
 	ElementVectors() int

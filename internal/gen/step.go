@@ -81,7 +81,7 @@ func (g *Generator) shadowPanels(s stream, at stepPointers) {
 			storeH: func(v Vec) { g.Store(v, at.h, j*g.vectorSize()) },
 		}
 		g.gatesFrom(&group, z, 0, groups, j)
-		g.cellAmong(group, func(line, lines int) {
+		g.cellAmong(group, g.ShadowLockstep(), func(line, lines int) {
 			for ; done*groups*lines < (j*lines+line)*steps; done++ {
 				g.nextRow(s, done, x)
 			}
@@ -176,7 +176,7 @@ func (g *Generator) finishPanels(panels []stream, width int, at stepPointers, na
 			})
 		}
 	}
-	g.cells(cells)
+	g.cells(cells, g.Lockstep())
 }
 
 // fewestUnits is the number of units that a panel of that width has at least:

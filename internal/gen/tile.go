@@ -168,8 +168,10 @@ func (g *Generator) cellsOf(columns, width int, z, list, units, done Reg, name s
 		g.Add(c, done)
 		g.Add(h, done)
 		for j := range groups {
+			load := func() Vec { return g.Load(c, j*g.vectorSize(), "cell state") }
 			group := cellGroup{
-				c:      func() Vec { return g.Load(c, j*g.vectorSize(), "cell state") },
+				c:      load,
+				again:  load,
 				storeC: func(v Vec) { g.Store(v, c, j*g.vectorSize()) },
 				storeH: func(v Vec) {
 					g.storeHidden(v, h, j, units, fewestUnits(width), fmt.Sprintf("%s_%d_%d", name, i, j))
@@ -179,7 +181,7 @@ func (g *Generator) cellsOf(columns, width int, z, list, units, done Reg, name s
 			cells = append(cells, group)
 		}
 	}
-	g.cells(cells)
+	g.cells(cells, g.TileLockstep())
 	g.AddImm(z, columns*panel.RowFloats*floatSize)
 	g.AddImm(list, columns*columnSize)
 }
