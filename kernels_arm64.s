@@ -2310,7 +2310,7 @@ wide_2:
 wide_2_block:
 	FMOVQ (R7), F8
 	FMOVQ (R6), F9
-	PRFM  4096(R9), PLDL1KEEP
+	PRFM  8192(R9), PLDL1KEEP
 	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -2321,7 +2321,7 @@ wide_2_block:
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  4352(R9), PLDL1KEEP
+	PRFM  8448(R9), PLDL1KEEP
 	FLDPQ 256(R9), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
@@ -2332,7 +2332,7 @@ wide_2_block:
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  4608(R9), PLDL1KEEP
+	PRFM  8704(R9), PLDL1KEEP
 	FLDPQ 512(R9), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
@@ -2343,7 +2343,7 @@ wide_2_block:
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  4864(R9), PLDL1KEEP
+	PRFM  8960(R9), PLDL1KEEP
 	FLDPQ 768(R9), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
@@ -2370,7 +2370,7 @@ wide_2_block_done:
 wide_2_rest:
 	FMOVS (R7), F8
 	FMOVS (R6), F9
-	PRFM  4096(R9), PLDL1KEEP
+	PRFM  8192(R9), PLDL1KEEP
 	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -2429,7 +2429,7 @@ wide_3_block:
 	FMOVQ (R7), F12
 	FMOVQ (R8), F13
 	FMOVQ (R6), F14
-	PRFM  4096(R10), PLDL1KEEP
+	PRFM  8192(R10), PLDL1KEEP
 	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -2444,7 +2444,7 @@ wide_3_block:
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  4352(R10), PLDL1KEEP
+	PRFM  8448(R10), PLDL1KEEP
 	FLDPQ 256(R10), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
@@ -2459,7 +2459,7 @@ wide_3_block:
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  4608(R10), PLDL1KEEP
+	PRFM  8704(R10), PLDL1KEEP
 	FLDPQ 512(R10), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
@@ -2474,7 +2474,7 @@ wide_3_block:
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  4864(R10), PLDL1KEEP
+	PRFM  8960(R10), PLDL1KEEP
 	FLDPQ 768(R10), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
@@ -2507,7 +2507,7 @@ wide_3_rest:
 	FMOVS (R7), F12
 	FMOVS (R8), F13
 	FMOVS (R6), F14
-	PRFM  4096(R10), PLDL1KEEP
+	PRFM  8192(R10), PLDL1KEEP
 	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -2581,7 +2581,7 @@ wide_4_block:
 	FMOVQ (R8), F17
 	FMOVQ (R9), F18
 	FMOVQ (R6), F19
-	PRFM  4096(R11), PLDL1KEEP
+	PRFM  8192(R11), PLDL1KEEP
 	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -2600,7 +2600,7 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  4352(R11), PLDL1KEEP
+	PRFM  8448(R11), PLDL1KEEP
 	FLDPQ 256(R11), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
@@ -2619,7 +2619,7 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  4608(R11), PLDL1KEEP
+	PRFM  8704(R11), PLDL1KEEP
 	FLDPQ 512(R11), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
@@ -2638,7 +2638,7 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  4864(R11), PLDL1KEEP
+	PRFM  8960(R11), PLDL1KEEP
 	FLDPQ 768(R11), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
@@ -2677,7 +2677,7 @@ wide_4_rest:
 	FMOVS (R8), F17
 	FMOVS (R9), F18
 	FMOVS (R6), F19
-	PRFM  4096(R11), PLDL1KEEP
+	PRFM  8192(R11), PLDL1KEEP
 	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -2766,7 +2766,7 @@ wide_5_block:
 	FMOVQ (R9), F22
 	FMOVQ (R10), F23
 	FMOVQ (R6), F24
-	PRFM  4096(R12), PLDL1KEEP
+	PRFM  8192(R12), PLDL1KEEP
 	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -2789,7 +2789,7 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  4352(R12), PLDL1KEEP
+	PRFM  8448(R12), PLDL1KEEP
 	FLDPQ 256(R12), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
@@ -2812,7 +2812,7 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  4608(R12), PLDL1KEEP
+	PRFM  8704(R12), PLDL1KEEP
 	FLDPQ 512(R12), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
@@ -2835,7 +2835,7 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  4864(R12), PLDL1KEEP
+	PRFM  8960(R12), PLDL1KEEP
 	FLDPQ 768(R12), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
@@ -2880,7 +2880,7 @@ wide_5_rest:
 	FMOVS (R9), F22
 	FMOVS (R10), F23
 	FMOVS (R6), F24
-	PRFM  4096(R12), PLDL1KEEP
+	PRFM  8192(R12), PLDL1KEEP
 	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -2984,7 +2984,7 @@ wide_6_block:
 	FMOVQ (R10), F27
 	FMOVQ (R11), F28
 	FMOVQ (R6), F29
-	PRFM  4096(R13), PLDL1KEEP
+	PRFM  8192(R13), PLDL1KEEP
 	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -3011,7 +3011,7 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  4352(R13), PLDL1KEEP
+	PRFM  8448(R13), PLDL1KEEP
 	FLDPQ 256(R13), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
@@ -3038,7 +3038,7 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  4608(R13), PLDL1KEEP
+	PRFM  8704(R13), PLDL1KEEP
 	FLDPQ 512(R13), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
@@ -3065,7 +3065,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  4864(R13), PLDL1KEEP
+	PRFM  8960(R13), PLDL1KEEP
 	FLDPQ 768(R13), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
@@ -3116,7 +3116,7 @@ wide_6_rest:
 	FMOVS (R10), F27
 	FMOVS (R11), F28
 	FMOVS (R6), F29
-	PRFM  4096(R13), PLDL1KEEP
+	PRFM  8192(R13), PLDL1KEEP
 	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -4454,7 +4454,7 @@ narrow_2:
 narrow_2_block:
 	FMOVQ (R7), F8
 	FMOVQ (R6), F9
-	PRFM  2048(R9), PLDL1KEEP
+	PRFM  4096(R9), PLDL1KEEP
 	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -4465,7 +4465,7 @@ narrow_2_block:
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  2176(R9), PLDL1KEEP
+	PRFM  4224(R9), PLDL1KEEP
 	FLDPQ 128(R9), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
@@ -4476,7 +4476,7 @@ narrow_2_block:
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  2304(R9), PLDL1KEEP
+	PRFM  4352(R9), PLDL1KEEP
 	FLDPQ 256(R9), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
@@ -4487,7 +4487,7 @@ narrow_2_block:
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  2432(R9), PLDL1KEEP
+	PRFM  4480(R9), PLDL1KEEP
 	FLDPQ 384(R9), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
@@ -4514,7 +4514,7 @@ narrow_2_block_done:
 narrow_2_rest:
 	FMOVS (R7), F8
 	FMOVS (R6), F9
-	PRFM  2048(R9), PLDL1KEEP
+	PRFM  4096(R9), PLDL1KEEP
 	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -4573,7 +4573,7 @@ narrow_3_block:
 	FMOVQ (R7), F12
 	FMOVQ (R8), F13
 	FMOVQ (R6), F14
-	PRFM  2048(R10), PLDL1KEEP
+	PRFM  4096(R10), PLDL1KEEP
 	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -4588,7 +4588,7 @@ narrow_3_block:
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  2176(R10), PLDL1KEEP
+	PRFM  4224(R10), PLDL1KEEP
 	FLDPQ 128(R10), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
@@ -4603,7 +4603,7 @@ narrow_3_block:
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  2304(R10), PLDL1KEEP
+	PRFM  4352(R10), PLDL1KEEP
 	FLDPQ 256(R10), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
@@ -4618,7 +4618,7 @@ narrow_3_block:
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  2432(R10), PLDL1KEEP
+	PRFM  4480(R10), PLDL1KEEP
 	FLDPQ 384(R10), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
@@ -4651,7 +4651,7 @@ narrow_3_rest:
 	FMOVS (R7), F12
 	FMOVS (R8), F13
 	FMOVS (R6), F14
-	PRFM  2048(R10), PLDL1KEEP
+	PRFM  4096(R10), PLDL1KEEP
 	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -4725,7 +4725,7 @@ narrow_4_block:
 	FMOVQ (R8), F17
 	FMOVQ (R9), F18
 	FMOVQ (R6), F19
-	PRFM  2048(R11), PLDL1KEEP
+	PRFM  4096(R11), PLDL1KEEP
 	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -4744,7 +4744,7 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  2176(R11), PLDL1KEEP
+	PRFM  4224(R11), PLDL1KEEP
 	FLDPQ 128(R11), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
@@ -4763,7 +4763,7 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  2304(R11), PLDL1KEEP
+	PRFM  4352(R11), PLDL1KEEP
 	FLDPQ 256(R11), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
@@ -4782,7 +4782,7 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  2432(R11), PLDL1KEEP
+	PRFM  4480(R11), PLDL1KEEP
 	FLDPQ 384(R11), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
@@ -4821,7 +4821,7 @@ narrow_4_rest:
 	FMOVS (R8), F17
 	FMOVS (R9), F18
 	FMOVS (R6), F19
-	PRFM  2048(R11), PLDL1KEEP
+	PRFM  4096(R11), PLDL1KEEP
 	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -4910,7 +4910,7 @@ narrow_5_block:
 	FMOVQ (R9), F22
 	FMOVQ (R10), F23
 	FMOVQ (R6), F24
-	PRFM  2048(R12), PLDL1KEEP
+	PRFM  4096(R12), PLDL1KEEP
 	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -4933,7 +4933,7 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  2176(R12), PLDL1KEEP
+	PRFM  4224(R12), PLDL1KEEP
 	FLDPQ 128(R12), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
@@ -4956,7 +4956,7 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  2304(R12), PLDL1KEEP
+	PRFM  4352(R12), PLDL1KEEP
 	FLDPQ 256(R12), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
@@ -4979,7 +4979,7 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  2432(R12), PLDL1KEEP
+	PRFM  4480(R12), PLDL1KEEP
 	FLDPQ 384(R12), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
@@ -5024,7 +5024,7 @@ narrow_5_rest:
 	FMOVS (R9), F22
 	FMOVS (R10), F23
 	FMOVS (R6), F24
-	PRFM  2048(R12), PLDL1KEEP
+	PRFM  4096(R12), PLDL1KEEP
 	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -5128,7 +5128,7 @@ narrow_6_block:
 	FMOVQ (R10), F27
 	FMOVQ (R11), F28
 	FMOVQ (R6), F29
-	PRFM  2048(R13), PLDL1KEEP
+	PRFM  4096(R13), PLDL1KEEP
 	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -5155,7 +5155,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  2176(R13), PLDL1KEEP
+	PRFM  4224(R13), PLDL1KEEP
 	FLDPQ 128(R13), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
@@ -5182,7 +5182,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  2304(R13), PLDL1KEEP
+	PRFM  4352(R13), PLDL1KEEP
 	FLDPQ 256(R13), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
@@ -5209,7 +5209,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  2432(R13), PLDL1KEEP
+	PRFM  4480(R13), PLDL1KEEP
 	FLDPQ 384(R13), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
@@ -5260,7 +5260,7 @@ narrow_6_rest:
 	FMOVS (R10), F27
 	FMOVS (R11), F28
 	FMOVS (R6), F29
-	PRFM  2048(R13), PLDL1KEEP
+	PRFM  4096(R13), PLDL1KEEP
 	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -6075,7 +6075,7 @@ wide_2:
 wide_2_block:
 	FMOVQ (R5), F8
 	FMOVQ (R4), F9
-	PRFM  4096(R7), PLDL1KEEP
+	PRFM  8192(R7), PLDL1KEEP
 	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -6086,7 +6086,7 @@ wide_2_block:
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  4352(R7), PLDL1KEEP
+	PRFM  8448(R7), PLDL1KEEP
 	FLDPQ 256(R7), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
@@ -6097,7 +6097,7 @@ wide_2_block:
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  4608(R7), PLDL1KEEP
+	PRFM  8704(R7), PLDL1KEEP
 	FLDPQ 512(R7), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
@@ -6108,7 +6108,7 @@ wide_2_block:
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  4864(R7), PLDL1KEEP
+	PRFM  8960(R7), PLDL1KEEP
 	FLDPQ 768(R7), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
@@ -6135,7 +6135,7 @@ wide_2_block_done:
 wide_2_rest:
 	FMOVS (R5), F8
 	FMOVS (R4), F9
-	PRFM  4096(R7), PLDL1KEEP
+	PRFM  8192(R7), PLDL1KEEP
 	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -6196,7 +6196,7 @@ wide_3_block:
 	FMOVQ (R5), F12
 	FMOVQ (R6), F13
 	FMOVQ (R4), F14
-	PRFM  4096(R8), PLDL1KEEP
+	PRFM  8192(R8), PLDL1KEEP
 	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -6211,7 +6211,7 @@ wide_3_block:
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  4352(R8), PLDL1KEEP
+	PRFM  8448(R8), PLDL1KEEP
 	FLDPQ 256(R8), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
@@ -6226,7 +6226,7 @@ wide_3_block:
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  4608(R8), PLDL1KEEP
+	PRFM  8704(R8), PLDL1KEEP
 	FLDPQ 512(R8), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
@@ -6241,7 +6241,7 @@ wide_3_block:
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  4864(R8), PLDL1KEEP
+	PRFM  8960(R8), PLDL1KEEP
 	FLDPQ 768(R8), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
@@ -6274,7 +6274,7 @@ wide_3_rest:
 	FMOVS (R5), F12
 	FMOVS (R6), F13
 	FMOVS (R4), F14
-	PRFM  4096(R8), PLDL1KEEP
+	PRFM  8192(R8), PLDL1KEEP
 	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -6352,7 +6352,7 @@ wide_4_block:
 	FMOVQ (R6), F17
 	FMOVQ (R7), F18
 	FMOVQ (R4), F19
-	PRFM  4096(R9), PLDL1KEEP
+	PRFM  8192(R9), PLDL1KEEP
 	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -6371,7 +6371,7 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  4352(R9), PLDL1KEEP
+	PRFM  8448(R9), PLDL1KEEP
 	FLDPQ 256(R9), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
@@ -6390,7 +6390,7 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  4608(R9), PLDL1KEEP
+	PRFM  8704(R9), PLDL1KEEP
 	FLDPQ 512(R9), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
@@ -6409,7 +6409,7 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  4864(R9), PLDL1KEEP
+	PRFM  8960(R9), PLDL1KEEP
 	FLDPQ 768(R9), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
@@ -6448,7 +6448,7 @@ wide_4_rest:
 	FMOVS (R6), F17
 	FMOVS (R7), F18
 	FMOVS (R4), F19
-	PRFM  4096(R9), PLDL1KEEP
+	PRFM  8192(R9), PLDL1KEEP
 	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -6543,7 +6543,7 @@ wide_5_block:
 	FMOVQ (R7), F22
 	FMOVQ (R8), F23
 	FMOVQ (R4), F24
-	PRFM  4096(R10), PLDL1KEEP
+	PRFM  8192(R10), PLDL1KEEP
 	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -6566,7 +6566,7 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  4352(R10), PLDL1KEEP
+	PRFM  8448(R10), PLDL1KEEP
 	FLDPQ 256(R10), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
@@ -6589,7 +6589,7 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  4608(R10), PLDL1KEEP
+	PRFM  8704(R10), PLDL1KEEP
 	FLDPQ 512(R10), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
@@ -6612,7 +6612,7 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  4864(R10), PLDL1KEEP
+	PRFM  8960(R10), PLDL1KEEP
 	FLDPQ 768(R10), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
@@ -6657,7 +6657,7 @@ wide_5_rest:
 	FMOVS (R7), F22
 	FMOVS (R8), F23
 	FMOVS (R4), F24
-	PRFM  4096(R10), PLDL1KEEP
+	PRFM  8192(R10), PLDL1KEEP
 	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -6769,7 +6769,7 @@ wide_6_block:
 	FMOVQ (R8), F27
 	FMOVQ (R9), F28
 	FMOVQ (R4), F29
-	PRFM  4096(R11), PLDL1KEEP
+	PRFM  8192(R11), PLDL1KEEP
 	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -6796,7 +6796,7 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  4352(R11), PLDL1KEEP
+	PRFM  8448(R11), PLDL1KEEP
 	FLDPQ 256(R11), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
@@ -6823,7 +6823,7 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  4608(R11), PLDL1KEEP
+	PRFM  8704(R11), PLDL1KEEP
 	FLDPQ 512(R11), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
@@ -6850,7 +6850,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  4864(R11), PLDL1KEEP
+	PRFM  8960(R11), PLDL1KEEP
 	FLDPQ 768(R11), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
@@ -6901,7 +6901,7 @@ wide_6_rest:
 	FMOVS (R8), F27
 	FMOVS (R9), F28
 	FMOVS (R4), F29
-	PRFM  4096(R11), PLDL1KEEP
+	PRFM  8192(R11), PLDL1KEEP
 	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -7117,7 +7117,7 @@ narrow_2:
 narrow_2_block:
 	FMOVQ (R5), F8
 	FMOVQ (R4), F9
-	PRFM  2048(R7), PLDL1KEEP
+	PRFM  4096(R7), PLDL1KEEP
 	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -7128,7 +7128,7 @@ narrow_2_block:
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  2176(R7), PLDL1KEEP
+	PRFM  4224(R7), PLDL1KEEP
 	FLDPQ 128(R7), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
@@ -7139,7 +7139,7 @@ narrow_2_block:
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  2304(R7), PLDL1KEEP
+	PRFM  4352(R7), PLDL1KEEP
 	FLDPQ 256(R7), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
@@ -7150,7 +7150,7 @@ narrow_2_block:
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  2432(R7), PLDL1KEEP
+	PRFM  4480(R7), PLDL1KEEP
 	FLDPQ 384(R7), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
@@ -7177,7 +7177,7 @@ narrow_2_block_done:
 narrow_2_rest:
 	FMOVS (R5), F8
 	FMOVS (R4), F9
-	PRFM  2048(R7), PLDL1KEEP
+	PRFM  4096(R7), PLDL1KEEP
 	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
@@ -7238,7 +7238,7 @@ narrow_3_block:
 	FMOVQ (R5), F12
 	FMOVQ (R6), F13
 	FMOVQ (R4), F14
-	PRFM  2048(R8), PLDL1KEEP
+	PRFM  4096(R8), PLDL1KEEP
 	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -7253,7 +7253,7 @@ narrow_3_block:
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  2176(R8), PLDL1KEEP
+	PRFM  4224(R8), PLDL1KEEP
 	FLDPQ 128(R8), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
@@ -7268,7 +7268,7 @@ narrow_3_block:
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  2304(R8), PLDL1KEEP
+	PRFM  4352(R8), PLDL1KEEP
 	FLDPQ 256(R8), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
@@ -7283,7 +7283,7 @@ narrow_3_block:
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  2432(R8), PLDL1KEEP
+	PRFM  4480(R8), PLDL1KEEP
 	FLDPQ 384(R8), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
@@ -7316,7 +7316,7 @@ narrow_3_rest:
 	FMOVS (R5), F12
 	FMOVS (R6), F13
 	FMOVS (R4), F14
-	PRFM  2048(R8), PLDL1KEEP
+	PRFM  4096(R8), PLDL1KEEP
 	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
@@ -7394,7 +7394,7 @@ narrow_4_block:
 	FMOVQ (R6), F17
 	FMOVQ (R7), F18
 	FMOVQ (R4), F19
-	PRFM  2048(R9), PLDL1KEEP
+	PRFM  4096(R9), PLDL1KEEP
 	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -7413,7 +7413,7 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  2176(R9), PLDL1KEEP
+	PRFM  4224(R9), PLDL1KEEP
 	FLDPQ 128(R9), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
@@ -7432,7 +7432,7 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  2304(R9), PLDL1KEEP
+	PRFM  4352(R9), PLDL1KEEP
 	FLDPQ 256(R9), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
@@ -7451,7 +7451,7 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  2432(R9), PLDL1KEEP
+	PRFM  4480(R9), PLDL1KEEP
 	FLDPQ 384(R9), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
@@ -7490,7 +7490,7 @@ narrow_4_rest:
 	FMOVS (R6), F17
 	FMOVS (R7), F18
 	FMOVS (R4), F19
-	PRFM  2048(R9), PLDL1KEEP
+	PRFM  4096(R9), PLDL1KEEP
 	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
@@ -7585,7 +7585,7 @@ narrow_5_block:
 	FMOVQ (R7), F22
 	FMOVQ (R8), F23
 	FMOVQ (R4), F24
-	PRFM  2048(R10), PLDL1KEEP
+	PRFM  4096(R10), PLDL1KEEP
 	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -7608,7 +7608,7 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  2176(R10), PLDL1KEEP
+	PRFM  4224(R10), PLDL1KEEP
 	FLDPQ 128(R10), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
@@ -7631,7 +7631,7 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  2304(R10), PLDL1KEEP
+	PRFM  4352(R10), PLDL1KEEP
 	FLDPQ 256(R10), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
@@ -7654,7 +7654,7 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  2432(R10), PLDL1KEEP
+	PRFM  4480(R10), PLDL1KEEP
 	FLDPQ 384(R10), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
@@ -7699,7 +7699,7 @@ narrow_5_rest:
 	FMOVS (R7), F22
 	FMOVS (R8), F23
 	FMOVS (R4), F24
-	PRFM  2048(R10), PLDL1KEEP
+	PRFM  4096(R10), PLDL1KEEP
 	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
@@ -7811,7 +7811,7 @@ narrow_6_block:
 	FMOVQ (R8), F27
 	FMOVQ (R9), F28
 	FMOVQ (R4), F29
-	PRFM  2048(R11), PLDL1KEEP
+	PRFM  4096(R11), PLDL1KEEP
 	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
@@ -7838,7 +7838,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  2176(R11), PLDL1KEEP
+	PRFM  4224(R11), PLDL1KEEP
 	FLDPQ 128(R11), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
@@ -7865,7 +7865,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  2304(R11), PLDL1KEEP
+	PRFM  4352(R11), PLDL1KEEP
 	FLDPQ 256(R11), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
@@ -7892,7 +7892,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  2432(R11), PLDL1KEEP
+	PRFM  4480(R11), PLDL1KEEP
 	FLDPQ 384(R11), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
@@ -7943,7 +7943,7 @@ narrow_6_rest:
 	FMOVS (R8), F27
 	FMOVS (R9), F28
 	FMOVS (R4), F29
-	PRFM  2048(R11), PLDL1KEEP
+	PRFM  4096(R11), PLDL1KEEP
 	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]

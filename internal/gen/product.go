@@ -25,7 +25,7 @@ func (g *Generator) firstRow(weights Reg, row int) Reg {
 // It reads a part of each row only, which hardware does not foresee, and it has
 // the time: each weight is used for several columns. A step reads all of each
 // row, as fast as memory allows, and gains nothing.
-const tileAhead = 16
+const tileAhead = 32
 
 // product is the inner loop of all kernels. It continues the chains of sums:
 // sums[column][v] += w[k][v]·x[column][k] for n elements k, for every stream.
