@@ -28,16 +28,16 @@ func (p points) addAll(q points) {
 // code is the function's instructions, and the ways between them.
 type code struct {
 	instructions []*instruction
-	before       [][]int // the instructions that may come right before each; the first is the entry
+	before       [][]int       // the instructions that may come right before each; the first is the entry
+	places       map[label]int // of labels: the index of the next instruction
 }
 
 func (f *Function) code() code {
-	var c code
-	places := map[label]int{} // of labels: the index of the next instruction
+	c := code{places: map[label]int{}}
 	for _, n := range f.nodes {
 		switch n := n.(type) {
 		case label:
-			places[n] = len(c.instructions)
+			c.places[n] = len(c.instructions)
 		case *instruction:
 			c.instructions = append(c.instructions, n)
 		}
@@ -52,7 +52,7 @@ func (f *Function) code() code {
 			c.before[i+1] = append(c.before[i+1], i)
 		}
 		if in.target != "" {
-			to, ok := places[in.target]
+			to, ok := c.places[in.target]
 			if !ok || to > last {
 				f.fail("no instruction at label %s", in.target)
 			}
