@@ -35,6 +35,7 @@ func detect() []path {
 // slice that they are given to the heap.
 
 func step(from *chainStart, p *panels, x, c, h []float32) {
+	sawStep(x, c, h)
 	switch path(active.Load()) {
 	case avx2:
 		stepAVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -53,6 +54,7 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 }
 
 func stepTile(from *chainStart, p *panels, columns []column) {
+	sawStepTile(columns)
 	switch path(active.Load()) {
 	case avx2:
 		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -66,6 +68,7 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 }
 
 func gatesTile(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	sawGatesTile(columns)
 	switch path(active.Load()) {
 	case avx2:
 		gatesTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -79,6 +82,7 @@ func gatesTile(from *chainStart, p *panels, columns []column, units int, z []flo
 }
 
 func head(weights, bias, x, y []float32) {
+	sawHead(x, y)
 	switch path(active.Load()) {
 	case avx2:
 		headAVX2(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
@@ -90,6 +94,7 @@ func head(weights, bias, x, y []float32) {
 }
 
 func elements(f function, dst, x []float32) {
+	sawElements(dst, x)
 	switch p := path(active.Load()); {
 	case p == avx2 && f == sigmoidFunction:
 		sigmoidAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))

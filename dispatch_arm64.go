@@ -27,6 +27,7 @@ func detect() []path {
 // slice that they are given to the heap.
 
 func step(from *chainStart, p *panels, x, c, h []float32) {
+	sawStep(x, c, h)
 	switch path(active.Load()) {
 	case neon:
 		stepNEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -37,6 +38,7 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 }
 
 func stepTile(from *chainStart, p *panels, columns []column) {
+	sawStepTile(columns)
 	switch path(active.Load()) {
 	case neon:
 		stepTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -47,6 +49,7 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 }
 
 func gatesTile(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	sawGatesTile(columns)
 	switch path(active.Load()) {
 	case neon:
 		gatesTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -57,6 +60,7 @@ func gatesTile(from *chainStart, p *panels, columns []column, units int, z []flo
 }
 
 func head(weights, bias, x, y []float32) {
+	sawHead(x, y)
 	switch path(active.Load()) {
 	case neon:
 		headNEON(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
@@ -66,6 +70,7 @@ func head(weights, bias, x, y []float32) {
 }
 
 func elements(f function, dst, x []float32) {
+	sawElements(dst, x)
 	switch p := path(active.Load()); {
 	case p == neon && f == sigmoidFunction:
 		sigmoidNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
