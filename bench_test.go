@@ -153,10 +153,7 @@ func BenchmarkLoad(b *testing.B) {
 	for _, s := range benchShapes {
 		bytes := weightBytes(s[0], s[1])
 		b.Run(fmt.Sprintf("bytes=%d", bytes), func(b *testing.B) {
-			p := alignedFloats(int(bytes / 4))
-			for i := range p {
-				p[i] = 1 // else every page is the kernel's one page of zeros
-			}
+			p := roof.Buffer(int(bytes / 4))
 			eachBenchPath(b, func(b *testing.B, path string) {
 				if !roof.Load(path, p) {
 					b.Skip("no roof kernel for this path")

@@ -22,7 +22,7 @@ func newBenchCommand(std streams) *cli.Command {
 	return &cli.Command{
 		Name:      "bench",
 		Usage:     "measure this machine, and the package on it",
-		UsageText: "lstm bench [-time DURATION] [-json FILE] [-svg FOLDER] [-compare FILE] [-from FILE]\n       lstm bench -page FILE",
+		UsageText: "lstm bench [-time DURATION] [-json FILE] [-svg FOLDER] [-png FOLDER]\n                  [-compare FILE] [-from FILE]\n       lstm bench -page FILE",
 		Description: `Times steps, sequences, batches and activations on every path, over layers from
 (1, 8) to (1024, 1024), beside what limits them: loads of as many bytes as the
 weights, multiply-adds that wait for nothing, and the clock. All of it in turns,
@@ -42,8 +42,10 @@ Pinned to one core (taskset -c 1 lstm bench), the figures are quieter.`,
 				Usage: "measure for about `DURATION`, a minute if not given"},
 			&cli.StringFlag{Name: "json", Destination: &o.json,
 				Usage: "write the figures to `FILE`"},
-			&cli.StringFlag{Name: "svg", Destination: &o.charts,
-				Usage: "draw charts in `FOLDER`, as .svg and .png"},
+			&cli.StringFlag{Name: "svg", Destination: &o.svg,
+				Usage: "draw charts in `FOLDER`, as .svg"},
+			&cli.StringFlag{Name: "png", Destination: &o.png,
+				Usage: "draw charts in `FOLDER`, as .png"},
 			&cli.StringFlag{Name: "compare", Destination: &o.before,
 				Usage: "print the change of every figure since those in `FILE`"},
 			&cli.StringFlag{Name: "page", Destination: &o.page,
@@ -71,8 +73,8 @@ Pinned to one core (taskset -c 1 lstm bench), the figures are quieter.`,
 
 // benchOptions are the flags of lstm bench; one that is not given is "".
 type benchOptions struct {
-	time                             time.Duration
-	json, charts, before, page, from string
+	time                               time.Duration
+	json, svg, png, before, page, from string
 }
 
 func runBench(ctx context.Context, std streams, o benchOptions) error {
@@ -96,9 +98,11 @@ func runBench(ctx context.Context, std streams, o benchOptions) error {
 			return err
 		}
 	}
-	if o.charts != "" {
-		if err := drawBenchCharts(o.charts, report); err != nil {
-			return err
+	for format, folder := range map[plotFormat]string{formatSVG: o.svg, formatPNG: o.png} {
+		if folder != "" {
+			if err := drawBenchCharts(folder, format, report); err != nil {
+				return err
+			}
 		}
 	}
 	tables := report.Tables()
@@ -194,17 +198,15 @@ func writeFileWith(path string, write func(io.Writer) error) error {
 }
 
 // drawBenchCharts draws the charts of a report in a folder.
-func drawBenchCharts(folder string, report *bench.Report) error {
+func drawBenchCharts(folder string, format plotFormat, report *bench.Report) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
 	}
 	for _, chart := range benchCharts(report) {
-		for _, format := range []plotFormat{formatSVG, formatPNG} {
-			path := filepath.Join(folder, chart.name+string(format))
-			err := writeFileWith(path, func(w io.Writer) error { return writeCharts(w, format, chart.plots) })
-			if err != nil {
-				return err
-			}
+		path := filepath.Join(folder, chart.name+string(format))
+		err := writeFileWith(path, func(w io.Writer) error { return writeCharts(w, format, chart.plots) })
+		if err != nil {
+			return err
 		}
 	}
 	return nil
