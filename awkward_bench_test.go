@@ -1,0 +1,92 @@
+package lstm
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+)
+
+// BenchmarkAwkwardStep times steps with numbers that some processors, or some
+// libraries, are slow with, in turns with ordinary steps of a network of the
+// same size, and reports the ratio of the medians: it should be 1.
+func BenchmarkAwkwardStep(b *testing.B) {
+	for _, size := range []int{32, 128} {
+		for _, c := range awkwardSteps {
+			b.Run(fmt.Sprintf("size=%d/numbers=%s", size, c.name), func(b *testing.B) {
+				ordinary, awkward := ordinaryStep.stepper(b, size), c.stepper(b, size)
+				eachBenchPath(b, func(b *testing.B, _ string) {
+					var times [2][]float64
+					for b.Loop() {
+						for i, step := range []func() time.Duration{ordinary, awkward} {
+							times[i] = append(times[i], float64(step()))
+						}
+					}
+					slices.Sort(times[0])
+					slices.Sort(times[1])
+					b.ReportMetric(times[1][len(times[1])/2]/times[0][len(times[0])/2], "ratio")
+				})
+			})
+		}
+	}
+}
+
+// A stepCase is a network, the state it is in before some steps, and their input.
+type stepCase struct {
+	name    string
+	weights float32 // times ordinary ones
+	bias    float32 // times ordinary ones
+	state   float32 // every h and c
+	x       float32 // every input
+}
+
+var ordinaryStep = stepCase{"ordinary", 1, 1, 0.5, 0.5}
+
+var awkwardSteps = []stepCase{
+	ordinaryStep,
+	{"decayed-states", 1, 0, 0x1.8p-130, 0},
+	{"decayed-states-with-bias", 1, 1, 0x1.8p-130, 0},
+	{"subnormal-inputs-with-bias", 1, 1, 0.5, 0x1p-130},
+	{"subnormal-sums", 0x1p-70, 0, 0.5, 0x1p-70},
+	{"vanishing-sums", 0x1p-100, 0, 0x1p-70, 0x1p-70},
+	{"zero", 1, 0, 0, 0},
+	{"saturated", 32, 1, 0.5, 0.5},
+	{"far-saturated", 0x1p+20, 1, 0.5, 0.5},
+	{"overflowing", 0x1p+100, 1, 0.5, math.MaxFloat32},
+	{"infinite-inputs", 1, 1, 0.5, inf},
+	{"NaN-inputs", 1, 1, 0.5, nan},
+	{"NaN-states", 1, 1, nan, 0.5},
+}
+
+// stepper returns a function that makes some steps from that state, and says
+// how long they took. They are few, so that the numbers stay what they are.
+func (c stepCase) stepper(b *testing.B, size int) func() time.Duration {
+	const steps = 8
+	m := randomModel(newRand(1), 0, size, size)
+	w := &m.Layers[0]
+	for _, scaled := range []struct {
+		floats []float32
+		by     float32
+	}{{w.WeightIH, c.weights}, {w.WeightHH, c.weights}, {w.BiasIH, c.bias}, {w.BiasHH, c.bias}} {
+		for i := range scaled.floats {
+			scaled.floats[i] *= scaled.by
+		}
+	}
+	n, err := New(m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := n.NewState()
+	x := slices.Repeat([]float32{c.x}, size)
+	return func() time.Duration {
+		for i := range size {
+			s.H(0)[i], s.C(0)[i] = c.state, c.state
+		}
+		start := time.Now()
+		for range steps {
+			n.Step(s, x, nil)
+		}
+		return time.Since(start)
+	}
+}
