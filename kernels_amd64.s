@@ -8,30 +8,37 @@
 // Requires: AVX, AVX2, FMA3
 TEXT ·stepAVX2(SB), $320-80
 	// Registers:
-	//   sums of the panel   AX
-	//   panel               CX
-	//   c                   DX
-	//   h                   BX
-	//   units left          SI
-	//   sums                Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7
-	//   weights             AX DI R8
-	//   x                   CX R8 R9
-	//   elements of x left  DI R9
-	//   x[k]                Y4 Y8 Y9 Y10 Y11 Y12 Y13 Y14
-	//   z                   DI Y8 Y9
-	//   stride              DI R8
-	//   cell state          Y1 Y2 Y9
-	//   lanes left          AX DI
+	//   sums of the panel      AX
+	//   panel                  CX
+	//   c                      DX
+	//   h                      BX
+	//   units left             SI
+	//   sums                   Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11
+	//   weights                AX DI R8
+	//   x                      CX R8 R9
+	//   elements of x left     DI R8 R9
+	//   x[k]                   Y4 Y8 Y9 Y10 Y11 Y12 Y13 Y14
+	//   z                      Y0 Y2 Y3 DI Y8 Y9
+	//   stride                 DI R8
+	//   cell state             Y1 Y2 Y3 Y9
+	//   lanes left             AX DI
+	//   units of the panel     AX
+	//   z of the narrow panel  CX
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
 	MOVQ h+64(FP), BX
 	MOVQ units+72(FP), SI
 
-panel:
+panels:
 	CMPQ SI, $+8
 	JLE  narrow
+	CMPQ SI, $+16
+	JLE  wide
+	CMPQ SI, $+24
+	JLE  wide_narrow
 
+wide:
 	// Start each sum where it was left, or at its bias.
 	VMOVUPS (AX), Y0
 	VMOVUPS 32(AX), Y1
@@ -155,8 +162,16 @@ wide_rest_done:
 	ADDQ $+1, R9
 
 summed:
-	CMPQ SI, $+24
+	CMPQ SI, $+16
 	JLE  last
+	CMPQ SI, $+32
+	JLE  shadow
+
+	// The last two go together if the very last is narrow.
+	CMPQ SI, $+40
+	JLE  last
+
+shadow:
 	MOVQ n+48(FP), DI
 	CMPQ DI, $+32
 	JLT  last
@@ -1078,9 +1093,9 @@ summed:
 
 	// sums += weights·x[k], 8 elements of x a turn.
 	SUBQ $+8, DI
-	JLT  shadow_block_done
+	JLT  shadow_rest_block_done
 
-shadow_block:
+shadow_rest_block:
 	VBROADCASTSS (R9), Y8
 	VFMADD231PS  (R8), Y8, Y0
 	VFMADD231PS  32(R8), Y8, Y1
@@ -1156,16 +1171,16 @@ shadow_block:
 	ADDQ         $+2048, R8
 	ADDQ         $+32, R9
 	SUBQ         $+8, DI
-	JGE          shadow_block
+	JGE          shadow_rest_block
 
-shadow_block_done:
+shadow_rest_block_done:
 	ADDQ $+8, DI
 
 	// The elements of x that are left.
 	SUBQ $+1, DI
-	JLT  shadow_rest_done
+	JLT  shadow_rest_rest_done
 
-shadow_rest:
+shadow_rest_rest:
 	VBROADCASTSS (R9), Y8
 	VFMADD231PS  (R8), Y8, Y0
 	VFMADD231PS  32(R8), Y8, Y1
@@ -1178,9 +1193,9 @@ shadow_rest:
 	ADDQ         $+256, R8
 	ADDQ         $+4, R9
 	SUBQ         $+1, DI
-	JGE          shadow_rest
+	JGE          shadow_rest_rest
 
-shadow_rest_done:
+shadow_rest_rest_done:
 	ADDQ $+1, DI
 	JMP  summed
 
@@ -1700,21 +1715,39 @@ last:
 	VFMADD231PS Y4, Y0, Y4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y1, Y4, Y0
-	CMPQ       SI, $+16
-	JGE        h_whole_wide_1
-	MOVQ       SI, DI
-	SUBQ       $+8, DI
-	LEAQ       firstLanes<>+32(SB), R8
-	NEGQ       DI
-	VMOVUPS    (R8)(DI*4), Y1
-	VMASKMOVPS Y0, Y1, 32(BX)
-	JMP        h_done_wide_1
+	VMULPS       Y1, Y4, Y0
+	CMPQ         SI, $+16
+	JGE          h_whole_wide_0_1
+	MOVQ         SI, DI
+	SUBQ         $+8, DI
+	LEAQ         32(BX), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_1_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
 
-h_whole_wide_1:
+tail_1_4:
+	TESTQ    $+2, DI
+	JZ       tail_1_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_1_2:
+	TESTQ  $+1, DI
+	JZ     tail_1_1
+	VMOVSS X1, (R8)
+
+tail_1_1:
+	JMP h_done_wide_0_1
+
+h_whole_wide_0_1:
 	VMOVUPS Y0, 32(BX)
 
-h_done_wide_1:
+h_done_wide_0_1:
 	SUBQ $+16, SI
 	JLE  done
 	ADDQ $+64, DX
@@ -1725,7 +1758,1010 @@ h_done_wide_1:
 	MOVQ weightsStride+24(FP), DI
 	SHLQ $0x02, DI
 	ADDQ DI, CX
-	JMP  panel
+	JMP  panels
+
+wide_narrow:
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+	MOVQ    skip+32(FP), DI
+	SHLQ    $0x08, DI
+	ADDQ    CX, DI
+	MOVQ    CX, CX
+	MOVQ    sumsStride+8(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	MOVQ    weightsStride+24(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, CX
+	VMOVUPS (AX), Y8
+	VMOVUPS 32(AX), Y9
+	VMOVUPS 64(AX), Y10
+	VMOVUPS 96(AX), Y11
+	MOVQ    skip+32(FP), AX
+	SHLQ    $0x07, AX
+	ADDQ    CX, AX
+	MOVQ    x+40(FP), CX
+	MOVQ    n+48(FP), R8
+
+	// sums += weights·x[k], 8 elements of x a turn.
+	SUBQ $+8, R8
+	JLT  wide_narrow_block_done
+
+wide_narrow_block:
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  (DI), Y12, Y0
+	VFMADD231PS  32(DI), Y12, Y1
+	VFMADD231PS  64(DI), Y12, Y2
+	VFMADD231PS  96(DI), Y12, Y3
+	VFMADD231PS  128(DI), Y12, Y4
+	VFMADD231PS  160(DI), Y12, Y5
+	VFMADD231PS  192(DI), Y12, Y6
+	VFMADD231PS  224(DI), Y12, Y7
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  (AX), Y12, Y8
+	VFMADD231PS  32(AX), Y12, Y9
+	VFMADD231PS  64(AX), Y12, Y10
+	VFMADD231PS  96(AX), Y12, Y11
+	VBROADCASTSS 4(CX), Y12
+	VFMADD231PS  256(DI), Y12, Y0
+	VFMADD231PS  288(DI), Y12, Y1
+	VFMADD231PS  320(DI), Y12, Y2
+	VFMADD231PS  352(DI), Y12, Y3
+	VFMADD231PS  384(DI), Y12, Y4
+	VFMADD231PS  416(DI), Y12, Y5
+	VFMADD231PS  448(DI), Y12, Y6
+	VFMADD231PS  480(DI), Y12, Y7
+	VBROADCASTSS 4(CX), Y12
+	VFMADD231PS  128(AX), Y12, Y8
+	VFMADD231PS  160(AX), Y12, Y9
+	VFMADD231PS  192(AX), Y12, Y10
+	VFMADD231PS  224(AX), Y12, Y11
+	VBROADCASTSS 8(CX), Y12
+	VFMADD231PS  512(DI), Y12, Y0
+	VFMADD231PS  544(DI), Y12, Y1
+	VFMADD231PS  576(DI), Y12, Y2
+	VFMADD231PS  608(DI), Y12, Y3
+	VFMADD231PS  640(DI), Y12, Y4
+	VFMADD231PS  672(DI), Y12, Y5
+	VFMADD231PS  704(DI), Y12, Y6
+	VFMADD231PS  736(DI), Y12, Y7
+	VBROADCASTSS 8(CX), Y12
+	VFMADD231PS  256(AX), Y12, Y8
+	VFMADD231PS  288(AX), Y12, Y9
+	VFMADD231PS  320(AX), Y12, Y10
+	VFMADD231PS  352(AX), Y12, Y11
+	VBROADCASTSS 12(CX), Y12
+	VFMADD231PS  768(DI), Y12, Y0
+	VFMADD231PS  800(DI), Y12, Y1
+	VFMADD231PS  832(DI), Y12, Y2
+	VFMADD231PS  864(DI), Y12, Y3
+	VFMADD231PS  896(DI), Y12, Y4
+	VFMADD231PS  928(DI), Y12, Y5
+	VFMADD231PS  960(DI), Y12, Y6
+	VFMADD231PS  992(DI), Y12, Y7
+	VBROADCASTSS 12(CX), Y12
+	VFMADD231PS  384(AX), Y12, Y8
+	VFMADD231PS  416(AX), Y12, Y9
+	VFMADD231PS  448(AX), Y12, Y10
+	VFMADD231PS  480(AX), Y12, Y11
+	VBROADCASTSS 16(CX), Y12
+	VFMADD231PS  1024(DI), Y12, Y0
+	VFMADD231PS  1056(DI), Y12, Y1
+	VFMADD231PS  1088(DI), Y12, Y2
+	VFMADD231PS  1120(DI), Y12, Y3
+	VFMADD231PS  1152(DI), Y12, Y4
+	VFMADD231PS  1184(DI), Y12, Y5
+	VFMADD231PS  1216(DI), Y12, Y6
+	VFMADD231PS  1248(DI), Y12, Y7
+	VBROADCASTSS 16(CX), Y12
+	VFMADD231PS  512(AX), Y12, Y8
+	VFMADD231PS  544(AX), Y12, Y9
+	VFMADD231PS  576(AX), Y12, Y10
+	VFMADD231PS  608(AX), Y12, Y11
+	VBROADCASTSS 20(CX), Y12
+	VFMADD231PS  1280(DI), Y12, Y0
+	VFMADD231PS  1312(DI), Y12, Y1
+	VFMADD231PS  1344(DI), Y12, Y2
+	VFMADD231PS  1376(DI), Y12, Y3
+	VFMADD231PS  1408(DI), Y12, Y4
+	VFMADD231PS  1440(DI), Y12, Y5
+	VFMADD231PS  1472(DI), Y12, Y6
+	VFMADD231PS  1504(DI), Y12, Y7
+	VBROADCASTSS 20(CX), Y12
+	VFMADD231PS  640(AX), Y12, Y8
+	VFMADD231PS  672(AX), Y12, Y9
+	VFMADD231PS  704(AX), Y12, Y10
+	VFMADD231PS  736(AX), Y12, Y11
+	VBROADCASTSS 24(CX), Y12
+	VFMADD231PS  1536(DI), Y12, Y0
+	VFMADD231PS  1568(DI), Y12, Y1
+	VFMADD231PS  1600(DI), Y12, Y2
+	VFMADD231PS  1632(DI), Y12, Y3
+	VFMADD231PS  1664(DI), Y12, Y4
+	VFMADD231PS  1696(DI), Y12, Y5
+	VFMADD231PS  1728(DI), Y12, Y6
+	VFMADD231PS  1760(DI), Y12, Y7
+	VBROADCASTSS 24(CX), Y12
+	VFMADD231PS  768(AX), Y12, Y8
+	VFMADD231PS  800(AX), Y12, Y9
+	VFMADD231PS  832(AX), Y12, Y10
+	VFMADD231PS  864(AX), Y12, Y11
+	VBROADCASTSS 28(CX), Y12
+	VFMADD231PS  1792(DI), Y12, Y0
+	VFMADD231PS  1824(DI), Y12, Y1
+	VFMADD231PS  1856(DI), Y12, Y2
+	VFMADD231PS  1888(DI), Y12, Y3
+	VFMADD231PS  1920(DI), Y12, Y4
+	VFMADD231PS  1952(DI), Y12, Y5
+	VFMADD231PS  1984(DI), Y12, Y6
+	VFMADD231PS  2016(DI), Y12, Y7
+	VBROADCASTSS 28(CX), Y12
+	VFMADD231PS  896(AX), Y12, Y8
+	VFMADD231PS  928(AX), Y12, Y9
+	VFMADD231PS  960(AX), Y12, Y10
+	VFMADD231PS  992(AX), Y12, Y11
+	ADDQ         $+2048, DI
+	ADDQ         $+1024, AX
+	ADDQ         $+32, CX
+	SUBQ         $+8, R8
+	JGE          wide_narrow_block
+
+wide_narrow_block_done:
+	ADDQ $+8, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  wide_narrow_rest_done
+
+wide_narrow_rest:
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  (DI), Y12, Y0
+	VFMADD231PS  32(DI), Y12, Y1
+	VFMADD231PS  64(DI), Y12, Y2
+	VFMADD231PS  96(DI), Y12, Y3
+	VFMADD231PS  128(DI), Y12, Y4
+	VFMADD231PS  160(DI), Y12, Y5
+	VFMADD231PS  192(DI), Y12, Y6
+	VFMADD231PS  224(DI), Y12, Y7
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  (AX), Y12, Y8
+	VFMADD231PS  32(AX), Y12, Y9
+	VFMADD231PS  64(AX), Y12, Y10
+	VFMADD231PS  96(AX), Y12, Y11
+	ADDQ         $+256, DI
+	ADDQ         $+128, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R8
+	JGE          wide_narrow_rest
+
+wide_narrow_rest_done:
+	ADDQ    $+1, R8
+	MOVQ    SI, AX
+	SUBQ    $+16, AX
+	LEAQ    63(SP), CX
+	ANDQ    $-64, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	VMOVUPS Y10, 64(CX)
+	VMOVUPS Y11, 96(CX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y8
+	VMAXPS  Y0, Y8, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y8
+	VMINPS  Y0, Y8, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y4, Y8
+	VANDPS  signBit<>+0(SB), Y4, Y4
+	VMOVUPS tanhMax<>+0(SB), Y9
+	VMINPS  Y8, Y9, Y8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y11
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y8, Y11
+	VMOVUPS     tanhRoundMax<>+0(SB), Y12
+	VMINPS      Y11, Y12, Y11
+	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
+	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y8
+	VMULPS      Y8, Y8, Y10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y12
+	VPSLLD $0x17, Y9, Y9
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y10, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y10, Y13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y14
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y14
+	VMOVUPS     sigmoidP0<>+0(SB), Y15
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y11, Y11
+	VFMADD213PS tanhP0<>+0(SB), Y10, Y13
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y14
+	VFMADD231PS Y12, Y14, Y15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y10, Y8, Y10
+	VFMADD231PS Y13, Y10, Y8
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y12, Y15, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y10
+	VSUBPS       Y11, Y10, Y10
+	VMOVUPS      three<>+0(SB), Y12
+	VSUBPS       Y11, Y12, Y12
+	VFNMADD213PS Y10, Y8, Y12
+	VADDPS       one<>+0(SB), Y11, Y13
+	VFMADD231PS  Y10, Y8, Y13
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y8
+	VFNMADD231PS Y9, Y0, Y8
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y13, Y12, Y12
+	VFNMADD231PS Y11, Y12, Y10
+	VORPS        Y4, Y10, Y4
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VDIVPS  Y8, Y10, Y10
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y8, Y9, Y11
+	VADDPS       sigmoidScale<>+0(SB), Y11, Y11
+	VFNMADD231PS Y9, Y0, Y11
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y8
+	VFNMADD231PS Y10, Y11, Y8
+	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y10, Y0, Y10
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y0
+	VMAXPS  Y2, Y0, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y8
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y0
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y8
+	VPSLLD $0x17, Y2, Y2
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y11
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
+	VFMADD231PS Y8, Y9, Y11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y8, Y11, Y0
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y2, Y8
+	VFNMADD231PS Y2, Y0, Y8
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y9
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y8, Y2, Y11
+	VADDPS       sigmoidScale<>+0(SB), Y11, Y11
+	VFNMADD231PS Y2, Y0, Y11
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y8
+	VFNMADD231PS Y9, Y11, Y8
+	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y9, Y0, Y9
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y4, Y10, Y0
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y9, Y0
+	VMOVUPS     Y0, (DX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y5, Y2
+	VANDPS  signBit<>+0(SB), Y5, Y4
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y2, Y5, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y8
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y9
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y9
+	VMOVUPS     tanhRoundMax<>+0(SB), Y10
+	VMINPS      Y9, Y10, Y9
+	VANDPS      tanhRoundMask<>+0(SB), Y9, Y9
+	VSUBPS      tanhRoundZero<>+0(SB), Y9, Y10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y2
+	VMULPS      Y2, Y2, Y8
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y10
+	VPSLLD $0x17, Y5, Y5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y11
+	VFMADD231PS tanhP3<>+0(SB), Y8, Y11
+	VFMADD213PS tanhP1<>+0(SB), Y8, Y11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y9, Y9
+	VFMADD213PS tanhP0<>+0(SB), Y8, Y11
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y12
+	VFMADD231PS Y10, Y12, Y13
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y8, Y2, Y8
+	VFMADD231PS Y11, Y8, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y13, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y8
+	VSUBPS       Y9, Y8, Y8
+	VMOVUPS      three<>+0(SB), Y10
+	VSUBPS       Y9, Y10, Y10
+	VFNMADD213PS Y8, Y2, Y10
+	VADDPS       one<>+0(SB), Y9, Y11
+	VFMADD231PS  Y8, Y2, Y11
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y1, Y2
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y11, Y10, Y10
+	VFNMADD231PS Y9, Y10, Y8
+	VORPS        Y4, Y8, Y4
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y8
+	VDIVPS  Y2, Y8, Y8
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y2, Y5, Y9
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VFNMADD231PS Y5, Y1, Y9
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y2
+	VFNMADD231PS Y8, Y9, Y2
+	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y8, Y1, Y8
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y3, Y1, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y1
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y1, Y1, Y3
+	VPSLLD $0x17, Y2, Y2
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y5
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y5
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
+	VFMADD231PS Y3, Y5, Y9
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y3, Y9, Y1
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y2, Y3
+	VFNMADD231PS Y2, Y1, Y3
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y3, Y2, Y9
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VFNMADD231PS Y2, Y1, Y9
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y9, Y3
+	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y5, Y1, Y5
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y4, Y8, Y1
+	VMOVUPS     32(DX), Y2
+	VFMADD231PS Y2, Y5, Y1
+	VMOVUPS     Y1, 32(DX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS (CX), Y2
+	VMOVUPS sigmoidMin<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(CX), Y3
+	VANDPS  allButSign<>+0(SB), Y3, Y4
+	VANDPS  signBit<>+0(SB), Y3, Y3
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y8
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y9
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y9
+	VMOVUPS     tanhRoundMax<>+0(SB), Y10
+	VMINPS      Y9, Y10, Y9
+	VANDPS      tanhRoundMask<>+0(SB), Y9, Y9
+	VSUBPS      tanhRoundZero<>+0(SB), Y9, Y10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y2
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y4
+	VMULPS      Y4, Y4, Y8
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y2, Y2, Y10
+	VPSLLD $0x17, Y5, Y5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y11
+	VFMADD231PS tanhP3<>+0(SB), Y8, Y11
+	VFMADD213PS tanhP1<>+0(SB), Y8, Y11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y9, Y9
+	VFMADD213PS tanhP0<>+0(SB), Y8, Y11
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y12
+	VFMADD231PS Y10, Y12, Y13
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y8, Y4, Y8
+	VFMADD231PS Y11, Y8, Y4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y13, Y2
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y8
+	VSUBPS       Y9, Y8, Y8
+	VMOVUPS      three<>+0(SB), Y10
+	VSUBPS       Y9, Y10, Y10
+	VFNMADD213PS Y8, Y4, Y10
+	VADDPS       one<>+0(SB), Y9, Y11
+	VFMADD231PS  Y8, Y4, Y11
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y4
+	VFNMADD231PS Y5, Y2, Y4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Y11, Y10, Y10
+	VFNMADD231PS Y9, Y10, Y8
+	VORPS        Y3, Y8, Y3
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y8
+	VDIVPS  Y4, Y8, Y8
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y4, Y5, Y9
+	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VFNMADD231PS Y5, Y2, Y9
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y4
+	VFNMADD231PS Y8, Y9, Y4
+	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y2
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y8, Y2, Y8
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 32(CX), Y2
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y2, Y4, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y2, Y2, Y5
+	VPSLLD $0x17, Y4, Y4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y10
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y9
+	VFMADD231PS Y5, Y9, Y10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y5, Y10, Y2
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y4, Y5
+	VFNMADD231PS Y4, Y2, Y5
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y9
+	VDIVPS  Y5, Y9, Y9
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y5, Y4, Y10
+	VADDPS       sigmoidScale<>+0(SB), Y10, Y10
+	VFNMADD231PS Y4, Y2, Y10
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y5
+	VFNMADD231PS Y9, Y10, Y5
+	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y2
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y9, Y2, Y9
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y3, Y8, Y2
+	VMOVUPS     64(DX), Y3
+	VFMADD231PS Y3, Y9, Y2
+	VMOVUPS     Y2, 64(DX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y3
+	VMAXPS  Y6, Y3, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y0, Y4
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y9
+	VMINPS      Y8, Y9, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y3
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y4
+	VMULPS      Y4, Y4, Y6
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y3, Y3, Y9
+	VPSLLD $0x17, Y5, Y5
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y12
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y11
+	VFMADD231PS Y9, Y11, Y12
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y6, Y4, Y6
+	VFMADD231PS Y10, Y6, Y4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y9, Y12, Y3
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y8, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y9
+	VSUBPS       Y8, Y9, Y9
+	VFNMADD213PS Y6, Y4, Y9
+	VADDPS       one<>+0(SB), Y8, Y10
+	VFMADD231PS  Y6, Y4, Y10
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y4
+	VFNMADD231PS Y5, Y3, Y4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y10, Y9, Y9
+	VFNMADD231PS Y8, Y9, Y6
+	VORPS        Y0, Y6, Y0
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y6
+	VDIVPS  Y4, Y6, Y6
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y4, Y5, Y8
+	VADDPS       sigmoidScale<>+0(SB), Y8, Y8
+	VFNMADD231PS Y5, Y3, Y8
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y4
+	VFNMADD231PS Y6, Y8, Y4
+	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y3
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y6, Y3, Y6
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Y0, Y6, Y0
+	VMOVUPS Y0, (BX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y0
+	VMAXPS  Y7, Y0, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y0, Y3, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y1, Y3
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMULPS      Y3, Y3, Y5
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y7
+	VPSLLD $0x17, Y4, Y4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y10
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y7, Y10, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y0, Y3
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y3, Y4, Y6
+	VADDPS       sigmoidScale<>+0(SB), Y6, Y6
+	VFNMADD231PS Y4, Y0, Y6
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y5, Y0, Y5
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Y1, Y5, Y0
+	VMOVUPS Y0, 32(BX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS 96(CX), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y2, Y1
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y1
+	VMULPS      Y1, Y1, Y4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Y0, Y0, Y6
+	VPSLLD $0x17, Y3, Y3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y7, Y4, Y1
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y1, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y1, Y7
+
+	// σ: d = (s + C) + w·s
+	VADDPS       sigmoidScale<>+0(SB), Y3, Y1
+	VFNMADD231PS Y3, Y0, Y1
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+	VORPS        Y2, Y4, Y2
+
+	// σ: y = C / d
+	VMOVUPS sigmoidScale<>+0(SB), Y4
+	VDIVPS  Y1, Y4, Y4
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
+	VFNMADD231PS Y3, Y0, Y5
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y1
+	VFNMADD231PS Y4, Y5, Y1
+	VPADDD       sigmoidScaleBits<>+0(SB), Y1, Y0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Y4, Y0, Y4
+
+	// h' = σ(o)·tanh(c')
+	VMULPS       Y2, Y4, Y0
+	CMPQ         AX, $+8
+	JGE          h_whole_wide_narrow_1_0
+	LEAQ         64(BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_2_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_2_4:
+	TESTQ    $+2, AX
+	JZ       tail_2_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_2_2:
+	TESTQ  $+1, AX
+	JZ     tail_2_1
+	VMOVSS X1, (CX)
+
+tail_2_1:
+	JMP h_done_wide_narrow_1_0
+
+h_whole_wide_narrow_1_0:
+	VMOVUPS Y0, 64(BX)
+
+h_done_wide_narrow_1_0:
+	JMP done
 
 narrow:
 	// Start each sum where it was left, or at its bias.
@@ -2066,20 +3102,38 @@ narrow_rest_done:
 	VFMADD231PS Y4, Y1, Y4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y0, Y4, Y0
-	CMPQ       SI, $+8
-	JGE        h_whole_narrow_0
-	MOVQ       SI, AX
-	LEAQ       firstLanes<>+32(SB), CX
-	NEGQ       AX
-	VMOVUPS    (CX)(AX*4), Y1
-	VMASKMOVPS Y0, Y1, (BX)
-	JMP        h_done_narrow_0
+	VMULPS       Y0, Y4, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_0_0
+	MOVQ         SI, AX
+	LEAQ         (BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_3_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
 
-h_whole_narrow_0:
+tail_3_4:
+	TESTQ    $+2, AX
+	JZ       tail_3_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_3_2:
+	TESTQ  $+1, AX
+	JZ     tail_3_1
+	VMOVSS X1, (CX)
+
+tail_3_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
 	VMOVUPS Y0, (BX)
 
-h_done_narrow_0:
+h_done_narrow_0_0:
 done:
 	VZEROUPPER
 	RET
@@ -3485,16 +4539,34 @@ wide_cell:
 	VFMADD231PS Y4, Y0, Y4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y1, Y4, Y0
-	CMPQ       SI, $+16
-	JGE        h_whole_wide_cell_0_1
-	MOVQ       SI, DI
-	SUBQ       $+8, DI
-	LEAQ       firstLanes<>+32(SB), R9
-	NEGQ       DI
-	VMOVUPS    (R9)(DI*4), Y1
-	VMASKMOVPS Y0, Y1, 32(R8)
-	JMP        h_done_wide_cell_0_1
+	VMULPS       Y1, Y4, Y0
+	CMPQ         SI, $+16
+	JGE          h_whole_wide_cell_0_1
+	MOVQ         SI, DI
+	SUBQ         $+8, DI
+	LEAQ         32(R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_1_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_1_4:
+	TESTQ    $+2, DI
+	JZ       tail_1_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_1_2:
+	TESTQ  $+1, DI
+	JZ     tail_1_1
+	VMOVSS X1, (R8)
+
+tail_1_1:
+	JMP h_done_wide_cell_0_1
 
 h_whole_wide_cell_0_1:
 	VMOVUPS Y0, 32(R8)
@@ -4795,15 +5867,33 @@ narrow_cells:
 	VFMADD231PS Y4, Y0, Y4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y1, Y4, Y0
-	CMPQ       SI, $+8
-	JGE        h_whole_narrow_cells_0_0
-	MOVQ       SI, DI
-	LEAQ       firstLanes<>+32(SB), R11
-	NEGQ       DI
-	VMOVUPS    (R11)(DI*4), Y1
-	VMASKMOVPS Y0, Y1, (R8)
-	JMP        h_done_narrow_cells_0_0
+	VMULPS       Y1, Y4, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cells_0_0
+	MOVQ         SI, DI
+	LEAQ         (R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_2_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_2_4:
+	TESTQ    $+2, DI
+	JZ       tail_2_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_2_2:
+	TESTQ  $+1, DI
+	JZ     tail_2_1
+	VMOVSS X1, (R8)
+
+tail_2_1:
+	JMP h_done_narrow_cells_0_0
 
 h_whole_narrow_cells_0_0:
 	VMOVUPS Y0, (R8)
@@ -4910,15 +6000,33 @@ h_done_narrow_cells_0_0:
 	VFMADD231PS Y4, Y0, Y4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y1, Y4, Y0
-	CMPQ       SI, $+8
-	JGE        h_whole_narrow_cells_1_0
-	MOVQ       SI, DI
-	LEAQ       firstLanes<>+32(SB), R8
-	NEGQ       DI
-	VMOVUPS    (R8)(DI*4), Y1
-	VMASKMOVPS Y0, Y1, (R10)
-	JMP        h_done_narrow_cells_1_0
+	VMULPS       Y1, Y4, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cells_1_0
+	MOVQ         SI, DI
+	LEAQ         (R10), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_3_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_3_4:
+	TESTQ    $+2, DI
+	JZ       tail_3_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_3_2:
+	TESTQ  $+1, DI
+	JZ     tail_3_1
+	VMOVSS X1, (R8)
+
+tail_3_1:
+	JMP h_done_narrow_cells_1_0
 
 h_whole_narrow_cells_1_0:
 	VMOVUPS Y0, (R10)
@@ -5193,15 +6301,33 @@ narrow_cell:
 	VFMADD231PS Y4, Y0, Y4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS     Y1, Y4, Y0
-	CMPQ       SI, $+8
-	JGE        h_whole_narrow_cell_0_0
-	MOVQ       SI, DI
-	LEAQ       firstLanes<>+32(SB), R9
-	NEGQ       DI
-	VMOVUPS    (R9)(DI*4), Y1
-	VMASKMOVPS Y0, Y1, (R8)
-	JMP        h_done_narrow_cell_0_0
+	VMULPS       Y1, Y4, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cell_0_0
+	MOVQ         SI, DI
+	LEAQ         (R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_4_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_4_4:
+	TESTQ    $+2, DI
+	JZ       tail_4_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_4_2:
+	TESTQ  $+1, DI
+	JZ     tail_4_1
+	VMOVSS X1, (R8)
+
+tail_4_1:
+	JMP h_done_narrow_cell_0_0
 
 h_whole_narrow_cell_0_0:
 	VMOVUPS Y0, (R8)
@@ -7577,33 +8703,41 @@ vectors_1_done:
 	RET
 
 // func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3
 TEXT ·stepAVX512(SB), $320-80
 	// Registers:
-	//   sums of the panel   AX
-	//   panel               CX
-	//   c                   DX
-	//   h                   BX
-	//   units left          SI
-	//   sums                Y0 Y1 Y2 Y3
-	//   weights             AX DI R8
-	//   x                   CX R8 R9
-	//   elements of x left  DI R9
-	//   x[k]                Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y14
-	//   z                   Y4 Y5 DI
-	//   stride              DI R8
-	//   cell state          Y1 Y5
-	//   lanes left          AX DI
+	//   sums of the panel      AX
+	//   panel                  CX
+	//   c                      DX
+	//   h                      BX
+	//   units left             SI
+	//   sums                   Y0 Y1 Y2 Y3 Y4 Y5
+	//   weights                AX DI R8
+	//   x                      CX R8 R9
+	//   elements of x left     DI R8 R9
+	//   x[k]                   Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y14
+	//   z                      Y1 Y2 Y4 Y5 DI
+	//   stride                 DI R8
+	//   cell state             Y1 Y2 Y5
+	//   lanes left             AX DI
+	//   units of the panel     AX
+	//   z of the narrow panel  CX
+	//   zeros                  Y4
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
 	MOVQ h+64(FP), BX
 	MOVQ units+72(FP), SI
 
-panel:
+panels:
 	CMPQ SI, $+8
 	JLE  narrow
+	CMPQ SI, $+16
+	JLE  wide
+	CMPQ SI, $+24
+	JLE  wide_narrow
 
+wide:
 	// Start each sum where it was left, or at its bias.
 	VMOVUPS (AX), Z0
 	VMOVUPS 64(AX), Z1
@@ -7667,8 +8801,16 @@ wide_rest_done:
 	ADDQ $+1, R9
 
 summed:
-	CMPQ SI, $+24
+	CMPQ SI, $+16
 	JLE  last
+	CMPQ SI, $+32
+	JLE  shadow
+
+	// The last two go together if the very last is narrow.
+	CMPQ SI, $+40
+	JLE  last
+
+shadow:
 	MOVQ n+48(FP), DI
 	CMPQ DI, $+48
 	JLT  last
@@ -8303,9 +9445,9 @@ summed:
 
 	// sums += weights·x[k], 4 elements of x a turn.
 	SUBQ $+4, DI
-	JLT  shadow_block_done
+	JLT  shadow_rest_block_done
 
-shadow_block:
+shadow_rest_block:
 	VBROADCASTSS (R9), Z4
 	VFMADD231PS  (R8), Z4, Z0
 	VFMADD231PS  64(R8), Z4, Z1
@@ -8329,16 +9471,16 @@ shadow_block:
 	ADDQ         $+1024, R8
 	ADDQ         $+16, R9
 	SUBQ         $+4, DI
-	JGE          shadow_block
+	JGE          shadow_rest_block
 
-shadow_block_done:
+shadow_rest_block_done:
 	ADDQ $+4, DI
 
 	// The elements of x that are left.
 	SUBQ $+1, DI
-	JLT  shadow_rest_done
+	JLT  shadow_rest_rest_done
 
-shadow_rest:
+shadow_rest_rest:
 	VBROADCASTSS (R9), Z4
 	VFMADD231PS  (R8), Z4, Z0
 	VFMADD231PS  64(R8), Z4, Z1
@@ -8347,9 +9489,9 @@ shadow_rest:
 	ADDQ         $+256, R8
 	ADDQ         $+4, R9
 	SUBQ         $+1, DI
-	JGE          shadow_rest
+	JGE          shadow_rest_rest
 
-shadow_rest_done:
+shadow_rest_rest_done:
 	ADDQ $+1, DI
 	JMP  summed
 
@@ -8602,19 +9744,45 @@ last:
 	VFMADD231PS Z4, Z1, Z4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z0, Z4, Z0
-	CMPQ    SI, $+16
-	JGE     h_whole_wide_0
-	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R8
-	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Z0, K1, (BX)
-	JMP     h_done_wide_0
+	VMULPS        Z0, Z4, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_0_0
+	MOVQ          SI, DI
+	LEAQ          (BX), R8
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, DI
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R8)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R8
 
-h_whole_wide_0:
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, DI
+	JZ           tail_1_4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R8
+
+tail_1_4:
+	TESTQ    $+2, DI
+	JZ       tail_1_2
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R8
+
+tail_1_2:
+	TESTQ  $+1, DI
+	JZ     tail_1_1
+	VMOVSS X0, (R8)
+
+tail_1_1:
+	JMP h_done_wide_0_0
+
+h_whole_wide_0_0:
 	VMOVUPS Z0, (BX)
 
-h_done_wide_0:
+h_done_wide_0_0:
 	SUBQ $+16, SI
 	JLE  done
 	ADDQ $+64, DX
@@ -8625,7 +9793,633 @@ h_done_wide_0:
 	MOVQ weightsStride+24(FP), DI
 	SHLQ $0x02, DI
 	ADDQ DI, CX
-	JMP  panel
+	JMP  panels
+
+wide_narrow:
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), DI
+	SHLQ    $0x08, DI
+	ADDQ    CX, DI
+	MOVQ    CX, CX
+	MOVQ    sumsStride+8(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	MOVQ    weightsStride+24(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, CX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	MOVQ    skip+32(FP), AX
+	SHLQ    $0x07, AX
+	ADDQ    CX, AX
+	MOVQ    x+40(FP), CX
+	MOVQ    n+48(FP), R8
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, R8
+	JLT  wide_narrow_block_done
+
+wide_narrow_block:
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	VFMADD231PS  192(DI), Z6, Z3
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (AX), Z6, Z4
+	VFMADD231PS  64(AX), Z6, Z5
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  256(DI), Z6, Z0
+	VFMADD231PS  320(DI), Z6, Z1
+	VFMADD231PS  384(DI), Z6, Z2
+	VFMADD231PS  448(DI), Z6, Z3
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  128(AX), Z6, Z4
+	VFMADD231PS  192(AX), Z6, Z5
+	VBROADCASTSS 8(CX), Z6
+	VFMADD231PS  512(DI), Z6, Z0
+	VFMADD231PS  576(DI), Z6, Z1
+	VFMADD231PS  640(DI), Z6, Z2
+	VFMADD231PS  704(DI), Z6, Z3
+	VBROADCASTSS 8(CX), Z6
+	VFMADD231PS  256(AX), Z6, Z4
+	VFMADD231PS  320(AX), Z6, Z5
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  768(DI), Z6, Z0
+	VFMADD231PS  832(DI), Z6, Z1
+	VFMADD231PS  896(DI), Z6, Z2
+	VFMADD231PS  960(DI), Z6, Z3
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  384(AX), Z6, Z4
+	VFMADD231PS  448(AX), Z6, Z5
+	ADDQ         $+1024, DI
+	ADDQ         $+512, AX
+	ADDQ         $+16, CX
+	SUBQ         $+4, R8
+	JGE          wide_narrow_block
+
+wide_narrow_block_done:
+	ADDQ $+4, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  wide_narrow_rest_done
+
+wide_narrow_rest:
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	VFMADD231PS  192(DI), Z6, Z3
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (AX), Z6, Z4
+	VFMADD231PS  64(AX), Z6, Z5
+	ADDQ         $+256, DI
+	ADDQ         $+128, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R8
+	JGE          wide_narrow_rest
+
+wide_narrow_rest_done:
+	ADDQ    $+1, R8
+	MOVQ    SI, AX
+	SUBQ    $+16, AX
+	LEAQ    63(SP), CX
+	ANDQ    $-64, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VXORPS  Z4, Z4, Z4
+	VMOVUPS Z4, 128(CX)
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z0, Z4, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z0, Z4, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z1, Z5, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z1, Z5, Z1
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z7
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
+	VMINPS           Z7, Z8, Z7
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
+	VMULPS           Z4, Z4, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z8
+	VPSLLD $0x17, Z5, Z5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z11
+	VPSLLD $0x17, Z9, Z9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z7, Z7
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
+	VFMADD231PS      Z8, Z12, Z13
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z6, Z4, Z6
+	VFMADD231PS Z10, Z6, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
+	VFMADD231PS      Z11, Z14, Z15
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z8, Z13, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VFNMADD213PS Z6, Z4, Z8
+	VADDPS.BCST  one<>+0(SB), Z7, Z10
+	VFMADD231PS  Z6, Z4, Z10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z11, Z15, Z1
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z4
+	VFNMADD231PS Z5, Z0, Z4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z10, Z8, Z8
+	VFNMADD231PS Z7, Z8, Z6
+	VORPS        Z2, Z6, Z2
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	VFNMADD231PS Z9, Z1, Z6
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z7
+	VDIVPS       Z4, Z7, Z7
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z6, Z8, Z8
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z4, Z5, Z10
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z10
+	VFNMADD231PS Z5, Z0, Z10
+	VSUBPS       Z6, Z9, Z0
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VFNMADD231PS Z9, Z1, Z0
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z7, Z4
+	VFNMADD231PS      Z7, Z10, Z4
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z1
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
+	VFNMADD231PS      Z8, Z0, Z6
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z7, Z1, Z7
+	VFMADD231PS Z8, Z0, Z8
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z7, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z8, Z0
+	VMOVUPS     Z0, (DX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      (CX), Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      64(CX), Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      32(CX), Z5
+	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VMAXPS       Z5, Z6, Z5
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
+	VMULPS           Z4, Z4, Z7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z9
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z5, Z5, Z12
+	VPSLLD $0x17, Z10, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z13
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z14
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z15
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z16
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z13
+	VFMADD231PS      Z9, Z13, Z14
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z7, Z4, Z7
+	VFMADD231PS Z11, Z7, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z15
+	VFMADD231PS      Z12, Z15, Z16
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z9, Z14, Z1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z4, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z4, Z11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z16, Z5
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z4
+	VFNMADD231PS Z6, Z1, Z4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+	VORPS        Z2, Z7, Z2
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
+	VFNMADD231PS Z10, Z5, Z7
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z4, Z8, Z8
+	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	VDIVPS       Z7, Z9, Z9
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z4, Z6, Z11
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z11
+	VFNMADD231PS Z6, Z1, Z11
+	VSUBPS       Z7, Z10, Z1
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VFNMADD231PS Z10, Z5, Z1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z4
+	VFNMADD231PS      Z8, Z11, Z4
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z4
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z7
+	VFNMADD231PS      Z9, Z1, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z8, Z4, Z8
+	VFMADD231PS Z9, Z1, Z9
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z8, Z1
+	VMOVUPS     64(DX), Y2
+	VFMADD231PS Z2, Z9, Z1
+	VMOVUPS     Y1, 64(DX)
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z3, Z2, Z2
+	VBROADCASTSS sigmoidMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      96(CX), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z12
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
+	VMINPS           Z12, Z13, Z12
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
+	VMULPS           Z3, Z3, Z7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
+	VMULPS           Z5, Z5, Z9
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z2, Z2, Z11
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z4, Z4, Z14
+	VPSLLD $0x17, Z10, Z10
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z12, Z12
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
+	VFMADD231PS      Z11, Z16, Z17
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z13, Z7, Z3
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
+	VFMADD231PS      Z14, Z18, Z19
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z9, Z5, Z7
+	VFMADD231PS Z15, Z7, Z5
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z11, Z17, Z2
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z3, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z3, Z11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z14, Z19, Z4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z12, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VFNMADD213PS Z3, Z5, Z13
+	VADDPS.BCST  one<>+0(SB), Z12, Z14
+	VFMADD231PS  Z3, Z5, Z14
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z5
+	VFNMADD231PS Z6, Z2, Z5
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+	VORPS        Z0, Z7, Z0
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
+	VFNMADD231PS Z10, Z4, Z7
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z14, Z13, Z8
+	VFNMADD231PS Z12, Z8, Z3
+	VORPS        Z1, Z3, Z1
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z3
+	VDIVPS       Z5, Z3, Z3
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z7, Z8, Z8
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z5, Z6, Z9
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
+	VFNMADD231PS Z6, Z2, Z9
+	VSUBPS       Z7, Z10, Z2
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z2, Z2
+	VFNMADD231PS Z10, Z4, Z2
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z3, Z5
+	VFNMADD231PS      Z3, Z9, Z5
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z4
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z7
+	VFNMADD231PS      Z8, Z2, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z2
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z3, Z4, Z3
+	VFMADD231PS Z8, Z2, Z8
+
+	// h' = σ(o)·tanh(c')
+	VMULPS       Z0, Z3, Z0
+	VMOVUPS      Z0, (BX)
+	VMULPS       Z1, Z8, Z0
+	CMPQ         AX, $+8
+	JGE          h_whole_wide_narrow_1_0
+	LEAQ         64(BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_2_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_2_4:
+	TESTQ    $+2, AX
+	JZ       tail_2_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_2_2:
+	TESTQ  $+1, AX
+	JZ     tail_2_1
+	VMOVSS X1, (CX)
+
+tail_2_1:
+	JMP h_done_wide_narrow_1_0
+
+h_whole_wide_narrow_1_0:
+	VMOVUPS Y0, 64(BX)
+
+h_done_wide_narrow_1_0:
+	JMP done
 
 narrow:
 	// Start each sum where it was left, or at its bias.
@@ -8938,40 +10732,63 @@ narrow_rest_done:
 	VFMADD231PS Y4, Y1, Y4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Y0, Y4, Y0
-	CMPQ    SI, $+8
-	JGE     h_whole_narrow_0
-	MOVQ    SI, AX
-	LEAQ    firstLanesBits<>+0(SB), CX
-	KMOVW   (CX)(AX*4), K1
-	VMOVUPS Y0, K1, (BX)
-	JMP     h_done_narrow_0
+	VMULPS       Y0, Y4, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_0_0
+	MOVQ         SI, AX
+	LEAQ         (BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_3_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
 
-h_whole_narrow_0:
+tail_3_4:
+	TESTQ    $+2, AX
+	JZ       tail_3_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_3_2:
+	TESTQ  $+1, AX
+	JZ     tail_3_1
+	VMOVSS X1, (CX)
+
+tail_3_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
 	VMOVUPS Y0, (BX)
 
-h_done_narrow_0:
+h_done_narrow_0_0:
 done:
 	VZEROUPPER
 	RET
 
 // func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
-TEXT ·stepPairsAVX512(SB), NOSPLIT, $0-80
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3
+TEXT ·stepPairsAVX512(SB), $320-80
 	// Registers:
-	//   sums of the panel   AX R8
-	//   panel               CX R9
-	//   c                   DX
-	//   h                   BX
-	//   units left          SI
-	//   sums                Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7
-	//   weights             AX DI R8
-	//   stride              DI R10
-	//   x                   CX R8 R9
-	//   elements of x left  DI R9 R10
-	//   x[k]                Y4 Y8
-	//   cell state          Y1 Y2
-	//   lanes left          AX DI
+	//   sums of the panel      AX R8
+	//   panel                  CX R9
+	//   c                      DX
+	//   h                      BX
+	//   units left             SI
+	//   sums                   Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9
+	//   weights                AX DI R8
+	//   stride                 DI R8 R9 R10
+	//   x                      CX R9
+	//   elements of x left     DI R8 R9 R10
+	//   x[k]                   Y4 Y6 Y8 Y10
+	//   units of the panel     AX DI
+	//   cell state             Y1 Y2 Y4
+	//   lanes left             AX DI
+	//   z of the narrow panel  CX
+	//   zeros                  Y4 Y8
+	//   z                      Y0 Y1 Y2 Y4 Y5 Y6
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
@@ -8979,9 +10796,18 @@ TEXT ·stepPairsAVX512(SB), NOSPLIT, $0-80
 	MOVQ units+72(FP), SI
 
 panels:
+	CMPQ SI, $+8
+	JLE  narrow
+	CMPQ SI, $+16
+	JLE  wide
 	CMPQ SI, $+24
-	JLE  panel
+	JLE  wide_narrow
+	CMPQ SI, $+32
+	JLE  pair
+	CMPQ SI, $+40
+	JLE  pair_narrow
 
+pair:
 	// Start each sum where it was left, or at its bias.
 	VMOVUPS (AX), Z0
 	VMOVUPS 64(AX), Z1
@@ -9085,6 +10911,8 @@ pair_rest:
 
 pair_rest_done:
 	ADDQ $+1, R10
+	MOVQ SI, DI
+	SUBQ $+16, DI
 
 	// σ: x = min(40, max(-104, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z8
@@ -9573,22 +11401,46 @@ pair_rest_done:
 	VFMADD231PS Z8, Z2, Z8
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z0, Z3, Z0
-	VMOVUPS Z0, (BX)
-	VMULPS  Z1, Z8, Z0
-	CMPQ    SI, $+32
-	JGE     h_whole_pair_1
-	MOVQ    SI, DI
-	SUBQ    $+16, DI
-	LEAQ    firstLanesBits<>+0(SB), R8
-	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Z0, K1, 64(BX)
-	JMP     h_done_pair_1
+	VMULPS        Z0, Z3, Z0
+	VMOVUPS       Z0, (BX)
+	VMULPS        Z1, Z8, Z0
+	CMPQ          DI, $+16
+	JGE           h_whole_pair_1_0
+	LEAQ          64(BX), R8
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, DI
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R8)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R8
 
-h_whole_pair_1:
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, DI
+	JZ           tail_1_4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R8
+
+tail_1_4:
+	TESTQ    $+2, DI
+	JZ       tail_1_2
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R8
+
+tail_1_2:
+	TESTQ  $+1, DI
+	JZ     tail_1_1
+	VMOVSS X0, (R8)
+
+tail_1_1:
+	JMP h_done_pair_1_0
+
+h_whole_pair_1_0:
 	VMOVUPS Z0, 64(BX)
 
-h_done_pair_1:
+h_done_pair_1_0:
 	SUBQ $+32, SI
 	JLE  done
 	ADDQ $+128, DX
@@ -9607,10 +11459,7 @@ h_done_pair_1:
 	ADDQ DI, CX
 	JMP  panels
 
-panel:
-	CMPQ SI, $+8
-	JLE  narrow
-
+pair_narrow:
 	// Start each sum where it was left, or at its bias.
 	VMOVUPS (AX), Z0
 	VMOVUPS 64(AX), Z1
@@ -9619,59 +11468,978 @@ panel:
 	MOVQ    skip+32(FP), DI
 	SHLQ    $0x08, DI
 	ADDQ    CX, DI
-	MOVQ    x+40(FP), R8
+	MOVQ    CX, CX
+	MOVQ    sumsStride+8(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	MOVQ    weightsStride+24(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, CX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	VMOVUPS 128(AX), Z6
+	VMOVUPS 192(AX), Z7
+	MOVQ    skip+32(FP), R8
+	SHLQ    $0x08, R8
+	ADDQ    CX, R8
+	MOVQ    CX, CX
+	MOVQ    sumsStride+8(FP), R9
+	SHLQ    $0x02, R9
+	ADDQ    R9, AX
+	MOVQ    weightsStride+24(FP), R9
+	SHLQ    $0x02, R9
+	ADDQ    R9, CX
+	VMOVUPS (AX), Z8
+	VMOVUPS 64(AX), Z9
+	MOVQ    skip+32(FP), AX
+	SHLQ    $0x07, AX
+	ADDQ    CX, AX
+	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), R9
 
 	// sums += weights·x[k], 4 elements of x a turn.
 	SUBQ $+4, R9
-	JLT  wide_block_done
+	JLT  pair_narrow_block_done
 
-wide_block:
-	VBROADCASTSS (R8), Z4
-	VFMADD231PS  (DI), Z4, Z0
-	VFMADD231PS  64(DI), Z4, Z1
-	VFMADD231PS  128(DI), Z4, Z2
-	VFMADD231PS  192(DI), Z4, Z3
-	VBROADCASTSS 4(R8), Z4
-	VFMADD231PS  256(DI), Z4, Z0
-	VFMADD231PS  320(DI), Z4, Z1
-	VFMADD231PS  384(DI), Z4, Z2
-	VFMADD231PS  448(DI), Z4, Z3
-	VBROADCASTSS 8(R8), Z4
-	VFMADD231PS  512(DI), Z4, Z0
-	VFMADD231PS  576(DI), Z4, Z1
-	VFMADD231PS  640(DI), Z4, Z2
-	VFMADD231PS  704(DI), Z4, Z3
-	VBROADCASTSS 12(R8), Z4
-	VFMADD231PS  768(DI), Z4, Z0
-	VFMADD231PS  832(DI), Z4, Z1
-	VFMADD231PS  896(DI), Z4, Z2
-	VFMADD231PS  960(DI), Z4, Z3
+pair_narrow_block:
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  (DI), Z10, Z0
+	VFMADD231PS  64(DI), Z10, Z1
+	VFMADD231PS  128(DI), Z10, Z2
+	VFMADD231PS  192(DI), Z10, Z3
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  (R8), Z10, Z4
+	VFMADD231PS  64(R8), Z10, Z5
+	VFMADD231PS  128(R8), Z10, Z6
+	VFMADD231PS  192(R8), Z10, Z7
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  (AX), Z10, Z8
+	VFMADD231PS  64(AX), Z10, Z9
+	VBROADCASTSS 4(CX), Z10
+	VFMADD231PS  256(DI), Z10, Z0
+	VFMADD231PS  320(DI), Z10, Z1
+	VFMADD231PS  384(DI), Z10, Z2
+	VFMADD231PS  448(DI), Z10, Z3
+	VBROADCASTSS 4(CX), Z10
+	VFMADD231PS  256(R8), Z10, Z4
+	VFMADD231PS  320(R8), Z10, Z5
+	VFMADD231PS  384(R8), Z10, Z6
+	VFMADD231PS  448(R8), Z10, Z7
+	VBROADCASTSS 4(CX), Z10
+	VFMADD231PS  128(AX), Z10, Z8
+	VFMADD231PS  192(AX), Z10, Z9
+	VBROADCASTSS 8(CX), Z10
+	VFMADD231PS  512(DI), Z10, Z0
+	VFMADD231PS  576(DI), Z10, Z1
+	VFMADD231PS  640(DI), Z10, Z2
+	VFMADD231PS  704(DI), Z10, Z3
+	VBROADCASTSS 8(CX), Z10
+	VFMADD231PS  512(R8), Z10, Z4
+	VFMADD231PS  576(R8), Z10, Z5
+	VFMADD231PS  640(R8), Z10, Z6
+	VFMADD231PS  704(R8), Z10, Z7
+	VBROADCASTSS 8(CX), Z10
+	VFMADD231PS  256(AX), Z10, Z8
+	VFMADD231PS  320(AX), Z10, Z9
+	VBROADCASTSS 12(CX), Z10
+	VFMADD231PS  768(DI), Z10, Z0
+	VFMADD231PS  832(DI), Z10, Z1
+	VFMADD231PS  896(DI), Z10, Z2
+	VFMADD231PS  960(DI), Z10, Z3
+	VBROADCASTSS 12(CX), Z10
+	VFMADD231PS  768(R8), Z10, Z4
+	VFMADD231PS  832(R8), Z10, Z5
+	VFMADD231PS  896(R8), Z10, Z6
+	VFMADD231PS  960(R8), Z10, Z7
+	VBROADCASTSS 12(CX), Z10
+	VFMADD231PS  384(AX), Z10, Z8
+	VFMADD231PS  448(AX), Z10, Z9
 	ADDQ         $+1024, DI
-	ADDQ         $+16, R8
+	ADDQ         $+1024, R8
+	ADDQ         $+512, AX
+	ADDQ         $+16, CX
 	SUBQ         $+4, R9
-	JGE          wide_block
+	JGE          pair_narrow_block
 
-wide_block_done:
+pair_narrow_block_done:
 	ADDQ $+4, R9
 
 	// The elements of x that are left.
 	SUBQ $+1, R9
+	JLT  pair_narrow_rest_done
+
+pair_narrow_rest:
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  (DI), Z10, Z0
+	VFMADD231PS  64(DI), Z10, Z1
+	VFMADD231PS  128(DI), Z10, Z2
+	VFMADD231PS  192(DI), Z10, Z3
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  (R8), Z10, Z4
+	VFMADD231PS  64(R8), Z10, Z5
+	VFMADD231PS  128(R8), Z10, Z6
+	VFMADD231PS  192(R8), Z10, Z7
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  (AX), Z10, Z8
+	VFMADD231PS  64(AX), Z10, Z9
+	ADDQ         $+256, DI
+	ADDQ         $+256, R8
+	ADDQ         $+128, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R9
+	JGE          pair_narrow_rest
+
+pair_narrow_rest_done:
+	ADDQ    $+1, R9
+	MOVQ    SI, AX
+	SUBQ    $+16, AX
+	SUBQ    $+16, AX
+	LEAQ    63(SP), CX
+	ANDQ    $-64, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VXORPS  Z8, Z8, Z8
+	VMOVUPS Z8, 128(CX)
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	VMAXPS       Z0, Z8, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z8
+	VMINPS       Z0, Z8, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z8
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z9
+	VMINPS       Z8, Z9, Z8
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z9
+	VMAXPS       Z1, Z9, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z9
+	VMINPS       Z1, Z9, Z1
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z11
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z8, Z11
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z12
+	VMINPS           Z11, Z12, Z11
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z11, Z11
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z11, Z12
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z13
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z13, Z14
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z12, Z8
+	VMULPS           Z8, Z8, Z10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z14, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z14, Z1
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z12
+	VPSLLD $0x17, Z9, Z9
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z14
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z14
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z14
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z15
+	VPSLLD $0x17, Z13, Z13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z17
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z11, Z11
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z10, Z14
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z19
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z16
+	VFMADD231PS      Z12, Z16, Z17
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z10, Z8, Z10
+	VFMADD231PS Z14, Z10, Z8
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z18
+	VFMADD231PS      Z15, Z18, Z19
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z17, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z10
+	VSUBPS       Z11, Z10, Z10
+	VBROADCASTSS three<>+0(SB), Z12
+	VSUBPS       Z11, Z12, Z12
+	VFNMADD213PS Z10, Z8, Z12
+	VADDPS.BCST  one<>+0(SB), Z11, Z14
+	VFMADD231PS  Z10, Z8, Z14
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z15, Z19, Z1
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z8
+	VFNMADD231PS Z9, Z0, Z8
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z14, Z12, Z12
+	VFNMADD231PS Z11, Z12, Z10
+	VORPS        Z2, Z10, Z2
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z10
+	VFNMADD231PS Z13, Z1, Z10
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z11
+	VDIVPS       Z8, Z11, Z11
+	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VDIVPS       Z10, Z12, Z12
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z8, Z9, Z14
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z14, Z14
+	VFNMADD231PS Z9, Z0, Z14
+	VSUBPS       Z10, Z13, Z0
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VFNMADD231PS Z13, Z1, Z0
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z11, Z8
+	VFNMADD231PS      Z11, Z14, Z8
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z1
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z10
+	VFNMADD231PS      Z12, Z0, Z10
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z10, Z0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z11, Z1, Z11
+	VFMADD231PS Z12, Z0, Z12
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z11, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z12, Z0
+	VMOVUPS     Z0, (DX)
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z4, Z1, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z6, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z6, Z4
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z2, Z6, Z2
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VMAXPS       Z5, Z6, Z5
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z8
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z9
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z9
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
+	VMINPS           Z9, Z10, Z9
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z11
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z2
+	VMULPS           Z2, Z2, Z8
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z10
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z12
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z12
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z12
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z5, Z5, Z13
+	VPSLLD $0x17, Z11, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z9, Z9
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z12
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z17
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z14
+	VFMADD231PS      Z10, Z14, Z15
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z8, Z2, Z8
+	VFMADD231PS Z12, Z8, Z2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z16
+	VFMADD231PS      Z13, Z16, Z17
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z10, Z15, Z1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS three<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VFNMADD213PS Z8, Z2, Z10
+	VADDPS.BCST  one<>+0(SB), Z9, Z12
+	VFMADD231PS  Z8, Z2, Z12
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z13, Z17, Z5
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z2
+	VFNMADD231PS Z6, Z1, Z2
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z12, Z10, Z10
+	VFNMADD231PS Z9, Z10, Z8
+	VORPS        Z4, Z8, Z4
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z8
+	VFNMADD231PS Z11, Z5, Z8
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	VDIVPS       Z2, Z9, Z9
+	VBROADCASTSS sigmoidScale<>+0(SB), Z10
+	VDIVPS       Z8, Z10, Z10
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z2, Z6, Z12
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z12, Z12
+	VFNMADD231PS Z6, Z1, Z12
+	VSUBPS       Z8, Z11, Z1
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VFNMADD231PS Z11, Z5, Z1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z2
+	VFNMADD231PS      Z9, Z12, Z2
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z2
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z10, Z8
+	VFNMADD231PS      Z10, Z1, Z8
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z9, Z2, Z9
+	VFMADD231PS Z10, Z1, Z10
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z4, Z9, Z1
+	VMOVUPS     64(DX), Z2
+	VFMADD231PS Z2, Z10, Z1
+	VMOVUPS     Z1, 64(DX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      (CX), Z2
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z2, Z4, Z2
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      64(CX), Z4
+	VANDPS.BCST  allButSign<>+0(SB), Z4, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      32(CX), Z6
+	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	VMAXPS       Z6, Z8, Z6
+	VBROADCASTSS sigmoidMax<>+0(SB), Z8
+	VMINPS       Z6, Z8, Z6
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z8
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z10
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z10
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z11
+	VMINPS           Z10, Z11, Z10
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z10, Z10
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z10, Z11
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z6, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z2
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z5
+	VMULPS           Z5, Z5, Z9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z6
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z6
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z2, Z2, Z11
+	VPSLLD $0x17, Z8, Z8
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z13
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z6, Z6, Z14
+	VPSLLD $0x17, Z12, Z12
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z15
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z16
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z10, Z10
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z17
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z6, Z18
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z15
+	VFMADD231PS      Z11, Z15, Z16
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z9, Z5, Z9
+	VFMADD231PS Z13, Z9, Z5
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z17
+	VFMADD231PS      Z14, Z17, Z18
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z11, Z16, Z2
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z9
+	VSUBPS       Z10, Z9, Z9
+	VBROADCASTSS three<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VFNMADD213PS Z9, Z5, Z11
+	VADDPS.BCST  one<>+0(SB), Z10, Z13
+	VFMADD231PS  Z9, Z5, Z13
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z14, Z18, Z6
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z8, Z5
+	VFNMADD231PS Z8, Z2, Z5
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z13, Z11, Z11
+	VFNMADD231PS Z10, Z11, Z9
+	VORPS        Z4, Z9, Z4
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z12, Z9
+	VFNMADD231PS Z12, Z6, Z9
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z10
+	VDIVPS       Z5, Z10, Z10
+	VBROADCASTSS sigmoidScale<>+0(SB), Z11
+	VDIVPS       Z9, Z11, Z11
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z5, Z8, Z13
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z13
+	VFNMADD231PS Z8, Z2, Z13
+	VSUBPS       Z9, Z12, Z2
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z2, Z2
+	VFNMADD231PS Z12, Z6, Z2
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z10, Z5
+	VFNMADD231PS      Z10, Z13, Z5
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z5
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z11, Z9
+	VFNMADD231PS      Z11, Z2, Z9
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z9, Z2
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z10, Z5, Z10
+	VFMADD231PS Z11, Z2, Z11
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z4, Z10, Z2
+	VMOVUPS     128(DX), Y4
+	VFMADD231PS Z4, Z11, Z2
+	VMOVUPS     Y2, 128(DX)
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z7, Z5, Z5
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z6
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z7
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z9
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z9
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
+	VMINPS           Z9, Z10, Z9
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z11
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z13
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z13
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z14
+	VMINPS           Z13, Z14, Z13
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z13, Z13
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z13, Z14
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z3
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z4
+	VMULPS           Z4, Z4, Z8
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z14, Z6
+	VMULPS           Z6, Z6, Z10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z3, Z3, Z12
+	VPSLLD $0x17, Z7, Z7
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z14
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z14
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z14
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z5, Z5, Z15
+	VPSLLD $0x17, Z11, Z11
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z16
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z16
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z16
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z17
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z18
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z9, Z9
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z14
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z19
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z20
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z20
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z13, Z13
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z10, Z16
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z17
+	VFMADD231PS      Z12, Z17, Z18
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z8, Z4, Z8
+	VFMADD231PS Z14, Z8, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z19
+	VFMADD231PS      Z15, Z19, Z20
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z10, Z6, Z8
+	VFMADD231PS Z16, Z8, Z6
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z18, Z3
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS three<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VFNMADD213PS Z8, Z4, Z10
+	VADDPS.BCST  one<>+0(SB), Z9, Z12
+	VFMADD231PS  Z8, Z4, Z12
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z15, Z20, Z5
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z13, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z14
+	VSUBPS       Z13, Z14, Z14
+	VFNMADD213PS Z4, Z6, Z14
+	VADDPS.BCST  one<>+0(SB), Z13, Z15
+	VFMADD231PS  Z4, Z6, Z15
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z7, Z6
+	VFNMADD231PS Z7, Z3, Z6
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z12, Z10, Z10
+	VFNMADD231PS Z9, Z10, Z8
+	VORPS        Z0, Z8, Z0
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z8
+	VFNMADD231PS Z11, Z5, Z8
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z15, Z14, Z9
+	VFNMADD231PS Z13, Z9, Z4
+	VORPS        Z1, Z4, Z1
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z4
+	VDIVPS       Z6, Z4, Z4
+	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	VDIVPS       Z8, Z9, Z9
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z6, Z7, Z10
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z10
+	VFNMADD231PS Z7, Z3, Z10
+	VSUBPS       Z8, Z11, Z3
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z3
+	VFNMADD231PS Z11, Z5, Z3
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z4, Z6
+	VFNMADD231PS      Z4, Z10, Z6
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z5
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z8
+	VFNMADD231PS      Z9, Z3, Z8
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z3
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z4, Z5, Z4
+	VFMADD231PS Z9, Z3, Z9
+
+	// h' = σ(o)·tanh(c')
+	VMULPS  Z0, Z4, Z0
+	VMOVUPS Z0, (BX)
+	VMULPS  Z1, Z9, Z0
+	VMOVUPS Z0, 64(BX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      96(CX), Z0
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z3
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z5
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z5
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
+	VMINPS           Z5, Z6, Z5
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z1
+	VMULPS           Z1, Z1, Z4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z6
+	VPSLLD $0x17, Z3, Z3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z7
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z5, Z5
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
+	VFMADD231PS      Z6, Z8, Z9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z4, Z1, Z4
+	VFMADD231PS Z7, Z4, Z1
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z6, Z9, Z0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VFNMADD213PS Z4, Z1, Z6
+	VADDPS.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PS  Z4, Z1, Z7
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z1
+	VFNMADD231PS Z3, Z0, Z1
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z7, Z6, Z6
+	VFNMADD231PS Z5, Z6, Z4
+	VORPS        Z2, Z4, Z2
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z4
+	VDIVPS       Z1, Z4, Z4
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z1, Z3, Z5
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z5
+	VFNMADD231PS Z3, Z0, Z5
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z4, Z1
+	VFNMADD231PS      Z4, Z5, Z1
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z1, Z0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z4, Z0, Z4
+
+	// h' = σ(o)·tanh(c')
+	VMULPS       Z2, Z4, Z0
+	CMPQ         AX, $+8
+	JGE          h_whole_pair_narrow_2_0
+	LEAQ         128(BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_2_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_2_4:
+	TESTQ    $+2, AX
+	JZ       tail_2_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_2_2:
+	TESTQ  $+1, AX
+	JZ     tail_2_1
+	VMOVSS X1, (CX)
+
+tail_2_1:
+	JMP h_done_pair_narrow_2_0
+
+h_whole_pair_narrow_2_0:
+	VMOVUPS Y0, 128(BX)
+
+h_done_pair_narrow_2_0:
+	JMP done
+
+wide:
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), AX
+	SHLQ    $0x08, AX
+	ADDQ    CX, AX
+	MOVQ    x+40(FP), CX
+	MOVQ    n+48(FP), DI
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, DI
+	JLT  wide_block_done
+
+wide_block:
+	VBROADCASTSS (CX), Z4
+	VFMADD231PS  (AX), Z4, Z0
+	VFMADD231PS  64(AX), Z4, Z1
+	VFMADD231PS  128(AX), Z4, Z2
+	VFMADD231PS  192(AX), Z4, Z3
+	VBROADCASTSS 4(CX), Z4
+	VFMADD231PS  256(AX), Z4, Z0
+	VFMADD231PS  320(AX), Z4, Z1
+	VFMADD231PS  384(AX), Z4, Z2
+	VFMADD231PS  448(AX), Z4, Z3
+	VBROADCASTSS 8(CX), Z4
+	VFMADD231PS  512(AX), Z4, Z0
+	VFMADD231PS  576(AX), Z4, Z1
+	VFMADD231PS  640(AX), Z4, Z2
+	VFMADD231PS  704(AX), Z4, Z3
+	VBROADCASTSS 12(CX), Z4
+	VFMADD231PS  768(AX), Z4, Z0
+	VFMADD231PS  832(AX), Z4, Z1
+	VFMADD231PS  896(AX), Z4, Z2
+	VFMADD231PS  960(AX), Z4, Z3
+	ADDQ         $+1024, AX
+	ADDQ         $+16, CX
+	SUBQ         $+4, DI
+	JGE          wide_block
+
+wide_block_done:
+	ADDQ $+4, DI
+
+	// The elements of x that are left.
+	SUBQ $+1, DI
 	JLT  wide_rest_done
 
 wide_rest:
-	VBROADCASTSS (R8), Z4
-	VFMADD231PS  (DI), Z4, Z0
-	VFMADD231PS  64(DI), Z4, Z1
-	VFMADD231PS  128(DI), Z4, Z2
-	VFMADD231PS  192(DI), Z4, Z3
-	ADDQ         $+256, DI
-	ADDQ         $+4, R8
-	SUBQ         $+1, R9
+	VBROADCASTSS (CX), Z4
+	VFMADD231PS  (AX), Z4, Z0
+	VFMADD231PS  64(AX), Z4, Z1
+	VFMADD231PS  128(AX), Z4, Z2
+	VFMADD231PS  192(AX), Z4, Z3
+	ADDQ         $+256, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, DI
 	JGE          wide_rest
 
 wide_rest_done:
-	ADDQ $+1, R9
+	ADDQ $+1, DI
 
 	// σ: x = min(40, max(-104, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
@@ -9921,30 +12689,672 @@ wide_rest_done:
 	VFMADD231PS Z4, Z1, Z4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z0, Z4, Z0
-	CMPQ    SI, $+16
-	JGE     h_whole_wide_0
-	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R8
-	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Z0, K1, (BX)
-	JMP     h_done_wide_0
+	VMULPS        Z0, Z4, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_0_0
+	MOVQ          SI, AX
+	LEAQ          (BX), CX
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, AX
+	JZ            tail_3_8
+	VMOVUPS       Y1, (CX)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, CX
 
-h_whole_wide_0:
+tail_3_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, AX
+	JZ           tail_3_4
+	VMOVUPS      X0, (CX)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, CX
+
+tail_3_4:
+	TESTQ    $+2, AX
+	JZ       tail_3_2
+	VMOVLPS  X0, (CX)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, CX
+
+tail_3_2:
+	TESTQ  $+1, AX
+	JZ     tail_3_1
+	VMOVSS X0, (CX)
+
+tail_3_1:
+	JMP h_done_wide_0_0
+
+h_whole_wide_0_0:
 	VMOVUPS Z0, (BX)
 
-h_done_wide_0:
-	SUBQ $+16, SI
-	JLE  done
-	ADDQ $+64, DX
-	ADDQ $+64, BX
-	MOVQ sumsStride+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, AX
-	MOVQ weightsStride+24(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	JMP  panel
+h_done_wide_0_0:
+	JMP done
+
+wide_narrow:
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), DI
+	SHLQ    $0x08, DI
+	ADDQ    CX, DI
+	MOVQ    CX, CX
+	MOVQ    sumsStride+8(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	MOVQ    weightsStride+24(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, CX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	MOVQ    skip+32(FP), AX
+	SHLQ    $0x07, AX
+	ADDQ    CX, AX
+	MOVQ    x+40(FP), CX
+	MOVQ    n+48(FP), R8
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBQ $+4, R8
+	JLT  wide_narrow_block_done
+
+wide_narrow_block:
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	VFMADD231PS  192(DI), Z6, Z3
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (AX), Z6, Z4
+	VFMADD231PS  64(AX), Z6, Z5
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  256(DI), Z6, Z0
+	VFMADD231PS  320(DI), Z6, Z1
+	VFMADD231PS  384(DI), Z6, Z2
+	VFMADD231PS  448(DI), Z6, Z3
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  128(AX), Z6, Z4
+	VFMADD231PS  192(AX), Z6, Z5
+	VBROADCASTSS 8(CX), Z6
+	VFMADD231PS  512(DI), Z6, Z0
+	VFMADD231PS  576(DI), Z6, Z1
+	VFMADD231PS  640(DI), Z6, Z2
+	VFMADD231PS  704(DI), Z6, Z3
+	VBROADCASTSS 8(CX), Z6
+	VFMADD231PS  256(AX), Z6, Z4
+	VFMADD231PS  320(AX), Z6, Z5
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  768(DI), Z6, Z0
+	VFMADD231PS  832(DI), Z6, Z1
+	VFMADD231PS  896(DI), Z6, Z2
+	VFMADD231PS  960(DI), Z6, Z3
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  384(AX), Z6, Z4
+	VFMADD231PS  448(AX), Z6, Z5
+	ADDQ         $+1024, DI
+	ADDQ         $+512, AX
+	ADDQ         $+16, CX
+	SUBQ         $+4, R8
+	JGE          wide_narrow_block
+
+wide_narrow_block_done:
+	ADDQ $+4, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  wide_narrow_rest_done
+
+wide_narrow_rest:
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	VFMADD231PS  192(DI), Z6, Z3
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (AX), Z6, Z4
+	VFMADD231PS  64(AX), Z6, Z5
+	ADDQ         $+256, DI
+	ADDQ         $+128, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R8
+	JGE          wide_narrow_rest
+
+wide_narrow_rest_done:
+	ADDQ    $+1, R8
+	MOVQ    SI, AX
+	SUBQ    $+16, AX
+	LEAQ    63(SP), CX
+	ANDQ    $-64, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VXORPS  Z4, Z4, Z4
+	VMOVUPS Z4, 128(CX)
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z0, Z4, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z0, Z4, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z1, Z5, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z1, Z5, Z1
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z7
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
+	VMINPS           Z7, Z8, Z7
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
+	VMULPS           Z4, Z4, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z0, Z0, Z8
+	VPSLLD $0x17, Z5, Z5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z11
+	VPSLLD $0x17, Z9, Z9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z7, Z7
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
+	VFMADD231PS      Z8, Z12, Z13
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z6, Z4, Z6
+	VFMADD231PS Z10, Z6, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
+	VFMADD231PS      Z11, Z14, Z15
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z8, Z13, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VFNMADD213PS Z6, Z4, Z8
+	VADDPS.BCST  one<>+0(SB), Z7, Z10
+	VFMADD231PS  Z6, Z4, Z10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z11, Z15, Z1
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z4
+	VFNMADD231PS Z5, Z0, Z4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z10, Z8, Z8
+	VFNMADD231PS Z7, Z8, Z6
+	VORPS        Z2, Z6, Z2
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	VFNMADD231PS Z9, Z1, Z6
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z7
+	VDIVPS       Z4, Z7, Z7
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z6, Z8, Z8
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z4, Z5, Z10
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z10
+	VFNMADD231PS Z5, Z0, Z10
+	VSUBPS       Z6, Z9, Z0
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VFNMADD231PS Z9, Z1, Z0
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z7, Z4
+	VFNMADD231PS      Z7, Z10, Z4
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z1
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
+	VFNMADD231PS      Z8, Z0, Z6
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z7, Z1, Z7
+	VFMADD231PS Z8, Z0, Z8
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z7, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z8, Z0
+	VMOVUPS     Z0, (DX)
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      (CX), Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      64(CX), Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      32(CX), Z5
+	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VMAXPS       Z5, Z6, Z5
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
+	VMULPS           Z4, Z4, Z7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z1, Z1, Z9
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z5, Z5, Z12
+	VPSLLD $0x17, Z10, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z13
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z14
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z15
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z16
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z13
+	VFMADD231PS      Z9, Z13, Z14
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z7, Z4, Z7
+	VFMADD231PS Z11, Z7, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z15
+	VFMADD231PS      Z12, Z15, Z16
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z9, Z14, Z1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z4, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z4, Z11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z16, Z5
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z4
+	VFNMADD231PS Z6, Z1, Z4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+	VORPS        Z2, Z7, Z2
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
+	VFNMADD231PS Z10, Z5, Z7
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z4, Z8, Z8
+	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	VDIVPS       Z7, Z9, Z9
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z4, Z6, Z11
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z11
+	VFNMADD231PS Z6, Z1, Z11
+	VSUBPS       Z7, Z10, Z1
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VFNMADD231PS Z10, Z5, Z1
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z4
+	VFNMADD231PS      Z8, Z11, Z4
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z4
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z7
+	VFNMADD231PS      Z9, Z1, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z1
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z8, Z4, Z8
+	VFMADD231PS Z9, Z1, Z9
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z8, Z1
+	VMOVUPS     64(DX), Y2
+	VFMADD231PS Z2, Z9, Z1
+	VMOVUPS     Y1, 64(DX)
+
+	// σ: x = min(40, max(-104, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z3, Z2, Z2
+	VBROADCASTSS sigmoidMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// σ: x = min(40, max(-104, x))
+	VMOVUPS      96(CX), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z12
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
+	VMINPS           Z12, Z13, Z12
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
+	VMULPS           Z3, Z3, Z7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
+	VMULPS           Z5, Z5, Z9
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z2, Z2, Z11
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	VMULPS Z4, Z4, Z14
+	VPSLLD $0x17, Z10, Z10
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z12, Z12
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
+	VFMADD231PS      Z11, Z16, Z17
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z13, Z7, Z3
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
+	VFMADD231PS      Z14, Z18, Z19
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z9, Z5, Z7
+	VFMADD231PS Z15, Z7, Z5
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z11, Z17, Z2
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z3, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z3, Z11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z14, Z19, Z4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z12, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VFNMADD213PS Z3, Z5, Z13
+	VADDPS.BCST  one<>+0(SB), Z12, Z14
+	VFMADD231PS  Z3, Z5, Z14
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z5
+	VFNMADD231PS Z6, Z2, Z5
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+	VORPS        Z0, Z7, Z0
+
+	// σ: d = (s + C) + w·s
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
+	VFNMADD231PS Z10, Z4, Z7
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	VDIVPS       Z14, Z13, Z8
+	VFNMADD231PS Z12, Z8, Z3
+	VORPS        Z1, Z3, Z1
+
+	// σ: y = C / d
+	VBROADCASTSS sigmoidScale<>+0(SB), Z3
+	VDIVPS       Z5, Z3, Z3
+	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VDIVPS       Z7, Z8, Z8
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	VSUBPS       Z5, Z6, Z9
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
+	VFNMADD231PS Z6, Z2, Z9
+	VSUBPS       Z7, Z10, Z2
+	VADDPS.BCST  sigmoidScale<>+0(SB), Z2, Z2
+	VFNMADD231PS Z10, Z4, Z2
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z3, Z5
+	VFNMADD231PS      Z3, Z9, Z5
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z4
+	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z7
+	VFNMADD231PS      Z8, Z2, Z7
+	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z2
+
+	// σ: σ = y + g·y
+	VFMADD231PS Z3, Z4, Z3
+	VFMADD231PS Z8, Z2, Z8
+
+	// h' = σ(o)·tanh(c')
+	VMULPS       Z0, Z3, Z0
+	VMOVUPS      Z0, (BX)
+	VMULPS       Z1, Z8, Z0
+	CMPQ         AX, $+8
+	JGE          h_whole_wide_narrow_1_0
+	LEAQ         64(BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_4_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_4_4:
+	TESTQ    $+2, AX
+	JZ       tail_4_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_4_2:
+	TESTQ  $+1, AX
+	JZ     tail_4_1
+	VMOVSS X1, (CX)
+
+tail_4_1:
+	JMP h_done_wide_narrow_1_0
+
+h_whole_wide_narrow_1_0:
+	VMOVUPS Y0, 64(BX)
+
+h_done_wide_narrow_1_0:
+	JMP done
 
 narrow:
 	// Start each sum where it was left, or at its bias.
@@ -10257,25 +13667,44 @@ narrow_rest_done:
 	VFMADD231PS Y4, Y1, Y4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Y0, Y4, Y0
-	CMPQ    SI, $+8
-	JGE     h_whole_narrow_0
-	MOVQ    SI, AX
-	LEAQ    firstLanesBits<>+0(SB), CX
-	KMOVW   (CX)(AX*4), K1
-	VMOVUPS Y0, K1, (BX)
-	JMP     h_done_narrow_0
+	VMULPS       Y0, Y4, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_0_0
+	MOVQ         SI, AX
+	LEAQ         (BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_5_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
 
-h_whole_narrow_0:
+tail_5_4:
+	TESTQ    $+2, AX
+	JZ       tail_5_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_5_2:
+	TESTQ  $+1, AX
+	JZ     tail_5_1
+	VMOVSS X1, (CX)
+
+tail_5_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
 	VMOVUPS Y0, (BX)
 
-h_done_narrow_0:
+h_done_narrow_0_0:
 done:
 	VZEROUPPER
 	RET
 
 // func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3, MMX+
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3, MMX+
 TEXT ·stepTileAVX512(SB), $1600-80
 	// Registers:
 	//   units done, in bytes  AX
@@ -12045,27 +15474,79 @@ wide_cells:
 	VFMADD231PS Z8, Z0, Z8
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z1, Z4, Z0
-	CMPQ    SI, $+16
-	JGE     h_whole_wide_cells_0_0
-	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R9
-	KMOVW   (R9)(DI*4), K1
-	VMOVUPS Z0, K1, (R8)
-	JMP     h_done_wide_cells_0_0
+	VMULPS        Z1, Z4, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_cells_0_0
+	MOVQ          SI, DI
+	LEAQ          (R8), R8
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, DI
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R8)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R8
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, DI
+	JZ           tail_1_4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R8
+
+tail_1_4:
+	TESTQ    $+2, DI
+	JZ       tail_1_2
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R8
+
+tail_1_2:
+	TESTQ  $+1, DI
+	JZ     tail_1_1
+	VMOVSS X0, (R8)
+
+tail_1_1:
+	JMP h_done_wide_cells_0_0
 
 h_whole_wide_cells_0_0:
 	VMOVUPS Z0, (R8)
 
 h_done_wide_cells_0_0:
-	VMULPS  Z2, Z8, Z0
-	CMPQ    SI, $+16
-	JGE     h_whole_wide_cells_1_0
-	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R8
-	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Z0, K1, (R10)
-	JMP     h_done_wide_cells_1_0
+	VMULPS        Z2, Z8, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_cells_1_0
+	MOVQ          SI, DI
+	LEAQ          (R10), R8
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, DI
+	JZ            tail_2_8
+	VMOVUPS       Y1, (R8)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R8
+
+tail_2_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, DI
+	JZ           tail_2_4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R8
+
+tail_2_4:
+	TESTQ    $+2, DI
+	JZ       tail_2_2
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R8
+
+tail_2_2:
+	TESTQ  $+1, DI
+	JZ     tail_2_1
+	VMOVSS X0, (R8)
+
+tail_2_1:
+	JMP h_done_wide_cells_1_0
 
 h_whole_wide_cells_1_0:
 	VMOVUPS Z0, (R10)
@@ -12340,14 +15821,40 @@ wide_cell:
 	VFMADD231PS Z4, Z0, Z4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Z1, Z4, Z0
-	CMPQ    SI, $+16
-	JGE     h_whole_wide_cell_0_0
-	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R9
-	KMOVW   (R9)(DI*4), K1
-	VMOVUPS Z0, K1, (R8)
-	JMP     h_done_wide_cell_0_0
+	VMULPS        Z1, Z4, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_cell_0_0
+	MOVQ          SI, DI
+	LEAQ          (R8), R8
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, DI
+	JZ            tail_3_8
+	VMOVUPS       Y1, (R8)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R8
+
+tail_3_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, DI
+	JZ           tail_3_4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R8
+
+tail_3_4:
+	TESTQ    $+2, DI
+	JZ       tail_3_2
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R8
+
+tail_3_2:
+	TESTQ  $+1, DI
+	JZ     tail_3_1
+	VMOVSS X0, (R8)
+
+tail_3_1:
+	JMP h_done_wide_cell_0_0
 
 h_whole_wide_cell_0_0:
 	VMOVUPS Z0, (R8)
@@ -13724,27 +17231,65 @@ narrow_cells:
 	VFMADD231PS Y8, Y0, Y8
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Y1, Y4, Y0
-	CMPQ    SI, $+8
-	JGE     h_whole_narrow_cells_0_0
-	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R9
-	KMOVW   (R9)(DI*4), K1
-	VMOVUPS Y0, K1, (R8)
-	JMP     h_done_narrow_cells_0_0
+	VMULPS       Y1, Y4, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cells_0_0
+	MOVQ         SI, DI
+	LEAQ         (R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_4_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_4_4:
+	TESTQ    $+2, DI
+	JZ       tail_4_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_4_2:
+	TESTQ  $+1, DI
+	JZ     tail_4_1
+	VMOVSS X1, (R8)
+
+tail_4_1:
+	JMP h_done_narrow_cells_0_0
 
 h_whole_narrow_cells_0_0:
 	VMOVUPS Y0, (R8)
 
 h_done_narrow_cells_0_0:
-	VMULPS  Y2, Y8, Y0
-	CMPQ    SI, $+8
-	JGE     h_whole_narrow_cells_1_0
-	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R8
-	KMOVW   (R8)(DI*4), K1
-	VMOVUPS Y0, K1, (R10)
-	JMP     h_done_narrow_cells_1_0
+	VMULPS       Y2, Y8, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cells_1_0
+	MOVQ         SI, DI
+	LEAQ         (R10), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_5_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_5_4:
+	TESTQ    $+2, DI
+	JZ       tail_5_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_5_2:
+	TESTQ  $+1, DI
+	JZ     tail_5_1
+	VMOVSS X1, (R8)
+
+tail_5_1:
+	JMP h_done_narrow_cells_1_0
 
 h_whole_narrow_cells_1_0:
 	VMOVUPS Y0, (R10)
@@ -14019,14 +17564,33 @@ narrow_cell:
 	VFMADD231PS Y4, Y0, Y4
 
 	// h' = σ(o)·tanh(c')
-	VMULPS  Y1, Y4, Y0
-	CMPQ    SI, $+8
-	JGE     h_whole_narrow_cell_0_0
-	MOVQ    SI, DI
-	LEAQ    firstLanesBits<>+0(SB), R9
-	KMOVW   (R9)(DI*4), K1
-	VMOVUPS Y0, K1, (R8)
-	JMP     h_done_narrow_cell_0_0
+	VMULPS       Y1, Y4, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cell_0_0
+	MOVQ         SI, DI
+	LEAQ         (R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_6_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_6_4:
+	TESTQ    $+2, DI
+	JZ       tail_6_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_6_2:
+	TESTQ  $+1, DI
+	JZ     tail_6_1
+	VMOVSS X1, (R8)
+
+tail_6_1:
+	JMP h_done_narrow_cell_0_0
 
 h_whole_narrow_cell_0_0:
 	VMOVUPS Y0, (R8)
@@ -16879,43 +20443,6 @@ DATA allButSign<>+20(SB)/4, $0x7fffffff
 DATA allButSign<>+24(SB)/4, $0x7fffffff
 DATA allButSign<>+28(SB)/4, $0x7fffffff
 GLOBL allButSign<>(SB), RODATA|NOPTR, $32
-
-DATA firstLanes<>+0(SB)/4, $0xffffffff
-DATA firstLanes<>+4(SB)/4, $0xffffffff
-DATA firstLanes<>+8(SB)/4, $0xffffffff
-DATA firstLanes<>+12(SB)/4, $0xffffffff
-DATA firstLanes<>+16(SB)/4, $0xffffffff
-DATA firstLanes<>+20(SB)/4, $0xffffffff
-DATA firstLanes<>+24(SB)/4, $0xffffffff
-DATA firstLanes<>+28(SB)/4, $0xffffffff
-DATA firstLanes<>+32(SB)/4, $0x00000000
-DATA firstLanes<>+36(SB)/4, $0x00000000
-DATA firstLanes<>+40(SB)/4, $0x00000000
-DATA firstLanes<>+44(SB)/4, $0x00000000
-DATA firstLanes<>+48(SB)/4, $0x00000000
-DATA firstLanes<>+52(SB)/4, $0x00000000
-DATA firstLanes<>+56(SB)/4, $0x00000000
-DATA firstLanes<>+60(SB)/4, $0x00000000
-GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
-
-DATA firstLanesBits<>+0(SB)/4, $0x00000000
-DATA firstLanesBits<>+4(SB)/4, $0x00000001
-DATA firstLanesBits<>+8(SB)/4, $0x00000003
-DATA firstLanesBits<>+12(SB)/4, $0x00000007
-DATA firstLanesBits<>+16(SB)/4, $0x0000000f
-DATA firstLanesBits<>+20(SB)/4, $0x0000001f
-DATA firstLanesBits<>+24(SB)/4, $0x0000003f
-DATA firstLanesBits<>+28(SB)/4, $0x0000007f
-DATA firstLanesBits<>+32(SB)/4, $0x000000ff
-DATA firstLanesBits<>+36(SB)/4, $0x000001ff
-DATA firstLanesBits<>+40(SB)/4, $0x000003ff
-DATA firstLanesBits<>+44(SB)/4, $0x000007ff
-DATA firstLanesBits<>+48(SB)/4, $0x00000fff
-DATA firstLanesBits<>+52(SB)/4, $0x00001fff
-DATA firstLanesBits<>+56(SB)/4, $0x00003fff
-DATA firstLanesBits<>+60(SB)/4, $0x00007fff
-DATA firstLanesBits<>+64(SB)/4, $0x0000ffff
-GLOBL firstLanesBits<>(SB), RODATA|NOPTR, $68
 
 DATA one<>+0(SB)/4, $0x3f800000
 DATA one<>+4(SB)/4, $0x3f800000

@@ -5,23 +5,26 @@
 #include "textflag.h"
 
 // func stepNEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
-TEXT ·stepNEON(SB), NOSPLIT, $0-80
+TEXT ·stepNEON(SB), $320-80
 	// Registers:
-	//   sums of the panel   R1
-	//   panel               R2
-	//   c                   R3
-	//   h                   R4
-	//   units left          R5
-	//   sums                V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18
-	//   weights             R1 R6 V9 V10 V20 V21
-	//   x                   R2 R7
-	//   elements of x left  R6 R8
-	//   x[k]                V8 V19
-	//   table of constants  R0
-	//   cell state          V2 V7
-	//   lanes left          R0 R1 R6
-	//   stride              R6
-	//   constants           V0 V1 V2
+	//   sums of the panel      R1
+	//   panel                  R2
+	//   c                      R3
+	//   h                      R4
+	//   units left             R5
+	//   sums                   V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
+	//   weights                R1 R6 V9 V10 V20 V21 V25 V26
+	//   x                      R2 R7
+	//   elements of x left     R6 R7 R8
+	//   x[k]                   V8 V19 V24
+	//   table of constants     R0
+	//   cell state             V2 V4 V5 V6 V7
+	//   lanes left             R0 R1 R3 R6
+	//   stride                 R6 R7
+	//   units of the panel     R1
+	//   z of the narrow panel  R2
+	//   z                      V0 V4 V5 V6 V7 V8
+	//   constants              V0 V1 V2
 	MOVD $constants<>(SB), R0
 	MOVD sums+0(FP), R1
 	MOVD weights+16(FP), R2
@@ -34,10 +37,15 @@ TEXT ·stepNEON(SB), NOSPLIT, $0-80
 	FMOVQ 368(R0), F1 // one
 	FMOVQ 400(R0), F2 // sigmoidScale
 
-panel:
+panels:
 	CMP $8, R5
 	BLE narrow
+	CMP $16, R5
+	BLE wide
+	CMP $24, R5
+	BLE wide_narrow
 
+wide:
 	// Start each sum where it was left, or at its bias.
 	FLDPQ (R1), (F3, F4)
 	FLDPQ 32(R1), (F5, F6)
@@ -1235,7 +1243,7 @@ wide_rest_done:
 	// h' = σ(o)·tanh(c')
 	WORD  $0x6e25dd03 // fmul v3.4s, v8.4s, v5.4s
 	CMP   $12, R5
-	BGE   h_whole_wide_2
+	BGE   h_whole_wide_0_2
 	MOVD  R5, R6
 	SUB   $8, R6
 	TBZ   $1, R6, one_lane_1
@@ -1249,12 +1257,12 @@ one_lane_1:
 	FMOVS F3, 32(R4)
 
 lanes_done_2:
-	JMP h_done_wide_2
+	JMP h_done_wide_0_2
 
-h_whole_wide_2:
+h_whole_wide_0_2:
 	FMOVQ F3, 32(R4)
 
-h_done_wide_2:
+h_done_wide_0_2:
 	// σ: x = min(40, max(-104, x))
 	FMOVQ (R0), F3    // sigmoidMin
 	WORD  $0x4e32f463 // fmax v3.4s, v3.4s, v18.4s
@@ -1371,9 +1379,9 @@ h_done_wide_2:
 	// h' = σ(o)·tanh(c')
 	WORD  $0x6e25dce3 // fmul v3.4s, v7.4s, v5.4s
 	CMP   $16, R5
-	BGE   h_whole_wide_3
+	BGE   h_whole_wide_0_3
 	CMP   $12, R5
-	BLE   h_done_wide_3
+	BLE   h_done_wide_0_3
 	MOVD  R5, R6
 	SUB   $12, R6
 	TBZ   $1, R6, one_lane_3
@@ -1387,12 +1395,12 @@ one_lane_3:
 	FMOVS F3, 48(R4)
 
 lanes_done_4:
-	JMP h_done_wide_3
+	JMP h_done_wide_0_3
 
-h_whole_wide_3:
+h_whole_wide_0_3:
 	FMOVQ F3, 48(R4)
 
-h_done_wide_3:
+h_done_wide_0_3:
 	SUBS $16, R5
 	BLE  done
 	ADD  $64, R3
@@ -1403,7 +1411,2130 @@ h_done_wide_3:
 	MOVD weightsStride+24(FP), R6
 	LSL  $2, R6
 	ADD  R6, R2
-	JMP  panel
+	JMP  panels
+
+wide_narrow:
+	// Start each sum where it was left, or at its bias.
+	FLDPQ (R1), (F0, F1)
+	FLDPQ 32(R1), (F2, F3)
+	FLDPQ 64(R1), (F4, F5)
+	FLDPQ 96(R1), (F6, F7)
+	FLDPQ 128(R1), (F8, F9)
+	FLDPQ 160(R1), (F10, F11)
+	FLDPQ 192(R1), (F12, F13)
+	FLDPQ 224(R1), (F14, F15)
+	MOVD  skip+32(FP), R6
+	LSL   $8, R6
+	ADD   R2, R6
+	MOVD  R1, R1
+	MOVD  R2, R2
+	MOVD  sumsStride+8(FP), R7
+	LSL   $2, R7
+	ADD   R7, R1
+	MOVD  weightsStride+24(FP), R7
+	LSL   $2, R7
+	ADD   R7, R2
+	FLDPQ (R1), (F16, F17)
+	FLDPQ 32(R1), (F18, F19)
+	FLDPQ 64(R1), (F20, F21)
+	FLDPQ 96(R1), (F22, F23)
+	MOVD  skip+32(FP), R1
+	LSL   $7, R1
+	ADD   R2, R1
+	MOVD  x+40(FP), R2
+	MOVD  n+48(FP), R7
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBS $4, R7
+	BLT  wide_narrow_block_done
+
+wide_narrow_block:
+	FMOVQ (R2), F24
+	FLDPQ (R6), (F25, F26)
+	WORD  $0x4f981320 // fmla v0.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
+	FLDPQ 32(R6), (F25, F26)
+	WORD  $0x4f981322 // fmla v2.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
+	FLDPQ 64(R6), (F25, F26)
+	WORD  $0x4f981324 // fmla v4.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981345 // fmla v5.4s, v26.4s, v24.s[0]
+	FLDPQ 96(R6), (F25, F26)
+	WORD  $0x4f981326 // fmla v6.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981347 // fmla v7.4s, v26.4s, v24.s[0]
+	FLDPQ 128(R6), (F25, F26)
+	WORD  $0x4f981328 // fmla v8.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981349 // fmla v9.4s, v26.4s, v24.s[0]
+	FLDPQ 160(R6), (F25, F26)
+	WORD  $0x4f98132a // fmla v10.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134b // fmla v11.4s, v26.4s, v24.s[0]
+	FLDPQ 192(R6), (F25, F26)
+	WORD  $0x4f98132c // fmla v12.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134d // fmla v13.4s, v26.4s, v24.s[0]
+	FLDPQ 224(R6), (F25, F26)
+	WORD  $0x4f98132e // fmla v14.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134f // fmla v15.4s, v26.4s, v24.s[0]
+	FLDPQ (R1), (F25, F26)
+	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
+	FLDPQ 32(R1), (F25, F26)
+	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	FLDPQ 64(R1), (F25, F26)
+	WORD  $0x4f981334 // fmla v20.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981355 // fmla v21.4s, v26.4s, v24.s[0]
+	FLDPQ 96(R1), (F25, F26)
+	WORD  $0x4f981336 // fmla v22.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981357 // fmla v23.4s, v26.4s, v24.s[0]
+	FLDPQ 256(R6), (F25, F26)
+	WORD  $0x4fb81320 // fmla v0.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81341 // fmla v1.4s, v26.4s, v24.s[1]
+	FLDPQ 288(R6), (F25, F26)
+	WORD  $0x4fb81322 // fmla v2.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81343 // fmla v3.4s, v26.4s, v24.s[1]
+	FLDPQ 320(R6), (F25, F26)
+	WORD  $0x4fb81324 // fmla v4.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81345 // fmla v5.4s, v26.4s, v24.s[1]
+	FLDPQ 352(R6), (F25, F26)
+	WORD  $0x4fb81326 // fmla v6.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81347 // fmla v7.4s, v26.4s, v24.s[1]
+	FLDPQ 384(R6), (F25, F26)
+	WORD  $0x4fb81328 // fmla v8.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81349 // fmla v9.4s, v26.4s, v24.s[1]
+	FLDPQ 416(R6), (F25, F26)
+	WORD  $0x4fb8132a // fmla v10.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb8134b // fmla v11.4s, v26.4s, v24.s[1]
+	FLDPQ 448(R6), (F25, F26)
+	WORD  $0x4fb8132c // fmla v12.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb8134d // fmla v13.4s, v26.4s, v24.s[1]
+	FLDPQ 480(R6), (F25, F26)
+	WORD  $0x4fb8132e // fmla v14.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb8134f // fmla v15.4s, v26.4s, v24.s[1]
+	FLDPQ 128(R1), (F25, F26)
+	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
+	FLDPQ 160(R1), (F25, F26)
+	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
+	FLDPQ 192(R1), (F25, F26)
+	WORD  $0x4fb81334 // fmla v20.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81355 // fmla v21.4s, v26.4s, v24.s[1]
+	FLDPQ 224(R1), (F25, F26)
+	WORD  $0x4fb81336 // fmla v22.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81357 // fmla v23.4s, v26.4s, v24.s[1]
+	FLDPQ 512(R6), (F25, F26)
+	WORD  $0x4f981b20 // fmla v0.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b41 // fmla v1.4s, v26.4s, v24.s[2]
+	FLDPQ 544(R6), (F25, F26)
+	WORD  $0x4f981b22 // fmla v2.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b43 // fmla v3.4s, v26.4s, v24.s[2]
+	FLDPQ 576(R6), (F25, F26)
+	WORD  $0x4f981b24 // fmla v4.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b45 // fmla v5.4s, v26.4s, v24.s[2]
+	FLDPQ 608(R6), (F25, F26)
+	WORD  $0x4f981b26 // fmla v6.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b47 // fmla v7.4s, v26.4s, v24.s[2]
+	FLDPQ 640(R6), (F25, F26)
+	WORD  $0x4f981b28 // fmla v8.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b49 // fmla v9.4s, v26.4s, v24.s[2]
+	FLDPQ 672(R6), (F25, F26)
+	WORD  $0x4f981b2a // fmla v10.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b4b // fmla v11.4s, v26.4s, v24.s[2]
+	FLDPQ 704(R6), (F25, F26)
+	WORD  $0x4f981b2c // fmla v12.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b4d // fmla v13.4s, v26.4s, v24.s[2]
+	FLDPQ 736(R6), (F25, F26)
+	WORD  $0x4f981b2e // fmla v14.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b4f // fmla v15.4s, v26.4s, v24.s[2]
+	FLDPQ 256(R1), (F25, F26)
+	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
+	FLDPQ 288(R1), (F25, F26)
+	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
+	FLDPQ 320(R1), (F25, F26)
+	WORD  $0x4f981b34 // fmla v20.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b55 // fmla v21.4s, v26.4s, v24.s[2]
+	FLDPQ 352(R1), (F25, F26)
+	WORD  $0x4f981b36 // fmla v22.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b57 // fmla v23.4s, v26.4s, v24.s[2]
+	FLDPQ 768(R6), (F25, F26)
+	WORD  $0x4fb81b20 // fmla v0.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b41 // fmla v1.4s, v26.4s, v24.s[3]
+	FLDPQ 800(R6), (F25, F26)
+	WORD  $0x4fb81b22 // fmla v2.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b43 // fmla v3.4s, v26.4s, v24.s[3]
+	FLDPQ 832(R6), (F25, F26)
+	WORD  $0x4fb81b24 // fmla v4.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b45 // fmla v5.4s, v26.4s, v24.s[3]
+	FLDPQ 864(R6), (F25, F26)
+	WORD  $0x4fb81b26 // fmla v6.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b47 // fmla v7.4s, v26.4s, v24.s[3]
+	FLDPQ 896(R6), (F25, F26)
+	WORD  $0x4fb81b28 // fmla v8.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b49 // fmla v9.4s, v26.4s, v24.s[3]
+	FLDPQ 928(R6), (F25, F26)
+	WORD  $0x4fb81b2a // fmla v10.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b4b // fmla v11.4s, v26.4s, v24.s[3]
+	FLDPQ 960(R6), (F25, F26)
+	WORD  $0x4fb81b2c // fmla v12.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b4d // fmla v13.4s, v26.4s, v24.s[3]
+	FLDPQ 992(R6), (F25, F26)
+	WORD  $0x4fb81b2e // fmla v14.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b4f // fmla v15.4s, v26.4s, v24.s[3]
+	FLDPQ 384(R1), (F25, F26)
+	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
+	FLDPQ 416(R1), (F25, F26)
+	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
+	FLDPQ 448(R1), (F25, F26)
+	WORD  $0x4fb81b34 // fmla v20.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b55 // fmla v21.4s, v26.4s, v24.s[3]
+	FLDPQ 480(R1), (F25, F26)
+	WORD  $0x4fb81b36 // fmla v22.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b57 // fmla v23.4s, v26.4s, v24.s[3]
+	ADD   $1024, R6
+	ADD   $512, R1
+	ADD   $16, R2
+	SUBS  $4, R7
+	BGE   wide_narrow_block
+
+wide_narrow_block_done:
+	ADD $4, R7
+
+	// The elements of x that are left.
+	SUBS $1, R7
+	BLT  wide_narrow_rest_done
+
+wide_narrow_rest:
+	FMOVS (R2), F24
+	FLDPQ (R6), (F25, F26)
+	WORD  $0x4f981320 // fmla v0.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
+	FLDPQ 32(R6), (F25, F26)
+	WORD  $0x4f981322 // fmla v2.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
+	FLDPQ 64(R6), (F25, F26)
+	WORD  $0x4f981324 // fmla v4.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981345 // fmla v5.4s, v26.4s, v24.s[0]
+	FLDPQ 96(R6), (F25, F26)
+	WORD  $0x4f981326 // fmla v6.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981347 // fmla v7.4s, v26.4s, v24.s[0]
+	FLDPQ 128(R6), (F25, F26)
+	WORD  $0x4f981328 // fmla v8.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981349 // fmla v9.4s, v26.4s, v24.s[0]
+	FLDPQ 160(R6), (F25, F26)
+	WORD  $0x4f98132a // fmla v10.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134b // fmla v11.4s, v26.4s, v24.s[0]
+	FLDPQ 192(R6), (F25, F26)
+	WORD  $0x4f98132c // fmla v12.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134d // fmla v13.4s, v26.4s, v24.s[0]
+	FLDPQ 224(R6), (F25, F26)
+	WORD  $0x4f98132e // fmla v14.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134f // fmla v15.4s, v26.4s, v24.s[0]
+	FLDPQ (R1), (F25, F26)
+	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
+	FLDPQ 32(R1), (F25, F26)
+	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	FLDPQ 64(R1), (F25, F26)
+	WORD  $0x4f981334 // fmla v20.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981355 // fmla v21.4s, v26.4s, v24.s[0]
+	FLDPQ 96(R1), (F25, F26)
+	WORD  $0x4f981336 // fmla v22.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981357 // fmla v23.4s, v26.4s, v24.s[0]
+	ADD   $256, R6
+	ADD   $128, R1
+	ADD   $4, R2
+	SUBS  $1, R7
+	BGE   wide_narrow_rest
+
+wide_narrow_rest_done:
+	ADD   $1, R7
+	MOVD  R5, R1
+	SUB   $16, R1
+	MOVD  $local-320(SP), R2
+	ADD   $63, R2
+	AND   $-64, R2
+	FSTPQ (F16, F17), (R2)
+	FSTPQ (F18, F19), 32(R2)
+	FSTPQ (F20, F21), 64(R2)
+	FSTPQ (F22, F23), 96(R2)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F16   // sigmoidMin
+	WORD  $0x4e20f600 // fmax v0.4s, v16.4s, v0.4s
+	FMOVQ 16(R0), F16 // sigmoidMax
+	WORD  $0x4ea0f600 // fmin v0.4s, v16.4s, v0.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f910 // fabs v16.4s, v8.4s
+	FMOVQ 32(R0), F17 // signBit
+	VAND  V17.B16, V8.B16, V8.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F17   // sigmoidMin
+	WORD  $0x4e24f624 // fmax v4.4s, v17.4s, v4.4s
+	FMOVQ 16(R0), F17 // sigmoidMax
+	WORD  $0x4ea4f624 // fmin v4.4s, v17.4s, v4.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	FMOVQ 80(R0), F18 // sigmoidNegLog2E
+	VFMLA V18.S4, V0.S4, V17.S4
+	FMOVQ 64(R0), F18 // sigmoidRound
+	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F19  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V16.S4, V19.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	FMOVQ 80(R0), F22 // sigmoidNegLog2E
+	VFMLA V22.S4, V4.S4, V21.S4
+	FMOVQ 64(R0), F22 // sigmoidRound
+	WORD  $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F23 // sigmoidLn2Hi
+	VFMLA V23.S4, V18.S4, V0.S4
+	FMOVQ 192(R0), F23 // sigmoidLn2Lo
+	VFMLA V23.S4, V18.S4, V0.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F18 // tanhHalfLn2
+	VFMLA V18.S4, V20.S4, V16.S4
+	WORD  $0x6e30de12  // fmul v18.4s, v16.4s, v16.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F20 // sigmoidLn2Hi
+	VFMLA V20.S4, V22.S4, V4.S4
+	FMOVQ 192(R0), F20 // sigmoidLn2Lo
+	VFMLA V20.S4, V22.S4, V4.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e20dc14 // fmul v20.4s, v0.4s, v0.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F22 // tanhP2
+	FMOVQ 240(R0), F23 // tanhP3
+	VFMLA V23.S4, V18.S4, V22.S4
+	FMOVQ 256(R0), F23 // tanhP1
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e24dc96 // fmul v22.4s, v4.4s, v4.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F24 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP3
+	VFMLA V25.S4, V0.S4, V24.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	FMOVQ 320(R0), F26 // sigmoidP1
+	VFMLA V26.S4, V0.S4, V25.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 336(R0), F26 // tanhP0
+	VFMLA V18.S4, V23.S4, V26.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F23 // sigmoidP2
+	FMOVQ 288(R0), F27 // sigmoidP3
+	VFMLA V27.S4, V4.S4, V23.S4
+	FMOVQ 304(R0), F27 // sigmoidP0
+	FMOVQ 320(R0), F28 // sigmoidP1
+	VFMLA V28.S4, V4.S4, V27.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F28 // sigmoidP4
+	VFMLA V28.S4, V20.S4, V24.S4
+	VFMLA V20.S4, V24.S4, V25.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e32de12 // fmul v18.4s, v16.4s, v18.4s
+	VFMLA V26.S4, V18.S4, V16.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F18 // sigmoidP4
+	VFMLA V18.S4, V22.S4, V23.S4
+	VFMLA V22.S4, V23.S4, V27.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V0.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F18 // one
+	WORD  $0x4eb3d652  // fsub v18.4s, v18.4s, v19.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V23.B16
+	VFMLS V20.S4, V16.S4, V23.S4
+	FMOVQ 368(R0), F20 // one
+	WORD  $0x4e34d674  // fadd v20.4s, v19.4s, v20.4s
+	VFMLA V16.S4, V18.S4, V20.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V22.S4, V27.S4, V4.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F16 // sigmoidScale
+	WORD  $0x4e30d630  // fadd v16.4s, v17.4s, v16.4s
+	VFMLS V17.S4, V0.S4, V16.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e34fef4 // fdiv v20.4s, v23.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+	VORR  V8.B16, V18.B16, V8.B16
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F18 // sigmoidScale
+	WORD  $0x4e32d6b2  // fadd v18.4s, v21.4s, v18.4s
+	VFMLS V21.S4, V4.S4, V18.S4
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F19 // sigmoidScale
+	WORD  $0x6e30fe73  // fdiv v19.4s, v19.4s, v16.4s
+	FMOVQ 400(R0), F20 // sigmoidScale
+	WORD  $0x6e32fe94  // fdiv v20.4s, v20.4s, v18.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4eb0d636  // fsub v22.4s, v17.4s, v16.4s
+	FMOVQ 400(R0), F23 // sigmoidScale
+	WORD  $0x4e37d6d6  // fadd v22.4s, v22.4s, v23.4s
+	VFMLS V17.S4, V0.S4, V22.S4
+	WORD  $0x4eb2d6a0  // fsub v0.4s, v21.4s, v18.4s
+	FMOVQ 400(R0), F17 // sigmoidScale
+	WORD  $0x4e31d400  // fadd v0.4s, v0.4s, v17.4s
+	VFMLS V21.S4, V4.S4, V0.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F4  // sigmoidScale
+	VFMLS V16.S4, V19.S4, V4.S4
+	VFMLS V22.S4, V19.S4, V4.S4
+	FMOVQ 416(R0), F16 // sigmoidScaleBits
+	VADD  V16.S4, V4.S4, V4.S4
+	FMOVQ 400(R0), F16 // sigmoidScale
+	VFMLS V18.S4, V20.S4, V16.S4
+	VFMLS V0.S4, V20.S4, V16.S4
+	FMOVQ 416(R0), F0  // sigmoidScaleBits
+	VADD  V0.S4, V16.S4, V0.S4
+
+	// σ: σ = y + g·y
+	VFMLA V19.S4, V4.S4, V19.S4
+	VFMLA V20.S4, V0.S4, V20.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e28de60 // fmul v0.4s, v19.4s, v8.4s
+	FMOVQ (R3), F4
+	VFMLA V4.S4, V20.S4, V0.S4
+	FMOVQ F0, (R3)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F4    // sigmoidMin
+	WORD  $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f924 // fabs v4.4s, v9.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V9.B16, V8.B16
+	FMOVQ 48(R0), F9  // tanhMax
+	WORD  $0x4ea4f524 // fmin v4.4s, v9.4s, v4.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F9    // sigmoidMin
+	WORD  $0x4e25f525 // fmax v5.4s, v9.4s, v5.4s
+	FMOVQ 16(R0), F9  // sigmoidMax
+	WORD  $0x4ea5f525 // fmin v5.4s, v9.4s, v5.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F9  // sigmoidRound
+	FMOVQ 80(R0), F16 // sigmoidNegLog2E
+	VFMLA V16.S4, V1.S4, V9.S4
+	FMOVQ 64(R0), F16 // sigmoidRound
+	WORD  $0x4eb0d530 // fsub v16.4s, v9.4s, v16.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V4.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	FMOVQ 80(R0), F20 // sigmoidNegLog2E
+	VFMLA V20.S4, V5.S4, V19.S4
+	FMOVQ 64(R0), F20 // sigmoidRound
+	WORD  $0x4eb4d674 // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F21 // sigmoidLn2Hi
+	VFMLA V21.S4, V16.S4, V1.S4
+	FMOVQ 192(R0), F21 // sigmoidLn2Lo
+	VFMLA V21.S4, V16.S4, V1.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V4.S4
+	WORD  $0x6e24dc90  // fmul v16.4s, v4.4s, v4.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F18 // sigmoidLn2Hi
+	VFMLA V18.S4, V20.S4, V5.S4
+	FMOVQ 192(R0), F18 // sigmoidLn2Lo
+	VFMLA V18.S4, V20.S4, V5.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
+	VSHL $23, V9.S4, V9.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e25dcb4 // fmul v20.4s, v5.4s, v5.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F23 // sigmoidP3
+	VFMLA V23.S4, V1.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F24 // sigmoidP1
+	VFMLA V24.S4, V1.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP3
+	VFMLA V25.S4, V5.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	FMOVQ 320(R0), F26 // sigmoidP1
+	VFMLA V26.S4, V5.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F26 // sigmoidP4
+	VFMLA V26.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30dc90 // fmul v16.4s, v4.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V4.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F16 // sigmoidP4
+	VFMLA V16.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V1.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F16 // one
+	WORD  $0x4eb1d610  // fsub v16.4s, v16.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V4.S4, V21.S4
+	FMOVQ 368(R0), F18 // one
+	WORD  $0x4e32d632  // fadd v18.4s, v17.4s, v18.4s
+	VFMLA V4.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V5.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F4 // sigmoidScale
+	WORD  $0x4e24d524 // fadd v4.4s, v9.4s, v4.4s
+	VFMLS V9.S4, V1.S4, V4.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V8.B16, V16.B16, V8.B16
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F16 // sigmoidScale
+	WORD  $0x4e30d670  // fadd v16.4s, v19.4s, v16.4s
+	VFMLS V19.S4, V5.S4, V16.S4
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F17 // sigmoidScale
+	WORD  $0x6e24fe31  // fdiv v17.4s, v17.4s, v4.4s
+	FMOVQ 400(R0), F18 // sigmoidScale
+	WORD  $0x6e30fe52  // fdiv v18.4s, v18.4s, v16.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea4d534  // fsub v20.4s, v9.4s, v4.4s
+	FMOVQ 400(R0), F21 // sigmoidScale
+	WORD  $0x4e35d694  // fadd v20.4s, v20.4s, v21.4s
+	VFMLS V9.S4, V1.S4, V20.S4
+	WORD  $0x4eb0d661  // fsub v1.4s, v19.4s, v16.4s
+	FMOVQ 400(R0), F9  // sigmoidScale
+	WORD  $0x4e29d421  // fadd v1.4s, v1.4s, v9.4s
+	VFMLS V19.S4, V5.S4, V1.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F5 // sigmoidScale
+	VFMLS V4.S4, V17.S4, V5.S4
+	VFMLS V20.S4, V17.S4, V5.S4
+	FMOVQ 416(R0), F4 // sigmoidScaleBits
+	VADD  V4.S4, V5.S4, V4.S4
+	FMOVQ 400(R0), F5 // sigmoidScale
+	VFMLS V16.S4, V18.S4, V5.S4
+	VFMLS V1.S4, V18.S4, V5.S4
+	FMOVQ 416(R0), F1 // sigmoidScaleBits
+	VADD  V1.S4, V5.S4, V1.S4
+
+	// σ: σ = y + g·y
+	VFMLA V17.S4, V4.S4, V17.S4
+	VFMLA V18.S4, V1.S4, V18.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e28de21 // fmul v1.4s, v17.4s, v8.4s
+	FMOVQ 16(R3), F4
+	VFMLA V4.S4, V18.S4, V1.S4
+	FMOVQ F1, 16(R3)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F4    // sigmoidMin
+	WORD  $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f944 // fabs v4.4s, v10.4s
+	FMOVQ 32(R0), F5  // signBit
+	VAND  V5.B16, V10.B16, V5.B16
+	FMOVQ 48(R0), F8  // tanhMax
+	WORD  $0x4ea4f504 // fmin v4.4s, v8.4s, v4.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F8    // sigmoidMin
+	WORD  $0x4e26f506 // fmax v6.4s, v8.4s, v6.4s
+	FMOVQ 16(R0), F8  // sigmoidMax
+	WORD  $0x4ea6f506 // fmin v6.4s, v8.4s, v6.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F8  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V2.S4, V8.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F10  // tanhRound
+	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
+	VFMLA V16.S4, V4.S4, V10.S4
+	FMOVQ 128(R0), F16 // tanhRoundMax
+	WORD  $0x4eaaf60a  // fmin v10.4s, v16.4s, v10.4s
+	FMOVQ 144(R0), F16 // tanhRoundMask
+	VAND  V16.B16, V10.B16, V10.B16
+	FMOVQ 160(R0), F16 // tanhRoundZero
+	WORD  $0x4eb0d550  // fsub v16.4s, v10.4s, v16.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	FMOVQ 80(R0), F18 // sigmoidNegLog2E
+	VFMLA V18.S4, V6.S4, V17.S4
+	FMOVQ 64(R0), F18 // sigmoidRound
+	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F19 // sigmoidLn2Hi
+	VFMLA V19.S4, V9.S4, V2.S4
+	FMOVQ 192(R0), F19 // sigmoidLn2Lo
+	VFMLA V19.S4, V9.S4, V2.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F9 // tanhHalfLn2
+	VFMLA V9.S4, V16.S4, V4.S4
+	WORD  $0x6e24dc89 // fmul v9.4s, v4.4s, v4.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F16 // sigmoidLn2Hi
+	VFMLA V16.S4, V18.S4, V6.S4
+	FMOVQ 192(R0), F16 // sigmoidLn2Lo
+	VFMLA V16.S4, V18.S4, V6.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
+	VSHL $23, V8.S4, V8.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F18 // tanhP2
+	FMOVQ 240(R0), F19 // tanhP3
+	VFMLA V19.S4, V9.S4, V18.S4
+	FMOVQ 256(R0), F19 // tanhP1
+	VFMLA V9.S4, V18.S4, V19.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F20 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP3
+	VFMLA V21.S4, V2.S4, V20.S4
+	FMOVQ 304(R0), F21 // sigmoidP0
+	FMOVQ 320(R0), F22 // sigmoidP1
+	VFMLA V22.S4, V2.S4, V21.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V10.S4, V10.S4
+	FMOVQ 336(R0), F22 // tanhP0
+	VFMLA V9.S4, V19.S4, V22.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F19 // sigmoidP2
+	FMOVQ 288(R0), F23 // sigmoidP3
+	VFMLA V23.S4, V6.S4, V19.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F24 // sigmoidP1
+	VFMLA V24.S4, V6.S4, V23.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F24 // sigmoidP4
+	VFMLA V24.S4, V16.S4, V20.S4
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e29dc89 // fmul v9.4s, v4.4s, v9.4s
+	VFMLA V22.S4, V9.S4, V4.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F9 // sigmoidP4
+	VFMLA V9.S4, V18.S4, V19.S4
+	VFMLA V18.S4, V19.S4, V23.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V16.S4, V21.S4, V2.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F9  // one
+	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
+	FMOVQ 384(R0), F16 // three
+	WORD  $0x4eaad610  // fsub v16.4s, v16.4s, v10.4s
+	VMOV  V9.B16, V19.B16
+	VFMLS V16.S4, V4.S4, V19.S4
+	FMOVQ 368(R0), F16 // one
+	WORD  $0x4e30d550  // fadd v16.4s, v10.4s, v16.4s
+	VFMLA V4.S4, V9.S4, V16.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V6.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F4 // sigmoidScale
+	WORD  $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
+	VFMLS V8.S4, V2.S4, V4.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
+	VFMLS V10.S4, V16.S4, V9.S4
+	VORR  V5.B16, V9.B16, V5.B16
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F9 // sigmoidScale
+	WORD  $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
+	VFMLS V17.S4, V6.S4, V9.S4
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F10 // sigmoidScale
+	WORD  $0x6e24fd4a  // fdiv v10.4s, v10.4s, v4.4s
+	FMOVQ 400(R0), F16 // sigmoidScale
+	WORD  $0x6e29fe10  // fdiv v16.4s, v16.4s, v9.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea4d512  // fsub v18.4s, v8.4s, v4.4s
+	FMOVQ 400(R0), F19 // sigmoidScale
+	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
+	VFMLS V8.S4, V2.S4, V18.S4
+	WORD  $0x4ea9d622  // fsub v2.4s, v17.4s, v9.4s
+	FMOVQ 400(R0), F8  // sigmoidScale
+	WORD  $0x4e28d442  // fadd v2.4s, v2.4s, v8.4s
+	VFMLS V17.S4, V6.S4, V2.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F6 // sigmoidScale
+	VFMLS V4.S4, V10.S4, V6.S4
+	VFMLS V18.S4, V10.S4, V6.S4
+	FMOVQ 416(R0), F4 // sigmoidScaleBits
+	VADD  V4.S4, V6.S4, V4.S4
+	FMOVQ 400(R0), F6 // sigmoidScale
+	VFMLS V9.S4, V16.S4, V6.S4
+	VFMLS V2.S4, V16.S4, V6.S4
+	FMOVQ 416(R0), F2 // sigmoidScaleBits
+	VADD  V2.S4, V6.S4, V2.S4
+
+	// σ: σ = y + g·y
+	VFMLA V10.S4, V4.S4, V10.S4
+	VFMLA V16.S4, V2.S4, V16.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e25dd42 // fmul v2.4s, v10.4s, v5.4s
+	FMOVQ 32(R3), F4
+	VFMLA V4.S4, V16.S4, V2.S4
+	FMOVQ F2, 32(R3)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F4    // sigmoidMin
+	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f964 // fabs v4.4s, v11.4s
+	FMOVQ 32(R0), F5  // signBit
+	VAND  V5.B16, V11.B16, V5.B16
+	FMOVQ 48(R0), F6  // tanhMax
+	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F6    // sigmoidMin
+	WORD  $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F7  // sigmoidRound
+	FMOVQ 80(R0), F8  // sigmoidNegLog2E
+	VFMLA V8.S4, V3.S4, V7.S4
+	FMOVQ 64(R0), F8  // sigmoidRound
+	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F9   // tanhRound
+	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
+	VFMLA V10.S4, V4.S4, V9.S4
+	FMOVQ 128(R0), F10 // tanhRoundMax
+	WORD  $0x4ea9f549  // fmin v9.4s, v10.4s, v9.4s
+	FMOVQ 144(R0), F10 // tanhRoundMask
+	VAND  V10.B16, V9.B16, V9.B16
+	FMOVQ 160(R0), F10 // tanhRoundZero
+	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F11 // sigmoidRound
+	FMOVQ 80(R0), F16 // sigmoidNegLog2E
+	VFMLA V16.S4, V6.S4, V11.S4
+	FMOVQ 64(R0), F16 // sigmoidRound
+	WORD  $0x4eb0d570 // fsub v16.4s, v11.4s, v16.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F17 // sigmoidLn2Hi
+	VFMLA V17.S4, V8.S4, V3.S4
+	FMOVQ 192(R0), F17 // sigmoidLn2Lo
+	VFMLA V17.S4, V8.S4, V3.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F8 // tanhHalfLn2
+	VFMLA V8.S4, V10.S4, V4.S4
+	WORD  $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F10 // sigmoidLn2Hi
+	VFMLA V10.S4, V16.S4, V6.S4
+	FMOVQ 192(R0), F10 // sigmoidLn2Lo
+	VFMLA V10.S4, V16.S4, V6.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
+	VSHL $23, V7.S4, V7.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F16 // tanhP2
+	FMOVQ 240(R0), F17 // tanhP3
+	VFMLA V17.S4, V8.S4, V16.S4
+	FMOVQ 256(R0), F17 // tanhP1
+	VFMLA V8.S4, V16.S4, V17.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e26dcd0 // fmul v16.4s, v6.4s, v6.4s
+	VSHL $23, V11.S4, V11.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F18 // sigmoidP2
+	FMOVQ 288(R0), F19 // sigmoidP3
+	VFMLA V19.S4, V3.S4, V18.S4
+	FMOVQ 304(R0), F19 // sigmoidP0
+	FMOVQ 320(R0), F20 // sigmoidP1
+	VFMLA V20.S4, V3.S4, V19.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V9.S4, V9.S4
+	FMOVQ 336(R0), F20 // tanhP0
+	VFMLA V8.S4, V17.S4, V20.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F17 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP3
+	VFMLA V21.S4, V6.S4, V17.S4
+	FMOVQ 304(R0), F21 // sigmoidP0
+	FMOVQ 320(R0), F22 // sigmoidP1
+	VFMLA V22.S4, V6.S4, V21.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F22 // sigmoidP4
+	VFMLA V22.S4, V10.S4, V18.S4
+	VFMLA V10.S4, V18.S4, V19.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e28dc88 // fmul v8.4s, v4.4s, v8.4s
+	VFMLA V20.S4, V8.S4, V4.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F8 // sigmoidP4
+	VFMLA V8.S4, V16.S4, V17.S4
+	VFMLA V16.S4, V17.S4, V21.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V10.S4, V19.S4, V3.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F8  // one
+	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
+	FMOVQ 384(R0), F10 // three
+	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
+	VMOV  V8.B16, V17.B16
+	VFMLS V10.S4, V4.S4, V17.S4
+	FMOVQ 368(R0), F10 // one
+	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
+	VFMLA V4.S4, V8.S4, V10.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V16.S4, V21.S4, V6.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F4 // sigmoidScale
+	WORD  $0x4e24d4e4 // fadd v4.4s, v7.4s, v4.4s
+	VFMLS V7.S4, V3.S4, V4.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2afe2a // fdiv v10.4s, v17.4s, v10.4s
+	VFMLS V9.S4, V10.S4, V8.S4
+	VORR  V5.B16, V8.B16, V5.B16
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F8 // sigmoidScale
+	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
+	VFMLS V11.S4, V6.S4, V8.S4
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F9  // sigmoidScale
+	WORD  $0x6e24fd29  // fdiv v9.4s, v9.4s, v4.4s
+	FMOVQ 400(R0), F10 // sigmoidScale
+	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea4d4f0  // fsub v16.4s, v7.4s, v4.4s
+	FMOVQ 400(R0), F17 // sigmoidScale
+	WORD  $0x4e31d610  // fadd v16.4s, v16.4s, v17.4s
+	VFMLS V7.S4, V3.S4, V16.S4
+	WORD  $0x4ea8d563  // fsub v3.4s, v11.4s, v8.4s
+	FMOVQ 400(R0), F7  // sigmoidScale
+	WORD  $0x4e27d463  // fadd v3.4s, v3.4s, v7.4s
+	VFMLS V11.S4, V6.S4, V3.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F6 // sigmoidScale
+	VFMLS V4.S4, V9.S4, V6.S4
+	VFMLS V16.S4, V9.S4, V6.S4
+	FMOVQ 416(R0), F4 // sigmoidScaleBits
+	VADD  V4.S4, V6.S4, V4.S4
+	FMOVQ 400(R0), F6 // sigmoidScale
+	VFMLS V8.S4, V10.S4, V6.S4
+	VFMLS V3.S4, V10.S4, V6.S4
+	FMOVQ 416(R0), F3 // sigmoidScaleBits
+	VADD  V3.S4, V6.S4, V3.S4
+
+	// σ: σ = y + g·y
+	VFMLA V9.S4, V4.S4, V9.S4
+	VFMLA V10.S4, V3.S4, V10.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e25dd23 // fmul v3.4s, v9.4s, v5.4s
+	FMOVQ 48(R3), F4
+	VFMLA V4.S4, V10.S4, V3.S4
+	FMOVQ F3, 48(R3)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R2), F4
+	FMOVQ (R0), F5    // sigmoidMin
+	WORD  $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
+	FMOVQ 16(R0), F5  // sigmoidMax
+	WORD  $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 64(R2), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	FMOVQ 32(R0), F7  // signBit
+	VAND  V7.B16, V5.B16, V5.B16
+	FMOVQ 48(R0), F7  // tanhMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 32(R2), F7
+	FMOVQ (R0), F8    // sigmoidMin
+	WORD  $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
+	FMOVQ 16(R0), F8  // sigmoidMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F8  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V4.S4, V8.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F10  // tanhRound
+	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
+	VFMLA V11.S4, V6.S4, V10.S4
+	FMOVQ 128(R0), F11 // tanhRoundMax
+	WORD  $0x4eaaf56a  // fmin v10.4s, v11.4s, v10.4s
+	FMOVQ 144(R0), F11 // tanhRoundMask
+	VAND  V11.B16, V10.B16, V10.B16
+	FMOVQ 160(R0), F11 // tanhRoundZero
+	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F16 // sigmoidRound
+	FMOVQ 80(R0), F17 // sigmoidNegLog2E
+	VFMLA V17.S4, V7.S4, V16.S4
+	FMOVQ 64(R0), F17 // sigmoidRound
+	WORD  $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F18 // sigmoidLn2Hi
+	VFMLA V18.S4, V9.S4, V4.S4
+	FMOVQ 192(R0), F18 // sigmoidLn2Lo
+	VFMLA V18.S4, V9.S4, V4.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F9 // tanhHalfLn2
+	VFMLA V9.S4, V11.S4, V6.S4
+	WORD  $0x6e26dcc9 // fmul v9.4s, v6.4s, v6.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F11 // sigmoidLn2Hi
+	VFMLA V11.S4, V17.S4, V7.S4
+	FMOVQ 192(R0), F11 // sigmoidLn2Lo
+	VFMLA V11.S4, V17.S4, V7.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e24dc8b // fmul v11.4s, v4.4s, v4.4s
+	VSHL $23, V8.S4, V8.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F17 // tanhP2
+	FMOVQ 240(R0), F18 // tanhP3
+	VFMLA V18.S4, V9.S4, V17.S4
+	FMOVQ 256(R0), F18 // tanhP1
+	VFMLA V9.S4, V17.S4, V18.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e27dcf1 // fmul v17.4s, v7.4s, v7.4s
+	VSHL $23, V16.S4, V16.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F19 // sigmoidP2
+	FMOVQ 288(R0), F20 // sigmoidP3
+	VFMLA V20.S4, V4.S4, V19.S4
+	FMOVQ 304(R0), F20 // sigmoidP0
+	FMOVQ 320(R0), F21 // sigmoidP1
+	VFMLA V21.S4, V4.S4, V20.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V10.S4, V10.S4
+	FMOVQ 336(R0), F21 // tanhP0
+	VFMLA V9.S4, V18.S4, V21.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F18 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP3
+	VFMLA V22.S4, V7.S4, V18.S4
+	FMOVQ 304(R0), F22 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP1
+	VFMLA V23.S4, V7.S4, V22.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F23 // sigmoidP4
+	VFMLA V23.S4, V11.S4, V19.S4
+	VFMLA V11.S4, V19.S4, V20.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e29dcc9 // fmul v9.4s, v6.4s, v9.4s
+	VFMLA V21.S4, V9.S4, V6.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F9 // sigmoidP4
+	VFMLA V9.S4, V17.S4, V18.S4
+	VFMLA V17.S4, V18.S4, V22.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V11.S4, V20.S4, V4.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F9  // one
+	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
+	FMOVQ 384(R0), F11 // three
+	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
+	VMOV  V9.B16, V18.B16
+	VFMLS V11.S4, V6.S4, V18.S4
+	FMOVQ 368(R0), F11 // one
+	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
+	VFMLA V6.S4, V9.S4, V11.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V17.S4, V22.S4, V7.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F6 // sigmoidScale
+	WORD  $0x4e26d506 // fadd v6.4s, v8.4s, v6.4s
+	VFMLS V8.S4, V4.S4, V6.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2bfe4b // fdiv v11.4s, v18.4s, v11.4s
+	VFMLS V10.S4, V11.S4, V9.S4
+	VORR  V5.B16, V9.B16, V5.B16
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F9 // sigmoidScale
+	WORD  $0x4e29d609 // fadd v9.4s, v16.4s, v9.4s
+	VFMLS V16.S4, V7.S4, V9.S4
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F10 // sigmoidScale
+	WORD  $0x6e26fd4a  // fdiv v10.4s, v10.4s, v6.4s
+	FMOVQ 400(R0), F11 // sigmoidScale
+	WORD  $0x6e29fd6b  // fdiv v11.4s, v11.4s, v9.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea6d511  // fsub v17.4s, v8.4s, v6.4s
+	FMOVQ 400(R0), F18 // sigmoidScale
+	WORD  $0x4e32d631  // fadd v17.4s, v17.4s, v18.4s
+	VFMLS V8.S4, V4.S4, V17.S4
+	WORD  $0x4ea9d604  // fsub v4.4s, v16.4s, v9.4s
+	FMOVQ 400(R0), F8  // sigmoidScale
+	WORD  $0x4e28d484  // fadd v4.4s, v4.4s, v8.4s
+	VFMLS V16.S4, V7.S4, V4.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F7 // sigmoidScale
+	VFMLS V6.S4, V10.S4, V7.S4
+	VFMLS V17.S4, V10.S4, V7.S4
+	FMOVQ 416(R0), F6 // sigmoidScaleBits
+	VADD  V6.S4, V7.S4, V6.S4
+	FMOVQ 400(R0), F7 // sigmoidScale
+	VFMLS V9.S4, V11.S4, V7.S4
+	VFMLS V4.S4, V11.S4, V7.S4
+	FMOVQ 416(R0), F4 // sigmoidScaleBits
+	VADD  V4.S4, V7.S4, V4.S4
+
+	// σ: σ = y + g·y
+	VFMLA V10.S4, V6.S4, V10.S4
+	VFMLA V11.S4, V4.S4, V11.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e25dd44 // fmul v4.4s, v10.4s, v5.4s
+	FMOVQ 64(R3), F5
+	VFMLA V5.S4, V11.S4, V4.S4
+	FMOVQ F4, 64(R3)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 16(R2), F5
+	FMOVQ (R0), F6    // sigmoidMin
+	WORD  $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	FMOVQ 16(R0), F6  // sigmoidMax
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 80(R2), F6
+	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V6.B16, V6.B16
+	FMOVQ 48(R0), F8  // tanhMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 48(R2), F8
+	FMOVQ (R0), F9    // sigmoidMin
+	WORD  $0x4e28f528 // fmax v8.4s, v9.4s, v8.4s
+	FMOVQ 16(R0), F9  // sigmoidMax
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F9  // sigmoidRound
+	FMOVQ 80(R0), F10 // sigmoidNegLog2E
+	VFMLA V10.S4, V5.S4, V9.S4
+	FMOVQ 64(R0), F10 // sigmoidRound
+	WORD  $0x4eaad52a // fsub v10.4s, v9.4s, v10.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F11  // tanhRound
+	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
+	VFMLA V16.S4, V7.S4, V11.S4
+	FMOVQ 128(R0), F16 // tanhRoundMax
+	WORD  $0x4eabf60b  // fmin v11.4s, v16.4s, v11.4s
+	FMOVQ 144(R0), F16 // tanhRoundMask
+	VAND  V16.B16, V11.B16, V11.B16
+	FMOVQ 160(R0), F16 // tanhRoundZero
+	WORD  $0x4eb0d570  // fsub v16.4s, v11.4s, v16.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	FMOVQ 80(R0), F18 // sigmoidNegLog2E
+	VFMLA V18.S4, V8.S4, V17.S4
+	FMOVQ 64(R0), F18 // sigmoidRound
+	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F19 // sigmoidLn2Hi
+	VFMLA V19.S4, V10.S4, V5.S4
+	FMOVQ 192(R0), F19 // sigmoidLn2Lo
+	VFMLA V19.S4, V10.S4, V5.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F10 // tanhHalfLn2
+	VFMLA V10.S4, V16.S4, V7.S4
+	WORD  $0x6e27dcea  // fmul v10.4s, v7.4s, v7.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F16 // sigmoidLn2Hi
+	VFMLA V16.S4, V18.S4, V8.S4
+	FMOVQ 192(R0), F16 // sigmoidLn2Lo
+	VFMLA V16.S4, V18.S4, V8.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e25dcb0 // fmul v16.4s, v5.4s, v5.4s
+	VSHL $23, V9.S4, V9.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F18 // tanhP2
+	FMOVQ 240(R0), F19 // tanhP3
+	VFMLA V19.S4, V10.S4, V18.S4
+	FMOVQ 256(R0), F19 // tanhP1
+	VFMLA V10.S4, V18.S4, V19.S4
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e28dd12 // fmul v18.4s, v8.4s, v8.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F20 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP3
+	VFMLA V21.S4, V5.S4, V20.S4
+	FMOVQ 304(R0), F21 // sigmoidP0
+	FMOVQ 320(R0), F22 // sigmoidP1
+	VFMLA V22.S4, V5.S4, V21.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V11.S4, V11.S4
+	FMOVQ 336(R0), F22 // tanhP0
+	VFMLA V10.S4, V19.S4, V22.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F19 // sigmoidP2
+	FMOVQ 288(R0), F23 // sigmoidP3
+	VFMLA V23.S4, V8.S4, V19.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F24 // sigmoidP1
+	VFMLA V24.S4, V8.S4, V23.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F24 // sigmoidP4
+	VFMLA V24.S4, V16.S4, V20.S4
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e2adcea // fmul v10.4s, v7.4s, v10.4s
+	VFMLA V22.S4, V10.S4, V7.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F10 // sigmoidP4
+	VFMLA V10.S4, V18.S4, V19.S4
+	VFMLA V18.S4, V19.S4, V23.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V16.S4, V21.S4, V5.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F10 // one
+	WORD  $0x4eabd54a  // fsub v10.4s, v10.4s, v11.4s
+	FMOVQ 384(R0), F16 // three
+	WORD  $0x4eabd610  // fsub v16.4s, v16.4s, v11.4s
+	VMOV  V10.B16, V19.B16
+	VFMLS V16.S4, V7.S4, V19.S4
+	FMOVQ 368(R0), F16 // one
+	WORD  $0x4e30d570  // fadd v16.4s, v11.4s, v16.4s
+	VFMLA V7.S4, V10.S4, V16.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V8.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F7 // sigmoidScale
+	WORD  $0x4e27d527 // fadd v7.4s, v9.4s, v7.4s
+	VFMLS V9.S4, V5.S4, V7.S4
+
+	// tanh: tanh = a - F·N/D, with x's sign
+	WORD  $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
+	VFMLS V11.S4, V16.S4, V10.S4
+	VORR  V6.B16, V10.B16, V6.B16
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F10 // sigmoidScale
+	WORD  $0x4e2ad62a  // fadd v10.4s, v17.4s, v10.4s
+	VFMLS V17.S4, V8.S4, V10.S4
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F11 // sigmoidScale
+	WORD  $0x6e27fd6b  // fdiv v11.4s, v11.4s, v7.4s
+	FMOVQ 400(R0), F16 // sigmoidScale
+	WORD  $0x6e2afe10  // fdiv v16.4s, v16.4s, v10.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea7d532  // fsub v18.4s, v9.4s, v7.4s
+	FMOVQ 400(R0), F19 // sigmoidScale
+	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
+	VFMLS V9.S4, V5.S4, V18.S4
+	WORD  $0x4eaad625  // fsub v5.4s, v17.4s, v10.4s
+	FMOVQ 400(R0), F9  // sigmoidScale
+	WORD  $0x4e29d4a5  // fadd v5.4s, v5.4s, v9.4s
+	VFMLS V17.S4, V8.S4, V5.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F8 // sigmoidScale
+	VFMLS V7.S4, V11.S4, V8.S4
+	VFMLS V18.S4, V11.S4, V8.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V8.S4, V7.S4
+	FMOVQ 400(R0), F8 // sigmoidScale
+	VFMLS V10.S4, V16.S4, V8.S4
+	VFMLS V5.S4, V16.S4, V8.S4
+	FMOVQ 416(R0), F5 // sigmoidScaleBits
+	VADD  V5.S4, V8.S4, V5.S4
+
+	// σ: σ = y + g·y
+	VFMLA V11.S4, V7.S4, V11.S4
+	VFMLA V16.S4, V5.S4, V16.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e26dd65 // fmul v5.4s, v11.4s, v6.4s
+	FMOVQ 80(R3), F6
+	VFMLA V6.S4, V16.S4, V5.S4
+	FMOVQ F5, 80(R3)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F6    // sigmoidMin
+	WORD  $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f807 // fabs v7.4s, v0.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V0.B16, V0.B16
+	FMOVQ 48(R0), F8  // tanhMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F8  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V6.S4, V8.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F10  // tanhRound
+	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
+	VFMLA V11.S4, V7.S4, V10.S4
+	FMOVQ 128(R0), F11 // tanhRoundMax
+	WORD  $0x4eaaf56a  // fmin v10.4s, v11.4s, v10.4s
+	FMOVQ 144(R0), F11 // tanhRoundMask
+	VAND  V11.B16, V10.B16, V10.B16
+	FMOVQ 160(R0), F11 // tanhRoundZero
+	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F12 // sigmoidLn2Hi
+	VFMLA V12.S4, V9.S4, V6.S4
+	FMOVQ 192(R0), F12 // sigmoidLn2Lo
+	VFMLA V12.S4, V9.S4, V6.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F9 // tanhHalfLn2
+	VFMLA V9.S4, V11.S4, V7.S4
+	WORD  $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e26dccb // fmul v11.4s, v6.4s, v6.4s
+	VSHL $23, V8.S4, V8.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F12 // tanhP2
+	FMOVQ 240(R0), F16 // tanhP3
+	VFMLA V16.S4, V9.S4, V12.S4
+	FMOVQ 256(R0), F16 // tanhP1
+	VFMLA V9.S4, V12.S4, V16.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F12 // sigmoidP2
+	FMOVQ 288(R0), F17 // sigmoidP3
+	VFMLA V17.S4, V6.S4, V12.S4
+	FMOVQ 304(R0), F17 // sigmoidP0
+	FMOVQ 320(R0), F18 // sigmoidP1
+	VFMLA V18.S4, V6.S4, V17.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V10.S4, V10.S4
+	FMOVQ 336(R0), F18 // tanhP0
+	VFMLA V9.S4, V16.S4, V18.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F16 // sigmoidP4
+	VFMLA V16.S4, V11.S4, V12.S4
+	VFMLA V11.S4, V12.S4, V17.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e29dce9 // fmul v9.4s, v7.4s, v9.4s
+	VFMLA V18.S4, V9.S4, V7.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V11.S4, V17.S4, V6.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F9  // one
+	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
+	FMOVQ 384(R0), F11 // three
+	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
+	VMOV  V9.B16, V12.B16
+	VFMLS V11.S4, V7.S4, V12.S4
+	FMOVQ 368(R0), F11 // one
+	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
+	VFMLA V7.S4, V9.S4, V11.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F7 // sigmoidScale
+	WORD  $0x4e27d507 // fadd v7.4s, v8.4s, v7.4s
+	VFMLS V8.S4, V6.S4, V7.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
+	VFMLS V10.S4, V11.S4, V9.S4
+	VORR  V0.B16, V9.B16, V0.B16
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F9 // sigmoidScale
+	WORD  $0x6e27fd29 // fdiv v9.4s, v9.4s, v7.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea7d50a  // fsub v10.4s, v8.4s, v7.4s
+	FMOVQ 400(R0), F11 // sigmoidScale
+	WORD  $0x4e2bd54a  // fadd v10.4s, v10.4s, v11.4s
+	VFMLS V8.S4, V6.S4, V10.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F6 // sigmoidScale
+	VFMLS V7.S4, V9.S4, V6.S4
+	VFMLS V10.S4, V9.S4, V6.S4
+	FMOVQ 416(R0), F7 // sigmoidScaleBits
+	VADD  V7.S4, V6.S4, V6.S4
+
+	// σ: σ = y + g·y
+	VFMLA V9.S4, V6.S4, V9.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e20dd20 // fmul v0.4s, v9.4s, v0.4s
+	FMOVQ F0, (R4)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F0    // sigmoidMin
+	WORD  $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	FMOVQ 16(R0), F6  // sigmoidMax
+	WORD  $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f826 // fabs v6.4s, v1.4s
+	FMOVQ 32(R0), F7  // signBit
+	VAND  V7.B16, V1.B16, V1.B16
+	FMOVQ 48(R0), F7  // tanhMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F7  // sigmoidRound
+	FMOVQ 80(R0), F8  // sigmoidNegLog2E
+	VFMLA V8.S4, V0.S4, V7.S4
+	FMOVQ 64(R0), F8  // sigmoidRound
+	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F9   // tanhRound
+	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
+	VFMLA V10.S4, V6.S4, V9.S4
+	FMOVQ 128(R0), F10 // tanhRoundMax
+	WORD  $0x4ea9f549  // fmin v9.4s, v10.4s, v9.4s
+	FMOVQ 144(R0), F10 // tanhRoundMask
+	VAND  V10.B16, V9.B16, V9.B16
+	FMOVQ 160(R0), F10 // tanhRoundZero
+	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F11 // sigmoidLn2Hi
+	VFMLA V11.S4, V8.S4, V0.S4
+	FMOVQ 192(R0), F11 // sigmoidLn2Lo
+	VFMLA V11.S4, V8.S4, V0.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F8 // tanhHalfLn2
+	VFMLA V8.S4, V10.S4, V6.S4
+	WORD  $0x6e26dcc8 // fmul v8.4s, v6.4s, v6.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e20dc0a // fmul v10.4s, v0.4s, v0.4s
+	VSHL $23, V7.S4, V7.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F11 // tanhP2
+	FMOVQ 240(R0), F12 // tanhP3
+	VFMLA V12.S4, V8.S4, V11.S4
+	FMOVQ 256(R0), F12 // tanhP1
+	VFMLA V8.S4, V11.S4, V12.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F11 // sigmoidP2
+	FMOVQ 288(R0), F13 // sigmoidP3
+	VFMLA V13.S4, V0.S4, V11.S4
+	FMOVQ 304(R0), F13 // sigmoidP0
+	FMOVQ 320(R0), F16 // sigmoidP1
+	VFMLA V16.S4, V0.S4, V13.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V9.S4, V9.S4
+	FMOVQ 336(R0), F16 // tanhP0
+	VFMLA V8.S4, V12.S4, V16.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F12 // sigmoidP4
+	VFMLA V12.S4, V10.S4, V11.S4
+	VFMLA V10.S4, V11.S4, V13.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e28dcc8 // fmul v8.4s, v6.4s, v8.4s
+	VFMLA V16.S4, V8.S4, V6.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V10.S4, V13.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F8  // one
+	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
+	FMOVQ 384(R0), F10 // three
+	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
+	VMOV  V8.B16, V11.B16
+	VFMLS V10.S4, V6.S4, V11.S4
+	FMOVQ 368(R0), F10 // one
+	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
+	VFMLA V6.S4, V8.S4, V10.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F6 // sigmoidScale
+	WORD  $0x4e26d4e6 // fadd v6.4s, v7.4s, v6.4s
+	VFMLS V7.S4, V0.S4, V6.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e2afd6a // fdiv v10.4s, v11.4s, v10.4s
+	VFMLS V9.S4, V10.S4, V8.S4
+	VORR  V1.B16, V8.B16, V1.B16
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F8 // sigmoidScale
+	WORD  $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea6d4e9  // fsub v9.4s, v7.4s, v6.4s
+	FMOVQ 400(R0), F10 // sigmoidScale
+	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
+	VFMLS V7.S4, V0.S4, V9.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F0 // sigmoidScale
+	VFMLS V6.S4, V8.S4, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+	FMOVQ 416(R0), F6 // sigmoidScaleBits
+	VADD  V6.S4, V0.S4, V0.S4
+
+	// σ: σ = y + g·y
+	VFMLA V8.S4, V0.S4, V8.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e21dd00 // fmul v0.4s, v8.4s, v1.4s
+	FMOVQ F0, 16(R4)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F0    // sigmoidMin
+	WORD  $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	FMOVQ 16(R0), F1  // sigmoidMax
+	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f841 // fabs v1.4s, v2.4s
+	FMOVQ 32(R0), F6  // signBit
+	VAND  V6.B16, V2.B16, V2.B16
+	FMOVQ 48(R0), F6  // tanhMax
+	WORD  $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F6  // sigmoidRound
+	FMOVQ 80(R0), F7  // sigmoidNegLog2E
+	VFMLA V7.S4, V0.S4, V6.S4
+	FMOVQ 64(R0), F7  // sigmoidRound
+	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F8  // tanhRound
+	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
+	VFMLA V9.S4, V1.S4, V8.S4
+	FMOVQ 128(R0), F9 // tanhRoundMax
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+	FMOVQ 144(R0), F9 // tanhRoundMask
+	VAND  V9.B16, V8.B16, V8.B16
+	FMOVQ 160(R0), F9 // tanhRoundZero
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F10 // sigmoidLn2Hi
+	VFMLA V10.S4, V7.S4, V0.S4
+	FMOVQ 192(R0), F10 // sigmoidLn2Lo
+	VFMLA V10.S4, V7.S4, V0.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F7 // tanhHalfLn2
+	VFMLA V7.S4, V9.S4, V1.S4
+	WORD  $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e20dc09 // fmul v9.4s, v0.4s, v0.4s
+	VSHL $23, V6.S4, V6.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F10 // tanhP2
+	FMOVQ 240(R0), F11 // tanhP3
+	VFMLA V11.S4, V7.S4, V10.S4
+	FMOVQ 256(R0), F11 // tanhP1
+	VFMLA V7.S4, V10.S4, V11.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F10 // sigmoidP2
+	FMOVQ 288(R0), F12 // sigmoidP3
+	VFMLA V12.S4, V0.S4, V10.S4
+	FMOVQ 304(R0), F12 // sigmoidP0
+	FMOVQ 320(R0), F13 // sigmoidP1
+	VFMLA V13.S4, V0.S4, V12.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V8.S4, V8.S4
+	FMOVQ 336(R0), F13 // tanhP0
+	VFMLA V7.S4, V11.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F11 // sigmoidP4
+	VFMLA V11.S4, V9.S4, V10.S4
+	VFMLA V9.S4, V10.S4, V12.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e27dc27 // fmul v7.4s, v1.4s, v7.4s
+	VFMLA V13.S4, V7.S4, V1.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V9.S4, V12.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F7 // one
+	WORD  $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	FMOVQ 384(R0), F9 // three
+	WORD  $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VMOV  V7.B16, V10.B16
+	VFMLS V9.S4, V1.S4, V10.S4
+	FMOVQ 368(R0), F9 // one
+	WORD  $0x4e29d509 // fadd v9.4s, v8.4s, v9.4s
+	VFMLA V1.S4, V7.S4, V9.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F1 // sigmoidScale
+	WORD  $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
+	VFMLS V6.S4, V0.S4, V1.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e29fd49 // fdiv v9.4s, v10.4s, v9.4s
+	VFMLS V8.S4, V9.S4, V7.S4
+	VORR  V2.B16, V7.B16, V2.B16
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F7 // sigmoidScale
+	WORD  $0x6e21fce7 // fdiv v7.4s, v7.4s, v1.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea1d4c8 // fsub v8.4s, v6.4s, v1.4s
+	FMOVQ 400(R0), F9 // sigmoidScale
+	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	VFMLS V6.S4, V0.S4, V8.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F0 // sigmoidScale
+	VFMLS V1.S4, V7.S4, V0.S4
+	VFMLS V8.S4, V7.S4, V0.S4
+	FMOVQ 416(R0), F1 // sigmoidScaleBits
+	VADD  V1.S4, V0.S4, V0.S4
+
+	// σ: σ = y + g·y
+	VFMLA V7.S4, V0.S4, V7.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e22dce0 // fmul v0.4s, v7.4s, v2.4s
+	FMOVQ F0, 32(R4)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ (R0), F0    // sigmoidMin
+	WORD  $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	FMOVQ 16(R0), F1  // sigmoidMax
+	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f861 // fabs v1.4s, v3.4s
+	FMOVQ 32(R0), F2  // signBit
+	VAND  V2.B16, V3.B16, V2.B16
+	FMOVQ 48(R0), F3  // tanhMax
+	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F3  // sigmoidRound
+	FMOVQ 80(R0), F6  // sigmoidNegLog2E
+	VFMLA V6.S4, V0.S4, V3.S4
+	FMOVQ 64(R0), F6  // sigmoidRound
+	WORD  $0x4ea6d466 // fsub v6.4s, v3.4s, v6.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F7  // tanhRound
+	FMOVQ 112(R0), F8 // tanhNegTwoLog2E
+	VFMLA V8.S4, V1.S4, V7.S4
+	FMOVQ 128(R0), F8 // tanhRoundMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+	FMOVQ 144(R0), F8 // tanhRoundMask
+	VAND  V8.B16, V7.B16, V7.B16
+	FMOVQ 160(R0), F8 // tanhRoundZero
+	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F9 // sigmoidLn2Hi
+	VFMLA V9.S4, V6.S4, V0.S4
+	FMOVQ 192(R0), F9 // sigmoidLn2Lo
+	VFMLA V9.S4, V6.S4, V0.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F6 // tanhHalfLn2
+	VFMLA V6.S4, V8.S4, V1.S4
+	WORD  $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
+	VSHL $23, V3.S4, V3.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F9  // tanhP2
+	FMOVQ 240(R0), F10 // tanhP3
+	VFMLA V10.S4, V6.S4, V9.S4
+	FMOVQ 256(R0), F10 // tanhP1
+	VFMLA V6.S4, V9.S4, V10.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F9  // sigmoidP2
+	FMOVQ 288(R0), F11 // sigmoidP3
+	VFMLA V11.S4, V0.S4, V9.S4
+	FMOVQ 304(R0), F11 // sigmoidP0
+	FMOVQ 320(R0), F12 // sigmoidP1
+	VFMLA V12.S4, V0.S4, V11.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V7.S4, V7.S4
+	FMOVQ 336(R0), F12 // tanhP0
+	VFMLA V6.S4, V10.S4, V12.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F10 // sigmoidP4
+	VFMLA V10.S4, V8.S4, V9.S4
+	VFMLA V8.S4, V9.S4, V11.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e26dc26 // fmul v6.4s, v1.4s, v6.4s
+	VFMLA V12.S4, V6.S4, V1.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V8.S4, V11.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F6 // one
+	WORD  $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	FMOVQ 384(R0), F8 // three
+	WORD  $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VMOV  V6.B16, V9.B16
+	VFMLS V8.S4, V1.S4, V9.S4
+	FMOVQ 368(R0), F8 // one
+	WORD  $0x4e28d4e8 // fadd v8.4s, v7.4s, v8.4s
+	VFMLA V1.S4, V6.S4, V8.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F1 // sigmoidScale
+	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
+	VFMLS V7.S4, V8.S4, V6.S4
+	VORR  V2.B16, V6.B16, V2.B16
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F6 // sigmoidScale
+	WORD  $0x6e21fcc6 // fdiv v6.4s, v6.4s, v1.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
+	FMOVQ 400(R0), F8 // sigmoidScale
+	WORD  $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	VFMLS V3.S4, V0.S4, V7.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F0 // sigmoidScale
+	VFMLS V1.S4, V6.S4, V0.S4
+	VFMLS V7.S4, V6.S4, V0.S4
+	FMOVQ 416(R0), F1 // sigmoidScaleBits
+	VADD  V1.S4, V0.S4, V0.S4
+
+	// σ: σ = y + g·y
+	VFMLA V6.S4, V0.S4, V6.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e22dcc0 // fmul v0.4s, v6.4s, v2.4s
+	FMOVQ F0, 48(R4)
+
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 96(R2), F0
+	FMOVQ (R0), F1    // sigmoidMin
+	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F1  // sigmoidMax
+	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f881 // fabs v1.4s, v4.4s
+	FMOVQ 32(R0), F2  // signBit
+	VAND  V2.B16, V4.B16, V2.B16
+	FMOVQ 48(R0), F3  // tanhMax
+	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F3  // sigmoidRound
+	FMOVQ 80(R0), F4  // sigmoidNegLog2E
+	VFMLA V4.S4, V0.S4, V3.S4
+	FMOVQ 64(R0), F4  // sigmoidRound
+	WORD  $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F6  // tanhRound
+	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
+	VFMLA V7.S4, V1.S4, V6.S4
+	FMOVQ 128(R0), F7 // tanhRoundMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+	FMOVQ 144(R0), F7 // tanhRoundMask
+	VAND  V7.B16, V6.B16, V6.B16
+	FMOVQ 160(R0), F7 // tanhRoundZero
+	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F8 // sigmoidLn2Hi
+	VFMLA V8.S4, V4.S4, V0.S4
+	FMOVQ 192(R0), F8 // sigmoidLn2Lo
+	VFMLA V8.S4, V4.S4, V0.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F4 // tanhHalfLn2
+	VFMLA V4.S4, V7.S4, V1.S4
+	WORD  $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
+	VSHL $23, V3.S4, V3.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F8 // tanhP2
+	FMOVQ 240(R0), F9 // tanhP3
+	VFMLA V9.S4, V4.S4, V8.S4
+	FMOVQ 256(R0), F9 // tanhP1
+	VFMLA V4.S4, V8.S4, V9.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F8  // sigmoidP2
+	FMOVQ 288(R0), F10 // sigmoidP3
+	VFMLA V10.S4, V0.S4, V8.S4
+	FMOVQ 304(R0), F10 // sigmoidP0
+	FMOVQ 320(R0), F11 // sigmoidP1
+	VFMLA V11.S4, V0.S4, V10.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V6.S4, V6.S4
+	FMOVQ 336(R0), F11 // tanhP0
+	VFMLA V4.S4, V9.S4, V11.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F9 // sigmoidP4
+	VFMLA V9.S4, V7.S4, V8.S4
+	VFMLA V7.S4, V8.S4, V10.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e24dc24 // fmul v4.4s, v1.4s, v4.4s
+	VFMLA V11.S4, V4.S4, V1.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V7.S4, V10.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F4 // one
+	WORD  $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	FMOVQ 384(R0), F7 // three
+	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VMOV  V4.B16, V8.B16
+	VFMLS V7.S4, V1.S4, V8.S4
+	FMOVQ 368(R0), F7 // one
+	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
+	VFMLA V1.S4, V4.S4, V7.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F1 // sigmoidScale
+	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e27fd07 // fdiv v7.4s, v8.4s, v7.4s
+	VFMLS V6.S4, V7.S4, V4.S4
+	VORR  V2.B16, V4.B16, V2.B16
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F4 // sigmoidScale
+	WORD  $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea1d466 // fsub v6.4s, v3.4s, v1.4s
+	FMOVQ 400(R0), F7 // sigmoidScale
+	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	VFMLS V3.S4, V0.S4, V6.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F0 // sigmoidScale
+	VFMLS V1.S4, V4.S4, V0.S4
+	VFMLS V6.S4, V4.S4, V0.S4
+	FMOVQ 416(R0), F1 // sigmoidScaleBits
+	VADD  V1.S4, V0.S4, V0.S4
+
+	// σ: σ = y + g·y
+	VFMLA V4.S4, V0.S4, V4.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
+	CMP   $4, R1
+	BGE   h_whole_wide_narrow_1_0
+	MOVD  R1, R3
+	TBZ   $1, R3, one_lane_5
+	FMOVD F0, 64(R4)
+	TBZ   $0, R3, lanes_done_6
+	VDUP  V0.D[1], V0.D2
+	FMOVS F0, 72(R4)
+	JMP   lanes_done_6
+
+one_lane_5:
+	FMOVS F0, 64(R4)
+
+lanes_done_6:
+	JMP h_done_wide_narrow_1_0
+
+h_whole_wide_narrow_1_0:
+	FMOVQ F0, 64(R4)
+
+h_done_wide_narrow_1_0:
+	// σ: x = min(40, max(-104, x))
+	FMOVQ 112(R2), F0
+	FMOVQ (R0), F1    // sigmoidMin
+	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F1  // sigmoidMax
+	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	WORD  $0x4ea0f8a1 // fabs v1.4s, v5.4s
+	FMOVQ 32(R0), F2  // signBit
+	VAND  V2.B16, V5.B16, V2.B16
+	FMOVQ 48(R0), F3  // tanhMax
+	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F3  // sigmoidRound
+	FMOVQ 80(R0), F4  // sigmoidNegLog2E
+	VFMLA V4.S4, V0.S4, V3.S4
+	FMOVQ 64(R0), F4  // sigmoidRound
+	WORD  $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F5  // tanhRound
+	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
+	VFMLA V6.S4, V1.S4, V5.S4
+	FMOVQ 128(R0), F6 // tanhRoundMax
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+	FMOVQ 144(R0), F6 // tanhRoundMask
+	VAND  V6.B16, V5.B16, V5.B16
+	FMOVQ 160(R0), F6 // tanhRoundZero
+	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
+
+	// σ: r = x + n·ln2, in two parts
+	FMOVQ 176(R0), F7 // sigmoidLn2Hi
+	VFMLA V7.S4, V4.S4, V0.S4
+	FMOVQ 192(R0), F7 // sigmoidLn2Lo
+	VFMLA V7.S4, V4.S4, V0.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F4 // tanhHalfLn2
+	VFMLA V4.S4, V6.S4, V1.S4
+	WORD  $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+
+	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
+	VSHL $23, V3.S4, V3.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F7 // tanhP2
+	FMOVQ 240(R0), F8 // tanhP3
+	VFMLA V8.S4, V4.S4, V7.S4
+	FMOVQ 256(R0), F8 // tanhP1
+	VFMLA V4.S4, V7.S4, V8.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F7  // sigmoidP2
+	FMOVQ 288(R0), F9  // sigmoidP3
+	VFMLA V9.S4, V0.S4, V7.S4
+	FMOVQ 304(R0), F9  // sigmoidP0
+	FMOVQ 320(R0), F10 // sigmoidP1
+	VFMLA V10.S4, V0.S4, V9.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V5.S4, V5.S4
+	FMOVQ 336(R0), F10 // tanhP0
+	VFMLA V4.S4, V8.S4, V10.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	FMOVQ 352(R0), F8 // sigmoidP4
+	VFMLA V8.S4, V6.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V9.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e24dc24 // fmul v4.4s, v1.4s, v4.4s
+	VFMLA V10.S4, V4.S4, V1.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V6.S4, V9.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	FMOVQ 368(R0), F4 // one
+	WORD  $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	FMOVQ 384(R0), F6 // three
+	WORD  $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VMOV  V4.B16, V7.B16
+	VFMLS V6.S4, V1.S4, V7.S4
+	FMOVQ 368(R0), F6 // one
+	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
+	VFMLA V1.S4, V4.S4, V6.S4
+
+	// σ: d = (s + C) + w·s
+	FMOVQ 400(R0), F1 // sigmoidScale
+	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+
+	// tanh c': tanh = a - F·N/D, with x's sign
+	WORD  $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V6.S4, V4.S4
+	VORR  V2.B16, V4.B16, V2.B16
+
+	// σ: y = C / d
+	FMOVQ 400(R0), F4 // sigmoidScale
+	WORD  $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+
+	// σ: e = ((s - d) + C) + w·s, what d lacks
+	WORD  $0x4ea1d465 // fsub v5.4s, v3.4s, v1.4s
+	FMOVQ 400(R0), F6 // sigmoidScale
+	WORD  $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	VFMLS V3.S4, V0.S4, V5.S4
+
+	// σ: g = (C - y·d) - y·e, scaled back by its bits
+	FMOVQ 400(R0), F0 // sigmoidScale
+	VFMLS V1.S4, V4.S4, V0.S4
+	VFMLS V5.S4, V4.S4, V0.S4
+	FMOVQ 416(R0), F1 // sigmoidScaleBits
+	VADD  V1.S4, V0.S4, V0.S4
+
+	// σ: σ = y + g·y
+	VFMLA V4.S4, V0.S4, V4.S4
+
+	// h' = σ(o)·tanh(c')
+	WORD  $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
+	CMP   $8, R1
+	BGE   h_whole_wide_narrow_1_1
+	CMP   $4, R1
+	BLE   h_done_wide_narrow_1_1
+	MOVD  R1, R0
+	SUB   $4, R0
+	TBZ   $1, R0, one_lane_7
+	FMOVD F0, 80(R4)
+	TBZ   $0, R0, lanes_done_8
+	VDUP  V0.D[1], V0.D2
+	FMOVS F0, 88(R4)
+	JMP   lanes_done_8
+
+one_lane_7:
+	FMOVS F0, 80(R4)
+
+lanes_done_8:
+	JMP h_done_wide_narrow_1_1
+
+h_whole_wide_narrow_1_1:
+	FMOVQ F0, 80(R4)
+
+h_done_wide_narrow_1_1:
+	JMP done
 
 narrow:
 	// Start each sum where it was left, or at its bias.
@@ -1989,25 +4120,25 @@ narrow_rest_done:
 	// h' = σ(o)·tanh(c')
 	WORD  $0x6e20dca0 // fmul v0.4s, v5.4s, v0.4s
 	CMP   $4, R5
-	BGE   h_whole_narrow_0
+	BGE   h_whole_narrow_0_0
 	MOVD  R5, R1
-	TBZ   $1, R1, one_lane_5
+	TBZ   $1, R1, one_lane_9
 	FMOVD F0, (R4)
-	TBZ   $0, R1, lanes_done_6
+	TBZ   $0, R1, lanes_done_10
 	VDUP  V0.D[1], V0.D2
 	FMOVS F0, 8(R4)
-	JMP   lanes_done_6
+	JMP   lanes_done_10
 
-one_lane_5:
+one_lane_9:
 	FMOVS F0, (R4)
 
-lanes_done_6:
-	JMP h_done_narrow_0
+lanes_done_10:
+	JMP h_done_narrow_0_0
 
-h_whole_narrow_0:
+h_whole_narrow_0_0:
 	FMOVQ F0, (R4)
 
-h_done_narrow_0:
+h_done_narrow_0_0:
 	// σ: x = min(40, max(-104, x))
 	FMOVQ (R0), F0    // sigmoidMin
 	WORD  $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
@@ -2130,28 +4261,28 @@ h_done_narrow_0:
 	// h' = σ(o)·tanh(c')
 	WORD  $0x6e21dc80 // fmul v0.4s, v4.4s, v1.4s
 	CMP   $8, R5
-	BGE   h_whole_narrow_1
+	BGE   h_whole_narrow_0_1
 	CMP   $4, R5
-	BLE   h_done_narrow_1
+	BLE   h_done_narrow_0_1
 	MOVD  R5, R0
 	SUB   $4, R0
-	TBZ   $1, R0, one_lane_7
+	TBZ   $1, R0, one_lane_11
 	FMOVD F0, 16(R4)
-	TBZ   $0, R0, lanes_done_8
+	TBZ   $0, R0, lanes_done_12
 	VDUP  V0.D[1], V0.D2
 	FMOVS F0, 24(R4)
-	JMP   lanes_done_8
+	JMP   lanes_done_12
 
-one_lane_7:
+one_lane_11:
 	FMOVS F0, 16(R4)
 
-lanes_done_8:
-	JMP h_done_narrow_1
+lanes_done_12:
+	JMP h_done_narrow_0_1
 
-h_whole_narrow_1:
+h_whole_narrow_0_1:
 	FMOVQ F0, 16(R4)
 
-h_done_narrow_1:
+h_done_narrow_0_1:
 done:
 	RET
 

@@ -20,7 +20,8 @@ type arm64 struct {
 	vecs []neon.V
 	tags int // labels of our own
 
-	scratchSize int // of the kernel, until it is allocated
+	scratchSize int // of the kernel, allocated when it is asked for
+	hasScratch  bool
 }
 
 func newARM64() *arm64 { return &arm64{file: neon.NewFile("arm64,!purego,!noasm")} }
@@ -53,7 +54,7 @@ func (m *arm64) Begin(k *gen.Kernel) {
 	name := k.Name + "NEON"
 	m.regs, m.vecs, m.tags = nil, nil, 0
 	m.fn = m.file.Function(name, "func("+k.Params+")", append([]string{name + " " + k.Doc[0]}, k.Doc[1:]...)...)
-	m.scratchSize = k.Scratch
+	m.scratchSize, m.hasScratch = k.Scratch, false
 }
 
 func (m *arm64) End() {}
@@ -121,9 +122,12 @@ func (m *arm64) LoadReg(base gen.Reg, offset int, name string) gen.Reg {
 }
 
 func (m *arm64) Scratch(name string) gen.Reg {
-	if m.scratchSize > 0 {
+	if m.scratchSize == 0 {
+		m.fail("the kernel has no scratch memory")
+	}
+	if !m.hasScratch {
 		m.fn.AllocLocal(m.scratchSize + cacheLine) // aligned below
-		m.scratchSize = 0
+		m.hasScratch = true
 	}
 	id, r := m.newReg(name)
 	m.fn.LocalAddress(r)

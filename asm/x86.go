@@ -13,6 +13,7 @@ import (
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 	"github.com/mmcloughlin/avo/reg"
+	x86asm "github.com/mmcloughlin/avo/x86"
 )
 
 // x86 is the back-end for AVX2 and AVX-512, through avo, which finds registers
@@ -25,6 +26,7 @@ type x86 struct {
 	vecs        []reg.VecVirtual
 	scratch     operand.Mem // none until it is asked for
 	scratchSize int
+	tails       int // stores of less than a vector in the kernel
 	constants   map[string]operand.Mem
 	symbols     []symbol
 	roles       *roles
@@ -112,7 +114,7 @@ func (m *x86) HeadRows() int       { return m.headRows }
 func (m *x86) Begin(k *gen.Kernel) {
 	name := k.Name + m.suffix
 	m.lanes = m.maxLanes
-	m.regs, m.vecs = nil, nil
+	m.regs, m.vecs, m.tails = nil, nil, 0
 	m.roles = &roles{registers: m.registers}
 	m.maps[name] = m.roles
 	m.ctx.Function(name)
@@ -217,6 +219,9 @@ func (m *x86) LoadReg(base gen.Reg, offset int, name string) gen.Reg {
 }
 
 func (m *x86) Scratch(name string) gen.Reg {
+	if m.scratchSize == 0 {
+		panic("x86: the kernel has no scratch memory")
+	}
 	if m.scratch.Base == nil {
 		m.scratch = m.ctx.AllocLocal(m.scratchSize + cacheLine)
 	}
@@ -247,9 +252,18 @@ func (m *x86) mem(base gen.Reg, offset int) operand.Mem {
 	return operand.Mem{Base: m.r(base), Disp: offset}
 }
 
+// Load loads a vector. Where vectors can be wider, the rest becomes zero, as
+// avo has to be told.
 func (m *x86) Load(base gen.Reg, offset int, name string) gen.Vec {
 	id, v := m.newVec(name)
-	m.ctx.VMOVUPS(m.mem(base, offset), v)
+	load, err := x86asm.VMOVUPS(m.mem(base, offset), v)
+	if err != nil {
+		panic(err)
+	}
+	if m.lanes < m.maxLanes {
+		load.Outputs = []operand.Op{m.vecs[id].AsZ()}
+	}
+	m.ctx.Instruction(load)
 	return id
 }
 
@@ -261,35 +275,37 @@ func (m *x86) Store(v gen.Vec, base gen.Reg, offset int) {
 	m.ctx.VMOVUPS(m.v(v), m.mem(base, offset))
 }
 
+// StoreFirst stores halves, quarters and so on, as the bits of n say. A masked
+// store would be one instruction, but a load that follows cannot take its data
+// from it before it has reached the cache: the next step would wait for that.
 func (m *x86) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
-	table := m.ctx.GP64()
-	if m.registers == 32 {
-		m.ctx.LEAQ(m.data("firstLanesBits", firstLanesBits()), table)
-		k := m.ctx.K()
-		m.ctx.KMOVW(operand.Mem{Base: table, Index: m.r(n), Scale: 4}, k)
-		m.ctx.VMOVUPS(m.v(v), k, m.mem(base, offset))
-		return
+	m.tails++
+	left, at := m.ctx.YMM(), m.ctx.GP64()
+	m.ctx.LEAQ(m.mem(base, offset), at)
+	whole := operand.Mem{Base: at}
+	part := func(lanes int, store, next func()) {
+		skip := fmt.Sprintf("tail_%d_%d", m.tails, lanes)
+		m.ctx.TESTQ(operand.I32(lanes), m.r(n))
+		m.ctx.JZ(operand.LabelRef(skip))
+		store()
+		if lanes > 1 {
+			next()
+			m.ctx.ADDQ(operand.I32(4*lanes), at)
+		}
+		m.ctx.Label(skip)
 	}
-	words := make([]uint32, 2*m.maxLanes)
-	for i := range m.maxLanes {
-		words[i] = ^uint32(0)
+	if m.lanes == 16 {
+		z := m.v(v)
+		m.ctx.VMOVAPS(m.vecs[v].AsY(), left)
+		part(8, func() { m.ctx.VMOVUPS(left, whole) }, func() { m.ctx.VEXTRACTF64X4(operand.U8(1), z, left) })
+	} else {
+		m.ctx.VMOVAPS(m.v(v), left)
 	}
-	m.ctx.LEAQ(m.data("firstLanes", words).Offset(4*m.maxLanes), table)
-	back := m.ctx.GP64()
-	m.ctx.MOVQ(m.r(n), back)
-	m.ctx.NEGQ(back)
-	mask := m.ctx.YMM()
-	m.ctx.VMOVUPS(operand.Mem{Base: table, Index: back, Scale: 4}, mask)
-	m.ctx.VMASKMOVPS(m.v(v), mask, m.mem(base, offset))
-}
-
-// firstLanesBits has at n the mask of the first n lanes.
-func firstLanesBits() []uint32 {
-	words := make([]uint32, 17)
-	for n := range words {
-		words[n] = 1<<n - 1
-	}
-	return words
+	quarter := m.ctx.XMM()
+	m.ctx.VMOVAPS(left.AsX(), quarter)
+	part(4, func() { m.ctx.VMOVUPS(quarter, whole) }, func() { m.ctx.VEXTRACTF128(operand.U8(1), left, quarter) })
+	part(2, func() { m.ctx.VMOVLPS(quarter, whole) }, func() { m.ctx.VMOVHLPS(quarter, quarter, quarter) })
+	part(1, func() { m.ctx.VMOVSS(quarter, whole) }, nil)
 }
 
 func (m *x86) Prefetch(base gen.Reg, offset int) { m.ctx.PREFETCHT0(m.mem(base, offset)) }

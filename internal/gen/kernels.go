@@ -19,6 +19,7 @@ var Kernels = []*Kernel{
 		Name:     "stepPairs",
 		Params:   stepParams,
 		Doc:      []string{"is step with two panels at once, for weights in the first-level cache."},
+		Scratch:  panel.RowFloats * floatSize,
 		MinLanes: 16,
 		Body:     func(g *Generator) { g.step(2) },
 	},

@@ -6,6 +6,7 @@ import "fmt"
 // column a vector of sums for each vector of weights in a row.
 type stream struct {
 	w    Reg
+	row  int // bytes from one row of weights to the next
 	sums [][]Vec
 }
 
@@ -29,9 +30,8 @@ const tileAhead = 32
 
 // product is the inner loop of all kernels. It continues the chains of sums:
 // sums[column][v] += w[k][v]·x[column][k] for n elements k, for every stream.
-// Rows of weights are that many bytes apart. The streams' pointers, x and n are
-// used up.
-func (g *Generator) product(streams []stream, row int, x []Reg, n Reg, name string) {
+// The streams' pointers, x and n are used up.
+func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 	block := func(elements int) {
 		scalars := make([][]Factor, len(x))
 		for i := range x {
@@ -43,11 +43,11 @@ func (g *Generator) product(streams []stream, row int, x []Reg, n Reg, name stri
 				of[i] = scalars[i][k]
 			}
 			for _, s := range streams {
-				g.productRow(s, k*row, row, of)
+				g.productRow(s, k*s.row, of)
 			}
 		}
 		for _, s := range streams {
-			g.AddImm(s.w, elements*row)
+			g.AddImm(s.w, elements*s.row)
 		}
 		for i := range x {
 			g.AddImm(x[i], elements*floatSize)
@@ -68,11 +68,11 @@ func (g *Generator) product(streams []stream, row int, x []Reg, n Reg, name stri
 
 // productRow multiplies the row of a stream at that offset with an element of
 // every column.
-func (g *Generator) productRow(s stream, offset, row int, x []Factor) {
+func (g *Generator) productRow(s stream, offset int, x []Factor) {
 	vectors := len(s.sums[0])
 	if len(s.sums) > 1 {
 		for line := 0; line < vectors*g.vectorSize(); line += cacheLine {
-			g.Prefetch(s.w, offset+tileAhead*row+line)
+			g.Prefetch(s.w, offset+tileAhead*s.row+line)
 		}
 	}
 	for first := 0; first < vectors; first += g.WeightsAtOnce() {

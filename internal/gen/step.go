@@ -13,6 +13,8 @@ import (
 //
 // With two panels at once there are twice as many sums to hide the latency of
 // their chains behind, and two streams, which only the first-level cache likes.
+// A narrow panel, whose few chains are all latency, goes together with the
+// panel before it.
 func (g *Generator) step(panelsAtOnce int) {
 	at := stepPointers{
 		sums:    g.Arg("sums", "sums of the panel"),
@@ -21,42 +23,68 @@ func (g *Generator) step(panelsAtOnce int) {
 		h:       g.Arg("h", "h"),
 		units:   g.Arg("units", "units left"),
 	}
-	if panelsAtOnce > 1 {
-		g.Label("panels")
-		g.JumpIf(at.units, LessOrEqual, (panelsAtOnce-1)*panel.Units+panel.NarrowUnits, "panel")
-		pair := g.sumPanels(panelsAtOnce, panel.Units, at, "pair")
-		g.finishPanels(pair, panel.Units, at, "pair")
-		g.nextPanels(panelsAtOnce, at, "done")
+	const wide, narrow = panel.Units, panel.NarrowUnits
+	g.Label("panels")
+	g.JumpIf(at.units, LessOrEqual, narrow, "narrow")
+	if panelsAtOnce == 1 {
+		g.JumpIf(at.units, LessOrEqual, wide, "wide")
+		g.JumpIf(at.units, LessOrEqual, wide+narrow, "wide_narrow")
+		g.Label("wide")
+		streams := g.sumPanels(at, "wide", wide)
+		g.shadowPanels(streams[0], at)
+		g.finishPanels(streams, at, "wide")
+		g.nextPanels(1, at, "done")
 		g.Jump("panels")
+	} else {
+		g.JumpIf(at.units, LessOrEqual, wide, "wide")
+		g.JumpIf(at.units, LessOrEqual, wide+narrow, "wide_narrow")
+		g.JumpIf(at.units, LessOrEqual, 2*wide, "pair")
+		g.JumpIf(at.units, LessOrEqual, 2*wide+narrow, "pair_narrow")
+		g.Label("pair")
+		g.stepPanels(at, "pair", wide, wide)
+		g.nextPanels(2, at, "done")
+		g.Jump("panels")
+		g.Label("pair_narrow")
+		g.stepPanels(at, "pair_narrow", wide, wide, narrow)
+		g.Jump("done")
+		g.Label("wide")
+		g.stepPanels(at, "wide", wide)
+		g.Jump("done")
 	}
-	g.Label("panel")
-	g.JumpIf(at.units, LessOrEqual, panel.NarrowUnits, "narrow")
-	wide := g.sumPanels(1, panel.Units, at, "wide")
-	if panelsAtOnce == 1 && g.ShadowSteps() > 0 {
-		g.shadowPanels(wide[0], at)
-	}
-	g.finishPanels(wide, panel.Units, at, "wide")
-	g.nextPanels(1, at, "done")
-	g.Jump("panel")
-
+	g.Label("wide_narrow")
+	g.stepPanels(at, "wide_narrow", wide, narrow)
+	g.Jump("done")
 	g.Label("narrow")
-	narrow := g.sumPanels(1, panel.NarrowUnits, at, "narrow")
-	g.finishPanels(narrow, panel.NarrowUnits, at, "narrow")
+	g.stepPanels(at, "narrow", narrow)
 	g.Label("done")
 	g.Return()
 }
 
-// shadowPanels goes on from a panel whose sums are complete to the next one, as
-// long as that is wide and has so many elements of x: the cells of the first are
-// computed among the first rows of the second, in the shadow of its weights'
-// way from memory. It ends with a panel whose cells are still to be done.
+// stepPanels is the whole of a step for panels of those widths together.
+func (g *Generator) stepPanels(at stepPointers, name string, widths ...int) {
+	if len(widths) == 1 {
+		defer g.narrowTo(widths[0])()
+	}
+	g.finishPanels(g.sumPanels(at, name, widths...), at, name)
+}
+
+// shadowPanels goes on from a panel whose sums are complete to the next, and so
+// on, if there are ShadowSteps elements of x: the cells of the first are computed
+// among the first rows of the second, in the shadow of its weights' way from
+// memory. It ends with a panel whose cells are still to be done.
 func (g *Generator) shadowPanels(s stream, at stepPointers) {
-	const row = panel.RowFloats * floatSize
 	steps := g.ShadowSteps()
+	if steps == 0 {
+		return
+	}
 	acc := s.sums[0]
 
 	g.Label("summed")
-	g.JumpIf(at.units, LessOrEqual, panel.Units+panel.NarrowUnits, "last")
+	g.JumpIf(at.units, LessOrEqual, panel.Units, "last")
+	g.JumpIf(at.units, LessOrEqual, 2*panel.Units, "shadow")
+	g.Comment("The last two go together if the very last is narrow.")
+	g.JumpIf(at.units, LessOrEqual, 2*panel.Units+panel.NarrowUnits, "last")
+	g.Label("shadow")
 	n := g.Arg("n", "elements of x left")
 	g.JumpIf(n, Less, steps, "last")
 	g.Comment("The sums of this panel wait in memory, those of the next begin.")
@@ -69,7 +97,7 @@ func (g *Generator) shadowPanels(s stream, at stepPointers) {
 	for v := range acc {
 		g.Reload(acc[v], at.sums, v*g.vectorSize())
 	}
-	s.w = g.firstRow(at.weights, row)
+	s.w = g.firstRow(at.weights, s.row)
 	x := g.Arg("x", "x")
 
 	groups := panel.Units / g.Lanes()
@@ -90,23 +118,22 @@ func (g *Generator) shadowPanels(s stream, at stepPointers) {
 	for ; done < steps; done++ {
 		g.nextRow(s, done, x)
 	}
-	g.AddImm(s.w, steps*row)
+	g.AddImm(s.w, steps*s.row)
 	g.AddImm(x, steps*floatSize)
 	g.AddImm(at.c, panel.Units*floatSize)
 	g.AddImm(at.h, panel.Units*floatSize)
 	g.AddImm(at.units, -panel.Units)
 	n = g.Arg("n", "elements of x left")
 	g.AddImm(n, -steps)
-	g.product([]stream{s}, row, []Reg{x}, n, "shadow")
+	g.product([]stream{s}, []Reg{x}, n, "shadow_rest")
 	g.Jump("summed")
 	g.Label("last")
 }
 
 // nextRow multiplies row k of the panel whose weights are on their way.
 func (g *Generator) nextRow(s stream, k int, x Reg) {
-	const row = panel.RowFloats * floatSize
 	g.Comment(fmt.Sprintf("Next panel: sums += weights·x[%d]", k))
-	g.productRow(s, k*row, row, g.LoadScalars(x, k*floatSize, 1))
+	g.productRow(s, k*s.row, g.LoadScalars(x, k*floatSize, 1))
 }
 
 // stepPointers are the registers that move from panel to panel.
@@ -131,52 +158,119 @@ func (g *Generator) addFloats(r, n Reg) {
 	g.Add(r, n)
 }
 
-// sumPanels computes the sums of some panels of that width.
-func (g *Generator) sumPanels(panels, width int, at stepPointers, name string) []stream {
-	defer g.narrowTo(width)()
-	row := panel.Gates * width * floatSize
-	vectors := row / g.vectorSize()
-
+// sumPanels computes the sums of consecutive panels of those widths.
+func (g *Generator) sumPanels(at stepPointers, name string, widths ...int) []stream {
 	g.Comment("Start each sum where it was left, or at its bias.")
-	streams := make([]stream, panels)
+	streams := make([]stream, len(widths))
 	sums, weights := at.sums, at.weights
-	for p := range streams {
+	for p, width := range widths {
 		if p > 0 {
 			sums, weights = g.Copy(sums, "sums of the panel"), g.Copy(weights, "panel")
 			g.addFloats(sums, g.Arg("sumsStride", "stride"))
 			g.addFloats(weights, g.Arg("weightsStride", "stride"))
 		}
-		acc := make([]Vec, vectors)
+		row := panel.Gates * width * floatSize
+		acc := make([]Vec, row/g.vectorSize())
 		for v := range acc {
 			acc[v] = g.Load(sums, v*g.vectorSize(), "sums")
 		}
-		streams[p] = stream{w: g.firstRow(weights, row), sums: [][]Vec{acc}}
+		streams[p] = stream{w: g.firstRow(weights, row), row: row, sums: [][]Vec{acc}}
 	}
 	x := g.Arg("x", "x")
 	n := g.Arg("n", "elements of x left")
-	g.product(streams, row, []Reg{x}, n, name)
+	g.product(streams, []Reg{x}, n, name)
 	return streams
 }
 
-// finishPanels updates the cells of panels of that width from their sums.
-func (g *Generator) finishPanels(panels []stream, width int, at stepPointers, name string) {
-	defer g.narrowTo(width)()
-	groups := width / g.Lanes()
-	certain := (len(panels)-1)*panel.Units + fewestUnits(width)
+// finishPanels updates the cells of consecutive panels from their sums.
+func (g *Generator) finishPanels(panels []stream, at stepPointers, name string) {
 	var cells []cellGroup
-	for p := range panels {
-		for j := range groups {
-			gate := func(i int) func() Vec { return InRegister(panels[p].sums[0][i*groups+j]) }
-			v := p*groups + j
-			cells = append(cells, cellGroup{
-				i: gate(0), f: gate(1), g: gate(2), o: gate(3),
-				c:      func() Vec { return g.Load(at.c, v*g.vectorSize(), "cell state") },
-				storeC: func(c Vec) { g.Store(c, at.c, v*g.vectorSize()) },
-				storeH: func(h Vec) { g.storeHidden(h, at.h, v, at.units, certain, fmt.Sprintf("%s_%d", name, v)) },
-			})
+	units, before := at.units, 0 // units left, and units of the panels before
+	for i, p := range panels {
+		width := p.row / (panel.Gates * floatSize)
+		if i > 0 {
+			units = g.Copy(units, "units of the panel")
+			g.AddImm(units, -panel.Units)
 		}
+		certain := width
+		if i == len(panels)-1 {
+			certain = fewestUnits(width)
+		}
+		here := cellPlace{
+			c: at.c, h: at.h, offset: before * floatSize,
+			units: units, certain: certain, name: fmt.Sprintf("%s_%d", name, i),
+		}
+		if i > 0 && width < panel.Units {
+			cells = append(cells, g.narrowCells(p.sums[0], here)...)
+		} else {
+			cells = append(cells, g.cellsInRegisters(p.sums[0], here)...)
+		}
+		before += width
 	}
 	g.cells(cells, g.Lockstep())
+}
+
+// cellPlace is where the cells of a panel are: at c and h, so many bytes
+// further, as many as there are units left, of which some are certain.
+type cellPlace struct {
+	c, h    Reg
+	offset  int
+	units   Reg
+	certain int
+	name    string
+}
+
+// cellsInRegisters are the cells of a panel whose sums are in registers: gate by
+// gate, and in each gate group by group.
+func (g *Generator) cellsInRegisters(sums []Vec, at cellPlace) []cellGroup {
+	cells := make([]cellGroup, len(sums)/panel.Gates)
+	for j := range cells {
+		gate := func(i int) func() Vec { return InRegister(sums[i*len(cells)+j]) }
+		offset := at.offset + j*g.vectorSize()
+		cells[j] = cellGroup{
+			i: gate(0), f: gate(1), g: gate(2), o: gate(3),
+			c:      func() Vec { return g.Load(at.c, offset, "cell state") },
+			storeC: func(v Vec) { g.Store(v, at.c, offset) },
+			storeH: func(v Vec) { g.storeHidden(v, at, j) },
+		}
+	}
+	return cells
+}
+
+// narrowCells are the cells of a narrow panel beside wider ones. Its sums wait
+// in memory while registers are short, or because its gates are parts of a
+// vector there: of a whole one, the lanes behind the gate are then computed and
+// not used.
+func (g *Generator) narrowCells(sums []Vec, at cellPlace) []cellGroup {
+	const gateSize = panel.NarrowUnits * floatSize
+	z := g.Scratch("z of the narrow panel")
+	for v := range sums {
+		g.Store(sums[v], z, v*g.vectorSize())
+	}
+	if g.vectorSize() > gateSize {
+		g.Store(g.ZeroVec("zeros"), z, panel.Gates*gateSize)
+	}
+	cells := make([]cellGroup, max(1, panel.NarrowUnits/g.Lanes()))
+	for j := range cells {
+		gate := func(i int) func() Vec {
+			return func() Vec { return g.Load(z, i*gateSize+j*g.vectorSize(), "z") }
+		}
+		narrowly := func(do func()) {
+			defer g.narrowTo(panel.NarrowUnits)()
+			do()
+		}
+		offset := at.offset + j*g.vectorSize()
+		cells[j] = cellGroup{
+			i: gate(0), f: gate(1), g: gate(2), o: gate(3),
+			c: func() (v Vec) {
+				narrowly(func() { v = g.Load(at.c, offset, "cell state") })
+				return v
+			},
+			storeC: func(v Vec) { narrowly(func() { g.Store(v, at.c, offset) }) },
+			storeH: func(v Vec) { narrowly(func() { g.storeHidden(v, at, j) }) },
+		}
+	}
+	return cells
 }
 
 // fewestUnits is the number of units that a panel of that width has at least:
@@ -188,25 +282,25 @@ func fewestUnits(width int) int {
 	return 1
 }
 
-// storeHidden stores vector v of the hidden states at h, or as many of its
-// lanes as there are units left, of which so many are certain.
-func (g *Generator) storeHidden(hNew Vec, h Reg, v int, units Reg, certain int, name string) {
-	first, end := v*g.Lanes(), (v+1)*g.Lanes()
-	offset := v * g.vectorSize()
-	if end <= certain {
-		g.Store(hNew, h, offset)
+// storeHidden stores vector j of a panel's hidden states, or as many of its lanes
+// as there are units.
+func (g *Generator) storeHidden(hNew Vec, at cellPlace, j int) {
+	first, end := j*g.Lanes(), (j+1)*g.Lanes()
+	offset := at.offset + j*g.vectorSize()
+	if end <= at.certain {
+		g.Store(hNew, at.h, offset)
 		return
 	}
-	whole, done := "h_whole_"+name, "h_done_"+name
-	g.JumpIf(units, GreaterOrEqual, end, whole)
-	if first >= certain {
-		g.JumpIf(units, LessOrEqual, first, done)
+	whole, done := fmt.Sprintf("h_whole_%s_%d", at.name, j), fmt.Sprintf("h_done_%s_%d", at.name, j)
+	g.JumpIf(at.units, GreaterOrEqual, end, whole)
+	if first >= at.certain {
+		g.JumpIf(at.units, LessOrEqual, first, done)
 	}
-	left := g.Copy(units, "lanes left")
+	left := g.Copy(at.units, "lanes left")
 	g.AddImm(left, -first)
-	g.StoreFirst(hNew, left, h, offset)
+	g.StoreFirst(hNew, left, at.h, offset)
 	g.Jump(done)
 	g.Label(whole)
-	g.Store(hNew, h, offset)
+	g.Store(hNew, at.h, offset)
 	g.Label(done)
 }

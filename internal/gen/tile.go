@@ -124,7 +124,7 @@ func (g *Generator) tilePass(columns, vectors, row int, sums, w, z Reg, scratch 
 		x[i] = g.LoadReg(list, i*columnSize, "x")
 	}
 	n := g.Arg("n", "elements of x left")
-	g.product([]stream{{w: g.Copy(w, "weights"), sums: acc}}, row, x, n, name)
+	g.product([]stream{{w: g.Copy(w, "weights"), row: row, sums: acc}}, x, n, name)
 
 	g.Comment("Store the sums.")
 	to := g.Copy(z, "z of the column")
@@ -167,15 +167,14 @@ func (g *Generator) cellsOf(columns, width int, z, list, units, done Reg, name s
 		h := g.LoadReg(list, i*columnSize+2*sliceSize, "h")
 		g.Add(c, done)
 		g.Add(h, done)
+		at := cellPlace{c: c, h: h, units: units, certain: fewestUnits(width), name: fmt.Sprintf("%s_%d", name, i)}
 		for j := range groups {
 			load := func() Vec { return g.Load(c, j*g.vectorSize(), "cell state") }
 			group := cellGroup{
 				c:      load,
 				again:  load,
 				storeC: func(v Vec) { g.Store(v, c, j*g.vectorSize()) },
-				storeH: func(v Vec) {
-					g.storeHidden(v, h, j, units, fewestUnits(width), fmt.Sprintf("%s_%d_%d", name, i, j))
-				},
+				storeH: func(v Vec) { g.storeHidden(v, at, j) },
 			}
 			g.gatesFrom(&group, z, i*panel.RowFloats*floatSize, groups, j)
 			cells = append(cells, group)
