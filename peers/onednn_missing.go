@@ -5,5 +5,5 @@ package main
 import "errors"
 
 func openOneDNN() (peer, error) {
-	return nil, errors.New("not built with -tags onednn, which needs Debian's libdnnl-dev")
+	return nil, errors.New("not built with -tags onednn, which needs oneDNN 2, Debian's libdnnl-dev")
 }
