@@ -17,8 +17,10 @@ type Candidate struct {
 	Run     func(int) // does it so many times
 
 	calls  int           // of a slice, 0 for not known yet
-	spent  time.Duration // in this pass
+	long   bool          // a call takes as long as hundreds of slices
 	slices []float64     // nanoseconds a call
+	spent  time.Duration // on it in this turn
+	taken  int           // slices of this turn
 }
 
 const (
@@ -29,17 +31,23 @@ const (
 	// passes is how often Measure comes back to each group, so that a bad second
 	// of the machine spoils no group.
 	passes = 5
+
+	// enoughSlices of a turn say all there is to say. The time that is left is for
+	// the groups after it.
+	enoughSlices = 300
 )
 
-// Measure times the candidates for about that long in total and fills in their
-// figures. Every group, whose members are compared with each other, gets the
-// same time, in several passes; within it the next slice is always that of the
-// candidate that has had the least time, so that all of them see the same
-// machine. progress, which may be nil, is told how many of the turns are done.
+// Measure times the candidates and fills in their figures. It takes about that
+// long in total, longer if one call of each takes longer. The members of a
+// group, which are compared with each other, take their slices in turns, and the
+// groups theirs, in several passes. progress, which may be nil, is told how
+// many of the groups' turns are done.
 func Measure(ctx context.Context, groups [][]*Candidate, total time.Duration, progress func(done, turns int)) error {
+	end := time.Now().Add(total)
 	turns := passes * len(groups)
 	for turn := range turns {
-		if err := interleave(ctx, groups[turn%len(groups)], total/time.Duration(turns)); err != nil {
+		share := time.Until(end) / time.Duration(turns-turn)
+		if err := interleave(ctx, groups[turn%len(groups)], share); err != nil {
 			return err
 		}
 		if progress != nil {
@@ -54,26 +62,34 @@ func Measure(ctx context.Context, groups [][]*Candidate, total time.Duration, pr
 	return nil
 }
 
-// interleave takes slices of the candidates for that long, and one of each at
-// least.
+// interleave takes slices of the candidates, for that long together, and one of
+// each at least. The next slice is always that of the candidate that has had the
+// least time, so that all of them see the same machine.
 func interleave(ctx context.Context, group []*Candidate, share time.Duration) error {
 	for _, c := range group {
-		c.spent = 0
+		c.spent, c.taken = 0, 0
 	}
 	// Nobody is always the one that follows the one that empties the cache.
 	group = slices.Clone(group)
 	rand.Shuffle(len(group), func(i, j int) { group[i], group[j] = group[j], group[i] })
-	for start := time.Now(); ; {
+	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		next := slices.MinFunc(group, func(a, b *Candidate) int { return int(a.spent - b.spent) })
-		if next.spent > 0 && time.Since(start) > share {
+		var next *Candidate
+		for _, c := range group {
+			due := c.taken == 0 || c.taken < enoughSlices && c.spent < share/time.Duration(len(group))
+			if due && (next == nil || c.spent < next.spent) {
+				next = c
+			}
+		}
+		if next == nil {
 			return nil
 		}
 		before := time.Now()
 		next.slice()
 		next.spent += time.Since(before)
+		next.taken++
 	}
 }
 
@@ -85,12 +101,15 @@ func (c *Candidate) slice() {
 	if c.calls == 0 {
 		c.calibrate()
 	}
+	c.warm(c.calls)
 	c.slices = append(c.slices, float64(c.time(c.calls))/float64(c.calls))
 }
 
 // calibrate finds how many calls a slice has.
 func (c *Candidate) calibrate() {
+	c.long = c.time(1) > 100*sliceTime
 	for c.calls = 1; ; c.calls *= 2 {
+		c.warm(c.calls)
 		if d := c.time(c.calls); d > sliceTime/2 {
 			c.calls = max(1, int(int64(c.calls)*int64(sliceTime)/int64(d)))
 			return
@@ -102,14 +121,16 @@ func (c *Candidate) calibrate() {
 // cache have not settled in it after they have been read once.
 const warmCalls = 3
 
-// time returns how long n calls take, after as many that are not timed, which
-// bring caches, branch predictors and the clock of wide vectors to where they
-// stay.
-func (c *Candidate) time(n int) time.Duration {
-	// What takes hundreds of slices is warm for nearly all of its time.
-	if last := len(c.slices) - 1; last < 0 || c.slices[last] < 100*float64(sliceTime) {
+// warm goes before a slice of n calls and brings caches, branch predictors and
+// the clock of wide vectors to where they stay. What takes as long as hundreds of
+// slices is warm for nearly all of its time anyway.
+func (c *Candidate) warm(n int) {
+	if !c.long {
 		c.Run(max(n, warmCalls))
 	}
+}
+
+func (c *Candidate) time(n int) time.Duration {
 	start := time.Now()
 	c.Run(n)
 	return time.Since(start)

@@ -33,12 +33,21 @@ func TestMeasure(t *testing.T) {
 	require.Equal(t, 1, slow.calls, "a slice is one long call")
 	require.Equal(t, prepared, quick.Slices)
 	require.GreaterOrEqual(t, shared.Slices, 2*passes)
+	require.Greater(t, quick.Slices, 3*slow.Slices, "as much time, not as many slices")
 	for _, c := range []*Candidate{quick, slow, shared} {
 		require.GreaterOrEqual(t, c.Slices, passes)
 		require.LessOrEqual(t, c.Min, c.Median)
 	}
 	// The calls take no less time than they spin.
 	require.GreaterOrEqual(t, slow.Min, 1e6)
+}
+
+// A candidate has no more slices than say something.
+func TestMeasureKnowsEnough(t *testing.T) {
+	c := &Candidate{Figure: Figure{Kind: Step}, Run: func(int) {}}
+	c.calls = 1
+	require.NoError(t, Measure(t.Context(), [][]*Candidate{{c}}, time.Minute, nil))
+	require.Equal(t, passes*enoughSlices, c.Slices)
 }
 
 func TestMeasureIsStopped(t *testing.T) {
