@@ -8,9 +8,10 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// maxTileMACs bounds a tile call: at the FMA peak of 256-bit registers, about
-// 55 multiplications a nanosecond, it is ten microseconds.
-const maxTileMACs = 1 << 19
+// maxTileMACs bounds a tile call. At the FMA peak of 256-bit registers, about 50
+// multiplications a nanosecond, it takes five microseconds, and up to ten when
+// it is the first to use its weights and has them from memory.
+const maxTileMACs = 1 << 18
 
 // maxPairFloats is the size of weights up to which stepPairs beats step: 40 KiB,
 // most of a first-level cache. (16,32) takes 175 ns instead of 228, (32,64),

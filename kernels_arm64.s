@@ -4293,17 +4293,17 @@ TEXT ·stepTileNEON(SB), $1600-80
 	//   units left            R2 R5
 	//   sums of the pass      R2
 	//   panel                 R3
-	//   weights               R2 R4 R8 R9 R10 R11 R12 R13 V5 V6 V10 V11 V15 V16 V20 V21 V25 V26 V30 V31
+	//   weights               R2 R4 R10 R11 R12 R13 R14 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
 	//   z of the pass         R3
-	//   passes left           R5
-	//   columns               R6
-	//   sums of the column    R6
+	//   columns               R2 R5 R7
+	//   passes left           R6
+	//   sums of the column    R2 R7
 	//   sums                  R2 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   x                     R6 R7 R8 R9 R10 R11
-	//   elements of x left    R7 R8 R9 R10 R11 R12
-	//   x[k]                  V4 V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
-	//   z of the column       R2 R6
-	//   stride                R3 R7
+	//   stride                R3 R8
+	//   x                     R2 R7 R8 R9 R10 R11 R12
+	//   elements of x left    R5 R9 R10 R11 R12 R13
+	//   x[k]                  V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
+	//   z of the column       R2 R7
 	//   column                R3
 	//   columns left          R4
 	//   c                     R6
@@ -4328,392 +4328,318 @@ panel:
 	MOVD $local-1600(SP), R3
 	ADD  $63, R3
 	AND  $-64, R3
-	MOVD ZR, R5
-	ADD  $4, R5
+	MOVD count+56(FP), R5
+	CMP  $1, R5
+	BEQ  wide_1
+	MOVD ZR, R6
+	ADD  $4, R6
 
 wide_pass:
-	MOVD count+56(FP), R6
-	CMP  $6, R6
-	BEQ  wide_6
-	CMP  $5, R6
-	BEQ  wide_5
-	CMP  $4, R6
-	BEQ  wide_4
-	CMP  $3, R6
-	BEQ  wide_3
-	CMP  $2, R6
-	BEQ  wide_2
-
-wide_1:
-	// Sums of 1 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R6
-	MOVD  n+64(FP), R7
-	MOVD  R4, R8
-
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBS $4, R7
-	BLT  wide_1_block_done
-
-wide_1_block:
-	FMOVQ (R6), F4
-	FLDPQ (R8), (F5, F6)
-	WORD  $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	FLDPQ 32(R8), (F5, F6)
-	WORD  $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	FLDPQ 256(R8), (F5, F6)
-	WORD  $0x4fa410a0 // fmla v0.4s, v5.4s, v4.s[1]
-	WORD  $0x4fa410c1 // fmla v1.4s, v6.4s, v4.s[1]
-	FLDPQ 288(R8), (F5, F6)
-	WORD  $0x4fa410a2 // fmla v2.4s, v5.4s, v4.s[1]
-	WORD  $0x4fa410c3 // fmla v3.4s, v6.4s, v4.s[1]
-	FLDPQ 512(R8), (F5, F6)
-	WORD  $0x4f8418a0 // fmla v0.4s, v5.4s, v4.s[2]
-	WORD  $0x4f8418c1 // fmla v1.4s, v6.4s, v4.s[2]
-	FLDPQ 544(R8), (F5, F6)
-	WORD  $0x4f8418a2 // fmla v2.4s, v5.4s, v4.s[2]
-	WORD  $0x4f8418c3 // fmla v3.4s, v6.4s, v4.s[2]
-	FLDPQ 768(R8), (F5, F6)
-	WORD  $0x4fa418a0 // fmla v0.4s, v5.4s, v4.s[3]
-	WORD  $0x4fa418c1 // fmla v1.4s, v6.4s, v4.s[3]
-	FLDPQ 800(R8), (F5, F6)
-	WORD  $0x4fa418a2 // fmla v2.4s, v5.4s, v4.s[3]
-	WORD  $0x4fa418c3 // fmla v3.4s, v6.4s, v4.s[3]
-	ADD   $1024, R8
-	ADD   $16, R6
-	SUBS  $4, R7
-	BGE   wide_1_block
-
-wide_1_block_done:
-	ADD $4, R7
-
-	// The elements of x that are left.
-	SUBS $1, R7
-	BLT  wide_1_rest_done
-
-wide_1_rest:
-	FMOVS (R6), F4
-	FLDPQ (R8), (F5, F6)
-	WORD  $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	FLDPQ 32(R8), (F5, F6)
-	WORD  $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	ADD   $256, R8
-	ADD   $4, R6
-	SUBS  $1, R7
-	BGE   wide_1_rest
-
-wide_1_rest_done:
-	ADD $1, R7
-
-	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	JMP   wide_next
+	CMP $6, R5
+	BEQ wide_6
+	CMP $5, R5
+	BEQ wide_5
+	CMP $4, R5
+	BEQ wide_4
+	CMP $3, R5
+	BEQ wide_3
 
 wide_2:
 	// Sums of 2 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R6
-	MOVD  n+64(FP), R8
-	MOVD  R4, R9
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R7
+	MOVD  n+64(FP), R9
+	MOVD  R4, R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
-	SUBS $4, R8
+	SUBS $4, R9
 	BLT  wide_2_block_done
 
 wide_2_block:
-	FMOVQ (R7), F8
-	FMOVQ (R6), F9
-	PRFM  8192(R9), PLDL1KEEP
-	FLDPQ (R9), (F10, F11)
+	FMOVQ (R8), F8
+	FMOVQ (R7), F9
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R9), (F10, F11)
+	FLDPQ 32(R10), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  8448(R9), PLDL1KEEP
-	FLDPQ 256(R9), (F10, F11)
+	PRFM  8448(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 288(R9), (F10, F11)
+	FLDPQ 288(R10), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  8704(R9), PLDL1KEEP
-	FLDPQ 512(R9), (F10, F11)
+	PRFM  8704(R10), PLDL1KEEP
+	FLDPQ 512(R10), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 544(R9), (F10, F11)
+	FLDPQ 544(R10), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  8960(R9), PLDL1KEEP
-	FLDPQ 768(R9), (F10, F11)
+	PRFM  8960(R10), PLDL1KEEP
+	FLDPQ 768(R10), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 800(R9), (F10, F11)
+	FLDPQ 800(R10), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	ADD   $1024, R9
+	ADD   $1024, R10
+	ADD   $16, R8
 	ADD   $16, R7
-	ADD   $16, R6
-	SUBS  $4, R8
+	SUBS  $4, R9
 	BGE   wide_2_block
 
 wide_2_block_done:
-	ADD $4, R8
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R8
+	SUBS $1, R9
 	BLT  wide_2_rest_done
 
 wide_2_rest:
-	FMOVS (R7), F8
-	FMOVS (R6), F9
-	PRFM  8192(R9), PLDL1KEEP
-	FLDPQ (R9), (F10, F11)
+	FMOVS (R8), F8
+	FMOVS (R7), F9
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R9), (F10, F11)
+	FLDPQ 32(R10), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $256, R9
+	ADD   $256, R10
+	ADD   $4, R8
 	ADD   $4, R7
-	ADD   $4, R6
-	SUBS  $1, R8
+	SUBS  $1, R9
 	BGE   wide_2_rest
 
 wide_2_rest_done:
-	ADD $1, R8
+	ADD $1, R9
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
 	JMP   wide_next
 
 wide_3:
 	// Sums of 3 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F8, F9)
-	FLDPQ 32(R6), (F10, F11)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R8
-	MOVD  144(R6), R6
-	MOVD  n+64(FP), R9
-	MOVD  R4, R10
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F8, F9)
+	FLDPQ 32(R7), (F10, F11)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R9
+	MOVD  144(R7), R7
+	MOVD  n+64(FP), R10
+	MOVD  R4, R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
-	SUBS $4, R9
+	SUBS $4, R10
 	BLT  wide_3_block_done
 
 wide_3_block:
-	FMOVQ (R7), F12
-	FMOVQ (R8), F13
-	FMOVQ (R6), F14
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F15, F16)
+	FMOVQ (R8), F12
+	FMOVQ (R9), F13
+	FMOVQ (R7), F14
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R10), (F15, F16)
+	FLDPQ 32(R11), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  8448(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F15, F16)
+	PRFM  8448(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 288(R10), (F15, F16)
+	FLDPQ 288(R11), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  8704(R10), PLDL1KEEP
-	FLDPQ 512(R10), (F15, F16)
+	PRFM  8704(R11), PLDL1KEEP
+	FLDPQ 512(R11), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 544(R10), (F15, F16)
+	FLDPQ 544(R11), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  8960(R10), PLDL1KEEP
-	FLDPQ 768(R10), (F15, F16)
+	PRFM  8960(R11), PLDL1KEEP
+	FLDPQ 768(R11), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 800(R10), (F15, F16)
+	FLDPQ 800(R11), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	ADD   $1024, R10
-	ADD   $16, R7
+	ADD   $1024, R11
 	ADD   $16, R8
-	ADD   $16, R6
-	SUBS  $4, R9
+	ADD   $16, R9
+	ADD   $16, R7
+	SUBS  $4, R10
 	BGE   wide_3_block
 
 wide_3_block_done:
-	ADD $4, R9
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R10
 	BLT  wide_3_rest_done
 
 wide_3_rest:
-	FMOVS (R7), F12
-	FMOVS (R8), F13
-	FMOVS (R6), F14
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F15, F16)
+	FMOVS (R8), F12
+	FMOVS (R9), F13
+	FMOVS (R7), F14
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R10), (F15, F16)
+	FLDPQ 32(R11), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $256, R10
-	ADD   $4, R7
+	ADD   $256, R11
 	ADD   $4, R8
-	ADD   $4, R6
-	SUBS  $1, R9
+	ADD   $4, R9
+	ADD   $4, R7
+	SUBS  $1, R10
 	BGE   wide_3_rest
 
 wide_3_rest_done:
-	ADD $1, R9
+	ADD $1, R10
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F8, F9), (R6)
-	FSTPQ (F10, F11), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F8, F9), (R7)
+	FSTPQ (F10, F11), 32(R7)
 	JMP   wide_next
 
 wide_4:
 	// Sums of 4 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F8, F9)
-	FLDPQ 32(R6), (F10, F11)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F12, F13)
-	FLDPQ 32(R6), (F14, F15)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R8
-	MOVD  144(R6), R9
-	MOVD  216(R6), R6
-	MOVD  n+64(FP), R10
-	MOVD  R4, R11
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F8, F9)
+	FLDPQ 32(R7), (F10, F11)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F12, F13)
+	FLDPQ 32(R7), (F14, F15)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R9
+	MOVD  144(R7), R10
+	MOVD  216(R7), R7
+	MOVD  n+64(FP), R11
+	MOVD  R4, R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
-	SUBS $4, R10
+	SUBS $4, R11
 	BLT  wide_4_block_done
 
 wide_4_block:
-	FMOVQ (R7), F16
-	FMOVQ (R8), F17
-	FMOVQ (R9), F18
-	FMOVQ (R6), F19
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F20, F21)
+	FMOVQ (R8), F16
+	FMOVQ (R9), F17
+	FMOVQ (R10), F18
+	FMOVQ (R7), F19
+	PRFM  8192(R12), PLDL1KEEP
+	FLDPQ (R12), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -4722,7 +4648,7 @@ wide_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R11), (F20, F21)
+	FLDPQ 32(R12), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -4731,8 +4657,8 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  8448(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F20, F21)
+	PRFM  8448(R12), PLDL1KEEP
+	FLDPQ 256(R12), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -4741,7 +4667,7 @@ wide_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 288(R11), (F20, F21)
+	FLDPQ 288(R12), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -4750,8 +4676,8 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  8704(R11), PLDL1KEEP
-	FLDPQ 512(R11), (F20, F21)
+	PRFM  8704(R12), PLDL1KEEP
+	FLDPQ 512(R12), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -4760,7 +4686,7 @@ wide_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 544(R11), (F20, F21)
+	FLDPQ 544(R12), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -4769,8 +4695,8 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  8960(R11), PLDL1KEEP
-	FLDPQ 768(R11), (F20, F21)
+	PRFM  8960(R12), PLDL1KEEP
+	FLDPQ 768(R12), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -4779,7 +4705,7 @@ wide_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 800(R11), (F20, F21)
+	FLDPQ 800(R12), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -4788,28 +4714,28 @@ wide_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	ADD   $1024, R11
-	ADD   $16, R7
+	ADD   $1024, R12
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R6
-	SUBS  $4, R10
+	ADD   $16, R10
+	ADD   $16, R7
+	SUBS  $4, R11
 	BGE   wide_4_block
 
 wide_4_block_done:
-	ADD $4, R10
+	ADD $4, R11
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R11
 	BLT  wide_4_rest_done
 
 wide_4_rest:
-	FMOVS (R7), F16
-	FMOVS (R8), F17
-	FMOVS (R9), F18
-	FMOVS (R6), F19
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F20, F21)
+	FMOVS (R8), F16
+	FMOVS (R9), F17
+	FMOVS (R10), F18
+	FMOVS (R7), F19
+	PRFM  8192(R12), PLDL1KEEP
+	FLDPQ (R12), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -4818,7 +4744,7 @@ wide_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R11), (F20, F21)
+	FLDPQ 32(R12), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -4827,78 +4753,78 @@ wide_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $256, R11
-	ADD   $4, R7
+	ADD   $256, R12
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R6
-	SUBS  $1, R10
+	ADD   $4, R10
+	ADD   $4, R7
+	SUBS  $1, R11
 	BGE   wide_4_rest
 
 wide_4_rest_done:
-	ADD $1, R10
+	ADD $1, R11
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F8, F9), (R6)
-	FSTPQ (F10, F11), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F12, F13), (R6)
-	FSTPQ (F14, F15), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F8, F9), (R7)
+	FSTPQ (F10, F11), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F12, F13), (R7)
+	FSTPQ (F14, F15), 32(R7)
 	JMP   wide_next
 
 wide_5:
 	// Sums of 5 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F8, F9)
-	FLDPQ 32(R6), (F10, F11)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F12, F13)
-	FLDPQ 32(R6), (F14, F15)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F16, F17)
-	FLDPQ 32(R6), (F18, F19)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R8
-	MOVD  144(R6), R9
-	MOVD  216(R6), R10
-	MOVD  288(R6), R6
-	MOVD  n+64(FP), R11
-	MOVD  R4, R12
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F8, F9)
+	FLDPQ 32(R7), (F10, F11)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F12, F13)
+	FLDPQ 32(R7), (F14, F15)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F16, F17)
+	FLDPQ 32(R7), (F18, F19)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R9
+	MOVD  144(R7), R10
+	MOVD  216(R7), R11
+	MOVD  288(R7), R7
+	MOVD  n+64(FP), R12
+	MOVD  R4, R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
-	SUBS $4, R11
+	SUBS $4, R12
 	BLT  wide_5_block_done
 
 wide_5_block:
-	FMOVQ (R7), F20
-	FMOVQ (R8), F21
-	FMOVQ (R9), F22
-	FMOVQ (R10), F23
-	FMOVQ (R6), F24
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F25, F26)
+	FMOVQ (R8), F20
+	FMOVQ (R9), F21
+	FMOVQ (R10), F22
+	FMOVQ (R11), F23
+	FMOVQ (R7), F24
+	PRFM  8192(R13), PLDL1KEEP
+	FLDPQ (R13), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -4909,7 +4835,7 @@ wide_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R12), (F25, F26)
+	FLDPQ 32(R13), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -4920,8 +4846,8 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  8448(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F25, F26)
+	PRFM  8448(R13), PLDL1KEEP
+	FLDPQ 256(R13), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -4932,7 +4858,7 @@ wide_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 288(R12), (F25, F26)
+	FLDPQ 288(R13), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -4943,8 +4869,8 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  8704(R12), PLDL1KEEP
-	FLDPQ 512(R12), (F25, F26)
+	PRFM  8704(R13), PLDL1KEEP
+	FLDPQ 512(R13), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -4955,7 +4881,7 @@ wide_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 544(R12), (F25, F26)
+	FLDPQ 544(R13), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -4966,8 +4892,8 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  8960(R12), PLDL1KEEP
-	FLDPQ 768(R12), (F25, F26)
+	PRFM  8960(R13), PLDL1KEEP
+	FLDPQ 768(R13), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -4978,7 +4904,7 @@ wide_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 800(R12), (F25, F26)
+	FLDPQ 800(R13), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -4989,30 +4915,30 @@ wide_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	ADD   $1024, R12
-	ADD   $16, R7
+	ADD   $1024, R13
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
-	ADD   $16, R6
-	SUBS  $4, R11
+	ADD   $16, R11
+	ADD   $16, R7
+	SUBS  $4, R12
 	BGE   wide_5_block
 
 wide_5_block_done:
-	ADD $4, R11
+	ADD $4, R12
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R12
 	BLT  wide_5_rest_done
 
 wide_5_rest:
-	FMOVS (R7), F20
-	FMOVS (R8), F21
-	FMOVS (R9), F22
-	FMOVS (R10), F23
-	FMOVS (R6), F24
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F25, F26)
+	FMOVS (R8), F20
+	FMOVS (R9), F21
+	FMOVS (R10), F22
+	FMOVS (R11), F23
+	FMOVS (R7), F24
+	PRFM  8192(R13), PLDL1KEEP
+	FLDPQ (R13), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -5023,7 +4949,7 @@ wide_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R12), (F25, F26)
+	FLDPQ 32(R13), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -5034,89 +4960,89 @@ wide_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $256, R12
-	ADD   $4, R7
+	ADD   $256, R13
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
-	ADD   $4, R6
-	SUBS  $1, R11
+	ADD   $4, R11
+	ADD   $4, R7
+	SUBS  $1, R12
 	BGE   wide_5_rest
 
 wide_5_rest_done:
-	ADD $1, R11
+	ADD $1, R12
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F8, F9), (R6)
-	FSTPQ (F10, F11), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F12, F13), (R6)
-	FSTPQ (F14, F15), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F16, F17), (R6)
-	FSTPQ (F18, F19), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F8, F9), (R7)
+	FSTPQ (F10, F11), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F12, F13), (R7)
+	FSTPQ (F14, F15), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F16, F17), (R7)
+	FSTPQ (F18, F19), 32(R7)
 	JMP   wide_next
 
 wide_6:
 	// Sums of 6 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F8, F9)
-	FLDPQ 32(R6), (F10, F11)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F12, F13)
-	FLDPQ 32(R6), (F14, F15)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F16, F17)
-	FLDPQ 32(R6), (F18, F19)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F20, F21)
-	FLDPQ 32(R6), (F22, F23)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R8
-	MOVD  144(R6), R9
-	MOVD  216(R6), R10
-	MOVD  288(R6), R11
-	MOVD  360(R6), R6
-	MOVD  n+64(FP), R12
-	MOVD  R4, R13
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F8, F9)
+	FLDPQ 32(R7), (F10, F11)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F12, F13)
+	FLDPQ 32(R7), (F14, F15)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F16, F17)
+	FLDPQ 32(R7), (F18, F19)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F20, F21)
+	FLDPQ 32(R7), (F22, F23)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R9
+	MOVD  144(R7), R10
+	MOVD  216(R7), R11
+	MOVD  288(R7), R12
+	MOVD  360(R7), R7
+	MOVD  n+64(FP), R13
+	MOVD  R4, R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
-	SUBS $4, R12
+	SUBS $4, R13
 	BLT  wide_6_block_done
 
 wide_6_block:
-	FMOVQ (R7), F24
-	FMOVQ (R8), F25
-	FMOVQ (R9), F26
-	FMOVQ (R10), F27
-	FMOVQ (R11), F28
-	FMOVQ (R6), F29
-	PRFM  8192(R13), PLDL1KEEP
-	FLDPQ (R13), (F30, F31)
+	FMOVQ (R8), F24
+	FMOVQ (R9), F25
+	FMOVQ (R10), F26
+	FMOVQ (R11), F27
+	FMOVQ (R12), F28
+	FMOVQ (R7), F29
+	PRFM  8192(R14), PLDL1KEEP
+	FLDPQ (R14), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -5129,7 +5055,7 @@ wide_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R13), (F30, F31)
+	FLDPQ 32(R14), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -5142,8 +5068,8 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  8448(R13), PLDL1KEEP
-	FLDPQ 256(R13), (F30, F31)
+	PRFM  8448(R14), PLDL1KEEP
+	FLDPQ 256(R14), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -5156,7 +5082,7 @@ wide_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 288(R13), (F30, F31)
+	FLDPQ 288(R14), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -5169,8 +5095,8 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  8704(R13), PLDL1KEEP
-	FLDPQ 512(R13), (F30, F31)
+	PRFM  8704(R14), PLDL1KEEP
+	FLDPQ 512(R14), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -5183,7 +5109,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 544(R13), (F30, F31)
+	FLDPQ 544(R14), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -5196,8 +5122,8 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  8960(R13), PLDL1KEEP
-	FLDPQ 768(R13), (F30, F31)
+	PRFM  8960(R14), PLDL1KEEP
+	FLDPQ 768(R14), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -5210,7 +5136,7 @@ wide_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 800(R13), (F30, F31)
+	FLDPQ 800(R14), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -5223,32 +5149,32 @@ wide_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	ADD   $1024, R13
-	ADD   $16, R7
+	ADD   $1024, R14
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
 	ADD   $16, R11
-	ADD   $16, R6
-	SUBS  $4, R12
+	ADD   $16, R12
+	ADD   $16, R7
+	SUBS  $4, R13
 	BGE   wide_6_block
 
 wide_6_block_done:
-	ADD $4, R12
+	ADD $4, R13
 
 	// The elements of x that are left.
-	SUBS $1, R12
+	SUBS $1, R13
 	BLT  wide_6_rest_done
 
 wide_6_rest:
-	FMOVS (R7), F24
-	FMOVS (R8), F25
-	FMOVS (R9), F26
-	FMOVS (R10), F27
-	FMOVS (R11), F28
-	FMOVS (R6), F29
-	PRFM  8192(R13), PLDL1KEEP
-	FLDPQ (R13), (F30, F31)
+	FMOVS (R8), F24
+	FMOVS (R9), F25
+	FMOVS (R10), F26
+	FMOVS (R11), F27
+	FMOVS (R12), F28
+	FMOVS (R7), F29
+	PRFM  8192(R14), PLDL1KEEP
+	FLDPQ (R14), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -5261,7 +5187,7 @@ wide_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R13), (F30, F31)
+	FLDPQ 32(R14), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -5274,45 +5200,223 @@ wide_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $256, R13
-	ADD   $4, R7
+	ADD   $256, R14
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
 	ADD   $4, R11
-	ADD   $4, R6
-	SUBS  $1, R12
+	ADD   $4, R12
+	ADD   $4, R7
+	SUBS  $1, R13
 	BGE   wide_6_rest
 
 wide_6_rest_done:
-	ADD $1, R12
+	ADD $1, R13
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F8, F9), (R6)
-	FSTPQ (F10, F11), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F12, F13), (R6)
-	FSTPQ (F14, F15), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F16, F17), (R6)
-	FSTPQ (F18, F19), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F20, F21), (R6)
-	FSTPQ (F22, F23), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F8, F9), (R7)
+	FSTPQ (F10, F11), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F12, F13), (R7)
+	FSTPQ (F14, F15), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F16, F17), (R7)
+	FSTPQ (F18, F19), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F20, F21), (R7)
+	FSTPQ (F22, F23), 32(R7)
 
 wide_next:
 	ADD  $64, R2
 	ADD  $64, R4
 	ADD  $64, R3
-	SUBS $1, R5
+	SUBS $1, R6
 	BGT  wide_pass
+	JMP  wide_summed
+
+wide_1:
+	// Sums of 1 columns.
+	MOVD  R2, R2
+	FLDPQ (R2), (F0, F1)
+	FLDPQ 32(R2), (F2, F3)
+	FLDPQ 64(R2), (F4, F5)
+	FLDPQ 96(R2), (F6, F7)
+	FLDPQ 128(R2), (F8, F9)
+	FLDPQ 160(R2), (F10, F11)
+	FLDPQ 192(R2), (F12, F13)
+	FLDPQ 224(R2), (F14, F15)
+	MOVD  columns+48(FP), R2
+	MOVD  (R2), R2
+	MOVD  n+64(FP), R5
+	MOVD  R4, R4
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBS $4, R5
+	BLT  wide_1_block_done
+
+wide_1_block:
+	FMOVQ (R2), F16
+	FLDPQ (R4), (F17, F18)
+	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	FLDPQ 32(R4), (F17, F18)
+	WORD  $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	FLDPQ 64(R4), (F17, F18)
+	WORD  $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	FLDPQ 96(R4), (F17, F18)
+	WORD  $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	FLDPQ 128(R4), (F17, F18)
+	WORD  $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	FLDPQ 160(R4), (F17, F18)
+	WORD  $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	FLDPQ 192(R4), (F17, F18)
+	WORD  $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	FLDPQ 224(R4), (F17, F18)
+	WORD  $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	FLDPQ 256(R4), (F17, F18)
+	WORD  $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
+	FLDPQ 288(R4), (F17, F18)
+	WORD  $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
+	FLDPQ 320(R4), (F17, F18)
+	WORD  $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	FLDPQ 352(R4), (F17, F18)
+	WORD  $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	FLDPQ 384(R4), (F17, F18)
+	WORD  $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	FLDPQ 416(R4), (F17, F18)
+	WORD  $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	FLDPQ 448(R4), (F17, F18)
+	WORD  $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	FLDPQ 480(R4), (F17, F18)
+	WORD  $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	FLDPQ 512(R4), (F17, F18)
+	WORD  $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	FLDPQ 544(R4), (F17, F18)
+	WORD  $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	FLDPQ 576(R4), (F17, F18)
+	WORD  $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	FLDPQ 608(R4), (F17, F18)
+	WORD  $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	FLDPQ 640(R4), (F17, F18)
+	WORD  $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	FLDPQ 672(R4), (F17, F18)
+	WORD  $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	FLDPQ 704(R4), (F17, F18)
+	WORD  $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
+	FLDPQ 736(R4), (F17, F18)
+	WORD  $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
+	FLDPQ 768(R4), (F17, F18)
+	WORD  $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
+	FLDPQ 800(R4), (F17, F18)
+	WORD  $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
+	FLDPQ 832(R4), (F17, F18)
+	WORD  $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
+	FLDPQ 864(R4), (F17, F18)
+	WORD  $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
+	FLDPQ 896(R4), (F17, F18)
+	WORD  $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	FLDPQ 928(R4), (F17, F18)
+	WORD  $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	FLDPQ 960(R4), (F17, F18)
+	WORD  $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	FLDPQ 992(R4), (F17, F18)
+	WORD  $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	ADD   $1024, R4
+	ADD   $16, R2
+	SUBS  $4, R5
+	BGE   wide_1_block
+
+wide_1_block_done:
+	ADD $4, R5
+
+	// The elements of x that are left.
+	SUBS $1, R5
+	BLT  wide_1_rest_done
+
+wide_1_rest:
+	FMOVS (R2), F16
+	FLDPQ (R4), (F17, F18)
+	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	FLDPQ 32(R4), (F17, F18)
+	WORD  $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	FLDPQ 64(R4), (F17, F18)
+	WORD  $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	FLDPQ 96(R4), (F17, F18)
+	WORD  $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	FLDPQ 128(R4), (F17, F18)
+	WORD  $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	FLDPQ 160(R4), (F17, F18)
+	WORD  $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	FLDPQ 192(R4), (F17, F18)
+	WORD  $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	FLDPQ 224(R4), (F17, F18)
+	WORD  $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	ADD   $256, R4
+	ADD   $4, R2
+	SUBS  $1, R5
+	BGE   wide_1_rest
+
+wide_1_rest_done:
+	ADD $1, R5
+
+	// Store the sums.
+	MOVD  R3, R2
+	FSTPQ (F0, F1), (R2)
+	FSTPQ (F2, F3), 32(R2)
+	FSTPQ (F4, F5), 64(R2)
+	FSTPQ (F6, F7), 96(R2)
+	FSTPQ (F8, F9), 128(R2)
+	FSTPQ (F10, F11), 160(R2)
+	FSTPQ (F12, F13), 192(R2)
+	FSTPQ (F14, F15), 224(R2)
+
+wide_summed:
 	MOVD $local-1600(SP), R2
 	ADD  $63, R2
 	AND  $-64, R2
@@ -6472,392 +6576,318 @@ narrow:
 	MOVD $local-1600(SP), R3
 	ADD  $63, R3
 	AND  $-64, R3
-	MOVD ZR, R5
-	ADD  $2, R5
+	MOVD count+56(FP), R5
+	CMP  $1, R5
+	BEQ  narrow_1
+	MOVD ZR, R6
+	ADD  $2, R6
 
 narrow_pass:
-	MOVD count+56(FP), R6
-	CMP  $6, R6
-	BEQ  narrow_6
-	CMP  $5, R6
-	BEQ  narrow_5
-	CMP  $4, R6
-	BEQ  narrow_4
-	CMP  $3, R6
-	BEQ  narrow_3
-	CMP  $2, R6
-	BEQ  narrow_2
-
-narrow_1:
-	// Sums of 1 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R6
-	MOVD  n+64(FP), R7
-	MOVD  R4, R8
-
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBS $4, R7
-	BLT  narrow_1_block_done
-
-narrow_1_block:
-	FMOVQ (R6), F4
-	FLDPQ (R8), (F5, F6)
-	WORD  $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	FLDPQ 32(R8), (F5, F6)
-	WORD  $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	FLDPQ 128(R8), (F5, F6)
-	WORD  $0x4fa410a0 // fmla v0.4s, v5.4s, v4.s[1]
-	WORD  $0x4fa410c1 // fmla v1.4s, v6.4s, v4.s[1]
-	FLDPQ 160(R8), (F5, F6)
-	WORD  $0x4fa410a2 // fmla v2.4s, v5.4s, v4.s[1]
-	WORD  $0x4fa410c3 // fmla v3.4s, v6.4s, v4.s[1]
-	FLDPQ 256(R8), (F5, F6)
-	WORD  $0x4f8418a0 // fmla v0.4s, v5.4s, v4.s[2]
-	WORD  $0x4f8418c1 // fmla v1.4s, v6.4s, v4.s[2]
-	FLDPQ 288(R8), (F5, F6)
-	WORD  $0x4f8418a2 // fmla v2.4s, v5.4s, v4.s[2]
-	WORD  $0x4f8418c3 // fmla v3.4s, v6.4s, v4.s[2]
-	FLDPQ 384(R8), (F5, F6)
-	WORD  $0x4fa418a0 // fmla v0.4s, v5.4s, v4.s[3]
-	WORD  $0x4fa418c1 // fmla v1.4s, v6.4s, v4.s[3]
-	FLDPQ 416(R8), (F5, F6)
-	WORD  $0x4fa418a2 // fmla v2.4s, v5.4s, v4.s[3]
-	WORD  $0x4fa418c3 // fmla v3.4s, v6.4s, v4.s[3]
-	ADD   $512, R8
-	ADD   $16, R6
-	SUBS  $4, R7
-	BGE   narrow_1_block
-
-narrow_1_block_done:
-	ADD $4, R7
-
-	// The elements of x that are left.
-	SUBS $1, R7
-	BLT  narrow_1_rest_done
-
-narrow_1_rest:
-	FMOVS (R6), F4
-	FLDPQ (R8), (F5, F6)
-	WORD  $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	FLDPQ 32(R8), (F5, F6)
-	WORD  $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	ADD   $128, R8
-	ADD   $4, R6
-	SUBS  $1, R7
-	BGE   narrow_1_rest
-
-narrow_1_rest_done:
-	ADD $1, R7
-
-	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	JMP   narrow_next
+	CMP $6, R5
+	BEQ narrow_6
+	CMP $5, R5
+	BEQ narrow_5
+	CMP $4, R5
+	BEQ narrow_4
+	CMP $3, R5
+	BEQ narrow_3
 
 narrow_2:
 	// Sums of 2 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R6
-	MOVD  n+64(FP), R8
-	MOVD  R4, R9
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R7
+	MOVD  n+64(FP), R9
+	MOVD  R4, R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
-	SUBS $4, R8
+	SUBS $4, R9
 	BLT  narrow_2_block_done
 
 narrow_2_block:
-	FMOVQ (R7), F8
-	FMOVQ (R6), F9
-	PRFM  4096(R9), PLDL1KEEP
-	FLDPQ (R9), (F10, F11)
+	FMOVQ (R8), F8
+	FMOVQ (R7), F9
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R9), (F10, F11)
+	FLDPQ 32(R10), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  4224(R9), PLDL1KEEP
-	FLDPQ 128(R9), (F10, F11)
+	PRFM  4224(R10), PLDL1KEEP
+	FLDPQ 128(R10), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 160(R9), (F10, F11)
+	FLDPQ 160(R10), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  4352(R9), PLDL1KEEP
-	FLDPQ 256(R9), (F10, F11)
+	PRFM  4352(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 288(R9), (F10, F11)
+	FLDPQ 288(R10), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  4480(R9), PLDL1KEEP
-	FLDPQ 384(R9), (F10, F11)
+	PRFM  4480(R10), PLDL1KEEP
+	FLDPQ 384(R10), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 416(R9), (F10, F11)
+	FLDPQ 416(R10), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	ADD   $512, R9
+	ADD   $512, R10
+	ADD   $16, R8
 	ADD   $16, R7
-	ADD   $16, R6
-	SUBS  $4, R8
+	SUBS  $4, R9
 	BGE   narrow_2_block
 
 narrow_2_block_done:
-	ADD $4, R8
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R8
+	SUBS $1, R9
 	BLT  narrow_2_rest_done
 
 narrow_2_rest:
-	FMOVS (R7), F8
-	FMOVS (R6), F9
-	PRFM  4096(R9), PLDL1KEEP
-	FLDPQ (R9), (F10, F11)
+	FMOVS (R8), F8
+	FMOVS (R7), F9
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R9), (F10, F11)
+	FLDPQ 32(R10), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $128, R9
+	ADD   $128, R10
+	ADD   $4, R8
 	ADD   $4, R7
-	ADD   $4, R6
-	SUBS  $1, R8
+	SUBS  $1, R9
 	BGE   narrow_2_rest
 
 narrow_2_rest_done:
-	ADD $1, R8
+	ADD $1, R9
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
 	JMP   narrow_next
 
 narrow_3:
 	// Sums of 3 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F8, F9)
-	FLDPQ 32(R6), (F10, F11)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R8
-	MOVD  144(R6), R6
-	MOVD  n+64(FP), R9
-	MOVD  R4, R10
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F8, F9)
+	FLDPQ 32(R7), (F10, F11)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R9
+	MOVD  144(R7), R7
+	MOVD  n+64(FP), R10
+	MOVD  R4, R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
-	SUBS $4, R9
+	SUBS $4, R10
 	BLT  narrow_3_block_done
 
 narrow_3_block:
-	FMOVQ (R7), F12
-	FMOVQ (R8), F13
-	FMOVQ (R6), F14
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F15, F16)
+	FMOVQ (R8), F12
+	FMOVQ (R9), F13
+	FMOVQ (R7), F14
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R10), (F15, F16)
+	FLDPQ 32(R11), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  4224(R10), PLDL1KEEP
-	FLDPQ 128(R10), (F15, F16)
+	PRFM  4224(R11), PLDL1KEEP
+	FLDPQ 128(R11), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 160(R10), (F15, F16)
+	FLDPQ 160(R11), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  4352(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F15, F16)
+	PRFM  4352(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 288(R10), (F15, F16)
+	FLDPQ 288(R11), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  4480(R10), PLDL1KEEP
-	FLDPQ 384(R10), (F15, F16)
+	PRFM  4480(R11), PLDL1KEEP
+	FLDPQ 384(R11), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 416(R10), (F15, F16)
+	FLDPQ 416(R11), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	ADD   $512, R10
-	ADD   $16, R7
+	ADD   $512, R11
 	ADD   $16, R8
-	ADD   $16, R6
-	SUBS  $4, R9
+	ADD   $16, R9
+	ADD   $16, R7
+	SUBS  $4, R10
 	BGE   narrow_3_block
 
 narrow_3_block_done:
-	ADD $4, R9
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R10
 	BLT  narrow_3_rest_done
 
 narrow_3_rest:
-	FMOVS (R7), F12
-	FMOVS (R8), F13
-	FMOVS (R6), F14
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F15, F16)
+	FMOVS (R8), F12
+	FMOVS (R9), F13
+	FMOVS (R7), F14
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R10), (F15, F16)
+	FLDPQ 32(R11), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $128, R10
-	ADD   $4, R7
+	ADD   $128, R11
 	ADD   $4, R8
-	ADD   $4, R6
-	SUBS  $1, R9
+	ADD   $4, R9
+	ADD   $4, R7
+	SUBS  $1, R10
 	BGE   narrow_3_rest
 
 narrow_3_rest_done:
-	ADD $1, R9
+	ADD $1, R10
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F8, F9), (R6)
-	FSTPQ (F10, F11), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F8, F9), (R7)
+	FSTPQ (F10, F11), 32(R7)
 	JMP   narrow_next
 
 narrow_4:
 	// Sums of 4 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F8, F9)
-	FLDPQ 32(R6), (F10, F11)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F12, F13)
-	FLDPQ 32(R6), (F14, F15)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R8
-	MOVD  144(R6), R9
-	MOVD  216(R6), R6
-	MOVD  n+64(FP), R10
-	MOVD  R4, R11
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F8, F9)
+	FLDPQ 32(R7), (F10, F11)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F12, F13)
+	FLDPQ 32(R7), (F14, F15)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R9
+	MOVD  144(R7), R10
+	MOVD  216(R7), R7
+	MOVD  n+64(FP), R11
+	MOVD  R4, R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
-	SUBS $4, R10
+	SUBS $4, R11
 	BLT  narrow_4_block_done
 
 narrow_4_block:
-	FMOVQ (R7), F16
-	FMOVQ (R8), F17
-	FMOVQ (R9), F18
-	FMOVQ (R6), F19
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F20, F21)
+	FMOVQ (R8), F16
+	FMOVQ (R9), F17
+	FMOVQ (R10), F18
+	FMOVQ (R7), F19
+	PRFM  4096(R12), PLDL1KEEP
+	FLDPQ (R12), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -6866,7 +6896,7 @@ narrow_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R11), (F20, F21)
+	FLDPQ 32(R12), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -6875,8 +6905,8 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  4224(R11), PLDL1KEEP
-	FLDPQ 128(R11), (F20, F21)
+	PRFM  4224(R12), PLDL1KEEP
+	FLDPQ 128(R12), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -6885,7 +6915,7 @@ narrow_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 160(R11), (F20, F21)
+	FLDPQ 160(R12), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -6894,8 +6924,8 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  4352(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F20, F21)
+	PRFM  4352(R12), PLDL1KEEP
+	FLDPQ 256(R12), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -6904,7 +6934,7 @@ narrow_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 288(R11), (F20, F21)
+	FLDPQ 288(R12), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -6913,8 +6943,8 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  4480(R11), PLDL1KEEP
-	FLDPQ 384(R11), (F20, F21)
+	PRFM  4480(R12), PLDL1KEEP
+	FLDPQ 384(R12), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -6923,7 +6953,7 @@ narrow_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 416(R11), (F20, F21)
+	FLDPQ 416(R12), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -6932,28 +6962,28 @@ narrow_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	ADD   $512, R11
-	ADD   $16, R7
+	ADD   $512, R12
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R6
-	SUBS  $4, R10
+	ADD   $16, R10
+	ADD   $16, R7
+	SUBS  $4, R11
 	BGE   narrow_4_block
 
 narrow_4_block_done:
-	ADD $4, R10
+	ADD $4, R11
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R11
 	BLT  narrow_4_rest_done
 
 narrow_4_rest:
-	FMOVS (R7), F16
-	FMOVS (R8), F17
-	FMOVS (R9), F18
-	FMOVS (R6), F19
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F20, F21)
+	FMOVS (R8), F16
+	FMOVS (R9), F17
+	FMOVS (R10), F18
+	FMOVS (R7), F19
+	PRFM  4096(R12), PLDL1KEEP
+	FLDPQ (R12), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -6962,7 +6992,7 @@ narrow_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R11), (F20, F21)
+	FLDPQ 32(R12), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -6971,78 +7001,78 @@ narrow_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $128, R11
-	ADD   $4, R7
+	ADD   $128, R12
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R6
-	SUBS  $1, R10
+	ADD   $4, R10
+	ADD   $4, R7
+	SUBS  $1, R11
 	BGE   narrow_4_rest
 
 narrow_4_rest_done:
-	ADD $1, R10
+	ADD $1, R11
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F8, F9), (R6)
-	FSTPQ (F10, F11), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F12, F13), (R6)
-	FSTPQ (F14, F15), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F8, F9), (R7)
+	FSTPQ (F10, F11), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F12, F13), (R7)
+	FSTPQ (F14, F15), 32(R7)
 	JMP   narrow_next
 
 narrow_5:
 	// Sums of 5 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F8, F9)
-	FLDPQ 32(R6), (F10, F11)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F12, F13)
-	FLDPQ 32(R6), (F14, F15)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F16, F17)
-	FLDPQ 32(R6), (F18, F19)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R8
-	MOVD  144(R6), R9
-	MOVD  216(R6), R10
-	MOVD  288(R6), R6
-	MOVD  n+64(FP), R11
-	MOVD  R4, R12
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F8, F9)
+	FLDPQ 32(R7), (F10, F11)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F12, F13)
+	FLDPQ 32(R7), (F14, F15)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F16, F17)
+	FLDPQ 32(R7), (F18, F19)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R9
+	MOVD  144(R7), R10
+	MOVD  216(R7), R11
+	MOVD  288(R7), R7
+	MOVD  n+64(FP), R12
+	MOVD  R4, R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
-	SUBS $4, R11
+	SUBS $4, R12
 	BLT  narrow_5_block_done
 
 narrow_5_block:
-	FMOVQ (R7), F20
-	FMOVQ (R8), F21
-	FMOVQ (R9), F22
-	FMOVQ (R10), F23
-	FMOVQ (R6), F24
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F25, F26)
+	FMOVQ (R8), F20
+	FMOVQ (R9), F21
+	FMOVQ (R10), F22
+	FMOVQ (R11), F23
+	FMOVQ (R7), F24
+	PRFM  4096(R13), PLDL1KEEP
+	FLDPQ (R13), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -7053,7 +7083,7 @@ narrow_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R12), (F25, F26)
+	FLDPQ 32(R13), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -7064,8 +7094,8 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  4224(R12), PLDL1KEEP
-	FLDPQ 128(R12), (F25, F26)
+	PRFM  4224(R13), PLDL1KEEP
+	FLDPQ 128(R13), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -7076,7 +7106,7 @@ narrow_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 160(R12), (F25, F26)
+	FLDPQ 160(R13), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -7087,8 +7117,8 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  4352(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F25, F26)
+	PRFM  4352(R13), PLDL1KEEP
+	FLDPQ 256(R13), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -7099,7 +7129,7 @@ narrow_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 288(R12), (F25, F26)
+	FLDPQ 288(R13), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -7110,8 +7140,8 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  4480(R12), PLDL1KEEP
-	FLDPQ 384(R12), (F25, F26)
+	PRFM  4480(R13), PLDL1KEEP
+	FLDPQ 384(R13), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -7122,7 +7152,7 @@ narrow_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 416(R12), (F25, F26)
+	FLDPQ 416(R13), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -7133,30 +7163,30 @@ narrow_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	ADD   $512, R12
-	ADD   $16, R7
+	ADD   $512, R13
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
-	ADD   $16, R6
-	SUBS  $4, R11
+	ADD   $16, R11
+	ADD   $16, R7
+	SUBS  $4, R12
 	BGE   narrow_5_block
 
 narrow_5_block_done:
-	ADD $4, R11
+	ADD $4, R12
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R12
 	BLT  narrow_5_rest_done
 
 narrow_5_rest:
-	FMOVS (R7), F20
-	FMOVS (R8), F21
-	FMOVS (R9), F22
-	FMOVS (R10), F23
-	FMOVS (R6), F24
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F25, F26)
+	FMOVS (R8), F20
+	FMOVS (R9), F21
+	FMOVS (R10), F22
+	FMOVS (R11), F23
+	FMOVS (R7), F24
+	PRFM  4096(R13), PLDL1KEEP
+	FLDPQ (R13), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -7167,7 +7197,7 @@ narrow_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R12), (F25, F26)
+	FLDPQ 32(R13), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -7178,89 +7208,89 @@ narrow_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $128, R12
-	ADD   $4, R7
+	ADD   $128, R13
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
-	ADD   $4, R6
-	SUBS  $1, R11
+	ADD   $4, R11
+	ADD   $4, R7
+	SUBS  $1, R12
 	BGE   narrow_5_rest
 
 narrow_5_rest_done:
-	ADD $1, R11
+	ADD $1, R12
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F8, F9), (R6)
-	FSTPQ (F10, F11), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F12, F13), (R6)
-	FSTPQ (F14, F15), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F16, F17), (R6)
-	FSTPQ (F18, F19), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F8, F9), (R7)
+	FSTPQ (F10, F11), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F12, F13), (R7)
+	FSTPQ (F14, F15), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F16, F17), (R7)
+	FSTPQ (F18, F19), 32(R7)
 	JMP   narrow_next
 
 narrow_6:
 	// Sums of 6 columns.
-	MOVD  R2, R6
-	FLDPQ (R6), (F0, F1)
-	FLDPQ 32(R6), (F2, F3)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F4, F5)
-	FLDPQ 32(R6), (F6, F7)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F8, F9)
-	FLDPQ 32(R6), (F10, F11)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F12, F13)
-	FLDPQ 32(R6), (F14, F15)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F16, F17)
-	FLDPQ 32(R6), (F18, F19)
-	MOVD  sumsColumn+16(FP), R7
-	LSL   $2, R7
-	ADD   R7, R6
-	FLDPQ (R6), (F20, F21)
-	FLDPQ 32(R6), (F22, F23)
-	MOVD  columns+48(FP), R6
-	MOVD  (R6), R7
-	MOVD  72(R6), R8
-	MOVD  144(R6), R9
-	MOVD  216(R6), R10
-	MOVD  288(R6), R11
-	MOVD  360(R6), R6
-	MOVD  n+64(FP), R12
-	MOVD  R4, R13
+	MOVD  R2, R7
+	FLDPQ (R7), (F0, F1)
+	FLDPQ 32(R7), (F2, F3)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F4, F5)
+	FLDPQ 32(R7), (F6, F7)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F8, F9)
+	FLDPQ 32(R7), (F10, F11)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F12, F13)
+	FLDPQ 32(R7), (F14, F15)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F16, F17)
+	FLDPQ 32(R7), (F18, F19)
+	MOVD  sumsColumn+16(FP), R8
+	LSL   $2, R8
+	ADD   R8, R7
+	FLDPQ (R7), (F20, F21)
+	FLDPQ 32(R7), (F22, F23)
+	MOVD  columns+48(FP), R7
+	MOVD  (R7), R8
+	MOVD  72(R7), R9
+	MOVD  144(R7), R10
+	MOVD  216(R7), R11
+	MOVD  288(R7), R12
+	MOVD  360(R7), R7
+	MOVD  n+64(FP), R13
+	MOVD  R4, R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
-	SUBS $4, R12
+	SUBS $4, R13
 	BLT  narrow_6_block_done
 
 narrow_6_block:
-	FMOVQ (R7), F24
-	FMOVQ (R8), F25
-	FMOVQ (R9), F26
-	FMOVQ (R10), F27
-	FMOVQ (R11), F28
-	FMOVQ (R6), F29
-	PRFM  4096(R13), PLDL1KEEP
-	FLDPQ (R13), (F30, F31)
+	FMOVQ (R8), F24
+	FMOVQ (R9), F25
+	FMOVQ (R10), F26
+	FMOVQ (R11), F27
+	FMOVQ (R12), F28
+	FMOVQ (R7), F29
+	PRFM  4096(R14), PLDL1KEEP
+	FLDPQ (R14), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -7273,7 +7303,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R13), (F30, F31)
+	FLDPQ 32(R14), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -7286,8 +7316,8 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  4224(R13), PLDL1KEEP
-	FLDPQ 128(R13), (F30, F31)
+	PRFM  4224(R14), PLDL1KEEP
+	FLDPQ 128(R14), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -7300,7 +7330,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 160(R13), (F30, F31)
+	FLDPQ 160(R14), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -7313,8 +7343,8 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  4352(R13), PLDL1KEEP
-	FLDPQ 256(R13), (F30, F31)
+	PRFM  4352(R14), PLDL1KEEP
+	FLDPQ 256(R14), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -7327,7 +7357,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 288(R13), (F30, F31)
+	FLDPQ 288(R14), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -7340,8 +7370,8 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  4480(R13), PLDL1KEEP
-	FLDPQ 384(R13), (F30, F31)
+	PRFM  4480(R14), PLDL1KEEP
+	FLDPQ 384(R14), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -7354,7 +7384,7 @@ narrow_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 416(R13), (F30, F31)
+	FLDPQ 416(R14), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -7367,32 +7397,32 @@ narrow_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	ADD   $512, R13
-	ADD   $16, R7
+	ADD   $512, R14
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
 	ADD   $16, R11
-	ADD   $16, R6
-	SUBS  $4, R12
+	ADD   $16, R12
+	ADD   $16, R7
+	SUBS  $4, R13
 	BGE   narrow_6_block
 
 narrow_6_block_done:
-	ADD $4, R12
+	ADD $4, R13
 
 	// The elements of x that are left.
-	SUBS $1, R12
+	SUBS $1, R13
 	BLT  narrow_6_rest_done
 
 narrow_6_rest:
-	FMOVS (R7), F24
-	FMOVS (R8), F25
-	FMOVS (R9), F26
-	FMOVS (R10), F27
-	FMOVS (R11), F28
-	FMOVS (R6), F29
-	PRFM  4096(R13), PLDL1KEEP
-	FLDPQ (R13), (F30, F31)
+	FMOVS (R8), F24
+	FMOVS (R9), F25
+	FMOVS (R10), F26
+	FMOVS (R11), F27
+	FMOVS (R12), F28
+	FMOVS (R7), F29
+	PRFM  4096(R14), PLDL1KEEP
+	FLDPQ (R14), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -7405,7 +7435,7 @@ narrow_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R13), (F30, F31)
+	FLDPQ 32(R14), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -7418,45 +7448,155 @@ narrow_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $128, R13
-	ADD   $4, R7
+	ADD   $128, R14
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
 	ADD   $4, R11
-	ADD   $4, R6
-	SUBS  $1, R12
+	ADD   $4, R12
+	ADD   $4, R7
+	SUBS  $1, R13
 	BGE   narrow_6_rest
 
 narrow_6_rest_done:
-	ADD $1, R12
+	ADD $1, R13
 
 	// Store the sums.
-	MOVD  R3, R6
-	FSTPQ (F0, F1), (R6)
-	FSTPQ (F2, F3), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F4, F5), (R6)
-	FSTPQ (F6, F7), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F8, F9), (R6)
-	FSTPQ (F10, F11), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F12, F13), (R6)
-	FSTPQ (F14, F15), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F16, F17), (R6)
-	FSTPQ (F18, F19), 32(R6)
-	ADD   $256, R6
-	FSTPQ (F20, F21), (R6)
-	FSTPQ (F22, F23), 32(R6)
+	MOVD  R3, R7
+	FSTPQ (F0, F1), (R7)
+	FSTPQ (F2, F3), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F4, F5), (R7)
+	FSTPQ (F6, F7), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F8, F9), (R7)
+	FSTPQ (F10, F11), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F12, F13), (R7)
+	FSTPQ (F14, F15), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F16, F17), (R7)
+	FSTPQ (F18, F19), 32(R7)
+	ADD   $256, R7
+	FSTPQ (F20, F21), (R7)
+	FSTPQ (F22, F23), 32(R7)
 
 narrow_next:
 	ADD  $64, R2
 	ADD  $64, R4
 	ADD  $64, R3
-	SUBS $1, R5
+	SUBS $1, R6
 	BGT  narrow_pass
+	JMP  narrow_summed
+
+narrow_1:
+	// Sums of 1 columns.
+	MOVD  R2, R2
+	FLDPQ (R2), (F0, F1)
+	FLDPQ 32(R2), (F2, F3)
+	FLDPQ 64(R2), (F4, F5)
+	FLDPQ 96(R2), (F6, F7)
+	MOVD  columns+48(FP), R2
+	MOVD  (R2), R2
+	MOVD  n+64(FP), R5
+	MOVD  R4, R4
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBS $4, R5
+	BLT  narrow_1_block_done
+
+narrow_1_block:
+	FMOVQ (R2), F8
+	FLDPQ (R4), (F9, F10)
+	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	FLDPQ 32(R4), (F9, F10)
+	WORD  $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	FLDPQ 64(R4), (F9, F10)
+	WORD  $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
+	FLDPQ 96(R4), (F9, F10)
+	WORD  $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
+	FLDPQ 128(R4), (F9, F10)
+	WORD  $0x4fa81120 // fmla v0.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81141 // fmla v1.4s, v10.4s, v8.s[1]
+	FLDPQ 160(R4), (F9, F10)
+	WORD  $0x4fa81122 // fmla v2.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
+	FLDPQ 192(R4), (F9, F10)
+	WORD  $0x4fa81124 // fmla v4.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81145 // fmla v5.4s, v10.4s, v8.s[1]
+	FLDPQ 224(R4), (F9, F10)
+	WORD  $0x4fa81126 // fmla v6.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81147 // fmla v7.4s, v10.4s, v8.s[1]
+	FLDPQ 256(R4), (F9, F10)
+	WORD  $0x4f881920 // fmla v0.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
+	FLDPQ 288(R4), (F9, F10)
+	WORD  $0x4f881922 // fmla v2.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881943 // fmla v3.4s, v10.4s, v8.s[2]
+	FLDPQ 320(R4), (F9, F10)
+	WORD  $0x4f881924 // fmla v4.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881945 // fmla v5.4s, v10.4s, v8.s[2]
+	FLDPQ 352(R4), (F9, F10)
+	WORD  $0x4f881926 // fmla v6.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881947 // fmla v7.4s, v10.4s, v8.s[2]
+	FLDPQ 384(R4), (F9, F10)
+	WORD  $0x4fa81920 // fmla v0.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81941 // fmla v1.4s, v10.4s, v8.s[3]
+	FLDPQ 416(R4), (F9, F10)
+	WORD  $0x4fa81922 // fmla v2.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81943 // fmla v3.4s, v10.4s, v8.s[3]
+	FLDPQ 448(R4), (F9, F10)
+	WORD  $0x4fa81924 // fmla v4.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81945 // fmla v5.4s, v10.4s, v8.s[3]
+	FLDPQ 480(R4), (F9, F10)
+	WORD  $0x4fa81926 // fmla v6.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
+	ADD   $512, R4
+	ADD   $16, R2
+	SUBS  $4, R5
+	BGE   narrow_1_block
+
+narrow_1_block_done:
+	ADD $4, R5
+
+	// The elements of x that are left.
+	SUBS $1, R5
+	BLT  narrow_1_rest_done
+
+narrow_1_rest:
+	FMOVS (R2), F8
+	FLDPQ (R4), (F9, F10)
+	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	FLDPQ 32(R4), (F9, F10)
+	WORD  $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	FLDPQ 64(R4), (F9, F10)
+	WORD  $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
+	FLDPQ 96(R4), (F9, F10)
+	WORD  $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
+	ADD   $128, R4
+	ADD   $4, R2
+	SUBS  $1, R5
+	BGE   narrow_1_rest
+
+narrow_1_rest_done:
+	ADD $1, R5
+
+	// Store the sums.
+	MOVD  R3, R2
+	FSTPQ (F0, F1), (R2)
+	FSTPQ (F2, F3), 32(R2)
+	FSTPQ (F4, F5), 64(R2)
+	FSTPQ (F6, F7), 96(R2)
+
+narrow_summed:
 	MOVD $local-1600(SP), R2
 	ADD  $63, R2
 	AND  $-64, R2
@@ -8071,17 +8211,17 @@ TEXT ·gatesTileNEON(SB), NOSPLIT, $0-96
 	//   units left          R0
 	//   sums of the pass    R0
 	//   panel               R1
-	//   weights             R0 R2 R6 R7 R8 R9 R10 R11 V5 V6 V10 V11 V15 V16 V20 V21 V25 V26 V30 V31
+	//   weights             R0 R2 R8 R9 R10 R11 R12 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
 	//   z of the pass       R1
-	//   passes left         R3
-	//   columns             R4
-	//   sums of the column  R4
+	//   columns             R0 R3 R5
+	//   passes left         R4
+	//   sums of the column  R0 R5
 	//   sums                R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   x                   R4 R5 R6 R7 R8 R9
-	//   elements of x left  R5 R6 R7 R8 R9 R10
-	//   x[k]                V4 V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
-	//   z of the column     R4
-	//   stride              R1 R5
+	//   stride              R1 R6
+	//   x                   R0 R5 R6 R7 R8 R9 R10
+	//   elements of x left  R3 R7 R8 R9 R10 R11
+	//   x[k]                V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
+	//   z of the column     R0 R5
 	//   z                   R0
 panel:
 	MOVD units+72(FP), R0
@@ -8093,398 +8233,324 @@ panel:
 	LSL  $8, R2
 	ADD  R1, R2
 	MOVD z+80(FP), R1
-	MOVD ZR, R3
-	ADD  $4, R3
+	MOVD count+56(FP), R3
+	CMP  $1, R3
+	BEQ  wide_1
+	MOVD ZR, R4
+	ADD  $4, R4
 
 wide_pass:
-	MOVD count+56(FP), R4
-	CMP  $6, R4
-	BEQ  wide_6
-	CMP  $5, R4
-	BEQ  wide_5
-	CMP  $4, R4
-	BEQ  wide_4
-	CMP  $3, R4
-	BEQ  wide_3
-	CMP  $2, R4
-	BEQ  wide_2
-
-wide_1:
-	// Sums of 1 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R4
-	MOVD  n+64(FP), R5
-	MOVD  R2, R6
-
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBS $4, R5
-	BLT  wide_1_block_done
-
-wide_1_block:
-	FMOVQ (R4), F4
-	FLDPQ (R6), (F5, F6)
-	WORD  $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	FLDPQ 32(R6), (F5, F6)
-	WORD  $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	FLDPQ 256(R6), (F5, F6)
-	WORD  $0x4fa410a0 // fmla v0.4s, v5.4s, v4.s[1]
-	WORD  $0x4fa410c1 // fmla v1.4s, v6.4s, v4.s[1]
-	FLDPQ 288(R6), (F5, F6)
-	WORD  $0x4fa410a2 // fmla v2.4s, v5.4s, v4.s[1]
-	WORD  $0x4fa410c3 // fmla v3.4s, v6.4s, v4.s[1]
-	FLDPQ 512(R6), (F5, F6)
-	WORD  $0x4f8418a0 // fmla v0.4s, v5.4s, v4.s[2]
-	WORD  $0x4f8418c1 // fmla v1.4s, v6.4s, v4.s[2]
-	FLDPQ 544(R6), (F5, F6)
-	WORD  $0x4f8418a2 // fmla v2.4s, v5.4s, v4.s[2]
-	WORD  $0x4f8418c3 // fmla v3.4s, v6.4s, v4.s[2]
-	FLDPQ 768(R6), (F5, F6)
-	WORD  $0x4fa418a0 // fmla v0.4s, v5.4s, v4.s[3]
-	WORD  $0x4fa418c1 // fmla v1.4s, v6.4s, v4.s[3]
-	FLDPQ 800(R6), (F5, F6)
-	WORD  $0x4fa418a2 // fmla v2.4s, v5.4s, v4.s[3]
-	WORD  $0x4fa418c3 // fmla v3.4s, v6.4s, v4.s[3]
-	ADD   $1024, R6
-	ADD   $16, R4
-	SUBS  $4, R5
-	BGE   wide_1_block
-
-wide_1_block_done:
-	ADD $4, R5
-
-	// The elements of x that are left.
-	SUBS $1, R5
-	BLT  wide_1_rest_done
-
-wide_1_rest:
-	FMOVS (R4), F4
-	FLDPQ (R6), (F5, F6)
-	WORD  $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	FLDPQ 32(R6), (F5, F6)
-	WORD  $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	ADD   $256, R6
-	ADD   $4, R4
-	SUBS  $1, R5
-	BGE   wide_1_rest
-
-wide_1_rest_done:
-	ADD $1, R5
-
-	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	JMP   wide_next
+	CMP $6, R3
+	BEQ wide_6
+	CMP $5, R3
+	BEQ wide_5
+	CMP $4, R3
+	BEQ wide_4
+	CMP $3, R3
+	BEQ wide_3
 
 wide_2:
 	// Sums of 2 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R4
-	MOVD  n+64(FP), R6
-	MOVD  R2, R7
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R5
+	MOVD  n+64(FP), R7
+	MOVD  R2, R8
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
-	SUBS $4, R6
+	SUBS $4, R7
 	BLT  wide_2_block_done
 
 wide_2_block:
-	FMOVQ (R5), F8
-	FMOVQ (R4), F9
-	PRFM  8192(R7), PLDL1KEEP
-	FLDPQ (R7), (F10, F11)
+	FMOVQ (R6), F8
+	FMOVQ (R5), F9
+	PRFM  8192(R8), PLDL1KEEP
+	FLDPQ (R8), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R7), (F10, F11)
+	FLDPQ 32(R8), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  8448(R7), PLDL1KEEP
-	FLDPQ 256(R7), (F10, F11)
+	PRFM  8448(R8), PLDL1KEEP
+	FLDPQ 256(R8), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 288(R7), (F10, F11)
+	FLDPQ 288(R8), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  8704(R7), PLDL1KEEP
-	FLDPQ 512(R7), (F10, F11)
+	PRFM  8704(R8), PLDL1KEEP
+	FLDPQ 512(R8), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 544(R7), (F10, F11)
+	FLDPQ 544(R8), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  8960(R7), PLDL1KEEP
-	FLDPQ 768(R7), (F10, F11)
+	PRFM  8960(R8), PLDL1KEEP
+	FLDPQ 768(R8), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 800(R7), (F10, F11)
+	FLDPQ 800(R8), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	ADD   $1024, R7
+	ADD   $1024, R8
+	ADD   $16, R6
 	ADD   $16, R5
-	ADD   $16, R4
-	SUBS  $4, R6
+	SUBS  $4, R7
 	BGE   wide_2_block
 
 wide_2_block_done:
-	ADD $4, R6
+	ADD $4, R7
 
 	// The elements of x that are left.
-	SUBS $1, R6
+	SUBS $1, R7
 	BLT  wide_2_rest_done
 
 wide_2_rest:
-	FMOVS (R5), F8
-	FMOVS (R4), F9
-	PRFM  8192(R7), PLDL1KEEP
-	FLDPQ (R7), (F10, F11)
+	FMOVS (R6), F8
+	FMOVS (R5), F9
+	PRFM  8192(R8), PLDL1KEEP
+	FLDPQ (R8), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R7), (F10, F11)
+	FLDPQ 32(R8), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $256, R7
+	ADD   $256, R8
+	ADD   $4, R6
 	ADD   $4, R5
-	ADD   $4, R4
-	SUBS  $1, R6
+	SUBS  $1, R7
 	BGE   wide_2_rest
 
 wide_2_rest_done:
-	ADD $1, R6
+	ADD $1, R7
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
 	JMP   wide_next
 
 wide_3:
 	// Sums of 3 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F8, F9)
-	FLDPQ 32(R4), (F10, F11)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R6
-	MOVD  144(R4), R4
-	MOVD  n+64(FP), R7
-	MOVD  R2, R8
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F8, F9)
+	FLDPQ 32(R5), (F10, F11)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R7
+	MOVD  144(R5), R5
+	MOVD  n+64(FP), R8
+	MOVD  R2, R9
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
-	SUBS $4, R7
+	SUBS $4, R8
 	BLT  wide_3_block_done
 
 wide_3_block:
-	FMOVQ (R5), F12
-	FMOVQ (R6), F13
-	FMOVQ (R4), F14
-	PRFM  8192(R8), PLDL1KEEP
-	FLDPQ (R8), (F15, F16)
+	FMOVQ (R6), F12
+	FMOVQ (R7), F13
+	FMOVQ (R5), F14
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R8), (F15, F16)
+	FLDPQ 32(R9), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  8448(R8), PLDL1KEEP
-	FLDPQ 256(R8), (F15, F16)
+	PRFM  8448(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 288(R8), (F15, F16)
+	FLDPQ 288(R9), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  8704(R8), PLDL1KEEP
-	FLDPQ 512(R8), (F15, F16)
+	PRFM  8704(R9), PLDL1KEEP
+	FLDPQ 512(R9), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 544(R8), (F15, F16)
+	FLDPQ 544(R9), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  8960(R8), PLDL1KEEP
-	FLDPQ 768(R8), (F15, F16)
+	PRFM  8960(R9), PLDL1KEEP
+	FLDPQ 768(R9), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 800(R8), (F15, F16)
+	FLDPQ 800(R9), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	ADD   $1024, R8
-	ADD   $16, R5
+	ADD   $1024, R9
 	ADD   $16, R6
-	ADD   $16, R4
-	SUBS  $4, R7
+	ADD   $16, R7
+	ADD   $16, R5
+	SUBS  $4, R8
 	BGE   wide_3_block
 
 wide_3_block_done:
-	ADD $4, R7
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R7
+	SUBS $1, R8
 	BLT  wide_3_rest_done
 
 wide_3_rest:
-	FMOVS (R5), F12
-	FMOVS (R6), F13
-	FMOVS (R4), F14
-	PRFM  8192(R8), PLDL1KEEP
-	FLDPQ (R8), (F15, F16)
+	FMOVS (R6), F12
+	FMOVS (R7), F13
+	FMOVS (R5), F14
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R8), (F15, F16)
+	FLDPQ 32(R9), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $256, R8
-	ADD   $4, R5
+	ADD   $256, R9
 	ADD   $4, R6
-	ADD   $4, R4
-	SUBS  $1, R7
+	ADD   $4, R7
+	ADD   $4, R5
+	SUBS  $1, R8
 	BGE   wide_3_rest
 
 wide_3_rest_done:
-	ADD $1, R7
+	ADD $1, R8
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F8, F9), (R4)
-	FSTPQ (F10, F11), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F8, F9), (R5)
+	FSTPQ (F10, F11), 32(R5)
 	JMP   wide_next
 
 wide_4:
 	// Sums of 4 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F8, F9)
-	FLDPQ 32(R4), (F10, F11)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F12, F13)
-	FLDPQ 32(R4), (F14, F15)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R6
-	MOVD  144(R4), R7
-	MOVD  216(R4), R4
-	MOVD  n+64(FP), R8
-	MOVD  R2, R9
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F8, F9)
+	FLDPQ 32(R5), (F10, F11)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F12, F13)
+	FLDPQ 32(R5), (F14, F15)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R7
+	MOVD  144(R5), R8
+	MOVD  216(R5), R5
+	MOVD  n+64(FP), R9
+	MOVD  R2, R10
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
-	SUBS $4, R8
+	SUBS $4, R9
 	BLT  wide_4_block_done
 
 wide_4_block:
-	FMOVQ (R5), F16
-	FMOVQ (R6), F17
-	FMOVQ (R7), F18
-	FMOVQ (R4), F19
-	PRFM  8192(R9), PLDL1KEEP
-	FLDPQ (R9), (F20, F21)
+	FMOVQ (R6), F16
+	FMOVQ (R7), F17
+	FMOVQ (R8), F18
+	FMOVQ (R5), F19
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -8493,7 +8559,7 @@ wide_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R9), (F20, F21)
+	FLDPQ 32(R10), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -8502,8 +8568,8 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  8448(R9), PLDL1KEEP
-	FLDPQ 256(R9), (F20, F21)
+	PRFM  8448(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -8512,7 +8578,7 @@ wide_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 288(R9), (F20, F21)
+	FLDPQ 288(R10), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -8521,8 +8587,8 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  8704(R9), PLDL1KEEP
-	FLDPQ 512(R9), (F20, F21)
+	PRFM  8704(R10), PLDL1KEEP
+	FLDPQ 512(R10), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -8531,7 +8597,7 @@ wide_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 544(R9), (F20, F21)
+	FLDPQ 544(R10), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -8540,8 +8606,8 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  8960(R9), PLDL1KEEP
-	FLDPQ 768(R9), (F20, F21)
+	PRFM  8960(R10), PLDL1KEEP
+	FLDPQ 768(R10), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -8550,7 +8616,7 @@ wide_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 800(R9), (F20, F21)
+	FLDPQ 800(R10), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -8559,28 +8625,28 @@ wide_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	ADD   $1024, R9
-	ADD   $16, R5
+	ADD   $1024, R10
 	ADD   $16, R6
 	ADD   $16, R7
-	ADD   $16, R4
-	SUBS  $4, R8
+	ADD   $16, R8
+	ADD   $16, R5
+	SUBS  $4, R9
 	BGE   wide_4_block
 
 wide_4_block_done:
-	ADD $4, R8
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R8
+	SUBS $1, R9
 	BLT  wide_4_rest_done
 
 wide_4_rest:
-	FMOVS (R5), F16
-	FMOVS (R6), F17
-	FMOVS (R7), F18
-	FMOVS (R4), F19
-	PRFM  8192(R9), PLDL1KEEP
-	FLDPQ (R9), (F20, F21)
+	FMOVS (R6), F16
+	FMOVS (R7), F17
+	FMOVS (R8), F18
+	FMOVS (R5), F19
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -8589,7 +8655,7 @@ wide_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R9), (F20, F21)
+	FLDPQ 32(R10), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -8598,84 +8664,84 @@ wide_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $256, R9
-	ADD   $4, R5
+	ADD   $256, R10
 	ADD   $4, R6
 	ADD   $4, R7
-	ADD   $4, R4
-	SUBS  $1, R8
+	ADD   $4, R8
+	ADD   $4, R5
+	SUBS  $1, R9
 	BGE   wide_4_rest
 
 wide_4_rest_done:
-	ADD $1, R8
+	ADD $1, R9
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F8, F9), (R4)
-	FSTPQ (F10, F11), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F12, F13), (R4)
-	FSTPQ (F14, F15), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F8, F9), (R5)
+	FSTPQ (F10, F11), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F12, F13), (R5)
+	FSTPQ (F14, F15), 32(R5)
 	JMP   wide_next
 
 wide_5:
 	// Sums of 5 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F8, F9)
-	FLDPQ 32(R4), (F10, F11)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F12, F13)
-	FLDPQ 32(R4), (F14, F15)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F16, F17)
-	FLDPQ 32(R4), (F18, F19)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R6
-	MOVD  144(R4), R7
-	MOVD  216(R4), R8
-	MOVD  288(R4), R4
-	MOVD  n+64(FP), R9
-	MOVD  R2, R10
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F8, F9)
+	FLDPQ 32(R5), (F10, F11)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F12, F13)
+	FLDPQ 32(R5), (F14, F15)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F16, F17)
+	FLDPQ 32(R5), (F18, F19)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R7
+	MOVD  144(R5), R8
+	MOVD  216(R5), R9
+	MOVD  288(R5), R5
+	MOVD  n+64(FP), R10
+	MOVD  R2, R11
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
-	SUBS $4, R9
+	SUBS $4, R10
 	BLT  wide_5_block_done
 
 wide_5_block:
-	FMOVQ (R5), F20
-	FMOVQ (R6), F21
-	FMOVQ (R7), F22
-	FMOVQ (R8), F23
-	FMOVQ (R4), F24
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F25, F26)
+	FMOVQ (R6), F20
+	FMOVQ (R7), F21
+	FMOVQ (R8), F22
+	FMOVQ (R9), F23
+	FMOVQ (R5), F24
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -8686,7 +8752,7 @@ wide_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R10), (F25, F26)
+	FLDPQ 32(R11), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -8697,8 +8763,8 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  8448(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F25, F26)
+	PRFM  8448(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -8709,7 +8775,7 @@ wide_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 288(R10), (F25, F26)
+	FLDPQ 288(R11), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -8720,8 +8786,8 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  8704(R10), PLDL1KEEP
-	FLDPQ 512(R10), (F25, F26)
+	PRFM  8704(R11), PLDL1KEEP
+	FLDPQ 512(R11), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -8732,7 +8798,7 @@ wide_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 544(R10), (F25, F26)
+	FLDPQ 544(R11), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -8743,8 +8809,8 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  8960(R10), PLDL1KEEP
-	FLDPQ 768(R10), (F25, F26)
+	PRFM  8960(R11), PLDL1KEEP
+	FLDPQ 768(R11), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -8755,7 +8821,7 @@ wide_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 800(R10), (F25, F26)
+	FLDPQ 800(R11), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -8766,30 +8832,30 @@ wide_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	ADD   $1024, R10
-	ADD   $16, R5
+	ADD   $1024, R11
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
-	ADD   $16, R4
-	SUBS  $4, R9
+	ADD   $16, R9
+	ADD   $16, R5
+	SUBS  $4, R10
 	BGE   wide_5_block
 
 wide_5_block_done:
-	ADD $4, R9
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R10
 	BLT  wide_5_rest_done
 
 wide_5_rest:
-	FMOVS (R5), F20
-	FMOVS (R6), F21
-	FMOVS (R7), F22
-	FMOVS (R8), F23
-	FMOVS (R4), F24
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F25, F26)
+	FMOVS (R6), F20
+	FMOVS (R7), F21
+	FMOVS (R8), F22
+	FMOVS (R9), F23
+	FMOVS (R5), F24
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -8800,7 +8866,7 @@ wide_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R10), (F25, F26)
+	FLDPQ 32(R11), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -8811,97 +8877,97 @@ wide_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $256, R10
-	ADD   $4, R5
+	ADD   $256, R11
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
-	ADD   $4, R4
-	SUBS  $1, R9
+	ADD   $4, R9
+	ADD   $4, R5
+	SUBS  $1, R10
 	BGE   wide_5_rest
 
 wide_5_rest_done:
-	ADD $1, R9
+	ADD $1, R10
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F8, F9), (R4)
-	FSTPQ (F10, F11), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F12, F13), (R4)
-	FSTPQ (F14, F15), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F16, F17), (R4)
-	FSTPQ (F18, F19), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F8, F9), (R5)
+	FSTPQ (F10, F11), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F12, F13), (R5)
+	FSTPQ (F14, F15), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F16, F17), (R5)
+	FSTPQ (F18, F19), 32(R5)
 	JMP   wide_next
 
 wide_6:
 	// Sums of 6 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F8, F9)
-	FLDPQ 32(R4), (F10, F11)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F12, F13)
-	FLDPQ 32(R4), (F14, F15)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F16, F17)
-	FLDPQ 32(R4), (F18, F19)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F20, F21)
-	FLDPQ 32(R4), (F22, F23)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R6
-	MOVD  144(R4), R7
-	MOVD  216(R4), R8
-	MOVD  288(R4), R9
-	MOVD  360(R4), R4
-	MOVD  n+64(FP), R10
-	MOVD  R2, R11
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F8, F9)
+	FLDPQ 32(R5), (F10, F11)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F12, F13)
+	FLDPQ 32(R5), (F14, F15)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F16, F17)
+	FLDPQ 32(R5), (F18, F19)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F20, F21)
+	FLDPQ 32(R5), (F22, F23)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R7
+	MOVD  144(R5), R8
+	MOVD  216(R5), R9
+	MOVD  288(R5), R10
+	MOVD  360(R5), R5
+	MOVD  n+64(FP), R11
+	MOVD  R2, R12
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
-	SUBS $4, R10
+	SUBS $4, R11
 	BLT  wide_6_block_done
 
 wide_6_block:
-	FMOVQ (R5), F24
-	FMOVQ (R6), F25
-	FMOVQ (R7), F26
-	FMOVQ (R8), F27
-	FMOVQ (R9), F28
-	FMOVQ (R4), F29
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F30, F31)
+	FMOVQ (R6), F24
+	FMOVQ (R7), F25
+	FMOVQ (R8), F26
+	FMOVQ (R9), F27
+	FMOVQ (R10), F28
+	FMOVQ (R5), F29
+	PRFM  8192(R12), PLDL1KEEP
+	FLDPQ (R12), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -8914,7 +8980,7 @@ wide_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R11), (F30, F31)
+	FLDPQ 32(R12), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -8927,8 +8993,8 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  8448(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F30, F31)
+	PRFM  8448(R12), PLDL1KEEP
+	FLDPQ 256(R12), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -8941,7 +9007,7 @@ wide_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 288(R11), (F30, F31)
+	FLDPQ 288(R12), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -8954,8 +9020,8 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  8704(R11), PLDL1KEEP
-	FLDPQ 512(R11), (F30, F31)
+	PRFM  8704(R12), PLDL1KEEP
+	FLDPQ 512(R12), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -8968,7 +9034,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 544(R11), (F30, F31)
+	FLDPQ 544(R12), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -8981,8 +9047,8 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  8960(R11), PLDL1KEEP
-	FLDPQ 768(R11), (F30, F31)
+	PRFM  8960(R12), PLDL1KEEP
+	FLDPQ 768(R12), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -8995,7 +9061,7 @@ wide_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 800(R11), (F30, F31)
+	FLDPQ 800(R12), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -9008,32 +9074,32 @@ wide_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	ADD   $1024, R11
-	ADD   $16, R5
+	ADD   $1024, R12
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R4
-	SUBS  $4, R10
+	ADD   $16, R10
+	ADD   $16, R5
+	SUBS  $4, R11
 	BGE   wide_6_block
 
 wide_6_block_done:
-	ADD $4, R10
+	ADD $4, R11
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R11
 	BLT  wide_6_rest_done
 
 wide_6_rest:
-	FMOVS (R5), F24
-	FMOVS (R6), F25
-	FMOVS (R7), F26
-	FMOVS (R8), F27
-	FMOVS (R9), F28
-	FMOVS (R4), F29
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F30, F31)
+	FMOVS (R6), F24
+	FMOVS (R7), F25
+	FMOVS (R8), F26
+	FMOVS (R9), F27
+	FMOVS (R10), F28
+	FMOVS (R5), F29
+	PRFM  8192(R12), PLDL1KEEP
+	FLDPQ (R12), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -9046,7 +9112,7 @@ wide_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R11), (F30, F31)
+	FLDPQ 32(R12), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -9059,55 +9125,233 @@ wide_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $256, R11
-	ADD   $4, R5
+	ADD   $256, R12
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R4
-	SUBS  $1, R10
+	ADD   $4, R10
+	ADD   $4, R5
+	SUBS  $1, R11
 	BGE   wide_6_rest
 
 wide_6_rest_done:
-	ADD $1, R10
+	ADD $1, R11
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F8, F9), (R4)
-	FSTPQ (F10, F11), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F12, F13), (R4)
-	FSTPQ (F14, F15), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F16, F17), (R4)
-	FSTPQ (F18, F19), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F20, F21), (R4)
-	FSTPQ (F22, F23), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F8, F9), (R5)
+	FSTPQ (F10, F11), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F12, F13), (R5)
+	FSTPQ (F14, F15), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F16, F17), (R5)
+	FSTPQ (F18, F19), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F20, F21), (R5)
+	FSTPQ (F22, F23), 32(R5)
 
 wide_next:
 	ADD  $64, R0
 	ADD  $64, R2
 	ADD  $64, R1
-	SUBS $1, R3
+	SUBS $1, R4
 	BGT  wide_pass
+	JMP  wide_summed
+
+wide_1:
+	// Sums of 1 columns.
+	MOVD  R0, R0
+	FLDPQ (R0), (F0, F1)
+	FLDPQ 32(R0), (F2, F3)
+	FLDPQ 64(R0), (F4, F5)
+	FLDPQ 96(R0), (F6, F7)
+	FLDPQ 128(R0), (F8, F9)
+	FLDPQ 160(R0), (F10, F11)
+	FLDPQ 192(R0), (F12, F13)
+	FLDPQ 224(R0), (F14, F15)
+	MOVD  columns+48(FP), R0
+	MOVD  (R0), R0
+	MOVD  n+64(FP), R3
+	MOVD  R2, R2
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBS $4, R3
+	BLT  wide_1_block_done
+
+wide_1_block:
+	FMOVQ (R0), F16
+	FLDPQ (R2), (F17, F18)
+	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	FLDPQ 32(R2), (F17, F18)
+	WORD  $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	FLDPQ 64(R2), (F17, F18)
+	WORD  $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	FLDPQ 96(R2), (F17, F18)
+	WORD  $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	FLDPQ 128(R2), (F17, F18)
+	WORD  $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	FLDPQ 160(R2), (F17, F18)
+	WORD  $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	FLDPQ 192(R2), (F17, F18)
+	WORD  $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	FLDPQ 224(R2), (F17, F18)
+	WORD  $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	FLDPQ 256(R2), (F17, F18)
+	WORD  $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
+	FLDPQ 288(R2), (F17, F18)
+	WORD  $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
+	FLDPQ 320(R2), (F17, F18)
+	WORD  $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	FLDPQ 352(R2), (F17, F18)
+	WORD  $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	FLDPQ 384(R2), (F17, F18)
+	WORD  $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	FLDPQ 416(R2), (F17, F18)
+	WORD  $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	FLDPQ 448(R2), (F17, F18)
+	WORD  $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	FLDPQ 480(R2), (F17, F18)
+	WORD  $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	FLDPQ 512(R2), (F17, F18)
+	WORD  $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	FLDPQ 544(R2), (F17, F18)
+	WORD  $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	FLDPQ 576(R2), (F17, F18)
+	WORD  $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	FLDPQ 608(R2), (F17, F18)
+	WORD  $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	FLDPQ 640(R2), (F17, F18)
+	WORD  $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	FLDPQ 672(R2), (F17, F18)
+	WORD  $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	FLDPQ 704(R2), (F17, F18)
+	WORD  $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
+	FLDPQ 736(R2), (F17, F18)
+	WORD  $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
+	FLDPQ 768(R2), (F17, F18)
+	WORD  $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
+	FLDPQ 800(R2), (F17, F18)
+	WORD  $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
+	FLDPQ 832(R2), (F17, F18)
+	WORD  $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
+	FLDPQ 864(R2), (F17, F18)
+	WORD  $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
+	FLDPQ 896(R2), (F17, F18)
+	WORD  $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	FLDPQ 928(R2), (F17, F18)
+	WORD  $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	FLDPQ 960(R2), (F17, F18)
+	WORD  $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	FLDPQ 992(R2), (F17, F18)
+	WORD  $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	ADD   $1024, R2
+	ADD   $16, R0
+	SUBS  $4, R3
+	BGE   wide_1_block
+
+wide_1_block_done:
+	ADD $4, R3
+
+	// The elements of x that are left.
+	SUBS $1, R3
+	BLT  wide_1_rest_done
+
+wide_1_rest:
+	FMOVS (R0), F16
+	FLDPQ (R2), (F17, F18)
+	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	FLDPQ 32(R2), (F17, F18)
+	WORD  $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	FLDPQ 64(R2), (F17, F18)
+	WORD  $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	FLDPQ 96(R2), (F17, F18)
+	WORD  $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	FLDPQ 128(R2), (F17, F18)
+	WORD  $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	FLDPQ 160(R2), (F17, F18)
+	WORD  $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	FLDPQ 192(R2), (F17, F18)
+	WORD  $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	FLDPQ 224(R2), (F17, F18)
+	WORD  $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	ADD   $256, R2
+	ADD   $4, R0
+	SUBS  $1, R3
+	BGE   wide_1_rest
+
+wide_1_rest_done:
+	ADD $1, R3
+
+	// Store the sums.
+	MOVD  R1, R0
+	FSTPQ (F0, F1), (R0)
+	FSTPQ (F2, F3), 32(R0)
+	FSTPQ (F4, F5), 64(R0)
+	FSTPQ (F6, F7), 96(R0)
+	FSTPQ (F8, F9), 128(R0)
+	FSTPQ (F10, F11), 160(R0)
+	FSTPQ (F12, F13), 192(R0)
+	FSTPQ (F14, F15), 224(R0)
+
+wide_summed:
 	MOVD units+72(FP), R0
 	SUB  $16, R0
 	MOVD R0, units+72(FP)
@@ -9135,398 +9379,324 @@ narrow:
 	LSL  $7, R2
 	ADD  R1, R2
 	MOVD z+80(FP), R1
-	MOVD ZR, R3
-	ADD  $2, R3
+	MOVD count+56(FP), R3
+	CMP  $1, R3
+	BEQ  narrow_1
+	MOVD ZR, R4
+	ADD  $2, R4
 
 narrow_pass:
-	MOVD count+56(FP), R4
-	CMP  $6, R4
-	BEQ  narrow_6
-	CMP  $5, R4
-	BEQ  narrow_5
-	CMP  $4, R4
-	BEQ  narrow_4
-	CMP  $3, R4
-	BEQ  narrow_3
-	CMP  $2, R4
-	BEQ  narrow_2
-
-narrow_1:
-	// Sums of 1 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R4
-	MOVD  n+64(FP), R5
-	MOVD  R2, R6
-
-	// sums += weights·x[k], 4 elements of x a turn.
-	SUBS $4, R5
-	BLT  narrow_1_block_done
-
-narrow_1_block:
-	FMOVQ (R4), F4
-	FLDPQ (R6), (F5, F6)
-	WORD  $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	FLDPQ 32(R6), (F5, F6)
-	WORD  $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	FLDPQ 128(R6), (F5, F6)
-	WORD  $0x4fa410a0 // fmla v0.4s, v5.4s, v4.s[1]
-	WORD  $0x4fa410c1 // fmla v1.4s, v6.4s, v4.s[1]
-	FLDPQ 160(R6), (F5, F6)
-	WORD  $0x4fa410a2 // fmla v2.4s, v5.4s, v4.s[1]
-	WORD  $0x4fa410c3 // fmla v3.4s, v6.4s, v4.s[1]
-	FLDPQ 256(R6), (F5, F6)
-	WORD  $0x4f8418a0 // fmla v0.4s, v5.4s, v4.s[2]
-	WORD  $0x4f8418c1 // fmla v1.4s, v6.4s, v4.s[2]
-	FLDPQ 288(R6), (F5, F6)
-	WORD  $0x4f8418a2 // fmla v2.4s, v5.4s, v4.s[2]
-	WORD  $0x4f8418c3 // fmla v3.4s, v6.4s, v4.s[2]
-	FLDPQ 384(R6), (F5, F6)
-	WORD  $0x4fa418a0 // fmla v0.4s, v5.4s, v4.s[3]
-	WORD  $0x4fa418c1 // fmla v1.4s, v6.4s, v4.s[3]
-	FLDPQ 416(R6), (F5, F6)
-	WORD  $0x4fa418a2 // fmla v2.4s, v5.4s, v4.s[3]
-	WORD  $0x4fa418c3 // fmla v3.4s, v6.4s, v4.s[3]
-	ADD   $512, R6
-	ADD   $16, R4
-	SUBS  $4, R5
-	BGE   narrow_1_block
-
-narrow_1_block_done:
-	ADD $4, R5
-
-	// The elements of x that are left.
-	SUBS $1, R5
-	BLT  narrow_1_rest_done
-
-narrow_1_rest:
-	FMOVS (R4), F4
-	FLDPQ (R6), (F5, F6)
-	WORD  $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	FLDPQ 32(R6), (F5, F6)
-	WORD  $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD  $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	ADD   $128, R6
-	ADD   $4, R4
-	SUBS  $1, R5
-	BGE   narrow_1_rest
-
-narrow_1_rest_done:
-	ADD $1, R5
-
-	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	JMP   narrow_next
+	CMP $6, R3
+	BEQ narrow_6
+	CMP $5, R3
+	BEQ narrow_5
+	CMP $4, R3
+	BEQ narrow_4
+	CMP $3, R3
+	BEQ narrow_3
 
 narrow_2:
 	// Sums of 2 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R4
-	MOVD  n+64(FP), R6
-	MOVD  R2, R7
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R5
+	MOVD  n+64(FP), R7
+	MOVD  R2, R8
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
-	SUBS $4, R6
+	SUBS $4, R7
 	BLT  narrow_2_block_done
 
 narrow_2_block:
-	FMOVQ (R5), F8
-	FMOVQ (R4), F9
-	PRFM  4096(R7), PLDL1KEEP
-	FLDPQ (R7), (F10, F11)
+	FMOVQ (R6), F8
+	FMOVQ (R5), F9
+	PRFM  4096(R8), PLDL1KEEP
+	FLDPQ (R8), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R7), (F10, F11)
+	FLDPQ 32(R8), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  4224(R7), PLDL1KEEP
-	FLDPQ 128(R7), (F10, F11)
+	PRFM  4224(R8), PLDL1KEEP
+	FLDPQ 128(R8), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 160(R7), (F10, F11)
+	FLDPQ 160(R8), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  4352(R7), PLDL1KEEP
-	FLDPQ 256(R7), (F10, F11)
+	PRFM  4352(R8), PLDL1KEEP
+	FLDPQ 256(R8), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 288(R7), (F10, F11)
+	FLDPQ 288(R8), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  4480(R7), PLDL1KEEP
-	FLDPQ 384(R7), (F10, F11)
+	PRFM  4480(R8), PLDL1KEEP
+	FLDPQ 384(R8), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 416(R7), (F10, F11)
+	FLDPQ 416(R8), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	ADD   $512, R7
+	ADD   $512, R8
+	ADD   $16, R6
 	ADD   $16, R5
-	ADD   $16, R4
-	SUBS  $4, R6
+	SUBS  $4, R7
 	BGE   narrow_2_block
 
 narrow_2_block_done:
-	ADD $4, R6
+	ADD $4, R7
 
 	// The elements of x that are left.
-	SUBS $1, R6
+	SUBS $1, R7
 	BLT  narrow_2_rest_done
 
 narrow_2_rest:
-	FMOVS (R5), F8
-	FMOVS (R4), F9
-	PRFM  4096(R7), PLDL1KEEP
-	FLDPQ (R7), (F10, F11)
+	FMOVS (R6), F8
+	FMOVS (R5), F9
+	PRFM  4096(R8), PLDL1KEEP
+	FLDPQ (R8), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R7), (F10, F11)
+	FLDPQ 32(R8), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $128, R7
+	ADD   $128, R8
+	ADD   $4, R6
 	ADD   $4, R5
-	ADD   $4, R4
-	SUBS  $1, R6
+	SUBS  $1, R7
 	BGE   narrow_2_rest
 
 narrow_2_rest_done:
-	ADD $1, R6
+	ADD $1, R7
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
 	JMP   narrow_next
 
 narrow_3:
 	// Sums of 3 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F8, F9)
-	FLDPQ 32(R4), (F10, F11)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R6
-	MOVD  144(R4), R4
-	MOVD  n+64(FP), R7
-	MOVD  R2, R8
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F8, F9)
+	FLDPQ 32(R5), (F10, F11)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R7
+	MOVD  144(R5), R5
+	MOVD  n+64(FP), R8
+	MOVD  R2, R9
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
-	SUBS $4, R7
+	SUBS $4, R8
 	BLT  narrow_3_block_done
 
 narrow_3_block:
-	FMOVQ (R5), F12
-	FMOVQ (R6), F13
-	FMOVQ (R4), F14
-	PRFM  4096(R8), PLDL1KEEP
-	FLDPQ (R8), (F15, F16)
+	FMOVQ (R6), F12
+	FMOVQ (R7), F13
+	FMOVQ (R5), F14
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R8), (F15, F16)
+	FLDPQ 32(R9), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  4224(R8), PLDL1KEEP
-	FLDPQ 128(R8), (F15, F16)
+	PRFM  4224(R9), PLDL1KEEP
+	FLDPQ 128(R9), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 160(R8), (F15, F16)
+	FLDPQ 160(R9), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  4352(R8), PLDL1KEEP
-	FLDPQ 256(R8), (F15, F16)
+	PRFM  4352(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 288(R8), (F15, F16)
+	FLDPQ 288(R9), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  4480(R8), PLDL1KEEP
-	FLDPQ 384(R8), (F15, F16)
+	PRFM  4480(R9), PLDL1KEEP
+	FLDPQ 384(R9), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 416(R8), (F15, F16)
+	FLDPQ 416(R9), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	ADD   $512, R8
-	ADD   $16, R5
+	ADD   $512, R9
 	ADD   $16, R6
-	ADD   $16, R4
-	SUBS  $4, R7
+	ADD   $16, R7
+	ADD   $16, R5
+	SUBS  $4, R8
 	BGE   narrow_3_block
 
 narrow_3_block_done:
-	ADD $4, R7
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R7
+	SUBS $1, R8
 	BLT  narrow_3_rest_done
 
 narrow_3_rest:
-	FMOVS (R5), F12
-	FMOVS (R6), F13
-	FMOVS (R4), F14
-	PRFM  4096(R8), PLDL1KEEP
-	FLDPQ (R8), (F15, F16)
+	FMOVS (R6), F12
+	FMOVS (R7), F13
+	FMOVS (R5), F14
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R8), (F15, F16)
+	FLDPQ 32(R9), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $128, R8
-	ADD   $4, R5
+	ADD   $128, R9
 	ADD   $4, R6
-	ADD   $4, R4
-	SUBS  $1, R7
+	ADD   $4, R7
+	ADD   $4, R5
+	SUBS  $1, R8
 	BGE   narrow_3_rest
 
 narrow_3_rest_done:
-	ADD $1, R7
+	ADD $1, R8
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F8, F9), (R4)
-	FSTPQ (F10, F11), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F8, F9), (R5)
+	FSTPQ (F10, F11), 32(R5)
 	JMP   narrow_next
 
 narrow_4:
 	// Sums of 4 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F8, F9)
-	FLDPQ 32(R4), (F10, F11)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F12, F13)
-	FLDPQ 32(R4), (F14, F15)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R6
-	MOVD  144(R4), R7
-	MOVD  216(R4), R4
-	MOVD  n+64(FP), R8
-	MOVD  R2, R9
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F8, F9)
+	FLDPQ 32(R5), (F10, F11)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F12, F13)
+	FLDPQ 32(R5), (F14, F15)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R7
+	MOVD  144(R5), R8
+	MOVD  216(R5), R5
+	MOVD  n+64(FP), R9
+	MOVD  R2, R10
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
-	SUBS $4, R8
+	SUBS $4, R9
 	BLT  narrow_4_block_done
 
 narrow_4_block:
-	FMOVQ (R5), F16
-	FMOVQ (R6), F17
-	FMOVQ (R7), F18
-	FMOVQ (R4), F19
-	PRFM  4096(R9), PLDL1KEEP
-	FLDPQ (R9), (F20, F21)
+	FMOVQ (R6), F16
+	FMOVQ (R7), F17
+	FMOVQ (R8), F18
+	FMOVQ (R5), F19
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -9535,7 +9705,7 @@ narrow_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R9), (F20, F21)
+	FLDPQ 32(R10), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -9544,8 +9714,8 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  4224(R9), PLDL1KEEP
-	FLDPQ 128(R9), (F20, F21)
+	PRFM  4224(R10), PLDL1KEEP
+	FLDPQ 128(R10), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -9554,7 +9724,7 @@ narrow_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 160(R9), (F20, F21)
+	FLDPQ 160(R10), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -9563,8 +9733,8 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  4352(R9), PLDL1KEEP
-	FLDPQ 256(R9), (F20, F21)
+	PRFM  4352(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -9573,7 +9743,7 @@ narrow_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 288(R9), (F20, F21)
+	FLDPQ 288(R10), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -9582,8 +9752,8 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  4480(R9), PLDL1KEEP
-	FLDPQ 384(R9), (F20, F21)
+	PRFM  4480(R10), PLDL1KEEP
+	FLDPQ 384(R10), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -9592,7 +9762,7 @@ narrow_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 416(R9), (F20, F21)
+	FLDPQ 416(R10), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -9601,28 +9771,28 @@ narrow_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	ADD   $512, R9
-	ADD   $16, R5
+	ADD   $512, R10
 	ADD   $16, R6
 	ADD   $16, R7
-	ADD   $16, R4
-	SUBS  $4, R8
+	ADD   $16, R8
+	ADD   $16, R5
+	SUBS  $4, R9
 	BGE   narrow_4_block
 
 narrow_4_block_done:
-	ADD $4, R8
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R8
+	SUBS $1, R9
 	BLT  narrow_4_rest_done
 
 narrow_4_rest:
-	FMOVS (R5), F16
-	FMOVS (R6), F17
-	FMOVS (R7), F18
-	FMOVS (R4), F19
-	PRFM  4096(R9), PLDL1KEEP
-	FLDPQ (R9), (F20, F21)
+	FMOVS (R6), F16
+	FMOVS (R7), F17
+	FMOVS (R8), F18
+	FMOVS (R5), F19
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -9631,7 +9801,7 @@ narrow_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R9), (F20, F21)
+	FLDPQ 32(R10), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -9640,84 +9810,84 @@ narrow_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $128, R9
-	ADD   $4, R5
+	ADD   $128, R10
 	ADD   $4, R6
 	ADD   $4, R7
-	ADD   $4, R4
-	SUBS  $1, R8
+	ADD   $4, R8
+	ADD   $4, R5
+	SUBS  $1, R9
 	BGE   narrow_4_rest
 
 narrow_4_rest_done:
-	ADD $1, R8
+	ADD $1, R9
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F8, F9), (R4)
-	FSTPQ (F10, F11), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F12, F13), (R4)
-	FSTPQ (F14, F15), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F8, F9), (R5)
+	FSTPQ (F10, F11), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F12, F13), (R5)
+	FSTPQ (F14, F15), 32(R5)
 	JMP   narrow_next
 
 narrow_5:
 	// Sums of 5 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F8, F9)
-	FLDPQ 32(R4), (F10, F11)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F12, F13)
-	FLDPQ 32(R4), (F14, F15)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F16, F17)
-	FLDPQ 32(R4), (F18, F19)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R6
-	MOVD  144(R4), R7
-	MOVD  216(R4), R8
-	MOVD  288(R4), R4
-	MOVD  n+64(FP), R9
-	MOVD  R2, R10
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F8, F9)
+	FLDPQ 32(R5), (F10, F11)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F12, F13)
+	FLDPQ 32(R5), (F14, F15)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F16, F17)
+	FLDPQ 32(R5), (F18, F19)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R7
+	MOVD  144(R5), R8
+	MOVD  216(R5), R9
+	MOVD  288(R5), R5
+	MOVD  n+64(FP), R10
+	MOVD  R2, R11
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
-	SUBS $4, R9
+	SUBS $4, R10
 	BLT  narrow_5_block_done
 
 narrow_5_block:
-	FMOVQ (R5), F20
-	FMOVQ (R6), F21
-	FMOVQ (R7), F22
-	FMOVQ (R8), F23
-	FMOVQ (R4), F24
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F25, F26)
+	FMOVQ (R6), F20
+	FMOVQ (R7), F21
+	FMOVQ (R8), F22
+	FMOVQ (R9), F23
+	FMOVQ (R5), F24
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -9728,7 +9898,7 @@ narrow_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R10), (F25, F26)
+	FLDPQ 32(R11), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -9739,8 +9909,8 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  4224(R10), PLDL1KEEP
-	FLDPQ 128(R10), (F25, F26)
+	PRFM  4224(R11), PLDL1KEEP
+	FLDPQ 128(R11), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -9751,7 +9921,7 @@ narrow_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 160(R10), (F25, F26)
+	FLDPQ 160(R11), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -9762,8 +9932,8 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  4352(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F25, F26)
+	PRFM  4352(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -9774,7 +9944,7 @@ narrow_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 288(R10), (F25, F26)
+	FLDPQ 288(R11), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -9785,8 +9955,8 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  4480(R10), PLDL1KEEP
-	FLDPQ 384(R10), (F25, F26)
+	PRFM  4480(R11), PLDL1KEEP
+	FLDPQ 384(R11), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -9797,7 +9967,7 @@ narrow_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 416(R10), (F25, F26)
+	FLDPQ 416(R11), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -9808,30 +9978,30 @@ narrow_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	ADD   $512, R10
-	ADD   $16, R5
+	ADD   $512, R11
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
-	ADD   $16, R4
-	SUBS  $4, R9
+	ADD   $16, R9
+	ADD   $16, R5
+	SUBS  $4, R10
 	BGE   narrow_5_block
 
 narrow_5_block_done:
-	ADD $4, R9
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R10
 	BLT  narrow_5_rest_done
 
 narrow_5_rest:
-	FMOVS (R5), F20
-	FMOVS (R6), F21
-	FMOVS (R7), F22
-	FMOVS (R8), F23
-	FMOVS (R4), F24
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F25, F26)
+	FMOVS (R6), F20
+	FMOVS (R7), F21
+	FMOVS (R8), F22
+	FMOVS (R9), F23
+	FMOVS (R5), F24
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -9842,7 +10012,7 @@ narrow_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R10), (F25, F26)
+	FLDPQ 32(R11), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -9853,97 +10023,97 @@ narrow_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $128, R10
-	ADD   $4, R5
+	ADD   $128, R11
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
-	ADD   $4, R4
-	SUBS  $1, R9
+	ADD   $4, R9
+	ADD   $4, R5
+	SUBS  $1, R10
 	BGE   narrow_5_rest
 
 narrow_5_rest_done:
-	ADD $1, R9
+	ADD $1, R10
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F8, F9), (R4)
-	FSTPQ (F10, F11), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F12, F13), (R4)
-	FSTPQ (F14, F15), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F16, F17), (R4)
-	FSTPQ (F18, F19), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F8, F9), (R5)
+	FSTPQ (F10, F11), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F12, F13), (R5)
+	FSTPQ (F14, F15), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F16, F17), (R5)
+	FSTPQ (F18, F19), 32(R5)
 	JMP   narrow_next
 
 narrow_6:
 	// Sums of 6 columns.
-	MOVD  R0, R4
-	FLDPQ (R4), (F0, F1)
-	FLDPQ 32(R4), (F2, F3)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F4, F5)
-	FLDPQ 32(R4), (F6, F7)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F8, F9)
-	FLDPQ 32(R4), (F10, F11)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F12, F13)
-	FLDPQ 32(R4), (F14, F15)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F16, F17)
-	FLDPQ 32(R4), (F18, F19)
-	MOVD  sumsColumn+16(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FLDPQ (R4), (F20, F21)
-	FLDPQ 32(R4), (F22, F23)
-	MOVD  columns+48(FP), R4
-	MOVD  (R4), R5
-	MOVD  72(R4), R6
-	MOVD  144(R4), R7
-	MOVD  216(R4), R8
-	MOVD  288(R4), R9
-	MOVD  360(R4), R4
-	MOVD  n+64(FP), R10
-	MOVD  R2, R11
+	MOVD  R0, R5
+	FLDPQ (R5), (F0, F1)
+	FLDPQ 32(R5), (F2, F3)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F4, F5)
+	FLDPQ 32(R5), (F6, F7)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F8, F9)
+	FLDPQ 32(R5), (F10, F11)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F12, F13)
+	FLDPQ 32(R5), (F14, F15)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F16, F17)
+	FLDPQ 32(R5), (F18, F19)
+	MOVD  sumsColumn+16(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FLDPQ (R5), (F20, F21)
+	FLDPQ 32(R5), (F22, F23)
+	MOVD  columns+48(FP), R5
+	MOVD  (R5), R6
+	MOVD  72(R5), R7
+	MOVD  144(R5), R8
+	MOVD  216(R5), R9
+	MOVD  288(R5), R10
+	MOVD  360(R5), R5
+	MOVD  n+64(FP), R11
+	MOVD  R2, R12
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
-	SUBS $4, R10
+	SUBS $4, R11
 	BLT  narrow_6_block_done
 
 narrow_6_block:
-	FMOVQ (R5), F24
-	FMOVQ (R6), F25
-	FMOVQ (R7), F26
-	FMOVQ (R8), F27
-	FMOVQ (R9), F28
-	FMOVQ (R4), F29
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F30, F31)
+	FMOVQ (R6), F24
+	FMOVQ (R7), F25
+	FMOVQ (R8), F26
+	FMOVQ (R9), F27
+	FMOVQ (R10), F28
+	FMOVQ (R5), F29
+	PRFM  4096(R12), PLDL1KEEP
+	FLDPQ (R12), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -9956,7 +10126,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R11), (F30, F31)
+	FLDPQ 32(R12), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -9969,8 +10139,8 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  4224(R11), PLDL1KEEP
-	FLDPQ 128(R11), (F30, F31)
+	PRFM  4224(R12), PLDL1KEEP
+	FLDPQ 128(R12), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -9983,7 +10153,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 160(R11), (F30, F31)
+	FLDPQ 160(R12), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -9996,8 +10166,8 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  4352(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F30, F31)
+	PRFM  4352(R12), PLDL1KEEP
+	FLDPQ 256(R12), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -10010,7 +10180,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 288(R11), (F30, F31)
+	FLDPQ 288(R12), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -10023,8 +10193,8 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  4480(R11), PLDL1KEEP
-	FLDPQ 384(R11), (F30, F31)
+	PRFM  4480(R12), PLDL1KEEP
+	FLDPQ 384(R12), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -10037,7 +10207,7 @@ narrow_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 416(R11), (F30, F31)
+	FLDPQ 416(R12), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -10050,32 +10220,32 @@ narrow_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	ADD   $512, R11
-	ADD   $16, R5
+	ADD   $512, R12
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R4
-	SUBS  $4, R10
+	ADD   $16, R10
+	ADD   $16, R5
+	SUBS  $4, R11
 	BGE   narrow_6_block
 
 narrow_6_block_done:
-	ADD $4, R10
+	ADD $4, R11
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R11
 	BLT  narrow_6_rest_done
 
 narrow_6_rest:
-	FMOVS (R5), F24
-	FMOVS (R6), F25
-	FMOVS (R7), F26
-	FMOVS (R8), F27
-	FMOVS (R9), F28
-	FMOVS (R4), F29
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F30, F31)
+	FMOVS (R6), F24
+	FMOVS (R7), F25
+	FMOVS (R8), F26
+	FMOVS (R9), F27
+	FMOVS (R10), F28
+	FMOVS (R5), F29
+	PRFM  4096(R12), PLDL1KEEP
+	FLDPQ (R12), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -10088,7 +10258,7 @@ narrow_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R11), (F30, F31)
+	FLDPQ 32(R12), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -10101,56 +10271,165 @@ narrow_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $128, R11
-	ADD   $4, R5
+	ADD   $128, R12
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R4
-	SUBS  $1, R10
+	ADD   $4, R10
+	ADD   $4, R5
+	SUBS  $1, R11
 	BGE   narrow_6_rest
 
 narrow_6_rest_done:
-	ADD $1, R10
+	ADD $1, R11
 
 	// Store the sums.
-	MOVD  R1, R4
-	FSTPQ (F0, F1), (R4)
-	FSTPQ (F2, F3), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F4, F5), (R4)
-	FSTPQ (F6, F7), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F8, F9), (R4)
-	FSTPQ (F10, F11), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F12, F13), (R4)
-	FSTPQ (F14, F15), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F16, F17), (R4)
-	FSTPQ (F18, F19), 32(R4)
-	MOVD  zColumn+88(FP), R5
-	LSL   $2, R5
-	ADD   R5, R4
-	FSTPQ (F20, F21), (R4)
-	FSTPQ (F22, F23), 32(R4)
+	MOVD  R1, R5
+	FSTPQ (F0, F1), (R5)
+	FSTPQ (F2, F3), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F4, F5), (R5)
+	FSTPQ (F6, F7), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F8, F9), (R5)
+	FSTPQ (F10, F11), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F12, F13), (R5)
+	FSTPQ (F14, F15), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F16, F17), (R5)
+	FSTPQ (F18, F19), 32(R5)
+	MOVD  zColumn+88(FP), R6
+	LSL   $2, R6
+	ADD   R6, R5
+	FSTPQ (F20, F21), (R5)
+	FSTPQ (F22, F23), 32(R5)
 
 narrow_next:
 	ADD  $64, R0
 	ADD  $64, R2
 	ADD  $64, R1
-	SUBS $1, R3
+	SUBS $1, R4
 	BGT  narrow_pass
+	JMP  narrow_summed
 
+narrow_1:
+	// Sums of 1 columns.
+	MOVD  R0, R0
+	FLDPQ (R0), (F0, F1)
+	FLDPQ 32(R0), (F2, F3)
+	FLDPQ 64(R0), (F4, F5)
+	FLDPQ 96(R0), (F6, F7)
+	MOVD  columns+48(FP), R0
+	MOVD  (R0), R0
+	MOVD  n+64(FP), R3
+	MOVD  R2, R2
+
+	// sums += weights·x[k], 4 elements of x a turn.
+	SUBS $4, R3
+	BLT  narrow_1_block_done
+
+narrow_1_block:
+	FMOVQ (R0), F8
+	FLDPQ (R2), (F9, F10)
+	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	FLDPQ 32(R2), (F9, F10)
+	WORD  $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	FLDPQ 64(R2), (F9, F10)
+	WORD  $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
+	FLDPQ 96(R2), (F9, F10)
+	WORD  $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
+	FLDPQ 128(R2), (F9, F10)
+	WORD  $0x4fa81120 // fmla v0.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81141 // fmla v1.4s, v10.4s, v8.s[1]
+	FLDPQ 160(R2), (F9, F10)
+	WORD  $0x4fa81122 // fmla v2.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
+	FLDPQ 192(R2), (F9, F10)
+	WORD  $0x4fa81124 // fmla v4.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81145 // fmla v5.4s, v10.4s, v8.s[1]
+	FLDPQ 224(R2), (F9, F10)
+	WORD  $0x4fa81126 // fmla v6.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81147 // fmla v7.4s, v10.4s, v8.s[1]
+	FLDPQ 256(R2), (F9, F10)
+	WORD  $0x4f881920 // fmla v0.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
+	FLDPQ 288(R2), (F9, F10)
+	WORD  $0x4f881922 // fmla v2.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881943 // fmla v3.4s, v10.4s, v8.s[2]
+	FLDPQ 320(R2), (F9, F10)
+	WORD  $0x4f881924 // fmla v4.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881945 // fmla v5.4s, v10.4s, v8.s[2]
+	FLDPQ 352(R2), (F9, F10)
+	WORD  $0x4f881926 // fmla v6.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881947 // fmla v7.4s, v10.4s, v8.s[2]
+	FLDPQ 384(R2), (F9, F10)
+	WORD  $0x4fa81920 // fmla v0.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81941 // fmla v1.4s, v10.4s, v8.s[3]
+	FLDPQ 416(R2), (F9, F10)
+	WORD  $0x4fa81922 // fmla v2.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81943 // fmla v3.4s, v10.4s, v8.s[3]
+	FLDPQ 448(R2), (F9, F10)
+	WORD  $0x4fa81924 // fmla v4.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81945 // fmla v5.4s, v10.4s, v8.s[3]
+	FLDPQ 480(R2), (F9, F10)
+	WORD  $0x4fa81926 // fmla v6.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
+	ADD   $512, R2
+	ADD   $16, R0
+	SUBS  $4, R3
+	BGE   narrow_1_block
+
+narrow_1_block_done:
+	ADD $4, R3
+
+	// The elements of x that are left.
+	SUBS $1, R3
+	BLT  narrow_1_rest_done
+
+narrow_1_rest:
+	FMOVS (R0), F8
+	FLDPQ (R2), (F9, F10)
+	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	FLDPQ 32(R2), (F9, F10)
+	WORD  $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	FLDPQ 64(R2), (F9, F10)
+	WORD  $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
+	FLDPQ 96(R2), (F9, F10)
+	WORD  $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
+	ADD   $128, R2
+	ADD   $4, R0
+	SUBS  $1, R3
+	BGE   narrow_1_rest
+
+narrow_1_rest_done:
+	ADD $1, R3
+
+	// Store the sums.
+	MOVD  R1, R0
+	FSTPQ (F0, F1), (R0)
+	FSTPQ (F2, F3), 32(R0)
+	FSTPQ (F4, F5), 64(R0)
+	FSTPQ (F6, F7), 96(R0)
+
+narrow_summed:
 done:
 	RET
 

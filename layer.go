@@ -9,7 +9,7 @@ import "example.com/lstm/internal/panel"
 // microseconds, by what limits it: the weights it reads when each is used
 // once, and the multiplications when a tile uses each weight several times.
 const (
-	maxCallFloats = 1 << 17 // weights of a call, 512 KiB
+	maxCallFloats = 1 << 16 // weights of a call, 256 KiB
 
 	maxStepChain = maxCallFloats / panel.RowFloats                    // longest x of step
 	maxTileChain = maxTileMACs / (panel.MaxColumns * panel.RowFloats) // longest x of a tile

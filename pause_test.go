@@ -143,9 +143,9 @@ func longestCalls() []longestCall {
 	}
 
 	// The same arithmetic as the callers', see layer.go and batch.go.
-	chain := len(x)
+	chain := min(len(x), maxStepChain)
 	stepUnits := max(1, maxCallFloats/l.panels.stride) * panel.Units
-	tileChain := min(chain, maxTileChain)
+	tileChain := min(len(x), maxTileChain)
 	tileUnits := l.panels.tileUnits(panel.MaxColumns, tileChain)
 	part := func(i, units int) panels { return l.panels.advance(i * units % size) }
 	tile := func(units int) []column {
@@ -161,7 +161,7 @@ func longestCalls() []longestCall {
 		{fmt.Sprintf("step/weights=%d/units=%d", stepUnits*panel.Gates*chain, stepUnits), func(i int) {
 			p := part(i, stepUnits)
 			from := chainStart{sums: p.floats, stride: p.stride}
-			step(&from, &p, x, c[:stepUnits], h[:stepUnits])
+			step(&from, &p, x[:chain], c[:stepUnits], h[:stepUnits])
 		}},
 		{fmt.Sprintf("stepTile/columns=%d/elements=%d/units=%d", panel.MaxColumns, tileChain, tileUnits), func(i int) {
 			p := part(i, tileUnits)

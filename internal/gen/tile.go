@@ -64,7 +64,8 @@ func (g *Generator) advanceArg(pointer, stride string) {
 	g.SetArg(pointer, p)
 }
 
-// tilePanel computes the sums of one panel of that width, pass after pass.
+// tilePanel computes the sums of one panel of that width, pass after pass. For a
+// single column there are registers for whole rows, as in step.
 func (g *Generator) tilePanel(width int, finish func(width int)) {
 	row := panel.Gates * width * floatSize
 	vectors := min(g.TileVectors(), row/g.vectorSize())
@@ -79,14 +80,15 @@ func (g *Generator) tilePanel(width int, finish func(width int)) {
 	} else {
 		z = g.Arg("z", "z of the pass")
 	}
+	count := g.Arg("count", "columns")
+	g.JumpIf(count, Equal, 1, name+"_1")
 	passes := g.Zero("passes left")
 	g.AddImm(passes, row/pass)
 	g.Label(name + "_pass")
-	count := g.Arg("count", "columns")
-	for columns := panel.MaxColumns; columns > 1; columns-- {
+	for columns := panel.MaxColumns; columns > 2; columns-- {
 		g.JumpIf(count, Equal, columns, fmt.Sprintf("%s_%d", name, columns))
 	}
-	for columns := 1; columns <= panel.MaxColumns; columns++ {
+	for columns := 2; columns <= panel.MaxColumns; columns++ {
 		g.Label(fmt.Sprintf("%s_%d", name, columns))
 		g.tilePass(columns, vectors, row, sums, w, z, finish != nil, fmt.Sprintf("%s_%d", name, columns))
 		if columns < panel.MaxColumns {
@@ -100,6 +102,11 @@ func (g *Generator) tilePanel(width int, finish func(width int)) {
 		g.AddImm(z, pass)
 	}
 	g.SubJumpIf(passes, 1, Greater, name+"_pass")
+	g.Jump(name + "_summed")
+
+	g.Label(name + "_1")
+	g.tilePass(1, row/g.vectorSize(), row, sums, w, z, finish != nil, name+"_1")
+	g.Label(name + "_summed")
 	if finish != nil {
 		finish(width)
 	}
