@@ -13,7 +13,6 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // core is a processor as llvm-mca knows it.
@@ -42,6 +41,7 @@ type loop struct {
 
 var loops = []loop{
 	{"step, a panel of 16 units", "stepNEON", "wide_block", 4},
+	{"step, panels of 16 and 8 units", "stepNEON", "wide_narrow_block", 6},
 	{"step, a panel of 8 units", "stepNEON", "narrow_block", 2},
 	{"tile, 1 column", "stepTileNEON", "wide_1_block", 1},
 	{"tile, 2 columns", "stepTileNEON", "wide_2_block", 2},
@@ -109,7 +109,7 @@ func (c core) cell(text string, units float64, llvm string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cell := fmt.Sprintf("%.1f of %.1f, %.0f %%", bound/units, cycles/units, 100*bound/cycles)
+	cell := fmt.Sprintf("%.1f of %.1f, %.0f %%", bound/units, cycles/units, 100*min(1, bound/cycles))
 	if c.dispatch != 0 {
 		narrow, _, err := c.measure(text, 0, llvm)
 		if err != nil {
@@ -119,5 +119,5 @@ func (c core) cell(text string, units float64, llvm string) (string, error) {
 			cell += fmt.Sprintf(" (%.1f)", narrow/units)
 		}
 	}
-	return strings.ReplaceAll(cell, " %", " %"), nil
+	return cell, nil
 }
