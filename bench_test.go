@@ -178,7 +178,7 @@ func BenchmarkFMA(b *testing.B) {
 		for b.Loop() {
 			roof.FMA(path, turns)
 		}
-		flops := 2 * float64(lanes*roof.FMAChains*turns) * float64(b.N)
+		flops := 2 * float64(lanes*roof.FMATurn*turns) * float64(b.N)
 		b.ReportMetric(flops/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 	})
 }

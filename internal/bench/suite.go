@@ -208,7 +208,7 @@ func Roofs(paths []string) []*Candidate {
 	for _, path := range paths {
 		if lanes := roof.FMA(path, turns); lanes > 0 {
 			group = append(group, &Candidate{
-				Figure: Figure{Kind: FMA, Path: path, Work: float64(2 * roof.FMAChains * lanes * turns)},
+				Figure: Figure{Kind: FMA, Path: path, Work: float64(2 * roof.FMATurn * lanes * turns)},
 				Run:    func(calls int) { roof.FMA(path, calls*turns) },
 			})
 		}

@@ -1,5 +1,7 @@
 package gen
 
+import "example.com/lstm/internal/panel"
+
 // Roofs are kernels that do nothing but what limits the others: they measure
 // what the machine can do at best, beside the benchmarks, in the same run.
 var Roofs = []*Kernel{
@@ -12,7 +14,7 @@ var Roofs = []*Kernel{
 	{
 		Name:   "fma",
 		Params: "n int",
-		Doc:    []string{"does n times fmaChains independent fused multiply-adds of vectors."},
+		Doc:    []string{"does n times 24 fused multiply-adds of vectors that do not wait for each other."},
 		Body:   (*Generator).fmaRoof,
 	},
 	{
@@ -39,20 +41,21 @@ func (g *Generator) loadRoof() {
 	g.Return()
 }
 
-// fmaChains is the number of chains that hide the latency of a fused
-// multiply-add on every machine: 4 cycles, up to 4 a cycle.
-const fmaChains = 12
+// fmaTurn is the number of multiply-adds in a turn of the roof; see package roof.
+const fmaTurn = 24
 
+// fmaRoof has as many chains as a tile has sums, which is enough to hide the
+// latency of a multiply-add, 4 cycles, on machines that begin up to 4 a cycle.
 func (g *Generator) fmaRoof() {
 	n := g.Arg("n", "turns left")
 	x := g.ZeroVec("x")
-	var sums []Vec
-	for range fmaChains {
-		sums = append(sums, g.ZeroVec("sums"))
+	sums := make([]Vec, g.TileVectors()*panel.MaxColumns)
+	for i := range sums {
+		sums[i] = g.ZeroVec("sums")
 	}
 	g.countdown(n, 1, "fmas", func() {
-		for _, s := range sums {
-			g.MulAccVec(s, Factor{Vec: x}, x)
+		for i := range fmaTurn {
+			g.MulAccVec(sums[i%len(sums)], Factor{Vec: x}, x)
 		}
 	})
 	g.Return()

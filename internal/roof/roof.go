@@ -5,8 +5,8 @@ package roof
 
 import "unsafe"
 
-// FMAChains is how many vectors one turn of FMA multiplies.
-const FMAChains = 12
+// FMATurn is how many vectors a turn of FMA multiplies.
+const FMATurn = 24
 
 // ClockTurn is how many cycles one turn of Clock takes.
 const ClockTurn = 16
@@ -33,7 +33,7 @@ func Load(path string, p []float32) bool {
 	return load(path, p[:len(p)/loadBlock*loadBlock])
 }
 
-// FMA does turns × FMAChains fused multiply-adds of the path's vectors, which
+// FMA does turns × FMATurn fused multiply-adds of the path's vectors, which
 // do not wait for each other, and returns how many lanes a vector has: 0 if
 // there is no such kernel.
 func FMA(path string, turns int) (lanes int) { return fma(path, turns) }

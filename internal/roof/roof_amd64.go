@@ -9,7 +9,7 @@ package roof
 //go:noescape
 func loadAVX2(p *float32, n int)
 
-// fmaAVX2 does n times fmaChains independent fused multiply-adds of vectors.
+// fmaAVX2 does n times 24 fused multiply-adds of vectors that do not wait for each other.
 //
 //go:noescape
 func fmaAVX2(n int)
@@ -24,7 +24,7 @@ func clockAVX2(n int)
 //go:noescape
 func loadAVX512(p *float32, n int)
 
-// fmaAVX512 does n times fmaChains independent fused multiply-adds of vectors.
+// fmaAVX512 does n times 24 fused multiply-adds of vectors that do not wait for each other.
 //
 //go:noescape
 func fmaAVX512(n int)

@@ -9,7 +9,7 @@ package roof
 //go:noescape
 func loadNEON(p *float32, n int)
 
-// fmaNEON does n times fmaChains independent fused multiply-adds of vectors.
+// fmaNEON does n times 24 fused multiply-adds of vectors that do not wait for each other.
 //
 //go:noescape
 func fmaNEON(n int)
