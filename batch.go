@@ -36,7 +36,7 @@ func (n *Network) StepBatch(states []*State, xs, ys [][]float32) {
 
 // stepBatch advances one layer of all streams. The panels of one call serve
 // all tiles before the next panels are read, so weights that fit no cache are
-// still read once.
+// still read once, and on their way while the tiles multiply.
 func (l *layer) stepBatch(states []*State) {
 	if len(states) == 1 {
 		s := states[0]
@@ -49,6 +49,7 @@ func (l *layer) stepBatch(states []*State) {
 	from, p := l.bias, l.panels
 	units := p.tileUnits(widest, l.input+l.hidden)
 	for u := 0; u < l.hidden; u += units {
+		next := p.advance(units)
 		for t := range tiles {
 			var columns [panel.MaxColumns]column
 			tile := states[t*len(states)/tiles : (t+1)*len(states)/tiles]
@@ -60,9 +61,10 @@ func (l *layer) stepBatch(states []*State) {
 					h: h[u:min(u+units, len(h))],
 				}
 			}
+			p.ahead = next.share(t, units)
 			p.stepTile(from, columns[:len(tile)])
 		}
-		from, p = from.advance(units), p.advance(units)
+		from, p = from.advance(units), next
 	}
 }
 

@@ -59,10 +59,10 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 	switch path(active.Load()) {
 	case avx2:
 		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
-			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	case avx512:
 		stepTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
-			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	default:
 		stepTileGeneric(*from, *p, columns)
 	}
@@ -73,10 +73,10 @@ func gatesTile(from *chainStart, p *panels, columns []column, units int, z []flo
 	switch path(active.Load()) {
 	case avx2:
 		gatesTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
-			&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 	case avx512:
 		gatesTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
-			&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 	default:
 		gatesTileGeneric(*from, *p, columns, units, z, zStride)
 	}

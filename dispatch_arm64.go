@@ -42,7 +42,7 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 	switch path(active.Load()) {
 	case neon:
 		stepTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
-			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	default:
 		stepTileGeneric(*from, *p, columns)
 	}
@@ -53,7 +53,7 @@ func gatesTile(from *chainStart, p *panels, columns []column, units int, z []flo
 	switch path(active.Load()) {
 	case neon:
 		gatesTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
-			&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 	default:
 		gatesTileGeneric(*from, *p, columns, units, z, zStride)
 	}

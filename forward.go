@@ -151,6 +151,7 @@ func (l *layer) takeInputs(steps int, in, sums matrix) {
 	from, p := l.bias, l.panels
 	units := p.tileUnits(panel.MaxColumns, min(l.input, maxTileChain))
 	for u := 0; u < l.hidden; u += units {
+		next := p.advance(units)
 		for first := 0; first < steps; first += panel.MaxColumns {
 			// Into the array itself: what is stored through a slice of it would
 			// count as escaping, and the scratch would move to the heap.
@@ -159,10 +160,11 @@ func (l *layer) takeInputs(steps int, in, sums matrix) {
 			for i := range width {
 				columns[i].x = in.row(first + i)
 			}
+			p.ahead = next.share(first/panel.MaxColumns, units)
 			z := sums.floats[first*sums.stride+panel.Gates*u:]
 			p.gates(from, columns[:width], min(units, l.hidden-u), z, sums.stride)
 		}
-		from, p = from.advance(units), p.advance(units)
+		from, p = from.advance(units), next
 	}
 }
 

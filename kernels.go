@@ -38,6 +38,10 @@ type panels struct {
 	floats []float32
 	stride int // floats from panel to panel
 	skip   int
+
+	// What a tile may ask memory for on the side because a later call needs it,
+	// or nil: a quarter as much as it reads.
+	ahead []float32
 }
 
 // advance skips the panels of so many units.

@@ -12,12 +12,12 @@ func stepAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int
 // stepTileAVX2 updates so many units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
-func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
+func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 
 // gatesTileAVX2 stores the gates' sums of so many units for several vectors, see gatesTileGeneric.
 //
 //go:noescape
-func gatesTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+func gatesTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // headAVX2 applies the linear head, see headGeneric.
 //
@@ -47,12 +47,12 @@ func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStr
 // stepTileAVX512 updates so many units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
-func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
+func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 
 // gatesTileAVX512 stores the gates' sums of so many units for several vectors, see gatesTileGeneric.
 //
 //go:noescape
-func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // headAVX512 applies the linear head, see headGeneric.
 //

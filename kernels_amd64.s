@@ -3138,9 +3138,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
+// func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·stepTileAVX2(SB), $1600-80
+TEXT ·stepTileAVX2(SB), $1600-88
 	// Registers:
 	//   units done, in bytes  AX
 	//   units left            CX SI
@@ -3155,6 +3155,7 @@ TEXT ·stepTileAVX2(SB), $1600-80
 	//   stride                DX R9
 	//   x                     CX R8 R9 R10 R11 R12 R13
 	//   elements of x left    SI R10 R11 R12 R13 R14
+	//   weights ahead         BP R12 R13 R14 R15
 	//   x[k]                  Y4 Y6 Y8 Y10 Y12 Y14
 	//   z of the column       CX R8
 	//   column                DX
@@ -3167,7 +3168,7 @@ TEXT ·stepTileAVX2(SB), $1600-80
 	XORL AX, AX
 
 panel:
-	MOVQ units+72(FP), CX
+	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
 	MOVQ sums+0(FP), CX
@@ -3177,7 +3178,7 @@ panel:
 	ADDQ DX, BX
 	LEAQ 63(SP), DX
 	ANDQ $-64, DX
-	MOVQ count+56(FP), SI
+	MOVQ count+64(FP), SI
 	CMPQ SI, $+1
 	JEQ  wide_1
 	XORL DI, DI
@@ -3202,11 +3203,12 @@ wide_pass:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y2
 	VMOVUPS 32(R8), Y3
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R8
-	MOVQ    n+64(FP), R10
+	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBQ $+4, R10
@@ -3249,6 +3251,8 @@ wide_2_block:
 	VBROADCASTSS 12(R8), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
 	ADDQ         $+1024, R11
 	ADDQ         $+16, R9
 	ADDQ         $+16, R8
@@ -3280,6 +3284,7 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -3305,12 +3310,13 @@ wide_3:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y4
 	VMOVUPS 32(R8), Y5
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R8
-	MOVQ    n+64(FP), R11
+	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBQ $+4, R11
@@ -3365,6 +3371,8 @@ wide_3_block:
 	VBROADCASTSS 12(R8), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
 	ADDQ         $+1024, R12
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -3401,6 +3409,7 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -3434,13 +3443,14 @@ wide_4:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y6
 	VMOVUPS 32(R8), Y7
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R8
-	MOVQ    n+64(FP), R12
+	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBQ $+4, R12
@@ -3507,6 +3517,8 @@ wide_4_block:
 	VBROADCASTSS 12(R8), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   (R14)
+	ADDQ         $+64, R14
 	ADDQ         $+1024, R13
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -3548,6 +3560,7 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -3589,14 +3602,15 @@ wide_5:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y8
 	VMOVUPS 32(R8), Y9
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R12
 	MOVQ    288(R8), R8
-	MOVQ    n+64(FP), R13
+	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBQ $+4, R13
@@ -3675,6 +3689,8 @@ wide_5_block:
 	VBROADCASTSS 12(R8), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R15)
+	ADDQ         $+64, R15
 	ADDQ         $+1024, R14
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -3721,6 +3737,7 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -3770,15 +3787,16 @@ wide_6:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y10
 	VMOVUPS 32(R8), Y11
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R12
 	MOVQ    288(R8), R13
 	MOVQ    360(R8), R8
-	MOVQ    n+64(FP), R14
+	MOVQ    n+72(FP), R14
 	MOVQ    BX, R15
+	MOVQ    ahead+48(FP), BP
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBQ $+4, R14
@@ -3869,6 +3887,8 @@ wide_6_block:
 	VBROADCASTSS 12(R8), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (BP)
+	ADDQ         $+64, BP
 	ADDQ         $+1024, R15
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -3920,6 +3940,7 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADDQ $+1, R14
+	MOVQ BP, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -3959,9 +3980,9 @@ wide_1:
 	VMOVUPS 160(CX), Y5
 	VMOVUPS 192(CX), Y6
 	VMOVUPS 224(CX), Y7
-	MOVQ    columns+48(FP), CX
+	MOVQ    columns+56(FP), CX
 	MOVQ    (CX), CX
-	MOVQ    n+64(FP), SI
+	MOVQ    n+72(FP), SI
 
 	// sums += weights·x[k], 8 elements of x a turn.
 	SUBQ $+8, SI
@@ -4084,9 +4105,9 @@ wide_1_rest_done:
 wide_summed:
 	LEAQ 63(SP), CX
 	ANDQ $-64, CX
-	MOVQ columns+48(FP), DX
-	MOVQ count+56(FP), BX
-	MOVQ units+72(FP), SI
+	MOVQ columns+56(FP), DX
+	MOVQ count+64(FP), BX
+	MOVQ units+80(FP), SI
 	SUBQ $+1, BX
 	JLT  wide_cell_done
 
@@ -4646,9 +4667,9 @@ h_done_wide_cell_0_1:
 wide_cell_done:
 	ADDQ  $+1, BX
 	ADDQ  $+64, AX
-	MOVQ  units+72(FP), CX
+	MOVQ  units+80(FP), CX
 	SUBQ  $+16, CX
-	MOVQ  CX, units+72(FP)
+	MOVQ  CX, units+80(FP)
 	TESTQ CX, CX
 	JLE   done
 	MOVQ  sums+0(FP), CX
@@ -4671,7 +4692,7 @@ narrow:
 	ADDQ DX, BX
 	LEAQ 63(SP), DX
 	ANDQ $-64, DX
-	MOVQ count+56(FP), SI
+	MOVQ count+64(FP), SI
 	CMPQ SI, $+1
 	JEQ  narrow_1
 	XORL DI, DI
@@ -4696,11 +4717,12 @@ narrow_pass:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y2
 	VMOVUPS 32(R8), Y3
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R8
-	MOVQ    n+64(FP), R10
+	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBQ $+4, R10
@@ -4743,6 +4765,9 @@ narrow_2_block:
 	VBROADCASTSS 12(R8), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	ADDQ         $+128, R12
 	ADDQ         $+512, R11
 	ADDQ         $+16, R9
 	ADDQ         $+16, R8
@@ -4774,6 +4799,7 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -4799,12 +4825,13 @@ narrow_3:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y4
 	VMOVUPS 32(R8), Y5
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R8
-	MOVQ    n+64(FP), R11
+	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBQ $+4, R11
@@ -4859,6 +4886,9 @@ narrow_3_block:
 	VBROADCASTSS 12(R8), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	ADDQ         $+128, R13
 	ADDQ         $+512, R12
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -4895,6 +4925,7 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -4928,13 +4959,14 @@ narrow_4:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y6
 	VMOVUPS 32(R8), Y7
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R8
-	MOVQ    n+64(FP), R12
+	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBQ $+4, R12
@@ -5001,6 +5033,9 @@ narrow_4_block:
 	VBROADCASTSS 12(R8), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	ADDQ         $+128, R14
 	ADDQ         $+512, R13
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -5042,6 +5077,7 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -5083,14 +5119,15 @@ narrow_5:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y8
 	VMOVUPS 32(R8), Y9
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R12
 	MOVQ    288(R8), R8
-	MOVQ    n+64(FP), R13
+	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBQ $+4, R13
@@ -5169,6 +5206,9 @@ narrow_5_block:
 	VBROADCASTSS 12(R8), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R15)
+	PREFETCHT1   64(R15)
+	ADDQ         $+128, R15
 	ADDQ         $+512, R14
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -5215,6 +5255,7 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -5264,15 +5305,16 @@ narrow_6:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Y10
 	VMOVUPS 32(R8), Y11
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R12
 	MOVQ    288(R8), R13
 	MOVQ    360(R8), R8
-	MOVQ    n+64(FP), R14
+	MOVQ    n+72(FP), R14
 	MOVQ    BX, R15
+	MOVQ    ahead+48(FP), BP
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBQ $+4, R14
@@ -5363,6 +5405,9 @@ narrow_6_block:
 	VBROADCASTSS 12(R8), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (BP)
+	PREFETCHT1   64(BP)
+	ADDQ         $+128, BP
 	ADDQ         $+512, R15
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -5414,6 +5459,7 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADDQ $+1, R14
+	MOVQ BP, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -5449,9 +5495,9 @@ narrow_1:
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
 	VMOVUPS 96(CX), Y3
-	MOVQ    columns+48(FP), CX
+	MOVQ    columns+56(FP), CX
 	MOVQ    (CX), CX
-	MOVQ    n+64(FP), SI
+	MOVQ    n+72(FP), SI
 
 	// sums += weights·x[k], 8 elements of x a turn.
 	SUBQ $+8, SI
@@ -5534,9 +5580,9 @@ narrow_1_rest_done:
 narrow_summed:
 	LEAQ 63(SP), CX
 	ANDQ $-64, CX
-	MOVQ columns+48(FP), DX
-	MOVQ count+56(FP), BX
-	MOVQ units+72(FP), SI
+	MOVQ columns+56(FP), DX
+	MOVQ count+64(FP), BX
+	MOVQ units+80(FP), SI
 	SUBQ $+2, BX
 	JLT  narrow_cells_done
 
@@ -6434,9 +6480,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gatesTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// func gatesTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gatesTileAVX2(SB), NOSPLIT, $0-96
+TEXT ·gatesTileAVX2(SB), NOSPLIT, $0-104
 	// Registers:
 	//   units left          AX
 	//   sums of the pass    AX
@@ -6450,11 +6496,12 @@ TEXT ·gatesTileAVX2(SB), NOSPLIT, $0-96
 	//   stride              CX R8
 	//   x                   AX DI R8 R9 R10 R11 R12
 	//   elements of x left  BX R9 R10 R11 R12 R13
+	//   weights ahead       R11 R12 R13 R14 R15
 	//   x[k]                Y4 Y6 Y8 Y10 Y12 Y14
 	//   z of the column     AX DI
 	//   z                   AX
 panel:
-	MOVQ units+72(FP), AX
+	MOVQ units+80(FP), AX
 	CMPQ AX, $+8
 	JLE  narrow
 	MOVQ sums+0(FP), AX
@@ -6462,8 +6509,8 @@ panel:
 	MOVQ skip+40(FP), DX
 	SHLQ $0x08, DX
 	ADDQ CX, DX
-	MOVQ z+80(FP), CX
-	MOVQ count+56(FP), BX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
 	CMPQ BX, $+1
 	JEQ  wide_1
 	XORL SI, SI
@@ -6488,11 +6535,12 @@ wide_pass:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y3
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), DI
-	MOVQ    n+64(FP), R9
+	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
+	MOVQ    ahead+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBQ $+4, R9
@@ -6535,6 +6583,8 @@ wide_2_block:
 	VBROADCASTSS 12(DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
 	ADDQ         $+1024, R10
 	ADDQ         $+16, R8
 	ADDQ         $+16, DI
@@ -6566,12 +6616,13 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
@@ -6593,12 +6644,13 @@ wide_3:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y4
 	VMOVUPS 32(DI), Y5
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), DI
-	MOVQ    n+64(FP), R10
+	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBQ $+4, R10
@@ -6653,6 +6705,8 @@ wide_3_block:
 	VBROADCASTSS 12(DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
 	ADDQ         $+1024, R11
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -6689,17 +6743,18 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y4, (DI)
@@ -6726,13 +6781,14 @@ wide_4:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y6
 	VMOVUPS 32(DI), Y7
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), DI
-	MOVQ    n+64(FP), R11
+	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBQ $+4, R11
@@ -6799,6 +6855,8 @@ wide_4_block:
 	VBROADCASTSS 12(DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
 	ADDQ         $+1024, R12
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -6840,22 +6898,23 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y6, (DI)
@@ -6887,14 +6946,15 @@ wide_5:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y8
 	VMOVUPS 32(DI), Y9
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), R11
 	MOVQ    288(DI), DI
-	MOVQ    n+64(FP), R12
+	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBQ $+4, R12
@@ -6973,6 +7033,8 @@ wide_5_block:
 	VBROADCASTSS 12(DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R14)
+	ADDQ         $+64, R14
 	ADDQ         $+1024, R13
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -7019,27 +7081,28 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y8, (DI)
@@ -7076,15 +7139,16 @@ wide_6:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y10
 	VMOVUPS 32(DI), Y11
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), R11
 	MOVQ    288(DI), R12
 	MOVQ    360(DI), DI
-	MOVQ    n+64(FP), R13
+	MOVQ    n+72(FP), R13
 	MOVQ    DX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBQ $+4, R13
@@ -7175,6 +7239,8 @@ wide_6_block:
 	VBROADCASTSS 12(DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (R15)
+	ADDQ         $+64, R15
 	ADDQ         $+1024, R14
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -7226,32 +7292,33 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y8, (DI)
 	VMOVUPS Y9, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y10, (DI)
@@ -7275,9 +7342,9 @@ wide_1:
 	VMOVUPS 160(AX), Y5
 	VMOVUPS 192(AX), Y6
 	VMOVUPS 224(AX), Y7
-	MOVQ    columns+48(FP), AX
+	MOVQ    columns+56(FP), AX
 	MOVQ    (AX), AX
-	MOVQ    n+64(FP), BX
+	MOVQ    n+72(FP), BX
 
 	// sums += weights·x[k], 8 elements of x a turn.
 	SUBQ $+8, BX
@@ -7398,9 +7465,9 @@ wide_1_rest_done:
 	VMOVUPS Y7, 224(AX)
 
 wide_summed:
-	MOVQ  units+72(FP), AX
+	MOVQ  units+80(FP), AX
 	SUBQ  $+16, AX
-	MOVQ  AX, units+72(FP)
+	MOVQ  AX, units+80(FP)
 	TESTQ AX, AX
 	JLE   done
 	MOVQ  sums+0(FP), AX
@@ -7413,9 +7480,9 @@ wide_summed:
 	SHLQ  $0x02, CX
 	ADDQ  CX, AX
 	MOVQ  AX, weights+24(FP)
-	MOVQ  z+80(FP), AX
+	MOVQ  z+88(FP), AX
 	ADDQ  $+256, AX
-	MOVQ  AX, z+80(FP)
+	MOVQ  AX, z+88(FP)
 	JMP   panel
 
 narrow:
@@ -7424,8 +7491,8 @@ narrow:
 	MOVQ skip+40(FP), DX
 	SHLQ $0x07, DX
 	ADDQ CX, DX
-	MOVQ z+80(FP), CX
-	MOVQ count+56(FP), BX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
 	CMPQ BX, $+1
 	JEQ  narrow_1
 	XORL SI, SI
@@ -7450,11 +7517,12 @@ narrow_pass:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y3
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), DI
-	MOVQ    n+64(FP), R9
+	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
+	MOVQ    ahead+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBQ $+4, R9
@@ -7497,6 +7565,9 @@ narrow_2_block:
 	VBROADCASTSS 12(DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	ADDQ         $+128, R11
 	ADDQ         $+512, R10
 	ADDQ         $+16, R8
 	ADDQ         $+16, DI
@@ -7528,12 +7599,13 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
@@ -7555,12 +7627,13 @@ narrow_3:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y4
 	VMOVUPS 32(DI), Y5
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), DI
-	MOVQ    n+64(FP), R10
+	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBQ $+4, R10
@@ -7615,6 +7688,9 @@ narrow_3_block:
 	VBROADCASTSS 12(DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	ADDQ         $+128, R12
 	ADDQ         $+512, R11
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -7651,17 +7727,18 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y4, (DI)
@@ -7688,13 +7765,14 @@ narrow_4:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y6
 	VMOVUPS 32(DI), Y7
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), DI
-	MOVQ    n+64(FP), R11
+	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBQ $+4, R11
@@ -7761,6 +7839,9 @@ narrow_4_block:
 	VBROADCASTSS 12(DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	ADDQ         $+128, R13
 	ADDQ         $+512, R12
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -7802,22 +7883,23 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y6, (DI)
@@ -7849,14 +7931,15 @@ narrow_5:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y8
 	VMOVUPS 32(DI), Y9
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), R11
 	MOVQ    288(DI), DI
-	MOVQ    n+64(FP), R12
+	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBQ $+4, R12
@@ -7935,6 +8018,9 @@ narrow_5_block:
 	VBROADCASTSS 12(DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	ADDQ         $+128, R14
 	ADDQ         $+512, R13
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -7981,27 +8067,28 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y8, (DI)
@@ -8038,15 +8125,16 @@ narrow_6:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Y10
 	VMOVUPS 32(DI), Y11
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), R11
 	MOVQ    288(DI), R12
 	MOVQ    360(DI), DI
-	MOVQ    n+64(FP), R13
+	MOVQ    n+72(FP), R13
 	MOVQ    DX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBQ $+4, R13
@@ -8137,6 +8225,9 @@ narrow_6_block:
 	VBROADCASTSS 12(DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (R15)
+	PREFETCHT1   64(R15)
+	ADDQ         $+128, R15
 	ADDQ         $+512, R14
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -8188,32 +8279,33 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y8, (DI)
 	VMOVUPS Y9, 32(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Y10, (DI)
@@ -8233,9 +8325,9 @@ narrow_1:
 	VMOVUPS 32(AX), Y1
 	VMOVUPS 64(AX), Y2
 	VMOVUPS 96(AX), Y3
-	MOVQ    columns+48(FP), AX
+	MOVQ    columns+56(FP), AX
 	MOVQ    (AX), AX
-	MOVQ    n+64(FP), BX
+	MOVQ    n+72(FP), BX
 
 	// sums += weights·x[k], 8 elements of x a turn.
 	SUBQ $+8, BX
@@ -13878,9 +13970,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
+// func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3, MMX+
-TEXT ·stepTileAVX512(SB), $1600-80
+TEXT ·stepTileAVX512(SB), $1600-88
 	// Registers:
 	//   units done, in bytes  AX
 	//   units left            CX SI
@@ -13895,6 +13987,7 @@ TEXT ·stepTileAVX512(SB), $1600-80
 	//   stride                DX R9
 	//   x                     CX R8 R9 R10 R11 R12 R13
 	//   elements of x left    SI R10 R11 R12 R13 R14
+	//   weights ahead         BP R12 R13 R14 R15
 	//   x[k]                  Y2 Y4 Y6 Y8 Y10 Y12 Y14 Y16 Y20 Y24 Y28
 	//   z of the column       CX R8
 	//   column                DX
@@ -13907,7 +14000,7 @@ TEXT ·stepTileAVX512(SB), $1600-80
 	XORL AX, AX
 
 panel:
-	MOVQ units+72(FP), CX
+	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
 	MOVQ sums+0(FP), CX
@@ -13917,7 +14010,7 @@ panel:
 	ADDQ DX, BX
 	LEAQ 63(SP), DX
 	ANDQ $-64, DX
-	MOVQ count+56(FP), SI
+	MOVQ count+64(FP), SI
 	CMPQ SI, $+1
 	JEQ  wide_1
 	XORL DI, DI
@@ -13946,11 +14039,12 @@ wide_pass:
 	VMOVUPS 64(R8), Z5
 	VMOVUPS 128(R8), Z6
 	VMOVUPS 192(R8), Z7
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R8
-	MOVQ    n+64(FP), R10
+	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBQ $+4, R10
@@ -14029,6 +14123,11 @@ wide_2_block:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	ADDQ         $+256, R12
 	ADDQ         $+1024, R11
 	ADDQ         $+16, R9
 	ADDQ         $+16, R8
@@ -14061,6 +14160,8 @@ wide_2_rest:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
 	ADDQ         $+256, R11
 	ADDQ         $+4, R9
 	ADDQ         $+4, R8
@@ -14069,6 +14170,7 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -14104,12 +14206,13 @@ wide_3:
 	VMOVUPS 64(R8), Z9
 	VMOVUPS 128(R8), Z10
 	VMOVUPS 192(R8), Z11
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R8
-	MOVQ    n+64(FP), R11
+	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBQ $+4, R11
@@ -14208,6 +14311,11 @@ wide_3_block:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   128(R13)
+	PREFETCHT1   192(R13)
+	ADDQ         $+256, R13
 	ADDQ         $+1024, R12
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -14246,6 +14354,8 @@ wide_3_rest:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
 	ADDQ         $+256, R12
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
@@ -14255,6 +14365,7 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -14302,13 +14413,14 @@ wide_4:
 	VMOVUPS 64(R8), Z13
 	VMOVUPS 128(R8), Z14
 	VMOVUPS 192(R8), Z15
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R8
-	MOVQ    n+64(FP), R12
+	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBQ $+4, R12
@@ -14427,6 +14539,11 @@ wide_4_block:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   128(R14)
+	PREFETCHT1   192(R14)
+	ADDQ         $+256, R14
 	ADDQ         $+1024, R13
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -14471,6 +14588,8 @@ wide_4_rest:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT1   (R14)
+	ADDQ         $+64, R14
 	ADDQ         $+256, R13
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
@@ -14481,6 +14600,7 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -14540,14 +14660,15 @@ wide_5:
 	VMOVUPS 64(R8), Z17
 	VMOVUPS 128(R8), Z18
 	VMOVUPS 192(R8), Z19
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R12
 	MOVQ    288(R8), R8
-	MOVQ    n+64(FP), R13
+	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBQ $+4, R13
@@ -14686,6 +14807,11 @@ wide_5_block:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT1   (R15)
+	PREFETCHT1   64(R15)
+	PREFETCHT1   128(R15)
+	PREFETCHT1   192(R15)
+	ADDQ         $+256, R15
 	ADDQ         $+1024, R14
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -14736,6 +14862,8 @@ wide_5_rest:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT1   (R15)
+	ADDQ         $+64, R15
 	ADDQ         $+256, R14
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
@@ -14747,6 +14875,7 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -14818,15 +14947,16 @@ wide_6:
 	VMOVUPS 64(R8), Z21
 	VMOVUPS 128(R8), Z22
 	VMOVUPS 192(R8), Z23
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R12
 	MOVQ    288(R8), R13
 	MOVQ    360(R8), R8
-	MOVQ    n+64(FP), R14
+	MOVQ    n+72(FP), R14
 	MOVQ    BX, R15
+	MOVQ    ahead+48(FP), BP
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBQ $+4, R14
@@ -14985,6 +15115,11 @@ wide_6_block:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT1   (BP)
+	PREFETCHT1   64(BP)
+	PREFETCHT1   128(BP)
+	PREFETCHT1   192(BP)
+	ADDQ         $+256, BP
 	ADDQ         $+1024, R15
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -15041,6 +15176,8 @@ wide_6_rest:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT1   (BP)
+	ADDQ         $+64, BP
 	ADDQ         $+256, R15
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
@@ -15053,6 +15190,7 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADDQ $+1, R14
+	MOVQ BP, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -15097,9 +15235,9 @@ wide_1:
 	VMOVUPS 64(CX), Z1
 	VMOVUPS 128(CX), Z2
 	VMOVUPS 192(CX), Z3
-	MOVQ    columns+48(FP), CX
+	MOVQ    columns+56(FP), CX
 	MOVQ    (CX), CX
-	MOVQ    n+64(FP), SI
+	MOVQ    n+72(FP), SI
 
 	// sums += weights·x[k], 4 elements of x a turn.
 	SUBQ $+4, SI
@@ -15162,9 +15300,9 @@ wide_1_rest_done:
 wide_summed:
 	LEAQ 63(SP), CX
 	ANDQ $-64, CX
-	MOVQ columns+48(FP), DX
-	MOVQ count+56(FP), BX
-	MOVQ units+72(FP), SI
+	MOVQ columns+56(FP), DX
+	MOVQ count+64(FP), BX
+	MOVQ units+80(FP), SI
 	SUBQ $+2, BX
 	JLT  wide_cells_done
 
@@ -16043,9 +16181,9 @@ h_done_wide_cell_0_0:
 wide_cell_done:
 	ADDQ  $+1, BX
 	ADDQ  $+64, AX
-	MOVQ  units+72(FP), CX
+	MOVQ  units+80(FP), CX
 	SUBQ  $+16, CX
-	MOVQ  CX, units+72(FP)
+	MOVQ  CX, units+80(FP)
 	TESTQ CX, CX
 	JLE   done
 	MOVQ  sums+0(FP), CX
@@ -16068,7 +16206,7 @@ narrow:
 	ADDQ DX, BX
 	LEAQ 63(SP), DX
 	ANDQ $-64, DX
-	MOVQ count+56(FP), SI
+	MOVQ count+64(FP), SI
 	CMPQ SI, $+1
 	JEQ  narrow_1
 	XORL DI, DI
@@ -16093,11 +16231,12 @@ narrow_pass:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Z2
 	VMOVUPS 64(R8), Z3
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R8
-	MOVQ    n+64(FP), R10
+	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBQ $+4, R10
@@ -16144,6 +16283,11 @@ narrow_2_block:
 	VBROADCASTSS 12(R8), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	ADDQ         $+256, R12
 	ADDQ         $+512, R11
 	ADDQ         $+16, R9
 	ADDQ         $+16, R8
@@ -16168,6 +16312,8 @@ narrow_2_rest:
 	VBROADCASTSS (R8), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
 	ADDQ         $+128, R11
 	ADDQ         $+4, R9
 	ADDQ         $+4, R8
@@ -16176,6 +16322,7 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -16201,12 +16348,13 @@ narrow_3:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Z4
 	VMOVUPS 64(R8), Z5
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R8
-	MOVQ    n+64(FP), R11
+	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBQ $+4, R11
@@ -16265,6 +16413,11 @@ narrow_3_block:
 	VBROADCASTSS 12(R8), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   128(R13)
+	PREFETCHT1   192(R13)
+	ADDQ         $+256, R13
 	ADDQ         $+512, R12
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -16293,6 +16446,8 @@ narrow_3_rest:
 	VBROADCASTSS (R8), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
 	ADDQ         $+128, R12
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
@@ -16302,6 +16457,7 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -16335,13 +16491,14 @@ narrow_4:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Z6
 	VMOVUPS 64(R8), Z7
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R8
-	MOVQ    n+64(FP), R12
+	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBQ $+4, R12
@@ -16412,6 +16569,11 @@ narrow_4_block:
 	VBROADCASTSS 12(R8), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   128(R14)
+	PREFETCHT1   192(R14)
+	ADDQ         $+256, R14
 	ADDQ         $+512, R13
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -16444,6 +16606,8 @@ narrow_4_rest:
 	VBROADCASTSS (R8), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT1   (R14)
+	ADDQ         $+64, R14
 	ADDQ         $+128, R13
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
@@ -16454,6 +16618,7 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -16495,14 +16660,15 @@ narrow_5:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Z8
 	VMOVUPS 64(R8), Z9
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R12
 	MOVQ    288(R8), R8
-	MOVQ    n+64(FP), R13
+	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBQ $+4, R13
@@ -16585,6 +16751,11 @@ narrow_5_block:
 	VBROADCASTSS 12(R8), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT1   (R15)
+	PREFETCHT1   64(R15)
+	PREFETCHT1   128(R15)
+	PREFETCHT1   192(R15)
+	ADDQ         $+256, R15
 	ADDQ         $+512, R14
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -16621,6 +16792,8 @@ narrow_5_rest:
 	VBROADCASTSS (R8), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT1   (R15)
+	ADDQ         $+64, R15
 	ADDQ         $+128, R14
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
@@ -16632,6 +16805,7 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -16681,15 +16855,16 @@ narrow_6:
 	ADDQ    R9, R8
 	VMOVUPS (R8), Z10
 	VMOVUPS 64(R8), Z11
-	MOVQ    columns+48(FP), R8
+	MOVQ    columns+56(FP), R8
 	MOVQ    (R8), R9
 	MOVQ    72(R8), R10
 	MOVQ    144(R8), R11
 	MOVQ    216(R8), R12
 	MOVQ    288(R8), R13
 	MOVQ    360(R8), R8
-	MOVQ    n+64(FP), R14
+	MOVQ    n+72(FP), R14
 	MOVQ    BX, R15
+	MOVQ    ahead+48(FP), BP
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBQ $+4, R14
@@ -16784,6 +16959,11 @@ narrow_6_block:
 	VBROADCASTSS 12(R8), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT1   (BP)
+	PREFETCHT1   64(BP)
+	PREFETCHT1   128(BP)
+	PREFETCHT1   192(BP)
+	ADDQ         $+256, BP
 	ADDQ         $+512, R15
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -16824,6 +17004,8 @@ narrow_6_rest:
 	VBROADCASTSS (R8), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT1   (BP)
+	ADDQ         $+64, BP
 	ADDQ         $+128, R15
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
@@ -16836,6 +17018,7 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADDQ $+1, R14
+	MOVQ BP, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, R8
@@ -16866,9 +17049,9 @@ narrow_1:
 	// Sums of 1 columns.
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
-	MOVQ    columns+48(FP), CX
+	MOVQ    columns+56(FP), CX
 	MOVQ    (CX), CX
-	MOVQ    n+64(FP), SI
+	MOVQ    n+72(FP), SI
 
 	// sums += weights·x[k], 4 elements of x a turn.
 	SUBQ $+4, SI
@@ -16919,9 +17102,9 @@ narrow_1_rest_done:
 narrow_summed:
 	LEAQ 63(SP), CX
 	ANDQ $-64, CX
-	MOVQ columns+48(FP), DX
-	MOVQ count+56(FP), BX
-	MOVQ units+72(FP), SI
+	MOVQ columns+56(FP), DX
+	MOVQ count+64(FP), BX
+	MOVQ units+80(FP), SI
 	SUBQ $+2, BX
 	JLT  narrow_cells_done
 
@@ -17784,9 +17967,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·gatesTileAVX512(SB), NOSPLIT, $0-96
+TEXT ·gatesTileAVX512(SB), NOSPLIT, $0-104
 	// Registers:
 	//   units left          AX
 	//   sums of the pass    AX
@@ -17800,11 +17983,12 @@ TEXT ·gatesTileAVX512(SB), NOSPLIT, $0-96
 	//   stride              CX R8
 	//   x                   AX DI R8 R9 R10 R11 R12
 	//   elements of x left  BX R9 R10 R11 R12 R13
+	//   weights ahead       R11 R12 R13 R14 R15
 	//   x[k]                Y2 Y4 Y6 Y8 Y10 Y12 Y14 Y16 Y20 Y24 Y28
 	//   z of the column     AX DI
 	//   z                   AX
 panel:
-	MOVQ units+72(FP), AX
+	MOVQ units+80(FP), AX
 	CMPQ AX, $+8
 	JLE  narrow
 	MOVQ sums+0(FP), AX
@@ -17812,8 +17996,8 @@ panel:
 	MOVQ skip+40(FP), DX
 	SHLQ $0x08, DX
 	ADDQ CX, DX
-	MOVQ z+80(FP), CX
-	MOVQ count+56(FP), BX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
 	CMPQ BX, $+1
 	JEQ  wide_1
 	XORL SI, SI
@@ -17842,11 +18026,12 @@ wide_pass:
 	VMOVUPS 64(DI), Z5
 	VMOVUPS 128(DI), Z6
 	VMOVUPS 192(DI), Z7
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), DI
-	MOVQ    n+64(FP), R9
+	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
+	MOVQ    ahead+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBQ $+4, R9
@@ -17925,6 +18110,11 @@ wide_2_block:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	ADDQ         $+256, R11
 	ADDQ         $+1024, R10
 	ADDQ         $+16, R8
 	ADDQ         $+16, DI
@@ -17957,6 +18147,8 @@ wide_2_rest:
 	VFMADD231PS  Z9, Z12, Z5
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
 	ADDQ         $+256, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, DI
@@ -17965,6 +18157,7 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
@@ -17972,7 +18165,7 @@ wide_2_rest_done:
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
 	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z4, (DI)
@@ -18002,12 +18195,13 @@ wide_3:
 	VMOVUPS 64(DI), Z9
 	VMOVUPS 128(DI), Z10
 	VMOVUPS 192(DI), Z11
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), DI
-	MOVQ    n+64(FP), R10
+	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBQ $+4, R10
@@ -18106,6 +18300,11 @@ wide_3_block:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	ADDQ         $+256, R12
 	ADDQ         $+1024, R11
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -18144,6 +18343,8 @@ wide_3_rest:
 	VFMADD231PS  Z13, Z16, Z9
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
 	ADDQ         $+256, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
@@ -18153,6 +18354,7 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
@@ -18160,14 +18362,14 @@ wide_3_rest_done:
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
 	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, 64(DI)
 	VMOVUPS Z6, 128(DI)
 	VMOVUPS Z7, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z8, (DI)
@@ -18204,13 +18406,14 @@ wide_4:
 	VMOVUPS 64(DI), Z13
 	VMOVUPS 128(DI), Z14
 	VMOVUPS 192(DI), Z15
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), DI
-	MOVQ    n+64(FP), R11
+	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBQ $+4, R11
@@ -18329,6 +18532,11 @@ wide_4_block:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   128(R13)
+	PREFETCHT1   192(R13)
+	ADDQ         $+256, R13
 	ADDQ         $+1024, R12
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -18373,6 +18581,8 @@ wide_4_rest:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
 	ADDQ         $+256, R12
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
@@ -18383,6 +18593,7 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
@@ -18390,21 +18601,21 @@ wide_4_rest_done:
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
 	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, 64(DI)
 	VMOVUPS Z6, 128(DI)
 	VMOVUPS Z7, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z8, (DI)
 	VMOVUPS Z9, 64(DI)
 	VMOVUPS Z10, 128(DI)
 	VMOVUPS Z11, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z12, (DI)
@@ -18448,14 +18659,15 @@ wide_5:
 	VMOVUPS 64(DI), Z17
 	VMOVUPS 128(DI), Z18
 	VMOVUPS 192(DI), Z19
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), R11
 	MOVQ    288(DI), DI
-	MOVQ    n+64(FP), R12
+	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBQ $+4, R12
@@ -18594,6 +18806,11 @@ wide_5_block:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   128(R14)
+	PREFETCHT1   192(R14)
+	ADDQ         $+256, R14
 	ADDQ         $+1024, R13
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -18644,6 +18861,8 @@ wide_5_rest:
 	VFMADD231PS  Z21, Z24, Z17
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
+	PREFETCHT1   (R14)
+	ADDQ         $+64, R14
 	ADDQ         $+256, R13
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
@@ -18655,6 +18874,7 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
@@ -18662,28 +18882,28 @@ wide_5_rest_done:
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
 	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, 64(DI)
 	VMOVUPS Z6, 128(DI)
 	VMOVUPS Z7, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z8, (DI)
 	VMOVUPS Z9, 64(DI)
 	VMOVUPS Z10, 128(DI)
 	VMOVUPS Z11, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z12, (DI)
 	VMOVUPS Z13, 64(DI)
 	VMOVUPS Z14, 128(DI)
 	VMOVUPS Z15, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z16, (DI)
@@ -18734,15 +18954,16 @@ wide_6:
 	VMOVUPS 64(DI), Z21
 	VMOVUPS 128(DI), Z22
 	VMOVUPS 192(DI), Z23
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), R11
 	MOVQ    288(DI), R12
 	MOVQ    360(DI), DI
-	MOVQ    n+64(FP), R13
+	MOVQ    n+72(FP), R13
 	MOVQ    DX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBQ $+4, R13
@@ -18901,6 +19122,11 @@ wide_6_block:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT1   (R15)
+	PREFETCHT1   64(R15)
+	PREFETCHT1   128(R15)
+	PREFETCHT1   192(R15)
+	ADDQ         $+256, R15
 	ADDQ         $+1024, R14
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -18957,6 +19183,8 @@ wide_6_rest:
 	VFMADD231PS  Z25, Z28, Z21
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
+	PREFETCHT1   (R15)
+	ADDQ         $+64, R15
 	ADDQ         $+256, R14
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
@@ -18969,6 +19197,7 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
@@ -18976,35 +19205,35 @@ wide_6_rest_done:
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
 	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, 64(DI)
 	VMOVUPS Z6, 128(DI)
 	VMOVUPS Z7, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z8, (DI)
 	VMOVUPS Z9, 64(DI)
 	VMOVUPS Z10, 128(DI)
 	VMOVUPS Z11, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z12, (DI)
 	VMOVUPS Z13, 64(DI)
 	VMOVUPS Z14, 128(DI)
 	VMOVUPS Z15, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z16, (DI)
 	VMOVUPS Z17, 64(DI)
 	VMOVUPS Z18, 128(DI)
 	VMOVUPS Z19, 192(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z20, (DI)
@@ -19023,9 +19252,9 @@ wide_1:
 	VMOVUPS 64(AX), Z1
 	VMOVUPS 128(AX), Z2
 	VMOVUPS 192(AX), Z3
-	MOVQ    columns+48(FP), AX
+	MOVQ    columns+56(FP), AX
 	MOVQ    (AX), AX
-	MOVQ    n+64(FP), BX
+	MOVQ    n+72(FP), BX
 
 	// sums += weights·x[k], 4 elements of x a turn.
 	SUBQ $+4, BX
@@ -19086,9 +19315,9 @@ wide_1_rest_done:
 	VMOVUPS Z3, 192(AX)
 
 wide_summed:
-	MOVQ  units+72(FP), AX
+	MOVQ  units+80(FP), AX
 	SUBQ  $+16, AX
-	MOVQ  AX, units+72(FP)
+	MOVQ  AX, units+80(FP)
 	TESTQ AX, AX
 	JLE   done
 	MOVQ  sums+0(FP), AX
@@ -19101,9 +19330,9 @@ wide_summed:
 	SHLQ  $0x02, CX
 	ADDQ  CX, AX
 	MOVQ  AX, weights+24(FP)
-	MOVQ  z+80(FP), AX
+	MOVQ  z+88(FP), AX
 	ADDQ  $+256, AX
-	MOVQ  AX, z+80(FP)
+	MOVQ  AX, z+88(FP)
 	JMP   panel
 
 narrow:
@@ -19112,8 +19341,8 @@ narrow:
 	MOVQ skip+40(FP), DX
 	SHLQ $0x07, DX
 	ADDQ CX, DX
-	MOVQ z+80(FP), CX
-	MOVQ count+56(FP), BX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
 	CMPQ BX, $+1
 	JEQ  narrow_1
 	XORL SI, SI
@@ -19138,11 +19367,12 @@ narrow_pass:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Z2
 	VMOVUPS 64(DI), Z3
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), DI
-	MOVQ    n+64(FP), R9
+	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
+	MOVQ    ahead+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBQ $+4, R9
@@ -19189,6 +19419,11 @@ narrow_2_block:
 	VBROADCASTSS 12(DI), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	ADDQ         $+256, R11
 	ADDQ         $+512, R10
 	ADDQ         $+16, R8
 	ADDQ         $+16, DI
@@ -19213,6 +19448,8 @@ narrow_2_rest:
 	VBROADCASTSS (DI), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
 	ADDQ         $+128, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, DI
@@ -19221,12 +19458,13 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z2, (DI)
@@ -19248,12 +19486,13 @@ narrow_3:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Z4
 	VMOVUPS 64(DI), Z5
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), DI
-	MOVQ    n+64(FP), R10
+	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBQ $+4, R10
@@ -19312,6 +19551,11 @@ narrow_3_block:
 	VBROADCASTSS 12(DI), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	ADDQ         $+256, R12
 	ADDQ         $+512, R11
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -19340,6 +19584,8 @@ narrow_3_rest:
 	VBROADCASTSS (DI), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
 	ADDQ         $+128, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
@@ -19349,17 +19595,18 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z2, (DI)
 	VMOVUPS Z3, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z4, (DI)
@@ -19386,13 +19633,14 @@ narrow_4:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Z6
 	VMOVUPS 64(DI), Z7
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), DI
-	MOVQ    n+64(FP), R11
+	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBQ $+4, R11
@@ -19463,6 +19711,11 @@ narrow_4_block:
 	VBROADCASTSS 12(DI), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   128(R13)
+	PREFETCHT1   192(R13)
+	ADDQ         $+256, R13
 	ADDQ         $+512, R12
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -19495,6 +19748,8 @@ narrow_4_rest:
 	VBROADCASTSS (DI), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
 	ADDQ         $+128, R12
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
@@ -19505,22 +19760,23 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z2, (DI)
 	VMOVUPS Z3, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z6, (DI)
@@ -19552,14 +19808,15 @@ narrow_5:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Z8
 	VMOVUPS 64(DI), Z9
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), R11
 	MOVQ    288(DI), DI
-	MOVQ    n+64(FP), R12
+	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBQ $+4, R12
@@ -19642,6 +19899,11 @@ narrow_5_block:
 	VBROADCASTSS 12(DI), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	PREFETCHT1   128(R14)
+	PREFETCHT1   192(R14)
+	ADDQ         $+256, R14
 	ADDQ         $+512, R13
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -19678,6 +19940,8 @@ narrow_5_rest:
 	VBROADCASTSS (DI), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
+	PREFETCHT1   (R14)
+	ADDQ         $+64, R14
 	ADDQ         $+128, R13
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
@@ -19689,27 +19953,28 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z2, (DI)
 	VMOVUPS Z3, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z6, (DI)
 	VMOVUPS Z7, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z8, (DI)
@@ -19746,15 +20011,16 @@ narrow_6:
 	ADDQ    R8, DI
 	VMOVUPS (DI), Z10
 	VMOVUPS 64(DI), Z11
-	MOVQ    columns+48(FP), DI
+	MOVQ    columns+56(FP), DI
 	MOVQ    (DI), R8
 	MOVQ    72(DI), R9
 	MOVQ    144(DI), R10
 	MOVQ    216(DI), R11
 	MOVQ    288(DI), R12
 	MOVQ    360(DI), DI
-	MOVQ    n+64(FP), R13
+	MOVQ    n+72(FP), R13
 	MOVQ    DX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBQ $+4, R13
@@ -19849,6 +20115,11 @@ narrow_6_block:
 	VBROADCASTSS 12(DI), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT1   (R15)
+	PREFETCHT1   64(R15)
+	PREFETCHT1   128(R15)
+	PREFETCHT1   192(R15)
+	ADDQ         $+256, R15
 	ADDQ         $+512, R14
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
@@ -19889,6 +20160,8 @@ narrow_6_rest:
 	VBROADCASTSS (DI), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
+	PREFETCHT1   (R15)
+	ADDQ         $+64, R15
 	ADDQ         $+128, R14
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
@@ -19901,32 +20174,33 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z2, (DI)
 	VMOVUPS Z3, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z6, (DI)
 	VMOVUPS Z7, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z8, (DI)
 	VMOVUPS Z9, 64(DI)
-	MOVQ    zColumn+88(FP), R8
+	MOVQ    zColumn+96(FP), R8
 	SHLQ    $0x02, R8
 	ADDQ    R8, DI
 	VMOVUPS Z10, (DI)
@@ -19941,9 +20215,9 @@ narrow_1:
 	// Sums of 1 columns.
 	VMOVUPS (AX), Z0
 	VMOVUPS 64(AX), Z1
-	MOVQ    columns+48(FP), AX
+	MOVQ    columns+56(FP), AX
 	MOVQ    (AX), AX
-	MOVQ    n+64(FP), BX
+	MOVQ    n+72(FP), BX
 
 	// sums += weights·x[k], 4 elements of x a turn.
 	SUBQ $+4, BX

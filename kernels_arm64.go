@@ -12,12 +12,12 @@ func stepNEON(sums *float32, sumsStride int, weights *float32, weightsStride int
 // stepTileNEON updates so many units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
-func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
+func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 
 // gatesTileNEON stores the gates' sums of so many units for several vectors, see gatesTileGeneric.
 //
 //go:noescape
-func gatesTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+func gatesTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // headNEON applies the linear head, see headGeneric.
 //

@@ -4286,8 +4286,8 @@ h_done_narrow_0_1:
 done:
 	RET
 
-// func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int)
-TEXT ·stepTileNEON(SB), $1600-80
+// func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
+TEXT ·stepTileNEON(SB), $1600-88
 	// Registers:
 	//   units done, in bytes  R1
 	//   units left            R2 R5
@@ -4302,6 +4302,7 @@ TEXT ·stepTileNEON(SB), $1600-80
 	//   stride                R3 R8
 	//   x                     R2 R7 R8 R9 R10 R11 R12
 	//   elements of x left    R5 R9 R10 R11 R12 R13
+	//   weights ahead         R11 R12 R13 R14 R15
 	//   x[k]                  V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
 	//   z of the column       R2 R7
 	//   column                R3
@@ -4317,7 +4318,7 @@ TEXT ·stepTileNEON(SB), $1600-80
 	MOVD ZR, R1
 
 panel:
-	MOVD units+72(FP), R2
+	MOVD units+80(FP), R2
 	CMP  $8, R2
 	BLE  narrow
 	MOVD sums+0(FP), R2
@@ -4328,7 +4329,7 @@ panel:
 	MOVD $local-1600(SP), R3
 	ADD  $63, R3
 	AND  $-64, R3
-	MOVD count+56(FP), R5
+	MOVD count+64(FP), R5
 	CMP  $1, R5
 	BEQ  wide_1
 	MOVD ZR, R6
@@ -4354,11 +4355,12 @@ wide_2:
 	ADD   R8, R7
 	FLDPQ (R7), (F4, F5)
 	FLDPQ 32(R7), (F6, F7)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R7
-	MOVD  n+64(FP), R9
+	MOVD  n+72(FP), R9
 	MOVD  R4, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBS $4, R9
@@ -4411,6 +4413,8 @@ wide_2_block:
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
+	PRFM  (R11), PLDL2KEEP
+	ADD   $64, R11
 	ADD   $1024, R10
 	ADD   $16, R8
 	ADD   $16, R7
@@ -4445,7 +4449,8 @@ wide_2_rest:
 	BGE   wide_2_rest
 
 wide_2_rest_done:
-	ADD $1, R9
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -4471,12 +4476,13 @@ wide_3:
 	ADD   R8, R7
 	FLDPQ (R7), (F8, F9)
 	FLDPQ 32(R7), (F10, F11)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R9
 	MOVD  144(R7), R7
-	MOVD  n+64(FP), R10
+	MOVD  n+72(FP), R10
 	MOVD  R4, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBS $4, R10
@@ -4546,6 +4552,8 @@ wide_3_block:
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
+	PRFM  (R12), PLDL2KEEP
+	ADD   $64, R12
 	ADD   $1024, R11
 	ADD   $16, R8
 	ADD   $16, R9
@@ -4587,7 +4595,8 @@ wide_3_rest:
 	BGE   wide_3_rest
 
 wide_3_rest_done:
-	ADD $1, R10
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -4621,13 +4630,14 @@ wide_4:
 	ADD   R8, R7
 	FLDPQ (R7), (F12, F13)
 	FLDPQ 32(R7), (F14, F15)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R9
 	MOVD  144(R7), R10
 	MOVD  216(R7), R7
-	MOVD  n+64(FP), R11
+	MOVD  n+72(FP), R11
 	MOVD  R4, R12
+	MOVD  ahead+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBS $4, R11
@@ -4714,6 +4724,8 @@ wide_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
+	PRFM  (R13), PLDL2KEEP
+	ADD   $64, R13
 	ADD   $1024, R12
 	ADD   $16, R8
 	ADD   $16, R9
@@ -4762,7 +4774,8 @@ wide_4_rest:
 	BGE   wide_4_rest
 
 wide_4_rest_done:
-	ADD $1, R11
+	ADD  $1, R11
+	MOVD R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -4804,14 +4817,15 @@ wide_5:
 	ADD   R8, R7
 	FLDPQ (R7), (F16, F17)
 	FLDPQ 32(R7), (F18, F19)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R9
 	MOVD  144(R7), R10
 	MOVD  216(R7), R11
 	MOVD  288(R7), R7
-	MOVD  n+64(FP), R12
+	MOVD  n+72(FP), R12
 	MOVD  R4, R13
+	MOVD  ahead+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBS $4, R12
@@ -4915,6 +4929,8 @@ wide_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
+	PRFM  (R14), PLDL2KEEP
+	ADD   $64, R14
 	ADD   $1024, R13
 	ADD   $16, R8
 	ADD   $16, R9
@@ -4970,7 +4986,8 @@ wide_5_rest:
 	BGE   wide_5_rest
 
 wide_5_rest_done:
-	ADD $1, R12
+	ADD  $1, R12
+	MOVD R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -5020,15 +5037,16 @@ wide_6:
 	ADD   R8, R7
 	FLDPQ (R7), (F20, F21)
 	FLDPQ 32(R7), (F22, F23)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R9
 	MOVD  144(R7), R10
 	MOVD  216(R7), R11
 	MOVD  288(R7), R12
 	MOVD  360(R7), R7
-	MOVD  n+64(FP), R13
+	MOVD  n+72(FP), R13
 	MOVD  R4, R14
+	MOVD  ahead+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBS $4, R13
@@ -5149,6 +5167,8 @@ wide_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
+	PRFM  (R15), PLDL2KEEP
+	ADD   $64, R15
 	ADD   $1024, R14
 	ADD   $16, R8
 	ADD   $16, R9
@@ -5211,7 +5231,8 @@ wide_6_rest:
 	BGE   wide_6_rest
 
 wide_6_rest_done:
-	ADD $1, R13
+	ADD  $1, R13
+	MOVD R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -5252,9 +5273,9 @@ wide_1:
 	FLDPQ 160(R2), (F10, F11)
 	FLDPQ 192(R2), (F12, F13)
 	FLDPQ 224(R2), (F14, F15)
-	MOVD  columns+48(FP), R2
+	MOVD  columns+56(FP), R2
 	MOVD  (R2), R2
-	MOVD  n+64(FP), R5
+	MOVD  n+72(FP), R5
 	MOVD  R4, R4
 
 	// sums += weights·x[k], 4 elements of x a turn.
@@ -5420,9 +5441,9 @@ wide_summed:
 	MOVD $local-1600(SP), R2
 	ADD  $63, R2
 	AND  $-64, R2
-	MOVD columns+48(FP), R3
-	MOVD count+56(FP), R4
-	MOVD units+72(FP), R5
+	MOVD columns+56(FP), R3
+	MOVD count+64(FP), R4
+	MOVD units+80(FP), R5
 	SUBS $1, R4
 	BLT  wide_cell_done
 
@@ -6550,9 +6571,9 @@ h_done_wide_cell_0_3:
 wide_cell_done:
 	ADD  $1, R4
 	ADD  $64, R1
-	MOVD units+72(FP), R2
+	MOVD units+80(FP), R2
 	SUB  $16, R2
-	MOVD R2, units+72(FP)
+	MOVD R2, units+80(FP)
 	CMP  $0, R2
 	BLE  done
 	MOVD sums+0(FP), R2
@@ -6576,7 +6597,7 @@ narrow:
 	MOVD $local-1600(SP), R3
 	ADD  $63, R3
 	AND  $-64, R3
-	MOVD count+56(FP), R5
+	MOVD count+64(FP), R5
 	CMP  $1, R5
 	BEQ  narrow_1
 	MOVD ZR, R6
@@ -6602,11 +6623,12 @@ narrow_2:
 	ADD   R8, R7
 	FLDPQ (R7), (F4, F5)
 	FLDPQ 32(R7), (F6, F7)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R7
-	MOVD  n+64(FP), R9
+	MOVD  n+72(FP), R9
 	MOVD  R4, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBS $4, R9
@@ -6659,6 +6681,9 @@ narrow_2_block:
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
+	PRFM  (R11), PLDL2KEEP
+	PRFM  64(R11), PLDL2KEEP
+	ADD   $128, R11
 	ADD   $512, R10
 	ADD   $16, R8
 	ADD   $16, R7
@@ -6693,7 +6718,8 @@ narrow_2_rest:
 	BGE   narrow_2_rest
 
 narrow_2_rest_done:
-	ADD $1, R9
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -6719,12 +6745,13 @@ narrow_3:
 	ADD   R8, R7
 	FLDPQ (R7), (F8, F9)
 	FLDPQ 32(R7), (F10, F11)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R9
 	MOVD  144(R7), R7
-	MOVD  n+64(FP), R10
+	MOVD  n+72(FP), R10
 	MOVD  R4, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBS $4, R10
@@ -6794,6 +6821,9 @@ narrow_3_block:
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
+	PRFM  (R12), PLDL2KEEP
+	PRFM  64(R12), PLDL2KEEP
+	ADD   $128, R12
 	ADD   $512, R11
 	ADD   $16, R8
 	ADD   $16, R9
@@ -6835,7 +6865,8 @@ narrow_3_rest:
 	BGE   narrow_3_rest
 
 narrow_3_rest_done:
-	ADD $1, R10
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -6869,13 +6900,14 @@ narrow_4:
 	ADD   R8, R7
 	FLDPQ (R7), (F12, F13)
 	FLDPQ 32(R7), (F14, F15)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R9
 	MOVD  144(R7), R10
 	MOVD  216(R7), R7
-	MOVD  n+64(FP), R11
+	MOVD  n+72(FP), R11
 	MOVD  R4, R12
+	MOVD  ahead+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBS $4, R11
@@ -6962,6 +6994,9 @@ narrow_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
+	PRFM  (R13), PLDL2KEEP
+	PRFM  64(R13), PLDL2KEEP
+	ADD   $128, R13
 	ADD   $512, R12
 	ADD   $16, R8
 	ADD   $16, R9
@@ -7010,7 +7045,8 @@ narrow_4_rest:
 	BGE   narrow_4_rest
 
 narrow_4_rest_done:
-	ADD $1, R11
+	ADD  $1, R11
+	MOVD R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -7052,14 +7088,15 @@ narrow_5:
 	ADD   R8, R7
 	FLDPQ (R7), (F16, F17)
 	FLDPQ 32(R7), (F18, F19)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R9
 	MOVD  144(R7), R10
 	MOVD  216(R7), R11
 	MOVD  288(R7), R7
-	MOVD  n+64(FP), R12
+	MOVD  n+72(FP), R12
 	MOVD  R4, R13
+	MOVD  ahead+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBS $4, R12
@@ -7163,6 +7200,9 @@ narrow_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
+	PRFM  (R14), PLDL2KEEP
+	PRFM  64(R14), PLDL2KEEP
+	ADD   $128, R14
 	ADD   $512, R13
 	ADD   $16, R8
 	ADD   $16, R9
@@ -7218,7 +7258,8 @@ narrow_5_rest:
 	BGE   narrow_5_rest
 
 narrow_5_rest_done:
-	ADD $1, R12
+	ADD  $1, R12
+	MOVD R14, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -7268,15 +7309,16 @@ narrow_6:
 	ADD   R8, R7
 	FLDPQ (R7), (F20, F21)
 	FLDPQ 32(R7), (F22, F23)
-	MOVD  columns+48(FP), R7
+	MOVD  columns+56(FP), R7
 	MOVD  (R7), R8
 	MOVD  72(R7), R9
 	MOVD  144(R7), R10
 	MOVD  216(R7), R11
 	MOVD  288(R7), R12
 	MOVD  360(R7), R7
-	MOVD  n+64(FP), R13
+	MOVD  n+72(FP), R13
 	MOVD  R4, R14
+	MOVD  ahead+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBS $4, R13
@@ -7397,6 +7439,9 @@ narrow_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
+	PRFM  (R15), PLDL2KEEP
+	PRFM  64(R15), PLDL2KEEP
+	ADD   $128, R15
 	ADD   $512, R14
 	ADD   $16, R8
 	ADD   $16, R9
@@ -7459,7 +7504,8 @@ narrow_6_rest:
 	BGE   narrow_6_rest
 
 narrow_6_rest_done:
-	ADD $1, R13
+	ADD  $1, R13
+	MOVD R15, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R7
@@ -7496,9 +7542,9 @@ narrow_1:
 	FLDPQ 32(R2), (F2, F3)
 	FLDPQ 64(R2), (F4, F5)
 	FLDPQ 96(R2), (F6, F7)
-	MOVD  columns+48(FP), R2
+	MOVD  columns+56(FP), R2
 	MOVD  (R2), R2
-	MOVD  n+64(FP), R5
+	MOVD  n+72(FP), R5
 	MOVD  R4, R4
 
 	// sums += weights·x[k], 4 elements of x a turn.
@@ -7600,9 +7646,9 @@ narrow_summed:
 	MOVD $local-1600(SP), R2
 	ADD  $63, R2
 	AND  $-64, R2
-	MOVD columns+48(FP), R3
-	MOVD count+56(FP), R4
-	MOVD units+72(FP), R5
+	MOVD columns+56(FP), R3
+	MOVD count+64(FP), R4
+	MOVD units+80(FP), R5
 	SUBS $1, R4
 	BLT  narrow_cell_done
 
@@ -8205,8 +8251,8 @@ narrow_cell_done:
 done:
 	RET
 
-// func gatesTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
-TEXT ·gatesTileNEON(SB), NOSPLIT, $0-96
+// func gatesTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+TEXT ·gatesTileNEON(SB), NOSPLIT, $0-104
 	// Registers:
 	//   units left          R0
 	//   sums of the pass    R0
@@ -8220,11 +8266,12 @@ TEXT ·gatesTileNEON(SB), NOSPLIT, $0-96
 	//   stride              R1 R6
 	//   x                   R0 R5 R6 R7 R8 R9 R10
 	//   elements of x left  R3 R7 R8 R9 R10 R11
+	//   weights ahead       R9 R10 R11 R12 R13
 	//   x[k]                V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
 	//   z of the column     R0 R5
 	//   z                   R0
 panel:
-	MOVD units+72(FP), R0
+	MOVD units+80(FP), R0
 	CMP  $8, R0
 	BLE  narrow
 	MOVD sums+0(FP), R0
@@ -8232,8 +8279,8 @@ panel:
 	MOVD skip+40(FP), R2
 	LSL  $8, R2
 	ADD  R1, R2
-	MOVD z+80(FP), R1
-	MOVD count+56(FP), R3
+	MOVD z+88(FP), R1
+	MOVD count+64(FP), R3
 	CMP  $1, R3
 	BEQ  wide_1
 	MOVD ZR, R4
@@ -8259,11 +8306,12 @@ wide_2:
 	ADD   R6, R5
 	FLDPQ (R5), (F4, F5)
 	FLDPQ 32(R5), (F6, F7)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R5
-	MOVD  n+64(FP), R7
+	MOVD  n+72(FP), R7
 	MOVD  R2, R8
+	MOVD  ahead+48(FP), R9
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBS $4, R7
@@ -8316,6 +8364,8 @@ wide_2_block:
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
+	PRFM  (R9), PLDL2KEEP
+	ADD   $64, R9
 	ADD   $1024, R8
 	ADD   $16, R6
 	ADD   $16, R5
@@ -8350,13 +8400,14 @@ wide_2_rest:
 	BGE   wide_2_rest
 
 wide_2_rest_done:
-	ADD $1, R7
+	ADD  $1, R7
+	MOVD R9, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
@@ -8378,12 +8429,13 @@ wide_3:
 	ADD   R6, R5
 	FLDPQ (R5), (F8, F9)
 	FLDPQ 32(R5), (F10, F11)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R7
 	MOVD  144(R5), R5
-	MOVD  n+64(FP), R8
+	MOVD  n+72(FP), R8
 	MOVD  R2, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBS $4, R8
@@ -8453,6 +8505,8 @@ wide_3_block:
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
+	PRFM  (R10), PLDL2KEEP
+	ADD   $64, R10
 	ADD   $1024, R9
 	ADD   $16, R6
 	ADD   $16, R7
@@ -8494,18 +8548,19 @@ wide_3_rest:
 	BGE   wide_3_rest
 
 wide_3_rest_done:
-	ADD $1, R8
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
 	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F8, F9), (R5)
@@ -8532,13 +8587,14 @@ wide_4:
 	ADD   R6, R5
 	FLDPQ (R5), (F12, F13)
 	FLDPQ 32(R5), (F14, F15)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R7
 	MOVD  144(R5), R8
 	MOVD  216(R5), R5
-	MOVD  n+64(FP), R9
+	MOVD  n+72(FP), R9
 	MOVD  R2, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBS $4, R9
@@ -8625,6 +8681,8 @@ wide_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
+	PRFM  (R11), PLDL2KEEP
+	ADD   $64, R11
 	ADD   $1024, R10
 	ADD   $16, R6
 	ADD   $16, R7
@@ -8673,23 +8731,24 @@ wide_4_rest:
 	BGE   wide_4_rest
 
 wide_4_rest_done:
-	ADD $1, R9
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
 	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F8, F9), (R5)
 	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F12, F13), (R5)
@@ -8721,14 +8780,15 @@ wide_5:
 	ADD   R6, R5
 	FLDPQ (R5), (F16, F17)
 	FLDPQ 32(R5), (F18, F19)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R7
 	MOVD  144(R5), R8
 	MOVD  216(R5), R9
 	MOVD  288(R5), R5
-	MOVD  n+64(FP), R10
+	MOVD  n+72(FP), R10
 	MOVD  R2, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBS $4, R10
@@ -8832,6 +8892,8 @@ wide_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
+	PRFM  (R12), PLDL2KEEP
+	ADD   $64, R12
 	ADD   $1024, R11
 	ADD   $16, R6
 	ADD   $16, R7
@@ -8887,28 +8949,29 @@ wide_5_rest:
 	BGE   wide_5_rest
 
 wide_5_rest_done:
-	ADD $1, R10
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
 	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F8, F9), (R5)
 	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F12, F13), (R5)
 	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F16, F17), (R5)
@@ -8945,15 +9008,16 @@ wide_6:
 	ADD   R6, R5
 	FLDPQ (R5), (F20, F21)
 	FLDPQ 32(R5), (F22, F23)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R7
 	MOVD  144(R5), R8
 	MOVD  216(R5), R9
 	MOVD  288(R5), R10
 	MOVD  360(R5), R5
-	MOVD  n+64(FP), R11
+	MOVD  n+72(FP), R11
 	MOVD  R2, R12
+	MOVD  ahead+48(FP), R13
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBS $4, R11
@@ -9074,6 +9138,8 @@ wide_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
+	PRFM  (R13), PLDL2KEEP
+	ADD   $64, R13
 	ADD   $1024, R12
 	ADD   $16, R6
 	ADD   $16, R7
@@ -9136,33 +9202,34 @@ wide_6_rest:
 	BGE   wide_6_rest
 
 wide_6_rest_done:
-	ADD $1, R11
+	ADD  $1, R11
+	MOVD R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
 	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F8, F9), (R5)
 	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F12, F13), (R5)
 	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F16, F17), (R5)
 	FSTPQ (F18, F19), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F20, F21), (R5)
@@ -9187,9 +9254,9 @@ wide_1:
 	FLDPQ 160(R0), (F10, F11)
 	FLDPQ 192(R0), (F12, F13)
 	FLDPQ 224(R0), (F14, F15)
-	MOVD  columns+48(FP), R0
+	MOVD  columns+56(FP), R0
 	MOVD  (R0), R0
-	MOVD  n+64(FP), R3
+	MOVD  n+72(FP), R3
 	MOVD  R2, R2
 
 	// sums += weights·x[k], 4 elements of x a turn.
@@ -9352,9 +9419,9 @@ wide_1_rest_done:
 	FSTPQ (F14, F15), 224(R0)
 
 wide_summed:
-	MOVD units+72(FP), R0
+	MOVD units+80(FP), R0
 	SUB  $16, R0
-	MOVD R0, units+72(FP)
+	MOVD R0, units+80(FP)
 	CMP  $0, R0
 	BLE  done
 	MOVD sums+0(FP), R0
@@ -9367,9 +9434,9 @@ wide_summed:
 	LSL  $2, R1
 	ADD  R1, R0
 	MOVD R0, weights+24(FP)
-	MOVD z+80(FP), R0
+	MOVD z+88(FP), R0
 	ADD  $256, R0
-	MOVD R0, z+80(FP)
+	MOVD R0, z+88(FP)
 	JMP  panel
 
 narrow:
@@ -9378,8 +9445,8 @@ narrow:
 	MOVD skip+40(FP), R2
 	LSL  $7, R2
 	ADD  R1, R2
-	MOVD z+80(FP), R1
-	MOVD count+56(FP), R3
+	MOVD z+88(FP), R1
+	MOVD count+64(FP), R3
 	CMP  $1, R3
 	BEQ  narrow_1
 	MOVD ZR, R4
@@ -9405,11 +9472,12 @@ narrow_2:
 	ADD   R6, R5
 	FLDPQ (R5), (F4, F5)
 	FLDPQ 32(R5), (F6, F7)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R5
-	MOVD  n+64(FP), R7
+	MOVD  n+72(FP), R7
 	MOVD  R2, R8
+	MOVD  ahead+48(FP), R9
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
 	SUBS $4, R7
@@ -9462,6 +9530,9 @@ narrow_2_block:
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
+	PRFM  (R9), PLDL2KEEP
+	PRFM  64(R9), PLDL2KEEP
+	ADD   $128, R9
 	ADD   $512, R8
 	ADD   $16, R6
 	ADD   $16, R5
@@ -9496,13 +9567,14 @@ narrow_2_rest:
 	BGE   narrow_2_rest
 
 narrow_2_rest_done:
-	ADD $1, R7
+	ADD  $1, R7
+	MOVD R9, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
@@ -9524,12 +9596,13 @@ narrow_3:
 	ADD   R6, R5
 	FLDPQ (R5), (F8, F9)
 	FLDPQ 32(R5), (F10, F11)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R7
 	MOVD  144(R5), R5
-	MOVD  n+64(FP), R8
+	MOVD  n+72(FP), R8
 	MOVD  R2, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
 	SUBS $4, R8
@@ -9599,6 +9672,9 @@ narrow_3_block:
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
+	PRFM  (R10), PLDL2KEEP
+	PRFM  64(R10), PLDL2KEEP
+	ADD   $128, R10
 	ADD   $512, R9
 	ADD   $16, R6
 	ADD   $16, R7
@@ -9640,18 +9716,19 @@ narrow_3_rest:
 	BGE   narrow_3_rest
 
 narrow_3_rest_done:
-	ADD $1, R8
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
 	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F8, F9), (R5)
@@ -9678,13 +9755,14 @@ narrow_4:
 	ADD   R6, R5
 	FLDPQ (R5), (F12, F13)
 	FLDPQ 32(R5), (F14, F15)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R7
 	MOVD  144(R5), R8
 	MOVD  216(R5), R5
-	MOVD  n+64(FP), R9
+	MOVD  n+72(FP), R9
 	MOVD  R2, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
 	SUBS $4, R9
@@ -9771,6 +9849,9 @@ narrow_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
+	PRFM  (R11), PLDL2KEEP
+	PRFM  64(R11), PLDL2KEEP
+	ADD   $128, R11
 	ADD   $512, R10
 	ADD   $16, R6
 	ADD   $16, R7
@@ -9819,23 +9900,24 @@ narrow_4_rest:
 	BGE   narrow_4_rest
 
 narrow_4_rest_done:
-	ADD $1, R9
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
 	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F8, F9), (R5)
 	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F12, F13), (R5)
@@ -9867,14 +9949,15 @@ narrow_5:
 	ADD   R6, R5
 	FLDPQ (R5), (F16, F17)
 	FLDPQ 32(R5), (F18, F19)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R7
 	MOVD  144(R5), R8
 	MOVD  216(R5), R9
 	MOVD  288(R5), R5
-	MOVD  n+64(FP), R10
+	MOVD  n+72(FP), R10
 	MOVD  R2, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
 	SUBS $4, R10
@@ -9978,6 +10061,9 @@ narrow_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
+	PRFM  (R12), PLDL2KEEP
+	PRFM  64(R12), PLDL2KEEP
+	ADD   $128, R12
 	ADD   $512, R11
 	ADD   $16, R6
 	ADD   $16, R7
@@ -10033,28 +10119,29 @@ narrow_5_rest:
 	BGE   narrow_5_rest
 
 narrow_5_rest_done:
-	ADD $1, R10
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
 	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F8, F9), (R5)
 	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F12, F13), (R5)
 	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F16, F17), (R5)
@@ -10091,15 +10178,16 @@ narrow_6:
 	ADD   R6, R5
 	FLDPQ (R5), (F20, F21)
 	FLDPQ 32(R5), (F22, F23)
-	MOVD  columns+48(FP), R5
+	MOVD  columns+56(FP), R5
 	MOVD  (R5), R6
 	MOVD  72(R5), R7
 	MOVD  144(R5), R8
 	MOVD  216(R5), R9
 	MOVD  288(R5), R10
 	MOVD  360(R5), R5
-	MOVD  n+64(FP), R11
+	MOVD  n+72(FP), R11
 	MOVD  R2, R12
+	MOVD  ahead+48(FP), R13
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
 	SUBS $4, R11
@@ -10220,6 +10308,9 @@ narrow_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
+	PRFM  (R13), PLDL2KEEP
+	PRFM  64(R13), PLDL2KEEP
+	ADD   $128, R13
 	ADD   $512, R12
 	ADD   $16, R6
 	ADD   $16, R7
@@ -10282,33 +10373,34 @@ narrow_6_rest:
 	BGE   narrow_6_rest
 
 narrow_6_rest_done:
-	ADD $1, R11
+	ADD  $1, R11
+	MOVD R13, ahead+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R5
 	FSTPQ (F0, F1), (R5)
 	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F4, F5), (R5)
 	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F8, F9), (R5)
 	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F12, F13), (R5)
 	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F16, F17), (R5)
 	FSTPQ (F18, F19), 32(R5)
-	MOVD  zColumn+88(FP), R6
+	MOVD  zColumn+96(FP), R6
 	LSL   $2, R6
 	ADD   R6, R5
 	FSTPQ (F20, F21), (R5)
@@ -10329,9 +10421,9 @@ narrow_1:
 	FLDPQ 32(R0), (F2, F3)
 	FLDPQ 64(R0), (F4, F5)
 	FLDPQ 96(R0), (F6, F7)
-	MOVD  columns+48(FP), R0
+	MOVD  columns+56(FP), R0
 	MOVD  (R0), R0
-	MOVD  n+64(FP), R3
+	MOVD  n+72(FP), R3
 	MOVD  R2, R2
 
 	// sums += weights·x[k], 4 elements of x a turn.

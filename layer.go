@@ -80,6 +80,16 @@ func (p panels) tileUnits(columns, chain int) int {
 	return max(1, maxTileMACs/(columns*panel.RowFloats*chain)) * panel.Units
 }
 
+// share is what tile t of the calls before p asks memory for: each of the first
+// four a quarter of the weights of so many units, see panels.ahead.
+func (p panels) share(t, units int) []float32 {
+	quarter := units / panel.Units * p.stride / 4
+	if t >= 4 || (t+1)*quarter > len(p.floats) {
+		return nil
+	}
+	return p.floats[t*quarter:]
+}
+
 // stepTile is the kernel of that name for no more than tileUnits units, in
 // calls of bounded length.
 func (p panels) stepTile(from chainStart, columns []column) {
@@ -111,6 +121,7 @@ func (p panels) stepLongTile(from chainStart, columns []column) {
 		}
 		rest := p
 		rest.skip += last
+		rest.ahead = skipLines(p.ahead, last)
 		stopped := chainStart{sums: sums[:], columnStride: panel.RowFloats}
 		stepTile(&stopped, &rest, part[:len(columns)])
 		from, p = from.advance(units), p.advance(units)
@@ -129,7 +140,13 @@ func (p panels) gates(from chainStart, columns []column, units int, z []float32,
 		gatesTile(&from, &p, part[:len(columns)], units, z, zStride)
 		from = chainStart{sums: z, stride: panel.RowFloats, columnStride: zStride}
 		p.skip += maxTileChain
+		p.ahead = skipLines(p.ahead, maxTileChain)
 	}
+}
+
+// skipLines drops what a call with a chain of that length has asked for.
+func skipLines(ahead []float32, chain int) []float32 {
+	return ahead[min(chain*alignmentFloats, len(ahead)):]
 }
 
 // packedHead is a linear head whose rows are padded to whole vectors.

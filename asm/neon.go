@@ -180,7 +180,8 @@ func (m *arm64) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 	m.fn.Label(done)
 }
 
-func (m *arm64) Prefetch(base gen.Reg, offset int) { m.fn.PRFM(m.mem(base, offset)) }
+func (m *arm64) Prefetch(base gen.Reg, offset int)    { m.fn.PRFM(m.mem(base, offset), neon.PLDL1KEEP) }
+func (m *arm64) PrefetchFar(base gen.Reg, offset int) { m.fn.PRFM(m.mem(base, offset), neon.PLDL2KEEP) }
 
 func (m *arm64) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
 	ws := make([]gen.Factor, n)

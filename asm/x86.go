@@ -308,7 +308,8 @@ func (m *x86) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 	part(1, func() { m.ctx.VMOVSS(quarter, whole) }, nil)
 }
 
-func (m *x86) Prefetch(base gen.Reg, offset int) { m.ctx.PREFETCHT0(m.mem(base, offset)) }
+func (m *x86) Prefetch(base gen.Reg, offset int)    { m.ctx.PREFETCHT0(m.mem(base, offset)) }
+func (m *x86) PrefetchFar(base gen.Reg, offset int) { m.ctx.PREFETCHT1(m.mem(base, offset)) }
 
 func (m *x86) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
 	ws := make([]gen.Factor, n)

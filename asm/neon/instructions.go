@@ -188,9 +188,18 @@ func (f *Function) STRD(v V, m Mem) {
 	f.emit(&instruction{opcode: "FMOVD", operands: []operand{scalar(v), m}, reads: append(ids(m.Base), v.id)})
 }
 
+// Prefetch says which cache a line is fetched into.
+type Prefetch string
+
+// The prefetches for loads that are used again.
+const (
+	PLDL1KEEP Prefetch = "PLDL1KEEP"
+	PLDL2KEEP Prefetch = "PLDL2KEEP"
+)
+
 // PRFM fetches a cache line.
-func (f *Function) PRFM(m Mem) {
-	f.emit(&instruction{opcode: "PRFM", operands: []operand{m, literal("PLDL1KEEP")}, reads: ids(m.Base)})
+func (f *Function) PRFM(m Mem, to Prefetch) {
+	f.emit(&instruction{opcode: "PRFM", operands: []operand{m, literal(to)}, reads: ids(m.Base)})
 }
 
 // LoadConstant loads a constant in every lane, from the file's table. name is

@@ -85,7 +85,10 @@ type Machine interface {
 	Reload(v Vec, base Reg, offset int)
 	Store(v Vec, base Reg, offset int)
 	StoreFirst(v Vec, n Reg, base Reg, offset int)
+	// Prefetch asks for a cache line, PrefetchFar for one that is not needed
+	// soon, into the second-level cache.
 	Prefetch(base Reg, offset int)
+	PrefetchFar(base Reg, offset int)
 
 	// LoadWeights makes n consecutive vectors ready, each for that many uses.
 	LoadWeights(base Reg, offset, n, uses int) []Factor

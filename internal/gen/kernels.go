@@ -26,7 +26,7 @@ var Kernels = []*Kernel{
 	{
 		Name: "stepTile",
 		Params: "sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, " +
-			"columns *[]float32, count int, n int, units int",
+			"ahead *float32, columns *[]float32, count int, n int, units int",
 		Doc:     []string{"updates so many units of several streams by one step, see stepTileGeneric."},
 		Scratch: panel.MaxColumns * panel.RowFloats * floatSize,
 		Body:    (*Generator).stepTile,
@@ -34,7 +34,7 @@ var Kernels = []*Kernel{
 	{
 		Name: "gatesTile",
 		Params: "sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, " +
-			"columns *[]float32, count int, n int, units int, z *float32, zColumn int",
+			"ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int",
 		Doc:  []string{"stores the gates' sums of so many units for several vectors, see gatesTileGeneric."},
 		Body: (*Generator).gatesTile,
 	},

@@ -8,6 +8,10 @@ type stream struct {
 	w    Reg
 	row  int // bytes from one row of weights to the next
 	sums [][]Vec
+
+	// What a later call will need, to be asked for on the side: a quarter as
+	// much as this one reads. Only if there are several columns.
+	ahead Reg
 }
 
 // firstRow points to the row of the panel that the chain goes on with.
@@ -46,6 +50,9 @@ func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 				g.productRow(s, k*s.row, of)
 			}
 		}
+		if len(x) > 1 {
+			g.askAhead(streams[0], elements)
+		}
 		for _, s := range streams {
 			g.AddImm(s.w, elements*s.row)
 		}
@@ -64,6 +71,17 @@ func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 		g.Comment("The elements of x that are left.")
 		g.countdown(n, 1, name+"_rest", func() { block(1) })
 	}
+}
+
+// askAhead asks for the lines that go with so many rows. Tiles of several
+// columns leave the memory idle; so the first of them that needs the next
+// weights finds them in the second-level cache.
+func (g *Generator) askAhead(s stream, rows int) {
+	lines := rows * len(s.sums[0]) * g.vectorSize() / s.row
+	for i := range lines {
+		g.PrefetchFar(s.ahead, i*cacheLine)
+	}
+	g.AddImm(s.ahead, lines*cacheLine)
 }
 
 // productRow multiplies the row of a stream at that offset with an element of

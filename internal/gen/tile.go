@@ -131,7 +131,14 @@ func (g *Generator) tilePass(columns, vectors, row int, sums, w, z Reg, scratch 
 		x[i] = g.LoadReg(list, i*columnSize, "x")
 	}
 	n := g.Arg("n", "elements of x left")
-	g.product([]stream{{w: g.Copy(w, "weights"), row: row, sums: acc}}, x, n, name)
+	s := stream{w: g.Copy(w, "weights"), row: row, sums: acc}
+	if columns > 1 {
+		s.ahead = g.Arg("ahead", "weights ahead")
+	}
+	g.product([]stream{s}, x, n, name)
+	if columns > 1 {
+		g.SetArg("ahead", s.ahead)
+	}
 
 	g.Comment("Store the sums.")
 	to := g.Copy(z, "z of the column")
