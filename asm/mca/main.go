@@ -43,7 +43,7 @@ var loops = []loop{
 	{"step, a panel of 16 units", "stepNEON", "wide_block", 4},
 	{"step, panels of 16 and 8 units", "stepNEON", "wide_narrow_block", 6},
 	{"step, a panel of 8 units", "stepNEON", "narrow_block", 2},
-	{"tile, 1 column", "stepTileNEON", "wide_1_block", 1},
+	{"tile, 1 column", "stepTileNEON", "wide_1_block", 4}, // whole rows
 	{"tile, 2 columns", "stepTileNEON", "wide_2_block", 2},
 	{"tile, 3 columns", "stepTileNEON", "wide_3_block", 3},
 	{"tile, 4 columns", "stepTileNEON", "wide_4_block", 4},
