@@ -13,23 +13,32 @@ import (
 func packLayer(w *Weights) layer {
 	k := w.InputSize + w.HiddenSize
 	packed := alignedFloats(panel.Floats(w.HiddenSize, k))
-	for u := range w.HiddenSize {
-		first := u / panel.Units * panel.Units
-		width := panel.Width(w.HiddenSize - first)
-		rows := packed[first/panel.Units*panel.Stride(k):]
+	for u := 0; u < w.HiddenSize; u += panel.Units {
+		units := min(panel.Units, w.HiddenSize-u)
+		width := panel.Width(units)
+		rows := packed[u/panel.Units*panel.Stride(k):]
 		for g := range panel.Gates {
-			source := g*w.HiddenSize + u
-			lane := g*width + u - first
-			rows[lane] = bias(w.BiasIH, source) + bias(w.BiasHH, source)
-			for i, v := range w.WeightIH[source*w.InputSize:][:w.InputSize] {
-				rows[(1+i)*panel.Gates*width+lane] = v
+			first, lane := g*w.HiddenSize+u, g*width
+			for i := range units {
+				rows[lane+i] = bias(w.BiasIH, first+i) + bias(w.BiasHH, first+i)
 			}
-			for i, v := range w.WeightHH[source*w.HiddenSize:][:w.HiddenSize] {
-				rows[(1+w.InputSize+i)*panel.Gates*width+lane] = v
-			}
+			size := panel.Gates * width
+			transpose(rows[size+lane:], size, w.WeightIH[first*w.InputSize:], w.InputSize, units)
+			transpose(rows[(1+w.InputSize)*size+lane:], size, w.WeightHH[first*w.HiddenSize:], w.HiddenSize, units)
 		}
 	}
 	return newLayer(w.InputSize, w.HiddenSize, packed)
+}
+
+// transpose writes the columns of a matrix with so many rows to dst, stride
+// floats from one to the next.
+func transpose(dst []float32, stride int, matrix []float32, columns, rows int) {
+	for i := range columns {
+		column := dst[i*stride:][:rows]
+		for r := range column {
+			column[r] = matrix[r*columns+i]
+		}
+	}
 }
 
 // bias returns element i of b, or zero where there is no bias.
