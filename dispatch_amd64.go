@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
+
+	"example.com/lstm/internal/panel"
 )
 
 // maxTileMACs bounds a tile call. At the FMA peak of 256-bit registers, about 50
@@ -13,11 +15,12 @@ import (
 // it is the first to use its weights and has them from memory.
 const maxTileMACs = 1 << 18
 
-// maxPairFloats is the size of weights up to which stepPairs beats step: 40 KiB,
-// most of a first-level cache. (16,32) takes 175 ns instead of 228, (32,64),
-// whose 97 KiB come from the second level, 957 instead of 893 (Intel Emerald
+// maxPairFloats is the size of weights up to which stepPairs beats step: 36 KiB,
+// two panels in the first-level cache. BenchmarkPairs shows it: (16,32) takes 165
+// ns instead of 200, but (1,48), whose third panel would be alone, 290 instead of
+// 271, and (32,64), from the second-level cache, 930 instead of 885 (Intel Emerald
 // Rapids).
-const maxPairFloats = 10 << 10
+const maxPairFloats = 9 << 10
 
 // detect lists the paths that this machine has, the best one last. A path needs
 // every set of instructions that its kernels use.
@@ -61,6 +64,12 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	case avx512:
+		if len(columns[0].h) <= panel.NarrowUnits {
+			// A narrow panel alone does not fill wider vectors.
+			stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
+				unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+			return
+		}
 		stepTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	default:
