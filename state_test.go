@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -85,6 +86,50 @@ func TestReset(t *testing.T) {
 			requireSameFuture(t, n.NewState(), s, "%v reset after %d steps", shape, steps)
 		}
 	}
+}
+
+func TestClearTiny(t *testing.T) {
+	n := newNetwork(t, 0, 3, 17, 5)
+	s := n.NewState()
+	advance(n, s, 1, 3)
+	s.H(0)[0], s.H(1)[4] = 0x1p-65, -math.SmallestNonzeroFloat32
+	s.C(0)[16], s.C(1)[0] = -0x1.fffffep-65, nan
+	s.H(0)[1], s.C(1)[1] = 0x1p-64, -0x1p-64
+	want := s.Clone()
+	want.H(0)[0], want.H(1)[4], want.C(0)[16] = 0, 0, 0
+	s.ClearTiny()
+	requireValues(t, values(want), s, "cleared")
+	requireSameFuture(t, want, s, "cleared")
+}
+
+// A network without biases decays to nothing when its inputs are zero. It never
+// has a subnormal number in its state if ClearTiny is called every 32 steps.
+func TestClearTinyKeepsSubnormalsAway(t *testing.T) {
+	m := randomModel(newRand(1), 0, 3, 20, 9)
+	for l := range m.Layers {
+		m.Layers[l].BiasIH, m.Layers[l].BiasHH = nil, nil
+	}
+	n, err := New(m)
+	require.NoError(t, err)
+	s := n.NewState()
+	advance(n, s, 1, 10)
+	subnormal := func(clear bool) bool {
+		s := s.Clone()
+		x := make([]float32, n.InputSize())
+		found := false
+		for step := range 600 {
+			if clear && step%32 == 0 {
+				s.ClearTiny()
+			}
+			n.Step(s, x, nil)
+			for _, v := range slices.Concat(values(s)...) {
+				found = found || v != 0 && -0x1p-126 < v && v < 0x1p-126
+			}
+		}
+		return found
+	}
+	require.True(t, subnormal(false), "the state is meant to decay")
+	require.False(t, subnormal(true))
 }
 
 func TestCloneAndCopyFrom(t *testing.T) {
