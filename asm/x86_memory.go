@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+
+	"example.com/lstm/internal/gen"
+	"github.com/mmcloughlin/avo/operand"
+	x86asm "github.com/mmcloughlin/avo/x86"
+)
+
+// Loads, stores, and the factors that inner loops multiply.
+
+func (m *x86) mem(base gen.Reg, offset int) operand.Mem {
+	return operand.Mem{Base: m.r(base), Disp: offset}
+}
+
+// Load loads a vector. Where vectors can be wider, the rest becomes zero, as
+// avo has to be told.
+func (m *x86) Load(base gen.Reg, offset int, name string) gen.Vec {
+	id, v := m.newVec(name)
+	load, err := x86asm.VMOVUPS(m.mem(base, offset), v)
+	if err != nil {
+		panic(err)
+	}
+	if m.lanes < m.maxLanes {
+		load.Outputs = []operand.Op{m.vecs[id].AsZ()}
+	}
+	m.ctx.Instruction(load)
+	return id
+}
+
+func (m *x86) Reload(v gen.Vec, base gen.Reg, offset int) {
+	m.ctx.VMOVUPS(m.mem(base, offset), m.v(v))
+}
+
+func (m *x86) Store(v gen.Vec, base gen.Reg, offset int) {
+	m.ctx.VMOVUPS(m.v(v), m.mem(base, offset))
+}
+
+// StoreFirst stores halves, quarters and so on, as the bits of n say. AVX2's
+// masked store would be one instruction; here it takes the same time, and AMD's
+// processors run it as dozens (A. Fog, Instruction tables).
+func (m *x86) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
+	m.tails++
+	left, at := m.ctx.YMM(), m.ctx.GP64()
+	m.ctx.LEAQ(m.mem(base, offset), at)
+	whole := operand.Mem{Base: at}
+	part := func(lanes int, store, next func()) {
+		skip := fmt.Sprintf("tail_%d_%d", m.tails, lanes)
+		m.ctx.TESTQ(operand.I32(lanes), m.r(n))
+		m.ctx.JZ(operand.LabelRef(skip))
+		store()
+		if lanes > 1 {
+			next()
+			m.ctx.ADDQ(operand.I32(4*lanes), at)
+		}
+		m.ctx.Label(skip)
+	}
+	if m.lanes == 16 {
+		z := m.v(v)
+		m.ctx.VMOVAPS(m.vecs[v].AsY(), left)
+		part(8, func() { m.ctx.VMOVUPS(left, whole) }, func() { m.ctx.VEXTRACTF64X4(operand.U8(1), z, left) })
+	} else {
+		m.ctx.VMOVAPS(m.v(v), left)
+	}
+	quarter := m.ctx.XMM()
+	m.ctx.VMOVAPS(left.AsX(), quarter)
+	part(4, func() { m.ctx.VMOVUPS(quarter, whole) }, func() { m.ctx.VEXTRACTF128(operand.U8(1), left, quarter) })
+	part(2, func() { m.ctx.VMOVLPS(quarter, whole) }, func() { m.ctx.VMOVHLPS(quarter, quarter, quarter) })
+	part(1, func() { m.ctx.VMOVSS(quarter, whole) }, nil)
+}
+
+func (m *x86) Prefetch(base gen.Reg, offset int)    { m.ctx.PREFETCHT0(m.mem(base, offset)) }
+func (m *x86) PrefetchFar(base gen.Reg, offset int) { m.ctx.PREFETCHT1(m.mem(base, offset)) }
+
+func (m *x86) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
+	ws := make([]gen.Factor, n)
+	for i := range ws {
+		at := offset + i*4*m.lanes
+		if uses == 1 {
+			ws[i] = gen.Factor{Base: base, Offset: at, InMemory: true}
+		} else {
+			ws[i].Vec = m.Load(base, at, "weights")
+		}
+	}
+	return ws
+}
+
+func (m *x86) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
+	scalars := make([]gen.Factor, n)
+	for i := range scalars {
+		scalars[i] = gen.Factor{Base: base, Offset: offset + 4*i, InMemory: true}
+	}
+	return scalars
+}
+
+func (m *x86) Spread(scalar gen.Factor) gen.Factor {
+	id, v := m.newVec("x[k]")
+	m.ctx.VBROADCASTSS(m.mem(scalar.Base, scalar.Offset), v)
+	return gen.Factor{Vec: id}
+}
+
+// factor is f as an operand.
+func (m *x86) factor(f gen.Factor) operand.Op {
+	if f.InMemory {
+		return m.mem(f.Base, f.Offset)
+	}
+	return m.v(f.Vec)
+}
+
+func (m *x86) MulAcc(acc gen.Vec, w, scalar gen.Factor) {
+	m.ctx.VFMADD231PS(m.factor(w), m.v(scalar.Vec), m.v(acc))
+}
+
+func (m *x86) MulAccVec(acc gen.Vec, w gen.Factor, x gen.Vec) {
+	m.ctx.VFMADD231PS(m.factor(w), m.v(x), m.v(acc))
+}
+
+func (m *x86) ZeroVec(name string) gen.Vec {
+	id, v := m.newVec(name)
+	m.ctx.VXORPS(v, v, v)
+	return id
+}
+
+func (m *x86) StoreSum(v []gen.Vec, bias gen.Reg, biasOffset int, y gen.Reg, yOffset int) {
+	sum, high := m.ctx.YMM(), m.ctx.YMM()
+	if m.lanes == 16 {
+		m.ctx.VEXTRACTF64X4(operand.U8(1), m.v(v[0]), high)
+		m.ctx.VADDPS(high, m.vecs[v[0]].AsY(), sum)
+	} else {
+		m.ctx.VADDPS(m.v(v[1]), m.v(v[0]), sum)
+	}
+	m.ctx.VEXTRACTF128(operand.U8(1), sum, high.AsX())
+	m.ctx.VADDPS(high.AsX(), sum.AsX(), sum.AsX())
+	m.ctx.VMOVHLPS(sum.AsX(), sum.AsX(), high.AsX())
+	m.ctx.VADDPS(high.AsX(), sum.AsX(), sum.AsX())
+	m.ctx.VMOVSHDUP(sum.AsX(), high.AsX())
+	m.ctx.VADDSS(high.AsX(), sum.AsX(), sum.AsX())
+	m.ctx.VADDSS(m.mem(bias, biasOffset), sum.AsX(), sum.AsX())
+	m.ctx.VMOVSS(sum.AsX(), m.mem(y, yOffset))
+}
