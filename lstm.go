@@ -153,8 +153,9 @@ func (n *Network) Metadata() map[string]string { return maps.Clone(n.metadata) }
 // made from.
 func (n *Network) Parameters() int { return n.parameters }
 
-// Bytes returns the memory that the packed parameters occupy. It is somewhat
-// more than four bytes a parameter when a hidden size is not a multiple of 16.
+// Bytes returns the memory that the packed parameters occupy: four bytes each,
+// the two biases of a layer as one, and what pads hidden sizes and heads that
+// are no multiple of 16.
 func (n *Network) Bytes() int {
 	floats := 0
 	for i := range n.layers {
