@@ -126,13 +126,13 @@ func (m *arm64) Scratch(name string) gen.Reg {
 		m.fail("the kernel has no scratch memory")
 	}
 	if !m.hasScratch {
-		m.fn.AllocLocal(m.scratchSize + cacheLine) // aligned below
+		m.fn.AllocLocal(m.scratchSize + gen.CacheLine) // aligned below
 		m.hasScratch = true
 	}
 	id, r := m.newReg(name)
 	m.fn.LocalAddress(r)
-	m.fn.ADDImmediate(cacheLine-1, r)
-	m.fn.ANDImmediate(-cacheLine, r)
+	m.fn.ADDImmediate(gen.CacheLine-1, r)
+	m.fn.ANDImmediate(-gen.CacheLine, r)
 	return id
 }
 

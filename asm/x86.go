@@ -123,8 +123,6 @@ func (m *x86) Begin(k *gen.Kernel) {
 	m.scratch, m.scratchSize = operand.Mem{}, k.Scratch
 }
 
-const cacheLine = 64
-
 func (m *x86) End() {
 	if m.scratch.Base == nil {
 		m.ctx.Attributes(attr.NOSPLIT)
@@ -222,11 +220,11 @@ func (m *x86) Scratch(name string) gen.Reg {
 		panic("x86: the kernel has no scratch memory")
 	}
 	if m.scratch.Base == nil {
-		m.scratch = m.ctx.AllocLocal(m.scratchSize + cacheLine)
+		m.scratch = m.ctx.AllocLocal(m.scratchSize + gen.CacheLine)
 	}
 	id, r := m.newReg(name)
-	m.ctx.LEAQ(m.scratch.Offset(cacheLine-1), r)
-	m.ctx.ANDQ(operand.I32(-cacheLine), r)
+	m.ctx.LEAQ(m.scratch.Offset(gen.CacheLine-1), r)
+	m.ctx.ANDQ(operand.I32(-gen.CacheLine), r)
 	return id
 }
 

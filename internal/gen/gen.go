@@ -172,10 +172,10 @@ func Emit(m Machine, k *Kernel) {
 	m.End()
 }
 
-const (
-	floatSize = 4
-	cacheLine = 64
-)
+const floatSize = 4
+
+// CacheLine is the number of bytes of a cache line, and of the widest vector.
+const CacheLine = 64
 
 // vectorSize is the number of bytes of a vector.
 func (g *Generator) vectorSize() int { return g.Lanes() * floatSize }

@@ -79,9 +79,9 @@ func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 func (g *Generator) askAhead(s stream, rows int) {
 	lines := rows * len(s.sums[0]) * g.vectorSize() / s.row
 	for i := range lines {
-		g.PrefetchFar(s.ahead, i*cacheLine)
+		g.PrefetchFar(s.ahead, i*CacheLine)
 	}
-	g.AddImm(s.ahead, lines*cacheLine)
+	g.AddImm(s.ahead, lines*CacheLine)
 }
 
 // productRow multiplies the row of a stream at that offset with an element of
@@ -89,7 +89,7 @@ func (g *Generator) askAhead(s stream, rows int) {
 func (g *Generator) productRow(s stream, offset int, x []Factor) {
 	vectors := len(s.sums[0])
 	if len(s.sums) > 1 {
-		for line := 0; line < vectors*g.vectorSize(); line += cacheLine {
+		for line := 0; line < vectors*g.vectorSize(); line += CacheLine {
 			g.Prefetch(s.w, offset+tileAhead*s.row+line)
 		}
 	}

@@ -8,41 +8,34 @@ var Roofs = []*Kernel{
 	{
 		Name:   "load",
 		Params: "p *float32, n int",
-		Doc:    []string{"loads n floats, a multiple of panel.RowFloats, and does nothing with them."},
+		Doc:    []string{"loads n floats, a multiple of panel.LoadTurn, and does nothing with them."},
 		Body:   (*Generator).loadRoof,
 	},
 	{
 		Name:   "fma",
 		Params: "n int",
-		Doc:    []string{"does n times 24 fused multiply-adds of vectors that do not wait for each other."},
+		Doc:    []string{"does n times panel.FMATurn fused multiply-adds of vectors that do not wait for each other."},
 		Body:   (*Generator).fmaRoof,
 	},
 	{
 		Name:   "clock",
 		Params: "n int",
-		Doc:    []string{"does 16 n additions that wait for each other, a cycle each."},
+		Doc:    []string{"does n times panel.ClockTurn additions that wait for each other, a cycle each."},
 		Body:   (*Generator).clockRoof,
 	},
 }
 
-// loadBlock is the number of floats of a turn of the load roof, a multiple of
-// every vector; it divides a panel's row.
-const loadBlock = 64
-
 func (g *Generator) loadRoof() {
 	p := g.Arg("p", "p")
 	n := g.Arg("n", "floats left")
-	g.countdown(n, loadBlock, "loads", func() {
-		for i := range loadBlock / g.Lanes() {
+	g.countdown(n, panel.LoadTurn, "loads", func() {
+		for i := range panel.LoadTurn / g.Lanes() {
 			g.Load(p, i*g.vectorSize(), "nothing")
 		}
-		g.AddImm(p, loadBlock*floatSize)
+		g.AddImm(p, panel.LoadTurn*floatSize)
 	})
 	g.Return()
 }
-
-// fmaTurn is the number of multiply-adds in a turn of the roof; see package roof.
-const fmaTurn = 24
 
 // fmaRoof has as many chains as a tile has sums, which is enough to hide the
 // latency of a multiply-add, 4 cycles, on machines that begin up to 4 a cycle.
@@ -54,7 +47,7 @@ func (g *Generator) fmaRoof() {
 		sums[i] = g.ZeroVec("sums")
 	}
 	g.countdown(n, 1, "fmas", func() {
-		for i := range fmaTurn {
+		for i := range panel.FMATurn {
 			g.MulAccVec(sums[i%len(sums)], Factor{Vec: x}, x)
 		}
 	})
@@ -65,7 +58,7 @@ func (g *Generator) clockRoof() {
 	n := g.Arg("n", "turns left")
 	r, s := g.Zero("sum"), g.Zero("nothing")
 	g.countdown(n, 1, "additions", func() {
-		for range 16 {
+		for range panel.ClockTurn {
 			g.Add(r, s)
 		}
 	})

@@ -22,6 +22,13 @@ const (
 	ElementBlock = 16 // divides the number of elements of an elementwise kernel
 )
 
+// Work of one turn of the kernels that measure a machine's roofs.
+const (
+	LoadTurn  = RowFloats // floats that are loaded, so that a row is whole turns
+	FMATurn   = 24        // vectors that are multiplied, some for each of a tile's sums
+	ClockTurn = 16        // additions that wait for each other
+)
+
 // Width returns the number of units of the panel that holds the next of
 // remaining units: Units or NarrowUnits.
 func Width(remaining int) int {

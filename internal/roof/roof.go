@@ -3,16 +3,17 @@
 // them, measured in the same run.
 package roof
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"example.com/lstm/internal/panel"
+)
 
 // FMATurn is how many vectors a turn of FMA multiplies.
-const FMATurn = 24
+const FMATurn = panel.FMATurn
 
 // ClockTurn is how many cycles one turn of Clock takes.
-const ClockTurn = 16
-
-// loadBlock divides the number of floats that a kernel loads.
-const loadBlock = 64
+const ClockTurn = panel.ClockTurn
 
 // Buffer returns n floats for Load, at the beginning of a cache line. They are
 // not zero: else every page of them would be the system's one page of zeros,
@@ -30,7 +31,7 @@ func Buffer(n int) []float32 {
 // Load loads p, as many floats as fit the kernel's turns, with the vectors of
 // that path. It reports whether there is such a kernel.
 func Load(path string, p []float32) bool {
-	return load(path, p[:len(p)/loadBlock*loadBlock])
+	return load(path, p[:len(p)/panel.LoadTurn*panel.LoadTurn])
 }
 
 // FMA does turns × FMATurn fused multiply-adds of the path's vectors, which

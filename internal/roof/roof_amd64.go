@@ -4,32 +4,32 @@
 
 package roof
 
-// loadAVX2 loads n floats, a multiple of panel.RowFloats, and does nothing with them.
+// loadAVX2 loads n floats, a multiple of panel.LoadTurn, and does nothing with them.
 //
 //go:noescape
 func loadAVX2(p *float32, n int)
 
-// fmaAVX2 does n times 24 fused multiply-adds of vectors that do not wait for each other.
+// fmaAVX2 does n times panel.FMATurn fused multiply-adds of vectors that do not wait for each other.
 //
 //go:noescape
 func fmaAVX2(n int)
 
-// clockAVX2 does 16 n additions that wait for each other, a cycle each.
+// clockAVX2 does n times panel.ClockTurn additions that wait for each other, a cycle each.
 //
 //go:noescape
 func clockAVX2(n int)
 
-// loadAVX512 loads n floats, a multiple of panel.RowFloats, and does nothing with them.
+// loadAVX512 loads n floats, a multiple of panel.LoadTurn, and does nothing with them.
 //
 //go:noescape
 func loadAVX512(p *float32, n int)
 
-// fmaAVX512 does n times 24 fused multiply-adds of vectors that do not wait for each other.
+// fmaAVX512 does n times panel.FMATurn fused multiply-adds of vectors that do not wait for each other.
 //
 //go:noescape
 func fmaAVX512(n int)
 
-// clockAVX512 does 16 n additions that wait for each other, a cycle each.
+// clockAVX512 does n times panel.ClockTurn additions that wait for each other, a cycle each.
 //
 //go:noescape
 func clockAVX512(n int)

@@ -4,17 +4,17 @@
 
 package roof
 
-// loadNEON loads n floats, a multiple of panel.RowFloats, and does nothing with them.
+// loadNEON loads n floats, a multiple of panel.LoadTurn, and does nothing with them.
 //
 //go:noescape
 func loadNEON(p *float32, n int)
 
-// fmaNEON does n times 24 fused multiply-adds of vectors that do not wait for each other.
+// fmaNEON does n times panel.FMATurn fused multiply-adds of vectors that do not wait for each other.
 //
 //go:noescape
 func fmaNEON(n int)
 
-// clockNEON does 16 n additions that wait for each other, a cycle each.
+// clockNEON does n times panel.ClockTurn additions that wait for each other, a cycle each.
 //
 //go:noescape
 func clockNEON(n int)
