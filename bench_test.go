@@ -5,11 +5,11 @@ import (
 	"testing"
 
 	"example.com/lstm/internal/panel"
-	"example.com/lstm/internal/roof"
+	"example.com/lstm/internal/peak"
 )
 
 // The benchmarks' names are key=value, sizes first, the path last. Each of a
-// kind with the roof that limits it is in one run with it: a figure means
+// kind with the peak that limits it is in one run with it: a figure means
 // something only as a ratio to what the machine could do in that minute.
 
 // benchShapes are input and hidden sizes, from small audio networks to layers
@@ -147,50 +147,50 @@ func benchElements(b *testing.B, f func(dst, x []float32)) {
 	}
 }
 
-// BenchmarkLoad is the roof of a step of one stream: loading as many bytes as
+// BenchmarkLoad is the peak of a step of one stream: loading as many bytes as
 // the weights have, for every shape.
 func BenchmarkLoad(b *testing.B) {
 	for _, s := range benchShapes {
 		bytes := weightBytes(s[0], s[1])
 		b.Run(fmt.Sprintf("bytes=%d", bytes), func(b *testing.B) {
-			p := roof.Buffer(int(bytes / 4))
+			p := peak.Buffer(int(bytes / 4))
 			eachBenchPath(b, func(b *testing.B, path string) {
-				if !roof.Load(path, p) {
-					b.Skip("no roof kernel for this path")
+				if !peak.Load(path, p) {
+					b.Skip("no peak kernel for this path")
 				}
 				b.SetBytes(bytes)
 				for b.Loop() {
-					roof.Load(path, p)
+					peak.Load(path, p)
 				}
 			})
 		})
 	}
 }
 
-// BenchmarkFMA is the roof of batches and of a sequence's inputs.
+// BenchmarkFMA is the peak of batches and of a sequence's inputs.
 func BenchmarkFMA(b *testing.B) {
-	const turns = 1000
+	const iterations = 1000
 	eachBenchPath(b, func(b *testing.B, path string) {
-		lanes := roof.FMA(path, turns)
+		lanes := peak.FMA(path, iterations)
 		if lanes == 0 {
-			b.Skip("no roof kernel for this path")
+			b.Skip("no peak kernel for this path")
 		}
 		for b.Loop() {
-			roof.FMA(path, turns)
+			peak.FMA(path, iterations)
 		}
-		flops := 2 * float64(lanes*roof.FMATurn*turns) * float64(b.N)
+		flops := 2 * float64(lanes*peak.FMAIteration*iterations) * float64(b.N)
 		b.ReportMetric(flops/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 	})
 }
 
 // BenchmarkClock tells how many cycles a nanosecond has.
 func BenchmarkClock(b *testing.B) {
-	const turns = 1000
-	if !roof.Clock(turns) {
-		b.Skip("no roof kernel for this machine")
+	const iterations = 1000
+	if !peak.Clock(iterations) {
+		b.Skip("no peak kernel for this machine")
 	}
 	for b.Loop() {
-		roof.Clock(turns)
+		peak.Clock(iterations)
 	}
-	b.ReportMetric(float64(roof.ClockTurn*turns)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GHz")
+	b.ReportMetric(float64(peak.ClockIteration*iterations)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GHz")
 }

@@ -54,7 +54,7 @@ wide:
 	MOVQ    x+40(FP), R8
 	MOVQ    n+48(FP), R9
 
-	// sums += weights·x[k], 8 elements of x a turn.
+	// sums += weights·x[k], 8 elements of x an iteration.
 	SUBQ $+8, R9
 	JLT  wide_block_done
 
@@ -1091,7 +1091,7 @@ shadow:
 	MOVQ    n+48(FP), DI
 	SUBQ    $+32, DI
 
-	// sums += weights·x[k], 8 elements of x a turn.
+	// sums += weights·x[k], 8 elements of x an iteration.
 	SUBQ $+8, DI
 	JLT  shadow_rest_block_done
 
@@ -1790,7 +1790,7 @@ wide_narrow:
 	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), R8
 
-	// sums += weights·x[k], 8 elements of x a turn.
+	// sums += weights·x[k], 8 elements of x an iteration.
 	SUBQ $+8, R8
 	JLT  wide_narrow_block_done
 
@@ -2775,7 +2775,7 @@ narrow:
 	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), DI
 
-	// sums += weights·x[k], 8 elements of x a turn.
+	// sums += weights·x[k], 8 elements of x an iteration.
 	SUBQ $+8, DI
 	JLT  narrow_block_done
 
@@ -3210,7 +3210,7 @@ wide_pass:
 	MOVQ    BX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  wide_2_block_done
 
@@ -3318,7 +3318,7 @@ wide_3:
 	MOVQ    BX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  wide_3_block_done
 
@@ -3452,7 +3452,7 @@ wide_4:
 	MOVQ    BX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  wide_4_block_done
 
@@ -3612,7 +3612,7 @@ wide_5:
 	MOVQ    BX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  wide_5_block_done
 
@@ -3798,7 +3798,7 @@ wide_6:
 	MOVQ    BX, R15
 	MOVQ    ahead+48(FP), BP
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R14
 	JLT  wide_6_block_done
 
@@ -3984,7 +3984,7 @@ wide_1:
 	MOVQ    (CX), CX
 	MOVQ    n+72(FP), SI
 
-	// sums += weights·x[k], 8 elements of x a turn.
+	// sums += weights·x[k], 8 elements of x an iteration.
 	SUBQ $+8, SI
 	JLT  wide_1_block_done
 
@@ -4724,7 +4724,7 @@ narrow_pass:
 	MOVQ    BX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  narrow_2_block_done
 
@@ -4833,7 +4833,7 @@ narrow_3:
 	MOVQ    BX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  narrow_3_block_done
 
@@ -4968,7 +4968,7 @@ narrow_4:
 	MOVQ    BX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  narrow_4_block_done
 
@@ -5129,7 +5129,7 @@ narrow_5:
 	MOVQ    BX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  narrow_5_block_done
 
@@ -5316,7 +5316,7 @@ narrow_6:
 	MOVQ    BX, R15
 	MOVQ    ahead+48(FP), BP
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R14
 	JLT  narrow_6_block_done
 
@@ -5499,7 +5499,7 @@ narrow_1:
 	MOVQ    (CX), CX
 	MOVQ    n+72(FP), SI
 
-	// sums += weights·x[k], 8 elements of x a turn.
+	// sums += weights·x[k], 8 elements of x an iteration.
 	SUBQ $+8, SI
 	JLT  narrow_1_block_done
 
@@ -6542,7 +6542,7 @@ wide_pass:
 	MOVQ    DX, R10
 	MOVQ    ahead+48(FP), R11
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  wide_2_block_done
 
@@ -6652,7 +6652,7 @@ wide_3:
 	MOVQ    DX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  wide_3_block_done
 
@@ -6790,7 +6790,7 @@ wide_4:
 	MOVQ    DX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  wide_4_block_done
 
@@ -6956,7 +6956,7 @@ wide_5:
 	MOVQ    DX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  wide_5_block_done
 
@@ -7150,7 +7150,7 @@ wide_6:
 	MOVQ    DX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  wide_6_block_done
 
@@ -7346,7 +7346,7 @@ wide_1:
 	MOVQ    (AX), AX
 	MOVQ    n+72(FP), BX
 
-	// sums += weights·x[k], 8 elements of x a turn.
+	// sums += weights·x[k], 8 elements of x an iteration.
 	SUBQ $+8, BX
 	JLT  wide_1_block_done
 
@@ -7524,7 +7524,7 @@ narrow_pass:
 	MOVQ    DX, R10
 	MOVQ    ahead+48(FP), R11
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  narrow_2_block_done
 
@@ -7635,7 +7635,7 @@ narrow_3:
 	MOVQ    DX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  narrow_3_block_done
 
@@ -7774,7 +7774,7 @@ narrow_4:
 	MOVQ    DX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  narrow_4_block_done
 
@@ -7941,7 +7941,7 @@ narrow_5:
 	MOVQ    DX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  narrow_5_block_done
 
@@ -8136,7 +8136,7 @@ narrow_6:
 	MOVQ    DX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  narrow_6_block_done
 
@@ -8329,7 +8329,7 @@ narrow_1:
 	MOVQ    (AX), AX
 	MOVQ    n+72(FP), BX
 
-	// sums += weights·x[k], 8 elements of x a turn.
+	// sums += weights·x[k], 8 elements of x an iteration.
 	SUBQ $+8, BX
 	JLT  narrow_1_block_done
 
@@ -9016,7 +9016,7 @@ wide:
 	MOVQ    x+40(FP), R8
 	MOVQ    n+48(FP), R9
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  wide_block_done
 
@@ -9710,7 +9710,7 @@ shadow:
 	MOVQ    n+48(FP), DI
 	SUBQ    $+48, DI
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, DI
 	JLT  shadow_rest_block_done
 
@@ -10086,7 +10086,7 @@ wide_narrow:
 	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), R8
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, R8
 	JLT  wide_narrow_block_done
 
@@ -10700,7 +10700,7 @@ narrow:
 	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), DI
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, DI
 	JLT  narrow_block_done
 
@@ -11101,7 +11101,7 @@ pair:
 	MOVQ    x+40(FP), R9
 	MOVQ    n+48(FP), R10
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  pair_block_done
 
@@ -11764,7 +11764,7 @@ pair_narrow:
 	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), R9
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  pair_narrow_block_done
 
@@ -12657,7 +12657,7 @@ wide:
 	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), DI
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, DI
 	JLT  wide_block_done
 
@@ -13021,7 +13021,7 @@ wide_narrow:
 	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), R8
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, R8
 	JLT  wide_narrow_block_done
 
@@ -13635,7 +13635,7 @@ narrow:
 	MOVQ    x+40(FP), CX
 	MOVQ    n+48(FP), DI
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, DI
 	JLT  narrow_block_done
 
@@ -14046,7 +14046,7 @@ wide_pass:
 	MOVQ    BX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  wide_2_block_done
 
@@ -14214,7 +14214,7 @@ wide_3:
 	MOVQ    BX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  wide_3_block_done
 
@@ -14422,7 +14422,7 @@ wide_4:
 	MOVQ    BX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  wide_4_block_done
 
@@ -14670,7 +14670,7 @@ wide_5:
 	MOVQ    BX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  wide_5_block_done
 
@@ -14958,7 +14958,7 @@ wide_6:
 	MOVQ    BX, R15
 	MOVQ    ahead+48(FP), BP
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R14
 	JLT  wide_6_block_done
 
@@ -15239,7 +15239,7 @@ wide_1:
 	MOVQ    (CX), CX
 	MOVQ    n+72(FP), SI
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, SI
 	JLT  wide_1_block_done
 
@@ -16238,7 +16238,7 @@ narrow_pass:
 	MOVQ    BX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  narrow_2_block_done
 
@@ -16356,7 +16356,7 @@ narrow_3:
 	MOVQ    BX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  narrow_3_block_done
 
@@ -16500,7 +16500,7 @@ narrow_4:
 	MOVQ    BX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  narrow_4_block_done
 
@@ -16670,7 +16670,7 @@ narrow_5:
 	MOVQ    BX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  narrow_5_block_done
 
@@ -16866,7 +16866,7 @@ narrow_6:
 	MOVQ    BX, R15
 	MOVQ    ahead+48(FP), BP
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R14
 	JLT  narrow_6_block_done
 
@@ -17053,7 +17053,7 @@ narrow_1:
 	MOVQ    (CX), CX
 	MOVQ    n+72(FP), SI
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, SI
 	JLT  narrow_1_block_done
 
@@ -18033,7 +18033,7 @@ wide_pass:
 	MOVQ    DX, R10
 	MOVQ    ahead+48(FP), R11
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  wide_2_block_done
 
@@ -18203,7 +18203,7 @@ wide_3:
 	MOVQ    DX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  wide_3_block_done
 
@@ -18415,7 +18415,7 @@ wide_4:
 	MOVQ    DX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  wide_4_block_done
 
@@ -18669,7 +18669,7 @@ wide_5:
 	MOVQ    DX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  wide_5_block_done
 
@@ -18965,7 +18965,7 @@ wide_6:
 	MOVQ    DX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  wide_6_block_done
 
@@ -19256,7 +19256,7 @@ wide_1:
 	MOVQ    (AX), AX
 	MOVQ    n+72(FP), BX
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, BX
 	JLT  wide_1_block_done
 
@@ -19374,7 +19374,7 @@ narrow_pass:
 	MOVQ    DX, R10
 	MOVQ    ahead+48(FP), R11
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  narrow_2_block_done
 
@@ -19494,7 +19494,7 @@ narrow_3:
 	MOVQ    DX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  narrow_3_block_done
 
@@ -19642,7 +19642,7 @@ narrow_4:
 	MOVQ    DX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  narrow_4_block_done
 
@@ -19818,7 +19818,7 @@ narrow_5:
 	MOVQ    DX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  narrow_5_block_done
 
@@ -20022,7 +20022,7 @@ narrow_6:
 	MOVQ    DX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  narrow_6_block_done
 
@@ -20219,7 +20219,7 @@ narrow_1:
 	MOVQ    (AX), AX
 	MOVQ    n+72(FP), BX
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, BX
 	JLT  narrow_1_block_done
 

@@ -61,7 +61,7 @@ wide:
 	MOVD  x+40(FP), R7
 	MOVD  n+48(FP), R8
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBS $4, R8
 	BLT  wide_block_done
 
@@ -1444,7 +1444,7 @@ wide_narrow:
 	MOVD  x+40(FP), R2
 	MOVD  n+48(FP), R7
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBS $4, R7
 	BLT  wide_narrow_block_done
 
@@ -3548,7 +3548,7 @@ narrow:
 	MOVD  x+40(FP), R2
 	MOVD  n+48(FP), R6
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBS $4, R6
 	BLT  narrow_block_done
 
@@ -4362,7 +4362,7 @@ wide_2:
 	MOVD  R4, R10
 	MOVD  ahead+48(FP), R11
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBS $4, R9
 	BLT  wide_2_block_done
 
@@ -4484,7 +4484,7 @@ wide_3:
 	MOVD  R4, R11
 	MOVD  ahead+48(FP), R12
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBS $4, R10
 	BLT  wide_3_block_done
 
@@ -4639,7 +4639,7 @@ wide_4:
 	MOVD  R4, R12
 	MOVD  ahead+48(FP), R13
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBS $4, R11
 	BLT  wide_4_block_done
 
@@ -4827,7 +4827,7 @@ wide_5:
 	MOVD  R4, R13
 	MOVD  ahead+48(FP), R14
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBS $4, R12
 	BLT  wide_5_block_done
 
@@ -5048,7 +5048,7 @@ wide_6:
 	MOVD  R4, R14
 	MOVD  ahead+48(FP), R15
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBS $4, R13
 	BLT  wide_6_block_done
 
@@ -5278,7 +5278,7 @@ wide_1:
 	MOVD  n+72(FP), R5
 	MOVD  R4, R4
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBS $4, R5
 	BLT  wide_1_block_done
 
@@ -6630,7 +6630,7 @@ narrow_2:
 	MOVD  R4, R10
 	MOVD  ahead+48(FP), R11
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBS $4, R9
 	BLT  narrow_2_block_done
 
@@ -6753,7 +6753,7 @@ narrow_3:
 	MOVD  R4, R11
 	MOVD  ahead+48(FP), R12
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBS $4, R10
 	BLT  narrow_3_block_done
 
@@ -6909,7 +6909,7 @@ narrow_4:
 	MOVD  R4, R12
 	MOVD  ahead+48(FP), R13
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBS $4, R11
 	BLT  narrow_4_block_done
 
@@ -7098,7 +7098,7 @@ narrow_5:
 	MOVD  R4, R13
 	MOVD  ahead+48(FP), R14
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBS $4, R12
 	BLT  narrow_5_block_done
 
@@ -7320,7 +7320,7 @@ narrow_6:
 	MOVD  R4, R14
 	MOVD  ahead+48(FP), R15
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBS $4, R13
 	BLT  narrow_6_block_done
 
@@ -7547,7 +7547,7 @@ narrow_1:
 	MOVD  n+72(FP), R5
 	MOVD  R4, R4
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBS $4, R5
 	BLT  narrow_1_block_done
 
@@ -8313,7 +8313,7 @@ wide_2:
 	MOVD  R2, R8
 	MOVD  ahead+48(FP), R9
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBS $4, R7
 	BLT  wide_2_block_done
 
@@ -8437,7 +8437,7 @@ wide_3:
 	MOVD  R2, R9
 	MOVD  ahead+48(FP), R10
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBS $4, R8
 	BLT  wide_3_block_done
 
@@ -8596,7 +8596,7 @@ wide_4:
 	MOVD  R2, R10
 	MOVD  ahead+48(FP), R11
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBS $4, R9
 	BLT  wide_4_block_done
 
@@ -8790,7 +8790,7 @@ wide_5:
 	MOVD  R2, R11
 	MOVD  ahead+48(FP), R12
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBS $4, R10
 	BLT  wide_5_block_done
 
@@ -9019,7 +9019,7 @@ wide_6:
 	MOVD  R2, R12
 	MOVD  ahead+48(FP), R13
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBS $4, R11
 	BLT  wide_6_block_done
 
@@ -9259,7 +9259,7 @@ wide_1:
 	MOVD  n+72(FP), R3
 	MOVD  R2, R2
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBS $4, R3
 	BLT  wide_1_block_done
 
@@ -9479,7 +9479,7 @@ narrow_2:
 	MOVD  R2, R8
 	MOVD  ahead+48(FP), R9
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBS $4, R7
 	BLT  narrow_2_block_done
 
@@ -9604,7 +9604,7 @@ narrow_3:
 	MOVD  R2, R9
 	MOVD  ahead+48(FP), R10
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBS $4, R8
 	BLT  narrow_3_block_done
 
@@ -9764,7 +9764,7 @@ narrow_4:
 	MOVD  R2, R10
 	MOVD  ahead+48(FP), R11
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBS $4, R9
 	BLT  narrow_4_block_done
 
@@ -9959,7 +9959,7 @@ narrow_5:
 	MOVD  R2, R11
 	MOVD  ahead+48(FP), R12
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBS $4, R10
 	BLT  narrow_5_block_done
 
@@ -10189,7 +10189,7 @@ narrow_6:
 	MOVD  R2, R12
 	MOVD  ahead+48(FP), R13
 
-	// sums += weights·x[k] of 6 columns, 4 elements of x a turn.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBS $4, R11
 	BLT  narrow_6_block_done
 
@@ -10426,7 +10426,7 @@ narrow_1:
 	MOVD  n+72(FP), R3
 	MOVD  R2, R2
 
-	// sums += weights·x[k], 4 elements of x a turn.
+	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBS $4, R3
 	BLT  narrow_1_block_done
 

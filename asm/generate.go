@@ -22,7 +22,7 @@ func generate() ([]file, error) {
 		kernels        []*gen.Kernel
 	}{
 		{"", "lstm", "kernels", gen.Kernels},
-		{"internal/roof", "roof", "roof", gen.Roofs},
+		{"internal/peak", "peak", "peak", gen.Peaks},
 	} {
 		cfg := printer.Config{Name: "go generate", Argv: []string{"go", "generate"}, Pkg: set.pkg}
 		base := filepath.Join(set.dir, set.name)

@@ -18,7 +18,7 @@ var wordLine = regexp.MustCompile(`^\tWORD +\$(0x[0-9a-f]{8}) +// (.+)$`)
 // TestWordsInFiles decodes every word of the committed files: it is what the
 // comment behind it says.
 func TestWordsInFiles(t *testing.T) {
-	for _, name := range []string{"kernels_arm64.s", filepath.Join("internal", "roof", "roof_arm64.s")} {
+	for _, name := range []string{"kernels_arm64.s", filepath.Join("internal", "peak", "peak_arm64.s")} {
 		t.Run(name, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("..", name))
 			require.NoError(t, err)

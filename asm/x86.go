@@ -38,7 +38,7 @@ type x86Traits struct {
 	maxLanes       int
 	registers      int // vector registers
 	tile           int
-	stepBlock      int // elements of x a turn, of a step
+	stepBlock      int // elements of x an iteration, of a step
 	lockstep       int
 	tileLockstep   int
 	elements       int

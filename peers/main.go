@@ -39,7 +39,7 @@ func run(total time.Duration, json, library string) error {
 	report := bench.NewReport()
 	var groups [][]*bench.Candidate
 	peers := openPeers(library)
-	common := bench.Roofs([]string{lstm.Path()})
+	common := bench.Peaks([]string{lstm.Path()})
 	worst := map[peer]float64{}
 	for _, s := range bench.Shapes {
 		fmt.Fprintf(os.Stderr, "comparing answers at input, hidden %s\n", s)

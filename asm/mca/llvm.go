@@ -32,13 +32,13 @@ const (
 	all  = 300
 )
 
-// measure returns the cycles of a turn of the loop, and how long its busiest
+// measure returns the cycles of a iteration of the loop, and how long its busiest
 // port is busy.
 func (c core) measure(text string, dispatch int, llvm string) (cycles, bound float64, err error) {
 	var totals [2]float64
-	for i, turns := range []int{warm, all} {
+	for i, iterations := range []int{warm, all} {
 		mca := exec.Command("llvm-mca"+llvm, "-mtriple=aarch64", "-mcpu="+c.name, fmt.Sprintf("-dispatch=%d", dispatch),
-			fmt.Sprintf("-iterations=%d", turns), "-all-views=0", "-summary-view")
+			fmt.Sprintf("-iterations=%d", iterations), "-all-views=0", "-summary-view")
 		mca.Stdin = strings.NewReader(text)
 		out, err := output(mca)
 		if err != nil {

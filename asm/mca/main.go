@@ -1,6 +1,6 @@
 // The command mca says how fast the inner loops of the NEON kernels can run on
 // cores that are not at hand: it assembles the committed file, disassembles the
-// object, and asks llvm-mca, LLVM's model of processors, how many cycles a turn
+// object, and asks llvm-mca, LLVM's model of processors, how many cycles a iteration
 // of each loop takes when everything is in the first-level cache. The table it
 // prints is explained in docs/neon.md. From the root of the repository:
 //
@@ -32,7 +32,7 @@ var cores = []core{
 	{"apple-m1", 0},
 }
 
-// loop is an inner loop, by the label at its beginning. A turn is that many
+// loop is an inner loop, by the label at its beginning. A iteration is that many
 // units of work.
 type loop struct {
 	title, function, label string

@@ -27,7 +27,7 @@ func newBenchCommand(std streams) *cli.Command {
 (1, 8) to (1024, 1024), beside what limits them: loads of as many bytes as the
 weights, multiply-adds that wait for nothing, and the clock. All of it in turns,
 in slices of 60 µs, of which the median and the minimum are kept: a figure means
-something as a ratio to a roof of the same run, less as a time.
+something as a ratio to a peak of the same run, less as a time.
 
 Examples:
    lstm bench                             a minute, and tables

@@ -69,8 +69,8 @@ var (
 	purple     = color.RGBA{0xaa, 0x54, 0x8a, 0xff}
 	gold       = color.RGBA{0xc9, 0x8a, 0x00, 0xff}
 	grey       = color.RGBA{0x9a, 0xa0, 0xa6, 0xff}
-	roofColor  = color.RGBA{0x22, 0x26, 0x2a, 0xff}
-	roofDashes = []vg.Length{vg.Points(5), vg.Points(3)}
+	peakColor  = color.RGBA{0x22, 0x26, 0x2a, 0xff}
+	peakDashes = []vg.Length{vg.Points(5), vg.Points(3)}
 	peerColors = []color.Color{blue, green, purple, gold, grey}
 )
 
@@ -99,7 +99,7 @@ func contenders(r *bench.Report) []contender {
 }
 
 // latencyPlots draw the time of a step against the size of the layer, and the
-// roof of the best path, if it has been measured. what is a figure without a
+// peak of the best path, if it has been measured. what is a figure without a
 // shape, of so many steps.
 func latencyPlots(r *bench.Report, title string, what bench.Figure, steps int) []*plot.Plot {
 	var curves []*curve
@@ -117,19 +117,19 @@ func latencyPlots(r *bench.Report, title string, what bench.Figure, steps int) [
 	if len(curves) == 0 {
 		return nil
 	}
-	roof := &curve{name: "roof: loading the weights", color: roofColor, width: vg.Points(1.2), dashes: roofDashes}
+	peak := &curve{name: "peak: loading the weights", color: peakColor, width: vg.Points(1.2), dashes: peakDashes}
 	if steps > 1 {
-		roof.name = "roof: loading the recurrent weights, multiplying the inputs"
+		peak.name = "peak: loading the recurrent weights, multiplying the inputs"
 	}
 	for _, s := range bySize(r) {
 		y := r.Median(s.Of(bench.Load, r.Path))
 		if steps > 1 {
-			y = r.ForwardRoof(s, r.Path)
+			y = r.ForwardPeak(s, r.Path)
 		}
-		roof.add(float64(s.WeightBytes()), y)
+		peak.add(float64(s.WeightBytes()), y)
 	}
-	if len(roof.points) > 0 {
-		curves = append(curves, roof)
+	if len(peak.points) > 0 {
+		curves = append(curves, peak)
 	}
 	p := newBenchPlot(title, "time of a step", curves)
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
@@ -192,12 +192,12 @@ func throughputCurve(r *bench.Report, s bench.Shape, c contender) *curve {
 
 func newThroughputPlot(r *bench.Report, title, path string, curves []*curve) *plot.Plot {
 	most := 0.0
-	if peak := r.Rate(bench.Figure{Kind: bench.FMA, Path: path}); !math.IsNaN(peak) {
-		roof := &curve{name: "roof", color: roofColor, width: vg.Points(1.2), dashes: roofDashes}
+	if rate := r.Rate(bench.Figure{Kind: bench.FMA, Path: path}); !math.IsNaN(rate) {
+		peak := &curve{name: "peak", color: peakColor, width: vg.Points(1.2), dashes: peakDashes}
 		for _, batch := range append([]int{1}, r.Batches()...) {
-			roof.add(float64(batch), peak)
+			peak.add(float64(batch), rate)
 		}
-		curves = append(curves, roof)
+		curves = append(curves, peak)
 	}
 	p := newBenchPlot(title, "GFLOP/s", curves)
 	for _, c := range curves {

@@ -83,9 +83,9 @@ func TestNames(t *testing.T) {
 
 // A candidate that is in several groups has one figure.
 func TestAddOnce(t *testing.T) {
-	roof, a, b := &Candidate{Figure: Figure{Kind: Clock}}, &Candidate{}, &Candidate{}
+	peak, a, b := &Candidate{Figure: Figure{Kind: Clock}}, &Candidate{}, &Candidate{}
 	r := &Report{}
-	r.Add([][]*Candidate{{roof, a}, {roof, b}})
+	r.Add([][]*Candidate{{peak, a}, {peak, b}})
 	require.Len(t, r.Figures, 3)
 }
 

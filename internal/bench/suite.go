@@ -7,7 +7,7 @@ import (
 
 	"example.com/lstm"
 	"example.com/lstm/internal/panel"
-	"example.com/lstm/internal/roof"
+	"example.com/lstm/internal/peak"
 )
 
 // A Shape is the size of a layer.
@@ -76,10 +76,10 @@ func normals(r *rand.Rand, n int) []float32 {
 }
 
 // Suite returns what lstm bench measures: a group for the activations and one
-// for every shape. The roofs that do not depend on a shape are in all of them, so
+// for every shape. The peaks that do not depend on a shape are in all of them, so
 // that they see every second of the run.
 func Suite(shapes []Shape, paths []string) ([][]*Candidate, error) {
-	common := Roofs(paths)
+	common := Peaks(paths)
 	groups := [][]*Candidate{append(activations(paths), common...)}
 	for _, s := range shapes {
 		n, err := lstm.New(s.Model())
@@ -171,7 +171,7 @@ func (s Shape) stepBatch(n *lstm.Network, path string, batch int) *Candidate {
 	}
 }
 
-// loads are the roofs of steps: loading as many bytes. There are none for a
+// loads are the peaks of steps: loading as many bytes. There are none for a
 // path that has no such kernel.
 func (s Shape) loads(path string) []*Candidate {
 	var group []*Candidate
@@ -179,15 +179,15 @@ func (s Shape) loads(path string) []*Candidate {
 		kind  Kind
 		bytes int
 	}{{Load, s.WeightBytes()}, {LoadRecurrent, s.RecurrentBytes()}} {
-		buffer := roof.Buffer(l.bytes / 4)
-		if !roof.Load(path, buffer) {
+		buffer := peak.Buffer(l.bytes / 4)
+		if !peak.Load(path, buffer) {
 			return nil
 		}
 		group = append(group, &Candidate{
 			Figure: Figure{Kind: l.kind, Input: s.Input, Hidden: s.Hidden, Path: path, Work: float64(l.bytes)},
 			Run: func(calls int) {
 				for range calls {
-					roof.Load(path, buffer)
+					peak.Load(path, buffer)
 				}
 			},
 		})
@@ -195,21 +195,21 @@ func (s Shape) loads(path string) []*Candidate {
 	return group
 }
 
-// Roofs are those that depend on no shape.
-func Roofs(paths []string) []*Candidate {
-	const turns = 1000
+// Peaks are those that depend on no shape.
+func Peaks(paths []string) []*Candidate {
+	const iterations = 1000
 	var group []*Candidate
-	if roof.Clock(turns) {
+	if peak.Clock(iterations) {
 		group = append(group, &Candidate{
-			Figure: Figure{Kind: Clock, Work: roof.ClockTurn * turns},
-			Run:    func(calls int) { roof.Clock(calls * turns) },
+			Figure: Figure{Kind: Clock, Work: peak.ClockIteration * iterations},
+			Run:    func(calls int) { peak.Clock(calls * iterations) },
 		})
 	}
 	for _, path := range paths {
-		if lanes := roof.FMA(path, turns); lanes > 0 {
+		if lanes := peak.FMA(path, iterations); lanes > 0 {
 			group = append(group, &Candidate{
-				Figure: Figure{Kind: FMA, Path: path, Work: float64(2 * roof.FMATurn * lanes * turns)},
-				Run:    func(calls int) { roof.FMA(path, calls*turns) },
+				Figure: Figure{Kind: FMA, Path: path, Work: float64(2 * peak.FMAIteration * lanes * iterations)},
+				Run:    func(calls int) { peak.FMA(path, calls*iterations) },
 			})
 		}
 	}

@@ -41,8 +41,8 @@ func (r *Report) Median(what Figure) float64 {
 	return math.NaN()
 }
 
-// roofed are the paths that have roofs.
-func (r *Report) roofed() []string {
+// withPeaks are the paths that have peaks.
+func (r *Report) withPeaks() []string {
 	return slices.DeleteFunc(r.Paths(), func(path string) bool {
 		_, ok := r.Find(Figure{Kind: FMA, Path: path})
 		return !ok
@@ -60,21 +60,21 @@ func (r *Report) machineTable() *Table {
 		Title: "The machine",
 		Note: "What limits the rest, measured in the same run: cycles a nanosecond, fused multiply-adds that wait for nothing, and " +
 			"loads of as many bytes as the weights of each shape have.",
-		Columns: append([]string{"roof", "unit"}, r.roofed()...),
+		Columns: append([]string{"peak", "unit"}, r.withPeaks()...),
 	}
-	if len(r.roofed()) == 0 {
+	if len(r.withPeaks()) == 0 {
 		return t
 	}
 	clock := []string{"clock", "GHz"}
 	flops := []string{"multiply-adds", "GFLOP/s"}
-	for _, path := range r.roofed() {
+	for _, path := range r.withPeaks() {
 		clock = append(clock, digits(r.Rate(Figure{Kind: Clock})))
 		flops = append(flops, digits(r.Rate(Figure{Kind: FMA, Path: path})))
 	}
 	t.Rows = append(t.Rows, clock, flops)
 	for _, s := range r.Shapes() {
 		row := []string{"loads of " + size(s.WeightBytes()), "GB/s"}
-		for _, path := range r.roofed() {
+		for _, path := range r.withPeaks() {
 			row = append(row, digits(r.Rate(s.Of(Load, path))))
 		}
 		t.Rows = append(t.Rows, row)
@@ -91,7 +91,7 @@ func (r *Report) stepTable() *Table {
 	}
 	for _, path := range r.Paths() {
 		t.Columns = append(t.Columns, path)
-		if slices.Contains(r.roofed(), path) {
+		if slices.Contains(r.withPeaks(), path) {
 			t.Columns = append(t.Columns, "/ loads")
 		}
 	}
@@ -100,7 +100,7 @@ func (r *Report) stepTable() *Table {
 		for _, path := range r.Paths() {
 			took := r.Median(s.Of(Step, path))
 			row = append(row, duration(took))
-			if slices.Contains(r.roofed(), path) {
+			if slices.Contains(r.withPeaks(), path) {
 				row = append(row, factor(took/r.Median(s.Of(Load, path))))
 			}
 		}
@@ -109,10 +109,10 @@ func (r *Report) stepTable() *Table {
 	return t
 }
 
-// ForwardRoof is the time that a step of a sequence cannot do without: the
+// ForwardPeak is the time that a step of a sequence cannot do without: the
 // inputs' part at the peak of multiply-adds, and the loads of the recurrent
 // weights.
-func (r *Report) ForwardRoof(s Shape, path string) float64 {
+func (r *Report) ForwardPeak(s Shape, path string) float64 {
 	return s.InputFLOPs()/r.Rate(Figure{Kind: FMA, Path: path}) + r.Median(s.Of(LoadRecurrent, path))
 }
 
@@ -120,12 +120,12 @@ func (r *Report) forwardTable() *Table {
 	t := &Table{
 		ID:    "forward",
 		Title: fmt.Sprintf("One stream, %d steps a call", SequenceSteps),
-		Note: "Median time of a step, and as a multiple of its roof: the inputs' multiplications at the peak of multiply-adds and " +
+		Note: "Median time of a step, and as a multiple of its peak: the inputs' multiplications at the peak of multiply-adds and " +
 			"loading the recurrent weights once a step.",
 		Columns: []string{"I, H"},
 	}
 	for _, path := range r.tiled() {
-		t.Columns = append(t.Columns, path, "/ roof")
+		t.Columns = append(t.Columns, path, "/ peak")
 	}
 	for _, s := range r.Shapes() {
 		row := []string{s.String()}
@@ -133,7 +133,7 @@ func (r *Report) forwardTable() *Table {
 			what := s.Of(Forward, path)
 			what.Steps = SequenceSteps
 			step := r.Median(what) / SequenceSteps
-			row = append(row, duration(step), factor(step/r.ForwardRoof(s, path)))
+			row = append(row, duration(step), factor(step/r.ForwardPeak(s, path)))
 		}
 		if len(r.tiled()) > 0 {
 			t.Rows = append(t.Rows, row)

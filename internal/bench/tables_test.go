@@ -49,8 +49,8 @@ func TestTables(t *testing.T) {
 	require.Contains(t, text.String(), "GFLOP/s  96.0\n")
 }
 
-// A machine whose paths have no roofs, and one with pure Go alone.
-func TestTablesWithoutRoofs(t *testing.T) {
+// A machine whose paths have no peaks, and one with pure Go alone.
+func TestTablesWithoutPeaks(t *testing.T) {
 	r := someReport()
 	r.Figures = r.Figures[6:]
 	require.Contains(t, markdown(t, r, "step"), "| 1, 8 | 1.25 KiB | 2.90 µs | 50.0 ns |")

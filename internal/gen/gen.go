@@ -118,7 +118,7 @@ type Traits interface {
 	// first the most there is. Lanes of fewer are asked for by narrow panels.
 	Lanes() int
 	SetLanes(n int)
-	// KBlock is the number of elements of x in one turn of the inner loop, for
+	// KBlock is the number of elements of x in one iteration of the inner loop, for
 	// that many columns.
 	KBlock(columns int) int
 	// TileVectors is the number of weight vectors that a tile multiplies with

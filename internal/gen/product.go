@@ -65,7 +65,7 @@ func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 		text += fmt.Sprintf(" of %d columns", len(x))
 	}
 	many := g.KBlock(len(x))
-	g.Comment(fmt.Sprintf("%s, %d elements of x a turn.", text, many))
+	g.Comment(fmt.Sprintf("%s, %d elements of x an iteration.", text, many))
 	g.countdown(n, many, name+"_block", func() { block(many) })
 	if many > 1 {
 		g.Comment("The elements of x that are left.")

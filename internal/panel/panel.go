@@ -22,11 +22,11 @@ const (
 	ElementBlock = 16 // divides the number of elements of an elementwise kernel
 )
 
-// Work of one turn of the kernels that measure a machine's roofs.
+// Work of one iteration of the kernels that measure a machine's peaks.
 const (
-	LoadTurn  = RowFloats // floats that are loaded, so that a row is whole turns
-	FMATurn   = 24        // vectors that are multiplied, some for each of a tile's sums
-	ClockTurn = 16        // additions that wait for each other
+	LoadIteration  = RowFloats // floats that are loaded, so that a row is whole iterations
+	FMAIteration   = 24        // vectors that are multiplied, some for each of a tile's sums
+	ClockIteration = 16        // additions that wait for each other
 )
 
 // Width returns the number of units of the panel that holds the next of

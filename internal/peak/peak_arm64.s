@@ -35,9 +35,9 @@ loads_done:
 // func fmaNEON(n int)
 TEXT ·fmaNEON(SB), NOSPLIT, $0-8
 	// Registers:
-	//   turns left  R0
-	//   x           V0
-	//   sums        V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23 V24
+	//   iterations left  R0
+	//   x                V0
+	//   sums             V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23 V24
 	MOVD  n+0(FP), R0
 	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16
@@ -102,9 +102,9 @@ fmas_done:
 // func clockNEON(n int)
 TEXT ·clockNEON(SB), NOSPLIT, $0-8
 	// Registers:
-	//   turns left  R0
-	//   sum         R1
-	//   nothing     R2
+	//   iterations left  R0
+	//   sum              R1
+	//   nothing          R2
 	MOVD n+0(FP), R0
 	MOVD ZR, R1
 	MOVD ZR, R2

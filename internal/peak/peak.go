@@ -1,7 +1,7 @@
-// Package roof measures what the machine can do at best, with kernels that only
+// Package peak measures what the machine can do at best, with kernels that only
 // load, only multiply or only count cycles. Benchmarks are quoted as ratios to
 // them, measured in the same run.
-package roof
+package peak
 
 import (
 	"unsafe"
@@ -9,11 +9,11 @@ import (
 	"example.com/lstm/internal/panel"
 )
 
-// FMATurn is how many vectors a turn of FMA multiplies.
-const FMATurn = panel.FMATurn
+// FMAIteration is how many vectors a iteration of FMA multiplies.
+const FMAIteration = panel.FMAIteration
 
-// ClockTurn is how many cycles one turn of Clock takes.
-const ClockTurn = panel.ClockTurn
+// ClockIteration is how many cycles one iteration of Clock takes.
+const ClockIteration = panel.ClockIteration
 
 // Buffer returns n floats for Load, at the beginning of a cache line. They are
 // not zero: else every page of them would be the system's one page of zeros,
@@ -28,17 +28,17 @@ func Buffer(n int) []float32 {
 	return p[(line-misplaced)%line:][:n]
 }
 
-// Load loads p, as many floats as fit the kernel's turns, with the vectors of
+// Load loads p, as many floats as fit the kernel's iterations, with the vectors of
 // that path. It reports whether there is such a kernel.
 func Load(path string, p []float32) bool {
-	return load(path, p[:len(p)/panel.LoadTurn*panel.LoadTurn])
+	return load(path, p[:len(p)/panel.LoadIteration*panel.LoadIteration])
 }
 
-// FMA does turns × FMATurn fused multiply-adds of the path's vectors, which
+// FMA does iterations × FMAIteration fused multiply-adds of the path's vectors, which
 // do not wait for each other, and returns how many lanes a vector has: 0 if
 // there is no such kernel.
-func FMA(path string, turns int) (lanes int) { return fma(path, turns) }
+func FMA(path string, iterations int) (lanes int) { return fma(path, iterations) }
 
-// Clock does turns × ClockTurn additions that wait for each other, of a cycle
+// Clock does iterations × ClockIteration additions that wait for each other, of a cycle
 // each, and reports whether there is a kernel for it.
-func Clock(turns int) bool { return clock(turns) }
+func Clock(iterations int) bool { return clock(iterations) }

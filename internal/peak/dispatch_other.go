@@ -1,6 +1,6 @@
 //go:build (!amd64 && !arm64) || purego || noasm
 
-package roof
+package peak
 
 func load(string, []float32) bool { return false }
 

@@ -1,6 +1,6 @@
 //go:build !purego && !noasm
 
-package roof
+package peak
 
 import "unsafe"
 
@@ -12,15 +12,15 @@ func load(path string, p []float32) bool {
 	return true
 }
 
-func fma(path string, turns int) (lanes int) {
+func fma(path string, iterations int) (lanes int) {
 	if path != "neon" {
 		return 0
 	}
-	fmaNEON(turns)
+	fmaNEON(iterations)
 	return 4
 }
 
-func clock(turns int) bool {
-	clockNEON(turns)
+func clock(iterations int) bool {
+	clockNEON(iterations)
 	return true
 }

@@ -1,6 +1,6 @@
 //go:build !purego && !noasm
 
-package roof
+package peak
 
 import "unsafe"
 
@@ -16,19 +16,19 @@ func load(path string, p []float32) bool {
 	return true
 }
 
-func fma(path string, turns int) (lanes int) {
+func fma(path string, iterations int) (lanes int) {
 	switch path {
 	case "avx2":
-		fmaAVX2(turns)
+		fmaAVX2(iterations)
 		return 8
 	case "avx512":
-		fmaAVX512(turns)
+		fmaAVX512(iterations)
 		return 16
 	}
 	return 0
 }
 
-func clock(turns int) bool {
-	clockAVX2(turns)
+func clock(iterations int) bool {
+	clockAVX2(iterations)
 	return true
 }

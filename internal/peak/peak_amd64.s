@@ -38,9 +38,9 @@ loads_done:
 // Requires: AVX, FMA3
 TEXT ·fmaAVX2(SB), NOSPLIT, $0-8
 	// Registers:
-	//   turns left  AX
-	//   x           Y0
-	//   sums        Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12
+	//   iterations left  AX
+	//   x                Y0
+	//   sums             Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12
 	MOVQ   n+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -95,9 +95,9 @@ fmas_done:
 // Requires: AVX
 TEXT ·clockAVX2(SB), NOSPLIT, $0-8
 	// Registers:
-	//   turns left  AX
-	//   sum         CX
-	//   nothing     DX
+	//   iterations left  AX
+	//   sum              CX
+	//   nothing          DX
 	MOVQ n+0(FP), AX
 	XORL CX, CX
 	XORL DX, DX
@@ -159,9 +159,9 @@ loads_done:
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·fmaAVX512(SB), NOSPLIT, $0-8
 	// Registers:
-	//   turns left  AX
-	//   x           Y0
-	//   sums        Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23 Y24
+	//   iterations left  AX
+	//   x                Y0
+	//   sums             Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23 Y24
 	MOVQ   n+0(FP), AX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
@@ -228,9 +228,9 @@ fmas_done:
 // Requires: AVX
 TEXT ·clockAVX512(SB), NOSPLIT, $0-8
 	// Registers:
-	//   turns left  AX
-	//   sum         CX
-	//   nothing     DX
+	//   iterations left  AX
+	//   sum              CX
+	//   nothing          DX
 	MOVQ n+0(FP), AX
 	XORL CX, CX
 	XORL DX, DX
