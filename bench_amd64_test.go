@@ -7,12 +7,14 @@ import (
 	"slices"
 	"testing"
 	"unsafe"
+
+	"example.com/lstm/internal/dispatch"
 )
 
 // BenchmarkPairs shows where two panels at once are better than one after the
 // other: maxPairFloats is between the sizes at which the one and the other wins.
 func BenchmarkPairs(b *testing.B) {
-	if !slices.Contains(available, avx512) {
+	if !slices.Contains(Paths(), dispatch.AVX512.String()) {
 		b.Skip("this machine has no avx512")
 	}
 	kernels := []struct {

@@ -5,8 +5,7 @@ package lstm
 import (
 	"unsafe"
 
-	"golang.org/x/sys/cpu"
-
+	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/panel"
 )
 
@@ -22,29 +21,16 @@ const maxTileMACs = 1 << 18
 // Rapids).
 const maxPairFloats = 9 << 10
 
-// detect lists the paths that this machine has, the best one last. A path needs
-// every set of instructions that its kernels use.
-func detect() []path {
-	paths := []path{generic}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		paths = append(paths, avx2)
-		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW {
-			paths = append(paths, avx512)
-		}
-	}
-	return paths
-}
-
 // The calls are direct, not through function values, which would move every
 // slice that they are given to the heap.
 
 func step(from *chainStart, p *panels, x, c, h []float32) {
 	sawStep(x, c, h)
-	switch path(active.Load()) {
-	case avx2:
+	switch dispatch.Active() {
+	case dispatch.AVX2:
 		stepAVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
-	case avx512:
+	case dispatch.AVX512:
 		if len(p.floats) <= maxPairFloats {
 			stepPairsAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
 				unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
@@ -59,11 +45,11 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 
 func stepTile(from *chainStart, p *panels, columns []column) {
 	sawStepTile(columns)
-	switch path(active.Load()) {
-	case avx2:
+	switch dispatch.Active() {
+	case dispatch.AVX2:
 		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
-	case avx512:
+	case dispatch.AVX512:
 		if len(columns[0].h) <= panel.NarrowUnits {
 			// A narrow panel alone does not fill wider vectors.
 			stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
@@ -79,11 +65,11 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 
 func gatesTile(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
 	sawGatesTile(columns)
-	switch path(active.Load()) {
-	case avx2:
+	switch dispatch.Active() {
+	case dispatch.AVX2:
 		gatesTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
-	case avx512:
+	case dispatch.AVX512:
 		gatesTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 	default:
@@ -93,10 +79,10 @@ func gatesTile(from *chainStart, p *panels, columns []column, units int, z []flo
 
 func head(weights, bias, x, y []float32) {
 	sawHead(x, y)
-	switch path(active.Load()) {
-	case avx2:
+	switch dispatch.Active() {
+	case dispatch.AVX2:
 		headAVX2(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
-	case avx512:
+	case dispatch.AVX512:
 		headAVX512(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
 	default:
 		headGeneric(weights, bias, x, y)
@@ -105,14 +91,14 @@ func head(weights, bias, x, y []float32) {
 
 func elements(f function, dst, x []float32) {
 	sawElements(dst, x)
-	switch p := path(active.Load()); {
-	case p == avx2 && f == sigmoidFunction:
+	switch p := dispatch.Active(); {
+	case p == dispatch.AVX2 && f == sigmoidFunction:
 		sigmoidAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
-	case p == avx512 && f == sigmoidFunction:
+	case p == dispatch.AVX512 && f == sigmoidFunction:
 		sigmoidAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
-	case p == avx2 && f == tanhFunction:
+	case p == dispatch.AVX2 && f == tanhFunction:
 		tanhAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
-	case p == avx512 && f == tanhFunction:
+	case p == dispatch.AVX512 && f == tanhFunction:
 		tanhAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 	default:
 		elementsGeneric(f, dst, x)

@@ -5,7 +5,7 @@ package lstm
 import (
 	"unsafe"
 
-	"golang.org/x/sys/cpu"
+	"example.com/lstm/internal/dispatch"
 )
 
 // maxTileMACs bounds a tile call. A Neoverse N1 at 2.5 GHz, the slowest server
@@ -13,23 +13,13 @@ import (
 // 13 microseconds; cores with four units take half as long.
 const maxTileMACs = 1 << 18
 
-// detect lists the paths that this machine has, the best one last. Every arm64
-// that Go runs on has NEON.
-func detect() []path {
-	paths := []path{generic}
-	if cpu.ARM64.HasASIMD {
-		paths = append(paths, neon)
-	}
-	return paths
-}
-
 // The calls are direct, not through function values, which would move every
 // slice that they are given to the heap.
 
 func step(from *chainStart, p *panels, x, c, h []float32) {
 	sawStep(x, c, h)
-	switch path(active.Load()) {
-	case neon:
+	switch dispatch.Active() {
+	case dispatch.NEON:
 		stepNEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(x), len(x), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
 	default:
@@ -39,8 +29,8 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 
 func stepTile(from *chainStart, p *panels, columns []column) {
 	sawStepTile(columns)
-	switch path(active.Load()) {
-	case neon:
+	switch dispatch.Active() {
+	case dispatch.NEON:
 		stepTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	default:
@@ -50,8 +40,8 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 
 func gatesTile(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
 	sawGatesTile(columns)
-	switch path(active.Load()) {
-	case neon:
+	switch dispatch.Active() {
+	case dispatch.NEON:
 		gatesTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip,
 			unsafe.SliceData(p.ahead), &columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 	default:
@@ -61,8 +51,8 @@ func gatesTile(from *chainStart, p *panels, columns []column, units int, z []flo
 
 func head(weights, bias, x, y []float32) {
 	sawHead(x, y)
-	switch path(active.Load()) {
-	case neon:
+	switch dispatch.Active() {
+	case dispatch.NEON:
 		headNEON(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
 	default:
 		headGeneric(weights, bias, x, y)
@@ -71,10 +61,10 @@ func head(weights, bias, x, y []float32) {
 
 func elements(f function, dst, x []float32) {
 	sawElements(dst, x)
-	switch p := path(active.Load()); {
-	case p == neon && f == sigmoidFunction:
+	switch p := dispatch.Active(); {
+	case p == dispatch.NEON && f == sigmoidFunction:
 		sigmoidNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
-	case p == neon && f == tanhFunction:
+	case p == dispatch.NEON && f == tanhFunction:
 		tanhNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 	default:
 		elementsGeneric(f, dst, x)

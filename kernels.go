@@ -3,11 +3,7 @@ package lstm
 //go:generate go run ./asm
 
 import (
-	"fmt"
-	"slices"
-	"strings"
-	"sync/atomic"
-
+	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/panel"
 )
 
@@ -81,57 +77,16 @@ type column struct {
 	x, c, h []float32
 }
 
-// A path is one implementation of all kernels.
-type path int32
-
-// The paths, from the most portable to the widest of each architecture.
-const (
-	generic path = iota
-	neon
-	avx2
-	avx512
-)
-
-var pathNames = [...]string{generic: "generic", neon: "neon", avx2: "avx2", avx512: "avx512"}
-
-func (p path) String() string { return pathNames[p] }
-
-// available lists the paths of this machine, the best one last.
-var available = detect()
-
-// active is the chosen path. It may change at any time, even between two calls
-// of one step, since no path computes anything else.
-var active atomic.Int32
-
-func init() { active.Store(int32(available[len(available)-1])) }
-
 // Path returns the name of the kernels in use: "avx512", "avx2", "neon" or
-// "generic", which is pure Go. It is the last of [Paths] unless [SetPath] has
-// chosen another.
-func Path() string { return path(active.Load()).String() }
+// "generic", which is pure Go. It is the last of [Paths].
+func Path() string { return dispatch.Active().String() }
 
 // Paths returns the names of the kernels that this machine can use, from the
-// slowest, which is always "generic", to the fastest.
+// slowest, which is always "generic", to the fastest. Results are the same with
+// all of them, only the time differs.
 //
 // A path is offered when the processor and the operating system have all that
 // it needs, as golang.org/x/sys/cpu sees it, so that GODEBUG=cpu.avx2=off takes
-// one away. The build tags purego and noasm leave only "generic".
-func Paths() []string {
-	names := make([]string, len(available))
-	for i, p := range available {
-		names[i] = p.String()
-	}
-	return names
-}
-
-// SetPath chooses the kernels for the whole process, by one of the names in
-// [Paths]. It is meant for tests and measurements: results are the same on
-// every path, only the time differs. It may be called at any time.
-func SetPath(name string) error {
-	i := slices.IndexFunc(available, func(p path) bool { return p.String() == name })
-	if i < 0 {
-		return fmt.Errorf("lstm: path is %q, want one of those that this machine has: %s", name, strings.Join(Paths(), ", "))
-	}
-	active.Store(int32(available[i]))
-	return nil
-}
+// one away, and those that build on it. The build tags purego and noasm leave
+// only "generic".
+func Paths() []string { return dispatch.Available() }

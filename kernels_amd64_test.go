@@ -7,15 +7,16 @@ import (
 	"testing"
 	"unsafe"
 
+	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/panel"
 )
 
 // Which of the two kernels a step takes on AVX-512 depends on the size of its
 // weights. Here each takes all sizes.
 func TestKernelStepAndPairsAVX512(t *testing.T) {
-	if !slices.Contains(available, avx512) {
+	if !slices.Contains(Paths(), dispatch.AVX512.String()) {
 		for _, name := range requiredPaths(t) {
-			if name == avx512.String() {
+			if name == dispatch.AVX512.String() {
 				t.Fatalf("LSTM_REQUIRE names %s, and this machine has only %v", name, Paths())
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/guard"
 	"example.com/lstm/internal/panel"
 )
@@ -476,7 +477,7 @@ const maxSize = 70
 // which only shows that the calls are sound. seed is different in every call.
 func eachSize(test func(units, n, seed int)) {
 	const part = 23
-	few := testing.Short() || path(active.Load()) == generic
+	few := testing.Short() || dispatch.Active() == dispatch.Generic
 	seed := 0
 	for units := 1; units <= maxSize; units++ {
 		for n := 1; n <= maxSize; n++ {

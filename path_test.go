@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm/internal/dispatch"
 )
 
 // eachPath runs a test once with the kernels of every path there is, as a
@@ -16,7 +18,8 @@ import (
 func eachPath(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	required := requiredPaths(t)
-	for _, name := range pathNames {
+	for _, path := range dispatch.All {
+		name := path.Name
 		t.Run(name, func(t *testing.T) {
 			if !slices.Contains(Paths(), name) {
 				if slices.Contains(required, name) {
@@ -34,8 +37,8 @@ func eachPath(t *testing.T, test func(t *testing.T)) {
 func usePath(t testing.TB, name string) {
 	t.Helper()
 	before := Path()
-	require.NoError(t, SetPath(name))
-	t.Cleanup(func() { _ = SetPath(before) })
+	require.NoError(t, dispatch.Set(name))
+	t.Cleanup(func() { _ = dispatch.Set(before) })
 }
 
 func requiredPaths(t *testing.T) []string {
@@ -46,7 +49,8 @@ func requiredPaths(t *testing.T) []string {
 	}
 	names := strings.Split(value, ",")
 	for _, name := range names {
-		require.Contains(t, pathNames, name, "LSTM_REQUIRE")
+		known := slices.ContainsFunc(dispatch.All[:], func(p dispatch.Description) bool { return p.Name == name })
+		require.True(t, known, "LSTM_REQUIRE names path %q, which does not exist", name)
 	}
 	return names
 }
@@ -55,11 +59,4 @@ func TestPathIsTheBest(t *testing.T) {
 	paths := Paths()
 	require.Equal(t, "generic", paths[0])
 	require.Equal(t, paths[len(paths)-1], Path())
-}
-
-func TestSetPathUnknown(t *testing.T) {
-	before := Path()
-	err := SetPath("avx1024")
-	require.ErrorContains(t, err, `path is "avx1024", want one of those that this machine has: generic`)
-	require.Equal(t, before, Path())
 }

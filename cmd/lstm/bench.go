@@ -15,6 +15,7 @@ import (
 
 	"example.com/lstm"
 	"example.com/lstm/internal/bench"
+	"example.com/lstm/internal/dispatch"
 )
 
 func newBenchCommand(std streams) *cli.Command {
@@ -124,7 +125,7 @@ func (o *benchOptions) report(ctx context.Context, std streams) (*bench.Report, 
 		return readReport(o.from)
 	}
 	best := lstm.Path()
-	defer func() { _ = lstm.SetPath(best) }() // it was set before
+	defer func() { _ = dispatch.Set(best) }() // it was set before
 	groups, err := bench.Suite(bench.Shapes, lstm.Paths())
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func (o *benchOptions) report(ctx context.Context, std streams) (*bench.Report, 
 		return nil, err
 	}
 	report.Add(groups)
-	_ = lstm.SetPath(best)
+	_ = dispatch.Set(best)
 	if err := report.AddMemory(bench.Shapes); err != nil {
 		return nil, err
 	}

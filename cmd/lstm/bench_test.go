@@ -15,13 +15,14 @@ import (
 
 	"example.com/lstm"
 	"example.com/lstm/internal/bench"
+	"example.com/lstm/internal/dispatch"
 )
 
 // measured writes the report of a moment's measurement of small layers to a file.
 func measured(t *testing.T, paths []string, shapes ...bench.Shape) string {
 	t.Helper()
 	best := lstm.Path()
-	defer func() { require.NoError(t, lstm.SetPath(best)) }()
+	defer func() { require.NoError(t, dispatch.Set(best)) }()
 	groups, err := bench.Suite(shapes, paths)
 	require.NoError(t, err)
 	require.NoError(t, bench.Measure(t.Context(), groups, time.Millisecond, nil))

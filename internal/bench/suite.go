@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/peak"
 )
@@ -118,7 +119,7 @@ func (s Shape) Ours(n *lstm.Network) []*Candidate {
 // use returns a function that chooses the path.
 func use(path string) func() {
 	return func() {
-		if err := lstm.SetPath(path); err != nil {
+		if err := dispatch.Set(path); err != nil {
 			panic(err) // the caller has asked for a path that is not in lstm.Paths
 		}
 	}

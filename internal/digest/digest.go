@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/dispatch"
 )
 
 // A Case is a computation with a name, always the same one.
@@ -85,8 +86,8 @@ func Format() string {
 // process while it runs.
 func Verify(path string) error {
 	before := lstm.Path()
-	defer func() { _ = lstm.SetPath(before) }()
-	if err := lstm.SetPath(path); err != nil {
+	defer func() { _ = dispatch.Set(before) }()
+	if err := dispatch.Set(path); err != nil {
 		return err
 	}
 	table := Table()
@@ -110,7 +111,7 @@ func (c *Case) explain(path string) string {
 		values []float32
 	}
 	compute := func(path string) (results []result) {
-		_ = lstm.SetPath(path) // it is in use, or the one that there always is
+		_ = dispatch.Set(path) // it is in use, or the one that there always is
 		c.compute(func(piece string, values []float32) {
 			results = append(results, result{piece, append([]float32(nil), values...)})
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/dispatch"
 )
 
 var write = flag.Bool("write", false, "write table.txt anew, with the results of pure Go")
@@ -17,8 +18,8 @@ var write = flag.Bool("write", false, "write table.txt anew, with the results of
 func usePath(t *testing.T, path string) {
 	t.Helper()
 	before := lstm.Path()
-	require.NoError(t, lstm.SetPath(path))
-	t.Cleanup(func() { _ = lstm.SetPath(before) })
+	require.NoError(t, dispatch.Set(path))
+	t.Cleanup(func() { _ = dispatch.Set(before) })
 }
 
 func TestTable(t *testing.T) {
@@ -105,7 +106,7 @@ func TestExplanation(t *testing.T) {
 	}
 	require.Contains(t, c.explain("generic"), "all paths of this machine differ from the table")
 
-	require.NoError(t, lstm.SetPath(best))
+	require.NoError(t, dispatch.Set(best))
 	usual := committed
 	defer func() { committed = usual }()
 	first := Cases()[0].Name

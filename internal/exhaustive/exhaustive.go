@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/exact"
 )
 
@@ -82,7 +83,7 @@ func (f *Function) Verify(ctx context.Context, paths []string, progress func(inp
 // negatives.
 func (f *Function) verify(ctx context.Context, paths []string, first, end int64, progress func(inputs int)) (Result, error) {
 	before := lstm.Path()
-	defer func() { _ = lstm.SetPath(before) }()
+	defer func() { _ = dispatch.Set(before) }()
 	workers := make([]*worker, runtime.GOMAXPROCS(0))
 	for i := range workers {
 		workers[i] = newWorker(f, paths)
@@ -98,7 +99,7 @@ func (f *Function) verify(ctx context.Context, paths []string, first, end int64,
 			first += n
 		}
 		for i, path := range paths {
-			if err := lstm.SetPath(path); err != nil {
+			if err := dispatch.Set(path); err != nil {
 				return Result{}, err
 			}
 			together(workers[:busy], func(w *worker) { f.apply(w.y[i], w.x) })

@@ -1,0 +1,80 @@
+// Package dispatch is the list of paths: the sets of kernels of which each computes
+// everything, with one set of instructions, to the same bits. It says which of
+// them this machine has and which one is in use, the only state of the process
+// that changes.
+//
+// It is internal because users have no reason to choose: tests and measurements
+// do.
+package dispatch
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+)
+
+// A Path is one implementation of all kernels.
+type Path int32
+
+// The paths, from the most portable to the widest of each architecture.
+const (
+	Generic Path = iota // pure Go
+	NEON
+	AVX2
+	AVX512
+)
+
+// A Description is what there is to know of a path.
+type Description struct {
+	Name   string // for users
+	Suffix string // of its kernels' names
+	GOARCH string // where it is; empty for everywhere
+	Lanes  int    // float32 in a vector
+}
+
+// All describes every path, those of other machines too.
+var All = [...]Description{
+	Generic: {Name: "generic", Lanes: 1},
+	NEON:    {Name: "neon", Suffix: "NEON", GOARCH: "arm64", Lanes: 4},
+	AVX2:    {Name: "avx2", Suffix: "AVX2", GOARCH: "amd64", Lanes: 8},
+	AVX512:  {Name: "avx512", Suffix: "AVX512", GOARCH: "amd64", Lanes: 16},
+}
+
+func (p Path) String() string { return All[p].Name }
+
+// Lanes returns the number of float32 in a vector of p, 1 for pure Go.
+func (p Path) Lanes() int { return All[p].Lanes }
+
+// available lists the paths of this machine, the best one last.
+var available = detect()
+
+// active may change at any time, even between two calls of one step, since no
+// path computes anything else.
+var active atomic.Int32
+
+func init() { active.Store(int32(available[len(available)-1])) }
+
+// Active returns the path in use.
+func Active() Path { return Path(active.Load()) }
+
+// Available returns the names of the paths of this machine, the best one last.
+// Generic is always the first.
+func Available() []string {
+	names := make([]string, len(available))
+	for i, p := range available {
+		names[i] = p.String()
+	}
+	return names
+}
+
+// Set chooses a path by its name, for the whole process. It may be called at any
+// time.
+func Set(name string) error {
+	for _, p := range available {
+		if p.String() == name {
+			active.Store(int32(p))
+			return nil
+		}
+	}
+	return fmt.Errorf("lstm: path is %q, want one of those that this machine has: %s", name, strings.Join(Available(), ", "))
+}
