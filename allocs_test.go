@@ -2,11 +2,13 @@ package lstm
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"example.com/lstm/internal/panel"
+	"example.com/lstm/internal/race"
 )
 
 func TestNoAllocations(t *testing.T) {
@@ -48,26 +50,22 @@ func TestNoAllocations(t *testing.T) {
 	})
 }
 
-// Each size of Forward's scratch, and the way without, compute the same and
-// allocate nothing.
-func TestForwardScratch(t *testing.T) {
+// Forward computes the same with room for blocks of steps and, for narrow
+// inputs, without; and allocates nothing when there has been a call before.
+func TestForwardRoom(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		input, hidden int
-		least, most   int // floats of a block
+		rooms         int
 	}{
-		{"none", minInput - 1, 40, 0, 0},
-		{"small", minInput, 16, 1, len(smallScratch{})},
-		{"medium", minInput, 130, len(smallScratch{}) + 1, len(mediumScratch{})},
-		{"large", minInput, 550, len(mediumScratch{}) + 1, len(largeScratch{})},
+		{"step by step", minInput - 1, 40, 0},
+		{"in blocks", minInput, 16, 1},
+		{"in blocks of a wide layer", minInput, 550, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n, err := New(&Model{Layers: []Weights{sparseLayer(c.input, c.hidden)}})
 			require.NoError(t, err)
 			const steps = 3
-			block := n.blockFloats(steps)
-			require.True(t, c.least <= block && block <= c.most, "the block has %d floats", block)
-
 			x := normals(newRand(12), steps*c.input, 1)
 			steply, last := n.NewState(), make([]float32, c.hidden)
 			for step := range steps {
@@ -81,31 +79,48 @@ func TestForwardScratch(t *testing.T) {
 				}))
 				requireValues(t, values(steply), whole, "%s", c.name)
 				requireBits(t, last, y[(steps-1)*c.hidden:], "%s", c.name)
+				require.Len(t, n.rooms.free, c.rooms, "given back")
 			})
 		})
 	}
 }
 
-// Whatever the sizes, a block of at least two steps fits the scratch, or there
-// is none. (Larger scratch would be moved to the heap.)
-func TestBlocksFitTheScratch(t *testing.T) {
-	without := 0
-	for hidden := 1; hidden < 10_000; hidden += 1 + hidden/100 {
-		n := &Network{layers: []layer{{input: minInput, hidden: hidden}}}
-		for _, steps := range []int{0, 1, 2, 3, blockSteps - 1, blockSteps, blockSteps + 1, 1000} {
-			block := n.blockFloats(steps)
-			require.LessOrEqual(t, block, len(largeScratch{}), "hidden %d", hidden)
-			require.Zero(t, block%n.stepFloats(), "hidden %d", hidden)
-			if block == 0 {
-				without++
-				require.True(t, steps < minBlock || n.stepFloats() > len(largeScratch{})/minBlock, "hidden %d, %d steps", hidden, steps)
-				continue
-			}
-			require.GreaterOrEqual(t, block, minBlock*n.stepFloats(), "hidden %d", hidden)
-			require.LessOrEqual(t, block, min(blockSteps, steps)*n.stepFloats(), "hidden %d", hidden)
-		}
+// A goroutine that calls Forward stays below 16 KiB of stack, however small or
+// large the network and the sequence.
+func TestForwardStack(t *testing.T) {
+	if race.Enabled {
+		t.Skip("the race detector's frames are larger")
 	}
-	require.NotZero(t, without)
+	for _, sizes := range [][]int{{1, 8}, {16, 32}, {40, 80}} {
+		n := newNetwork(t, 3, sizes...)
+		x := make([]float32, (blockSteps+1)*sizes[0])
+		n.Forward(n.NewState(), x, nil)
+		eachPath(t, func(t *testing.T) {
+			const goroutines = 200
+			var before, after runtime.MemStats
+			done, leave := make(chan bool), make(chan bool)
+			states := make([]*State, goroutines)
+			for i := range states {
+				states[i] = n.NewState()
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for i := range goroutines {
+				go func() {
+					n.Forward(states[i], x[:0], nil)
+					n.Forward(states[i], x, nil)
+					done <- true
+					<-leave
+				}()
+			}
+			for range goroutines {
+				<-done
+			}
+			runtime.ReadMemStats(&after)
+			close(leave)
+			require.Less(t, (after.StackInuse-before.StackInuse)/goroutines, uint64(16<<10), "%v", sizes)
+		})
+	}
 }
 
 // sparseLayer makes a layer of any size quickly: most weights are zero.

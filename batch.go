@@ -21,7 +21,7 @@ func (n *Network) StepBatch(states []*State, xs, ys [][]float32) {
 		return
 	}
 	for i, s := range states {
-		copy(s.input(), xs[i])
+		flushTo(s.input(), xs[i])
 	}
 	for l := range n.layers {
 		n.layers[l].stepBatch(states)

@@ -6,12 +6,16 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/exact"
 )
 
 var (
-	inf      = float32(math.Inf(1))
-	nan      = float32(math.NaN())
+	inf = float32(math.Inf(1))
+	nan = float32(math.NaN())
+
+	negativeZero = float32(math.Copysign(0, -1))
+
 	maxFloat = float32(math.MaxFloat32)
 	least    = float32(math.SmallestNonzeroFloat32)
 )
@@ -201,10 +205,11 @@ func nth(i int64) float32 {
 
 // An activation is one of the two functions and the truth about it.
 type activation struct {
-	name  string
-	slice func(dst, x []float32)
-	exact func(x float32) float64 // to within a small part of a float32's last place
-	where []float32               // its thresholds
+	name   string
+	slice  func(dst, x []float32)
+	exact  func(x float32) float64 // to within a small part of a float32's last place
+	where  []float32               // its thresholds
+	zeroTo float32                 // up to here it is +0 by the contract; NaN for nowhere
 }
 
 var activations = []activation{
@@ -212,15 +217,17 @@ var activations = []activation{
 		name:  "sigmoid",
 		slice: Sigmoid,
 		exact: exact.Sigmoid,
-		// The limits, where σ becomes subnormal and 0, where it becomes 1, and
-		// where the reduction's n changes.
-		where: []float32{40, -104, -0x1.5d589ep+6, -103.28, -103.97, 16.64, 17.33, math.Ln2 / 2, -math.Ln2 / 2, 3 * math.Ln2 / 2, 88.8, -88.8},
+		// The limits, where σ becomes 0, where it becomes 1, and where the
+		// reduction's n changes.
+		where:  []float32{40, contract.Sigmoid.Min, -104, 16.64, 17.33, math.Ln2 / 2, -math.Ln2 / 2, 3 * math.Ln2 / 2, 88.8, -88.8},
+		zeroTo: contract.Sigmoid.Min,
 	},
 	{
-		name:  "tanh",
-		slice: Tanh,
-		exact: exact.Tanh,
-		where: []float32{0x1.233334p+3, 9.01, 9.02, math.Ln2 / 4, 3 * math.Ln2 / 4, 0x1p-12, 40, 88.8, 88.7228},
+		name:   "tanh",
+		slice:  Tanh,
+		exact:  exact.Tanh,
+		where:  []float32{0x1.233334p+3, 9.01, 9.02, math.Ln2 / 4, 3 * math.Ln2 / 4, 0x1p-12, 40, 88.8, 88.7228},
+		zeroTo: nan,
 	},
 }
 
@@ -239,8 +246,11 @@ func (a *activation) walk(t *testing.T, from, to float32, step int64) {
 		}
 		a.slice(y[:n], x[:n])
 		for i, v := range y[:n] {
-			u := exact.Ulps(v, a.exact(x[i]))
-			if !(u < 1) {
+			if x[i] <= a.zeroTo {
+				if math.Float32bits(v) != 0 {
+					t.Fatalf("%s(%x) is %x, want 0", a.name, x[i], v)
+				}
+			} else if u := exact.Ulps(v, a.exact(x[i])); !(u < 1) {
 				t.Fatalf("%s(%x) is %x, wrong by %.3f ulp", a.name, x[i], v, u)
 			}
 			if v < last {
@@ -313,9 +323,9 @@ func TestActivationsOfSpecialValues(t *testing.T) {
 			{0x1p-13, 0.5 + 0x1p-15, 0x1p-13},
 			{40, 1, 1},
 			{-40, 0x1.397924p-58, -1},
-			{-103, least, -1}, // 1.34 of the least number
+			{math.Nextafter32(contract.Sigmoid.Min, 0), 0x1.0000ccp-126, -1},
+			{contract.Sigmoid.Min, 0, -1},
 			{-104, 0, -1},
-			{-105, 0, -1},
 			{maxFloat, 1, 1},
 			{-maxFloat, 0, -1},
 			{inf, 1, 1},

@@ -1,6 +1,8 @@
 package lstm
 
 import (
+	"sync"
+
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/panel"
 )
@@ -25,65 +27,73 @@ func (n *Network) Forward(s *State, x, y []float32) {
 	if y != nil && len(y) != steps*n.output {
 		panicLength("Forward: y", len(y), steps*n.output, "steps × OutputSize")
 	}
-	block := n.blockFloats(steps)
-	switch {
-	case block == 0:
+	if steps < minBlock || n.block.widestInput < minInput {
 		n.forwardSteps(s, x, y)
-	case block <= len(smallScratch{}):
-		var scratch smallScratch
-		n.forwardBlocks(s, x, y, scratch[:])
-	case block <= len(mediumScratch{}):
-		var scratch mediumScratch
-		n.forwardBlocks(s, x, y, scratch[:])
-	default:
-		var scratch largeScratch
-		n.forwardBlocks(s, x, y, scratch[:])
+		return
 	}
+	room := n.rooms.take(&n.block)
+	n.forwardBlocks(s, x, y, room)
+	n.rooms.giveBack(room)
 }
-
-// Between the layers of a block of steps, sums and hidden states wait on the
-// goroutine's stack, in the smallest of these that holds them: the stack grows
-// to what is asked for, and larger variables would be allocated on the heap.
-type (
-	smallScratch  [1 << 10]float32
-	mediumScratch [1 << 13]float32
-	largeScratch  [1<<15 - 1<<10]float32
-)
 
 const (
 	blockSteps = 2 * panel.MaxColumns // steps of a block
-	minBlock   = 2                    // below it, there is nothing to share
+	minBlock   = 2                    // fewer steps have nothing to share
 	minInput   = 8                    // the narrowest input that is worth a pass of its own
 )
 
-// blockFloats returns the scratch that a block of steps needs, 0 if step by
-// step is better.
-func (n *Network) blockFloats(steps int) int {
-	widest := 0
-	for i := range n.layers {
-		widest = max(widest, n.layers[i].input)
-	}
-	block := min(steps, blockSteps, len(largeScratch{})/n.stepFloats())
-	if widest < minInput || block < minBlock {
-		return 0
-	}
-	return block * n.stepFloats()
+// blockSize says how much room a block of steps needs.
+type blockSize struct {
+	widestInput int // of all layers
+	// What one step leaves behind, in floats:
+	input  int // its x
+	sums   int // the gates' sums of one layer, the widest
+	hidden int // its hidden state, padded for the head
 }
 
-// stepFloats is what one step of a block leaves in the scratch: the gates' sums
-// of one layer, and its hidden state, padded for the head.
-func (n *Network) stepFloats() int {
-	sums, hidden := n.blockWidths()
-	return sums + hidden
+func newBlockSize(layers []layer) blockSize {
+	size := blockSize{input: roundUp(layers[0].input, alignmentFloats)}
+	for i := range layers {
+		l := &layers[i]
+		size.widestInput = max(size.widestInput, l.input)
+		size.sums = max(size.sums, panel.Gates*panel.PaddedUnits(l.hidden))
+		size.hidden = max(size.hidden, roundUp(l.hidden, contract.HeadSums))
+	}
+	return size
 }
 
-func (n *Network) blockWidths() (sums, hidden int) {
-	for i := range n.layers {
-		h := n.layers[i].hidden
-		sums = max(sums, panel.Gates*panel.PaddedUnits(h))
-		hidden = max(hidden, roundUp(h, contract.HeadSums))
+// room is where a block of steps waits between the layers.
+type room struct {
+	inputs, sums, hidden []float32
+}
+
+// rooms are those that no call of Forward is using. There are as many as calls
+// were at work at the same time, and they stay: nothing is allocated when there
+// has been such a call before, and a goroutine's stack need not grow.
+type rooms struct {
+	mutex sync.Mutex
+	free  []*room
+}
+
+func (r *rooms) take(size *blockSize) *room {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if last := len(r.free) - 1; last >= 0 {
+		taken := r.free[last]
+		r.free = r.free[:last]
+		return taken
 	}
-	return sums, hidden
+	return &room{
+		inputs: alignedFloats(blockSteps * size.input),
+		sums:   alignedFloats(blockSteps * size.sums),
+		hidden: alignedFloats(blockSteps * size.hidden),
+	}
+}
+
+func (r *rooms) giveBack(taken *room) {
+	r.mutex.Lock()
+	r.free = append(r.free, taken)
+	r.mutex.Unlock()
 }
 
 // forwardSteps is Forward step by step.
@@ -99,19 +109,21 @@ func (n *Network) forwardSteps(s *State, x, y []float32) {
 	}
 }
 
-// forwardBlocks is Forward in blocks of as many steps as the scratch holds:
-// layer by layer, the inputs of all steps first, then the recurrence.
-func (n *Network) forwardBlocks(s *State, x, y, scratch []float32) {
-	sumsWidth, hiddenWidth := n.blockWidths()
-	block := min(blockSteps, len(scratch)/(sumsWidth+hiddenWidth))
-	sums := matrix{scratch[:block*sumsWidth], sumsWidth, sumsWidth}
+// forwardBlocks is Forward in blocks of steps: layer by layer, the inputs of all
+// steps first, then the recurrence.
+func (n *Network) forwardBlocks(s *State, x, y []float32, room *room) {
+	size := &n.block
 	input := n.layers[0].input
+	sums := matrix{room.sums, size.sums, size.sums}
 	for steps := len(x) / input; steps > 0; {
-		b := min(block, steps)
-		in := matrix{x, input, input}
+		b := min(blockSteps, steps)
+		in := matrix{room.inputs, input, size.input}
+		for t := range b {
+			flushTo(in.row(t), x[t*input:][:input])
+		}
 		for l := range n.layers {
 			layer := &n.layers[l]
-			out := matrix{scratch[block*sumsWidth:], layer.hidden, hiddenWidth}
+			out := matrix{room.hidden, layer.hidden, size.hidden}
 			if l == len(n.layers)-1 && n.head == nil && y != nil {
 				out = matrix{y, layer.hidden, layer.hidden}
 			}
@@ -153,8 +165,6 @@ func (l *layer) takeInputs(steps int, in, sums matrix) {
 	for u := 0; u < l.hidden; u += units {
 		next := p.advance(units)
 		for first := 0; first < steps; first += panel.MaxColumns {
-			// Into the array itself: what is stored through a slice of it would
-			// count as escaping, and the scratch would move to the heap.
 			var columns [panel.MaxColumns]column
 			width := min(panel.MaxColumns, steps-first)
 			for i := range width {

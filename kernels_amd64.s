@@ -18,9 +18,9 @@ TEXT ·stepAVX2(SB), $320-80
 	//   x                      CX R8 R9
 	//   elements of x left     DI R8 R9
 	//   x[k]                   Y4 Y8 Y9 Y10 Y11 Y12 Y13 Y14
-	//   z                      Y0 Y2 Y3 DI Y8 Y9
+	//   z                      Y0 Y2 Y3 Y4 DI Y8 Y9 Y10
 	//   stride                 DI R8
-	//   cell state             Y1 Y2 Y3 Y9
+	//   cell state             Y2 Y3 Y4 Y9
 	//   lanes left             AX DI
 	//   units of the panel     AX
 	//   z of the narrow panel  CX
@@ -206,7 +206,7 @@ shadow:
 	ADDQ    CX, R8
 	MOVQ    x+40(FP), R9
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS (DI), Y8
 	VMOVUPS sigmoidMin<>+0(SB), Y9
 	VMAXPS  Y8, Y9, Y8
@@ -233,7 +233,7 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y8
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y8
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y8, Y8, Y10
 	VPSLLD $0x17, Y9, Y9
 
@@ -272,52 +272,53 @@ shadow:
 	VFMADD231PS  704(R8), Y10, Y6
 	VFMADD231PS  736(R8), Y10, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y10
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y9, Y10
 	VFNMADD231PS Y9, Y8, Y10
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y11
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y10, Y11, Y11
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y10, Y9, Y12
-	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
+	VADDPS       one<>+0(SB), Y12, Y12
 	VFNMADD231PS Y9, Y8, Y12
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y10
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y11, Y10
 	VFNMADD231PS Y11, Y12, Y10
-	VPADDD       sigmoidScaleBits<>+0(SB), Y10, Y8
 
 	// Next panel: sums += weights·x[3]
-	VBROADCASTSS 12(R9), Y9
-	VFMADD231PS  768(R8), Y9, Y0
-	VFMADD231PS  800(R8), Y9, Y1
-	VFMADD231PS  832(R8), Y9, Y2
-	VFMADD231PS  864(R8), Y9, Y3
-	VFMADD231PS  896(R8), Y9, Y4
-	VFMADD231PS  928(R8), Y9, Y5
-	VFMADD231PS  960(R8), Y9, Y6
-	VFMADD231PS  992(R8), Y9, Y7
+	VBROADCASTSS 12(R9), Y8
+	VFMADD231PS  768(R8), Y8, Y0
+	VFMADD231PS  800(R8), Y8, Y1
+	VFMADD231PS  832(R8), Y8, Y2
+	VFMADD231PS  864(R8), Y8, Y3
+	VFMADD231PS  896(R8), Y8, Y4
+	VFMADD231PS  928(R8), Y8, Y5
+	VFMADD231PS  960(R8), Y8, Y6
+	VFMADD231PS  992(R8), Y8, Y7
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y11, Y8, Y11
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y11, Y11, Y10
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y11, Y8
+	VANDNPS     Y10, Y8, Y8
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	VMOVUPS 128(DI), Y8
-	VANDPS  allButSign<>+0(SB), Y8, Y9
-	VANDPS  signBit<>+0(SB), Y8, Y8
-	VMOVUPS tanhMax<>+0(SB), Y10
-	VMINPS  Y9, Y10, Y9
+	VMOVUPS 128(DI), Y9
+	VANDPS  allButSign<>+0(SB), Y9, Y10
+	VANDPS  signBit<>+0(SB), Y9, Y9
+	VMOVUPS tanhMax<>+0(SB), Y11
+	VMINPS  Y10, Y11, Y10
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y10
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS     tanhRound<>+0(SB), Y11
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
-	VMINPS      Y10, Y12, Y10
-	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
-	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y12
+	VMINPS      Y11, Y12, Y11
+	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
+	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
 
 	// Next panel: sums += weights·x[4]
 	VBROADCASTSS 16(R9), Y13
@@ -331,8 +332,8 @@ shadow:
 	VFMADD231PS  1248(R8), Y13, Y7
 
 	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y9
-	VMULPS      Y9, Y9, Y12
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
+	VMULPS      Y10, Y10, Y12
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
 	VMOVUPS     tanhP2<>+0(SB), Y13
@@ -340,7 +341,7 @@ shadow:
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
 	// tanh: F = 2^n by its bits
-	VPSLLD      $0x0b, Y10, Y10
+	VPSLLD      $0x0b, Y11, Y11
 	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
 	// Next panel: sums += weights·x[5]
@@ -355,53 +356,53 @@ shadow:
 	VFMADD231PS  1504(R8), Y14, Y7
 
 	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Y12, Y9, Y12
-	VFMADD231PS Y13, Y12, Y9
+	VMULPS      Y12, Y10, Y12
+	VFMADD231PS Y13, Y12, Y10
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
 	VMOVUPS      one<>+0(SB), Y12
-	VSUBPS       Y10, Y12, Y12
+	VSUBPS       Y11, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y10, Y13, Y13
-	VFNMADD213PS Y12, Y9, Y13
-	VADDPS       one<>+0(SB), Y10, Y14
-	VFMADD231PS  Y12, Y9, Y14
+	VSUBPS       Y11, Y13, Y13
+	VFNMADD213PS Y12, Y10, Y13
+	VADDPS       one<>+0(SB), Y11, Y14
+	VFMADD231PS  Y12, Y10, Y14
 
-	// tanh: tanh = a - F·N/D, with x's sign
-	VDIVPS       Y14, Y13, Y9
-	VFNMADD231PS Y10, Y9, Y12
-	VORPS        Y8, Y12, Y8
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y14, Y13, Y10
+	VFNMADD231PS Y11, Y10, Y12
+	VORPS        Y9, Y12, Y9
 
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS 64(DI), Y9
-	VMOVUPS sigmoidMin<>+0(SB), Y10
-	VMAXPS  Y9, Y10, Y9
-	VMOVUPS sigmoidMax<>+0(SB), Y10
-	VMINPS  Y9, Y10, Y9
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 64(DI), Y10
+	VMOVUPS sigmoidMin<>+0(SB), Y11
+	VMAXPS  Y10, Y11, Y10
+	VMOVUPS sigmoidMax<>+0(SB), Y11
+	VMINPS  Y10, Y11, Y10
 
 	// Next panel: sums += weights·x[6]
-	VBROADCASTSS 24(R9), Y10
-	VFMADD231PS  1536(R8), Y10, Y0
-	VFMADD231PS  1568(R8), Y10, Y1
-	VFMADD231PS  1600(R8), Y10, Y2
-	VFMADD231PS  1632(R8), Y10, Y3
-	VFMADD231PS  1664(R8), Y10, Y4
-	VFMADD231PS  1696(R8), Y10, Y5
-	VFMADD231PS  1728(R8), Y10, Y6
-	VFMADD231PS  1760(R8), Y10, Y7
+	VBROADCASTSS 24(R9), Y11
+	VFMADD231PS  1536(R8), Y11, Y0
+	VFMADD231PS  1568(R8), Y11, Y1
+	VFMADD231PS  1600(R8), Y11, Y2
+	VFMADD231PS  1632(R8), Y11, Y3
+	VFMADD231PS  1664(R8), Y11, Y4
+	VFMADD231PS  1696(R8), Y11, Y5
+	VFMADD231PS  1728(R8), Y11, Y6
+	VFMADD231PS  1760(R8), Y11, Y7
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y10
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
-	VSUBPS      sigmoidRound<>+0(SB), Y10, Y12
+	VMOVUPS     sigmoidRound<>+0(SB), Y11
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y10, Y11
+	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y9
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y9
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y10
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y9, Y9, Y12
-	VPSLLD $0x17, Y10, Y10
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y10, Y10, Y12
+	VPSLLD $0x17, Y11, Y11
 
 	// Next panel: sums += weights·x[7]
 	VBROADCASTSS 28(R9), Y13
@@ -416,20 +417,20 @@ shadow:
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
-	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y10, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
-	VFMADD231PS sigmoidP1<>+0(SB), Y9, Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y10, Y14
 
 	// σ: q = (P4·r² + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y13
 	VFMADD231PS Y12, Y13, Y14
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y12, Y14, Y9
+	VFNMADD231PS Y12, Y14, Y10
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y12
-	VFNMADD231PS Y10, Y9, Y12
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y11, Y12
+	VFNMADD231PS Y11, Y10, Y12
 
 	// Next panel: sums += weights·x[8]
 	VBROADCASTSS 32(R9), Y13
@@ -442,19 +443,18 @@ shadow:
 	VFMADD231PS  2240(R8), Y13, Y6
 	VFMADD231PS  2272(R8), Y13, Y7
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y13
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y13
 	VDIVPS  Y12, Y13, Y13
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y12, Y10, Y14
-	VADDPS       sigmoidScale<>+0(SB), Y14, Y14
-	VFNMADD231PS Y10, Y9, Y14
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y12, Y11, Y14
+	VADDPS       one<>+0(SB), Y14, Y14
+	VFNMADD231PS Y11, Y10, Y14
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y13, Y12
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y13, Y12
 	VFNMADD231PS Y13, Y14, Y12
-	VPADDD       sigmoidScaleBits<>+0(SB), Y12, Y9
 
 	// Next panel: sums += weights·x[9]
 	VBROADCASTSS 36(R9), Y10
@@ -467,16 +467,21 @@ shadow:
 	VFMADD231PS  2496(R8), Y10, Y6
 	VFMADD231PS  2528(R8), Y10, Y7
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y13, Y9, Y13
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y13, Y13, Y12
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y13, Y10
+	VANDNPS     Y12, Y10, Y10
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y8, Y11, Y8
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y9, Y8, Y8
 	VMOVUPS     (DX), Y9
-	VFMADD231PS Y9, Y13, Y8
-	VMOVUPS     Y8, (DX)
+	VFMADD231PS Y9, Y10, Y8
+	VANDPS      allButSign<>+0(SB), Y8, Y9
+	VCMPPS      $0x11, tiny<>+0(SB), Y9, Y9
+	VANDNPS     Y8, Y9, Y9
+	VMOVUPS     Y9, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 192(DI), Y9
 	VMOVUPS sigmoidMin<>+0(SB), Y10
 	VMAXPS  Y9, Y10, Y9
@@ -503,7 +508,7 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y9, Y9, Y11
 	VPSLLD $0x17, Y10, Y10
 
@@ -531,8 +536,8 @@ shadow:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y11, Y13, Y9
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y11
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y10, Y11
 	VFNMADD231PS Y10, Y9, Y11
 
 	// Next panel: sums += weights·x[12]
@@ -546,51 +551,52 @@ shadow:
 	VFMADD231PS  3264(R8), Y12, Y6
 	VFMADD231PS  3296(R8), Y12, Y7
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y12
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y12
 	VDIVPS  Y11, Y12, Y12
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y11, Y10, Y13
-	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VADDPS       one<>+0(SB), Y13, Y13
 	VFNMADD231PS Y10, Y9, Y13
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y11
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y12, Y11
 	VFNMADD231PS Y12, Y13, Y11
-	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
 
 	// Next panel: sums += weights·x[13]
-	VBROADCASTSS 52(R9), Y10
-	VFMADD231PS  3328(R8), Y10, Y0
-	VFMADD231PS  3360(R8), Y10, Y1
-	VFMADD231PS  3392(R8), Y10, Y2
-	VFMADD231PS  3424(R8), Y10, Y3
-	VFMADD231PS  3456(R8), Y10, Y4
-	VFMADD231PS  3488(R8), Y10, Y5
-	VFMADD231PS  3520(R8), Y10, Y6
-	VFMADD231PS  3552(R8), Y10, Y7
+	VBROADCASTSS 52(R9), Y9
+	VFMADD231PS  3328(R8), Y9, Y0
+	VFMADD231PS  3360(R8), Y9, Y1
+	VFMADD231PS  3392(R8), Y9, Y2
+	VFMADD231PS  3424(R8), Y9, Y3
+	VFMADD231PS  3456(R8), Y9, Y4
+	VFMADD231PS  3488(R8), Y9, Y5
+	VFMADD231PS  3520(R8), Y9, Y6
+	VFMADD231PS  3552(R8), Y9, Y7
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y12, Y9, Y12
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y12, Y12, Y11
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y12, Y9
+	VANDNPS     Y11, Y9, Y9
 
 	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS  allButSign<>+0(SB), Y8, Y9
+	VANDPS  allButSign<>+0(SB), Y8, Y10
 	VANDPS  signBit<>+0(SB), Y8, Y8
-	VMOVUPS tanhMax<>+0(SB), Y10
-	VMINPS  Y9, Y10, Y9
+	VMOVUPS tanhMax<>+0(SB), Y11
+	VMINPS  Y10, Y11, Y10
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y10
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
-	VMOVUPS     tanhRoundMax<>+0(SB), Y11
-	VMINPS      Y10, Y11, Y10
-	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
-	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
+	VMOVUPS     tanhRound<>+0(SB), Y11
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
+	VMOVUPS     tanhRoundMax<>+0(SB), Y12
+	VMINPS      Y11, Y12, Y11
+	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
+	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y9
-	VMULPS      Y9, Y9, Y11
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
+	VMULPS      Y10, Y10, Y12
 
 	// Next panel: sums += weights·x[14]
 	VBROADCASTSS 56(R9), Y13
@@ -605,47 +611,49 @@ shadow:
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
 	VMOVUPS     tanhP2<>+0(SB), Y13
-	VFMADD231PS tanhP3<>+0(SB), Y11, Y13
-	VFMADD213PS tanhP1<>+0(SB), Y11, Y13
+	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y10, Y10
-	VFMADD213PS tanhP0<>+0(SB), Y11, Y13
+	VPSLLD      $0x0b, Y11, Y11
+	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y11, Y9, Y11
-	VFMADD231PS Y13, Y11, Y9
+	VMULPS      Y12, Y10, Y12
+	VFMADD231PS Y13, Y12, Y10
 
 	// Next panel: sums += weights·x[15]
-	VBROADCASTSS 60(R9), Y11
-	VFMADD231PS  3840(R8), Y11, Y0
-	VFMADD231PS  3872(R8), Y11, Y1
-	VFMADD231PS  3904(R8), Y11, Y2
-	VFMADD231PS  3936(R8), Y11, Y3
-	VFMADD231PS  3968(R8), Y11, Y4
-	VFMADD231PS  4000(R8), Y11, Y5
-	VFMADD231PS  4032(R8), Y11, Y6
-	VFMADD231PS  4064(R8), Y11, Y7
+	VBROADCASTSS 60(R9), Y12
+	VFMADD231PS  3840(R8), Y12, Y0
+	VFMADD231PS  3872(R8), Y12, Y1
+	VFMADD231PS  3904(R8), Y12, Y2
+	VFMADD231PS  3936(R8), Y12, Y3
+	VFMADD231PS  3968(R8), Y12, Y4
+	VFMADD231PS  4000(R8), Y12, Y5
+	VFMADD231PS  4032(R8), Y12, Y6
+	VFMADD231PS  4064(R8), Y12, Y7
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y11
-	VSUBPS       Y10, Y11, Y11
+	VMOVUPS      one<>+0(SB), Y12
+	VSUBPS       Y11, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y10, Y13, Y13
-	VFNMADD213PS Y11, Y9, Y13
-	VADDPS       one<>+0(SB), Y10, Y14
-	VFMADD231PS  Y11, Y9, Y14
+	VSUBPS       Y11, Y13, Y13
+	VFNMADD213PS Y12, Y10, Y13
+	VADDPS       one<>+0(SB), Y11, Y14
+	VFMADD231PS  Y12, Y10, Y14
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y14, Y13, Y9
-	VFNMADD231PS Y10, Y9, Y11
-	VORPS        Y8, Y11, Y8
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y14, Y13, Y10
+	VFNMADD231PS Y11, Y10, Y12
 
-	// h' = σ(o)·tanh(c')
-	VMULPS  Y8, Y12, Y8
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS  Y12, Y9, Y9
+	VORPS   Y8, Y9, Y8
+	VCMPPS  $0x11, tiny<>+0(SB), Y9, Y9
+	VANDNPS Y8, Y9, Y8
 	VMOVUPS Y8, (BX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 32(DI), Y8
 	VMOVUPS sigmoidMin<>+0(SB), Y9
 	VMAXPS  Y8, Y9, Y8
@@ -672,7 +680,7 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y8
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y8
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y8, Y8, Y10
 	VPSLLD $0x17, Y9, Y9
 
@@ -711,52 +719,53 @@ shadow:
 	VFMADD231PS  4800(R8), Y10, Y6
 	VFMADD231PS  4832(R8), Y10, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y10
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y9, Y10
 	VFNMADD231PS Y9, Y8, Y10
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y11
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y10, Y11, Y11
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y10, Y9, Y12
-	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
+	VADDPS       one<>+0(SB), Y12, Y12
 	VFNMADD231PS Y9, Y8, Y12
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y10
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y11, Y10
 	VFNMADD231PS Y11, Y12, Y10
-	VPADDD       sigmoidScaleBits<>+0(SB), Y10, Y8
 
 	// Next panel: sums += weights·x[19]
-	VBROADCASTSS 76(R9), Y9
-	VFMADD231PS  4864(R8), Y9, Y0
-	VFMADD231PS  4896(R8), Y9, Y1
-	VFMADD231PS  4928(R8), Y9, Y2
-	VFMADD231PS  4960(R8), Y9, Y3
-	VFMADD231PS  4992(R8), Y9, Y4
-	VFMADD231PS  5024(R8), Y9, Y5
-	VFMADD231PS  5056(R8), Y9, Y6
-	VFMADD231PS  5088(R8), Y9, Y7
+	VBROADCASTSS 76(R9), Y8
+	VFMADD231PS  4864(R8), Y8, Y0
+	VFMADD231PS  4896(R8), Y8, Y1
+	VFMADD231PS  4928(R8), Y8, Y2
+	VFMADD231PS  4960(R8), Y8, Y3
+	VFMADD231PS  4992(R8), Y8, Y4
+	VFMADD231PS  5024(R8), Y8, Y5
+	VFMADD231PS  5056(R8), Y8, Y6
+	VFMADD231PS  5088(R8), Y8, Y7
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y11, Y8, Y11
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y11, Y11, Y10
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y11, Y8
+	VANDNPS     Y10, Y8, Y8
 
 	// tanh: A = min(9.1, |x|), and x's sign
-	VMOVUPS 160(DI), Y8
-	VANDPS  allButSign<>+0(SB), Y8, Y9
-	VANDPS  signBit<>+0(SB), Y8, Y8
-	VMOVUPS tanhMax<>+0(SB), Y10
-	VMINPS  Y9, Y10, Y9
+	VMOVUPS 160(DI), Y9
+	VANDPS  allButSign<>+0(SB), Y9, Y10
+	VANDPS  signBit<>+0(SB), Y9, Y9
+	VMOVUPS tanhMax<>+0(SB), Y11
+	VMINPS  Y10, Y11, Y10
 
 	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y10
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS     tanhRound<>+0(SB), Y11
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
-	VMINPS      Y10, Y12, Y10
-	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
-	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y12
+	VMINPS      Y11, Y12, Y11
+	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
+	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
 
 	// Next panel: sums += weights·x[20]
 	VBROADCASTSS 80(R9), Y13
@@ -770,8 +779,8 @@ shadow:
 	VFMADD231PS  5344(R8), Y13, Y7
 
 	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y9
-	VMULPS      Y9, Y9, Y12
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
+	VMULPS      Y10, Y10, Y12
 
 	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
 	VMOVUPS     tanhP2<>+0(SB), Y13
@@ -779,7 +788,7 @@ shadow:
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
 	// tanh: F = 2^n by its bits
-	VPSLLD      $0x0b, Y10, Y10
+	VPSLLD      $0x0b, Y11, Y11
 	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
 	// Next panel: sums += weights·x[21]
@@ -794,53 +803,53 @@ shadow:
 	VFMADD231PS  5600(R8), Y14, Y7
 
 	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Y12, Y9, Y12
-	VFMADD231PS Y13, Y12, Y9
+	VMULPS      Y12, Y10, Y12
+	VFMADD231PS Y13, Y12, Y10
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
 	VMOVUPS      one<>+0(SB), Y12
-	VSUBPS       Y10, Y12, Y12
+	VSUBPS       Y11, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y10, Y13, Y13
-	VFNMADD213PS Y12, Y9, Y13
-	VADDPS       one<>+0(SB), Y10, Y14
-	VFMADD231PS  Y12, Y9, Y14
+	VSUBPS       Y11, Y13, Y13
+	VFNMADD213PS Y12, Y10, Y13
+	VADDPS       one<>+0(SB), Y11, Y14
+	VFMADD231PS  Y12, Y10, Y14
 
-	// tanh: tanh = a - F·N/D, with x's sign
-	VDIVPS       Y14, Y13, Y9
-	VFNMADD231PS Y10, Y9, Y12
-	VORPS        Y8, Y12, Y8
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y14, Y13, Y10
+	VFNMADD231PS Y11, Y10, Y12
+	VORPS        Y9, Y12, Y9
 
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS 96(DI), Y9
-	VMOVUPS sigmoidMin<>+0(SB), Y10
-	VMAXPS  Y9, Y10, Y9
-	VMOVUPS sigmoidMax<>+0(SB), Y10
-	VMINPS  Y9, Y10, Y9
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 96(DI), Y10
+	VMOVUPS sigmoidMin<>+0(SB), Y11
+	VMAXPS  Y10, Y11, Y10
+	VMOVUPS sigmoidMax<>+0(SB), Y11
+	VMINPS  Y10, Y11, Y10
 
 	// Next panel: sums += weights·x[22]
-	VBROADCASTSS 88(R9), Y10
-	VFMADD231PS  5632(R8), Y10, Y0
-	VFMADD231PS  5664(R8), Y10, Y1
-	VFMADD231PS  5696(R8), Y10, Y2
-	VFMADD231PS  5728(R8), Y10, Y3
-	VFMADD231PS  5760(R8), Y10, Y4
-	VFMADD231PS  5792(R8), Y10, Y5
-	VFMADD231PS  5824(R8), Y10, Y6
-	VFMADD231PS  5856(R8), Y10, Y7
+	VBROADCASTSS 88(R9), Y11
+	VFMADD231PS  5632(R8), Y11, Y0
+	VFMADD231PS  5664(R8), Y11, Y1
+	VFMADD231PS  5696(R8), Y11, Y2
+	VFMADD231PS  5728(R8), Y11, Y3
+	VFMADD231PS  5760(R8), Y11, Y4
+	VFMADD231PS  5792(R8), Y11, Y5
+	VFMADD231PS  5824(R8), Y11, Y6
+	VFMADD231PS  5856(R8), Y11, Y7
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y10
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
-	VSUBPS      sigmoidRound<>+0(SB), Y10, Y12
+	VMOVUPS     sigmoidRound<>+0(SB), Y11
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y10, Y11
+	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y9
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y9
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y10
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y9, Y9, Y12
-	VPSLLD $0x17, Y10, Y10
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y10, Y10, Y12
+	VPSLLD $0x17, Y11, Y11
 
 	// Next panel: sums += weights·x[23]
 	VBROADCASTSS 92(R9), Y13
@@ -855,20 +864,20 @@ shadow:
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
-	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y10, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
-	VFMADD231PS sigmoidP1<>+0(SB), Y9, Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y10, Y14
 
 	// σ: q = (P4·r² + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y13
 	VFMADD231PS Y12, Y13, Y14
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y12, Y14, Y9
+	VFNMADD231PS Y12, Y14, Y10
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y12
-	VFNMADD231PS Y10, Y9, Y12
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y11, Y12
+	VFNMADD231PS Y11, Y10, Y12
 
 	// Next panel: sums += weights·x[24]
 	VBROADCASTSS 96(R9), Y13
@@ -881,19 +890,18 @@ shadow:
 	VFMADD231PS  6336(R8), Y13, Y6
 	VFMADD231PS  6368(R8), Y13, Y7
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y13
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y13
 	VDIVPS  Y12, Y13, Y13
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y12, Y10, Y14
-	VADDPS       sigmoidScale<>+0(SB), Y14, Y14
-	VFNMADD231PS Y10, Y9, Y14
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y12, Y11, Y14
+	VADDPS       one<>+0(SB), Y14, Y14
+	VFNMADD231PS Y11, Y10, Y14
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y13, Y12
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y13, Y12
 	VFNMADD231PS Y13, Y14, Y12
-	VPADDD       sigmoidScaleBits<>+0(SB), Y12, Y9
 
 	// Next panel: sums += weights·x[25]
 	VBROADCASTSS 100(R9), Y10
@@ -906,16 +914,21 @@ shadow:
 	VFMADD231PS  6592(R8), Y10, Y6
 	VFMADD231PS  6624(R8), Y10, Y7
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y13, Y9, Y13
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y13, Y13, Y12
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y13, Y10
+	VANDNPS     Y12, Y10, Y10
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y8, Y11, Y8
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y9, Y8, Y8
 	VMOVUPS     32(DX), Y9
-	VFMADD231PS Y9, Y13, Y8
-	VMOVUPS     Y8, 32(DX)
+	VFMADD231PS Y9, Y10, Y8
+	VANDPS      allButSign<>+0(SB), Y8, Y9
+	VCMPPS      $0x11, tiny<>+0(SB), Y9, Y9
+	VANDNPS     Y8, Y9, Y9
+	VMOVUPS     Y9, 32(DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 224(DI), Y9
 	VMOVUPS sigmoidMin<>+0(SB), Y10
 	VMAXPS  Y9, Y10, Y9
@@ -942,7 +955,7 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y9, Y9, Y11
 	VPSLLD $0x17, Y10, Y10
 
@@ -970,8 +983,8 @@ shadow:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y11, Y13, Y9
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y11
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y10, Y11
 	VFNMADD231PS Y10, Y9, Y11
 
 	// Next panel: sums += weights·x[28]
@@ -985,51 +998,52 @@ shadow:
 	VFMADD231PS  7360(R8), Y12, Y6
 	VFMADD231PS  7392(R8), Y12, Y7
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y12
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y12
 	VDIVPS  Y11, Y12, Y12
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y11, Y10, Y13
-	VADDPS       sigmoidScale<>+0(SB), Y13, Y13
+	VADDPS       one<>+0(SB), Y13, Y13
 	VFNMADD231PS Y10, Y9, Y13
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y12, Y11
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y12, Y11
 	VFNMADD231PS Y12, Y13, Y11
-	VPADDD       sigmoidScaleBits<>+0(SB), Y11, Y9
 
 	// Next panel: sums += weights·x[29]
-	VBROADCASTSS 116(R9), Y10
-	VFMADD231PS  7424(R8), Y10, Y0
-	VFMADD231PS  7456(R8), Y10, Y1
-	VFMADD231PS  7488(R8), Y10, Y2
-	VFMADD231PS  7520(R8), Y10, Y3
-	VFMADD231PS  7552(R8), Y10, Y4
-	VFMADD231PS  7584(R8), Y10, Y5
-	VFMADD231PS  7616(R8), Y10, Y6
-	VFMADD231PS  7648(R8), Y10, Y7
+	VBROADCASTSS 116(R9), Y9
+	VFMADD231PS  7424(R8), Y9, Y0
+	VFMADD231PS  7456(R8), Y9, Y1
+	VFMADD231PS  7488(R8), Y9, Y2
+	VFMADD231PS  7520(R8), Y9, Y3
+	VFMADD231PS  7552(R8), Y9, Y4
+	VFMADD231PS  7584(R8), Y9, Y5
+	VFMADD231PS  7616(R8), Y9, Y6
+	VFMADD231PS  7648(R8), Y9, Y7
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y12, Y9, Y12
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y12, Y12, Y11
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y12, Y9
+	VANDNPS     Y11, Y9, Y9
 
 	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS  allButSign<>+0(SB), Y8, Y9
+	VANDPS  allButSign<>+0(SB), Y8, Y10
 	VANDPS  signBit<>+0(SB), Y8, Y8
-	VMOVUPS tanhMax<>+0(SB), Y10
-	VMINPS  Y9, Y10, Y9
+	VMOVUPS tanhMax<>+0(SB), Y11
+	VMINPS  Y10, Y11, Y10
 
 	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y10
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
-	VMOVUPS     tanhRoundMax<>+0(SB), Y11
-	VMINPS      Y10, Y11, Y10
-	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
-	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
+	VMOVUPS     tanhRound<>+0(SB), Y11
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
+	VMOVUPS     tanhRoundMax<>+0(SB), Y12
+	VMINPS      Y11, Y12, Y11
+	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
+	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
 
 	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y9
-	VMULPS      Y9, Y9, Y11
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
+	VMULPS      Y10, Y10, Y12
 
 	// Next panel: sums += weights·x[30]
 	VBROADCASTSS 120(R9), Y13
@@ -1044,44 +1058,46 @@ shadow:
 
 	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
 	VMOVUPS     tanhP2<>+0(SB), Y13
-	VFMADD231PS tanhP3<>+0(SB), Y11, Y13
-	VFMADD213PS tanhP1<>+0(SB), Y11, Y13
+	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
 	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y10, Y10
-	VFMADD213PS tanhP0<>+0(SB), Y11, Y13
+	VPSLLD      $0x0b, Y11, Y11
+	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
 	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y11, Y9, Y11
-	VFMADD231PS Y13, Y11, Y9
+	VMULPS      Y12, Y10, Y12
+	VFMADD231PS Y13, Y12, Y10
 
 	// Next panel: sums += weights·x[31]
-	VBROADCASTSS 124(R9), Y11
-	VFMADD231PS  7936(R8), Y11, Y0
-	VFMADD231PS  7968(R8), Y11, Y1
-	VFMADD231PS  8000(R8), Y11, Y2
-	VFMADD231PS  8032(R8), Y11, Y3
-	VFMADD231PS  8064(R8), Y11, Y4
-	VFMADD231PS  8096(R8), Y11, Y5
-	VFMADD231PS  8128(R8), Y11, Y6
-	VFMADD231PS  8160(R8), Y11, Y7
+	VBROADCASTSS 124(R9), Y12
+	VFMADD231PS  7936(R8), Y12, Y0
+	VFMADD231PS  7968(R8), Y12, Y1
+	VFMADD231PS  8000(R8), Y12, Y2
+	VFMADD231PS  8032(R8), Y12, Y3
+	VFMADD231PS  8064(R8), Y12, Y4
+	VFMADD231PS  8096(R8), Y12, Y5
+	VFMADD231PS  8128(R8), Y12, Y6
+	VFMADD231PS  8160(R8), Y12, Y7
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y11
-	VSUBPS       Y10, Y11, Y11
+	VMOVUPS      one<>+0(SB), Y12
+	VSUBPS       Y11, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y10, Y13, Y13
-	VFNMADD213PS Y11, Y9, Y13
-	VADDPS       one<>+0(SB), Y10, Y14
-	VFMADD231PS  Y11, Y9, Y14
+	VSUBPS       Y11, Y13, Y13
+	VFNMADD213PS Y12, Y10, Y13
+	VADDPS       one<>+0(SB), Y11, Y14
+	VFMADD231PS  Y12, Y10, Y14
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y14, Y13, Y9
-	VFNMADD231PS Y10, Y9, Y11
-	VORPS        Y8, Y11, Y8
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y14, Y13, Y10
+	VFNMADD231PS Y11, Y10, Y12
 
-	// h' = σ(o)·tanh(c')
-	VMULPS  Y8, Y12, Y8
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS  Y12, Y9, Y9
+	VORPS   Y8, Y9, Y8
+	VCMPPS  $0x11, tiny<>+0(SB), Y9, Y9
+	VANDNPS Y8, Y9, Y8
 	VMOVUPS Y8, 32(BX)
 	ADDQ    $+8192, R8
 	ADDQ    $+128, R9
@@ -1200,7 +1216,7 @@ shadow_rest_rest_done:
 	JMP  summed
 
 last:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y8
 	VMAXPS  Y0, Y8, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y8
@@ -1233,7 +1249,7 @@ last:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y8
 	VMULPS      Y8, Y8, Y10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y12
 	VPSLLD $0x17, Y9, Y9
 
@@ -1272,92 +1288,97 @@ last:
 	VADDPS       one<>+0(SB), Y11, Y13
 	VFMADD231PS  Y10, Y8, Y13
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y8
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y9, Y8
 	VFNMADD231PS Y9, Y0, Y8
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y13, Y12, Y12
 	VFNMADD231PS Y11, Y12, Y10
 	VORPS        Y4, Y10, Y4
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y10
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y10
 	VDIVPS  Y8, Y10, Y10
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y8, Y9, Y11
-	VADDPS       sigmoidScale<>+0(SB), Y11, Y11
+	VADDPS       one<>+0(SB), Y11, Y11
 	VFNMADD231PS Y9, Y0, Y11
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y8
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y10, Y8
 	VFNMADD231PS Y10, Y11, Y8
-	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y10, Y0, Y10
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y10, Y10, Y8
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y0
+	VANDNPS     Y8, Y0, Y0
 
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y0
-	VMAXPS  Y2, Y0, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y2
-	VMINPS  Y0, Y2, Y0
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y8
+	VMAXPS  Y2, Y8, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y8
+	VMINPS  Y2, Y8, Y2
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y2
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
-	VSUBPS      sigmoidRound<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y2
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y0, Y0, Y8
-	VPSLLD $0x17, Y2, Y2
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y2, Y2, Y9
+	VPSLLD $0x17, Y8, Y8
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y9
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP2<>+0(SB), Y10
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
 	VMOVUPS     sigmoidP0<>+0(SB), Y11
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
-	VFMADD231PS Y8, Y9, Y11
+	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y10
+	VFMADD231PS Y9, Y10, Y11
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y8, Y11, Y0
+	VFNMADD231PS Y9, Y11, Y2
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y2, Y8
-	VFNMADD231PS Y2, Y0, Y8
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y9
+	VFNMADD231PS Y8, Y2, Y9
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y9
-	VDIVPS  Y8, Y9, Y9
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y10
+	VDIVPS  Y9, Y10, Y10
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y8, Y2, Y11
-	VADDPS       sigmoidScale<>+0(SB), Y11, Y11
-	VFNMADD231PS Y2, Y0, Y11
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y9, Y8, Y11
+	VADDPS       one<>+0(SB), Y11, Y11
+	VFNMADD231PS Y8, Y2, Y11
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y8
-	VFNMADD231PS Y9, Y11, Y8
-	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y10, Y9
+	VFNMADD231PS Y10, Y11, Y9
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y9, Y0, Y9
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y10, Y10, Y9
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y2
+	VANDNPS     Y9, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y4, Y10, Y0
-	VMOVUPS     (DX), Y2
-	VFMADD231PS Y2, Y9, Y0
-	VMOVUPS     Y0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     (DX), Y4
+	VFMADD231PS Y4, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y2
+	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS     Y0, Y2, Y2
+	VMOVUPS     Y2, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y2
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
@@ -1390,7 +1411,7 @@ last:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y2
 	VMULPS      Y2, Y2, Y8
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y1, Y1, Y10
 	VPSLLD $0x17, Y5, Y5
 
@@ -1429,92 +1450,97 @@ last:
 	VADDPS       one<>+0(SB), Y9, Y11
 	VFMADD231PS  Y8, Y2, Y11
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y1, Y2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y11, Y10, Y10
 	VFNMADD231PS Y9, Y10, Y8
 	VORPS        Y4, Y8, Y4
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y8
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y2, Y8, Y8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y2, Y5, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y5, Y1, Y9
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y8, Y2
 	VFNMADD231PS Y8, Y9, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y1
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y8, Y1, Y8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y8, Y8, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y1
+	VANDNPS     Y2, Y1, Y1
 
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y3, Y1, Y1
-	VMOVUPS sigmoidMax<>+0(SB), Y2
-	VMINPS  Y1, Y2, Y1
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y3, Y2, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y2
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y2
-	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y5
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y1
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y1, Y1, Y3
-	VPSLLD $0x17, Y2, Y2
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y2, Y2, Y5
+	VPSLLD $0x17, Y3, Y3
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y5
-	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y5
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
-	VFMADD231PS Y3, Y5, Y9
+	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y8
+	VFMADD231PS Y5, Y8, Y9
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y3, Y9, Y1
+	VFNMADD231PS Y5, Y9, Y2
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y2, Y3
-	VFNMADD231PS Y2, Y1, Y3
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y5
+	VFNMADD231PS Y3, Y2, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y5
-	VDIVPS  Y3, Y5, Y5
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y8
+	VDIVPS  Y5, Y8, Y8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y3, Y2, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
-	VFNMADD231PS Y2, Y1, Y9
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y5, Y3, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y3, Y2, Y9
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y3
-	VFNMADD231PS Y5, Y9, Y3
-	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y1
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y9, Y5
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y5, Y1, Y5
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y8, Y8, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y2
+	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y4, Y8, Y1
-	VMOVUPS     32(DX), Y2
-	VFMADD231PS Y2, Y5, Y1
-	VMOVUPS     Y1, 32(DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y4, Y1, Y1
+	VMOVUPS     32(DX), Y3
+	VFMADD231PS Y3, Y2, Y1
+	VANDPS      allButSign<>+0(SB), Y1, Y2
+	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS     Y1, Y2, Y2
+	VMOVUPS     Y2, 32(DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y2
 	VMAXPS  Y6, Y2, Y2
 	VMOVUPS sigmoidMax<>+0(SB), Y3
@@ -1547,7 +1573,7 @@ last:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y3
 	VMULPS      Y3, Y3, Y5
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y2, Y2, Y8
 	VPSLLD $0x17, Y4, Y4
 
@@ -1586,37 +1612,40 @@ last:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y3, Y9
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y3
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y3
 	VFNMADD231PS Y4, Y2, Y3
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y9, Y8, Y8
 	VFNMADD231PS Y6, Y8, Y5
-	VORPS        Y0, Y5, Y0
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y5
-	VDIVPS  Y3, Y5, Y5
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y3, Y6, Y6
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y3, Y4, Y6
-	VADDPS       sigmoidScale<>+0(SB), Y6, Y6
-	VFNMADD231PS Y4, Y2, Y6
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y3, Y4, Y8
+	VADDPS       one<>+0(SB), Y8, Y8
+	VFNMADD231PS Y4, Y2, Y8
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y3
-	VFNMADD231PS Y5, Y6, Y3
-	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y3
+	VFNMADD231PS Y6, Y8, Y3
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y5, Y2, Y5
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y3
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y2
+	VANDNPS     Y3, Y2, Y2
 
-	// h' = σ(o)·tanh(c')
-	VMULPS  Y0, Y5, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS  Y5, Y2, Y2
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y0, Y2, Y0
 	VMOVUPS Y0, (BX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y0
 	VMAXPS  Y7, Y0, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y2
@@ -1649,7 +1678,7 @@ last:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -1688,34 +1717,37 @@ last:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y1, Y4, Y1
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y0, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y1, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
 	CMPQ         SI, $+16
 	JGE          h_whole_wide_0_1
 	MOVQ         SI, DI
@@ -1952,7 +1984,7 @@ wide_narrow_rest_done:
 	VMOVUPS Y10, 64(CX)
 	VMOVUPS Y11, 96(CX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y8
 	VMAXPS  Y0, Y8, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y8
@@ -1985,7 +2017,7 @@ wide_narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y8
 	VMULPS      Y8, Y8, Y10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y12
 	VPSLLD $0x17, Y9, Y9
 
@@ -2024,92 +2056,97 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y11, Y13
 	VFMADD231PS  Y10, Y8, Y13
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y8
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y9, Y8
 	VFNMADD231PS Y9, Y0, Y8
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y13, Y12, Y12
 	VFNMADD231PS Y11, Y12, Y10
 	VORPS        Y4, Y10, Y4
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y10
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y10
 	VDIVPS  Y8, Y10, Y10
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y8, Y9, Y11
-	VADDPS       sigmoidScale<>+0(SB), Y11, Y11
+	VADDPS       one<>+0(SB), Y11, Y11
 	VFNMADD231PS Y9, Y0, Y11
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y8
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y10, Y8
 	VFNMADD231PS Y10, Y11, Y8
-	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y10, Y0, Y10
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y10, Y10, Y8
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y0
+	VANDNPS     Y8, Y0, Y0
 
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y0
-	VMAXPS  Y2, Y0, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y2
-	VMINPS  Y0, Y2, Y0
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y8
+	VMAXPS  Y2, Y8, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y8
+	VMINPS  Y2, Y8, Y2
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y2
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
-	VSUBPS      sigmoidRound<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y2
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y0, Y0, Y8
-	VPSLLD $0x17, Y2, Y2
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y2, Y2, Y9
+	VPSLLD $0x17, Y8, Y8
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y9
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP2<>+0(SB), Y10
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
 	VMOVUPS     sigmoidP0<>+0(SB), Y11
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
-	VFMADD231PS Y8, Y9, Y11
+	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y10
+	VFMADD231PS Y9, Y10, Y11
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y8, Y11, Y0
+	VFNMADD231PS Y9, Y11, Y2
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y2, Y8
-	VFNMADD231PS Y2, Y0, Y8
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y9
+	VFNMADD231PS Y8, Y2, Y9
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y9
-	VDIVPS  Y8, Y9, Y9
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y10
+	VDIVPS  Y9, Y10, Y10
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y8, Y2, Y11
-	VADDPS       sigmoidScale<>+0(SB), Y11, Y11
-	VFNMADD231PS Y2, Y0, Y11
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y9, Y8, Y11
+	VADDPS       one<>+0(SB), Y11, Y11
+	VFNMADD231PS Y8, Y2, Y11
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y8
-	VFNMADD231PS Y9, Y11, Y8
-	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y10, Y9
+	VFNMADD231PS Y10, Y11, Y9
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y9, Y0, Y9
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y10, Y10, Y9
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y2
+	VANDNPS     Y9, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y4, Y10, Y0
-	VMOVUPS     (DX), Y2
-	VFMADD231PS Y2, Y9, Y0
-	VMOVUPS     Y0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     (DX), Y4
+	VFMADD231PS Y4, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y2
+	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS     Y0, Y2, Y2
+	VMOVUPS     Y2, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y2
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
@@ -2142,7 +2179,7 @@ wide_narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y2
 	VMULPS      Y2, Y2, Y8
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y1, Y1, Y10
 	VPSLLD $0x17, Y5, Y5
 
@@ -2181,92 +2218,97 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y9, Y11
 	VFMADD231PS  Y8, Y2, Y11
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y1, Y2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y11, Y10, Y10
 	VFNMADD231PS Y9, Y10, Y8
 	VORPS        Y4, Y8, Y4
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y8
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y2, Y8, Y8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y2, Y5, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y5, Y1, Y9
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y8, Y2
 	VFNMADD231PS Y8, Y9, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y1
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y8, Y1, Y8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y8, Y8, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y1
+	VANDNPS     Y2, Y1, Y1
 
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y3, Y1, Y1
-	VMOVUPS sigmoidMax<>+0(SB), Y2
-	VMINPS  Y1, Y2, Y1
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y3, Y2, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y2
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y2
-	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y5
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y1
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y1, Y1, Y3
-	VPSLLD $0x17, Y2, Y2
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y2, Y2, Y5
+	VPSLLD $0x17, Y3, Y3
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y5
-	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y5
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
-	VFMADD231PS Y3, Y5, Y9
+	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y8
+	VFMADD231PS Y5, Y8, Y9
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y3, Y9, Y1
+	VFNMADD231PS Y5, Y9, Y2
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y2, Y3
-	VFNMADD231PS Y2, Y1, Y3
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y5
+	VFNMADD231PS Y3, Y2, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y5
-	VDIVPS  Y3, Y5, Y5
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y8
+	VDIVPS  Y5, Y8, Y8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y3, Y2, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
-	VFNMADD231PS Y2, Y1, Y9
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y5, Y3, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y3, Y2, Y9
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y3
-	VFNMADD231PS Y5, Y9, Y3
-	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y1
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y9, Y5
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y5, Y1, Y5
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y8, Y8, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y2
+	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y4, Y8, Y1
-	VMOVUPS     32(DX), Y2
-	VFMADD231PS Y2, Y5, Y1
-	VMOVUPS     Y1, 32(DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y4, Y1, Y1
+	VMOVUPS     32(DX), Y3
+	VFMADD231PS Y3, Y2, Y1
+	VANDPS      allButSign<>+0(SB), Y1, Y2
+	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS     Y1, Y2, Y2
+	VMOVUPS     Y2, 32(DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS (CX), Y2
 	VMOVUPS sigmoidMin<>+0(SB), Y3
 	VMAXPS  Y2, Y3, Y2
@@ -2301,7 +2343,7 @@ wide_narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y4
 	VMULPS      Y4, Y4, Y8
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y2, Y2, Y10
 	VPSLLD $0x17, Y5, Y5
 
@@ -2340,93 +2382,98 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y9, Y11
 	VFMADD231PS  Y8, Y4, Y11
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y4
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y2, Y4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y11, Y10, Y10
 	VFNMADD231PS Y9, Y10, Y8
 	VORPS        Y3, Y8, Y3
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y8
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y4, Y8, Y8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y4, Y5, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y5, Y2, Y9
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y8, Y4
 	VFNMADD231PS Y8, Y9, Y4
-	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y8, Y2, Y8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y8, Y8, Y4
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y2
+	VANDNPS     Y4, Y2, Y2
 
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS 32(CX), Y2
-	VMOVUPS sigmoidMin<>+0(SB), Y4
-	VMAXPS  Y2, Y4, Y2
-	VMOVUPS sigmoidMax<>+0(SB), Y4
-	VMINPS  Y2, Y4, Y2
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 32(CX), Y4
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y4, Y5, Y4
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y4
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
-	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y8
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y4
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y2, Y2, Y5
-	VPSLLD $0x17, Y4, Y4
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y4, Y4, Y8
+	VPSLLD $0x17, Y5, Y5
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y9
-	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y9
 	VMOVUPS     sigmoidP0<>+0(SB), Y10
-	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y10
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y9
-	VFMADD231PS Y5, Y9, Y10
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
+	VFMADD231PS Y8, Y9, Y10
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y5, Y10, Y2
+	VFNMADD231PS Y8, Y10, Y4
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y5
-	VFNMADD231PS Y4, Y2, Y5
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y5, Y8
+	VFNMADD231PS Y5, Y4, Y8
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y9
-	VDIVPS  Y5, Y9, Y9
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y9
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y5, Y4, Y10
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y10
-	VFNMADD231PS Y4, Y2, Y10
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y8, Y5, Y10
+	VADDPS       one<>+0(SB), Y10, Y10
+	VFNMADD231PS Y5, Y4, Y10
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y5
-	VFNMADD231PS Y9, Y10, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y9, Y8
+	VFNMADD231PS Y9, Y10, Y8
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y9, Y2, Y9
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y9, Y9, Y8
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y9, Y4
+	VANDNPS     Y8, Y4, Y4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y3, Y8, Y2
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y3, Y2, Y2
 	VMOVUPS     64(DX), Y3
-	VFMADD231PS Y3, Y9, Y2
-	VMOVUPS     Y2, 64(DX)
+	VFMADD231PS Y3, Y4, Y2
+	VANDPS      allButSign<>+0(SB), Y2, Y3
+	VCMPPS      $0x11, tiny<>+0(SB), Y3, Y3
+	VANDNPS     Y2, Y3, Y3
+	VMOVUPS     Y3, 64(DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y3
 	VMAXPS  Y6, Y3, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
@@ -2459,7 +2506,7 @@ wide_narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y4
 	VMULPS      Y4, Y4, Y6
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y3, Y3, Y9
 	VPSLLD $0x17, Y5, Y5
 
@@ -2498,37 +2545,40 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y8, Y10
 	VFMADD231PS  Y6, Y4, Y10
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y4
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y3, Y4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y10, Y9, Y9
 	VFNMADD231PS Y8, Y9, Y6
-	VORPS        Y0, Y6, Y0
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y6
-	VDIVPS  Y4, Y6, Y6
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y8
+	VDIVPS  Y4, Y8, Y8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y4, Y5, Y8
-	VADDPS       sigmoidScale<>+0(SB), Y8, Y8
-	VFNMADD231PS Y5, Y3, Y8
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y4, Y5, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y5, Y3, Y9
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y4
-	VFNMADD231PS Y6, Y8, Y4
-	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y3
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y8, Y4
+	VFNMADD231PS Y8, Y9, Y4
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y6, Y3, Y6
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y8, Y8, Y4
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y3
+	VANDNPS     Y4, Y3, Y3
 
-	// h' = σ(o)·tanh(c')
-	VMULPS  Y0, Y6, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS  Y6, Y3, Y3
+	VORPS   Y0, Y3, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y3, Y3
+	VANDNPS Y0, Y3, Y0
 	VMOVUPS Y0, (BX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y0
 	VMAXPS  Y7, Y0, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y3
@@ -2561,7 +2611,7 @@ wide_narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
 	VMULPS      Y3, Y3, Y5
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
@@ -2600,37 +2650,40 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y6, Y8
 	VFMADD231PS  Y5, Y3, Y8
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y3
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y3
 	VFNMADD231PS Y4, Y0, Y3
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y8, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
-	VORPS        Y1, Y5, Y1
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y5
-	VDIVPS  Y3, Y5, Y5
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y3, Y6, Y6
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y3, Y4, Y6
-	VADDPS       sigmoidScale<>+0(SB), Y6, Y6
-	VFNMADD231PS Y4, Y0, Y6
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y3, Y4, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y4, Y0, Y7
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y3
-	VFNMADD231PS Y5, Y6, Y3
-	VPADDD       sigmoidScaleBits<>+0(SB), Y3, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y3
+	VFNMADD231PS Y6, Y7, Y3
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y5, Y0, Y5
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y3
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y3, Y0, Y0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS  Y1, Y5, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS  Y5, Y0, Y0
+	VORPS   Y1, Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y1, Y0, Y0
 	VMOVUPS Y0, 32(BX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 96(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -2664,7 +2717,7 @@ wide_narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y1
 	VMULPS      Y1, Y1, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -2703,34 +2756,37 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y1, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y1
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y1
 	VFNMADD231PS Y3, Y0, Y1
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y2, Y4, Y2
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y1, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y1, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y1, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y1, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y1
-	VFNMADD231PS Y4, Y5, Y1
-	VPADDD       sigmoidScaleBits<>+0(SB), Y1, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y1
+	VFNMADD231PS Y5, Y6, Y1
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y0, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y1
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y1, Y0, Y0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y2, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y2, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
 	CMPQ         AX, $+8
 	JGE          h_whole_wide_narrow_1_0
 	LEAQ         64(BX), CX
@@ -2846,7 +2902,7 @@ narrow_rest:
 narrow_rest_done:
 	ADDQ $+1, DI
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y0, Y4, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y4
@@ -2879,7 +2935,7 @@ narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
 	VMULPS      Y4, Y4, Y6
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y8
 	VPSLLD $0x17, Y5, Y5
 
@@ -2918,92 +2974,97 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y7, Y9
 	VFMADD231PS  Y6, Y4, Y9
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y4
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y0, Y4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y9, Y8, Y8
 	VFNMADD231PS Y7, Y8, Y6
 	VORPS        Y2, Y6, Y2
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y6
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y4, Y6, Y6
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y4, Y5, Y7
-	VADDPS       sigmoidScale<>+0(SB), Y7, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
 	VFNMADD231PS Y5, Y0, Y7
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y4
 	VFNMADD231PS Y6, Y7, Y4
-	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y6, Y0, Y6
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y4
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y4, Y0, Y0
 
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y0
-	VMAXPS  Y1, Y0, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y1, Y4, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y1, Y4, Y1
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y1
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y1
-	VSUBPS      sigmoidRound<>+0(SB), Y1, Y4
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Y0, Y0, Y4
-	VPSLLD $0x17, Y1, Y1
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y1, Y1, Y5
+	VPSLLD $0x17, Y4, Y4
 
 	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y5
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y5
+	VMOVUPS     sigmoidP2<>+0(SB), Y6
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y6
 	VMOVUPS     sigmoidP0<>+0(SB), Y7
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y7
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y7
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y4, Y5
-	VFMADD231PS Y4, Y5, Y7
+	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y6
+	VFMADD231PS Y5, Y6, Y7
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y4, Y7, Y0
+	VFNMADD231PS Y5, Y7, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y1, Y4
-	VFNMADD231PS Y1, Y0, Y4
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y5
+	VFNMADD231PS Y4, Y1, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y5
-	VDIVPS  Y4, Y5, Y5
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y5, Y6, Y6
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y4, Y1, Y7
-	VADDPS       sigmoidScale<>+0(SB), Y7, Y7
-	VFNMADD231PS Y1, Y0, Y7
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y5, Y4, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y4, Y1, Y7
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y5, Y4
-	VFNMADD231PS Y5, Y7, Y4
-	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y5
+	VFNMADD231PS Y6, Y7, Y5
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y5, Y0, Y5
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y1
+	VANDNPS     Y5, Y1, Y1
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y6, Y0
-	VMOVUPS     (DX), Y1
-	VFMADD231PS Y1, Y5, Y0
-	VMOVUPS     Y0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y1, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y1
+	VMOVUPS     Y1, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y3, Y1, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
@@ -3036,7 +3097,7 @@ narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y1, Y1, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -3075,34 +3136,37 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y1, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y0, Y4, Y0
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y1, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y1
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y1, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y1
+	VANDNPS     Y2, Y1, Y1
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y0, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y1, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
 	CMPQ         SI, $+8
 	JGE          h_whole_narrow_0_0
 	MOVQ         SI, AX
@@ -4117,7 +4181,7 @@ wide_cell:
 	ADDQ AX, DI
 	ADDQ AX, R8
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS (CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -4131,7 +4195,7 @@ wide_cell:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 64(CX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
@@ -4168,7 +4232,7 @@ wide_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
@@ -4177,7 +4241,7 @@ wide_cell:
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
@@ -4224,52 +4288,57 @@ wide_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y8, Y5
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y6
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
-	VMOVUPS sigmoidScale<>+0(SB), Y7
+	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y2, Y4, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
 	VSUBPS       Y5, Y8, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y8, Y3, Y0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
 	VFNMADD231PS Y6, Y9, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y2
-	VFNMADD213PS sigmoidScale<>+0(SB), Y7, Y5
+	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y6, Y2, Y6
-	VFMADD231PS Y7, Y0, Y7
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y6, Y0
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y7, Y0
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, (DI)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 32(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -4283,7 +4352,7 @@ wide_cell:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 96(CX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
@@ -4320,7 +4389,7 @@ wide_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
@@ -4329,7 +4398,7 @@ wide_cell:
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
@@ -4376,52 +4445,57 @@ wide_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y8, Y5
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y6
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
-	VMOVUPS sigmoidScale<>+0(SB), Y7
+	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y2, Y4, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
 	VSUBPS       Y5, Y8, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y8, Y3, Y0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
 	VFNMADD231PS Y6, Y9, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y2
-	VFNMADD213PS sigmoidScale<>+0(SB), Y7, Y5
+	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y6, Y2, Y6
-	VFMADD231PS Y7, Y0, Y7
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y6, Y0
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
 	VMOVUPS     32(DI), Y1
-	VFMADD231PS Y1, Y7, Y0
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, 32(DI)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 192(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -4456,7 +4530,7 @@ wide_cell:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -4495,37 +4569,40 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y1, Y4, Y1
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y0, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS  Y1, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS  Y4, Y0, Y0
+	VORPS   Y1, Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y1, Y0, Y0
 	VMOVUPS Y0, (R8)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 224(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -4560,7 +4637,7 @@ wide_cell:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -4599,34 +4676,37 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y1, Y4, Y1
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y0, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y1, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
 	CMPQ         SI, $+16
 	JGE          h_whole_wide_cell_0_1
 	MOVQ         SI, DI
@@ -5596,7 +5676,7 @@ narrow_cells:
 	ADDQ AX, R9
 	ADDQ AX, R10
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS (CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -5610,7 +5690,7 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 32(CX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
@@ -5647,7 +5727,7 @@ narrow_cells:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
@@ -5656,7 +5736,7 @@ narrow_cells:
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
@@ -5703,52 +5783,57 @@ narrow_cells:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y8, Y5
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y6
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
-	VMOVUPS sigmoidScale<>+0(SB), Y7
+	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y2, Y4, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
 	VSUBPS       Y5, Y8, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y8, Y3, Y0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
 	VFNMADD231PS Y6, Y9, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y2
-	VFNMADD213PS sigmoidScale<>+0(SB), Y7, Y5
+	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y6, Y2, Y6
-	VFMADD231PS Y7, Y0, Y7
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y6, Y0
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y7, Y0
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, (DI)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 256(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -5762,7 +5847,7 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 288(CX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
@@ -5799,7 +5884,7 @@ narrow_cells:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
@@ -5808,7 +5893,7 @@ narrow_cells:
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
@@ -5855,52 +5940,57 @@ narrow_cells:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y8, Y5
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y6
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
-	VMOVUPS sigmoidScale<>+0(SB), Y7
+	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y2, Y4, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
 	VSUBPS       Y5, Y8, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y8, Y3, Y0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
 	VFNMADD231PS Y6, Y9, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y2
-	VFNMADD213PS sigmoidScale<>+0(SB), Y7, Y5
+	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y6, Y2, Y6
-	VFMADD231PS Y7, Y0, Y7
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y6, Y0
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (R9), Y1
-	VFMADD231PS Y1, Y7, Y0
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, (R9)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 96(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -5935,7 +6025,7 @@ narrow_cells:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -5974,34 +6064,37 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y1, Y4, Y1
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y0, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y1, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
 	CMPQ         SI, $+8
 	JGE          h_whole_narrow_cells_0_0
 	MOVQ         SI, DI
@@ -6033,7 +6126,7 @@ h_whole_narrow_cells_0_0:
 	VMOVUPS Y0, (R8)
 
 h_done_narrow_cells_0_0:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 352(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -6068,7 +6161,7 @@ h_done_narrow_cells_0_0:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -6107,34 +6200,37 @@ h_done_narrow_cells_0_0:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y1, Y4, Y1
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y0, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y1, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
 	CMPQ         SI, $+8
 	JGE          h_whole_narrow_cells_1_0
 	MOVQ         SI, DI
@@ -6182,7 +6278,7 @@ narrow_cell:
 	ADDQ AX, DI
 	ADDQ AX, R8
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS (CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -6196,7 +6292,7 @@ narrow_cell:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 32(CX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
@@ -6233,7 +6329,7 @@ narrow_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
@@ -6242,7 +6338,7 @@ narrow_cell:
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
@@ -6289,52 +6385,57 @@ narrow_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y8, Y5
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y6
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
-	VMOVUPS sigmoidScale<>+0(SB), Y7
+	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y2, Y4, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
 	VSUBPS       Y5, Y8, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y8, Y3, Y0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
 	VFNMADD231PS Y6, Y9, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y2
-	VFNMADD213PS sigmoidScale<>+0(SB), Y7, Y5
+	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y6, Y2, Y6
-	VFMADD231PS Y7, Y0, Y7
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y6, Y0
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y7, Y0
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, (DI)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 96(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -6369,7 +6470,7 @@ narrow_cell:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -6408,34 +6509,37 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y1, Y4, Y1
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y0, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y1, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
 	CMPQ         SI, $+8
 	JGE          h_whole_narrow_cell_0_0
 	MOVQ         SI, DI
@@ -8589,7 +8693,7 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
 	JLT  vectors_3_done
 
 vectors_3:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS (AX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -8625,7 +8729,7 @@ vectors_3:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y2
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y4
 	VPSLLD $0x17, Y3, Y3
 	VMULPS Y1, Y1, Y6
@@ -8660,51 +8764,54 @@ vectors_3:
 	VFNMADD231PS Y6, Y12, Y1
 	VFNMADD231PS Y8, Y14, Y2
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y4
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y4
 	VFNMADD231PS Y3, Y0, Y4
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y6
+	VADDPS       one<>+0(SB), Y5, Y6
 	VFNMADD231PS Y5, Y1, Y6
-	VADDPS       sigmoidScale<>+0(SB), Y7, Y8
+	VADDPS       one<>+0(SB), Y7, Y8
 	VFNMADD231PS Y7, Y2, Y8
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y9
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y9
 	VDIVPS  Y4, Y9, Y9
-	VMOVUPS sigmoidScale<>+0(SB), Y10
+	VMOVUPS one<>+0(SB), Y10
 	VDIVPS  Y6, Y10, Y10
-	VMOVUPS sigmoidScale<>+0(SB), Y11
+	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y8, Y11, Y11
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y4, Y3, Y12
-	VADDPS       sigmoidScale<>+0(SB), Y12, Y12
+	VADDPS       one<>+0(SB), Y12, Y12
 	VFNMADD231PS Y3, Y0, Y12
 	VSUBPS       Y6, Y5, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y5, Y1, Y0
 	VSUBPS       Y8, Y7, Y1
-	VADDPS       sigmoidScale<>+0(SB), Y1, Y1
+	VADDPS       one<>+0(SB), Y1, Y1
 	VFNMADD231PS Y7, Y2, Y1
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y9, Y4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y9, Y4
 	VFNMADD231PS Y9, Y12, Y4
-	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y2
-	VFNMADD213PS sigmoidScale<>+0(SB), Y10, Y6
+	VFNMADD213PS one<>+0(SB), Y10, Y6
 	VFNMADD231PS Y10, Y0, Y6
-	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y0
-	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y8
+	VFNMADD213PS one<>+0(SB), Y11, Y8
 	VFNMADD231PS Y11, Y1, Y8
-	VPADDD       sigmoidScaleBits<>+0(SB), Y8, Y1
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y9, Y2, Y9
-	VMOVUPS     Y9, (CX)
-	VFMADD231PS Y10, Y0, Y10
-	VMOVUPS     Y10, 32(CX)
-	VFMADD231PS Y11, Y1, Y11
-	VMOVUPS     Y11, 64(CX)
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y9, Y9, Y4
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y9, Y0
+	VANDNPS     Y4, Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VFMADD213PS Y10, Y10, Y6
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y0
+	VANDNPS     Y6, Y0, Y0
+	VMOVUPS     Y0, 32(CX)
+	VFMADD213PS Y11, Y11, Y8
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y11, Y0
+	VANDNPS     Y8, Y0, Y0
+	VMOVUPS     Y0, 64(CX)
 	ADDQ        $+96, AX
 	ADDQ        $+96, CX
 	SUBQ        $+24, DX
@@ -8716,7 +8823,7 @@ vectors_3_done:
 	JLT  vectors_1_done
 
 vectors_1:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS (AX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -8732,7 +8839,7 @@ vectors_1:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y2, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y2, Y0
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y2
 	VPSLLD $0x17, Y1, Y1
 
@@ -8749,27 +8856,28 @@ vectors_1:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y2, Y4, Y0
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y1, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y1, Y2
 	VFNMADD231PS Y1, Y0, Y2
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y3
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y3
 	VDIVPS  Y2, Y3, Y3
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y2, Y1, Y4
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y4
+	VADDPS       one<>+0(SB), Y4, Y4
 	VFNMADD231PS Y1, Y0, Y4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y3, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y4, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y3, Y0, Y3
-	VMOVUPS     Y3, (CX)
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y3, Y3, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y3, Y0
+	VANDNPS     Y2, Y0, Y0
+	VMOVUPS     Y0, (CX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	SUBQ        $+8, DX
@@ -8889,7 +8997,7 @@ vectors_3:
 	VADDPS       one<>+0(SB), Y10, Y15
 	VFMADD231PS  Y3, Y5, Y15
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y11, Y9, Y5
 	VFNMADD231PS Y6, Y5, Y7
 	VORPS        Y0, Y7, Y0
@@ -8954,7 +9062,7 @@ vectors_1:
 	VADDPS       one<>+0(SB), Y2, Y5
 	VFMADD231PS  Y3, Y1, Y5
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y5, Y4, Y1
 	VFNMADD231PS Y2, Y1, Y3
 	VORPS        Y0, Y3, Y0
@@ -8970,7 +9078,7 @@ vectors_1_done:
 	RET
 
 // func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
 TEXT ·stepAVX512(SB), $320-80
 	// Registers:
 	//   sums of the panel      AX
@@ -8983,9 +9091,9 @@ TEXT ·stepAVX512(SB), $320-80
 	//   x                      CX R8 R9
 	//   elements of x left     DI R8 R9
 	//   x[k]                   Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y14
-	//   z                      Y1 Y2 Y4 Y5 DI
+	//   z                      Y1 Y2 Y4 Y5 Y6 DI
 	//   stride                 DI R8
-	//   cell state             Y1 Y2 Y5
+	//   cell state             Y2 Y5
 	//   lanes left             AX DI
 	//   units of the panel     AX
 	//   z of the narrow panel  CX
@@ -9104,7 +9212,7 @@ shadow:
 	ADDQ    CX, R8
 	MOVQ    x+40(FP), R9
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (DI), Z4
 	VBROADCASTSS sigmoidMin<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
@@ -9181,7 +9289,7 @@ shadow:
 	VFMADD231PS  1408(R8), Z10, Z2
 	VFMADD231PS  1472(R8), Z10, Z3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z4, Z4, Z10
 	VPSLLD $0x17, Z7, Z7
 
@@ -9269,8 +9377,8 @@ shadow:
 	VFMADD231PS  3200(R8), Z6, Z2
 	VFMADD231PS  3264(R8), Z6, Z3
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z7, Z6
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z7, Z6
 	VFNMADD231PS Z7, Z4, Z6
 
 	// Next panel: sums += weights·x[13]
@@ -9280,7 +9388,7 @@ shadow:
 	VFMADD231PS  3456(R8), Z12, Z2
 	VFMADD231PS  3520(R8), Z12, Z3
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z11, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
 	VORPS        Z5, Z8, Z5
@@ -9292,8 +9400,8 @@ shadow:
 	VFMADD231PS  3712(R8), Z8, Z2
 	VFMADD231PS  3776(R8), Z8, Z3
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
 	// Next panel: sums += weights·x[15]
@@ -9303,51 +9411,52 @@ shadow:
 	VFMADD231PS  3968(R8), Z9, Z2
 	VFMADD231PS  4032(R8), Z9, Z3
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z6, Z7, Z9
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
+	VADDPS.BCST  one<>+0(SB), Z9, Z9
 	VFNMADD231PS Z7, Z4, Z9
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z9, Z6
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z4
 
 	// Next panel: sums += weights·x[16]
-	VBROADCASTSS 64(R9), Z6
-	VFMADD231PS  4096(R8), Z6, Z0
-	VFMADD231PS  4160(R8), Z6, Z1
-	VFMADD231PS  4224(R8), Z6, Z2
-	VFMADD231PS  4288(R8), Z6, Z3
+	VBROADCASTSS 64(R9), Z4
+	VFMADD231PS  4096(R8), Z4, Z0
+	VFMADD231PS  4160(R8), Z4, Z1
+	VFMADD231PS  4224(R8), Z4, Z2
+	VFMADD231PS  4288(R8), Z4, Z3
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z8, Z4, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z8, Z8, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z6, K1, Z4
 
 	// Next panel: sums += weights·x[17]
-	VBROADCASTSS 68(R9), Z4
-	VFMADD231PS  4352(R8), Z4, Z0
-	VFMADD231PS  4416(R8), Z4, Z1
-	VFMADD231PS  4480(R8), Z4, Z2
-	VFMADD231PS  4544(R8), Z4, Z3
+	VBROADCASTSS 68(R9), Z6
+	VFMADD231PS  4352(R8), Z6, Z0
+	VFMADD231PS  4416(R8), Z6, Z1
+	VFMADD231PS  4480(R8), Z6, Z2
+	VFMADD231PS  4544(R8), Z6, Z3
 
-	// σ: x = min(40, max(-104, x))
-	VMOVUPS      64(DI), Z4
-	VBROADCASTSS sigmoidMin<>+0(SB), Z6
-	VMAXPS       Z4, Z6, Z4
-	VBROADCASTSS sigmoidMax<>+0(SB), Z6
-	VMINPS       Z4, Z6, Z4
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      64(DI), Z6
+	VBROADCASTSS sigmoidMin<>+0(SB), Z7
+	VMAXPS       Z6, Z7, Z6
+	VBROADCASTSS sigmoidMax<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
 
 	// Next panel: sums += weights·x[18]
-	VBROADCASTSS 72(R9), Z6
-	VFMADD231PS  4608(R8), Z6, Z0
-	VFMADD231PS  4672(R8), Z6, Z1
-	VFMADD231PS  4736(R8), Z6, Z2
-	VFMADD231PS  4800(R8), Z6, Z3
+	VBROADCASTSS 72(R9), Z7
+	VFMADD231PS  4608(R8), Z7, Z0
+	VFMADD231PS  4672(R8), Z7, Z1
+	VFMADD231PS  4736(R8), Z7, Z2
+	VFMADD231PS  4800(R8), Z7, Z3
 
 	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z6
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z6, Z7
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
 
 	// Next panel: sums += weights·x[19]
 	VBROADCASTSS 76(R9), Z9
@@ -9357,19 +9466,19 @@ shadow:
 	VFMADD231PS  5056(R8), Z9, Z3
 
 	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z4
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z6
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z6
 
 	// Next panel: sums += weights·x[20]
-	VBROADCASTSS 80(R9), Z7
-	VFMADD231PS  5120(R8), Z7, Z0
-	VFMADD231PS  5184(R8), Z7, Z1
-	VFMADD231PS  5248(R8), Z7, Z2
-	VFMADD231PS  5312(R8), Z7, Z3
+	VBROADCASTSS 80(R9), Z8
+	VFMADD231PS  5120(R8), Z8, Z0
+	VFMADD231PS  5184(R8), Z8, Z1
+	VFMADD231PS  5248(R8), Z8, Z2
+	VFMADD231PS  5312(R8), Z8, Z3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
-	VMULPS Z4, Z4, Z7
-	VPSLLD $0x17, Z6, Z6
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z6, Z6, Z8
+	VPSLLD $0x17, Z7, Z7
 
 	// Next panel: sums += weights·x[21]
 	VBROADCASTSS 84(R9), Z9
@@ -9380,9 +9489,9 @@ shadow:
 
 	// σ: a = P3·r + P2, b = P1·r + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z9
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z9
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z10
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z10
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z6, Z10
 
 	// Next panel: sums += weights·x[22]
 	VBROADCASTSS 88(R9), Z11
@@ -9392,8 +9501,8 @@ shadow:
 	VFMADD231PS  5824(R8), Z11, Z3
 
 	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z9
-	VFMADD231PS      Z7, Z9, Z10
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z9
+	VFMADD231PS      Z8, Z9, Z10
 
 	// Next panel: sums += weights·x[23]
 	VBROADCASTSS 92(R9), Z9
@@ -9403,11 +9512,11 @@ shadow:
 	VFMADD231PS  6080(R8), Z9, Z3
 
 	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z7, Z10, Z4
+	VFNMADD231PS Z8, Z10, Z6
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z7
-	VFNMADD231PS Z6, Z4, Z7
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z7, Z8
+	VFNMADD231PS Z7, Z6, Z8
 
 	// Next panel: sums += weights·x[24]
 	VBROADCASTSS 96(R9), Z9
@@ -9416,9 +9525,9 @@ shadow:
 	VFMADD231PS  6272(R8), Z9, Z2
 	VFMADD231PS  6336(R8), Z9, Z3
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z9
-	VDIVPS       Z7, Z9, Z9
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z8, Z9, Z9
 
 	// Next panel: sums += weights·x[25]
 	VBROADCASTSS 100(R9), Z10
@@ -9427,22 +9536,21 @@ shadow:
 	VFMADD231PS  6528(R8), Z10, Z2
 	VFMADD231PS  6592(R8), Z10, Z3
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z7, Z6, Z10
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z10
-	VFNMADD231PS Z6, Z4, Z10
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z8, Z7, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
+	VFNMADD231PS Z7, Z6, Z10
 
 	// Next panel: sums += weights·x[26]
-	VBROADCASTSS 104(R9), Z4
-	VFMADD231PS  6656(R8), Z4, Z0
-	VFMADD231PS  6720(R8), Z4, Z1
-	VFMADD231PS  6784(R8), Z4, Z2
-	VFMADD231PS  6848(R8), Z4, Z3
+	VBROADCASTSS 104(R9), Z6
+	VFMADD231PS  6656(R8), Z6, Z0
+	VFMADD231PS  6720(R8), Z6, Z1
+	VFMADD231PS  6784(R8), Z6, Z2
+	VFMADD231PS  6848(R8), Z6, Z3
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z7
-	VFNMADD231PS      Z9, Z10, Z7
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z8
+	VFNMADD231PS      Z9, Z10, Z8
 
 	// Next panel: sums += weights·x[27]
 	VBROADCASTSS 108(R9), Z6
@@ -9451,21 +9559,26 @@ shadow:
 	VFMADD231PS  7040(R8), Z6, Z2
 	VFMADD231PS  7104(R8), Z6, Z3
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z9, Z4, Z9
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z8, K1, Z6
 
 	// Next panel: sums += weights·x[28]
-	VBROADCASTSS 112(R9), Z4
-	VFMADD231PS  7168(R8), Z4, Z0
-	VFMADD231PS  7232(R8), Z4, Z1
-	VFMADD231PS  7296(R8), Z4, Z2
-	VFMADD231PS  7360(R8), Z4, Z3
+	VBROADCASTSS 112(R9), Z7
+	VFMADD231PS  7168(R8), Z7, Z0
+	VFMADD231PS  7232(R8), Z7, Z1
+	VFMADD231PS  7296(R8), Z7, Z2
+	VFMADD231PS  7360(R8), Z7, Z3
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z5, Z8, Z4
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z5, Z4, Z4
 	VMOVUPS     (DX), Z5
-	VFMADD231PS Z5, Z9, Z4
-	VMOVUPS     Z4, (DX)
+	VFMADD231PS Z5, Z6, Z4
+	VANDPS.BCST allButSign<>+0(SB), Z4, Z5
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z4, K1, Z5
+	VMOVUPS     Z5, (DX)
 
 	// Next panel: sums += weights·x[29]
 	VBROADCASTSS 116(R9), Z5
@@ -9474,7 +9587,7 @@ shadow:
 	VFMADD231PS  7552(R8), Z5, Z2
 	VFMADD231PS  7616(R8), Z5, Z3
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      192(DI), Z5
 	VBROADCASTSS sigmoidMin<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
@@ -9543,7 +9656,7 @@ shadow:
 	VFMADD231PS  8832(R8), Z10, Z2
 	VFMADD231PS  8896(R8), Z10, Z3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z5, Z5, Z10
 	VPSLLD $0x17, Z7, Z7
 
@@ -9631,8 +9744,8 @@ shadow:
 	VFMADD231PS  10624(R8), Z6, Z2
 	VFMADD231PS  10688(R8), Z6, Z3
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z7, Z6
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z7, Z6
 	VFNMADD231PS Z7, Z5, Z6
 
 	// Next panel: sums += weights·x[42]
@@ -9642,33 +9755,32 @@ shadow:
 	VFMADD231PS  10880(R8), Z12, Z2
 	VFMADD231PS  10944(R8), Z12, Z3
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z11, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
-	VORPS        Z4, Z8, Z4
 
 	// Next panel: sums += weights·x[43]
-	VBROADCASTSS 172(R9), Z8
-	VFMADD231PS  11008(R8), Z8, Z0
-	VFMADD231PS  11072(R8), Z8, Z1
-	VFMADD231PS  11136(R8), Z8, Z2
-	VFMADD231PS  11200(R8), Z8, Z3
+	VBROADCASTSS 172(R9), Z9
+	VFMADD231PS  11008(R8), Z9, Z0
+	VFMADD231PS  11072(R8), Z9, Z1
+	VFMADD231PS  11136(R8), Z9, Z2
+	VFMADD231PS  11200(R8), Z9, Z3
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
-	VDIVPS       Z6, Z8, Z8
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z6, Z9, Z9
 
 	// Next panel: sums += weights·x[44]
-	VBROADCASTSS 176(R9), Z9
-	VFMADD231PS  11264(R8), Z9, Z0
-	VFMADD231PS  11328(R8), Z9, Z1
-	VFMADD231PS  11392(R8), Z9, Z2
-	VFMADD231PS  11456(R8), Z9, Z3
+	VBROADCASTSS 176(R9), Z10
+	VFMADD231PS  11264(R8), Z10, Z0
+	VFMADD231PS  11328(R8), Z10, Z1
+	VFMADD231PS  11392(R8), Z10, Z2
+	VFMADD231PS  11456(R8), Z10, Z3
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z6, Z7, Z9
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
-	VFNMADD231PS Z7, Z5, Z9
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z6, Z7, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
+	VFNMADD231PS Z7, Z5, Z10
 
 	// Next panel: sums += weights·x[45]
 	VBROADCASTSS 180(R9), Z5
@@ -9677,38 +9789,42 @@ shadow:
 	VFMADD231PS  11648(R8), Z5, Z2
 	VFMADD231PS  11712(R8), Z5, Z3
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
-	VFNMADD231PS      Z8, Z9, Z6
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z5
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z6
+	VFNMADD231PS      Z9, Z10, Z6
 
 	// Next panel: sums += weights·x[46]
-	VBROADCASTSS 184(R9), Z6
-	VFMADD231PS  11776(R8), Z6, Z0
-	VFMADD231PS  11840(R8), Z6, Z1
-	VFMADD231PS  11904(R8), Z6, Z2
-	VFMADD231PS  11968(R8), Z6, Z3
+	VBROADCASTSS 184(R9), Z5
+	VFMADD231PS  11776(R8), Z5, Z0
+	VFMADD231PS  11840(R8), Z5, Z1
+	VFMADD231PS  11904(R8), Z5, Z2
+	VFMADD231PS  11968(R8), Z5, Z3
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z8, Z5, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z6, K1, Z5
 
 	// Next panel: sums += weights·x[47]
-	VBROADCASTSS 188(R9), Z5
-	VFMADD231PS  12032(R8), Z5, Z0
-	VFMADD231PS  12096(R8), Z5, Z1
-	VFMADD231PS  12160(R8), Z5, Z2
-	VFMADD231PS  12224(R8), Z5, Z3
+	VBROADCASTSS 188(R9), Z6
+	VFMADD231PS  12032(R8), Z6, Z0
+	VFMADD231PS  12096(R8), Z6, Z1
+	VFMADD231PS  12160(R8), Z6, Z2
+	VFMADD231PS  12224(R8), Z6, Z3
 
-	// h' = σ(o)·tanh(c')
-	VMULPS  Z4, Z8, Z4
-	VMOVUPS Z4, (BX)
-	ADDQ    $+12288, R8
-	ADDQ    $+192, R9
-	ADDQ    $+64, DX
-	ADDQ    $+64, BX
-	SUBQ    $+16, SI
-	MOVQ    n+48(FP), DI
-	SUBQ    $+48, DI
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS      Z8, Z5, Z5
+	VORPS       Z4, Z5, Z4
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVUPS     Z4, (BX)
+	ADDQ        $+12288, R8
+	ADDQ        $+192, R9
+	ADDQ        $+64, DX
+	ADDQ        $+64, BX
+	SUBQ        $+16, SI
+	MOVQ        n+48(FP), DI
+	SUBQ        $+48, DI
 
 	// sums += weights·x[k], 4 elements of x an iteration.
 	SUBQ $+4, DI
@@ -9763,7 +9879,7 @@ shadow_rest_rest_done:
 	JMP  summed
 
 last:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z0, Z4, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
@@ -9775,7 +9891,7 @@ last:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z5
 	VMAXPS       Z1, Z5, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
@@ -9811,7 +9927,7 @@ last:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z8
 	VPSLLD $0x17, Z5, Z5
 
@@ -9820,7 +9936,7 @@ last:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z11
 	VPSLLD $0x17, Z9, Z9
 
@@ -9867,52 +9983,57 @@ last:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z11, Z15, Z1
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z4
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z5, Z4
 	VFNMADD231PS Z5, Z0, Z4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z10, Z8, Z8
 	VFNMADD231PS Z7, Z8, Z6
 	VORPS        Z2, Z6, Z2
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z9, Z6
 	VFNMADD231PS Z9, Z1, Z6
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z7
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z4, Z7, Z7
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z4, Z5, Z10
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z5, Z0, Z10
 	VSUBPS       Z6, Z9, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z9, Z1, Z0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z7, Z4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
 	VFNMADD231PS      Z7, Z10, Z4
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z1
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z7, Z1, Z7
-	VFMADD231PS Z8, Z0, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z7, Z7, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z4, K1, Z0
+	VFMADD213PS Z8, Z8, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z6, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z7, Z0
-	VMOVUPS     (DX), Z1
-	VFMADD231PS Z1, Z8, Z0
-	VMOVUPS     Z0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z3, Z1, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
@@ -9945,7 +10066,7 @@ last:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
 	VMULPS           Z2, Z2, Z4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z6
 	VPSLLD $0x17, Z3, Z3
 
@@ -9984,34 +10105,37 @@ last:
 	VADDPS.BCST  one<>+0(SB), Z5, Z7
 	VFMADD231PS  Z4, Z2, Z7
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z2
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
 	VFNMADD231PS Z3, Z1, Z2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z7, Z6, Z6
 	VFNMADD231PS Z5, Z6, Z4
-	VORPS        Z0, Z4, Z0
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z4
-	VDIVPS       Z2, Z4, Z4
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z2, Z5, Z5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z2, Z3, Z5
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z5
-	VFNMADD231PS Z3, Z1, Z5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z2, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z1, Z6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z4, Z2
-	VFNMADD231PS      Z4, Z5, Z2
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z1
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
+	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z4, Z1, Z4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z5, Z5, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z2, K1, Z1
 
-	// h' = σ(o)·tanh(c')
-	VMULPS        Z0, Z4, Z0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS        Z4, Z1, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
 	CMPQ          SI, $+16
 	JGE           h_whole_wide_0_0
 	MOVQ          SI, DI
@@ -10162,7 +10286,7 @@ wide_narrow_rest_done:
 	VXORPS  Z4, Z4, Z4
 	VMOVUPS Z4, 128(CX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z0, Z4, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
@@ -10174,7 +10298,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z5
 	VMAXPS       Z1, Z5, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
@@ -10210,7 +10334,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z8
 	VPSLLD $0x17, Z5, Z5
 
@@ -10219,7 +10343,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z11
 	VPSLLD $0x17, Z9, Z9
 
@@ -10266,52 +10390,57 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z11, Z15, Z1
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z4
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z5, Z4
 	VFNMADD231PS Z5, Z0, Z4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z10, Z8, Z8
 	VFNMADD231PS Z7, Z8, Z6
 	VORPS        Z2, Z6, Z2
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z9, Z6
 	VFNMADD231PS Z9, Z1, Z6
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z7
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z4, Z7, Z7
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z4, Z5, Z10
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z5, Z0, Z10
 	VSUBPS       Z6, Z9, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z9, Z1, Z0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z7, Z4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
 	VFNMADD231PS      Z7, Z10, Z4
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z1
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z7, Z1, Z7
-	VFMADD231PS Z8, Z0, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z7, Z7, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z4, K1, Z0
+	VFMADD213PS Z8, Z8, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z6, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z7, Z0
-	VMOVUPS     (DX), Z1
-	VFMADD231PS Z1, Z8, Z0
-	VMOVUPS     Z0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (CX), Z1
 	VBROADCASTSS sigmoidMin<>+0(SB), Z2
 	VMAXPS       Z1, Z2, Z1
@@ -10325,7 +10454,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      32(CX), Z5
 	VBROADCASTSS sigmoidMin<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
@@ -10362,7 +10491,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z9
 	VPSLLD $0x17, Z6, Z6
 
@@ -10371,7 +10500,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z5, Z5, Z12
 	VPSLLD $0x17, Z10, Z10
 
@@ -10418,52 +10547,57 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z12, Z16, Z5
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z4
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z4
 	VFNMADD231PS Z6, Z1, Z4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
 	VORPS        Z2, Z7, Z2
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z7
 	VFNMADD231PS Z10, Z5, Z7
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z4, Z8, Z8
-	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z7, Z9, Z9
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z4, Z6, Z11
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z11
+	VADDPS.BCST  one<>+0(SB), Z11, Z11
 	VFNMADD231PS Z6, Z1, Z11
 	VSUBPS       Z7, Z10, Z1
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VADDPS.BCST  one<>+0(SB), Z1, Z1
 	VFNMADD231PS Z10, Z5, Z1
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z4
 	VFNMADD231PS      Z8, Z11, Z4
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z4
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z7
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z7
 	VFNMADD231PS      Z9, Z1, Z7
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z1
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z8, Z4, Z8
-	VFMADD231PS Z9, Z1, Z9
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z8, Z8, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z4, K1, Z1
+	VFMADD213PS Z9, Z9, Z7
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z7, K1, Z4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z8, Z1
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z1, Z1
 	VMOVUPS     64(DX), Y2
-	VFMADD231PS Z2, Z9, Z1
-	VMOVUPS     Y1, 64(DX)
+	VFMADD231PS Z2, Z4, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z2
+	VMOVUPS     Y2, 64(DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z2
 	VMAXPS       Z3, Z2, Z2
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
@@ -10475,7 +10609,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      96(CX), Z4
 	VBROADCASTSS sigmoidMin<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
@@ -10530,7 +10664,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z2, Z2, Z11
 	VPSLLD $0x17, Z6, Z6
 
@@ -10539,7 +10673,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z4, Z4, Z14
 	VPSLLD $0x17, Z10, Z10
 
@@ -10608,54 +10742,60 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
 	VFMADD231PS  Z3, Z5, Z14
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z5
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z5
 	VFNMADD231PS Z6, Z2, Z5
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
-	VORPS        Z0, Z7, Z0
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
-	VFNMADD231PS Z10, Z4, Z7
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z8
+	VFNMADD231PS Z10, Z4, Z8
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z14, Z13, Z8
-	VFNMADD231PS Z12, Z8, Z3
-	VORPS        Z1, Z3, Z1
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z14, Z13, Z9
+	VFNMADD231PS Z12, Z9, Z3
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z3
-	VDIVPS       Z5, Z3, Z3
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
-	VDIVPS       Z7, Z8, Z8
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z5, Z9, Z9
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z8, Z11, Z11
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z5, Z6, Z9
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
-	VFNMADD231PS Z6, Z2, Z9
-	VSUBPS       Z7, Z10, Z2
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z2, Z2
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z5, Z6, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
+	VFNMADD231PS Z6, Z2, Z12
+	VSUBPS       Z8, Z10, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
 	VFNMADD231PS Z10, Z4, Z2
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z3, Z5
-	VFNMADD231PS      Z3, Z9, Z5
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z4
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z7
-	VFNMADD231PS      Z8, Z2, Z7
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
+	VFNMADD231PS      Z9, Z12, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
+	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z3, Z4, Z3
-	VFMADD231PS Z8, Z2, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z5, K1, Z2
+	VFMADD213PS Z11, Z11, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z8, K1, Z4
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Z0, Z3, Z0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Z7, Z2, Z2
+	VORPS        Z0, Z2, Z0
+	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (BX)
-	VMULPS       Z1, Z8, Z0
+	VMULPS       Z3, Z4, Z0
+	VORPS        Z1, Z0, Z1
+	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	CMPQ         AX, $+8
 	JGE          h_whole_wide_narrow_1_0
 	LEAQ         64(BX), CX
@@ -10751,7 +10891,7 @@ narrow_rest:
 narrow_rest_done:
 	ADDQ $+1, DI
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y0, Y4, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y4
@@ -10763,7 +10903,7 @@ narrow_rest_done:
 	VMOVUPS tanhMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y5
 	VMAXPS  Y1, Y5, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y5
@@ -10799,7 +10939,7 @@ narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y8
 	VPSLLD $0x17, Y5, Y5
 
@@ -10808,7 +10948,7 @@ narrow_rest_done:
 	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
 	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y1, Y1, Y11
 	VPSLLD $0x17, Y9, Y9
 
@@ -10855,52 +10995,57 @@ narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y11, Y15, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y4
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y0, Y4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y10, Y8, Y8
 	VFNMADD231PS Y7, Y8, Y6
 	VORPS        Y2, Y6, Y2
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y6
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y9, Y6
 	VFNMADD231PS Y9, Y1, Y6
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y7
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y4, Y7, Y7
-	VMOVUPS sigmoidScale<>+0(SB), Y8
+	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y6, Y8, Y8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y4, Y5, Y10
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y10
+	VADDPS       one<>+0(SB), Y10, Y10
 	VFNMADD231PS Y5, Y0, Y10
 	VSUBPS       Y6, Y9, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y9, Y1, Y0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y7, Y4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y7, Y4
 	VFNMADD231PS Y7, Y10, Y4
-	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y1
-	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y6
+	VFNMADD213PS one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y0, Y6
-	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y7, Y1, Y7
-	VFMADD231PS Y8, Y0, Y8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y7, Y7, Y4
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
+	VMOVAPS.Z   Y4, K1, Y0
+	VFMADD213PS Y8, Y8, Y6
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y8, K1
+	VMOVAPS.Z   Y6, K1, Y1
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y7, Y0
-	VMOVUPS     (DX), Y1
-	VFMADD231PS Y1, Y8, Y0
-	VMOVUPS     Y0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y1, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y1
+	VMOVUPS     Y1, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y3, Y1, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
@@ -10933,7 +11078,7 @@ narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y1, Y1, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -10972,34 +11117,37 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y1, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y0, Y4, Y0
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y1, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y1
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y1, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
+	VMOVAPS.Z   Y2, K1, Y1
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y0, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y1, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
 	CMPQ         SI, $+8
 	JGE          h_whole_narrow_0_0
 	MOVQ         SI, AX
@@ -11036,7 +11184,7 @@ done:
 	RET
 
 // func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
 TEXT ·stepPairsAVX512(SB), $320-80
 	// Registers:
 	//   sums of the panel      AX R8
@@ -11051,7 +11199,7 @@ TEXT ·stepPairsAVX512(SB), $320-80
 	//   elements of x left     DI R8 R9 R10
 	//   x[k]                   Y4 Y6 Y8 Y10
 	//   units of the panel     AX DI
-	//   cell state             Y1 Y2 Y4
+	//   cell state             Y2 Y4
 	//   lanes left             AX DI
 	//   z of the narrow panel  CX
 	//   zeros                  Y4 Y8
@@ -11181,7 +11329,7 @@ pair_rest_done:
 	MOVQ SI, DI
 	SUBQ $+16, DI
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z8
 	VMAXPS       Z0, Z8, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
@@ -11193,7 +11341,7 @@ pair_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z9
 	VMINPS       Z8, Z9, Z8
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z9
 	VMAXPS       Z1, Z9, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z9
@@ -11229,7 +11377,7 @@ pair_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z14, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z14, Z1
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z12
 	VPSLLD $0x17, Z9, Z9
 
@@ -11238,7 +11386,7 @@ pair_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z14
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z14
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z15
 	VPSLLD $0x17, Z13, Z13
 
@@ -11285,52 +11433,57 @@ pair_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z15, Z19, Z1
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z8
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z9, Z8
 	VFNMADD231PS Z9, Z0, Z8
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z14, Z12, Z12
 	VFNMADD231PS Z11, Z12, Z10
 	VORPS        Z2, Z10, Z2
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z10
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z13, Z10
 	VFNMADD231PS Z13, Z1, Z10
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z11
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z8, Z11, Z11
-	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VBROADCASTSS one<>+0(SB), Z12
 	VDIVPS       Z10, Z12, Z12
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z8, Z9, Z14
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z14, Z14
+	VADDPS.BCST  one<>+0(SB), Z14, Z14
 	VFNMADD231PS Z9, Z0, Z14
 	VSUBPS       Z10, Z13, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z13, Z1, Z0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z11, Z8
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z14, Z8
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z1
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z10
+	VFNMADD213PS.BCST one<>+0(SB), Z12, Z10
 	VFNMADD231PS      Z12, Z0, Z10
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z10, Z0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z11, Z1, Z11
-	VFMADD231PS Z12, Z0, Z12
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z11, Z11, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z8, K1, Z0
+	VFMADD213PS Z12, Z12, Z10
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
+	VMOVAPS.Z   Z10, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z11, Z0
-	VMOVUPS     (DX), Z1
-	VFMADD231PS Z1, Z12, Z0
-	VMOVUPS     Z0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z4, Z1, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
@@ -11342,7 +11495,7 @@ pair_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z2, Z6, Z2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
@@ -11378,7 +11531,7 @@ pair_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z10
 	VPSLLD $0x17, Z6, Z6
 
@@ -11387,7 +11540,7 @@ pair_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z12
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z12
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z5, Z5, Z13
 	VPSLLD $0x17, Z11, Z11
 
@@ -11434,52 +11587,57 @@ pair_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z13, Z17, Z5
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z2
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z2
 	VFNMADD231PS Z6, Z1, Z2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z12, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
 	VORPS        Z4, Z8, Z4
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z8
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z11, Z8
 	VFNMADD231PS Z11, Z5, Z8
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z2, Z9, Z9
-	VBROADCASTSS sigmoidScale<>+0(SB), Z10
+	VBROADCASTSS one<>+0(SB), Z10
 	VDIVPS       Z8, Z10, Z10
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z2, Z6, Z12
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z12, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
 	VFNMADD231PS Z6, Z1, Z12
 	VSUBPS       Z8, Z11, Z1
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VADDPS.BCST  one<>+0(SB), Z1, Z1
 	VFNMADD231PS Z11, Z5, Z1
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z2
 	VFNMADD231PS      Z9, Z12, Z2
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z2
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z10, Z8
+	VFNMADD213PS.BCST one<>+0(SB), Z10, Z8
 	VFNMADD231PS      Z10, Z1, Z8
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z1
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z9, Z2, Z9
-	VFMADD231PS Z10, Z1, Z10
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z2, K1, Z1
+	VFMADD213PS Z10, Z10, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
+	VMOVAPS.Z   Z8, K1, Z2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z4, Z9, Z1
-	VMOVUPS     64(DX), Z2
-	VFMADD231PS Z2, Z10, Z1
-	VMOVUPS     Z1, 64(DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z4, Z1, Z1
+	VMOVUPS     64(DX), Z4
+	VFMADD231PS Z4, Z2, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z2
+	VMOVUPS     Z2, 64(DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z2
 	VMAXPS       Z3, Z2, Z2
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
@@ -11491,7 +11649,7 @@ pair_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z7, Z4, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
@@ -11545,7 +11703,7 @@ pair_rest_done:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z2, Z2, Z11
 	VPSLLD $0x17, Z6, Z6
 
@@ -11554,7 +11712,7 @@ pair_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z4, Z4, Z14
 	VPSLLD $0x17, Z10, Z10
 
@@ -11623,54 +11781,60 @@ pair_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
 	VFMADD231PS  Z3, Z5, Z14
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z5
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z5
 	VFNMADD231PS Z6, Z2, Z5
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
-	VORPS        Z0, Z7, Z0
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
-	VFNMADD231PS Z10, Z4, Z7
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z8
+	VFNMADD231PS Z10, Z4, Z8
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z14, Z13, Z8
-	VFNMADD231PS Z12, Z8, Z3
-	VORPS        Z1, Z3, Z1
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z14, Z13, Z9
+	VFNMADD231PS Z12, Z9, Z3
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z3
-	VDIVPS       Z5, Z3, Z3
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
-	VDIVPS       Z7, Z8, Z8
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z5, Z9, Z9
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z8, Z11, Z11
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z5, Z6, Z9
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
-	VFNMADD231PS Z6, Z2, Z9
-	VSUBPS       Z7, Z10, Z2
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z2, Z2
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z5, Z6, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
+	VFNMADD231PS Z6, Z2, Z12
+	VSUBPS       Z8, Z10, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
 	VFNMADD231PS Z10, Z4, Z2
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z3, Z5
-	VFNMADD231PS      Z3, Z9, Z5
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z4
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z7
-	VFNMADD231PS      Z8, Z2, Z7
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
+	VFNMADD231PS      Z9, Z12, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
+	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z3, Z4, Z3
-	VFMADD231PS Z8, Z2, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z5, K1, Z2
+	VFMADD213PS Z11, Z11, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z8, K1, Z4
 
-	// h' = σ(o)·tanh(c')
-	VMULPS        Z0, Z3, Z0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS        Z7, Z2, Z2
+	VORPS         Z0, Z2, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z     Z0, K1, Z0
 	VMOVUPS       Z0, (BX)
-	VMULPS        Z1, Z8, Z0
+	VMULPS        Z3, Z4, Z0
+	VORPS         Z1, Z0, Z1
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z     Z1, K1, Z0
 	CMPQ          DI, $+16
 	JGE           h_whole_pair_1_0
 	LEAQ          64(BX), R8
@@ -11868,7 +12032,7 @@ pair_narrow_rest_done:
 	VXORPS  Z8, Z8, Z8
 	VMOVUPS Z8, 128(CX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z8
 	VMAXPS       Z0, Z8, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
@@ -11880,7 +12044,7 @@ pair_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z9
 	VMINPS       Z8, Z9, Z8
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z9
 	VMAXPS       Z1, Z9, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z9
@@ -11916,7 +12080,7 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z14, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z14, Z1
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z12
 	VPSLLD $0x17, Z9, Z9
 
@@ -11925,7 +12089,7 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z14
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z14
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z15
 	VPSLLD $0x17, Z13, Z13
 
@@ -11972,52 +12136,57 @@ pair_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z15, Z19, Z1
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z8
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z9, Z8
 	VFNMADD231PS Z9, Z0, Z8
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z14, Z12, Z12
 	VFNMADD231PS Z11, Z12, Z10
 	VORPS        Z2, Z10, Z2
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z10
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z13, Z10
 	VFNMADD231PS Z13, Z1, Z10
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z11
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z8, Z11, Z11
-	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	VBROADCASTSS one<>+0(SB), Z12
 	VDIVPS       Z10, Z12, Z12
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z8, Z9, Z14
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z14, Z14
+	VADDPS.BCST  one<>+0(SB), Z14, Z14
 	VFNMADD231PS Z9, Z0, Z14
 	VSUBPS       Z10, Z13, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z13, Z1, Z0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z11, Z8
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z14, Z8
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z1
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z10
+	VFNMADD213PS.BCST one<>+0(SB), Z12, Z10
 	VFNMADD231PS      Z12, Z0, Z10
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z10, Z0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z11, Z1, Z11
-	VFMADD231PS Z12, Z0, Z12
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z11, Z11, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z8, K1, Z0
+	VFMADD213PS Z12, Z12, Z10
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
+	VMOVAPS.Z   Z10, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z11, Z0
-	VMOVUPS     (DX), Z1
-	VFMADD231PS Z1, Z12, Z0
-	VMOVUPS     Z0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z4, Z1, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
@@ -12029,7 +12198,7 @@ pair_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z2, Z6, Z2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
@@ -12065,7 +12234,7 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z10
 	VPSLLD $0x17, Z6, Z6
 
@@ -12074,7 +12243,7 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z12
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z12
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z5, Z5, Z13
 	VPSLLD $0x17, Z11, Z11
 
@@ -12121,52 +12290,57 @@ pair_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z13, Z17, Z5
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z2
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z2
 	VFNMADD231PS Z6, Z1, Z2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z12, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
 	VORPS        Z4, Z8, Z4
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z8
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z11, Z8
 	VFNMADD231PS Z11, Z5, Z8
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z2, Z9, Z9
-	VBROADCASTSS sigmoidScale<>+0(SB), Z10
+	VBROADCASTSS one<>+0(SB), Z10
 	VDIVPS       Z8, Z10, Z10
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z2, Z6, Z12
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z12, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
 	VFNMADD231PS Z6, Z1, Z12
 	VSUBPS       Z8, Z11, Z1
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VADDPS.BCST  one<>+0(SB), Z1, Z1
 	VFNMADD231PS Z11, Z5, Z1
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z2
 	VFNMADD231PS      Z9, Z12, Z2
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z2
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z10, Z8
+	VFNMADD213PS.BCST one<>+0(SB), Z10, Z8
 	VFNMADD231PS      Z10, Z1, Z8
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z1
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z9, Z2, Z9
-	VFMADD231PS Z10, Z1, Z10
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z2, K1, Z1
+	VFMADD213PS Z10, Z10, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
+	VMOVAPS.Z   Z8, K1, Z2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z4, Z9, Z1
-	VMOVUPS     64(DX), Z2
-	VFMADD231PS Z2, Z10, Z1
-	VMOVUPS     Z1, 64(DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z4, Z1, Z1
+	VMOVUPS     64(DX), Z4
+	VFMADD231PS Z4, Z2, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z2
+	VMOVUPS     Z2, 64(DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (CX), Z2
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z2, Z4, Z2
@@ -12180,7 +12354,7 @@ pair_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      32(CX), Z6
 	VBROADCASTSS sigmoidMin<>+0(SB), Z8
 	VMAXPS       Z6, Z8, Z6
@@ -12217,7 +12391,7 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z6
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z6
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z2, Z2, Z11
 	VPSLLD $0x17, Z8, Z8
 
@@ -12226,7 +12400,7 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z13
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z6, Z6, Z14
 	VPSLLD $0x17, Z12, Z12
 
@@ -12273,52 +12447,57 @@ pair_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z14, Z18, Z6
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z8, Z5
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z8, Z5
 	VFNMADD231PS Z8, Z2, Z5
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z13, Z11, Z11
 	VFNMADD231PS Z10, Z11, Z9
 	VORPS        Z4, Z9, Z4
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z12, Z9
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z12, Z9
 	VFNMADD231PS Z12, Z6, Z9
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z10
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z10
 	VDIVPS       Z5, Z10, Z10
-	VBROADCASTSS sigmoidScale<>+0(SB), Z11
+	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z9, Z11, Z11
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z5, Z8, Z13
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z13, Z13
+	VADDPS.BCST  one<>+0(SB), Z13, Z13
 	VFNMADD231PS Z8, Z2, Z13
 	VSUBPS       Z9, Z12, Z2
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z2, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
 	VFNMADD231PS Z12, Z6, Z2
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z10, Z5
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z10, Z5
 	VFNMADD231PS      Z10, Z13, Z5
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z5
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z11, Z9
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z9
 	VFNMADD231PS      Z11, Z2, Z9
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z9, Z2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z10, Z5, Z10
-	VFMADD231PS Z11, Z2, Z11
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z10, Z10, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
+	VMOVAPS.Z   Z5, K1, Z2
+	VFMADD213PS Z11, Z11, Z9
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z9, K1, Z5
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z4, Z10, Z2
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z4, Z2, Z2
 	VMOVUPS     128(DX), Y4
-	VFMADD231PS Z4, Z11, Z2
-	VMOVUPS     Y2, 128(DX)
+	VFMADD231PS Z4, Z5, Z2
+	VANDPS.BCST allButSign<>+0(SB), Z2, Z4
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z4, K1
+	VMOVAPS.Z   Z2, K1, Z4
+	VMOVUPS     Y4, 128(DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
@@ -12330,7 +12509,7 @@ pair_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z5
 	VMAXPS       Z7, Z5, Z5
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
@@ -12384,7 +12563,7 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z14, Z6
 	VMULPS           Z6, Z6, Z10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z3, Z3, Z12
 	VPSLLD $0x17, Z7, Z7
 
@@ -12393,7 +12572,7 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z14
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z14
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z5, Z5, Z15
 	VPSLLD $0x17, Z11, Z11
 
@@ -12462,57 +12641,63 @@ pair_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z13, Z15
 	VFMADD231PS  Z4, Z6, Z15
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z7, Z6
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z7, Z6
 	VFNMADD231PS Z7, Z3, Z6
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z12, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
-	VORPS        Z0, Z8, Z0
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z8
-	VFNMADD231PS Z11, Z5, Z8
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z11, Z9
+	VFNMADD231PS Z11, Z5, Z9
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z15, Z14, Z9
-	VFNMADD231PS Z13, Z9, Z4
-	VORPS        Z1, Z4, Z1
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z15, Z14, Z10
+	VFNMADD231PS Z13, Z10, Z4
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z4
-	VDIVPS       Z6, Z4, Z4
-	VBROADCASTSS sigmoidScale<>+0(SB), Z9
-	VDIVPS       Z8, Z9, Z9
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z10
+	VDIVPS       Z6, Z10, Z10
+	VBROADCASTSS one<>+0(SB), Z12
+	VDIVPS       Z9, Z12, Z12
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z6, Z7, Z10
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z10
-	VFNMADD231PS Z7, Z3, Z10
-	VSUBPS       Z8, Z11, Z3
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z3
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z6, Z7, Z13
+	VADDPS.BCST  one<>+0(SB), Z13, Z13
+	VFNMADD231PS Z7, Z3, Z13
+	VSUBPS       Z9, Z11, Z3
+	VADDPS.BCST  one<>+0(SB), Z3, Z3
 	VFNMADD231PS Z11, Z5, Z3
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z4, Z6
-	VFNMADD231PS      Z4, Z10, Z6
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z5
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z8
-	VFNMADD231PS      Z9, Z3, Z8
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z8, Z3
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z10, Z6
+	VFNMADD231PS      Z10, Z13, Z6
+	VFNMADD213PS.BCST one<>+0(SB), Z12, Z9
+	VFNMADD231PS      Z12, Z3, Z9
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z4, Z5, Z4
-	VFMADD231PS Z9, Z3, Z9
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z10, Z10, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
+	VMOVAPS.Z   Z6, K1, Z3
+	VFMADD213PS Z12, Z12, Z9
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
+	VMOVAPS.Z   Z9, K1, Z5
 
-	// h' = σ(o)·tanh(c')
-	VMULPS  Z0, Z4, Z0
-	VMOVUPS Z0, (BX)
-	VMULPS  Z1, Z9, Z0
-	VMOVUPS Z0, 64(BX)
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS      Z8, Z3, Z3
+	VORPS       Z0, Z3, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z3, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (BX)
+	VMULPS      Z4, Z5, Z0
+	VORPS       Z1, Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, 64(BX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      96(CX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
@@ -12546,7 +12731,7 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z1
 	VMULPS           Z1, Z1, Z4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z6
 	VPSLLD $0x17, Z3, Z3
 
@@ -12585,34 +12770,37 @@ pair_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z5, Z7
 	VFMADD231PS  Z4, Z1, Z7
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z1
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z1
 	VFNMADD231PS Z3, Z0, Z1
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z7, Z6, Z6
 	VFNMADD231PS Z5, Z6, Z4
-	VORPS        Z2, Z4, Z2
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z4
-	VDIVPS       Z1, Z4, Z4
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z1, Z5, Z5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z1, Z3, Z5
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z5
-	VFNMADD231PS Z3, Z0, Z5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z1, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z0, Z6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z4, Z1
-	VFNMADD231PS      Z4, Z5, Z1
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z1, Z0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z1
+	VFNMADD231PS      Z5, Z6, Z1
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z4, Z0, Z4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z5, Z5, Z1
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z1, K1, Z0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Z2, Z4, Z0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Z4, Z0, Z0
+	VORPS        Z2, Z0, Z1
+	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	CMPQ         AX, $+8
 	JGE          h_whole_pair_narrow_2_0
 	LEAQ         128(BX), CX
@@ -12708,7 +12896,7 @@ wide_rest:
 wide_rest_done:
 	ADDQ $+1, DI
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z0, Z4, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
@@ -12720,7 +12908,7 @@ wide_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z5
 	VMAXPS       Z1, Z5, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
@@ -12756,7 +12944,7 @@ wide_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z8
 	VPSLLD $0x17, Z5, Z5
 
@@ -12765,7 +12953,7 @@ wide_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z11
 	VPSLLD $0x17, Z9, Z9
 
@@ -12812,52 +13000,57 @@ wide_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z11, Z15, Z1
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z4
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z5, Z4
 	VFNMADD231PS Z5, Z0, Z4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z10, Z8, Z8
 	VFNMADD231PS Z7, Z8, Z6
 	VORPS        Z2, Z6, Z2
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z9, Z6
 	VFNMADD231PS Z9, Z1, Z6
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z7
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z4, Z7, Z7
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z4, Z5, Z10
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z5, Z0, Z10
 	VSUBPS       Z6, Z9, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z9, Z1, Z0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z7, Z4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
 	VFNMADD231PS      Z7, Z10, Z4
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z1
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z7, Z1, Z7
-	VFMADD231PS Z8, Z0, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z7, Z7, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z4, K1, Z0
+	VFMADD213PS Z8, Z8, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z6, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z7, Z0
-	VMOVUPS     (DX), Z1
-	VFMADD231PS Z1, Z8, Z0
-	VMOVUPS     Z0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z3, Z1, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
@@ -12890,7 +13083,7 @@ wide_rest_done:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
 	VMULPS           Z2, Z2, Z4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z6
 	VPSLLD $0x17, Z3, Z3
 
@@ -12929,34 +13122,37 @@ wide_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z5, Z7
 	VFMADD231PS  Z4, Z2, Z7
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z2
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
 	VFNMADD231PS Z3, Z1, Z2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z7, Z6, Z6
 	VFNMADD231PS Z5, Z6, Z4
-	VORPS        Z0, Z4, Z0
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z4
-	VDIVPS       Z2, Z4, Z4
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z2, Z5, Z5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z2, Z3, Z5
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z5
-	VFNMADD231PS Z3, Z1, Z5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z2, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z1, Z6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z4, Z2
-	VFNMADD231PS      Z4, Z5, Z2
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z1
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
+	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z4, Z1, Z4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z5, Z5, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z2, K1, Z1
 
-	// h' = σ(o)·tanh(c')
-	VMULPS        Z0, Z4, Z0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS        Z4, Z1, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
 	CMPQ          SI, $+16
 	JGE           h_whole_wide_0_0
 	MOVQ          SI, AX
@@ -13097,7 +13293,7 @@ wide_narrow_rest_done:
 	VXORPS  Z4, Z4, Z4
 	VMOVUPS Z4, 128(CX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z0, Z4, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
@@ -13109,7 +13305,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z5
 	VMAXPS       Z1, Z5, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
@@ -13145,7 +13341,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z8
 	VPSLLD $0x17, Z5, Z5
 
@@ -13154,7 +13350,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z11
 	VPSLLD $0x17, Z9, Z9
 
@@ -13201,52 +13397,57 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z11, Z15, Z1
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z4
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z5, Z4
 	VFNMADD231PS Z5, Z0, Z4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z10, Z8, Z8
 	VFNMADD231PS Z7, Z8, Z6
 	VORPS        Z2, Z6, Z2
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z6
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z9, Z6
 	VFNMADD231PS Z9, Z1, Z6
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z7
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z4, Z7, Z7
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z4, Z5, Z10
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z5, Z0, Z10
 	VSUBPS       Z6, Z9, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z9, Z1, Z0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z7, Z4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
 	VFNMADD231PS      Z7, Z10, Z4
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z1
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z6
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z7, Z1, Z7
-	VFMADD231PS Z8, Z0, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z7, Z7, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z4, K1, Z0
+	VFMADD213PS Z8, Z8, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z6, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z7, Z0
-	VMOVUPS     (DX), Z1
-	VFMADD231PS Z1, Z8, Z0
-	VMOVUPS     Z0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (CX), Z1
 	VBROADCASTSS sigmoidMin<>+0(SB), Z2
 	VMAXPS       Z1, Z2, Z1
@@ -13260,7 +13461,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      32(CX), Z5
 	VBROADCASTSS sigmoidMin<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
@@ -13297,7 +13498,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z1, Z1, Z9
 	VPSLLD $0x17, Z6, Z6
 
@@ -13306,7 +13507,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z5, Z5, Z12
 	VPSLLD $0x17, Z10, Z10
 
@@ -13353,52 +13554,57 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z12, Z16, Z5
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z4
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z4
 	VFNMADD231PS Z6, Z1, Z4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
 	VORPS        Z2, Z7, Z2
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z7
 	VFNMADD231PS Z10, Z5, Z7
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z4, Z8, Z8
-	VBROADCASTSS sigmoidScale<>+0(SB), Z9
+	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z7, Z9, Z9
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z4, Z6, Z11
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z11, Z11
+	VADDPS.BCST  one<>+0(SB), Z11, Z11
 	VFNMADD231PS Z6, Z1, Z11
 	VSUBPS       Z7, Z10, Z1
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VADDPS.BCST  one<>+0(SB), Z1, Z1
 	VFNMADD231PS Z10, Z5, Z1
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z4
 	VFNMADD231PS      Z8, Z11, Z4
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z4, Z4
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z9, Z7
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z7
 	VFNMADD231PS      Z9, Z1, Z7
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z1
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z8, Z4, Z8
-	VFMADD231PS Z9, Z1, Z9
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z8, Z8, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z4, K1, Z1
+	VFMADD213PS Z9, Z9, Z7
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z7, K1, Z4
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z2, Z8, Z1
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z1, Z1
 	VMOVUPS     64(DX), Y2
-	VFMADD231PS Z2, Z9, Z1
-	VMOVUPS     Y1, 64(DX)
+	VFMADD231PS Z2, Z4, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z2
+	VMOVUPS     Y2, 64(DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VBROADCASTSS sigmoidMin<>+0(SB), Z2
 	VMAXPS       Z3, Z2, Z2
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
@@ -13410,7 +13616,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      96(CX), Z4
 	VBROADCASTSS sigmoidMin<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
@@ -13465,7 +13671,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z2, Z2, Z11
 	VPSLLD $0x17, Z6, Z6
 
@@ -13474,7 +13680,7 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z4, Z4, Z14
 	VPSLLD $0x17, Z10, Z10
 
@@ -13543,54 +13749,60 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
 	VFMADD231PS  Z3, Z5, Z14
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z5
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z5
 	VFNMADD231PS Z6, Z2, Z5
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
-	VORPS        Z0, Z7, Z0
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
-	VFNMADD231PS Z10, Z4, Z7
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z8
+	VFNMADD231PS Z10, Z4, Z8
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z14, Z13, Z8
-	VFNMADD231PS Z12, Z8, Z3
-	VORPS        Z1, Z3, Z1
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z14, Z13, Z9
+	VFNMADD231PS Z12, Z9, Z3
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z3
-	VDIVPS       Z5, Z3, Z3
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
-	VDIVPS       Z7, Z8, Z8
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z5, Z9, Z9
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z8, Z11, Z11
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z5, Z6, Z9
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
-	VFNMADD231PS Z6, Z2, Z9
-	VSUBPS       Z7, Z10, Z2
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z2, Z2
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z5, Z6, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
+	VFNMADD231PS Z6, Z2, Z12
+	VSUBPS       Z8, Z10, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
 	VFNMADD231PS Z10, Z4, Z2
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z3, Z5
-	VFNMADD231PS      Z3, Z9, Z5
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z4
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z7
-	VFNMADD231PS      Z8, Z2, Z7
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
+	VFNMADD231PS      Z9, Z12, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
+	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z3, Z4, Z3
-	VFMADD231PS Z8, Z2, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z5, K1, Z2
+	VFMADD213PS Z11, Z11, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z8, K1, Z4
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Z0, Z3, Z0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Z7, Z2, Z2
+	VORPS        Z0, Z2, Z0
+	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (BX)
-	VMULPS       Z1, Z8, Z0
+	VMULPS       Z3, Z4, Z0
+	VORPS        Z1, Z0, Z1
+	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	CMPQ         AX, $+8
 	JGE          h_whole_wide_narrow_1_0
 	LEAQ         64(BX), CX
@@ -13686,7 +13898,7 @@ narrow_rest:
 narrow_rest_done:
 	ADDQ $+1, DI
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y0, Y4, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y4
@@ -13698,7 +13910,7 @@ narrow_rest_done:
 	VMOVUPS tanhMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y5
 	VMAXPS  Y1, Y5, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y5
@@ -13734,7 +13946,7 @@ narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y8
 	VPSLLD $0x17, Y5, Y5
 
@@ -13743,7 +13955,7 @@ narrow_rest_done:
 	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
 	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y1, Y1, Y11
 	VPSLLD $0x17, Y9, Y9
 
@@ -13790,52 +14002,57 @@ narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y11, Y15, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y4
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y0, Y4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y10, Y8, Y8
 	VFNMADD231PS Y7, Y8, Y6
 	VORPS        Y2, Y6, Y2
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y6
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y9, Y6
 	VFNMADD231PS Y9, Y1, Y6
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y7
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y4, Y7, Y7
-	VMOVUPS sigmoidScale<>+0(SB), Y8
+	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y6, Y8, Y8
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y4, Y5, Y10
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y10
+	VADDPS       one<>+0(SB), Y10, Y10
 	VFNMADD231PS Y5, Y0, Y10
 	VSUBPS       Y6, Y9, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y9, Y1, Y0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y7, Y4
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y7, Y4
 	VFNMADD231PS Y7, Y10, Y4
-	VPADDD       sigmoidScaleBits<>+0(SB), Y4, Y1
-	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y6
+	VFNMADD213PS one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y0, Y6
-	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y7, Y1, Y7
-	VFMADD231PS Y8, Y0, Y8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y7, Y7, Y4
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
+	VMOVAPS.Z   Y4, K1, Y0
+	VFMADD213PS Y8, Y8, Y6
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y8, K1
+	VMOVAPS.Z   Y6, K1, Y1
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y2, Y7, Y0
-	VMOVUPS     (DX), Y1
-	VFMADD231PS Y1, Y8, Y0
-	VMOVUPS     Y0, (DX)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y1, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y1
+	VMOVUPS     Y1, (DX)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y3, Y1, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
@@ -13868,7 +14085,7 @@ narrow_rest_done:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y1, Y1, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -13907,34 +14124,37 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y1, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y0, Y4, Y0
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y1, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y1
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y1, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
+	VMOVAPS.Z   Y2, K1, Y1
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y0, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y1, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
 	CMPQ         SI, $+8
 	JGE          h_whole_narrow_0_0
 	MOVQ         SI, AX
@@ -13971,7 +14191,7 @@ done:
 	RET
 
 // func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3, MMX+
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·stepTileAVX512(SB), $1600-88
 	// Registers:
 	//   units done, in bytes  AX
@@ -15316,7 +15536,7 @@ wide_cells:
 	ADDQ AX, R9
 	ADDQ AX, R10
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (CX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
@@ -15330,7 +15550,7 @@ wide_cells:
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      64(CX), Z3
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
@@ -15349,7 +15569,7 @@ wide_cells:
 	VBROADCASTSS tanhMax<>+0(SB), Z7
 	VMINPS       Z6, Z7, Z6
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      320(CX), Z7
 	VBROADCASTSS sigmoidMin<>+0(SB), Z8
 	VMAXPS       Z7, Z8, Z7
@@ -15412,7 +15632,7 @@ wide_cells:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z19, Z7
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z19, Z7
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z13
 	VPSLLD $0x17, Z8, Z8
 
@@ -15421,7 +15641,7 @@ wide_cells:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z3, Z3, Z17
 	VPSLLD $0x17, Z12, Z12
 	VMULPS Z4, Z4, Z19
@@ -15432,7 +15652,7 @@ wide_cells:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z20
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z20
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z7, Z7, Z21
 	VPSLLD $0x17, Z18, Z18
 
@@ -15516,85 +15736,95 @@ wide_cells:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z21, Z29, Z7
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z8, Z6
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z8, Z6
 	VFNMADD231PS Z8, Z0, Z6
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z13, Z11, Z11
 	VFNMADD231PS Z10, Z11, Z9
 	VORPS        Z1, Z9, Z1
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z12, Z9
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z12, Z9
 	VFNMADD231PS Z12, Z3, Z9
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z14, Z10
+	VADDPS.BCST  one<>+0(SB), Z14, Z10
 	VFNMADD231PS Z14, Z4, Z10
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z17, Z15, Z11
 	VFNMADD231PS Z16, Z11, Z2
 	VORPS        Z5, Z2, Z2
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z18, Z5
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z18, Z5
 	VFNMADD231PS Z18, Z7, Z5
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z11
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z6, Z11, Z11
-	VBROADCASTSS sigmoidScale<>+0(SB), Z13
+	VBROADCASTSS one<>+0(SB), Z13
 	VDIVPS       Z9, Z13, Z13
-	VBROADCASTSS sigmoidScale<>+0(SB), Z15
+	VBROADCASTSS one<>+0(SB), Z15
 	VDIVPS       Z10, Z15, Z15
-	VBROADCASTSS sigmoidScale<>+0(SB), Z16
+	VBROADCASTSS one<>+0(SB), Z16
 	VDIVPS       Z5, Z16, Z16
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z6, Z8, Z17
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z17, Z17
+	VADDPS.BCST  one<>+0(SB), Z17, Z17
 	VFNMADD231PS Z8, Z0, Z17
 	VSUBPS       Z9, Z12, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z12, Z3, Z0
 	VSUBPS       Z10, Z14, Z3
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z3
+	VADDPS.BCST  one<>+0(SB), Z3, Z3
 	VFNMADD231PS Z14, Z4, Z3
 	VSUBPS       Z5, Z18, Z4
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z4, Z4
+	VADDPS.BCST  one<>+0(SB), Z4, Z4
 	VFNMADD231PS Z18, Z7, Z4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z11, Z6
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z6
 	VFNMADD231PS      Z11, Z17, Z6
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z6, Z6
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z13, Z9
+	VFNMADD213PS.BCST one<>+0(SB), Z13, Z9
 	VFNMADD231PS      Z13, Z0, Z9
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z9, Z0
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z15, Z10
+	VFNMADD213PS.BCST one<>+0(SB), Z15, Z10
 	VFNMADD231PS      Z15, Z3, Z10
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z10, Z3
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z16, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z16, Z5
 	VFNMADD231PS      Z16, Z4, Z5
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z4
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z11, Z6, Z11
-	VFMADD231PS Z13, Z0, Z13
-	VFMADD231PS Z15, Z3, Z15
-	VFMADD231PS Z16, Z4, Z16
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z11, Z11, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z6, K1, Z0
+	VFMADD213PS Z13, Z13, Z9
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z13, K1
+	VMOVAPS.Z   Z9, K1, Z3
+	VFMADD213PS Z15, Z15, Z10
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z10, K1, Z4
+	VFMADD213PS Z16, Z16, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z16, K1
+	VMOVAPS.Z   Z5, K1, Z5
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z1, Z11, Z0
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z1, Z0, Z0
 	VMOVUPS     (DI), Z1
-	VFMADD231PS Z1, Z13, Z0
+	VFMADD231PS Z1, Z3, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (DI)
-	VMULPS      Z2, Z15, Z0
+	VMULPS      Z2, Z4, Z0
 	VMOVUPS     (R9), Z1
-	VFMADD231PS Z1, Z16, Z0
+	VFMADD231PS Z1, Z5, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (R9)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      192(CX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
@@ -15608,7 +15838,7 @@ wide_cells:
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      448(CX), Z3
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
@@ -15664,7 +15894,7 @@ wide_cells:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z11
 	VPSLLD $0x17, Z6, Z6
 
@@ -15673,7 +15903,7 @@ wide_cells:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z3, Z3, Z14
 	VPSLLD $0x17, Z10, Z10
 
@@ -15742,52 +15972,55 @@ wide_cells:
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
 	VFMADD231PS  Z2, Z5, Z14
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z5
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z5
 	VFNMADD231PS Z6, Z0, Z5
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
-	VORPS        Z1, Z7, Z1
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z7
-	VFNMADD231PS Z10, Z3, Z7
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z8
+	VFNMADD231PS Z10, Z3, Z8
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Z14, Z13, Z8
-	VFNMADD231PS Z12, Z8, Z2
-	VORPS        Z4, Z2, Z2
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z14, Z13, Z9
+	VFNMADD231PS Z12, Z9, Z2
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z4
-	VDIVPS       Z5, Z4, Z4
-	VBROADCASTSS sigmoidScale<>+0(SB), Z8
-	VDIVPS       Z7, Z8, Z8
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z5, Z9, Z9
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z8, Z11, Z11
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z5, Z6, Z9
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
-	VFNMADD231PS Z6, Z0, Z9
-	VSUBPS       Z7, Z10, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z5, Z6, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
+	VFNMADD231PS Z6, Z0, Z12
+	VSUBPS       Z8, Z10, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z10, Z3, Z0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z4, Z5
-	VFNMADD231PS      Z4, Z9, Z5
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z3
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z8, Z7
-	VFNMADD231PS      Z8, Z0, Z7
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
+	VFNMADD231PS      Z9, Z12, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
+	VFNMADD231PS      Z11, Z0, Z8
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z4, Z3, Z4
-	VFMADD231PS Z8, Z0, Z8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z5, K1, Z0
+	VFMADD213PS Z11, Z11, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z8, K1, Z3
 
-	// h' = σ(o)·tanh(c')
-	VMULPS        Z1, Z4, Z0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS        Z7, Z0, Z0
+	VORPS         Z1, Z0, Z1
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z     Z1, K1, Z0
 	CMPQ          SI, $+16
 	JGE           h_whole_wide_cells_0_0
 	MOVQ          SI, DI
@@ -15826,7 +16059,10 @@ h_whole_wide_cells_0_0:
 	VMOVUPS Z0, (R8)
 
 h_done_wide_cells_0_0:
-	VMULPS        Z2, Z8, Z0
+	VMULPS        Z2, Z3, Z0
+	VORPS         Z4, Z0, Z1
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z     Z1, K1, Z0
 	CMPQ          SI, $+16
 	JGE           h_whole_wide_cells_1_0
 	MOVQ          SI, DI
@@ -15881,7 +16117,7 @@ wide_cell:
 	ADDQ AX, DI
 	ADDQ AX, R8
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (CX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
@@ -15895,7 +16131,7 @@ wide_cell:
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      64(CX), Z3
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
@@ -15932,7 +16168,7 @@ wide_cell:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z7
 	VPSLLD $0x17, Z4, Z4
 
@@ -15941,7 +16177,7 @@ wide_cell:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z9
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z3, Z3, Z10
 	VPSLLD $0x17, Z8, Z8
 
@@ -15988,52 +16224,57 @@ wide_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z10, Z14, Z3
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z4, Z2
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z4, Z2
 	VFNMADD231PS Z4, Z0, Z2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z9, Z7, Z7
 	VFNMADD231PS Z6, Z7, Z5
 	VORPS        Z1, Z5, Z1
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z8, Z5
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z8, Z5
 	VFNMADD231PS Z8, Z3, Z5
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z6
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z6
 	VDIVPS       Z2, Z6, Z6
-	VBROADCASTSS sigmoidScale<>+0(SB), Z7
+	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z5, Z7, Z7
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z2, Z4, Z9
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z9, Z9
+	VADDPS.BCST  one<>+0(SB), Z9, Z9
 	VFNMADD231PS Z4, Z0, Z9
 	VSUBPS       Z5, Z8, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z8, Z3, Z0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z6, Z2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z6, Z2
 	VFNMADD231PS      Z6, Z9, Z2
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z2
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z7, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z5
 	VFNMADD231PS      Z7, Z0, Z5
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z6, Z2, Z6
-	VFMADD231PS Z7, Z0, Z7
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z6, Z6, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z6, K1
+	VMOVAPS.Z   Z2, K1, Z0
+	VFMADD213PS Z7, Z7, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z5, K1, Z2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Z1, Z6, Z0
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z1, Z0, Z0
 	VMOVUPS     (DI), Z1
-	VFMADD231PS Z1, Z7, Z0
+	VFMADD231PS Z1, Z2, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (DI)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      192(CX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
@@ -16068,7 +16309,7 @@ wide_cell:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
 	VMULPS           Z2, Z2, Z4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z6
 	VPSLLD $0x17, Z3, Z3
 
@@ -16107,34 +16348,37 @@ wide_cell:
 	VADDPS.BCST  one<>+0(SB), Z5, Z7
 	VFMADD231PS  Z4, Z2, Z7
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z3, Z2
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
 	VFNMADD231PS Z3, Z0, Z2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z7, Z6, Z6
 	VFNMADD231PS Z5, Z6, Z4
-	VORPS        Z1, Z4, Z1
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z4
-	VDIVPS       Z2, Z4, Z4
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z2, Z5, Z5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Z2, Z3, Z5
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z5, Z5
-	VFNMADD231PS Z3, Z0, Z5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z2, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z0, Z6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z4, Z2
-	VFNMADD231PS      Z4, Z5, Z2
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
+	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z4, Z0, Z4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z5, Z5, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z2, K1, Z0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS        Z1, Z4, Z0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS        Z4, Z0, Z0
+	VORPS         Z1, Z0, Z1
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z     Z1, K1, Z0
 	CMPQ          SI, $+16
 	JGE           h_whole_wide_cell_0_0
 	MOVQ          SI, DI
@@ -17118,7 +17362,7 @@ narrow_cells:
 	ADDQ AX, R9
 	ADDQ AX, R10
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS (CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -17132,7 +17376,7 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 32(CX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
@@ -17151,7 +17395,7 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y7
 	VMINPS  Y6, Y7, Y6
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 288(CX), Y7
 	VMOVUPS sigmoidMin<>+0(SB), Y8
 	VMAXPS  Y7, Y8, Y7
@@ -17214,7 +17458,7 @@ narrow_cells:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y19, Y7
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y19, Y7
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y13
 	VPSLLD $0x17, Y8, Y8
 
@@ -17223,7 +17467,7 @@ narrow_cells:
 	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
 	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y3, Y3, Y17
 	VPSLLD $0x17, Y12, Y12
 	VMULPS Y4, Y4, Y19
@@ -17234,7 +17478,7 @@ narrow_cells:
 	VFMADD231PS tanhP3<>+0(SB), Y11, Y20
 	VFMADD213PS tanhP1<>+0(SB), Y11, Y20
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y7, Y7, Y21
 	VPSLLD $0x17, Y18, Y18
 
@@ -17318,85 +17562,95 @@ narrow_cells:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y21, Y29, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y8, Y6
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y0, Y6
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y13, Y11, Y11
 	VFNMADD231PS Y10, Y11, Y9
 	VORPS        Y1, Y9, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y12, Y9
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y12, Y9
 	VFNMADD231PS Y12, Y3, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y14, Y10
+	VADDPS       one<>+0(SB), Y14, Y10
 	VFNMADD231PS Y14, Y4, Y10
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y17, Y15, Y11
 	VFNMADD231PS Y16, Y11, Y2
 	VORPS        Y5, Y2, Y2
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y18, Y5
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y18, Y5
 	VFNMADD231PS Y18, Y7, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y11
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y6, Y11, Y11
-	VMOVUPS sigmoidScale<>+0(SB), Y13
+	VMOVUPS one<>+0(SB), Y13
 	VDIVPS  Y9, Y13, Y13
-	VMOVUPS sigmoidScale<>+0(SB), Y15
+	VMOVUPS one<>+0(SB), Y15
 	VDIVPS  Y10, Y15, Y15
-	VMOVUPS sigmoidScale<>+0(SB), Y16
+	VMOVUPS one<>+0(SB), Y16
 	VDIVPS  Y5, Y16, Y16
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y6, Y8, Y17
-	VADDPS       sigmoidScale<>+0(SB), Y17, Y17
+	VADDPS       one<>+0(SB), Y17, Y17
 	VFNMADD231PS Y8, Y0, Y17
 	VSUBPS       Y9, Y12, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y12, Y3, Y0
 	VSUBPS       Y10, Y14, Y3
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y3
+	VADDPS       one<>+0(SB), Y3, Y3
 	VFNMADD231PS Y14, Y4, Y3
 	VSUBPS       Y5, Y18, Y4
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y4
+	VADDPS       one<>+0(SB), Y4, Y4
 	VFNMADD231PS Y18, Y7, Y4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y11, Y6
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y11, Y6
 	VFNMADD231PS Y11, Y17, Y6
-	VPADDD       sigmoidScaleBits<>+0(SB), Y6, Y6
-	VFNMADD213PS sigmoidScale<>+0(SB), Y13, Y9
+	VFNMADD213PS one<>+0(SB), Y13, Y9
 	VFNMADD231PS Y13, Y0, Y9
-	VPADDD       sigmoidScaleBits<>+0(SB), Y9, Y0
-	VFNMADD213PS sigmoidScale<>+0(SB), Y15, Y10
+	VFNMADD213PS one<>+0(SB), Y15, Y10
 	VFNMADD231PS Y15, Y3, Y10
-	VPADDD       sigmoidScaleBits<>+0(SB), Y10, Y3
-	VFNMADD213PS sigmoidScale<>+0(SB), Y16, Y5
+	VFNMADD213PS one<>+0(SB), Y16, Y5
 	VFNMADD231PS Y16, Y4, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y4
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y11, Y6, Y11
-	VFMADD231PS Y13, Y0, Y13
-	VFMADD231PS Y15, Y3, Y15
-	VFMADD231PS Y16, Y4, Y16
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y11, Y11, Y6
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
+	VMOVAPS.Z   Y6, K1, Y0
+	VFMADD213PS Y13, Y13, Y9
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y13, K1
+	VMOVAPS.Z   Y9, K1, Y3
+	VFMADD213PS Y15, Y15, Y10
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y15, K1
+	VMOVAPS.Z   Y10, K1, Y4
+	VFMADD213PS Y16, Y16, Y5
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y16, K1
+	VMOVAPS.Z   Y5, K1, Y5
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y11, Y0
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y13, Y0
+	VFMADD231PS Y1, Y3, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y0
 	VMOVUPS     Y0, (DI)
-	VMULPS      Y2, Y15, Y0
+	VMULPS      Y2, Y4, Y0
 	VMOVUPS     (R9), Y1
-	VFMADD231PS Y1, Y16, Y0
+	VFMADD231PS Y1, Y5, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y0
 	VMOVUPS     Y0, (R9)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 96(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -17410,7 +17664,7 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 352(CX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
@@ -17466,7 +17720,7 @@ narrow_cells:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y13, Y5
 	VMULPS      Y5, Y5, Y9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y11
 	VPSLLD $0x17, Y6, Y6
 
@@ -17475,7 +17729,7 @@ narrow_cells:
 	VFMADD231PS tanhP3<>+0(SB), Y7, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y7, Y13
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y3, Y3, Y14
 	VPSLLD $0x17, Y10, Y10
 
@@ -17544,52 +17798,55 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y12, Y14
 	VFMADD231PS  Y2, Y5, Y14
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y6, Y5
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y6, Y5
 	VFNMADD231PS Y6, Y0, Y5
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y11, Y9, Y9
 	VFNMADD231PS Y8, Y9, Y7
-	VORPS        Y1, Y7, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y10, Y7
-	VFNMADD231PS Y10, Y3, Y7
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y10, Y8
+	VFNMADD231PS Y10, Y3, Y8
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	VDIVPS       Y14, Y13, Y8
-	VFNMADD231PS Y12, Y8, Y2
-	VORPS        Y4, Y2, Y2
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y12, Y9, Y2
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y5, Y4, Y4
-	VMOVUPS sigmoidScale<>+0(SB), Y8
-	VDIVPS  Y7, Y8, Y8
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y9
+	VDIVPS  Y5, Y9, Y9
+	VMOVUPS one<>+0(SB), Y11
+	VDIVPS  Y8, Y11, Y11
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y5, Y6, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
-	VFNMADD231PS Y6, Y0, Y9
-	VSUBPS       Y7, Y10, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y5, Y6, Y12
+	VADDPS       one<>+0(SB), Y12, Y12
+	VFNMADD231PS Y6, Y0, Y12
+	VSUBPS       Y8, Y10, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y10, Y3, Y0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y5
-	VFNMADD231PS Y4, Y9, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y3
-	VFNMADD213PS sigmoidScale<>+0(SB), Y8, Y7
-	VFNMADD231PS Y8, Y0, Y7
-	VPADDD       sigmoidScaleBits<>+0(SB), Y7, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y9, Y5
+	VFNMADD231PS Y9, Y12, Y5
+	VFNMADD213PS one<>+0(SB), Y11, Y8
+	VFNMADD231PS Y11, Y0, Y8
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y3, Y4
-	VFMADD231PS Y8, Y0, Y8
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y9, Y9, Y5
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y9, K1
+	VMOVAPS.Z   Y5, K1, Y0
+	VFMADD213PS Y11, Y11, Y8
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
+	VMOVAPS.Z   Y8, K1, Y3
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y1, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y7, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z    Y1, K1, Y0
 	CMPQ         SI, $+8
 	JGE          h_whole_narrow_cells_0_0
 	MOVQ         SI, DI
@@ -17621,7 +17878,10 @@ h_whole_narrow_cells_0_0:
 	VMOVUPS Y0, (R8)
 
 h_done_narrow_cells_0_0:
-	VMULPS       Y2, Y8, Y0
+	VMULPS       Y2, Y3, Y0
+	VORPS        Y4, Y0, Y1
+	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z    Y1, K1, Y0
 	CMPQ         SI, $+8
 	JGE          h_whole_narrow_cells_1_0
 	MOVQ         SI, DI
@@ -17669,7 +17929,7 @@ narrow_cell:
 	ADDQ AX, DI
 	ADDQ AX, R8
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS (CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -17683,7 +17943,7 @@ narrow_cell:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 32(CX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
@@ -17720,7 +17980,7 @@ narrow_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
@@ -17729,7 +17989,7 @@ narrow_cell:
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
@@ -17776,52 +18036,57 @@ narrow_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y4, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y8, Y5
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y6
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
-	VMOVUPS sigmoidScale<>+0(SB), Y7
+	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Y2, Y4, Y9
-	VADDPS       sigmoidScale<>+0(SB), Y9, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
 	VSUBPS       Y5, Y8, Y0
-	VADDPS       sigmoidScale<>+0(SB), Y0, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
 	VFNMADD231PS Y8, Y3, Y0
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y6, Y2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
 	VFNMADD231PS Y6, Y9, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y2
-	VFNMADD213PS sigmoidScale<>+0(SB), Y7, Y5
+	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
-	VPADDD       sigmoidScaleBits<>+0(SB), Y5, Y0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y6, Y2, Y6
-	VFMADD231PS Y7, Y0, Y7
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y6, K1
+	VMOVAPS.Z   Y2, K1, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
+	VMOVAPS.Z   Y5, K1, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	VMULPS      Y1, Y6, Y0
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y7, Y0
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y0
 	VMOVUPS     Y0, (DI)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS 96(CX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
@@ -17856,7 +18121,7 @@ narrow_cell:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
@@ -17895,34 +18160,37 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + C) + w·s
-	VADDPS       sigmoidScale<>+0(SB), Y3, Y2
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y1, Y4, Y1
 
-	// σ: y = C / d
-	VMOVUPS sigmoidScale<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       sigmoidScale<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS sigmoidScale<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VPADDD       sigmoidScaleBits<>+0(SB), Y2, Y0
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Y4, Y0, Y4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
+	VMOVAPS.Z   Y2, K1, Y0
 
-	// h' = σ(o)·tanh(c')
-	VMULPS       Y1, Y4, Y0
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z    Y1, K1, Y0
 	CMPQ         SI, $+8
 	JGE          h_whole_narrow_cell_0_0
 	MOVQ         SI, DI
@@ -20440,7 +20708,7 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
 	JLT  vectors_4_done
 
 vectors_4:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (AX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
@@ -20486,7 +20754,7 @@ vectors_4:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z5
 	VPSLLD $0x17, Z4, Z4
 	VMULPS Z1, Z1, Z7
@@ -20530,63 +20798,67 @@ vectors_4:
 	VFNMADD231PS Z9, Z17, Z2
 	VFNMADD231PS Z11, Z19, Z3
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z4, Z5
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z4, Z5
 	VFNMADD231PS Z4, Z0, Z5
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z6, Z7
+	VADDPS.BCST  one<>+0(SB), Z6, Z7
 	VFNMADD231PS Z6, Z1, Z7
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z8, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z9
 	VFNMADD231PS Z8, Z2, Z9
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z10, Z11
+	VADDPS.BCST  one<>+0(SB), Z10, Z11
 	VFNMADD231PS Z10, Z3, Z11
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z12
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z12
 	VDIVPS       Z5, Z12, Z12
-	VBROADCASTSS sigmoidScale<>+0(SB), Z13
+	VBROADCASTSS one<>+0(SB), Z13
 	VDIVPS       Z7, Z13, Z13
-	VBROADCASTSS sigmoidScale<>+0(SB), Z14
+	VBROADCASTSS one<>+0(SB), Z14
 	VDIVPS       Z9, Z14, Z14
-	VBROADCASTSS sigmoidScale<>+0(SB), Z15
+	VBROADCASTSS one<>+0(SB), Z15
 	VDIVPS       Z11, Z15, Z15
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z5, Z4, Z16
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z16, Z16
+	VADDPS.BCST  one<>+0(SB), Z16, Z16
 	VFNMADD231PS Z4, Z0, Z16
 	VSUBPS       Z7, Z6, Z0
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z0, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
 	VFNMADD231PS Z6, Z1, Z0
 	VSUBPS       Z9, Z8, Z1
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z1
+	VADDPS.BCST  one<>+0(SB), Z1, Z1
 	VFNMADD231PS Z8, Z2, Z1
 	VSUBPS       Z11, Z10, Z2
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z2, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
 	VFNMADD231PS Z10, Z3, Z2
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z12, Z5
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z12, Z5
 	VFNMADD231PS      Z12, Z16, Z5
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z5, Z3
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z13, Z7
+	VFNMADD213PS.BCST one<>+0(SB), Z13, Z7
 	VFNMADD231PS      Z13, Z0, Z7
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z7, Z0
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z14, Z9
+	VFNMADD213PS.BCST one<>+0(SB), Z14, Z9
 	VFNMADD231PS      Z14, Z1, Z9
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z9, Z1
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z15, Z11
+	VFNMADD213PS.BCST one<>+0(SB), Z15, Z11
 	VFNMADD231PS      Z15, Z2, Z11
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z11, Z2
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z12, Z3, Z12
-	VMOVUPS     Z12, (CX)
-	VFMADD231PS Z13, Z0, Z13
-	VMOVUPS     Z13, 64(CX)
-	VFMADD231PS Z14, Z1, Z14
-	VMOVUPS     Z14, 128(CX)
-	VFMADD231PS Z15, Z2, Z15
-	VMOVUPS     Z15, 192(CX)
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z12, Z12, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
+	VMOVAPS.Z   Z5, K1, Z0
+	VMOVUPS     Z0, (CX)
+	VFMADD213PS Z13, Z13, Z7
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z13, K1
+	VMOVAPS.Z   Z7, K1, Z0
+	VMOVUPS     Z0, 64(CX)
+	VFMADD213PS Z14, Z14, Z9
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z14, K1
+	VMOVAPS.Z   Z9, K1, Z0
+	VMOVUPS     Z0, 128(CX)
+	VFMADD213PS Z15, Z15, Z11
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z11, K1, Z0
+	VMOVUPS     Z0, 192(CX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, CX
 	SUBQ        $+64, DX
@@ -20598,7 +20870,7 @@ vectors_4_done:
 	JLT  vectors_1_done
 
 vectors_1:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (AX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
@@ -20614,7 +20886,7 @@ vectors_1:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z2, Z0
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	VMULPS Z0, Z0, Z2
 	VPSLLD $0x17, Z1, Z1
 
@@ -20631,27 +20903,28 @@ vectors_1:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFNMADD231PS Z2, Z4, Z0
 
-	// σ: d = (s + C) + w·s
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z1, Z2
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z1, Z2
 	VFNMADD231PS Z1, Z0, Z2
 
-	// σ: y = C / d
-	VBROADCASTSS sigmoidScale<>+0(SB), Z3
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z3
 	VDIVPS       Z2, Z3, Z3
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	VSUBPS       Z2, Z1, Z4
-	VADDPS.BCST  sigmoidScale<>+0(SB), Z4, Z4
+	VADDPS.BCST  one<>+0(SB), Z4, Z4
 	VFNMADD231PS Z1, Z0, Z4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	VFNMADD213PS.BCST sigmoidScale<>+0(SB), Z3, Z2
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z3, Z2
 	VFNMADD231PS      Z3, Z4, Z2
-	VPADDD.BCST       sigmoidScaleBits<>+0(SB), Z2, Z0
 
-	// σ: σ = y + g·y
-	VFMADD231PS Z3, Z0, Z3
-	VMOVUPS     Z3, (CX)
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z3, Z3, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z3, K1
+	VMOVAPS.Z   Z2, K1, Z0
+	VMOVUPS     Z0, (CX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	SUBQ        $+16, DX
@@ -20798,7 +21071,7 @@ vectors_4:
 	VADDPS.BCST  one<>+0(SB), Z14, Z20
 	VFMADD231PS  Z5, Z7, Z20
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z13, Z11, Z7
 	VFNMADD231PS Z8, Z7, Z9
 	VORPS        Z0, Z9, Z0
@@ -20867,7 +21140,7 @@ vectors_1:
 	VADDPS.BCST  one<>+0(SB), Z2, Z5
 	VFMADD231PS  Z3, Z1, Z5
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	VDIVPS       Z5, Z4, Z1
 	VFNMADD231PS Z2, Z1, Z3
 	VORPS        Z0, Z3, Z0
@@ -20902,6 +21175,16 @@ DATA one<>+24(SB)/4, $0x3f800000
 DATA one<>+28(SB)/4, $0x3f800000
 GLOBL one<>(SB), RODATA|NOPTR, $32
 
+DATA sigmoidLeast<>+0(SB)/4, $0x00800040
+DATA sigmoidLeast<>+4(SB)/4, $0x00800040
+DATA sigmoidLeast<>+8(SB)/4, $0x00800040
+DATA sigmoidLeast<>+12(SB)/4, $0x00800040
+DATA sigmoidLeast<>+16(SB)/4, $0x00800040
+DATA sigmoidLeast<>+20(SB)/4, $0x00800040
+DATA sigmoidLeast<>+24(SB)/4, $0x00800040
+DATA sigmoidLeast<>+28(SB)/4, $0x00800040
+GLOBL sigmoidLeast<>(SB), RODATA|NOPTR, $32
+
 DATA sigmoidLn2Hi<>+0(SB)/4, $0x3f317200
 DATA sigmoidLn2Hi<>+4(SB)/4, $0x3f317200
 DATA sigmoidLn2Hi<>+8(SB)/4, $0x3f317200
@@ -20932,14 +21215,14 @@ DATA sigmoidMax<>+24(SB)/4, $0x42200000
 DATA sigmoidMax<>+28(SB)/4, $0x42200000
 GLOBL sigmoidMax<>(SB), RODATA|NOPTR, $32
 
-DATA sigmoidMin<>+0(SB)/4, $0xc2d00000
-DATA sigmoidMin<>+4(SB)/4, $0xc2d00000
-DATA sigmoidMin<>+8(SB)/4, $0xc2d00000
-DATA sigmoidMin<>+12(SB)/4, $0xc2d00000
-DATA sigmoidMin<>+16(SB)/4, $0xc2d00000
-DATA sigmoidMin<>+20(SB)/4, $0xc2d00000
-DATA sigmoidMin<>+24(SB)/4, $0xc2d00000
-DATA sigmoidMin<>+28(SB)/4, $0xc2d00000
+DATA sigmoidMin<>+0(SB)/4, $0xc2aeac4f
+DATA sigmoidMin<>+4(SB)/4, $0xc2aeac4f
+DATA sigmoidMin<>+8(SB)/4, $0xc2aeac4f
+DATA sigmoidMin<>+12(SB)/4, $0xc2aeac4f
+DATA sigmoidMin<>+16(SB)/4, $0xc2aeac4f
+DATA sigmoidMin<>+20(SB)/4, $0xc2aeac4f
+DATA sigmoidMin<>+24(SB)/4, $0xc2aeac4f
+DATA sigmoidMin<>+28(SB)/4, $0xc2aeac4f
 GLOBL sigmoidMin<>(SB), RODATA|NOPTR, $32
 
 DATA sigmoidNegLog2E<>+0(SB)/4, $0xbfb8aa3b
@@ -21002,35 +21285,15 @@ DATA sigmoidP4<>+24(SB)/4, $0x3ab4a647
 DATA sigmoidP4<>+28(SB)/4, $0x3ab4a647
 GLOBL sigmoidP4<>(SB), RODATA|NOPTR, $32
 
-DATA sigmoidRound<>+0(SB)/4, $0x4b40003f
-DATA sigmoidRound<>+4(SB)/4, $0x4b40003f
-DATA sigmoidRound<>+8(SB)/4, $0x4b40003f
-DATA sigmoidRound<>+12(SB)/4, $0x4b40003f
-DATA sigmoidRound<>+16(SB)/4, $0x4b40003f
-DATA sigmoidRound<>+20(SB)/4, $0x4b40003f
-DATA sigmoidRound<>+24(SB)/4, $0x4b40003f
-DATA sigmoidRound<>+28(SB)/4, $0x4b40003f
+DATA sigmoidRound<>+0(SB)/4, $0x4b40007f
+DATA sigmoidRound<>+4(SB)/4, $0x4b40007f
+DATA sigmoidRound<>+8(SB)/4, $0x4b40007f
+DATA sigmoidRound<>+12(SB)/4, $0x4b40007f
+DATA sigmoidRound<>+16(SB)/4, $0x4b40007f
+DATA sigmoidRound<>+20(SB)/4, $0x4b40007f
+DATA sigmoidRound<>+24(SB)/4, $0x4b40007f
+DATA sigmoidRound<>+28(SB)/4, $0x4b40007f
 GLOBL sigmoidRound<>(SB), RODATA|NOPTR, $32
-
-DATA sigmoidScale<>+0(SB)/4, $0x1f800000
-DATA sigmoidScale<>+4(SB)/4, $0x1f800000
-DATA sigmoidScale<>+8(SB)/4, $0x1f800000
-DATA sigmoidScale<>+12(SB)/4, $0x1f800000
-DATA sigmoidScale<>+16(SB)/4, $0x1f800000
-DATA sigmoidScale<>+20(SB)/4, $0x1f800000
-DATA sigmoidScale<>+24(SB)/4, $0x1f800000
-DATA sigmoidScale<>+28(SB)/4, $0x1f800000
-GLOBL sigmoidScale<>(SB), RODATA|NOPTR, $32
-
-DATA sigmoidScaleBits<>+0(SB)/4, $0x20000000
-DATA sigmoidScaleBits<>+4(SB)/4, $0x20000000
-DATA sigmoidScaleBits<>+8(SB)/4, $0x20000000
-DATA sigmoidScaleBits<>+12(SB)/4, $0x20000000
-DATA sigmoidScaleBits<>+16(SB)/4, $0x20000000
-DATA sigmoidScaleBits<>+20(SB)/4, $0x20000000
-DATA sigmoidScaleBits<>+24(SB)/4, $0x20000000
-DATA sigmoidScaleBits<>+28(SB)/4, $0x20000000
-GLOBL sigmoidScaleBits<>(SB), RODATA|NOPTR, $32
 
 DATA signBit<>+0(SB)/4, $0x80000000
 DATA signBit<>+4(SB)/4, $0x80000000
@@ -21161,3 +21424,13 @@ DATA three<>+20(SB)/4, $0x40400000
 DATA three<>+24(SB)/4, $0x40400000
 DATA three<>+28(SB)/4, $0x40400000
 GLOBL three<>(SB), RODATA|NOPTR, $32
+
+DATA tiny<>+0(SB)/4, $0x1f800000
+DATA tiny<>+4(SB)/4, $0x1f800000
+DATA tiny<>+8(SB)/4, $0x1f800000
+DATA tiny<>+12(SB)/4, $0x1f800000
+DATA tiny<>+16(SB)/4, $0x1f800000
+DATA tiny<>+20(SB)/4, $0x1f800000
+DATA tiny<>+24(SB)/4, $0x1f800000
+DATA tiny<>+28(SB)/4, $0x1f800000
+GLOBL tiny<>(SB), RODATA|NOPTR, $32

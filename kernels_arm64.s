@@ -18,7 +18,7 @@ TEXT ·stepNEON(SB), $320-80
 	//   elements of x left     R6 R7 R8
 	//   x[k]                   V8 V19 V24
 	//   table of constants     R0
-	//   cell state             V2 V4 V5 V6 V7
+	//   cell state             V3 V4 V5 V6 V8 V11
 	//   lanes left             R0 R1 R3 R6
 	//   stride                 R6 R7
 	//   units of the panel     R1
@@ -35,7 +35,7 @@ TEXT ·stepNEON(SB), $320-80
 	// Constants that stay in registers.
 	FMOVQ 176(R0), F0 // sigmoidLn2Hi
 	FMOVQ 368(R0), F1 // one
-	FMOVQ 400(R0), F2 // sigmoidScale
+	FMOVQ 400(R0), F2 // sigmoidLeast
 
 panels:
 	CMP $8, R5
@@ -209,7 +209,7 @@ wide_rest:
 wide_rest_done:
 	ADD $1, R8
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F19   // sigmoidMin
 	WORD  $0x4e23f663 // fmax v3.4s, v19.4s, v3.4s
 	FMOVQ 16(R0), F19 // sigmoidMax
@@ -222,7 +222,7 @@ wide_rest_done:
 	FMOVQ 48(R0), F20 // tanhMax
 	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F20   // sigmoidMin
 	WORD  $0x4e27f687 // fmax v7.4s, v20.4s, v7.4s
 	FMOVQ 16(R0), F20 // sigmoidMax
@@ -268,7 +268,7 @@ wide_rest_done:
 	FMOVQ 192(R0), F23 // sigmoidLn2Lo
 	VFMLA V23.S4, V25.S4, V7.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e23dc77 // fmul v23.4s, v3.4s, v3.4s
 	VSHL $23, V20.S4, V20.S4
 
@@ -279,7 +279,7 @@ wide_rest_done:
 	FMOVQ 256(R0), F26 // tanhP1
 	VFMLA V21.S4, V25.S4, V26.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e27dcf9 // fmul v25.4s, v7.4s, v7.4s
 	VSHL $23, V24.S4, V24.S4
 
@@ -333,54 +333,60 @@ wide_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V25.S4, V30.S4, V7.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d693 // fadd v19.4s, v20.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d693 // fadd v19.4s, v20.4s, v1.4s
 	VFMLS V20.S4, V3.S4, V19.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e37ff57 // fdiv v23.4s, v26.4s, v23.4s
 	VFMLS V22.S4, V23.S4, V21.S4
 	VORR  V11.B16, V21.B16, V11.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d715 // fadd v21.4s, v24.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d715 // fadd v21.4s, v24.4s, v1.4s
 	VFMLS V24.S4, V7.S4, V21.S4
 
-	// σ: y = C / d
-	WORD $0x6e33fc56 // fdiv v22.4s, v2.4s, v19.4s
-	WORD $0x6e35fc57 // fdiv v23.4s, v2.4s, v21.4s
+	// σ: y = 1 / d
+	WORD $0x6e33fc36 // fdiv v22.4s, v1.4s, v19.4s
+	WORD $0x6e35fc37 // fdiv v23.4s, v1.4s, v21.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4eb3d699 // fsub v25.4s, v20.4s, v19.4s
-	WORD  $0x4e22d739 // fadd v25.4s, v25.4s, v2.4s
+	WORD  $0x4e21d739 // fadd v25.4s, v25.4s, v1.4s
 	VFMLS V20.S4, V3.S4, V25.S4
 	WORD  $0x4eb5d703 // fsub v3.4s, v24.4s, v21.4s
-	WORD  $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD  $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
 	VFMLS V24.S4, V7.S4, V3.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F7  // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F7  // one
 	VFMLS V19.S4, V22.S4, V7.S4
 	VFMLS V25.S4, V22.S4, V7.S4
-	FMOVQ 416(R0), F19 // sigmoidScaleBits
-	VADD  V19.S4, V7.S4, V7.S4
-	FMOVQ 400(R0), F19 // sigmoidScale
+	FMOVQ 368(R0), F19 // one
 	VFMLS V21.S4, V23.S4, V19.S4
 	VFMLS V3.S4, V23.S4, V19.S4
-	FMOVQ 416(R0), F3  // sigmoidScaleBits
-	VADD  V3.S4, V19.S4, V3.S4
 
-	// σ: σ = y + g·y
-	VFMLA V22.S4, V7.S4, V22.S4
-	VFMLA V23.S4, V3.S4, V23.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V22.B16, V3.B16
+	VFMLA V22.S4, V7.S4, V3.S4
+	WORD  $0x6eb6e447 // fcmgt v7.4s, v2.4s, v22.4s
+	WORD  $0x4e671c63 // bic v3.16b, v3.16b, v7.16b
+	VMOV  V23.B16, V7.B16
+	VFMLA V23.S4, V19.S4, V7.S4
+	WORD  $0x6eb7e453 // fcmgt v19.4s, v2.4s, v23.4s
+	WORD  $0x4e731ce7 // bic v7.16b, v7.16b, v19.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2bdec3 // fmul v3.4s, v22.4s, v11.4s
-	FMOVQ (R3), F7
-	VFMLA V7.S4, V23.S4, V3.S4
-	FMOVQ F3, (R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2bdc63  // fmul v3.4s, v3.4s, v11.4s
+	FMOVQ (R3), F11
+	VFMLA V11.S4, V7.S4, V3.S4
+	WORD  $0x4ea0f867  // fabs v7.4s, v3.4s
+	FMOVQ 416(R0), F11 // tiny
+	WORD  $0x6ea7e567  // fcmgt v7.4s, v11.4s, v7.4s
+	WORD  $0x4e671c67  // bic v7.16b, v3.16b, v7.16b
+	FMOVQ F7, (R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F7    // sigmoidMin
 	WORD  $0x4e24f4e4 // fmax v4.4s, v7.4s, v4.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
@@ -393,7 +399,7 @@ wide_rest_done:
 	FMOVQ 48(R0), F12 // tanhMax
 	WORD  $0x4ea7f587 // fmin v7.4s, v12.4s, v7.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F12   // sigmoidMin
 	WORD  $0x4e28f588 // fmax v8.4s, v12.4s, v8.4s
 	FMOVQ 16(R0), F12 // sigmoidMax
@@ -439,7 +445,7 @@ wide_rest_done:
 	FMOVQ 192(R0), F21 // sigmoidLn2Lo
 	VFMLA V21.S4, V23.S4, V8.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e24dc95 // fmul v21.4s, v4.4s, v4.4s
 	VSHL $23, V12.S4, V12.S4
 
@@ -450,7 +456,7 @@ wide_rest_done:
 	FMOVQ 256(R0), F24 // tanhP1
 	VFMLA V19.S4, V23.S4, V24.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e28dd17 // fmul v23.4s, v8.4s, v8.4s
 	VSHL $23, V22.S4, V22.S4
 
@@ -504,54 +510,60 @@ wide_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V23.S4, V28.S4, V8.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d587 // fadd v7.4s, v12.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d587 // fadd v7.4s, v12.4s, v1.4s
 	VFMLS V12.S4, V4.S4, V7.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
 	VFMLS V20.S4, V21.S4, V19.S4
 	VORR  V11.B16, V19.B16, V11.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d6d3 // fadd v19.4s, v22.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d6d3 // fadd v19.4s, v22.4s, v1.4s
 	VFMLS V22.S4, V8.S4, V19.S4
 
-	// σ: y = C / d
-	WORD $0x6e27fc54 // fdiv v20.4s, v2.4s, v7.4s
-	WORD $0x6e33fc55 // fdiv v21.4s, v2.4s, v19.4s
+	// σ: y = 1 / d
+	WORD $0x6e27fc34 // fdiv v20.4s, v1.4s, v7.4s
+	WORD $0x6e33fc35 // fdiv v21.4s, v1.4s, v19.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea7d597 // fsub v23.4s, v12.4s, v7.4s
-	WORD  $0x4e22d6f7 // fadd v23.4s, v23.4s, v2.4s
+	WORD  $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
 	VFMLS V12.S4, V4.S4, V23.S4
 	WORD  $0x4eb3d6c4 // fsub v4.4s, v22.4s, v19.4s
-	WORD  $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD  $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
 	VFMLS V22.S4, V8.S4, V4.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F8 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F8 // one
 	VFMLS V7.S4, V20.S4, V8.S4
 	VFMLS V23.S4, V20.S4, V8.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V8.S4, V7.S4
-	FMOVQ 400(R0), F8 // sigmoidScale
-	VFMLS V19.S4, V21.S4, V8.S4
-	VFMLS V4.S4, V21.S4, V8.S4
-	FMOVQ 416(R0), F4 // sigmoidScaleBits
-	VADD  V4.S4, V8.S4, V4.S4
+	FMOVQ 368(R0), F7 // one
+	VFMLS V19.S4, V21.S4, V7.S4
+	VFMLS V4.S4, V21.S4, V7.S4
 
-	// σ: σ = y + g·y
-	VFMLA V20.S4, V7.S4, V20.S4
-	VFMLA V21.S4, V4.S4, V21.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V20.B16, V4.B16
+	VFMLA V20.S4, V8.S4, V4.S4
+	WORD  $0x6eb4e448 // fcmgt v8.4s, v2.4s, v20.4s
+	WORD  $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	VMOV  V21.B16, V8.B16
+	VFMLA V21.S4, V7.S4, V8.S4
+	WORD  $0x6eb5e447 // fcmgt v7.4s, v2.4s, v21.4s
+	WORD  $0x4e671d07 // bic v7.16b, v8.16b, v7.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2bde84 // fmul v4.4s, v20.4s, v11.4s
-	FMOVQ 16(R3), F7
-	VFMLA V7.S4, V21.S4, V4.S4
-	FMOVQ F4, 16(R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	FMOVQ 16(R3), F8
+	VFMLA V8.S4, V7.S4, V4.S4
+	WORD  $0x4ea0f887 // fabs v7.4s, v4.4s
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
+	WORD  $0x4e671c87 // bic v7.16b, v4.16b, v7.16b
+	FMOVQ F7, 16(R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F7    // sigmoidMin
 	WORD  $0x4e25f4e5 // fmax v5.4s, v7.4s, v5.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
@@ -564,7 +576,7 @@ wide_rest_done:
 	FMOVQ 48(R0), F11 // tanhMax
 	WORD  $0x4ea7f567 // fmin v7.4s, v11.4s, v7.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F11   // sigmoidMin
 	WORD  $0x4e29f569 // fmax v9.4s, v11.4s, v9.4s
 	FMOVQ 16(R0), F11 // sigmoidMax
@@ -610,7 +622,7 @@ wide_rest_done:
 	FMOVQ 192(R0), F19 // sigmoidLn2Lo
 	VFMLA V19.S4, V21.S4, V9.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e25dcb3 // fmul v19.4s, v5.4s, v5.4s
 	VSHL $23, V11.S4, V11.S4
 
@@ -621,7 +633,7 @@ wide_rest_done:
 	FMOVQ 256(R0), F22 // tanhP1
 	VFMLA V12.S4, V21.S4, V22.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e29dd35 // fmul v21.4s, v9.4s, v9.4s
 	VSHL $23, V20.S4, V20.S4
 
@@ -675,54 +687,60 @@ wide_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V21.S4, V26.S4, V9.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d567 // fadd v7.4s, v11.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d567 // fadd v7.4s, v11.4s, v1.4s
 	VFMLS V11.S4, V5.S4, V7.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e33fed3 // fdiv v19.4s, v22.4s, v19.4s
 	VFMLS V13.S4, V19.S4, V12.S4
 	VORR  V8.B16, V12.B16, V8.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d68c // fadd v12.4s, v20.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d68c // fadd v12.4s, v20.4s, v1.4s
 	VFMLS V20.S4, V9.S4, V12.S4
 
-	// σ: y = C / d
-	WORD $0x6e27fc4d // fdiv v13.4s, v2.4s, v7.4s
-	WORD $0x6e2cfc53 // fdiv v19.4s, v2.4s, v12.4s
+	// σ: y = 1 / d
+	WORD $0x6e27fc2d // fdiv v13.4s, v1.4s, v7.4s
+	WORD $0x6e2cfc33 // fdiv v19.4s, v1.4s, v12.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea7d575 // fsub v21.4s, v11.4s, v7.4s
-	WORD  $0x4e22d6b5 // fadd v21.4s, v21.4s, v2.4s
+	WORD  $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
 	VFMLS V11.S4, V5.S4, V21.S4
 	WORD  $0x4eacd685 // fsub v5.4s, v20.4s, v12.4s
-	WORD  $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD  $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	VFMLS V20.S4, V9.S4, V5.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F9 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F9 // one
 	VFMLS V7.S4, V13.S4, V9.S4
 	VFMLS V21.S4, V13.S4, V9.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V9.S4, V7.S4
-	FMOVQ 400(R0), F9 // sigmoidScale
-	VFMLS V12.S4, V19.S4, V9.S4
-	VFMLS V5.S4, V19.S4, V9.S4
-	FMOVQ 416(R0), F5 // sigmoidScaleBits
-	VADD  V5.S4, V9.S4, V5.S4
+	FMOVQ 368(R0), F7 // one
+	VFMLS V12.S4, V19.S4, V7.S4
+	VFMLS V5.S4, V19.S4, V7.S4
 
-	// σ: σ = y + g·y
-	VFMLA V13.S4, V7.S4, V13.S4
-	VFMLA V19.S4, V5.S4, V19.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V13.B16, V5.B16
+	VFMLA V13.S4, V9.S4, V5.S4
+	WORD  $0x6eade449 // fcmgt v9.4s, v2.4s, v13.4s
+	WORD  $0x4e691ca5 // bic v5.16b, v5.16b, v9.16b
+	VMOV  V19.B16, V9.B16
+	VFMLA V19.S4, V7.S4, V9.S4
+	WORD  $0x6eb3e447 // fcmgt v7.4s, v2.4s, v19.4s
+	WORD  $0x4e671d27 // bic v7.16b, v9.16b, v7.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e28dda5 // fmul v5.4s, v13.4s, v8.4s
-	FMOVQ 32(R3), F7
-	VFMLA V7.S4, V19.S4, V5.S4
-	FMOVQ F5, 32(R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	FMOVQ 32(R3), F8
+	VFMLA V8.S4, V7.S4, V5.S4
+	WORD  $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
+	WORD  $0x4e671ca7 // bic v7.16b, v5.16b, v7.16b
+	FMOVQ F7, 32(R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F7    // sigmoidMin
 	WORD  $0x4e26f4e6 // fmax v6.4s, v7.4s, v6.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
@@ -735,7 +753,7 @@ wide_rest_done:
 	FMOVQ 48(R0), F9  // tanhMax
 	WORD  $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F9    // sigmoidMin
 	WORD  $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
 	FMOVQ 16(R0), F10 // sigmoidMax
@@ -781,7 +799,7 @@ wide_rest_done:
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
 	VFMLA V13.S4, V19.S4, V9.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e26dccd // fmul v13.4s, v6.4s, v6.4s
 	VSHL $23, V10.S4, V10.S4
 
@@ -792,7 +810,7 @@ wide_rest_done:
 	FMOVQ 256(R0), F20 // tanhP1
 	VFMLA V11.S4, V19.S4, V20.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e29dd33 // fmul v19.4s, v9.4s, v9.4s
 	VSHL $23, V14.S4, V14.S4
 
@@ -846,54 +864,60 @@ wide_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V19.S4, V24.S4, V9.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d547 // fadd v7.4s, v10.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d547 // fadd v7.4s, v10.4s, v1.4s
 	VFMLS V10.S4, V6.S4, V7.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2dfe8d // fdiv v13.4s, v20.4s, v13.4s
 	VFMLS V12.S4, V13.S4, V11.S4
 	VORR  V8.B16, V11.B16, V8.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d5cb // fadd v11.4s, v14.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d5cb // fadd v11.4s, v14.4s, v1.4s
 	VFMLS V14.S4, V9.S4, V11.S4
 
-	// σ: y = C / d
-	WORD $0x6e27fc4c // fdiv v12.4s, v2.4s, v7.4s
-	WORD $0x6e2bfc4d // fdiv v13.4s, v2.4s, v11.4s
+	// σ: y = 1 / d
+	WORD $0x6e27fc2c // fdiv v12.4s, v1.4s, v7.4s
+	WORD $0x6e2bfc2d // fdiv v13.4s, v1.4s, v11.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea7d553 // fsub v19.4s, v10.4s, v7.4s
-	WORD  $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+	WORD  $0x4e21d673 // fadd v19.4s, v19.4s, v1.4s
 	VFMLS V10.S4, V6.S4, V19.S4
 	WORD  $0x4eabd5c6 // fsub v6.4s, v14.4s, v11.4s
-	WORD  $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD  $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
 	VFMLS V14.S4, V9.S4, V6.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F9 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F9 // one
 	VFMLS V7.S4, V12.S4, V9.S4
 	VFMLS V19.S4, V12.S4, V9.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V9.S4, V7.S4
-	FMOVQ 400(R0), F9 // sigmoidScale
-	VFMLS V11.S4, V13.S4, V9.S4
-	VFMLS V6.S4, V13.S4, V9.S4
-	FMOVQ 416(R0), F6 // sigmoidScaleBits
-	VADD  V6.S4, V9.S4, V6.S4
+	FMOVQ 368(R0), F7 // one
+	VFMLS V11.S4, V13.S4, V7.S4
+	VFMLS V6.S4, V13.S4, V7.S4
 
-	// σ: σ = y + g·y
-	VFMLA V12.S4, V7.S4, V12.S4
-	VFMLA V13.S4, V6.S4, V13.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V12.B16, V6.B16
+	VFMLA V12.S4, V9.S4, V6.S4
+	WORD  $0x6eace449 // fcmgt v9.4s, v2.4s, v12.4s
+	WORD  $0x4e691cc6 // bic v6.16b, v6.16b, v9.16b
+	VMOV  V13.B16, V9.B16
+	VFMLA V13.S4, V7.S4, V9.S4
+	WORD  $0x6eade447 // fcmgt v7.4s, v2.4s, v13.4s
+	WORD  $0x4e671d27 // bic v7.16b, v9.16b, v7.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e28dd86 // fmul v6.4s, v12.4s, v8.4s
-	FMOVQ 48(R3), F7
-	VFMLA V7.S4, V13.S4, V6.S4
-	FMOVQ F6, 48(R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	FMOVQ 48(R3), F8
+	VFMLA V8.S4, V7.S4, V6.S4
+	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
+	WORD  $0x4e671cc7 // bic v7.16b, v6.16b, v7.16b
+	FMOVQ F7, 48(R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F7    // sigmoidMin
 	WORD  $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
 	FMOVQ 16(R0), F8  // sigmoidMax
@@ -934,7 +958,7 @@ wide_rest_done:
 	VFMLA V10.S4, V12.S4, V8.S4
 	WORD  $0x6e28dd0a  // fmul v10.4s, v8.4s, v8.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e27dcec // fmul v12.4s, v7.4s, v7.4s
 	VSHL $23, V9.S4, V9.S4
 
@@ -979,38 +1003,42 @@ wide_rest_done:
 	WORD  $0x4e21d56c  // fadd v12.4s, v11.4s, v1.4s
 	VFMLA V8.S4, V10.S4, V12.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d528 // fadd v8.4s, v9.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d528 // fadd v8.4s, v9.4s, v1.4s
 	VFMLS V9.S4, V7.S4, V8.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2cfdac // fdiv v12.4s, v13.4s, v12.4s
 	VFMLS V11.S4, V12.S4, V10.S4
-	VORR  V3.B16, V10.B16, V3.B16
 
-	// σ: y = C / d
-	WORD $0x6e28fc4a // fdiv v10.4s, v2.4s, v8.4s
+	// σ: y = 1 / d
+	WORD $0x6e28fc2b // fdiv v11.4s, v1.4s, v8.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea8d52b // fsub v11.4s, v9.4s, v8.4s
-	WORD  $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
-	VFMLS V9.S4, V7.S4, V11.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea8d52c // fsub v12.4s, v9.4s, v8.4s
+	WORD  $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	VFMLS V9.S4, V7.S4, V12.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F7 // sigmoidScale
-	VFMLS V8.S4, V10.S4, V7.S4
-	VFMLS V11.S4, V10.S4, V7.S4
-	FMOVQ 416(R0), F8 // sigmoidScaleBits
-	VADD  V8.S4, V7.S4, V7.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F7 // one
+	VFMLS V8.S4, V11.S4, V7.S4
+	VFMLS V12.S4, V11.S4, V7.S4
 
-	// σ: σ = y + g·y
-	VFMLA V10.S4, V7.S4, V10.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V11.B16, V8.B16
+	VFMLA V11.S4, V7.S4, V8.S4
+	WORD  $0x6eabe447 // fcmgt v7.4s, v2.4s, v11.4s
+	WORD  $0x4e671d07 // bic v7.16b, v8.16b, v7.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e23dd43 // fmul v3.4s, v10.4s, v3.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	VORR  V3.B16, V7.B16, V3.B16
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
+	WORD  $0x4e671c63 // bic v3.16b, v3.16b, v7.16b
 	FMOVQ F3, (R4)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F3    // sigmoidMin
 	WORD  $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
@@ -1051,7 +1079,7 @@ wide_rest_done:
 	VFMLA V9.S4, V11.S4, V7.S4
 	WORD  $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
 	VSHL $23, V8.S4, V8.S4
 
@@ -1096,38 +1124,42 @@ wide_rest_done:
 	WORD  $0x4e21d54b  // fadd v11.4s, v10.4s, v1.4s
 	VFMLA V7.S4, V9.S4, V11.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d507 // fadd v7.4s, v8.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d507 // fadd v7.4s, v8.4s, v1.4s
 	VFMLS V8.S4, V3.S4, V7.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
 	VFMLS V10.S4, V11.S4, V9.S4
-	VORR  V4.B16, V9.B16, V4.B16
 
-	// σ: y = C / d
-	WORD $0x6e27fc49 // fdiv v9.4s, v2.4s, v7.4s
+	// σ: y = 1 / d
+	WORD $0x6e27fc2a // fdiv v10.4s, v1.4s, v7.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea7d50a // fsub v10.4s, v8.4s, v7.4s
-	WORD  $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	VFMLS V8.S4, V3.S4, V10.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea7d50b // fsub v11.4s, v8.4s, v7.4s
+	WORD  $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	VFMLS V8.S4, V3.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V7.S4, V9.S4, V3.S4
-	VFMLS V10.S4, V9.S4, V3.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V3.S4, V3.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F3 // one
+	VFMLS V7.S4, V10.S4, V3.S4
+	VFMLS V11.S4, V10.S4, V3.S4
 
-	// σ: σ = y + g·y
-	VFMLA V9.S4, V3.S4, V9.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V10.B16, V7.B16
+	VFMLA V10.S4, V3.S4, V7.S4
+	WORD  $0x6eaae443 // fcmgt v3.4s, v2.4s, v10.4s
+	WORD  $0x4e631ce3 // bic v3.16b, v7.16b, v3.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e24dd23 // fmul v3.4s, v9.4s, v4.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	VORR  V4.B16, V3.B16, V4.B16
+	FMOVQ 416(R0), F7 // tiny
+	WORD  $0x6ea3e4e3 // fcmgt v3.4s, v7.4s, v3.4s
+	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 	FMOVQ F3, 16(R4)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F3    // sigmoidMin
 	WORD  $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
@@ -1168,7 +1200,7 @@ wide_rest_done:
 	VFMLA V8.S4, V10.S4, V4.S4
 	WORD  $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
 	VSHL $23, V7.S4, V7.S4
 
@@ -1213,35 +1245,39 @@ wide_rest_done:
 	WORD  $0x4e21d52a  // fadd v10.4s, v9.4s, v1.4s
 	VFMLA V4.S4, V8.S4, V10.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d4e4 // fadd v4.4s, v7.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d4e4 // fadd v4.4s, v7.4s, v1.4s
 	VFMLS V7.S4, V3.S4, V4.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2afd6a // fdiv v10.4s, v11.4s, v10.4s
 	VFMLS V9.S4, V10.S4, V8.S4
-	VORR  V5.B16, V8.B16, V5.B16
 
-	// σ: y = C / d
-	WORD $0x6e24fc48 // fdiv v8.4s, v2.4s, v4.4s
+	// σ: y = 1 / d
+	WORD $0x6e24fc29 // fdiv v9.4s, v1.4s, v4.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea4d4e9 // fsub v9.4s, v7.4s, v4.4s
-	WORD  $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	VFMLS V7.S4, V3.S4, V9.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea4d4ea // fsub v10.4s, v7.4s, v4.4s
+	WORD  $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
+	VFMLS V7.S4, V3.S4, V10.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V4.S4, V8.S4, V3.S4
-	VFMLS V9.S4, V8.S4, V3.S4
-	FMOVQ 416(R0), F4 // sigmoidScaleBits
-	VADD  V4.S4, V3.S4, V3.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F3 // one
+	VFMLS V4.S4, V9.S4, V3.S4
+	VFMLS V10.S4, V9.S4, V3.S4
 
-	// σ: σ = y + g·y
-	VFMLA V8.S4, V3.S4, V8.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V9.B16, V4.B16
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD  $0x6ea9e443 // fcmgt v3.4s, v2.4s, v9.4s
+	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e25dd03 // fmul v3.4s, v8.4s, v5.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	VORR  V5.B16, V3.B16, V4.B16
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea3e4a3 // fcmgt v3.4s, v5.4s, v3.4s
+	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 	CMP   $12, R5
 	BGE   h_whole_wide_0_2
 	MOVD  R5, R6
@@ -1263,7 +1299,7 @@ h_whole_wide_0_2:
 	FMOVQ F3, 32(R4)
 
 h_done_wide_0_2:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F3    // sigmoidMin
 	WORD  $0x4e32f463 // fmax v3.4s, v3.4s, v18.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
@@ -1304,7 +1340,7 @@ h_done_wide_0_2:
 	VFMLA V7.S4, V9.S4, V4.S4
 	WORD  $0x6e24dc87 // fmul v7.4s, v4.4s, v4.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
 	VSHL $23, V6.S4, V6.S4
 
@@ -1349,35 +1385,39 @@ h_done_wide_0_2:
 	WORD  $0x4e21d509 // fadd v9.4s, v8.4s, v1.4s
 	VFMLA V4.S4, V7.S4, V9.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e22d4c4 // fadd v4.4s, v6.4s, v2.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e21d4c4 // fadd v4.4s, v6.4s, v1.4s
 	VFMLS V6.S4, V3.S4, V4.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e29fd49 // fdiv v9.4s, v10.4s, v9.4s
 	VFMLS V8.S4, V9.S4, V7.S4
-	VORR  V5.B16, V7.B16, V5.B16
 
-	// σ: y = C / d
-	WORD $0x6e24fc47 // fdiv v7.4s, v2.4s, v4.4s
+	// σ: y = 1 / d
+	WORD $0x6e24fc28 // fdiv v8.4s, v1.4s, v4.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea4d4c8 // fsub v8.4s, v6.4s, v4.4s
-	WORD  $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	VFMLS V6.S4, V3.S4, V8.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea4d4c9 // fsub v9.4s, v6.4s, v4.4s
+	WORD  $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	VFMLS V6.S4, V3.S4, V9.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V4.S4, V7.S4, V3.S4
-	VFMLS V8.S4, V7.S4, V3.S4
-	FMOVQ 416(R0), F4 // sigmoidScaleBits
-	VADD  V4.S4, V3.S4, V3.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F3 // one
+	VFMLS V4.S4, V8.S4, V3.S4
+	VFMLS V9.S4, V8.S4, V3.S4
 
-	// σ: σ = y + g·y
-	VFMLA V7.S4, V3.S4, V7.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V8.B16, V4.B16
+	VFMLA V8.S4, V3.S4, V4.S4
+	WORD  $0x6ea8e443 // fcmgt v3.4s, v2.4s, v8.4s
+	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e25dce3 // fmul v3.4s, v7.4s, v5.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	VORR  V5.B16, V3.B16, V4.B16
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea3e4a3 // fcmgt v3.4s, v5.4s, v3.4s
+	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 	CMP   $16, R5
 	BGE   h_whole_wide_0_3
 	CMP   $12, R5
@@ -1663,7 +1703,7 @@ wide_narrow_rest_done:
 	FSTPQ (F20, F21), 64(R2)
 	FSTPQ (F22, F23), 96(R2)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F16   // sigmoidMin
 	WORD  $0x4e20f600 // fmax v0.4s, v16.4s, v0.4s
 	FMOVQ 16(R0), F16 // sigmoidMax
@@ -1676,7 +1716,7 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F17   // sigmoidMin
 	WORD  $0x4e24f624 // fmax v4.4s, v17.4s, v4.4s
 	FMOVQ 16(R0), F17 // sigmoidMax
@@ -1724,7 +1764,7 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F20 // sigmoidLn2Lo
 	VFMLA V20.S4, V22.S4, V4.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e20dc14 // fmul v20.4s, v0.4s, v0.4s
 	VSHL $23, V17.S4, V17.S4
 
@@ -1735,7 +1775,7 @@ wide_narrow_rest_done:
 	FMOVQ 256(R0), F23 // tanhP1
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e24dc96 // fmul v22.4s, v4.4s, v4.4s
 	VSHL $23, V21.S4, V21.S4
 
@@ -1791,60 +1831,68 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V22.S4, V27.S4, V4.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F16 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F16 // one
 	WORD  $0x4e30d630  // fadd v16.4s, v17.4s, v16.4s
 	VFMLS V17.S4, V0.S4, V16.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e34fef4 // fdiv v20.4s, v23.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
 	VORR  V8.B16, V18.B16, V8.B16
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F18 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F18 // one
 	WORD  $0x4e32d6b2  // fadd v18.4s, v21.4s, v18.4s
 	VFMLS V21.S4, V4.S4, V18.S4
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F19 // sigmoidScale
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F19 // one
 	WORD  $0x6e30fe73  // fdiv v19.4s, v19.4s, v16.4s
-	FMOVQ 400(R0), F20 // sigmoidScale
+	FMOVQ 368(R0), F20 // one
 	WORD  $0x6e32fe94  // fdiv v20.4s, v20.4s, v18.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4eb0d636  // fsub v22.4s, v17.4s, v16.4s
-	FMOVQ 400(R0), F23 // sigmoidScale
+	FMOVQ 368(R0), F23 // one
 	WORD  $0x4e37d6d6  // fadd v22.4s, v22.4s, v23.4s
 	VFMLS V17.S4, V0.S4, V22.S4
 	WORD  $0x4eb2d6a0  // fsub v0.4s, v21.4s, v18.4s
-	FMOVQ 400(R0), F17 // sigmoidScale
+	FMOVQ 368(R0), F17 // one
 	WORD  $0x4e31d400  // fadd v0.4s, v0.4s, v17.4s
 	VFMLS V21.S4, V4.S4, V0.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F4  // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F4  // one
 	VFMLS V16.S4, V19.S4, V4.S4
 	VFMLS V22.S4, V19.S4, V4.S4
-	FMOVQ 416(R0), F16 // sigmoidScaleBits
-	VADD  V16.S4, V4.S4, V4.S4
-	FMOVQ 400(R0), F16 // sigmoidScale
+	FMOVQ 368(R0), F16 // one
 	VFMLS V18.S4, V20.S4, V16.S4
 	VFMLS V0.S4, V20.S4, V16.S4
-	FMOVQ 416(R0), F0  // sigmoidScaleBits
-	VADD  V0.S4, V16.S4, V0.S4
 
-	// σ: σ = y + g·y
-	VFMLA V19.S4, V4.S4, V19.S4
-	VFMLA V20.S4, V0.S4, V20.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V19.B16, V0.B16
+	VFMLA V19.S4, V4.S4, V0.S4
+	FMOVQ 400(R0), F4  // sigmoidLeast
+	WORD  $0x6eb3e484  // fcmgt v4.4s, v4.4s, v19.4s
+	WORD  $0x4e641c00  // bic v0.16b, v0.16b, v4.16b
+	VMOV  V20.B16, V4.B16
+	VFMLA V20.S4, V16.S4, V4.S4
+	FMOVQ 400(R0), F16 // sigmoidLeast
+	WORD  $0x6eb4e610  // fcmgt v16.4s, v16.4s, v20.4s
+	WORD  $0x4e701c84  // bic v4.16b, v4.16b, v16.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e28de60 // fmul v0.4s, v19.4s, v8.4s
-	FMOVQ (R3), F4
-	VFMLA V4.S4, V20.S4, V0.S4
-	FMOVQ F0, (R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	FMOVQ (R3), F8
+	VFMLA V8.S4, V4.S4, V0.S4
+	WORD  $0x4ea0f804 // fabs v4.4s, v0.4s
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea4e504 // fcmgt v4.4s, v8.4s, v4.4s
+	WORD  $0x4e641c04 // bic v4.16b, v0.16b, v4.16b
+	FMOVQ F4, (R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F4    // sigmoidMin
 	WORD  $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
@@ -1857,7 +1905,7 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F9  // tanhMax
 	WORD  $0x4ea4f524 // fmin v4.4s, v9.4s, v4.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F9    // sigmoidMin
 	WORD  $0x4e25f525 // fmax v5.4s, v9.4s, v5.4s
 	FMOVQ 16(R0), F9  // sigmoidMax
@@ -1905,7 +1953,7 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F18 // sigmoidLn2Lo
 	VFMLA V18.S4, V20.S4, V5.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
 	VSHL $23, V9.S4, V9.S4
 
@@ -1916,7 +1964,7 @@ wide_narrow_rest_done:
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e25dcb4 // fmul v20.4s, v5.4s, v5.4s
 	VSHL $23, V19.S4, V19.S4
 
@@ -1972,60 +2020,68 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V20.S4, V25.S4, V5.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F4 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F4 // one
 	WORD  $0x4e24d524 // fadd v4.4s, v9.4s, v4.4s
 	VFMLS V9.S4, V1.S4, V4.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V8.B16, V16.B16, V8.B16
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F16 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F16 // one
 	WORD  $0x4e30d670  // fadd v16.4s, v19.4s, v16.4s
 	VFMLS V19.S4, V5.S4, V16.S4
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F17 // sigmoidScale
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F17 // one
 	WORD  $0x6e24fe31  // fdiv v17.4s, v17.4s, v4.4s
-	FMOVQ 400(R0), F18 // sigmoidScale
+	FMOVQ 368(R0), F18 // one
 	WORD  $0x6e30fe52  // fdiv v18.4s, v18.4s, v16.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea4d534  // fsub v20.4s, v9.4s, v4.4s
-	FMOVQ 400(R0), F21 // sigmoidScale
+	FMOVQ 368(R0), F21 // one
 	WORD  $0x4e35d694  // fadd v20.4s, v20.4s, v21.4s
 	VFMLS V9.S4, V1.S4, V20.S4
 	WORD  $0x4eb0d661  // fsub v1.4s, v19.4s, v16.4s
-	FMOVQ 400(R0), F9  // sigmoidScale
+	FMOVQ 368(R0), F9  // one
 	WORD  $0x4e29d421  // fadd v1.4s, v1.4s, v9.4s
 	VFMLS V19.S4, V5.S4, V1.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F5 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F5 // one
 	VFMLS V4.S4, V17.S4, V5.S4
 	VFMLS V20.S4, V17.S4, V5.S4
-	FMOVQ 416(R0), F4 // sigmoidScaleBits
-	VADD  V4.S4, V5.S4, V4.S4
-	FMOVQ 400(R0), F5 // sigmoidScale
-	VFMLS V16.S4, V18.S4, V5.S4
-	VFMLS V1.S4, V18.S4, V5.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V5.S4, V1.S4
+	FMOVQ 368(R0), F4 // one
+	VFMLS V16.S4, V18.S4, V4.S4
+	VFMLS V1.S4, V18.S4, V4.S4
 
-	// σ: σ = y + g·y
-	VFMLA V17.S4, V4.S4, V17.S4
-	VFMLA V18.S4, V1.S4, V18.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V1.B16
+	VFMLA V17.S4, V5.S4, V1.S4
+	FMOVQ 400(R0), F5 // sigmoidLeast
+	WORD  $0x6eb1e4a5 // fcmgt v5.4s, v5.4s, v17.4s
+	WORD  $0x4e651c21 // bic v1.16b, v1.16b, v5.16b
+	VMOV  V18.B16, V5.B16
+	VFMLA V18.S4, V4.S4, V5.S4
+	FMOVQ 400(R0), F4 // sigmoidLeast
+	WORD  $0x6eb2e484 // fcmgt v4.4s, v4.4s, v18.4s
+	WORD  $0x4e641ca4 // bic v4.16b, v5.16b, v4.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e28de21 // fmul v1.4s, v17.4s, v8.4s
-	FMOVQ 16(R3), F4
-	VFMLA V4.S4, V18.S4, V1.S4
-	FMOVQ F1, 16(R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	FMOVQ 16(R3), F5
+	VFMLA V5.S4, V4.S4, V1.S4
+	WORD  $0x4ea0f824 // fabs v4.4s, v1.4s
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
+	WORD  $0x4e641c24 // bic v4.16b, v1.16b, v4.16b
+	FMOVQ F4, 16(R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F4    // sigmoidMin
 	WORD  $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
@@ -2038,7 +2094,7 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F8  // tanhMax
 	WORD  $0x4ea4f504 // fmin v4.4s, v8.4s, v4.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F8    // sigmoidMin
 	WORD  $0x4e26f506 // fmax v6.4s, v8.4s, v6.4s
 	FMOVQ 16(R0), F8  // sigmoidMax
@@ -2086,7 +2142,7 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F16 // sigmoidLn2Lo
 	VFMLA V16.S4, V18.S4, V6.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
 	VSHL $23, V8.S4, V8.S4
 
@@ -2097,7 +2153,7 @@ wide_narrow_rest_done:
 	FMOVQ 256(R0), F19 // tanhP1
 	VFMLA V9.S4, V18.S4, V19.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
 	VSHL $23, V17.S4, V17.S4
 
@@ -2153,60 +2209,68 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V18.S4, V23.S4, V6.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F4 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F4 // one
 	WORD  $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
 	VFMLS V8.S4, V2.S4, V4.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
 	VFMLS V10.S4, V16.S4, V9.S4
 	VORR  V5.B16, V9.B16, V5.B16
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F9 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F9 // one
 	WORD  $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V6.S4, V9.S4
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F10 // sigmoidScale
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F10 // one
 	WORD  $0x6e24fd4a  // fdiv v10.4s, v10.4s, v4.4s
-	FMOVQ 400(R0), F16 // sigmoidScale
+	FMOVQ 368(R0), F16 // one
 	WORD  $0x6e29fe10  // fdiv v16.4s, v16.4s, v9.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea4d512  // fsub v18.4s, v8.4s, v4.4s
-	FMOVQ 400(R0), F19 // sigmoidScale
+	FMOVQ 368(R0), F19 // one
 	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
 	VFMLS V8.S4, V2.S4, V18.S4
 	WORD  $0x4ea9d622  // fsub v2.4s, v17.4s, v9.4s
-	FMOVQ 400(R0), F8  // sigmoidScale
+	FMOVQ 368(R0), F8  // one
 	WORD  $0x4e28d442  // fadd v2.4s, v2.4s, v8.4s
 	VFMLS V17.S4, V6.S4, V2.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F6 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F6 // one
 	VFMLS V4.S4, V10.S4, V6.S4
 	VFMLS V18.S4, V10.S4, V6.S4
-	FMOVQ 416(R0), F4 // sigmoidScaleBits
-	VADD  V4.S4, V6.S4, V4.S4
-	FMOVQ 400(R0), F6 // sigmoidScale
-	VFMLS V9.S4, V16.S4, V6.S4
-	VFMLS V2.S4, V16.S4, V6.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V6.S4, V2.S4
+	FMOVQ 368(R0), F4 // one
+	VFMLS V9.S4, V16.S4, V4.S4
+	VFMLS V2.S4, V16.S4, V4.S4
 
-	// σ: σ = y + g·y
-	VFMLA V10.S4, V4.S4, V10.S4
-	VFMLA V16.S4, V2.S4, V16.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V10.B16, V2.B16
+	VFMLA V10.S4, V6.S4, V2.S4
+	FMOVQ 400(R0), F6 // sigmoidLeast
+	WORD  $0x6eaae4c6 // fcmgt v6.4s, v6.4s, v10.4s
+	WORD  $0x4e661c42 // bic v2.16b, v2.16b, v6.16b
+	VMOV  V16.B16, V6.B16
+	VFMLA V16.S4, V4.S4, V6.S4
+	FMOVQ 400(R0), F4 // sigmoidLeast
+	WORD  $0x6eb0e484 // fcmgt v4.4s, v4.4s, v16.4s
+	WORD  $0x4e641cc4 // bic v4.16b, v6.16b, v4.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e25dd42 // fmul v2.4s, v10.4s, v5.4s
-	FMOVQ 32(R3), F4
-	VFMLA V4.S4, V16.S4, V2.S4
-	FMOVQ F2, 32(R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	FMOVQ 32(R3), F5
+	VFMLA V5.S4, V4.S4, V2.S4
+	WORD  $0x4ea0f844 // fabs v4.4s, v2.4s
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
+	WORD  $0x4e641c44 // bic v4.16b, v2.16b, v4.16b
+	FMOVQ F4, 32(R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F4    // sigmoidMin
 	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
@@ -2219,7 +2283,7 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F6  // tanhMax
 	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F6    // sigmoidMin
 	WORD  $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
@@ -2267,7 +2331,7 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V16.S4, V6.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
 	VSHL $23, V7.S4, V7.S4
 
@@ -2278,7 +2342,7 @@ wide_narrow_rest_done:
 	FMOVQ 256(R0), F17 // tanhP1
 	VFMLA V8.S4, V16.S4, V17.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e26dcd0 // fmul v16.4s, v6.4s, v6.4s
 	VSHL $23, V11.S4, V11.S4
 
@@ -2334,60 +2398,68 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V16.S4, V21.S4, V6.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F4 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F4 // one
 	WORD  $0x4e24d4e4 // fadd v4.4s, v7.4s, v4.4s
 	VFMLS V7.S4, V3.S4, V4.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2afe2a // fdiv v10.4s, v17.4s, v10.4s
 	VFMLS V9.S4, V10.S4, V8.S4
 	VORR  V5.B16, V8.B16, V5.B16
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F8 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F8 // one
 	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
 	VFMLS V11.S4, V6.S4, V8.S4
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F9  // sigmoidScale
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F9  // one
 	WORD  $0x6e24fd29  // fdiv v9.4s, v9.4s, v4.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
+	FMOVQ 368(R0), F10 // one
 	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea4d4f0  // fsub v16.4s, v7.4s, v4.4s
-	FMOVQ 400(R0), F17 // sigmoidScale
+	FMOVQ 368(R0), F17 // one
 	WORD  $0x4e31d610  // fadd v16.4s, v16.4s, v17.4s
 	VFMLS V7.S4, V3.S4, V16.S4
 	WORD  $0x4ea8d563  // fsub v3.4s, v11.4s, v8.4s
-	FMOVQ 400(R0), F7  // sigmoidScale
+	FMOVQ 368(R0), F7  // one
 	WORD  $0x4e27d463  // fadd v3.4s, v3.4s, v7.4s
 	VFMLS V11.S4, V6.S4, V3.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F6 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F6 // one
 	VFMLS V4.S4, V9.S4, V6.S4
 	VFMLS V16.S4, V9.S4, V6.S4
-	FMOVQ 416(R0), F4 // sigmoidScaleBits
-	VADD  V4.S4, V6.S4, V4.S4
-	FMOVQ 400(R0), F6 // sigmoidScale
-	VFMLS V8.S4, V10.S4, V6.S4
-	VFMLS V3.S4, V10.S4, V6.S4
-	FMOVQ 416(R0), F3 // sigmoidScaleBits
-	VADD  V3.S4, V6.S4, V3.S4
+	FMOVQ 368(R0), F4 // one
+	VFMLS V8.S4, V10.S4, V4.S4
+	VFMLS V3.S4, V10.S4, V4.S4
 
-	// σ: σ = y + g·y
-	VFMLA V9.S4, V4.S4, V9.S4
-	VFMLA V10.S4, V3.S4, V10.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V9.B16, V3.B16
+	VFMLA V9.S4, V6.S4, V3.S4
+	FMOVQ 400(R0), F6 // sigmoidLeast
+	WORD  $0x6ea9e4c6 // fcmgt v6.4s, v6.4s, v9.4s
+	WORD  $0x4e661c63 // bic v3.16b, v3.16b, v6.16b
+	VMOV  V10.B16, V6.B16
+	VFMLA V10.S4, V4.S4, V6.S4
+	FMOVQ 400(R0), F4 // sigmoidLeast
+	WORD  $0x6eaae484 // fcmgt v4.4s, v4.4s, v10.4s
+	WORD  $0x4e641cc4 // bic v4.16b, v6.16b, v4.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e25dd23 // fmul v3.4s, v9.4s, v5.4s
-	FMOVQ 48(R3), F4
-	VFMLA V4.S4, V10.S4, V3.S4
-	FMOVQ F3, 48(R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	FMOVQ 48(R3), F5
+	VFMLA V5.S4, V4.S4, V3.S4
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
+	WORD  $0x4e641c64 // bic v4.16b, v3.16b, v4.16b
+	FMOVQ F4, 48(R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R2), F4
 	FMOVQ (R0), F5    // sigmoidMin
 	WORD  $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
@@ -2402,7 +2474,7 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F7  // tanhMax
 	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 32(R2), F7
 	FMOVQ (R0), F8    // sigmoidMin
 	WORD  $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
@@ -2451,7 +2523,7 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F11 // sigmoidLn2Lo
 	VFMLA V11.S4, V17.S4, V7.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e24dc8b // fmul v11.4s, v4.4s, v4.4s
 	VSHL $23, V8.S4, V8.S4
 
@@ -2462,7 +2534,7 @@ wide_narrow_rest_done:
 	FMOVQ 256(R0), F18 // tanhP1
 	VFMLA V9.S4, V17.S4, V18.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e27dcf1 // fmul v17.4s, v7.4s, v7.4s
 	VSHL $23, V16.S4, V16.S4
 
@@ -2518,60 +2590,68 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V17.S4, V22.S4, V7.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F6 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F6 // one
 	WORD  $0x4e26d506 // fadd v6.4s, v8.4s, v6.4s
 	VFMLS V8.S4, V4.S4, V6.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2bfe4b // fdiv v11.4s, v18.4s, v11.4s
 	VFMLS V10.S4, V11.S4, V9.S4
 	VORR  V5.B16, V9.B16, V5.B16
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F9 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F9 // one
 	WORD  $0x4e29d609 // fadd v9.4s, v16.4s, v9.4s
 	VFMLS V16.S4, V7.S4, V9.S4
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F10 // sigmoidScale
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F10 // one
 	WORD  $0x6e26fd4a  // fdiv v10.4s, v10.4s, v6.4s
-	FMOVQ 400(R0), F11 // sigmoidScale
+	FMOVQ 368(R0), F11 // one
 	WORD  $0x6e29fd6b  // fdiv v11.4s, v11.4s, v9.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea6d511  // fsub v17.4s, v8.4s, v6.4s
-	FMOVQ 400(R0), F18 // sigmoidScale
+	FMOVQ 368(R0), F18 // one
 	WORD  $0x4e32d631  // fadd v17.4s, v17.4s, v18.4s
 	VFMLS V8.S4, V4.S4, V17.S4
 	WORD  $0x4ea9d604  // fsub v4.4s, v16.4s, v9.4s
-	FMOVQ 400(R0), F8  // sigmoidScale
+	FMOVQ 368(R0), F8  // one
 	WORD  $0x4e28d484  // fadd v4.4s, v4.4s, v8.4s
 	VFMLS V16.S4, V7.S4, V4.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F7 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F7 // one
 	VFMLS V6.S4, V10.S4, V7.S4
 	VFMLS V17.S4, V10.S4, V7.S4
-	FMOVQ 416(R0), F6 // sigmoidScaleBits
-	VADD  V6.S4, V7.S4, V6.S4
-	FMOVQ 400(R0), F7 // sigmoidScale
-	VFMLS V9.S4, V11.S4, V7.S4
-	VFMLS V4.S4, V11.S4, V7.S4
-	FMOVQ 416(R0), F4 // sigmoidScaleBits
-	VADD  V4.S4, V7.S4, V4.S4
+	FMOVQ 368(R0), F6 // one
+	VFMLS V9.S4, V11.S4, V6.S4
+	VFMLS V4.S4, V11.S4, V6.S4
 
-	// σ: σ = y + g·y
-	VFMLA V10.S4, V6.S4, V10.S4
-	VFMLA V11.S4, V4.S4, V11.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V10.B16, V4.B16
+	VFMLA V10.S4, V7.S4, V4.S4
+	FMOVQ 400(R0), F7 // sigmoidLeast
+	WORD  $0x6eaae4e7 // fcmgt v7.4s, v7.4s, v10.4s
+	WORD  $0x4e671c84 // bic v4.16b, v4.16b, v7.16b
+	VMOV  V11.B16, V7.B16
+	VFMLA V11.S4, V6.S4, V7.S4
+	FMOVQ 400(R0), F6 // sigmoidLeast
+	WORD  $0x6eabe4c6 // fcmgt v6.4s, v6.4s, v11.4s
+	WORD  $0x4e661ce6 // bic v6.16b, v7.16b, v6.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e25dd44 // fmul v4.4s, v10.4s, v5.4s
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	FMOVQ 64(R3), F5
-	VFMLA V5.S4, V11.S4, V4.S4
-	FMOVQ F4, 64(R3)
+	VFMLA V5.S4, V6.S4, V4.S4
+	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
+	FMOVQ 416(R0), F6 // tiny
+	WORD  $0x6ea5e4c5 // fcmgt v5.4s, v6.4s, v5.4s
+	WORD  $0x4e651c85 // bic v5.16b, v4.16b, v5.16b
+	FMOVQ F5, 64(R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 16(R2), F5
 	FMOVQ (R0), F6    // sigmoidMin
 	WORD  $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
@@ -2586,7 +2666,7 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F8  // tanhMax
 	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 48(R2), F8
 	FMOVQ (R0), F9    // sigmoidMin
 	WORD  $0x4e28f528 // fmax v8.4s, v9.4s, v8.4s
@@ -2635,7 +2715,7 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F16 // sigmoidLn2Lo
 	VFMLA V16.S4, V18.S4, V8.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e25dcb0 // fmul v16.4s, v5.4s, v5.4s
 	VSHL $23, V9.S4, V9.S4
 
@@ -2646,7 +2726,7 @@ wide_narrow_rest_done:
 	FMOVQ 256(R0), F19 // tanhP1
 	VFMLA V10.S4, V18.S4, V19.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e28dd12 // fmul v18.4s, v8.4s, v8.4s
 	VSHL $23, V17.S4, V17.S4
 
@@ -2702,60 +2782,68 @@ wide_narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V18.S4, V23.S4, V8.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F7 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F7 // one
 	WORD  $0x4e27d527 // fadd v7.4s, v9.4s, v7.4s
 	VFMLS V9.S4, V5.S4, V7.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
 	VFMLS V11.S4, V16.S4, V10.S4
 	VORR  V6.B16, V10.B16, V6.B16
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F10 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F10 // one
 	WORD  $0x4e2ad62a  // fadd v10.4s, v17.4s, v10.4s
 	VFMLS V17.S4, V8.S4, V10.S4
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F11 // sigmoidScale
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F11 // one
 	WORD  $0x6e27fd6b  // fdiv v11.4s, v11.4s, v7.4s
-	FMOVQ 400(R0), F16 // sigmoidScale
+	FMOVQ 368(R0), F16 // one
 	WORD  $0x6e2afe10  // fdiv v16.4s, v16.4s, v10.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea7d532  // fsub v18.4s, v9.4s, v7.4s
-	FMOVQ 400(R0), F19 // sigmoidScale
+	FMOVQ 368(R0), F19 // one
 	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
 	VFMLS V9.S4, V5.S4, V18.S4
 	WORD  $0x4eaad625  // fsub v5.4s, v17.4s, v10.4s
-	FMOVQ 400(R0), F9  // sigmoidScale
+	FMOVQ 368(R0), F9  // one
 	WORD  $0x4e29d4a5  // fadd v5.4s, v5.4s, v9.4s
 	VFMLS V17.S4, V8.S4, V5.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F8 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F8 // one
 	VFMLS V7.S4, V11.S4, V8.S4
 	VFMLS V18.S4, V11.S4, V8.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V8.S4, V7.S4
-	FMOVQ 400(R0), F8 // sigmoidScale
-	VFMLS V10.S4, V16.S4, V8.S4
-	VFMLS V5.S4, V16.S4, V8.S4
-	FMOVQ 416(R0), F5 // sigmoidScaleBits
-	VADD  V5.S4, V8.S4, V5.S4
+	FMOVQ 368(R0), F7 // one
+	VFMLS V10.S4, V16.S4, V7.S4
+	VFMLS V5.S4, V16.S4, V7.S4
 
-	// σ: σ = y + g·y
-	VFMLA V11.S4, V7.S4, V11.S4
-	VFMLA V16.S4, V5.S4, V16.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V11.B16, V5.B16
+	VFMLA V11.S4, V8.S4, V5.S4
+	FMOVQ 400(R0), F8 // sigmoidLeast
+	WORD  $0x6eabe508 // fcmgt v8.4s, v8.4s, v11.4s
+	WORD  $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	VMOV  V16.B16, V8.B16
+	VFMLA V16.S4, V7.S4, V8.S4
+	FMOVQ 400(R0), F7 // sigmoidLeast
+	WORD  $0x6eb0e4e7 // fcmgt v7.4s, v7.4s, v16.4s
+	WORD  $0x4e671d07 // bic v7.16b, v8.16b, v7.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e26dd65 // fmul v5.4s, v11.4s, v6.4s
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
 	FMOVQ 80(R3), F6
-	VFMLA V6.S4, V16.S4, V5.S4
-	FMOVQ F5, 80(R3)
+	VFMLA V6.S4, V7.S4, V5.S4
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	FMOVQ 416(R0), F7 // tiny
+	WORD  $0x6ea6e4e6 // fcmgt v6.4s, v7.4s, v6.4s
+	WORD  $0x4e661ca6 // bic v6.16b, v5.16b, v6.16b
+	FMOVQ F6, 80(R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F6    // sigmoidMin
 	WORD  $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
@@ -2797,7 +2885,7 @@ wide_narrow_rest_done:
 	VFMLA V9.S4, V11.S4, V7.S4
 	WORD  $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e26dccb // fmul v11.4s, v6.4s, v6.4s
 	VSHL $23, V8.S4, V8.S4
 
@@ -2844,41 +2932,46 @@ wide_narrow_rest_done:
 	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
 	VFMLA V7.S4, V9.S4, V11.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F7 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F7 // one
 	WORD  $0x4e27d507 // fadd v7.4s, v8.4s, v7.4s
 	VFMLS V8.S4, V6.S4, V7.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
 	VFMLS V10.S4, V11.S4, V9.S4
-	VORR  V0.B16, V9.B16, V0.B16
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F9 // sigmoidScale
-	WORD  $0x6e27fd29 // fdiv v9.4s, v9.4s, v7.4s
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F10 // one
+	WORD  $0x6e27fd4a  // fdiv v10.4s, v10.4s, v7.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea7d50a  // fsub v10.4s, v8.4s, v7.4s
-	FMOVQ 400(R0), F11 // sigmoidScale
-	WORD  $0x4e2bd54a  // fadd v10.4s, v10.4s, v11.4s
-	VFMLS V8.S4, V6.S4, V10.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea7d50b  // fsub v11.4s, v8.4s, v7.4s
+	FMOVQ 368(R0), F12 // one
+	WORD  $0x4e2cd56b  // fadd v11.4s, v11.4s, v12.4s
+	VFMLS V8.S4, V6.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F6 // sigmoidScale
-	VFMLS V7.S4, V9.S4, V6.S4
-	VFMLS V10.S4, V9.S4, V6.S4
-	FMOVQ 416(R0), F7 // sigmoidScaleBits
-	VADD  V7.S4, V6.S4, V6.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F6 // one
+	VFMLS V7.S4, V10.S4, V6.S4
+	VFMLS V11.S4, V10.S4, V6.S4
 
-	// σ: σ = y + g·y
-	VFMLA V9.S4, V6.S4, V9.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V10.B16, V7.B16
+	VFMLA V10.S4, V6.S4, V7.S4
+	FMOVQ 400(R0), F6 // sigmoidLeast
+	WORD  $0x6eaae4c6 // fcmgt v6.4s, v6.4s, v10.4s
+	WORD  $0x4e661ce6 // bic v6.16b, v7.16b, v6.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e20dd20 // fmul v0.4s, v9.4s, v0.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	VORR  V0.B16, V6.B16, V0.B16
+	FMOVQ 416(R0), F7 // tiny
+	WORD  $0x6ea6e4e6 // fcmgt v6.4s, v7.4s, v6.4s
+	WORD  $0x4e661c00 // bic v0.16b, v0.16b, v6.16b
 	FMOVQ F0, (R4)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F0    // sigmoidMin
 	WORD  $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	FMOVQ 16(R0), F6  // sigmoidMax
@@ -2920,7 +3013,7 @@ wide_narrow_rest_done:
 	VFMLA V8.S4, V10.S4, V6.S4
 	WORD  $0x6e26dcc8 // fmul v8.4s, v6.4s, v6.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e20dc0a // fmul v10.4s, v0.4s, v0.4s
 	VSHL $23, V7.S4, V7.S4
 
@@ -2967,41 +3060,46 @@ wide_narrow_rest_done:
 	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
 	VFMLA V6.S4, V8.S4, V10.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F6 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F6 // one
 	WORD  $0x4e26d4e6 // fadd v6.4s, v7.4s, v6.4s
 	VFMLS V7.S4, V0.S4, V6.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2afd6a // fdiv v10.4s, v11.4s, v10.4s
 	VFMLS V9.S4, V10.S4, V8.S4
-	VORR  V1.B16, V8.B16, V1.B16
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F9 // one
+	WORD  $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea6d4e9  // fsub v9.4s, v7.4s, v6.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
-	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
-	VFMLS V7.S4, V0.S4, V9.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea6d4ea  // fsub v10.4s, v7.4s, v6.4s
+	FMOVQ 368(R0), F11 // one
+	WORD  $0x4e2bd54a  // fadd v10.4s, v10.4s, v11.4s
+	VFMLS V7.S4, V0.S4, V10.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V6.S4, V8.S4, V0.S4
-	VFMLS V9.S4, V8.S4, V0.S4
-	FMOVQ 416(R0), F6 // sigmoidScaleBits
-	VADD  V6.S4, V0.S4, V0.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F0 // one
+	VFMLS V6.S4, V9.S4, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
 
-	// σ: σ = y + g·y
-	VFMLA V8.S4, V0.S4, V8.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V9.B16, V6.B16
+	VFMLA V9.S4, V0.S4, V6.S4
+	FMOVQ 400(R0), F0 // sigmoidLeast
+	WORD  $0x6ea9e400 // fcmgt v0.4s, v0.4s, v9.4s
+	WORD  $0x4e601cc0 // bic v0.16b, v6.16b, v0.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dd00 // fmul v0.4s, v8.4s, v1.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VORR  V1.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F6 // tiny
+	WORD  $0x6ea0e4c0 // fcmgt v0.4s, v6.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	FMOVQ F0, 16(R4)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F0    // sigmoidMin
 	WORD  $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
 	FMOVQ 16(R0), F1  // sigmoidMax
@@ -3043,7 +3141,7 @@ wide_narrow_rest_done:
 	VFMLA V7.S4, V9.S4, V1.S4
 	WORD  $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e20dc09 // fmul v9.4s, v0.4s, v0.4s
 	VSHL $23, V6.S4, V6.S4
 
@@ -3090,41 +3188,46 @@ wide_narrow_rest_done:
 	WORD  $0x4e29d509 // fadd v9.4s, v8.4s, v9.4s
 	VFMLA V1.S4, V7.S4, V9.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F1 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F1 // one
 	WORD  $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
 	VFMLS V6.S4, V0.S4, V1.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e29fd49 // fdiv v9.4s, v10.4s, v9.4s
 	VFMLS V8.S4, V9.S4, V7.S4
-	VORR  V2.B16, V7.B16, V2.B16
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x6e21fce7 // fdiv v7.4s, v7.4s, v1.4s
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F8 // one
+	WORD  $0x6e21fd08 // fdiv v8.4s, v8.4s, v1.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea1d4c8 // fsub v8.4s, v6.4s, v1.4s
-	FMOVQ 400(R0), F9 // sigmoidScale
-	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	VFMLS V6.S4, V0.S4, V8.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea1d4c9  // fsub v9.4s, v6.4s, v1.4s
+	FMOVQ 368(R0), F10 // one
+	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
+	VFMLS V6.S4, V0.S4, V9.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V1.S4, V7.S4, V0.S4
-	VFMLS V8.S4, V7.S4, V0.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V0.S4, V0.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F0 // one
+	VFMLS V1.S4, V8.S4, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
 
-	// σ: σ = y + g·y
-	VFMLA V7.S4, V0.S4, V7.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V8.B16, V1.B16
+	VFMLA V8.S4, V0.S4, V1.S4
+	FMOVQ 400(R0), F0 // sigmoidLeast
+	WORD  $0x6ea8e400 // fcmgt v0.4s, v0.4s, v8.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e22dce0 // fmul v0.4s, v7.4s, v2.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	VORR  V2.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	FMOVQ F0, 32(R4)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F0    // sigmoidMin
 	WORD  $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	FMOVQ 16(R0), F1  // sigmoidMax
@@ -3166,7 +3269,7 @@ wide_narrow_rest_done:
 	VFMLA V6.S4, V8.S4, V1.S4
 	WORD  $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
 	VSHL $23, V3.S4, V3.S4
 
@@ -3213,41 +3316,46 @@ wide_narrow_rest_done:
 	WORD  $0x4e28d4e8 // fadd v8.4s, v7.4s, v8.4s
 	VFMLA V1.S4, V6.S4, V8.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F1 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F1 // one
 	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 	VFMLS V3.S4, V0.S4, V1.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
 	VFMLS V7.S4, V8.S4, V6.S4
-	VORR  V2.B16, V6.B16, V2.B16
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x6e21fcc6 // fdiv v6.4s, v6.4s, v1.4s
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F7 // one
+	WORD  $0x6e21fce7 // fdiv v7.4s, v7.4s, v1.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
-	VFMLS V3.S4, V0.S4, V7.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea1d468 // fsub v8.4s, v3.4s, v1.4s
+	FMOVQ 368(R0), F9 // one
+	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	VFMLS V3.S4, V0.S4, V8.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V1.S4, V6.S4, V0.S4
-	VFMLS V7.S4, V6.S4, V0.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V0.S4, V0.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F0 // one
+	VFMLS V1.S4, V7.S4, V0.S4
+	VFMLS V8.S4, V7.S4, V0.S4
 
-	// σ: σ = y + g·y
-	VFMLA V6.S4, V0.S4, V6.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V7.B16, V1.B16
+	VFMLA V7.S4, V0.S4, V1.S4
+	FMOVQ 400(R0), F0 // sigmoidLeast
+	WORD  $0x6ea7e400 // fcmgt v0.4s, v0.4s, v7.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e22dcc0 // fmul v0.4s, v6.4s, v2.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	VORR  V2.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	FMOVQ F0, 48(R4)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 96(R2), F0
 	FMOVQ (R0), F1    // sigmoidMin
 	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
@@ -3290,7 +3398,7 @@ wide_narrow_rest_done:
 	VFMLA V4.S4, V7.S4, V1.S4
 	WORD  $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
 	VSHL $23, V3.S4, V3.S4
 
@@ -3337,38 +3445,43 @@ wide_narrow_rest_done:
 	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
 	VFMLA V1.S4, V4.S4, V7.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F1 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F1 // one
 	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 	VFMLS V3.S4, V0.S4, V1.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e27fd07 // fdiv v7.4s, v8.4s, v7.4s
 	VFMLS V6.S4, V7.S4, V4.S4
-	VORR  V2.B16, V4.B16, V2.B16
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F6 // one
+	WORD  $0x6e21fcc6 // fdiv v6.4s, v6.4s, v1.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea1d466 // fsub v6.4s, v3.4s, v1.4s
-	FMOVQ 400(R0), F7 // sigmoidScale
-	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	VFMLS V3.S4, V0.S4, V6.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
+	FMOVQ 368(R0), F8 // one
+	WORD  $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	VFMLS V3.S4, V0.S4, V7.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLS V6.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V0.S4, V0.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F0 // one
+	VFMLS V1.S4, V6.S4, V0.S4
+	VFMLS V7.S4, V6.S4, V0.S4
 
-	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V6.B16, V1.B16
+	VFMLA V6.S4, V0.S4, V1.S4
+	FMOVQ 400(R0), F0 // sigmoidLeast
+	WORD  $0x6ea6e400 // fcmgt v0.4s, v0.4s, v6.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VORR  V2.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	CMP   $4, R1
 	BGE   h_whole_wide_narrow_1_0
 	MOVD  R1, R3
@@ -3389,7 +3502,7 @@ h_whole_wide_narrow_1_0:
 	FMOVQ F0, 64(R4)
 
 h_done_wide_narrow_1_0:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 112(R2), F0
 	FMOVQ (R0), F1    // sigmoidMin
 	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
@@ -3432,7 +3545,7 @@ h_done_wide_narrow_1_0:
 	VFMLA V4.S4, V6.S4, V1.S4
 	WORD  $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
 	VSHL $23, V3.S4, V3.S4
 
@@ -3479,38 +3592,43 @@ h_done_wide_narrow_1_0:
 	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
 	VFMLA V1.S4, V4.S4, V6.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F1 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F1 // one
 	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 	VFMLS V3.S4, V0.S4, V1.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
 	VFMLS V5.S4, V6.S4, V4.S4
-	VORR  V2.B16, V4.B16, V2.B16
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F5 // one
+	WORD  $0x6e21fca5 // fdiv v5.4s, v5.4s, v1.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea1d465 // fsub v5.4s, v3.4s, v1.4s
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	VFMLS V3.S4, V0.S4, V5.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea1d466 // fsub v6.4s, v3.4s, v1.4s
+	FMOVQ 368(R0), F7 // one
+	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	VFMLS V3.S4, V0.S4, V6.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V0.S4, V0.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F0 // one
+	VFMLS V1.S4, V5.S4, V0.S4
+	VFMLS V6.S4, V5.S4, V0.S4
 
-	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V5.B16, V1.B16
+	VFMLA V5.S4, V0.S4, V1.S4
+	FMOVQ 400(R0), F0 // sigmoidLeast
+	WORD  $0x6ea5e400 // fcmgt v0.4s, v0.4s, v5.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e22dc80 // fmul v0.4s, v4.4s, v2.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VORR  V2.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	CMP   $8, R1
 	BGE   h_whole_wide_narrow_1_1
 	CMP   $4, R1
@@ -3636,7 +3754,7 @@ narrow_rest:
 narrow_rest_done:
 	ADD $1, R6
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F8    // sigmoidMin
 	WORD  $0x4e20f500 // fmax v0.4s, v8.4s, v0.4s
 	FMOVQ 16(R0), F8  // sigmoidMax
@@ -3649,7 +3767,7 @@ narrow_rest_done:
 	FMOVQ 48(R0), F9  // tanhMax
 	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F9    // sigmoidMin
 	WORD  $0x4e22f522 // fmax v2.4s, v9.4s, v2.4s
 	FMOVQ 16(R0), F9  // sigmoidMax
@@ -3697,7 +3815,7 @@ narrow_rest_done:
 	FMOVQ 192(R0), F12 // sigmoidLn2Lo
 	VFMLA V12.S4, V14.S4, V2.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
 	VSHL $23, V9.S4, V9.S4
 
@@ -3708,7 +3826,7 @@ narrow_rest_done:
 	FMOVQ 256(R0), F15 // tanhP1
 	VFMLA V10.S4, V14.S4, V15.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
 	VSHL $23, V13.S4, V13.S4
 
@@ -3764,60 +3882,68 @@ narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V14.S4, V19.S4, V2.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F8 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F8 // one
 	WORD  $0x4e28d528 // fadd v8.4s, v9.4s, v8.4s
 	VFMLS V9.S4, V0.S4, V8.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2cfdec // fdiv v12.4s, v15.4s, v12.4s
 	VFMLS V11.S4, V12.S4, V10.S4
 	VORR  V4.B16, V10.B16, V4.B16
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F10 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F10 // one
 	WORD  $0x4e2ad5aa  // fadd v10.4s, v13.4s, v10.4s
 	VFMLS V13.S4, V2.S4, V10.S4
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F11 // sigmoidScale
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F11 // one
 	WORD  $0x6e28fd6b  // fdiv v11.4s, v11.4s, v8.4s
-	FMOVQ 400(R0), F12 // sigmoidScale
+	FMOVQ 368(R0), F12 // one
 	WORD  $0x6e2afd8c  // fdiv v12.4s, v12.4s, v10.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea8d52e  // fsub v14.4s, v9.4s, v8.4s
-	FMOVQ 400(R0), F15 // sigmoidScale
+	FMOVQ 368(R0), F15 // one
 	WORD  $0x4e2fd5ce  // fadd v14.4s, v14.4s, v15.4s
 	VFMLS V9.S4, V0.S4, V14.S4
 	WORD  $0x4eaad5a0  // fsub v0.4s, v13.4s, v10.4s
-	FMOVQ 400(R0), F9  // sigmoidScale
+	FMOVQ 368(R0), F9  // one
 	WORD  $0x4e29d400  // fadd v0.4s, v0.4s, v9.4s
 	VFMLS V13.S4, V2.S4, V0.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F2 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F2 // one
 	VFMLS V8.S4, V11.S4, V2.S4
 	VFMLS V14.S4, V11.S4, V2.S4
-	FMOVQ 416(R0), F8 // sigmoidScaleBits
-	VADD  V8.S4, V2.S4, V2.S4
-	FMOVQ 400(R0), F8 // sigmoidScale
+	FMOVQ 368(R0), F8 // one
 	VFMLS V10.S4, V12.S4, V8.S4
 	VFMLS V0.S4, V12.S4, V8.S4
-	FMOVQ 416(R0), F0 // sigmoidScaleBits
-	VADD  V0.S4, V8.S4, V0.S4
 
-	// σ: σ = y + g·y
-	VFMLA V11.S4, V2.S4, V11.S4
-	VFMLA V12.S4, V0.S4, V12.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V11.B16, V0.B16
+	VFMLA V11.S4, V2.S4, V0.S4
+	FMOVQ 400(R0), F2 // sigmoidLeast
+	WORD  $0x6eabe442 // fcmgt v2.4s, v2.4s, v11.4s
+	WORD  $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
+	VMOV  V12.B16, V2.B16
+	VFMLA V12.S4, V8.S4, V2.S4
+	FMOVQ 400(R0), F8 // sigmoidLeast
+	WORD  $0x6eace508 // fcmgt v8.4s, v8.4s, v12.4s
+	WORD  $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e24dd60 // fmul v0.4s, v11.4s, v4.4s
-	FMOVQ (R3), F2
-	VFMLA V2.S4, V12.S4, V0.S4
-	FMOVQ F0, (R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ (R3), F4
+	VFMLA V4.S4, V2.S4, V0.S4
+	WORD  $0x4ea0f802 // fabs v2.4s, v0.4s
+	FMOVQ 416(R0), F4 // tiny
+	WORD  $0x6ea2e482 // fcmgt v2.4s, v4.4s, v2.4s
+	WORD  $0x4e621c02 // bic v2.16b, v0.16b, v2.16b
+	FMOVQ F2, (R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F2    // sigmoidMin
 	WORD  $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	FMOVQ 16(R0), F2  // sigmoidMax
@@ -3830,7 +3956,7 @@ narrow_rest_done:
 	FMOVQ 48(R0), F5  // tanhMax
 	WORD  $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F5    // sigmoidMin
 	WORD  $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	FMOVQ 16(R0), F5  // sigmoidMax
@@ -3878,7 +4004,7 @@ narrow_rest_done:
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V12.S4, V3.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e21dc2a // fmul v10.4s, v1.4s, v1.4s
 	VSHL $23, V5.S4, V5.S4
 
@@ -3889,7 +4015,7 @@ narrow_rest_done:
 	FMOVQ 256(R0), F13 // tanhP1
 	VFMLA V8.S4, V12.S4, V13.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e23dc6c // fmul v12.4s, v3.4s, v3.4s
 	VSHL $23, V11.S4, V11.S4
 
@@ -3945,60 +4071,68 @@ narrow_rest_done:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V12.S4, V17.S4, V3.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F2 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F2 // one
 	WORD  $0x4e22d4a2 // fadd v2.4s, v5.4s, v2.4s
 	VFMLS V5.S4, V1.S4, V2.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e2afdaa // fdiv v10.4s, v13.4s, v10.4s
 	VFMLS V9.S4, V10.S4, V8.S4
 	VORR  V4.B16, V8.B16, V4.B16
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F8 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F8 // one
 	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
 	VFMLS V11.S4, V3.S4, V8.S4
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F9  // sigmoidScale
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F9  // one
 	WORD  $0x6e22fd29  // fdiv v9.4s, v9.4s, v2.4s
-	FMOVQ 400(R0), F10 // sigmoidScale
+	FMOVQ 368(R0), F10 // one
 	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4ea2d4ac  // fsub v12.4s, v5.4s, v2.4s
-	FMOVQ 400(R0), F13 // sigmoidScale
+	FMOVQ 368(R0), F13 // one
 	WORD  $0x4e2dd58c  // fadd v12.4s, v12.4s, v13.4s
 	VFMLS V5.S4, V1.S4, V12.S4
 	WORD  $0x4ea8d561  // fsub v1.4s, v11.4s, v8.4s
-	FMOVQ 400(R0), F5  // sigmoidScale
+	FMOVQ 368(R0), F5  // one
 	WORD  $0x4e25d421  // fadd v1.4s, v1.4s, v5.4s
 	VFMLS V11.S4, V3.S4, V1.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F3 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F3 // one
 	VFMLS V2.S4, V9.S4, V3.S4
 	VFMLS V12.S4, V9.S4, V3.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V3.S4, V2.S4
-	FMOVQ 400(R0), F3 // sigmoidScale
-	VFMLS V8.S4, V10.S4, V3.S4
-	VFMLS V1.S4, V10.S4, V3.S4
-	FMOVQ 416(R0), F1 // sigmoidScaleBits
-	VADD  V1.S4, V3.S4, V1.S4
+	FMOVQ 368(R0), F2 // one
+	VFMLS V8.S4, V10.S4, V2.S4
+	VFMLS V1.S4, V10.S4, V2.S4
 
-	// σ: σ = y + g·y
-	VFMLA V9.S4, V2.S4, V9.S4
-	VFMLA V10.S4, V1.S4, V10.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V9.B16, V1.B16
+	VFMLA V9.S4, V3.S4, V1.S4
+	FMOVQ 400(R0), F3 // sigmoidLeast
+	WORD  $0x6ea9e463 // fcmgt v3.4s, v3.4s, v9.4s
+	WORD  $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	VMOV  V10.B16, V3.B16
+	VFMLA V10.S4, V2.S4, V3.S4
+	FMOVQ 400(R0), F2 // sigmoidLeast
+	WORD  $0x6eaae442 // fcmgt v2.4s, v2.4s, v10.4s
+	WORD  $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e24dd21 // fmul v1.4s, v9.4s, v4.4s
-	FMOVQ 16(R3), F2
-	VFMLA V2.S4, V10.S4, V1.S4
-	FMOVQ F1, 16(R3)
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	FMOVQ 16(R3), F3
+	VFMLA V3.S4, V2.S4, V1.S4
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 416(R0), F3 // tiny
+	WORD  $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
+	WORD  $0x4e621c22 // bic v2.16b, v1.16b, v2.16b
+	FMOVQ F2, 16(R3)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F2    // sigmoidMin
 	WORD  $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
 	FMOVQ 16(R0), F3  // sigmoidMax
@@ -4040,7 +4174,7 @@ narrow_rest_done:
 	VFMLA V5.S4, V8.S4, V3.S4
 	WORD  $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
 	VSHL $23, V4.S4, V4.S4
 
@@ -4087,38 +4221,43 @@ narrow_rest_done:
 	WORD  $0x4e28d4c8 // fadd v8.4s, v6.4s, v8.4s
 	VFMLA V3.S4, V5.S4, V8.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F3 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F3 // one
 	WORD  $0x4e23d483 // fadd v3.4s, v4.4s, v3.4s
 	VFMLS V4.S4, V2.S4, V3.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
 	VFMLS V6.S4, V8.S4, V5.S4
-	VORR  V0.B16, V5.B16, V0.B16
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F5 // sigmoidScale
-	WORD  $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F6 // one
+	WORD  $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
-	FMOVQ 400(R0), F8 // sigmoidScale
-	WORD  $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VFMLS V4.S4, V2.S4, V6.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea3d488 // fsub v8.4s, v4.4s, v3.4s
+	FMOVQ 368(R0), F9 // one
+	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	VFMLS V4.S4, V2.S4, V8.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F2 // sigmoidScale
-	VFMLS V3.S4, V5.S4, V2.S4
-	VFMLS V6.S4, V5.S4, V2.S4
-	FMOVQ 416(R0), F3 // sigmoidScaleBits
-	VADD  V3.S4, V2.S4, V2.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F2 // one
+	VFMLS V3.S4, V6.S4, V2.S4
+	VFMLS V8.S4, V6.S4, V2.S4
 
-	// σ: σ = y + g·y
-	VFMLA V5.S4, V2.S4, V5.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V6.B16, V3.B16
+	VFMLA V6.S4, V2.S4, V3.S4
+	FMOVQ 400(R0), F2 // sigmoidLeast
+	WORD  $0x6ea6e442 // fcmgt v2.4s, v2.4s, v6.4s
+	WORD  $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e20dca0 // fmul v0.4s, v5.4s, v0.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	VORR  V0.B16, V2.B16, V0.B16
+	FMOVQ 416(R0), F3 // tiny
+	WORD  $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
+	WORD  $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
 	CMP   $4, R5
 	BGE   h_whole_narrow_0_0
 	MOVD  R5, R1
@@ -4139,7 +4278,7 @@ h_whole_narrow_0_0:
 	FMOVQ F0, (R4)
 
 h_done_narrow_0_0:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R0), F0    // sigmoidMin
 	WORD  $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
 	FMOVQ 16(R0), F2  // sigmoidMax
@@ -4181,7 +4320,7 @@ h_done_narrow_0_0:
 	VFMLA V4.S4, V6.S4, V2.S4
 	WORD  $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
 	VSHL $23, V3.S4, V3.S4
 
@@ -4228,38 +4367,43 @@ h_done_narrow_0_0:
 	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
 	VFMLA V2.S4, V4.S4, V6.S4
 
-	// σ: d = (s + C) + w·s
-	FMOVQ 400(R0), F2 // sigmoidScale
+	// σ: d = (s + 1) + w·s
+	FMOVQ 368(R0), F2 // one
 	WORD  $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
 	VFMLS V3.S4, V0.S4, V2.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
 	VFMLS V5.S4, V6.S4, V4.S4
-	VORR  V1.B16, V4.B16, V1.B16
 
-	// σ: y = C / d
-	FMOVQ 400(R0), F4 // sigmoidScale
-	WORD  $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	// σ: y = 1 / d
+	FMOVQ 368(R0), F5 // one
+	WORD  $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4ea2d465 // fsub v5.4s, v3.4s, v2.4s
-	FMOVQ 400(R0), F6 // sigmoidScale
-	WORD  $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	VFMLS V3.S4, V0.S4, V5.S4
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4ea2d466 // fsub v6.4s, v3.4s, v2.4s
+	FMOVQ 368(R0), F7 // one
+	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	VFMLS V3.S4, V0.S4, V6.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F0 // sigmoidScale
-	VFMLS V2.S4, V4.S4, V0.S4
-	VFMLS V5.S4, V4.S4, V0.S4
-	FMOVQ 416(R0), F2 // sigmoidScaleBits
-	VADD  V2.S4, V0.S4, V0.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F0 // one
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLS V6.S4, V5.S4, V0.S4
 
-	// σ: σ = y + g·y
-	VFMLA V4.S4, V0.S4, V4.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V5.B16, V2.B16
+	VFMLA V5.S4, V0.S4, V2.S4
+	FMOVQ 400(R0), F0 // sigmoidLeast
+	WORD  $0x6ea5e400 // fcmgt v0.4s, v0.4s, v5.4s
+	WORD  $0x4e601c40 // bic v0.16b, v2.16b, v0.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e21dc80 // fmul v0.4s, v4.4s, v1.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VORR  V1.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	CMP   $8, R5
 	BGE   h_whole_narrow_0_1
 	CMP   $4, R5
@@ -5458,7 +5602,7 @@ wide_summed:
 	FMOVQ 320(R0), F7  // sigmoidP1
 	FMOVQ 352(R0), F8  // sigmoidP4
 	FMOVQ 368(R0), F9  // one
-	FMOVQ 400(R0), F10 // sigmoidScale
+	FMOVQ 400(R0), F10 // sigmoidLeast
 
 wide_cell:
 	MOVD 24(R3), R6
@@ -5466,7 +5610,7 @@ wide_cell:
 	ADD  R1, R6
 	ADD  R1, R7
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -5479,7 +5623,7 @@ wide_cell:
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 64(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -5518,7 +5662,7 @@ wide_cell:
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
@@ -5529,7 +5673,7 @@ wide_cell:
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
@@ -5577,54 +5721,60 @@ wide_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = C / d
-	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
-	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V14.S4, V13.S4
-	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V16.S4, V18.S4, V14.S4
-	VFMLS V11.S4, V18.S4, V14.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V14.S4, V11.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y
-	VFMLA V17.S4, V13.S4, V17.S4
-	VFMLA V18.S4, V11.S4, V18.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ (R6), F12
-	VFMLA V12.S4, V18.S4, V11.S4
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, (R6)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 16(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -5637,7 +5787,7 @@ wide_cell:
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 80(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -5676,7 +5826,7 @@ wide_cell:
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
@@ -5687,7 +5837,7 @@ wide_cell:
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
@@ -5735,54 +5885,60 @@ wide_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = C / d
-	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
-	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V14.S4, V13.S4
-	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V16.S4, V18.S4, V14.S4
-	VFMLS V11.S4, V18.S4, V14.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V14.S4, V11.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y
-	VFMLA V17.S4, V13.S4, V17.S4
-	VFMLA V18.S4, V11.S4, V18.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 16(R6), F12
-	VFMLA V12.S4, V18.S4, V11.S4
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 16(R6)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 32(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -5795,7 +5951,7 @@ wide_cell:
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 96(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -5834,7 +5990,7 @@ wide_cell:
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
@@ -5845,7 +6001,7 @@ wide_cell:
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
@@ -5893,54 +6049,60 @@ wide_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = C / d
-	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
-	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V14.S4, V13.S4
-	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V16.S4, V18.S4, V14.S4
-	VFMLS V11.S4, V18.S4, V14.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V14.S4, V11.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y
-	VFMLA V17.S4, V13.S4, V17.S4
-	VFMLA V18.S4, V11.S4, V18.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 32(R6), F12
-	VFMLA V12.S4, V18.S4, V11.S4
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 32(R6)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 48(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -5953,7 +6115,7 @@ wide_cell:
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 112(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -5992,7 +6154,7 @@ wide_cell:
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
@@ -6003,7 +6165,7 @@ wide_cell:
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
@@ -6051,54 +6213,60 @@ wide_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = C / d
-	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
-	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V14.S4, V13.S4
-	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V16.S4, V18.S4, V14.S4
-	VFMLS V11.S4, V18.S4, V14.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V14.S4, V11.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y
-	VFMLA V17.S4, V13.S4, V17.S4
-	VFMLA V18.S4, V11.S4, V18.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 48(R6), F12
-	VFMLA V12.S4, V18.S4, V11.S4
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 48(R6)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 192(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -6111,7 +6279,7 @@ wide_cell:
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 208(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -6174,7 +6342,7 @@ wide_cell:
 	VFMLA V20.S4, V24.S4, V16.S4
 	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
 	VSHL $23, V17.S4, V17.S4
 
@@ -6185,7 +6353,7 @@ wide_cell:
 	FMOVQ 256(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
@@ -6258,59 +6426,67 @@ wide_cell:
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad630 // fadd v16.4s, v17.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
-	VORR  V12.B16, V18.B16, V12.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad6b2 // fadd v18.4s, v21.4s, v10.4s
-	VFMLS V21.S4, V14.S4, V18.S4
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V19.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e38ff33 // fdiv v19.4s, v25.4s, v24.4s
-	VFMLS V23.S4, V19.S4, V13.S4
-	VORR  V15.B16, V13.B16, V13.B16
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V20.S4, V13.S4
 
-	// σ: y = C / d
-	WORD $0x6e30fd4f // fdiv v15.4s, v10.4s, v16.4s
-	WORD $0x6e32fd53 // fdiv v19.4s, v10.4s, v18.4s
+	// σ: y = 1 / d
+	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
+	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb0d634 // fsub v20.4s, v17.4s, v16.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
-	VFMLS V17.S4, V11.S4, V20.S4
-	WORD  $0x4eb2d6ab // fsub v11.4s, v21.4s, v18.4s
-	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
+	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	VFMLS V17.S4, V11.S4, V23.S4
+	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V16.S4, V15.S4, V14.S4
-	VFMLS V20.S4, V15.S4, V14.S4
-	FMOVQ 416(R0), F16 // sigmoidScaleBits
-	VADD  V16.S4, V14.S4, V14.S4
-	FMOVQ 400(R0), F16 // sigmoidScale
-	VFMLS V18.S4, V19.S4, V16.S4
-	VFMLS V11.S4, V19.S4, V16.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V16.S4, V11.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V16.S4, V20.S4, V14.S4
+	VFMLS V23.S4, V20.S4, V14.S4
+	FMOVQ 368(R0), F16 // one
+	VFMLS V19.S4, V22.S4, V16.S4
+	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = y + g·y
-	VFMLA V15.S4, V14.S4, V15.S4
-	VFMLA V19.S4, V11.S4, V19.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V20.B16, V11.B16
+	VFMLA V20.S4, V14.S4, V11.S4
+	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V22.B16, V14.B16
+	VFMLA V22.S4, V16.S4, V14.S4
+	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
+	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e2cddeb // fmul v11.4s, v15.4s, v12.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
+	VORR  V12.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	FMOVQ F11, (R7)
-	WORD  $0x6e2dde6b // fmul v11.4s, v19.4s, v13.4s
+	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
+	VORR  V15.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	FMOVQ F11, 16(R7)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 224(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -6323,7 +6499,7 @@ wide_cell:
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 240(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -6386,7 +6562,7 @@ wide_cell:
 	VFMLA V20.S4, V24.S4, V16.S4
 	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
 	VSHL $23, V17.S4, V17.S4
 
@@ -6397,7 +6573,7 @@ wide_cell:
 	FMOVQ 256(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
@@ -6470,54 +6646,58 @@ wide_cell:
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad630 // fadd v16.4s, v17.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
-	VORR  V12.B16, V18.B16, V12.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad6b2 // fadd v18.4s, v21.4s, v10.4s
-	VFMLS V21.S4, V14.S4, V18.S4
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V19.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e38ff33 // fdiv v19.4s, v25.4s, v24.4s
-	VFMLS V23.S4, V19.S4, V13.S4
-	VORR  V15.B16, V13.B16, V13.B16
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V20.S4, V13.S4
 
-	// σ: y = C / d
-	WORD $0x6e30fd4f // fdiv v15.4s, v10.4s, v16.4s
-	WORD $0x6e32fd53 // fdiv v19.4s, v10.4s, v18.4s
+	// σ: y = 1 / d
+	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
+	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb0d634 // fsub v20.4s, v17.4s, v16.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
-	VFMLS V17.S4, V11.S4, V20.S4
-	WORD  $0x4eb2d6ab // fsub v11.4s, v21.4s, v18.4s
-	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
+	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	VFMLS V17.S4, V11.S4, V23.S4
+	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V16.S4, V15.S4, V14.S4
-	VFMLS V20.S4, V15.S4, V14.S4
-	FMOVQ 416(R0), F16 // sigmoidScaleBits
-	VADD  V16.S4, V14.S4, V14.S4
-	FMOVQ 400(R0), F16 // sigmoidScale
-	VFMLS V18.S4, V19.S4, V16.S4
-	VFMLS V11.S4, V19.S4, V16.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V16.S4, V11.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V16.S4, V20.S4, V14.S4
+	VFMLS V23.S4, V20.S4, V14.S4
+	FMOVQ 368(R0), F16 // one
+	VFMLS V19.S4, V22.S4, V16.S4
+	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = y + g·y
-	VFMLA V15.S4, V14.S4, V15.S4
-	VFMLA V19.S4, V11.S4, V19.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V20.B16, V11.B16
+	VFMLA V20.S4, V14.S4, V11.S4
+	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V22.B16, V14.B16
+	VFMLA V22.S4, V16.S4, V14.S4
+	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
+	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e2cddeb // fmul v11.4s, v15.4s, v12.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
+	VORR  V12.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $12, R5
 	BGE   h_whole_wide_cell_0_2
 	MOVD  R5, R6
@@ -6539,7 +6719,11 @@ h_whole_wide_cell_0_2:
 	FMOVQ F11, 32(R7)
 
 h_done_wide_cell_0_2:
-	WORD  $0x6e2dde6b // fmul v11.4s, v19.4s, v13.4s
+	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
+	VORR  V15.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $16, R5
 	BGE   h_whole_wide_cell_0_3
 	CMP   $12, R5
@@ -7663,7 +7847,7 @@ narrow_summed:
 	FMOVQ 320(R0), F7  // sigmoidP1
 	FMOVQ 352(R0), F8  // sigmoidP4
 	FMOVQ 368(R0), F9  // one
-	FMOVQ 400(R0), F10 // sigmoidScale
+	FMOVQ 400(R0), F10 // sigmoidLeast
 
 narrow_cell:
 	MOVD 24(R3), R6
@@ -7671,7 +7855,7 @@ narrow_cell:
 	ADD  R1, R6
 	ADD  R1, R7
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -7684,7 +7868,7 @@ narrow_cell:
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 32(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -7723,7 +7907,7 @@ narrow_cell:
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
@@ -7734,7 +7918,7 @@ narrow_cell:
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
@@ -7782,54 +7966,60 @@ narrow_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = C / d
-	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
-	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V14.S4, V13.S4
-	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V16.S4, V18.S4, V14.S4
-	VFMLS V11.S4, V18.S4, V14.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V14.S4, V11.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y
-	VFMLA V17.S4, V13.S4, V17.S4
-	VFMLA V18.S4, V11.S4, V18.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ (R6), F12
-	VFMLA V12.S4, V18.S4, V11.S4
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, (R6)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 16(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -7842,7 +8032,7 @@ narrow_cell:
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 48(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -7881,7 +8071,7 @@ narrow_cell:
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
@@ -7892,7 +8082,7 @@ narrow_cell:
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
@@ -7940,54 +8130,60 @@ narrow_cell:
 	// σ: -w = r - q·r², w = e^-r - 1
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = C / d
-	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
-	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 416(R0), F13 // sigmoidScaleBits
-	VADD  V13.S4, V14.S4, V13.S4
-	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V16.S4, V18.S4, V14.S4
-	VFMLS V11.S4, V18.S4, V14.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V14.S4, V11.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y
-	VFMLA V17.S4, V13.S4, V17.S4
-	VFMLA V18.S4, V11.S4, V18.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g)
-	WORD  $0x6e2cde2b // fmul v11.4s, v17.4s, v12.4s
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 16(R6), F12
-	VFMLA V12.S4, V18.S4, V11.S4
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 16(R6)
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 96(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -8000,7 +8196,7 @@ narrow_cell:
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ 112(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -8063,7 +8259,7 @@ narrow_cell:
 	VFMLA V20.S4, V24.S4, V16.S4
 	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
 	VSHL $23, V17.S4, V17.S4
 
@@ -8074,7 +8270,7 @@ narrow_cell:
 	FMOVQ 256(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
@@ -8147,54 +8343,58 @@ narrow_cell:
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad630 // fadd v16.4s, v17.4s, v10.4s
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
+	// tanh c': |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
-	VORR  V12.B16, V18.B16, V12.B16
 
-	// σ: d = (s + C) + w·s
-	WORD  $0x4e2ad6b2 // fadd v18.4s, v21.4s, v10.4s
-	VFMLS V21.S4, V14.S4, V18.S4
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V19.S4
 
-	// tanh c': tanh = a - F·N/D, with x's sign
-	WORD  $0x6e38ff33 // fdiv v19.4s, v25.4s, v24.4s
-	VFMLS V23.S4, V19.S4, V13.S4
-	VORR  V15.B16, V13.B16, V13.B16
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V20.S4, V13.S4
 
-	// σ: y = C / d
-	WORD $0x6e30fd4f // fdiv v15.4s, v10.4s, v16.4s
-	WORD $0x6e32fd53 // fdiv v19.4s, v10.4s, v18.4s
+	// σ: y = 1 / d
+	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
+	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
-	WORD  $0x4eb0d634 // fsub v20.4s, v17.4s, v16.4s
-	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
-	VFMLS V17.S4, V11.S4, V20.S4
-	WORD  $0x4eb2d6ab // fsub v11.4s, v21.4s, v18.4s
-	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
+	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	VFMLS V17.S4, V11.S4, V23.S4
+	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V11.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
-	VFMLS V16.S4, V15.S4, V14.S4
-	VFMLS V20.S4, V15.S4, V14.S4
-	FMOVQ 416(R0), F16 // sigmoidScaleBits
-	VADD  V16.S4, V14.S4, V14.S4
-	FMOVQ 400(R0), F16 // sigmoidScale
-	VFMLS V18.S4, V19.S4, V16.S4
-	VFMLS V11.S4, V19.S4, V16.S4
-	FMOVQ 416(R0), F11 // sigmoidScaleBits
-	VADD  V11.S4, V16.S4, V11.S4
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V16.S4, V20.S4, V14.S4
+	VFMLS V23.S4, V20.S4, V14.S4
+	FMOVQ 368(R0), F16 // one
+	VFMLS V19.S4, V22.S4, V16.S4
+	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = y + g·y
-	VFMLA V15.S4, V14.S4, V15.S4
-	VFMLA V19.S4, V11.S4, V19.S4
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V20.B16, V11.B16
+	VFMLA V20.S4, V14.S4, V11.S4
+	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V22.B16, V14.B16
+	VFMLA V22.S4, V16.S4, V14.S4
+	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
+	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 
-	// h' = σ(o)·tanh(c')
-	WORD  $0x6e2cddeb // fmul v11.4s, v15.4s, v12.4s
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
+	VORR  V12.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $4, R5
 	BGE   h_whole_narrow_cell_0_0
 	MOVD  R5, R6
@@ -8215,7 +8415,11 @@ h_whole_narrow_cell_0_0:
 	FMOVQ F11, (R7)
 
 h_done_narrow_cell_0_0:
-	WORD  $0x6e2dde6b // fmul v11.4s, v19.4s, v13.4s
+	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
+	VORR  V15.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $8, R5
 	BGE   h_whole_narrow_cell_0_1
 	CMP   $4, R5
@@ -10755,11 +10959,11 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	FMOVQ 288(R0), F6  // sigmoidP3
 	FMOVQ 320(R0), F7  // sigmoidP1
 	FMOVQ 352(R0), F8  // sigmoidP4
-	FMOVQ 400(R0), F9  // sigmoidScale
-	FMOVQ 416(R0), F10 // sigmoidScaleBits
+	FMOVQ 368(R0), F9  // one
+	FMOVQ 400(R0), F10 // sigmoidLeast
 
 vectors_4:
-	// σ: x = min(40, max(-104, x))
+	// σ: x = min(40, max(Min, x))
 	FMOVQ (R1), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -10797,7 +11001,7 @@ vectors_4:
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// σ: r², and s = 2^n·C by its bits, C = 2^-64
+	// σ: r², and s = 2^n by its bits
 	WORD $0x6e2bdd70 // fmul v16.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 	WORD $0x6e2cdd92 // fmul v18.4s, v12.4s, v12.4s
@@ -10841,7 +11045,7 @@ vectors_4:
 	VFMLS V20.S4, V28.S4, V13.S4
 	VFMLS V22.S4, V30.S4, V14.S4
 
-	// σ: d = (s + C) + w·s
+	// σ: d = (s + 1) + w·s
 	WORD  $0x4e29d5f0 // fadd v16.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V16.S4
 	WORD  $0x4e29d632 // fadd v18.4s, v17.4s, v9.4s
@@ -10851,13 +11055,13 @@ vectors_4:
 	WORD  $0x4e29d6b6 // fadd v22.4s, v21.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V22.S4
 
-	// σ: y = C / d
+	// σ: y = 1 / d
 	WORD $0x6e30fd37 // fdiv v23.4s, v9.4s, v16.4s
 	WORD $0x6e32fd38 // fdiv v24.4s, v9.4s, v18.4s
 	WORD $0x6e34fd39 // fdiv v25.4s, v9.4s, v20.4s
 	WORD $0x6e36fd3a // fdiv v26.4s, v9.4s, v22.4s
 
-	// σ: e = ((s - d) + C) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
 	WORD  $0x4eb0d5fb // fsub v27.4s, v15.4s, v16.4s
 	WORD  $0x4e29d77b // fadd v27.4s, v27.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V27.S4
@@ -10871,33 +11075,41 @@ vectors_4:
 	WORD  $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V13.S4
 
-	// σ: g = (C - y·d) - y·e, scaled back by its bits
-	FMOVQ 400(R0), F14 // sigmoidScale
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
 	VFMLS V16.S4, V23.S4, V14.S4
 	VFMLS V27.S4, V23.S4, V14.S4
-	VADD  V10.S4, V14.S4, V14.S4
-	FMOVQ 400(R0), F15 // sigmoidScale
+	FMOVQ 368(R0), F15 // one
 	VFMLS V18.S4, V24.S4, V15.S4
 	VFMLS V11.S4, V24.S4, V15.S4
-	VADD  V10.S4, V15.S4, V11.S4
-	FMOVQ 400(R0), F15 // sigmoidScale
-	VFMLS V20.S4, V25.S4, V15.S4
-	VFMLS V12.S4, V25.S4, V15.S4
-	VADD  V10.S4, V15.S4, V12.S4
-	FMOVQ 400(R0), F15 // sigmoidScale
-	VFMLS V22.S4, V26.S4, V15.S4
-	VFMLS V13.S4, V26.S4, V15.S4
-	VADD  V10.S4, V15.S4, V13.S4
+	FMOVQ 368(R0), F11 // one
+	VFMLS V20.S4, V25.S4, V11.S4
+	VFMLS V12.S4, V25.S4, V11.S4
+	FMOVQ 368(R0), F12 // one
+	VFMLS V22.S4, V26.S4, V12.S4
+	VFMLS V13.S4, V26.S4, V12.S4
 
-	// σ: σ = y + g·y
-	VFMLA V23.S4, V14.S4, V23.S4
-	FMOVQ F23, (R2)
-	VFMLA V24.S4, V11.S4, V24.S4
-	FMOVQ F24, 16(R2)
-	VFMLA V25.S4, V12.S4, V25.S4
-	FMOVQ F25, 32(R2)
-	VFMLA V26.S4, V13.S4, V26.S4
-	FMOVQ F26, 48(R2)
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V23.B16, V13.B16
+	VFMLA V23.S4, V14.S4, V13.S4
+	WORD  $0x6eb7e54e // fcmgt v14.4s, v10.4s, v23.4s
+	WORD  $0x4e6e1dad // bic v13.16b, v13.16b, v14.16b
+	FMOVQ F13, (R2)
+	VMOV  V24.B16, V13.B16
+	VFMLA V24.S4, V15.S4, V13.S4
+	WORD  $0x6eb8e54e // fcmgt v14.4s, v10.4s, v24.4s
+	WORD  $0x4e6e1dad // bic v13.16b, v13.16b, v14.16b
+	FMOVQ F13, 16(R2)
+	VMOV  V25.B16, V13.B16
+	VFMLA V25.S4, V11.S4, V13.S4
+	WORD  $0x6eb9e54b // fcmgt v11.4s, v10.4s, v25.4s
+	WORD  $0x4e6b1dab // bic v11.16b, v13.16b, v11.16b
+	FMOVQ F11, 32(R2)
+	VMOV  V26.B16, V11.B16
+	VFMLA V26.S4, V12.S4, V11.S4
+	WORD  $0x6ebae54c // fcmgt v12.4s, v10.4s, v26.4s
+	WORD  $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	FMOVQ F11, 48(R2)
 	ADD   $64, R1
 	ADD   $64, R2
 	SUBS  $16, R3
@@ -11053,7 +11265,7 @@ vectors_4:
 	WORD  $0x4e28d71d // fadd v29.4s, v24.4s, v8.4s
 	VFMLA V17.S4, V15.S4, V29.S4
 
-	// tanh: tanh = a - F·N/D, with x's sign
+	// tanh: |tanh| = a - F·N/D, and x's sign
 	WORD  $0x6e35fef1 // fdiv v17.4s, v23.4s, v21.4s
 	VFMLS V18.S4, V17.S4, V19.S4
 	VORR  V10.B16, V19.B16, V10.B16
@@ -11080,16 +11292,16 @@ vectors_4_done:
 	RET
 
 // The constants, each in four lanes.
-DATA constants<>+0(SB)/8, $0xc2d00000c2d00000 // sigmoidMin
-DATA constants<>+8(SB)/8, $0xc2d00000c2d00000 // sigmoidMin
+DATA constants<>+0(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
+DATA constants<>+8(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
 DATA constants<>+16(SB)/8, $0x4220000042200000 // sigmoidMax
 DATA constants<>+24(SB)/8, $0x4220000042200000 // sigmoidMax
 DATA constants<>+32(SB)/8, $0x8000000080000000 // signBit
 DATA constants<>+40(SB)/8, $0x8000000080000000 // signBit
 DATA constants<>+48(SB)/8, $0x4111999a4111999a // tanhMax
 DATA constants<>+56(SB)/8, $0x4111999a4111999a // tanhMax
-DATA constants<>+64(SB)/8, $0x4b40003f4b40003f // sigmoidRound
-DATA constants<>+72(SB)/8, $0x4b40003f4b40003f // sigmoidRound
+DATA constants<>+64(SB)/8, $0x4b40007f4b40007f // sigmoidRound
+DATA constants<>+72(SB)/8, $0x4b40007f4b40007f // sigmoidRound
 DATA constants<>+80(SB)/8, $0xbfb8aa3bbfb8aa3b // sigmoidNegLog2E
 DATA constants<>+88(SB)/8, $0xbfb8aa3bbfb8aa3b // sigmoidNegLog2E
 DATA constants<>+96(SB)/8, $0x4548040045480400 // tanhRound
@@ -11130,8 +11342,8 @@ DATA constants<>+368(SB)/8, $0x3f8000003f800000 // one
 DATA constants<>+376(SB)/8, $0x3f8000003f800000 // one
 DATA constants<>+384(SB)/8, $0x4040000040400000 // three
 DATA constants<>+392(SB)/8, $0x4040000040400000 // three
-DATA constants<>+400(SB)/8, $0x1f8000001f800000 // sigmoidScale
-DATA constants<>+408(SB)/8, $0x1f8000001f800000 // sigmoidScale
-DATA constants<>+416(SB)/8, $0x2000000020000000 // sigmoidScaleBits
-DATA constants<>+424(SB)/8, $0x2000000020000000 // sigmoidScaleBits
+DATA constants<>+400(SB)/8, $0x0080004000800040 // sigmoidLeast
+DATA constants<>+408(SB)/8, $0x0080004000800040 // sigmoidLeast
+DATA constants<>+416(SB)/8, $0x1f8000001f800000 // tiny
+DATA constants<>+424(SB)/8, $0x1f8000001f800000 // tiny
 GLOBL constants<>(SB), RODATA|NOPTR, $432

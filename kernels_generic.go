@@ -62,7 +62,25 @@ func fmaOdd(x, y, z float32) float32 {
 	return float32(s)
 }
 
-// sigmoid returns 1 / (1 + e^-x) to within 1 ulp, monotone in x.
+// flush returns x, or +0 if x is nearer to zero than contract.Tiny. A NaN is
+// not.
+func flush(x float32) float32 {
+	const tiny = (127 - 64) << 23 // the bits of contract.Tiny
+	if math.Float32bits(x)&^(1<<31) < tiny {
+		return 0
+	}
+	return x
+}
+
+// flushTo copies x to dst, which is as long, with +0 for what is tiny.
+func flushTo(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = flush(v)
+	}
+}
+
+// sigmoid returns 1 / (1 + e^-x) to within 1 ulp, monotone in x, and +0 from
+// where on that would be subnormal.
 func sigmoid(x float32) float32 {
 	k := &contract.Sigmoid
 	// The comparisons let a NaN through.
@@ -77,8 +95,7 @@ func sigmoid(x float32) float32 {
 	n := m - k.Round
 	r := fma(n, k.Ln2Hi, x)
 	r = fma(n, k.Ln2Lo, r)
-	s := math.Float32frombits(math.Float32bits(m) << 23) // 2^n·Scale
-	sum := s + k.Scale
+	s := math.Float32frombits(math.Float32bits(m) << 23) // 2^n
 	// w = e^-r - 1
 	r2 := float32(r * r)
 	a := fma(k.P[3], r, k.P[2])
@@ -86,14 +103,16 @@ func sigmoid(x float32) float32 {
 	a = fma(k.P[4], r2, a)
 	q := fma(a, r2, b)
 	w := fma(q, r2, -r)
-	// y = Scale / (s·(1 + w) + Scale), and one step of refinement with the
-	// rounding errors of the denominator (e) and of the quotient (g).
-	d := fma(w, s, sum)
-	y := k.Scale / d
-	e := fma(w, s, (s-d)+k.Scale)
-	g := fma(-y, d, k.Scale)
+	// y = 1 / (s·(1 + w) + 1), and one step of refinement with the rounding
+	// errors of the denominator (e) and of the quotient (g).
+	d := fma(w, s, s+1)
+	y := 1 / d
+	if y < k.Least {
+		return 0
+	}
+	e := fma(w, s, (s-d)+1)
+	g := fma(-y, d, 1)
 	g = fma(-y, e, g)
-	g = math.Float32frombits(math.Float32bits(g) + uint32(k.ScaleLog2)<<23)
 	return fma(g, y, y)
 }
 
@@ -140,14 +159,15 @@ func chain(z, weights, x []float32) {
 }
 
 // cell turns the gates' sums of one panel into the new cell state and hidden
-// state of its units: c' = σ(zf)·c + σ(zi)·tanh(zg), h' = σ(zo)·tanh(c').
+// state of its units: c' = σ(zf)·c + σ(zi)·tanh(zg), h' = σ(zo)·tanh(c'), both
+// +0 where they are tiny.
 func cell(z, c, h []float32) {
 	width := len(z) / panel.Gates
 	zi, zf, zg, zo := z[:width], z[width:2*width], z[2*width:3*width], z[3*width:]
 	for u := range h {
 		in := float32(sigmoid(zi[u]) * tanh(zg[u]))
-		c[u] = fma(sigmoid(zf[u]), c[u], in)
-		h[u] = float32(sigmoid(zo[u]) * tanh(c[u]))
+		c[u] = flush(fma(sigmoid(zf[u]), c[u], in))
+		h[u] = flush(float32(sigmoid(zo[u]) * tanh(c[u])))
 	}
 }
 

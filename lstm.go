@@ -42,14 +42,13 @@
 // # The numeric contract
 //
 // The results are specified to the bit, by operations of IEEE 754 binary32
-// rounded to nearest even, subnormal numbers included. fma is x·y + z rounded
-// once. The specification has a number, [Contract]; if one bit of one result
+// rounded to nearest even. fma is x·y + z rounded once. The specification has a number, [Contract]; if one bit of one result
 // ever changes, so does the number.
 //
 // For one layer with input x of I elements and hidden size H, each of the 4H
 // rows of the gates is one chain of operations, in this order:
 //
-//	z = b_ih + b_hh                             rounded once, when packed
+//	z = b_ih + b_hh                             rounded once, in New
 //	z = fma(weight_ih[k], x[k], z)              k = 0 … I-1
 //	z = fma(weight_hh[k], h[k], z)              k = 0 … H-1
 //
@@ -62,6 +61,9 @@
 // gate of F. Gers, J. Schmidhuber, F. Cummins: Learning to Forget, 2000.)
 // The operations of σ and tanh, and of the linear head, are in docs/contract.md
 // in the repository.
+//
+// A parameter, an element of an input, an h' or a c' that is nearer to zero than
+// 2^-64 counts as +0, so that no number makes a step slow.
 //
 // NaN and infinities are data: they go through the network as IEEE 754 says.
 //
@@ -86,7 +88,7 @@ import (
 // Contract is the version of the numeric contract, the specification of every
 // bit of every result (see the package documentation). Two builds of this
 // package with the same Contract compute the same.
-const Contract = 1
+const Contract = 2
 
 // A Network is a stack of LSTM layers with an optional linear head, packed for
 // the kernels. [Open], [Read] and [New] make one; the zero Network is of no use.
@@ -98,6 +100,8 @@ type Network struct {
 	parameters int
 	metadata   map[string]string
 	stateSize  stateSize
+	block      blockSize
+	rooms      rooms
 }
 
 // New makes a network of m, which it checks and copies: every size at least 1,
@@ -121,6 +125,7 @@ func New(m *Model) (*Network, error) {
 		n.output = m.Head.OutFeatures
 	}
 	n.stateSize = placeLayers(n.layers)
+	n.block = newBlockSize(n.layers)
 	return n, nil
 }
 
@@ -181,7 +186,7 @@ func (n *Network) Step(s *State, x, y []float32) {
 	if y != nil && len(y) != n.output {
 		panicLength("Step: y", len(y), n.output, "OutputSize")
 	}
-	copy(s.input(), x)
+	flushTo(s.input(), x)
 	for i := range n.layers {
 		l := &n.layers[i]
 		l.step(s.concat(l), s.cell(l), s.nextHidden(l))

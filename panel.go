@@ -1,7 +1,6 @@
 package lstm
 
 import (
-	"math"
 	"unsafe"
 
 	"example.com/lstm/internal/contract"
@@ -9,7 +8,8 @@ import (
 )
 
 // packLayer lays a layer's weights out as panels (see package panel). The two
-// biases become one, b_ih + b_hh, rounded once; what pads the last panel is zero.
+// biases become one, b_ih + b_hh, rounded once; what is tiny becomes zero, and
+// what pads the last panel is zero.
 func packLayer(w *Weights) layer {
 	k := w.InputSize + w.HiddenSize
 	packed := alignedFloats(panel.Floats(w.HiddenSize, k))
@@ -20,7 +20,7 @@ func packLayer(w *Weights) layer {
 		for g := range panel.Gates {
 			first, lane := g*w.HiddenSize+u, g*width
 			for i := range units {
-				rows[lane+i] = bias(w.BiasIH, first+i) + bias(w.BiasHH, first+i)
+				rows[lane+i] = flush(bias(w.BiasIH, first+i) + bias(w.BiasHH, first+i))
 			}
 			size := panel.Gates * width
 			transpose(rows[size+lane:], size, w.WeightIH[first*w.InputSize:], w.InputSize, units)
@@ -30,13 +30,13 @@ func packLayer(w *Weights) layer {
 	return newLayer(w.InputSize, w.HiddenSize, packed)
 }
 
-// transpose writes the columns of a matrix with so many rows to dst, stride
-// floats from one to the next.
+// transpose writes the columns of a matrix of that many rows to dst, stride
+// floats from one to the next, with +0 for what is tiny.
 func transpose(dst []float32, stride int, matrix []float32, columns, rows int) {
 	for i := range columns {
 		column := dst[i*stride:][:rows]
 		for r := range column {
-			column[r] = matrix[r*columns+i]
+			column[r] = flush(matrix[r*columns+i])
 		}
 	}
 }
@@ -49,10 +49,8 @@ func bias(b []float32, i int) float32 {
 	return b[i]
 }
 
-var negativeZero = float32(math.Copysign(0, -1))
-
-// packHead pads the rows of d with negative zeros: multiplied with the zeros
-// behind a hidden state they add -0, which leaves every partial sum as it is.
+// packHead pads the rows of d with zeros. Multiplied with the zeros after a
+// hidden state they add +0 to partial sums, which are never -0.
 func packHead(d *Linear) *packedHead {
 	padded := roundUp(d.InFeatures, contract.HeadSums)
 	h := &packedHead{
@@ -60,12 +58,8 @@ func packHead(d *Linear) *packedHead {
 		bias:    make([]float32, d.OutFeatures),
 	}
 	for o := range d.OutFeatures {
-		row := h.weights[o*padded:][:padded]
-		n := copy(row, d.Weight[o*d.InFeatures:][:d.InFeatures])
-		for i := n; i < padded; i++ {
-			row[i] = negativeZero
-		}
-		h.bias[o] = bias(d.Bias, o)
+		flushTo(h.weights[o*padded:][:d.InFeatures], d.Weight[o*d.InFeatures:][:d.InFeatures])
+		h.bias[o] = flush(bias(d.Bias, o))
 	}
 	return h
 }

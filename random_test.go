@@ -29,7 +29,7 @@ var awkward = []float32{
 	0, float32(math.Copysign(0, -1)), 1, -1,
 	math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, 0x1.fffffcp-127, 0x1p-126, -0x1p-126,
 	math.MaxFloat32, -math.MaxFloat32, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
-	1 + 0x1p-23, 1 - 0x1p-24, 0x1p-12, 0x1.000002p-12, 40, -104, 0x1.233334p+3, 88.8, -88.8,
+	1 + 0x1p-23, 1 - 0x1p-24, 0x1p-12, 0x1.000002p-12, 0x1p-64, -0x1p-64, 0x1.fffffep-65, -0x1.fffffep-65, 40, -0x1.5d589ep+6, 0x1.233334p+3, 88.8, -88.8,
 }
 
 // awkwards returns normals with some awkward values among them.

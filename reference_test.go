@@ -1,8 +1,10 @@
 package lstm
 
+import "slices"
+
 // reference computes a network straight from the contract's formulas and from
 // the weights as PyTorch lays them out. It shares nothing with the package but
-// the three functions that the contract names: fma, sigmoid and tanh.
+// the four functions that the contract names: fma, flush, sigmoid and tanh.
 type reference struct {
 	model *Model
 	h, c  [][]float32
@@ -18,6 +20,10 @@ func newReference(m *Model) *reference {
 }
 
 func (r *reference) step(x []float32) (y []float32) {
+	x = slices.Clone(x)
+	for i := range x {
+		x[i] = flush(x[i])
+	}
 	for l := range r.model.Layers {
 		x = r.stepLayer(l, x)
 	}
@@ -42,17 +48,17 @@ func (r *reference) stepLayer(l int, x []float32) []float32 {
 			if w.BiasHH != nil {
 				bhh = w.BiasHH[row]
 			}
-			sum := bih + bhh
+			sum := flush(bih + bhh)
 			for k, v := range x {
-				sum = fma(w.WeightIH[row*w.InputSize+k], v, sum)
+				sum = fma(flush(w.WeightIH[row*w.InputSize+k]), v, sum)
 			}
 			for k, v := range h {
-				sum = fma(w.WeightHH[row*w.HiddenSize+k], v, sum)
+				sum = fma(flush(w.WeightHH[row*w.HiddenSize+k]), v, sum)
 			}
 			z[g] = sum
 		}
-		c[u] = fma(sigmoid(z[1]), c[u], float32(sigmoid(z[0])*tanh(z[2])))
-		next[u] = float32(sigmoid(z[3]) * tanh(c[u]))
+		c[u] = flush(fma(sigmoid(z[1]), c[u], float32(sigmoid(z[0])*tanh(z[2]))))
+		next[u] = flush(float32(sigmoid(z[3]) * tanh(c[u])))
 	}
 	r.h[l] = next
 	return next
@@ -65,7 +71,7 @@ func referenceHead(d *Linear, x []float32) []float32 {
 	for o := range y {
 		var part [16]float32
 		for k, v := range x {
-			part[k%16] = fma(d.Weight[o*d.InFeatures+k], v, part[k%16])
+			part[k%16] = fma(flush(d.Weight[o*d.InFeatures+k]), v, part[k%16])
 		}
 		for _, apart := range []int{8, 4, 2, 1} {
 			for i := range apart {
@@ -74,7 +80,7 @@ func referenceHead(d *Linear, x []float32) []float32 {
 		}
 		y[o] = part[0]
 		if d.Bias != nil {
-			y[o] += d.Bias[o]
+			y[o] += flush(d.Bias[o])
 		} else {
 			y[o] += 0
 		}

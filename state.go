@@ -128,30 +128,6 @@ func (s *State) Reset() {
 	clear(s.cells)
 }
 
-// ClearTiny sets to zero what is nearer to zero than 2^-64 in h and c, and
-// leaves everything else, NaN too, as it is.
-//
-// It is for networks without biases. With inputs of zero their state decays, by
-// half a step or so, through the subnormal numbers, with which Intel's processors
-// multiply 50 times more slowly than with others. Calling ClearTiny every 32
-// steps, or whenever inputs fall silent, keeps a state away from there. It is a
-// change of the state like any other: to get the same bits elsewhere, call it
-// after the same steps.
-func (s *State) ClearTiny() {
-	for i := range s.network.layers {
-		clearTiny(s.hidden(&s.network.layers[i]))
-	}
-	clearTiny(s.cells)
-}
-
-func clearTiny(floats []float32) {
-	for i, v := range floats {
-		if -0x1p-64 < v && v < 0x1p-64 {
-			floats[i] = 0
-		}
-	}
-}
-
 // Clone returns a copy of s that is independent of it.
 func (s *State) Clone() *State {
 	clone := s.network.NewState()

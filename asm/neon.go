@@ -276,6 +276,14 @@ func (m *arm64) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Ve
 	case gen.AddInt:
 		return m.two(m.fn.ADDInt, args)
 	}
+	if op == gen.ZeroBelow {
+		a, bound, v := m.operand(args[0]), m.operand(args[1]), m.operand(args[2])
+		below := m.fn.V("")
+		m.fn.FCMGT(a, bound, below)
+		id, d := m.newVec("")
+		m.fn.BIC(below, v, d)
+		return id
+	}
 	m.fail("operation %d", op)
 	return 0
 }

@@ -61,6 +61,8 @@ func (m *x86) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Vec 
 		return m.two(args, true, m.ctx.VORPS, m.ctx.VORPS_BCST)
 	case gen.AddInt:
 		return m.two(args, true, m.ctx.VPADDD, m.ctx.VPADDD_BCST)
+	case gen.ZeroBelow:
+		return m.zeroBelow(args[0].Vec, args[1].Constant, args[2].Vec)
 	}
 	panic(fmt.Sprintf("x86: operation %d", op))
 }
@@ -108,6 +110,34 @@ func (m *x86) two(args []gen.Operand, commutes bool, whole, broadcast instructio
 	av := m.vec(a)
 	id, v := m.newVec("")
 	m.emit(whole, broadcast, b, m.v(av), v)
+	return id
+}
+
+// The predicates of comparisons, which do not signal a quiet NaN (Intel's
+// manual, CMPPS).
+const (
+	less    = 0x11 // less than, false for a NaN
+	notLess = 0x15 // not less than, true for a NaN
+)
+
+// zeroBelow is v, or +0 where a < bound: by a mask of lanes, or where vectors
+// may be wider by a mask register.
+func (m *x86) zeroBelow(a gen.Vec, bound *gen.Constant, v gen.Vec) gen.Vec {
+	if m.maxLanes < 16 {
+		below := m.ctx.YMM()
+		m.ctx.VCMPPS(operand.U8(less), m.repeated(bound), m.v(a), below)
+		id, d := m.newVec("")
+		m.ctx.VANDNPS(m.v(v), below, d)
+		return id
+	}
+	stay := m.ctx.K()
+	if m.lanes == 16 {
+		m.ctx.VCMPPS_BCST(operand.U8(notLess), m.repeated(bound), m.v(a), stay)
+	} else {
+		m.ctx.VCMPPS(operand.U8(notLess), m.repeated(bound), m.v(a), stay)
+	}
+	id, d := m.newVec("")
+	m.ctx.VMOVAPS_Z(m.v(v), stay, d)
 	return id
 }
 

@@ -233,6 +233,13 @@ func (f *Function) FDIV(m, n, d V) { f.three(fdiv, m, n, d) }
 func (f *Function) FMAX(m, n, d V) { f.three(fmax, m, n, d) }
 func (f *Function) FMIN(m, n, d V) { f.three(fmin, m, n, d) }
 
+// FCMGT sets all bits of d's lanes where n > m, which no NaN is, and clears the
+// others.
+func (f *Function) FCMGT(m, n, d V) { f.three(fcmgt, m, n, d) }
+
+// BIC is the bits of n that are not in m.
+func (f *Function) BIC(m, n, d V) { f.three(bic, m, n, d) }
+
 func (f *Function) three(w form, m, n, d V) {
 	f.emit(&instruction{opcode: "WORD", operands: []operand{word{w, []V{d, n, m}, 0}}, reads: vs(m, n), writes: vs(d)})
 }

@@ -24,18 +24,22 @@ type field struct {
 
 // The operands' names are those of the manual.
 var (
-	vd4s = field{shift: 0, format: "v%d.4s"}
-	vn4s = field{shift: 5, format: "v%d.4s"}
-	vm4s = field{shift: 16, format: "v%d.4s"}
-	vmS  = field{shift: 16, format: "v%d.s", lane: true}
-	sd   = field{shift: 0, format: "s%d"}
-	vn2s = field{shift: 5, format: "v%d.2s"}
+	vd4s  = field{shift: 0, format: "v%d.4s"}
+	vn4s  = field{shift: 5, format: "v%d.4s"}
+	vm4s  = field{shift: 16, format: "v%d.4s"}
+	vmS   = field{shift: 16, format: "v%d.s", lane: true}
+	sd    = field{shift: 0, format: "s%d"}
+	vn2s  = field{shift: 5, format: "v%d.2s"}
+	vd16b = field{shift: 0, format: "v%d.16b"}
+	vn16b = field{shift: 5, format: "v%d.16b"}
+	vm16b = field{shift: 16, format: "v%d.16b"}
 )
 
 var (
 	three  = []field{vd4s, vn4s, vm4s}
 	two    = []field{vd4s, vn4s}
 	byLane = []field{vd4s, vn4s, vmS}
+	bits   = []field{vd16b, vn16b, vm16b}
 )
 
 // The table of words.
@@ -46,11 +50,13 @@ var (
 	fdiv     = form{"fdiv", 0x6e20fc00, three}
 	fmax     = form{"fmax", 0x4e20f400, three}
 	fmin     = form{"fmin", 0x4ea0f400, three}
+	fcmgt    = form{"fcmgt", 0x6ea0e400, three}
+	bic      = form{"bic", 0x4e601c00, bits}
 	fabs     = form{"fabs", 0x4ea0f800, two}
 	fmlaLane = form{"fmla", 0x4f801000, byLane}
 	faddp    = form{"faddp", 0x7e30d800, []field{sd, vn2s}}
 
-	words = []form{fadd, fsub, fmul, fdiv, fmax, fmin, fabs, fmlaLane, faddp}
+	words = []form{fadd, fsub, fmul, fdiv, fmax, fmin, fcmgt, bic, fabs, fmlaLane, faddp}
 )
 
 // The bits of a lane's number, which the code has apart.

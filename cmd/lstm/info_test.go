@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 
@@ -15,7 +16,7 @@ func TestInfo(t *testing.T) {
 	require.Regexp(t, `system +`+runtime.GOOS+"/"+runtime.GOARCH, r.out)
 	require.Regexp(t, `CPU features +\S`, r.out)
 	require.Regexp(t, `path +`+lstm.Path()+`, the `, r.out)
-	require.Regexp(t, `contract +1\n`, r.out)
+	require.Regexp(t, fmt.Sprintf(`contract +%d\n`, lstm.Contract), r.out)
 	require.Contains(t, r.out, embeddedModel)
 	require.Contains(t, r.out, keyInputs)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,7 @@ func TestVerify(t *testing.T) {
 	require.Empty(t, r.err)
 	require.Len(t, r.lines(), len(lstm.Paths()))
 	for i, path := range lstm.Paths() {
-		require.Regexp(t, "^"+path+" +[0-9]+ cases as in the table of contract 1$", r.lines()[i])
+		require.Regexp(t, fmt.Sprintf("^%s +[0-9]+ cases as in the table of contract %d$", path, lstm.Contract), r.lines()[i])
 	}
 }
 

@@ -6,26 +6,31 @@
 // What they mean is explained in docs/contract.md.
 package contract
 
+// Tiny is the least magnitude of a parameter, of an element of an input, of an h
+// and of a c that is not taken as zero. What is nearer to zero becomes +0 where
+// it enters or is made, so that no product meets a subnormal number, which costs
+// some processors a hundred times the usual time.
+const Tiny = 0x1p-64
+
 // Sigmoid is σ(x) = 1 / (1 + e^-x), by reduction to e^-r - 1 with |r| ≤ ln2/2
 // and a division whose rounding error is compensated.
 var Sigmoid = struct {
-	Max, Min     float32 // beyond these, σ is 1 or 0 in float32
+	Max          float32 // above it, σ is 1 in float32
+	Min          float32 // up to it, σ is 0, since farther down it would be subnormal
+	Least        float32 // between the quotients of Min and of the number above it
 	NegLog2E     float32 // -1/ln 2
-	Round        float32 // 1.5·2^23 + 63: adding it rounds to an integer and biases the exponent
+	Round        float32 // 1.5·2^23 + 127: adding it rounds to an integer and biases the exponent
 	Ln2Hi, Ln2Lo float32 // ln 2 in two parts, the first with trailing zeros
-	Scale        float32 // 2^-64: everything is computed this much smaller, so that e^104 does not overflow
-	ScaleLog2    int32   // 64, what Scale takes away, given back to the exponent at the end
 	// e^-r - 1 = -r + r²·(P0 + P1·r + P2·r² + P3·r³ + P4·r⁴)
 	P [5]float32
 }{
-	Max:       40,
-	Min:       -104,
-	NegLog2E:  -0x1.715476p+0,
-	Round:     12582975,
-	Ln2Hi:     0x1.62e4p-1,
-	Ln2Lo:     0x1.7f7d1cp-20,
-	Scale:     0x1p-64,
-	ScaleLog2: 64,
+	Max:      40,
+	Min:      -0x1.5d589ep+6,
+	Least:    0x1.00008p-126,
+	NegLog2E: -0x1.715476p+0,
+	Round:    12583039,
+	Ln2Hi:    0x1.62e4p-1,
+	Ln2Lo:    0x1.7f7d1cp-20,
 	P: [5]float32{
 		0x1.fffffap-2,
 		-0x1.555492p-3,

@@ -16,7 +16,7 @@ func Cases() []Case {
 	}
 	for _, s := range []shape{{sizes: []int{5, 20}, outputs: 3}, {sizes: []int{16, 32, 9}}} {
 		cases = append(cases, s.cases("awkward", (*generator).awkwardInput)...)
-		cases = append(cases, s.cases("subnormal", (*generator).subnormal)...)
+		cases = append(cases, s.cases("tiny", (*generator).tiny)...)
 		cases = append(cases, s.cases("huge", (*generator).huge)...)
 	}
 	cases = append(cases, decayCase(), fadingCase())
@@ -233,14 +233,15 @@ func (g *generator) awkwardInput(s shape, inputs int) (*lstm.Model, []float32) {
 	return m, x
 }
 
-// subnormal has products and sums that are subnormal, and outputs that are.
-func (g *generator) subnormal(s shape, inputs int) (*lstm.Model, []float32) {
-	m := g.model(s, 0x1p-66)
+// tiny has weights and states about the least magnitude that counts, so that
+// some of them do not, and products that are subnormal.
+func (g *generator) tiny(s shape, inputs int) (*lstm.Model, []float32) {
+	m := g.model(s, 0x1p-60)
 	for l := range m.Layers {
 		clear(m.Layers[l].BiasIH)
 		clear(m.Layers[l].BiasHH)
 	}
-	return m, g.uniform(inputs, 0x1p-70)
+	return m, g.uniform(inputs, 0x1p-1)
 }
 
 // huge has sums that overflow, to infinities of both signs and NaN.
@@ -249,7 +250,7 @@ func (g *generator) huge(s shape, inputs int) (*lstm.Model, []float32) {
 }
 
 // decayCase is a cell that forgets half of what it holds in every step, from
-// the largest number down through the subnormals to zero.
+// the largest number down to the least that counts, and zero.
 func decayCase() Case {
 	const hidden = 20
 	return Case{"state decaying to nothing", func(emit func(string, []float32)) {

@@ -47,12 +47,13 @@ func (g *generator) anything(n int) []float32 {
 
 // awkward are the bits of numbers at which programs go wrong first: zeros,
 // ones and their neighbours, subnormals, the ends of the normal range,
-// infinities, NaNs, and the thresholds of the activations.
+// infinities, NaNs, the least magnitude that counts, and the thresholds of the
+// activations.
 var awkward = [...]uint32{
 	0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x3f800001, 0x3f7fffff,
 	0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x80800000, 0x00800001,
 	0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001,
-	0x39800000, 0x39800001, 0x42200000, 0xc2d00000, 0x4111999a, 0x42b17218, 0xc2b17218,
+	0x1f800000, 0x1f7fffff, 0x9f800000, 0x9f7fffff, 0x39800000, 0x39800001, 0x42200000, 0xc2aeac4f, 0xc2aeac4e, 0x4111999a, 0x42b17218, 0xc2b17218,
 }
 
 // withAwkward replaces about one of so many numbers in s by an awkward one.

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/exact"
 )
@@ -32,6 +33,7 @@ type Function struct {
 	big      func(x float32) *big.Float
 	min, max float32
 	odd      bool
+	zeroTo   float32 // up to here it is +0 by the contract, whatever the exact value; NaN for nowhere
 	special  map[float32]float32
 }
 
@@ -46,6 +48,7 @@ var Functions = []*Function{
 		big:     exact.BigSigmoid,
 		min:     0,
 		max:     1,
+		zeroTo:  contract.Sigmoid.Min,
 		special: map[float32]float32{0: 0.5, infinity: 1, -infinity: 0},
 	},
 	{
@@ -56,6 +59,7 @@ var Functions = []*Function{
 		min:     -1,
 		max:     1,
 		odd:     true,
+		zeroTo:  float32(math.NaN()),
 		special: map[float32]float32{0: 0, infinity: 1, -infinity: -1},
 	},
 }
@@ -203,6 +207,12 @@ func (f *Function) checkPair(before, x, yBefore, y, negativeBefore, negative flo
 	for _, r := range [2]struct{ x, y float32 }{{x, y}, {-x, negative}} {
 		if !(r.y >= f.min && r.y <= f.max) {
 			return fmt.Errorf("%s(%s) is %s, which is not from %v to %v", f.Name, describe(r.x), describe(r.y), f.min, f.max)
+		}
+		if r.x <= f.zeroTo {
+			if math.Float32bits(r.y) != 0 {
+				return fmt.Errorf("%s(%s) is %s, want 0", f.Name, describe(r.x), describe(r.y))
+			}
+			continue
 		}
 		ulps := exact.Ulps(r.y, f.exact(r.x))
 		// The reference is known to 2^-26 ulp.

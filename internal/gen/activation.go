@@ -13,17 +13,16 @@ import (
 // c + a·b or c - a·b, the only ones of all machines.
 
 var sigmoidConstants = struct {
-	max, min, negLog2E, round, ln2Hi, ln2Lo, scale, scaleBits Value
-	p                                                         [5]Value
+	max, min, least, negLog2E, round, ln2Hi, ln2Lo Value
+	p                                              [5]Value
 }{
-	max:       constant(Float("sigmoidMax", contract.Sigmoid.Max)),
-	min:       constant(Float("sigmoidMin", contract.Sigmoid.Min)),
-	negLog2E:  constant(Float("sigmoidNegLog2E", contract.Sigmoid.NegLog2E)),
-	round:     constant(Float("sigmoidRound", contract.Sigmoid.Round)),
-	ln2Hi:     constant(Float("sigmoidLn2Hi", contract.Sigmoid.Ln2Hi)),
-	ln2Lo:     constant(Float("sigmoidLn2Lo", contract.Sigmoid.Ln2Lo)),
-	scale:     constant(Float("sigmoidScale", contract.Sigmoid.Scale)),
-	scaleBits: constant(Constant{"sigmoidScaleBits", uint32(contract.Sigmoid.ScaleLog2) << 23}),
+	max:      constant(Float("sigmoidMax", contract.Sigmoid.Max)),
+	min:      constant(Float("sigmoidMin", contract.Sigmoid.Min)),
+	least:    constant(Float("sigmoidLeast", contract.Sigmoid.Least)),
+	negLog2E: constant(Float("sigmoidNegLog2E", contract.Sigmoid.NegLog2E)),
+	round:    constant(Float("sigmoidRound", contract.Sigmoid.Round)),
+	ln2Hi:    constant(Float("sigmoidLn2Hi", contract.Sigmoid.Ln2Hi)),
+	ln2Lo:    constant(Float("sigmoidLn2Lo", contract.Sigmoid.Ln2Lo)),
 	p: [5]Value{
 		constant(Float("sigmoidP0", contract.Sigmoid.P[0])),
 		constant(Float("sigmoidP1", contract.Sigmoid.P[1])),
@@ -36,7 +35,7 @@ var sigmoidConstants = struct {
 // sigmoid adds the lines of σ(x) to a new thread.
 func (f *Formula) sigmoid(x Value) (*Thread, Value) {
 	t, k := f.Thread("σ: "), &sigmoidConstants
-	t.say("x = min(40, max(-104, x))")
+	t.say("x = min(40, max(Min, x))")
 	x = t.do(Max, k.min, x)
 	x = t.do(Min, k.max, x)
 	t.say("m = x·(-1/ln2) + Round, n = m - Round")
@@ -45,7 +44,7 @@ func (f *Formula) sigmoid(x Value) (*Thread, Value) {
 	t.say("r = x + n·ln2, in two parts")
 	r := t.do(FMA, n, k.ln2Hi, x)
 	r = t.do(FMA, n, k.ln2Lo, r)
-	t.say("r², and s = 2^n·C by its bits, C = 2^-64")
+	t.say("r², and s = 2^n by its bits")
 	r2 := t.do(Mul, r, r)
 	s := t.shift(m, 23)
 	t.say("a = P3·r + P2, b = P1·r + P0")
@@ -56,25 +55,26 @@ func (f *Formula) sigmoid(x Value) (*Thread, Value) {
 	q := t.do(FMA, a, r2, b)
 	t.say("-w = r - q·r², w = e^-r - 1")
 	w := t.do(FNMA, q, r2, r)
-	t.say("d = (s + C) + w·s")
-	d := t.do(FNMA, w, s, t.do(Add, s, k.scale))
-	t.say("y = C / d")
-	y := t.do(Div, k.scale, d)
-	t.say("e = ((s - d) + C) + w·s, what d lacks")
+	t.say("d = (s + 1) + w·s")
+	d := t.do(FNMA, w, s, t.do(Add, s, one))
+	t.say("y = 1 / d")
+	y := t.do(Div, one, d)
+	t.say("e = ((s - d) + 1) + w·s, what d lacks")
 	e := t.do(Sub, s, d)
-	e = t.do(Add, e, k.scale)
+	e = t.do(Add, e, one)
 	e = t.do(FNMA, w, s, e)
-	t.say("g = (C - y·d) - y·e, scaled back by its bits")
-	g := t.do(FNMA, y, d, k.scale)
+	t.say("g = (1 - y·d) - y·e")
+	g := t.do(FNMA, y, d, one)
 	g = t.do(FNMA, y, e, g)
-	g = t.do(AddInt, g, k.scaleBits)
-	t.say("σ = y + g·y")
-	return t, t.do(FMA, g, y, y)
+	t.say("σ = y + g·y, or 0 where y < Least")
+	return t, t.do(ZeroBelow, y, k.least, t.do(FMA, g, y, y))
 }
 
+var one = constant(Float("one", 1))
+
 var tanhConstants = struct {
-	max, negTwoLog2E, round, roundMax, roundMask, roundZero, halfLn2, one, three, sign, abs Value
-	p                                                                                       [4]Value
+	max, negTwoLog2E, round, roundMax, roundMask, roundZero, halfLn2, three Value
+	p                                                                       [4]Value
 }{
 	max:         constant(Float("tanhMax", contract.Tanh.Max)),
 	negTwoLog2E: constant(Float("tanhNegTwoLog2E", contract.Tanh.NegTwoLog2E)),
@@ -83,10 +83,7 @@ var tanhConstants = struct {
 	roundMask:   constant(Constant{"tanhRoundMask", contract.Tanh.RoundMask}),
 	roundZero:   constant(Float("tanhRoundZero", contract.Tanh.RoundZero)),
 	halfLn2:     constant(Float("tanhHalfLn2", contract.Tanh.HalfLn2)),
-	one:         constant(Float("one", 1)),
 	three:       constant(Float("three", 3)),
-	sign:        constant(Constant{"signBit", 1 << 31}),
-	abs:         constant(Constant{"allButSign", math.MaxInt32}),
 	p: [4]Value{
 		constant(Float("tanhP0", contract.Tanh.P[0])),
 		constant(Float("tanhP1", contract.Tanh.P[1])),
@@ -95,17 +92,25 @@ var tanhConstants = struct {
 	},
 }
 
+var (
+	signBit    = constant(Constant{"signBit", 1 << 31})
+	allButSign = constant(Constant{"allButSign", math.MaxInt32})
+	tiny       = constant(Float("tiny", contract.Tiny))
+)
+
 // tanh adds the lines of tanh(x) to a new thread.
 func (f *Formula) tanh(x Value) (*Thread, Value) {
 	t := f.Thread("tanh: ")
-	return t, t.tanh(x)
+	y, sign := t.tanh(x)
+	return t, t.do(Or, y, sign)
 }
 
-func (t *Thread) tanh(x Value) Value {
+// tanh is |tanh(x)|, and x's sign.
+func (t *Thread) tanh(x Value) (y, sign Value) {
 	k := &tanhConstants
 	t.say("A = min(9.1, |x|), and x's sign")
-	abs := t.do(And, x, k.abs)
-	sign := t.do(And, x, k.sign)
+	abs := t.do(And, x, allButSign)
+	sign = t.do(And, x, signBit)
 	abs = t.do(Min, k.max, abs)
 	t.say("m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0")
 	m := t.do(FMA, abs, k.negTwoLog2E, k.round)
@@ -125,13 +130,12 @@ func (t *Thread) tanh(x Value) Value {
 	rz := t.do(Mul, r, z)
 	tr := t.do(FMA, rz, p, r)
 	t.say("a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t")
-	a := t.do(Sub, k.one, f)
+	a := t.do(Sub, one, f)
 	num := t.do(FNMA, tr, t.do(Sub, k.three, f), a)
-	den := t.do(FMA, a, tr, t.do(Add, f, k.one))
-	t.say("tanh = a - F·N/D, with x's sign")
-	y := t.do(Div, num, den)
-	y = t.do(FNMA, y, f, a)
-	return t.do(Or, y, sign)
+	den := t.do(FMA, a, tr, t.do(Add, f, one))
+	t.say("|tanh| = a - F·N/D, and x's sign")
+	y = t.do(Div, num, den)
+	return t.do(FNMA, y, f, a), sign
 }
 
 // cellGroup is a vector of hidden units: where the gates' sums and the old cell
@@ -183,11 +187,13 @@ func (f *Formula) cells(groups []cellGroup, lockstep int) {
 			threads = append(threads, ti, tg, tf)
 
 			t := f.Thread("")
-			t.say("c' = σ(f)·c + σ(i)·tanh(g)")
+			t.say("c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny")
 			c := t.do(FMA, forget, f.Input(group.c), t.do(Mul, i, tanhG))
-			t.give(c, group.storeC)
+			t.give(t.do(ZeroBelow, t.do(And, c, allButSign), tiny, c), group.storeC)
 			updates = append(updates, t)
 
+			// The tanh need not wait for c' to become 0: of what is tiny it would
+			// make an h' that is tiny, and becomes 0 in its turn.
 			if group.again != nil {
 				c = f.Input(group.again)
 			}
@@ -201,12 +207,13 @@ func (f *Formula) cells(groups []cellGroup, lockstep int) {
 		for j, group := range some {
 			to, o := f.sigmoid(f.Input(group.o))
 			tc := f.Thread("tanh c': ")
-			y := tc.tanh(newC[first+j])
+			y, sign := tc.tanh(newC[first+j])
 			threads = append(threads, to, tc)
 
 			t := f.Thread("")
-			t.say("h' = σ(o)·tanh(c')")
-			t.give(t.do(Mul, o, y), group.storeH)
+			t.say("h' = σ(o)·tanh(c'), or 0 where it is tiny")
+			abs := t.do(Mul, o, y)
+			t.give(t.do(ZeroBelow, abs, tiny, t.do(Or, abs, sign)), group.storeH)
 			outputs = append(outputs, t)
 		}
 		f.Lockstep(lockstep, threads...)

@@ -23,6 +23,7 @@ const (
 	Or                  // bits of a or b
 	AddInt              // a + b as integers
 	ShiftBits           // bits of a shifted left by a constant
+	ZeroBelow           // c, or +0 where a < b; b is a constant, and a NaN is not below it
 )
 
 // Constant is a value repeated in every lane, with the name of its symbol.
