@@ -4293,18 +4293,18 @@ TEXT ·stepTileNEON(SB), $1600-88
 	//   units left            R2 R5
 	//   sums of the pass      R2
 	//   panel                 R3
-	//   weights               R2 R4 R10 R11 R12 R13 R14 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
+	//   weights               R2 R4 R9 R10 R11 R12 R13 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
 	//   z of the pass         R3
-	//   columns               R2 R5 R7
-	//   passes left           R6
-	//   sums of the column    R2 R7
+	//   columns               R2 R5 R6
+	//   passes left           R5
+	//   sums of the column    R2 R6
 	//   sums                  R2 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   stride                R3 R8
-	//   x                     R2 R7 R8 R9 R10 R11 R12
-	//   elements of x left    R5 R9 R10 R11 R12 R13
-	//   weights ahead         R11 R12 R13 R14 R15
+	//   stride                R3 R7
+	//   x                     R2 R6 R7 R8 R9 R10 R11
+	//   elements of x left    R5 R8 R9 R10 R11 R12
+	//   weights ahead         R10 R11 R12 R13 R14
 	//   x[k]                  V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
-	//   z of the column       R2 R7
+	//   z of the column       R2 R6
 	//   column                R3
 	//   columns left          R4
 	//   c                     R6
@@ -4332,324 +4332,325 @@ panel:
 	MOVD count+64(FP), R5
 	CMP  $1, R5
 	BEQ  wide_1
-	MOVD ZR, R6
-	ADD  $4, R6
+	MOVD ZR, R5
+	ADD  $4, R5
 
 wide_pass:
-	CMP $6, R5
-	BEQ wide_6
-	CMP $5, R5
-	BEQ wide_5
-	CMP $4, R5
-	BEQ wide_4
-	CMP $3, R5
-	BEQ wide_3
+	MOVD count+64(FP), R6
+	CMP  $6, R6
+	BEQ  wide_6
+	CMP  $5, R6
+	BEQ  wide_5
+	CMP  $4, R6
+	BEQ  wide_4
+	CMP  $3, R6
+	BEQ  wide_3
 
 wide_2:
 	// Sums of 2 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R7
-	MOVD  n+72(FP), R9
-	MOVD  R4, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R6
+	MOVD  n+72(FP), R8
+	MOVD  R4, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBS $4, R9
+	SUBS $4, R8
 	BLT  wide_2_block_done
 
 wide_2_block:
-	FMOVQ (R8), F8
-	FMOVQ (R7), F9
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F10, F11)
+	FMOVQ (R7), F8
+	FMOVQ (R6), F9
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R10), (F10, F11)
+	FLDPQ 32(R9), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  8448(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F10, F11)
+	PRFM  8448(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 288(R10), (F10, F11)
+	FLDPQ 288(R9), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  8704(R10), PLDL1KEEP
-	FLDPQ 512(R10), (F10, F11)
+	PRFM  8704(R9), PLDL1KEEP
+	FLDPQ 512(R9), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 544(R10), (F10, F11)
+	FLDPQ 544(R9), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  8960(R10), PLDL1KEEP
-	FLDPQ 768(R10), (F10, F11)
+	PRFM  8960(R9), PLDL1KEEP
+	FLDPQ 768(R9), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 800(R10), (F10, F11)
+	FLDPQ 800(R9), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	PRFM  (R11), PLDL2KEEP
-	ADD   $64, R11
-	ADD   $1024, R10
-	ADD   $16, R8
+	PRFM  (R10), PLDL2KEEP
+	ADD   $64, R10
+	ADD   $1024, R9
 	ADD   $16, R7
-	SUBS  $4, R9
+	ADD   $16, R6
+	SUBS  $4, R8
 	BGE   wide_2_block
 
 wide_2_block_done:
-	ADD $4, R9
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R8
 	BLT  wide_2_rest_done
 
 wide_2_rest:
-	FMOVS (R8), F8
-	FMOVS (R7), F9
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F10, F11)
+	FMOVS (R7), F8
+	FMOVS (R6), F9
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R10), (F10, F11)
+	FLDPQ 32(R9), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $256, R10
-	ADD   $4, R8
+	ADD   $256, R9
 	ADD   $4, R7
-	SUBS  $1, R9
+	ADD   $4, R6
+	SUBS  $1, R8
 	BGE   wide_2_rest
 
 wide_2_rest_done:
-	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
 	JMP   wide_next
 
 wide_3:
 	// Sums of 3 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R7
-	MOVD  n+72(FP), R10
-	MOVD  R4, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R6
+	MOVD  n+72(FP), R9
+	MOVD  R4, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBS $4, R10
+	SUBS $4, R9
 	BLT  wide_3_block_done
 
 wide_3_block:
-	FMOVQ (R8), F12
-	FMOVQ (R9), F13
-	FMOVQ (R7), F14
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F15, F16)
+	FMOVQ (R7), F12
+	FMOVQ (R8), F13
+	FMOVQ (R6), F14
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R11), (F15, F16)
+	FLDPQ 32(R10), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  8448(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F15, F16)
+	PRFM  8448(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 288(R11), (F15, F16)
+	FLDPQ 288(R10), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  8704(R11), PLDL1KEEP
-	FLDPQ 512(R11), (F15, F16)
+	PRFM  8704(R10), PLDL1KEEP
+	FLDPQ 512(R10), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 544(R11), (F15, F16)
+	FLDPQ 544(R10), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  8960(R11), PLDL1KEEP
-	FLDPQ 768(R11), (F15, F16)
+	PRFM  8960(R10), PLDL1KEEP
+	FLDPQ 768(R10), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 800(R11), (F15, F16)
+	FLDPQ 800(R10), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	PRFM  (R12), PLDL2KEEP
-	ADD   $64, R12
-	ADD   $1024, R11
-	ADD   $16, R8
-	ADD   $16, R9
+	PRFM  (R11), PLDL2KEEP
+	ADD   $64, R11
+	ADD   $1024, R10
 	ADD   $16, R7
-	SUBS  $4, R10
+	ADD   $16, R8
+	ADD   $16, R6
+	SUBS  $4, R9
 	BGE   wide_3_block
 
 wide_3_block_done:
-	ADD $4, R10
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R9
 	BLT  wide_3_rest_done
 
 wide_3_rest:
-	FMOVS (R8), F12
-	FMOVS (R9), F13
-	FMOVS (R7), F14
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F15, F16)
+	FMOVS (R7), F12
+	FMOVS (R8), F13
+	FMOVS (R6), F14
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R11), (F15, F16)
+	FLDPQ 32(R10), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $256, R11
-	ADD   $4, R8
-	ADD   $4, R9
+	ADD   $256, R10
 	ADD   $4, R7
-	SUBS  $1, R10
+	ADD   $4, R8
+	ADD   $4, R6
+	SUBS  $1, R9
 	BGE   wide_3_rest
 
 wide_3_rest_done:
-	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
 	JMP   wide_next
 
 wide_4:
 	// Sums of 4 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R7
-	MOVD  n+72(FP), R11
-	MOVD  R4, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R6
+	MOVD  n+72(FP), R10
+	MOVD  R4, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBS $4, R11
+	SUBS $4, R10
 	BLT  wide_4_block_done
 
 wide_4_block:
-	FMOVQ (R8), F16
-	FMOVQ (R9), F17
-	FMOVQ (R10), F18
-	FMOVQ (R7), F19
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F20, F21)
+	FMOVQ (R7), F16
+	FMOVQ (R8), F17
+	FMOVQ (R9), F18
+	FMOVQ (R6), F19
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -4658,7 +4659,7 @@ wide_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R12), (F20, F21)
+	FLDPQ 32(R11), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -4667,8 +4668,8 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  8448(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F20, F21)
+	PRFM  8448(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -4677,7 +4678,7 @@ wide_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 288(R12), (F20, F21)
+	FLDPQ 288(R11), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -4686,8 +4687,8 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  8704(R12), PLDL1KEEP
-	FLDPQ 512(R12), (F20, F21)
+	PRFM  8704(R11), PLDL1KEEP
+	FLDPQ 512(R11), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -4696,7 +4697,7 @@ wide_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 544(R12), (F20, F21)
+	FLDPQ 544(R11), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -4705,8 +4706,8 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  8960(R12), PLDL1KEEP
-	FLDPQ 768(R12), (F20, F21)
+	PRFM  8960(R11), PLDL1KEEP
+	FLDPQ 768(R11), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -4715,7 +4716,7 @@ wide_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 800(R12), (F20, F21)
+	FLDPQ 800(R11), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -4724,30 +4725,30 @@ wide_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	PRFM  (R13), PLDL2KEEP
-	ADD   $64, R13
-	ADD   $1024, R12
+	PRFM  (R12), PLDL2KEEP
+	ADD   $64, R12
+	ADD   $1024, R11
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R10
-	ADD   $16, R7
-	SUBS  $4, R11
+	ADD   $16, R6
+	SUBS  $4, R10
 	BGE   wide_4_block
 
 wide_4_block_done:
-	ADD $4, R11
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R10
 	BLT  wide_4_rest_done
 
 wide_4_rest:
-	FMOVS (R8), F16
-	FMOVS (R9), F17
-	FMOVS (R10), F18
-	FMOVS (R7), F19
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F20, F21)
+	FMOVS (R7), F16
+	FMOVS (R8), F17
+	FMOVS (R9), F18
+	FMOVS (R6), F19
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -4756,7 +4757,7 @@ wide_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R12), (F20, F21)
+	FLDPQ 32(R11), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -4765,80 +4766,80 @@ wide_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $256, R12
+	ADD   $256, R11
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R10
-	ADD   $4, R7
-	SUBS  $1, R11
+	ADD   $4, R6
+	SUBS  $1, R10
 	BGE   wide_4_rest
 
 wide_4_rest_done:
-	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
 	JMP   wide_next
 
 wide_5:
 	// Sums of 5 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F16, F17)
-	FLDPQ 32(R7), (F18, F19)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R11
-	MOVD  288(R7), R7
-	MOVD  n+72(FP), R12
-	MOVD  R4, R13
-	MOVD  ahead+48(FP), R14
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R10
+	MOVD  288(R6), R6
+	MOVD  n+72(FP), R11
+	MOVD  R4, R12
+	MOVD  ahead+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBS $4, R12
+	SUBS $4, R11
 	BLT  wide_5_block_done
 
 wide_5_block:
-	FMOVQ (R8), F20
-	FMOVQ (R9), F21
-	FMOVQ (R10), F22
-	FMOVQ (R11), F23
-	FMOVQ (R7), F24
-	PRFM  8192(R13), PLDL1KEEP
-	FLDPQ (R13), (F25, F26)
+	FMOVQ (R7), F20
+	FMOVQ (R8), F21
+	FMOVQ (R9), F22
+	FMOVQ (R10), F23
+	FMOVQ (R6), F24
+	PRFM  8192(R12), PLDL1KEEP
+	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -4849,7 +4850,7 @@ wide_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R13), (F25, F26)
+	FLDPQ 32(R12), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -4860,8 +4861,8 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  8448(R13), PLDL1KEEP
-	FLDPQ 256(R13), (F25, F26)
+	PRFM  8448(R12), PLDL1KEEP
+	FLDPQ 256(R12), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -4872,7 +4873,7 @@ wide_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 288(R13), (F25, F26)
+	FLDPQ 288(R12), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -4883,8 +4884,8 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  8704(R13), PLDL1KEEP
-	FLDPQ 512(R13), (F25, F26)
+	PRFM  8704(R12), PLDL1KEEP
+	FLDPQ 512(R12), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -4895,7 +4896,7 @@ wide_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 544(R13), (F25, F26)
+	FLDPQ 544(R12), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -4906,8 +4907,8 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  8960(R13), PLDL1KEEP
-	FLDPQ 768(R13), (F25, F26)
+	PRFM  8960(R12), PLDL1KEEP
+	FLDPQ 768(R12), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -4918,7 +4919,7 @@ wide_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 800(R13), (F25, F26)
+	FLDPQ 800(R12), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -4929,32 +4930,32 @@ wide_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	PRFM  (R14), PLDL2KEEP
-	ADD   $64, R14
-	ADD   $1024, R13
+	PRFM  (R13), PLDL2KEEP
+	ADD   $64, R13
+	ADD   $1024, R12
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
-	ADD   $16, R11
-	ADD   $16, R7
-	SUBS  $4, R12
+	ADD   $16, R6
+	SUBS  $4, R11
 	BGE   wide_5_block
 
 wide_5_block_done:
-	ADD $4, R12
+	ADD $4, R11
 
 	// The elements of x that are left.
-	SUBS $1, R12
+	SUBS $1, R11
 	BLT  wide_5_rest_done
 
 wide_5_rest:
-	FMOVS (R8), F20
-	FMOVS (R9), F21
-	FMOVS (R10), F22
-	FMOVS (R11), F23
-	FMOVS (R7), F24
-	PRFM  8192(R13), PLDL1KEEP
-	FLDPQ (R13), (F25, F26)
+	FMOVS (R7), F20
+	FMOVS (R8), F21
+	FMOVS (R9), F22
+	FMOVS (R10), F23
+	FMOVS (R6), F24
+	PRFM  8192(R12), PLDL1KEEP
+	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -4965,7 +4966,7 @@ wide_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R13), (F25, F26)
+	FLDPQ 32(R12), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -4976,91 +4977,91 @@ wide_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $256, R13
+	ADD   $256, R12
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
-	ADD   $4, R11
-	ADD   $4, R7
-	SUBS  $1, R12
+	ADD   $4, R6
+	SUBS  $1, R11
 	BGE   wide_5_rest
 
 wide_5_rest_done:
-	ADD  $1, R12
-	MOVD R14, ahead+48(FP)
+	ADD  $1, R11
+	MOVD R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F16, F17), (R7)
-	FSTPQ (F18, F19), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F16, F17), (R6)
+	FSTPQ (F18, F19), 32(R6)
 	JMP   wide_next
 
 wide_6:
 	// Sums of 6 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F16, F17)
-	FLDPQ 32(R7), (F18, F19)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F20, F21)
-	FLDPQ 32(R7), (F22, F23)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R11
-	MOVD  288(R7), R12
-	MOVD  360(R7), R7
-	MOVD  n+72(FP), R13
-	MOVD  R4, R14
-	MOVD  ahead+48(FP), R15
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F20, F21)
+	FLDPQ 32(R6), (F22, F23)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R10
+	MOVD  288(R6), R11
+	MOVD  360(R6), R6
+	MOVD  n+72(FP), R12
+	MOVD  R4, R13
+	MOVD  ahead+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBS $4, R13
+	SUBS $4, R12
 	BLT  wide_6_block_done
 
 wide_6_block:
-	FMOVQ (R8), F24
-	FMOVQ (R9), F25
-	FMOVQ (R10), F26
-	FMOVQ (R11), F27
-	FMOVQ (R12), F28
-	FMOVQ (R7), F29
-	PRFM  8192(R14), PLDL1KEEP
-	FLDPQ (R14), (F30, F31)
+	FMOVQ (R7), F24
+	FMOVQ (R8), F25
+	FMOVQ (R9), F26
+	FMOVQ (R10), F27
+	FMOVQ (R11), F28
+	FMOVQ (R6), F29
+	PRFM  8192(R13), PLDL1KEEP
+	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -5073,7 +5074,7 @@ wide_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R14), (F30, F31)
+	FLDPQ 32(R13), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -5086,8 +5087,8 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  8448(R14), PLDL1KEEP
-	FLDPQ 256(R14), (F30, F31)
+	PRFM  8448(R13), PLDL1KEEP
+	FLDPQ 256(R13), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -5100,7 +5101,7 @@ wide_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 288(R14), (F30, F31)
+	FLDPQ 288(R13), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -5113,8 +5114,8 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  8704(R14), PLDL1KEEP
-	FLDPQ 512(R14), (F30, F31)
+	PRFM  8704(R13), PLDL1KEEP
+	FLDPQ 512(R13), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -5127,7 +5128,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 544(R14), (F30, F31)
+	FLDPQ 544(R13), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -5140,8 +5141,8 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  8960(R14), PLDL1KEEP
-	FLDPQ 768(R14), (F30, F31)
+	PRFM  8960(R13), PLDL1KEEP
+	FLDPQ 768(R13), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -5154,7 +5155,7 @@ wide_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 800(R14), (F30, F31)
+	FLDPQ 800(R13), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -5167,34 +5168,34 @@ wide_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	PRFM  (R15), PLDL2KEEP
-	ADD   $64, R15
-	ADD   $1024, R14
+	PRFM  (R14), PLDL2KEEP
+	ADD   $64, R14
+	ADD   $1024, R13
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
 	ADD   $16, R11
-	ADD   $16, R12
-	ADD   $16, R7
-	SUBS  $4, R13
+	ADD   $16, R6
+	SUBS  $4, R12
 	BGE   wide_6_block
 
 wide_6_block_done:
-	ADD $4, R13
+	ADD $4, R12
 
 	// The elements of x that are left.
-	SUBS $1, R13
+	SUBS $1, R12
 	BLT  wide_6_rest_done
 
 wide_6_rest:
-	FMOVS (R8), F24
-	FMOVS (R9), F25
-	FMOVS (R10), F26
-	FMOVS (R11), F27
-	FMOVS (R12), F28
-	FMOVS (R7), F29
-	PRFM  8192(R14), PLDL1KEEP
-	FLDPQ (R14), (F30, F31)
+	FMOVS (R7), F24
+	FMOVS (R8), F25
+	FMOVS (R9), F26
+	FMOVS (R10), F27
+	FMOVS (R11), F28
+	FMOVS (R6), F29
+	PRFM  8192(R13), PLDL1KEEP
+	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -5207,7 +5208,7 @@ wide_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R14), (F30, F31)
+	FLDPQ 32(R13), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -5220,45 +5221,45 @@ wide_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $256, R14
+	ADD   $256, R13
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
 	ADD   $4, R11
-	ADD   $4, R12
-	ADD   $4, R7
-	SUBS  $1, R13
+	ADD   $4, R6
+	SUBS  $1, R12
 	BGE   wide_6_rest
 
 wide_6_rest_done:
-	ADD  $1, R13
-	MOVD R15, ahead+48(FP)
+	ADD  $1, R12
+	MOVD R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F16, F17), (R7)
-	FSTPQ (F18, F19), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F20, F21), (R7)
-	FSTPQ (F22, F23), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F16, F17), (R6)
+	FSTPQ (F18, F19), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F20, F21), (R6)
+	FSTPQ (F22, F23), 32(R6)
 
 wide_next:
 	ADD  $64, R2
 	ADD  $64, R4
 	ADD  $64, R3
-	SUBS $1, R6
+	SUBS $1, R5
 	BGT  wide_pass
 	JMP  wide_summed
 
@@ -6600,326 +6601,327 @@ narrow:
 	MOVD count+64(FP), R5
 	CMP  $1, R5
 	BEQ  narrow_1
-	MOVD ZR, R6
-	ADD  $2, R6
+	MOVD ZR, R5
+	ADD  $2, R5
 
 narrow_pass:
-	CMP $6, R5
-	BEQ narrow_6
-	CMP $5, R5
-	BEQ narrow_5
-	CMP $4, R5
-	BEQ narrow_4
-	CMP $3, R5
-	BEQ narrow_3
+	MOVD count+64(FP), R6
+	CMP  $6, R6
+	BEQ  narrow_6
+	CMP  $5, R6
+	BEQ  narrow_5
+	CMP  $4, R6
+	BEQ  narrow_4
+	CMP  $3, R6
+	BEQ  narrow_3
 
 narrow_2:
 	// Sums of 2 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R7
-	MOVD  n+72(FP), R9
-	MOVD  R4, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R6
+	MOVD  n+72(FP), R8
+	MOVD  R4, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBS $4, R9
+	SUBS $4, R8
 	BLT  narrow_2_block_done
 
 narrow_2_block:
-	FMOVQ (R8), F8
-	FMOVQ (R7), F9
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F10, F11)
+	FMOVQ (R7), F8
+	FMOVQ (R6), F9
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R10), (F10, F11)
+	FLDPQ 32(R9), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  4224(R10), PLDL1KEEP
-	FLDPQ 128(R10), (F10, F11)
+	PRFM  4224(R9), PLDL1KEEP
+	FLDPQ 128(R9), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 160(R10), (F10, F11)
+	FLDPQ 160(R9), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  4352(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F10, F11)
+	PRFM  4352(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 288(R10), (F10, F11)
+	FLDPQ 288(R9), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  4480(R10), PLDL1KEEP
-	FLDPQ 384(R10), (F10, F11)
+	PRFM  4480(R9), PLDL1KEEP
+	FLDPQ 384(R9), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 416(R10), (F10, F11)
+	FLDPQ 416(R9), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	PRFM  (R11), PLDL2KEEP
-	PRFM  64(R11), PLDL2KEEP
-	ADD   $128, R11
-	ADD   $512, R10
-	ADD   $16, R8
+	PRFM  (R10), PLDL2KEEP
+	PRFM  64(R10), PLDL2KEEP
+	ADD   $128, R10
+	ADD   $512, R9
 	ADD   $16, R7
-	SUBS  $4, R9
+	ADD   $16, R6
+	SUBS  $4, R8
 	BGE   narrow_2_block
 
 narrow_2_block_done:
-	ADD $4, R9
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R8
 	BLT  narrow_2_rest_done
 
 narrow_2_rest:
-	FMOVS (R8), F8
-	FMOVS (R7), F9
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F10, F11)
+	FMOVS (R7), F8
+	FMOVS (R6), F9
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R10), (F10, F11)
+	FLDPQ 32(R9), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $128, R10
-	ADD   $4, R8
+	ADD   $128, R9
 	ADD   $4, R7
-	SUBS  $1, R9
+	ADD   $4, R6
+	SUBS  $1, R8
 	BGE   narrow_2_rest
 
 narrow_2_rest_done:
-	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
 	JMP   narrow_next
 
 narrow_3:
 	// Sums of 3 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R7
-	MOVD  n+72(FP), R10
-	MOVD  R4, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R6
+	MOVD  n+72(FP), R9
+	MOVD  R4, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBS $4, R10
+	SUBS $4, R9
 	BLT  narrow_3_block_done
 
 narrow_3_block:
-	FMOVQ (R8), F12
-	FMOVQ (R9), F13
-	FMOVQ (R7), F14
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F15, F16)
+	FMOVQ (R7), F12
+	FMOVQ (R8), F13
+	FMOVQ (R6), F14
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R11), (F15, F16)
+	FLDPQ 32(R10), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  4224(R11), PLDL1KEEP
-	FLDPQ 128(R11), (F15, F16)
+	PRFM  4224(R10), PLDL1KEEP
+	FLDPQ 128(R10), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 160(R11), (F15, F16)
+	FLDPQ 160(R10), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  4352(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F15, F16)
+	PRFM  4352(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 288(R11), (F15, F16)
+	FLDPQ 288(R10), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  4480(R11), PLDL1KEEP
-	FLDPQ 384(R11), (F15, F16)
+	PRFM  4480(R10), PLDL1KEEP
+	FLDPQ 384(R10), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 416(R11), (F15, F16)
+	FLDPQ 416(R10), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	PRFM  (R12), PLDL2KEEP
-	PRFM  64(R12), PLDL2KEEP
-	ADD   $128, R12
-	ADD   $512, R11
-	ADD   $16, R8
-	ADD   $16, R9
+	PRFM  (R11), PLDL2KEEP
+	PRFM  64(R11), PLDL2KEEP
+	ADD   $128, R11
+	ADD   $512, R10
 	ADD   $16, R7
-	SUBS  $4, R10
+	ADD   $16, R8
+	ADD   $16, R6
+	SUBS  $4, R9
 	BGE   narrow_3_block
 
 narrow_3_block_done:
-	ADD $4, R10
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R9
 	BLT  narrow_3_rest_done
 
 narrow_3_rest:
-	FMOVS (R8), F12
-	FMOVS (R9), F13
-	FMOVS (R7), F14
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F15, F16)
+	FMOVS (R7), F12
+	FMOVS (R8), F13
+	FMOVS (R6), F14
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R11), (F15, F16)
+	FLDPQ 32(R10), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $128, R11
-	ADD   $4, R8
-	ADD   $4, R9
+	ADD   $128, R10
 	ADD   $4, R7
-	SUBS  $1, R10
+	ADD   $4, R8
+	ADD   $4, R6
+	SUBS  $1, R9
 	BGE   narrow_3_rest
 
 narrow_3_rest_done:
-	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
 	JMP   narrow_next
 
 narrow_4:
 	// Sums of 4 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R7
-	MOVD  n+72(FP), R11
-	MOVD  R4, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R6
+	MOVD  n+72(FP), R10
+	MOVD  R4, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBS $4, R11
+	SUBS $4, R10
 	BLT  narrow_4_block_done
 
 narrow_4_block:
-	FMOVQ (R8), F16
-	FMOVQ (R9), F17
-	FMOVQ (R10), F18
-	FMOVQ (R7), F19
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F20, F21)
+	FMOVQ (R7), F16
+	FMOVQ (R8), F17
+	FMOVQ (R9), F18
+	FMOVQ (R6), F19
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -6928,7 +6930,7 @@ narrow_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R12), (F20, F21)
+	FLDPQ 32(R11), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -6937,8 +6939,8 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  4224(R12), PLDL1KEEP
-	FLDPQ 128(R12), (F20, F21)
+	PRFM  4224(R11), PLDL1KEEP
+	FLDPQ 128(R11), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -6947,7 +6949,7 @@ narrow_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 160(R12), (F20, F21)
+	FLDPQ 160(R11), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -6956,8 +6958,8 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  4352(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F20, F21)
+	PRFM  4352(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -6966,7 +6968,7 @@ narrow_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 288(R12), (F20, F21)
+	FLDPQ 288(R11), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -6975,8 +6977,8 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  4480(R12), PLDL1KEEP
-	FLDPQ 384(R12), (F20, F21)
+	PRFM  4480(R11), PLDL1KEEP
+	FLDPQ 384(R11), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -6985,7 +6987,7 @@ narrow_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 416(R12), (F20, F21)
+	FLDPQ 416(R11), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -6994,31 +6996,31 @@ narrow_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	PRFM  (R13), PLDL2KEEP
-	PRFM  64(R13), PLDL2KEEP
-	ADD   $128, R13
-	ADD   $512, R12
+	PRFM  (R12), PLDL2KEEP
+	PRFM  64(R12), PLDL2KEEP
+	ADD   $128, R12
+	ADD   $512, R11
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R10
-	ADD   $16, R7
-	SUBS  $4, R11
+	ADD   $16, R6
+	SUBS  $4, R10
 	BGE   narrow_4_block
 
 narrow_4_block_done:
-	ADD $4, R11
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R10
 	BLT  narrow_4_rest_done
 
 narrow_4_rest:
-	FMOVS (R8), F16
-	FMOVS (R9), F17
-	FMOVS (R10), F18
-	FMOVS (R7), F19
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F20, F21)
+	FMOVS (R7), F16
+	FMOVS (R8), F17
+	FMOVS (R9), F18
+	FMOVS (R6), F19
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -7027,7 +7029,7 @@ narrow_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R12), (F20, F21)
+	FLDPQ 32(R11), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -7036,80 +7038,80 @@ narrow_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $128, R12
+	ADD   $128, R11
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R10
-	ADD   $4, R7
-	SUBS  $1, R11
+	ADD   $4, R6
+	SUBS  $1, R10
 	BGE   narrow_4_rest
 
 narrow_4_rest_done:
-	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
 	JMP   narrow_next
 
 narrow_5:
 	// Sums of 5 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F16, F17)
-	FLDPQ 32(R7), (F18, F19)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R11
-	MOVD  288(R7), R7
-	MOVD  n+72(FP), R12
-	MOVD  R4, R13
-	MOVD  ahead+48(FP), R14
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R10
+	MOVD  288(R6), R6
+	MOVD  n+72(FP), R11
+	MOVD  R4, R12
+	MOVD  ahead+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBS $4, R12
+	SUBS $4, R11
 	BLT  narrow_5_block_done
 
 narrow_5_block:
-	FMOVQ (R8), F20
-	FMOVQ (R9), F21
-	FMOVQ (R10), F22
-	FMOVQ (R11), F23
-	FMOVQ (R7), F24
-	PRFM  4096(R13), PLDL1KEEP
-	FLDPQ (R13), (F25, F26)
+	FMOVQ (R7), F20
+	FMOVQ (R8), F21
+	FMOVQ (R9), F22
+	FMOVQ (R10), F23
+	FMOVQ (R6), F24
+	PRFM  4096(R12), PLDL1KEEP
+	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -7120,7 +7122,7 @@ narrow_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R13), (F25, F26)
+	FLDPQ 32(R12), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -7131,8 +7133,8 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  4224(R13), PLDL1KEEP
-	FLDPQ 128(R13), (F25, F26)
+	PRFM  4224(R12), PLDL1KEEP
+	FLDPQ 128(R12), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -7143,7 +7145,7 @@ narrow_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 160(R13), (F25, F26)
+	FLDPQ 160(R12), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -7154,8 +7156,8 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  4352(R13), PLDL1KEEP
-	FLDPQ 256(R13), (F25, F26)
+	PRFM  4352(R12), PLDL1KEEP
+	FLDPQ 256(R12), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -7166,7 +7168,7 @@ narrow_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 288(R13), (F25, F26)
+	FLDPQ 288(R12), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -7177,8 +7179,8 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  4480(R13), PLDL1KEEP
-	FLDPQ 384(R13), (F25, F26)
+	PRFM  4480(R12), PLDL1KEEP
+	FLDPQ 384(R12), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -7189,7 +7191,7 @@ narrow_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 416(R13), (F25, F26)
+	FLDPQ 416(R12), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -7200,33 +7202,33 @@ narrow_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	PRFM  (R14), PLDL2KEEP
-	PRFM  64(R14), PLDL2KEEP
-	ADD   $128, R14
-	ADD   $512, R13
+	PRFM  (R13), PLDL2KEEP
+	PRFM  64(R13), PLDL2KEEP
+	ADD   $128, R13
+	ADD   $512, R12
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
-	ADD   $16, R11
-	ADD   $16, R7
-	SUBS  $4, R12
+	ADD   $16, R6
+	SUBS  $4, R11
 	BGE   narrow_5_block
 
 narrow_5_block_done:
-	ADD $4, R12
+	ADD $4, R11
 
 	// The elements of x that are left.
-	SUBS $1, R12
+	SUBS $1, R11
 	BLT  narrow_5_rest_done
 
 narrow_5_rest:
-	FMOVS (R8), F20
-	FMOVS (R9), F21
-	FMOVS (R10), F22
-	FMOVS (R11), F23
-	FMOVS (R7), F24
-	PRFM  4096(R13), PLDL1KEEP
-	FLDPQ (R13), (F25, F26)
+	FMOVS (R7), F20
+	FMOVS (R8), F21
+	FMOVS (R9), F22
+	FMOVS (R10), F23
+	FMOVS (R6), F24
+	PRFM  4096(R12), PLDL1KEEP
+	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -7237,7 +7239,7 @@ narrow_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R13), (F25, F26)
+	FLDPQ 32(R12), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -7248,91 +7250,91 @@ narrow_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $128, R13
+	ADD   $128, R12
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
-	ADD   $4, R11
-	ADD   $4, R7
-	SUBS  $1, R12
+	ADD   $4, R6
+	SUBS  $1, R11
 	BGE   narrow_5_rest
 
 narrow_5_rest_done:
-	ADD  $1, R12
-	MOVD R14, ahead+48(FP)
+	ADD  $1, R11
+	MOVD R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F16, F17), (R7)
-	FSTPQ (F18, F19), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F16, F17), (R6)
+	FSTPQ (F18, F19), 32(R6)
 	JMP   narrow_next
 
 narrow_6:
 	// Sums of 6 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F16, F17)
-	FLDPQ 32(R7), (F18, F19)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F20, F21)
-	FLDPQ 32(R7), (F22, F23)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R11
-	MOVD  288(R7), R12
-	MOVD  360(R7), R7
-	MOVD  n+72(FP), R13
-	MOVD  R4, R14
-	MOVD  ahead+48(FP), R15
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F20, F21)
+	FLDPQ 32(R6), (F22, F23)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R10
+	MOVD  288(R6), R11
+	MOVD  360(R6), R6
+	MOVD  n+72(FP), R12
+	MOVD  R4, R13
+	MOVD  ahead+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBS $4, R13
+	SUBS $4, R12
 	BLT  narrow_6_block_done
 
 narrow_6_block:
-	FMOVQ (R8), F24
-	FMOVQ (R9), F25
-	FMOVQ (R10), F26
-	FMOVQ (R11), F27
-	FMOVQ (R12), F28
-	FMOVQ (R7), F29
-	PRFM  4096(R14), PLDL1KEEP
-	FLDPQ (R14), (F30, F31)
+	FMOVQ (R7), F24
+	FMOVQ (R8), F25
+	FMOVQ (R9), F26
+	FMOVQ (R10), F27
+	FMOVQ (R11), F28
+	FMOVQ (R6), F29
+	PRFM  4096(R13), PLDL1KEEP
+	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -7345,7 +7347,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R14), (F30, F31)
+	FLDPQ 32(R13), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -7358,8 +7360,8 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  4224(R14), PLDL1KEEP
-	FLDPQ 128(R14), (F30, F31)
+	PRFM  4224(R13), PLDL1KEEP
+	FLDPQ 128(R13), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -7372,7 +7374,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 160(R14), (F30, F31)
+	FLDPQ 160(R13), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -7385,8 +7387,8 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  4352(R14), PLDL1KEEP
-	FLDPQ 256(R14), (F30, F31)
+	PRFM  4352(R13), PLDL1KEEP
+	FLDPQ 256(R13), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -7399,7 +7401,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 288(R14), (F30, F31)
+	FLDPQ 288(R13), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -7412,8 +7414,8 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  4480(R14), PLDL1KEEP
-	FLDPQ 384(R14), (F30, F31)
+	PRFM  4480(R13), PLDL1KEEP
+	FLDPQ 384(R13), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -7426,7 +7428,7 @@ narrow_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 416(R14), (F30, F31)
+	FLDPQ 416(R13), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -7439,35 +7441,35 @@ narrow_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	PRFM  (R15), PLDL2KEEP
-	PRFM  64(R15), PLDL2KEEP
-	ADD   $128, R15
-	ADD   $512, R14
+	PRFM  (R14), PLDL2KEEP
+	PRFM  64(R14), PLDL2KEEP
+	ADD   $128, R14
+	ADD   $512, R13
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
 	ADD   $16, R11
-	ADD   $16, R12
-	ADD   $16, R7
-	SUBS  $4, R13
+	ADD   $16, R6
+	SUBS  $4, R12
 	BGE   narrow_6_block
 
 narrow_6_block_done:
-	ADD $4, R13
+	ADD $4, R12
 
 	// The elements of x that are left.
-	SUBS $1, R13
+	SUBS $1, R12
 	BLT  narrow_6_rest_done
 
 narrow_6_rest:
-	FMOVS (R8), F24
-	FMOVS (R9), F25
-	FMOVS (R10), F26
-	FMOVS (R11), F27
-	FMOVS (R12), F28
-	FMOVS (R7), F29
-	PRFM  4096(R14), PLDL1KEEP
-	FLDPQ (R14), (F30, F31)
+	FMOVS (R7), F24
+	FMOVS (R8), F25
+	FMOVS (R9), F26
+	FMOVS (R10), F27
+	FMOVS (R11), F28
+	FMOVS (R6), F29
+	PRFM  4096(R13), PLDL1KEEP
+	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -7480,7 +7482,7 @@ narrow_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R14), (F30, F31)
+	FLDPQ 32(R13), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -7493,45 +7495,45 @@ narrow_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $128, R14
+	ADD   $128, R13
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
 	ADD   $4, R11
-	ADD   $4, R12
-	ADD   $4, R7
-	SUBS  $1, R13
+	ADD   $4, R6
+	SUBS  $1, R12
 	BGE   narrow_6_rest
 
 narrow_6_rest_done:
-	ADD  $1, R13
-	MOVD R15, ahead+48(FP)
+	ADD  $1, R12
+	MOVD R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F16, F17), (R7)
-	FSTPQ (F18, F19), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F20, F21), (R7)
-	FSTPQ (F22, F23), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F16, F17), (R6)
+	FSTPQ (F18, F19), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F20, F21), (R6)
+	FSTPQ (F22, F23), 32(R6)
 
 narrow_next:
 	ADD  $64, R2
 	ADD  $64, R4
 	ADD  $64, R3
-	SUBS $1, R6
+	SUBS $1, R5
 	BGT  narrow_pass
 	JMP  narrow_summed
 
@@ -8257,18 +8259,18 @@ TEXT ·gatesTileNEON(SB), NOSPLIT, $0-104
 	//   units left          R0
 	//   sums of the pass    R0
 	//   panel               R1
-	//   weights             R0 R2 R8 R9 R10 R11 R12 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
+	//   weights             R0 R2 R7 R8 R9 R10 R11 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
 	//   z of the pass       R1
-	//   columns             R0 R3 R5
-	//   passes left         R4
-	//   sums of the column  R0 R5
+	//   columns             R0 R3 R4
+	//   passes left         R3
+	//   sums of the column  R0 R4
 	//   sums                R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   stride              R1 R6
-	//   x                   R0 R5 R6 R7 R8 R9 R10
-	//   elements of x left  R3 R7 R8 R9 R10 R11
-	//   weights ahead       R9 R10 R11 R12 R13
+	//   stride              R1 R5
+	//   x                   R0 R4 R5 R6 R7 R8 R9
+	//   elements of x left  R3 R6 R7 R8 R9 R10
+	//   weights ahead       R8 R9 R10 R11 R12
 	//   x[k]                V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
-	//   z of the column     R0 R5
+	//   z of the column     R0 R4
 	//   z                   R0
 panel:
 	MOVD units+80(FP), R0
@@ -8283,330 +8285,331 @@ panel:
 	MOVD count+64(FP), R3
 	CMP  $1, R3
 	BEQ  wide_1
-	MOVD ZR, R4
-	ADD  $4, R4
+	MOVD ZR, R3
+	ADD  $4, R3
 
 wide_pass:
-	CMP $6, R3
-	BEQ wide_6
-	CMP $5, R3
-	BEQ wide_5
-	CMP $4, R3
-	BEQ wide_4
-	CMP $3, R3
-	BEQ wide_3
+	MOVD count+64(FP), R4
+	CMP  $6, R4
+	BEQ  wide_6
+	CMP  $5, R4
+	BEQ  wide_5
+	CMP  $4, R4
+	BEQ  wide_4
+	CMP  $3, R4
+	BEQ  wide_3
 
 wide_2:
 	// Sums of 2 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R5
-	MOVD  n+72(FP), R7
-	MOVD  R2, R8
-	MOVD  ahead+48(FP), R9
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R4
+	MOVD  n+72(FP), R6
+	MOVD  R2, R7
+	MOVD  ahead+48(FP), R8
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBS $4, R7
+	SUBS $4, R6
 	BLT  wide_2_block_done
 
 wide_2_block:
-	FMOVQ (R6), F8
-	FMOVQ (R5), F9
-	PRFM  8192(R8), PLDL1KEEP
-	FLDPQ (R8), (F10, F11)
+	FMOVQ (R5), F8
+	FMOVQ (R4), F9
+	PRFM  8192(R7), PLDL1KEEP
+	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R8), (F10, F11)
+	FLDPQ 32(R7), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  8448(R8), PLDL1KEEP
-	FLDPQ 256(R8), (F10, F11)
+	PRFM  8448(R7), PLDL1KEEP
+	FLDPQ 256(R7), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 288(R8), (F10, F11)
+	FLDPQ 288(R7), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  8704(R8), PLDL1KEEP
-	FLDPQ 512(R8), (F10, F11)
+	PRFM  8704(R7), PLDL1KEEP
+	FLDPQ 512(R7), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 544(R8), (F10, F11)
+	FLDPQ 544(R7), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  8960(R8), PLDL1KEEP
-	FLDPQ 768(R8), (F10, F11)
+	PRFM  8960(R7), PLDL1KEEP
+	FLDPQ 768(R7), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 800(R8), (F10, F11)
+	FLDPQ 800(R7), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	PRFM  (R9), PLDL2KEEP
-	ADD   $64, R9
-	ADD   $1024, R8
-	ADD   $16, R6
+	PRFM  (R8), PLDL2KEEP
+	ADD   $64, R8
+	ADD   $1024, R7
 	ADD   $16, R5
-	SUBS  $4, R7
+	ADD   $16, R4
+	SUBS  $4, R6
 	BGE   wide_2_block
 
 wide_2_block_done:
-	ADD $4, R7
+	ADD $4, R6
 
 	// The elements of x that are left.
-	SUBS $1, R7
+	SUBS $1, R6
 	BLT  wide_2_rest_done
 
 wide_2_rest:
-	FMOVS (R6), F8
-	FMOVS (R5), F9
-	PRFM  8192(R8), PLDL1KEEP
-	FLDPQ (R8), (F10, F11)
+	FMOVS (R5), F8
+	FMOVS (R4), F9
+	PRFM  8192(R7), PLDL1KEEP
+	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R8), (F10, F11)
+	FLDPQ 32(R7), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $256, R8
-	ADD   $4, R6
+	ADD   $256, R7
 	ADD   $4, R5
-	SUBS  $1, R7
+	ADD   $4, R4
+	SUBS  $1, R6
 	BGE   wide_2_rest
 
 wide_2_rest_done:
-	ADD  $1, R7
-	MOVD R9, ahead+48(FP)
+	ADD  $1, R6
+	MOVD R8, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
 	JMP   wide_next
 
 wide_3:
 	// Sums of 3 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R5
-	MOVD  n+72(FP), R8
-	MOVD  R2, R9
-	MOVD  ahead+48(FP), R10
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R4
+	MOVD  n+72(FP), R7
+	MOVD  R2, R8
+	MOVD  ahead+48(FP), R9
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBS $4, R8
+	SUBS $4, R7
 	BLT  wide_3_block_done
 
 wide_3_block:
-	FMOVQ (R6), F12
-	FMOVQ (R7), F13
-	FMOVQ (R5), F14
-	PRFM  8192(R9), PLDL1KEEP
-	FLDPQ (R9), (F15, F16)
+	FMOVQ (R5), F12
+	FMOVQ (R6), F13
+	FMOVQ (R4), F14
+	PRFM  8192(R8), PLDL1KEEP
+	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R9), (F15, F16)
+	FLDPQ 32(R8), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  8448(R9), PLDL1KEEP
-	FLDPQ 256(R9), (F15, F16)
+	PRFM  8448(R8), PLDL1KEEP
+	FLDPQ 256(R8), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 288(R9), (F15, F16)
+	FLDPQ 288(R8), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  8704(R9), PLDL1KEEP
-	FLDPQ 512(R9), (F15, F16)
+	PRFM  8704(R8), PLDL1KEEP
+	FLDPQ 512(R8), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 544(R9), (F15, F16)
+	FLDPQ 544(R8), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  8960(R9), PLDL1KEEP
-	FLDPQ 768(R9), (F15, F16)
+	PRFM  8960(R8), PLDL1KEEP
+	FLDPQ 768(R8), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 800(R9), (F15, F16)
+	FLDPQ 800(R8), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	PRFM  (R10), PLDL2KEEP
-	ADD   $64, R10
-	ADD   $1024, R9
-	ADD   $16, R6
-	ADD   $16, R7
+	PRFM  (R9), PLDL2KEEP
+	ADD   $64, R9
+	ADD   $1024, R8
 	ADD   $16, R5
-	SUBS  $4, R8
+	ADD   $16, R6
+	ADD   $16, R4
+	SUBS  $4, R7
 	BGE   wide_3_block
 
 wide_3_block_done:
-	ADD $4, R8
+	ADD $4, R7
 
 	// The elements of x that are left.
-	SUBS $1, R8
+	SUBS $1, R7
 	BLT  wide_3_rest_done
 
 wide_3_rest:
-	FMOVS (R6), F12
-	FMOVS (R7), F13
-	FMOVS (R5), F14
-	PRFM  8192(R9), PLDL1KEEP
-	FLDPQ (R9), (F15, F16)
+	FMOVS (R5), F12
+	FMOVS (R6), F13
+	FMOVS (R4), F14
+	PRFM  8192(R8), PLDL1KEEP
+	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R9), (F15, F16)
+	FLDPQ 32(R8), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $256, R9
-	ADD   $4, R6
-	ADD   $4, R7
+	ADD   $256, R8
 	ADD   $4, R5
-	SUBS  $1, R8
+	ADD   $4, R6
+	ADD   $4, R4
+	SUBS  $1, R7
 	BGE   wide_3_rest
 
 wide_3_rest_done:
-	ADD  $1, R8
-	MOVD R10, ahead+48(FP)
+	ADD  $1, R7
+	MOVD R9, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
 	JMP   wide_next
 
 wide_4:
 	// Sums of 4 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R5
-	MOVD  n+72(FP), R9
-	MOVD  R2, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R4
+	MOVD  n+72(FP), R8
+	MOVD  R2, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBS $4, R9
+	SUBS $4, R8
 	BLT  wide_4_block_done
 
 wide_4_block:
-	FMOVQ (R6), F16
-	FMOVQ (R7), F17
-	FMOVQ (R8), F18
-	FMOVQ (R5), F19
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F20, F21)
+	FMOVQ (R5), F16
+	FMOVQ (R6), F17
+	FMOVQ (R7), F18
+	FMOVQ (R4), F19
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -8615,7 +8618,7 @@ wide_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R10), (F20, F21)
+	FLDPQ 32(R9), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -8624,8 +8627,8 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  8448(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F20, F21)
+	PRFM  8448(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -8634,7 +8637,7 @@ wide_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 288(R10), (F20, F21)
+	FLDPQ 288(R9), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -8643,8 +8646,8 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  8704(R10), PLDL1KEEP
-	FLDPQ 512(R10), (F20, F21)
+	PRFM  8704(R9), PLDL1KEEP
+	FLDPQ 512(R9), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -8653,7 +8656,7 @@ wide_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 544(R10), (F20, F21)
+	FLDPQ 544(R9), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -8662,8 +8665,8 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  8960(R10), PLDL1KEEP
-	FLDPQ 768(R10), (F20, F21)
+	PRFM  8960(R9), PLDL1KEEP
+	FLDPQ 768(R9), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -8672,7 +8675,7 @@ wide_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 800(R10), (F20, F21)
+	FLDPQ 800(R9), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -8681,30 +8684,30 @@ wide_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	PRFM  (R11), PLDL2KEEP
-	ADD   $64, R11
-	ADD   $1024, R10
+	PRFM  (R10), PLDL2KEEP
+	ADD   $64, R10
+	ADD   $1024, R9
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
-	ADD   $16, R8
-	ADD   $16, R5
-	SUBS  $4, R9
+	ADD   $16, R4
+	SUBS  $4, R8
 	BGE   wide_4_block
 
 wide_4_block_done:
-	ADD $4, R9
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R8
 	BLT  wide_4_rest_done
 
 wide_4_rest:
-	FMOVS (R6), F16
-	FMOVS (R7), F17
-	FMOVS (R8), F18
-	FMOVS (R5), F19
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F20, F21)
+	FMOVS (R5), F16
+	FMOVS (R6), F17
+	FMOVS (R7), F18
+	FMOVS (R4), F19
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -8713,7 +8716,7 @@ wide_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R10), (F20, F21)
+	FLDPQ 32(R9), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -8722,86 +8725,86 @@ wide_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $256, R10
+	ADD   $256, R9
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
-	ADD   $4, R8
-	ADD   $4, R5
-	SUBS  $1, R9
+	ADD   $4, R4
+	SUBS  $1, R8
 	BGE   wide_4_rest
 
 wide_4_rest_done:
-	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
 	JMP   wide_next
 
 wide_5:
 	// Sums of 5 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F16, F17)
-	FLDPQ 32(R5), (F18, F19)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R9
-	MOVD  288(R5), R5
-	MOVD  n+72(FP), R10
-	MOVD  R2, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R4
+	MOVD  n+72(FP), R9
+	MOVD  R2, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBS $4, R10
+	SUBS $4, R9
 	BLT  wide_5_block_done
 
 wide_5_block:
-	FMOVQ (R6), F20
-	FMOVQ (R7), F21
-	FMOVQ (R8), F22
-	FMOVQ (R9), F23
-	FMOVQ (R5), F24
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F25, F26)
+	FMOVQ (R5), F20
+	FMOVQ (R6), F21
+	FMOVQ (R7), F22
+	FMOVQ (R8), F23
+	FMOVQ (R4), F24
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -8812,7 +8815,7 @@ wide_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R11), (F25, F26)
+	FLDPQ 32(R10), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -8823,8 +8826,8 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  8448(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F25, F26)
+	PRFM  8448(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -8835,7 +8838,7 @@ wide_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 288(R11), (F25, F26)
+	FLDPQ 288(R10), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -8846,8 +8849,8 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  8704(R11), PLDL1KEEP
-	FLDPQ 512(R11), (F25, F26)
+	PRFM  8704(R10), PLDL1KEEP
+	FLDPQ 512(R10), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -8858,7 +8861,7 @@ wide_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 544(R11), (F25, F26)
+	FLDPQ 544(R10), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -8869,8 +8872,8 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  8960(R11), PLDL1KEEP
-	FLDPQ 768(R11), (F25, F26)
+	PRFM  8960(R10), PLDL1KEEP
+	FLDPQ 768(R10), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -8881,7 +8884,7 @@ wide_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 800(R11), (F25, F26)
+	FLDPQ 800(R10), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -8892,32 +8895,32 @@ wide_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	PRFM  (R12), PLDL2KEEP
-	ADD   $64, R12
-	ADD   $1024, R11
+	PRFM  (R11), PLDL2KEEP
+	ADD   $64, R11
+	ADD   $1024, R10
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
-	ADD   $16, R9
-	ADD   $16, R5
-	SUBS  $4, R10
+	ADD   $16, R4
+	SUBS  $4, R9
 	BGE   wide_5_block
 
 wide_5_block_done:
-	ADD $4, R10
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R9
 	BLT  wide_5_rest_done
 
 wide_5_rest:
-	FMOVS (R6), F20
-	FMOVS (R7), F21
-	FMOVS (R8), F22
-	FMOVS (R9), F23
-	FMOVS (R5), F24
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F25, F26)
+	FMOVS (R5), F20
+	FMOVS (R6), F21
+	FMOVS (R7), F22
+	FMOVS (R8), F23
+	FMOVS (R4), F24
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -8928,7 +8931,7 @@ wide_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R11), (F25, F26)
+	FLDPQ 32(R10), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -8939,99 +8942,99 @@ wide_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $256, R11
+	ADD   $256, R10
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
-	ADD   $4, R9
-	ADD   $4, R5
-	SUBS  $1, R10
+	ADD   $4, R4
+	SUBS  $1, R9
 	BGE   wide_5_rest
 
 wide_5_rest_done:
-	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F16, F17), (R5)
-	FSTPQ (F18, F19), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
 	JMP   wide_next
 
 wide_6:
 	// Sums of 6 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F16, F17)
-	FLDPQ 32(R5), (F18, F19)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F20, F21)
-	FLDPQ 32(R5), (F22, F23)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R9
-	MOVD  288(R5), R10
-	MOVD  360(R5), R5
-	MOVD  n+72(FP), R11
-	MOVD  R2, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F20, F21)
+	FLDPQ 32(R4), (F22, F23)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R9
+	MOVD  360(R4), R4
+	MOVD  n+72(FP), R10
+	MOVD  R2, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBS $4, R11
+	SUBS $4, R10
 	BLT  wide_6_block_done
 
 wide_6_block:
-	FMOVQ (R6), F24
-	FMOVQ (R7), F25
-	FMOVQ (R8), F26
-	FMOVQ (R9), F27
-	FMOVQ (R10), F28
-	FMOVQ (R5), F29
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F30, F31)
+	FMOVQ (R5), F24
+	FMOVQ (R6), F25
+	FMOVQ (R7), F26
+	FMOVQ (R8), F27
+	FMOVQ (R9), F28
+	FMOVQ (R4), F29
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -9044,7 +9047,7 @@ wide_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R12), (F30, F31)
+	FLDPQ 32(R11), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -9057,8 +9060,8 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  8448(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F30, F31)
+	PRFM  8448(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -9071,7 +9074,7 @@ wide_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 288(R12), (F30, F31)
+	FLDPQ 288(R11), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -9084,8 +9087,8 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  8704(R12), PLDL1KEEP
-	FLDPQ 512(R12), (F30, F31)
+	PRFM  8704(R11), PLDL1KEEP
+	FLDPQ 512(R11), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -9098,7 +9101,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 544(R12), (F30, F31)
+	FLDPQ 544(R11), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -9111,8 +9114,8 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  8960(R12), PLDL1KEEP
-	FLDPQ 768(R12), (F30, F31)
+	PRFM  8960(R11), PLDL1KEEP
+	FLDPQ 768(R11), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -9125,7 +9128,7 @@ wide_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 800(R12), (F30, F31)
+	FLDPQ 800(R11), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -9138,34 +9141,34 @@ wide_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	PRFM  (R13), PLDL2KEEP
-	ADD   $64, R13
-	ADD   $1024, R12
+	PRFM  (R12), PLDL2KEEP
+	ADD   $64, R12
+	ADD   $1024, R11
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R10
-	ADD   $16, R5
-	SUBS  $4, R11
+	ADD   $16, R4
+	SUBS  $4, R10
 	BGE   wide_6_block
 
 wide_6_block_done:
-	ADD $4, R11
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R10
 	BLT  wide_6_rest_done
 
 wide_6_rest:
-	FMOVS (R6), F24
-	FMOVS (R7), F25
-	FMOVS (R8), F26
-	FMOVS (R9), F27
-	FMOVS (R10), F28
-	FMOVS (R5), F29
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F30, F31)
+	FMOVS (R5), F24
+	FMOVS (R6), F25
+	FMOVS (R7), F26
+	FMOVS (R8), F27
+	FMOVS (R9), F28
+	FMOVS (R4), F29
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -9178,7 +9181,7 @@ wide_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R12), (F30, F31)
+	FLDPQ 32(R11), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -9191,55 +9194,55 @@ wide_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $256, R12
+	ADD   $256, R11
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R10
-	ADD   $4, R5
-	SUBS  $1, R11
+	ADD   $4, R4
+	SUBS  $1, R10
 	BGE   wide_6_rest
 
 wide_6_rest_done:
-	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F16, F17), (R5)
-	FSTPQ (F18, F19), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F20, F21), (R5)
-	FSTPQ (F22, F23), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F20, F21), (R4)
+	FSTPQ (F22, F23), 32(R4)
 
 wide_next:
 	ADD  $64, R0
 	ADD  $64, R2
 	ADD  $64, R1
-	SUBS $1, R4
+	SUBS $1, R3
 	BGT  wide_pass
 	JMP  wide_summed
 
@@ -9449,332 +9452,333 @@ narrow:
 	MOVD count+64(FP), R3
 	CMP  $1, R3
 	BEQ  narrow_1
-	MOVD ZR, R4
-	ADD  $2, R4
+	MOVD ZR, R3
+	ADD  $2, R3
 
 narrow_pass:
-	CMP $6, R3
-	BEQ narrow_6
-	CMP $5, R3
-	BEQ narrow_5
-	CMP $4, R3
-	BEQ narrow_4
-	CMP $3, R3
-	BEQ narrow_3
+	MOVD count+64(FP), R4
+	CMP  $6, R4
+	BEQ  narrow_6
+	CMP  $5, R4
+	BEQ  narrow_5
+	CMP  $4, R4
+	BEQ  narrow_4
+	CMP  $3, R4
+	BEQ  narrow_3
 
 narrow_2:
 	// Sums of 2 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R5
-	MOVD  n+72(FP), R7
-	MOVD  R2, R8
-	MOVD  ahead+48(FP), R9
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R4
+	MOVD  n+72(FP), R6
+	MOVD  R2, R7
+	MOVD  ahead+48(FP), R8
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBS $4, R7
+	SUBS $4, R6
 	BLT  narrow_2_block_done
 
 narrow_2_block:
-	FMOVQ (R6), F8
-	FMOVQ (R5), F9
-	PRFM  4096(R8), PLDL1KEEP
-	FLDPQ (R8), (F10, F11)
+	FMOVQ (R5), F8
+	FMOVQ (R4), F9
+	PRFM  4096(R7), PLDL1KEEP
+	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R8), (F10, F11)
+	FLDPQ 32(R7), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  4224(R8), PLDL1KEEP
-	FLDPQ 128(R8), (F10, F11)
+	PRFM  4224(R7), PLDL1KEEP
+	FLDPQ 128(R7), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 160(R8), (F10, F11)
+	FLDPQ 160(R7), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  4352(R8), PLDL1KEEP
-	FLDPQ 256(R8), (F10, F11)
+	PRFM  4352(R7), PLDL1KEEP
+	FLDPQ 256(R7), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 288(R8), (F10, F11)
+	FLDPQ 288(R7), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  4480(R8), PLDL1KEEP
-	FLDPQ 384(R8), (F10, F11)
+	PRFM  4480(R7), PLDL1KEEP
+	FLDPQ 384(R7), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 416(R8), (F10, F11)
+	FLDPQ 416(R7), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	PRFM  (R9), PLDL2KEEP
-	PRFM  64(R9), PLDL2KEEP
-	ADD   $128, R9
-	ADD   $512, R8
-	ADD   $16, R6
+	PRFM  (R8), PLDL2KEEP
+	PRFM  64(R8), PLDL2KEEP
+	ADD   $128, R8
+	ADD   $512, R7
 	ADD   $16, R5
-	SUBS  $4, R7
+	ADD   $16, R4
+	SUBS  $4, R6
 	BGE   narrow_2_block
 
 narrow_2_block_done:
-	ADD $4, R7
+	ADD $4, R6
 
 	// The elements of x that are left.
-	SUBS $1, R7
+	SUBS $1, R6
 	BLT  narrow_2_rest_done
 
 narrow_2_rest:
-	FMOVS (R6), F8
-	FMOVS (R5), F9
-	PRFM  4096(R8), PLDL1KEEP
-	FLDPQ (R8), (F10, F11)
+	FMOVS (R5), F8
+	FMOVS (R4), F9
+	PRFM  4096(R7), PLDL1KEEP
+	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R8), (F10, F11)
+	FLDPQ 32(R7), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $128, R8
-	ADD   $4, R6
+	ADD   $128, R7
 	ADD   $4, R5
-	SUBS  $1, R7
+	ADD   $4, R4
+	SUBS  $1, R6
 	BGE   narrow_2_rest
 
 narrow_2_rest_done:
-	ADD  $1, R7
-	MOVD R9, ahead+48(FP)
+	ADD  $1, R6
+	MOVD R8, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
 	JMP   narrow_next
 
 narrow_3:
 	// Sums of 3 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R5
-	MOVD  n+72(FP), R8
-	MOVD  R2, R9
-	MOVD  ahead+48(FP), R10
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R4
+	MOVD  n+72(FP), R7
+	MOVD  R2, R8
+	MOVD  ahead+48(FP), R9
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBS $4, R8
+	SUBS $4, R7
 	BLT  narrow_3_block_done
 
 narrow_3_block:
-	FMOVQ (R6), F12
-	FMOVQ (R7), F13
-	FMOVQ (R5), F14
-	PRFM  4096(R9), PLDL1KEEP
-	FLDPQ (R9), (F15, F16)
+	FMOVQ (R5), F12
+	FMOVQ (R6), F13
+	FMOVQ (R4), F14
+	PRFM  4096(R8), PLDL1KEEP
+	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R9), (F15, F16)
+	FLDPQ 32(R8), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  4224(R9), PLDL1KEEP
-	FLDPQ 128(R9), (F15, F16)
+	PRFM  4224(R8), PLDL1KEEP
+	FLDPQ 128(R8), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 160(R9), (F15, F16)
+	FLDPQ 160(R8), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  4352(R9), PLDL1KEEP
-	FLDPQ 256(R9), (F15, F16)
+	PRFM  4352(R8), PLDL1KEEP
+	FLDPQ 256(R8), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 288(R9), (F15, F16)
+	FLDPQ 288(R8), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  4480(R9), PLDL1KEEP
-	FLDPQ 384(R9), (F15, F16)
+	PRFM  4480(R8), PLDL1KEEP
+	FLDPQ 384(R8), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 416(R9), (F15, F16)
+	FLDPQ 416(R8), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	PRFM  (R10), PLDL2KEEP
-	PRFM  64(R10), PLDL2KEEP
-	ADD   $128, R10
-	ADD   $512, R9
-	ADD   $16, R6
-	ADD   $16, R7
+	PRFM  (R9), PLDL2KEEP
+	PRFM  64(R9), PLDL2KEEP
+	ADD   $128, R9
+	ADD   $512, R8
 	ADD   $16, R5
-	SUBS  $4, R8
+	ADD   $16, R6
+	ADD   $16, R4
+	SUBS  $4, R7
 	BGE   narrow_3_block
 
 narrow_3_block_done:
-	ADD $4, R8
+	ADD $4, R7
 
 	// The elements of x that are left.
-	SUBS $1, R8
+	SUBS $1, R7
 	BLT  narrow_3_rest_done
 
 narrow_3_rest:
-	FMOVS (R6), F12
-	FMOVS (R7), F13
-	FMOVS (R5), F14
-	PRFM  4096(R9), PLDL1KEEP
-	FLDPQ (R9), (F15, F16)
+	FMOVS (R5), F12
+	FMOVS (R6), F13
+	FMOVS (R4), F14
+	PRFM  4096(R8), PLDL1KEEP
+	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R9), (F15, F16)
+	FLDPQ 32(R8), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $128, R9
-	ADD   $4, R6
-	ADD   $4, R7
+	ADD   $128, R8
 	ADD   $4, R5
-	SUBS  $1, R8
+	ADD   $4, R6
+	ADD   $4, R4
+	SUBS  $1, R7
 	BGE   narrow_3_rest
 
 narrow_3_rest_done:
-	ADD  $1, R8
-	MOVD R10, ahead+48(FP)
+	ADD  $1, R7
+	MOVD R9, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
 	JMP   narrow_next
 
 narrow_4:
 	// Sums of 4 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R5
-	MOVD  n+72(FP), R9
-	MOVD  R2, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R4
+	MOVD  n+72(FP), R8
+	MOVD  R2, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBS $4, R9
+	SUBS $4, R8
 	BLT  narrow_4_block_done
 
 narrow_4_block:
-	FMOVQ (R6), F16
-	FMOVQ (R7), F17
-	FMOVQ (R8), F18
-	FMOVQ (R5), F19
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F20, F21)
+	FMOVQ (R5), F16
+	FMOVQ (R6), F17
+	FMOVQ (R7), F18
+	FMOVQ (R4), F19
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -9783,7 +9787,7 @@ narrow_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R10), (F20, F21)
+	FLDPQ 32(R9), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -9792,8 +9796,8 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  4224(R10), PLDL1KEEP
-	FLDPQ 128(R10), (F20, F21)
+	PRFM  4224(R9), PLDL1KEEP
+	FLDPQ 128(R9), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -9802,7 +9806,7 @@ narrow_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 160(R10), (F20, F21)
+	FLDPQ 160(R9), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -9811,8 +9815,8 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  4352(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F20, F21)
+	PRFM  4352(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -9821,7 +9825,7 @@ narrow_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 288(R10), (F20, F21)
+	FLDPQ 288(R9), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -9830,8 +9834,8 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  4480(R10), PLDL1KEEP
-	FLDPQ 384(R10), (F20, F21)
+	PRFM  4480(R9), PLDL1KEEP
+	FLDPQ 384(R9), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -9840,7 +9844,7 @@ narrow_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 416(R10), (F20, F21)
+	FLDPQ 416(R9), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -9849,31 +9853,31 @@ narrow_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	PRFM  (R11), PLDL2KEEP
-	PRFM  64(R11), PLDL2KEEP
-	ADD   $128, R11
-	ADD   $512, R10
+	PRFM  (R10), PLDL2KEEP
+	PRFM  64(R10), PLDL2KEEP
+	ADD   $128, R10
+	ADD   $512, R9
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
-	ADD   $16, R8
-	ADD   $16, R5
-	SUBS  $4, R9
+	ADD   $16, R4
+	SUBS  $4, R8
 	BGE   narrow_4_block
 
 narrow_4_block_done:
-	ADD $4, R9
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R8
 	BLT  narrow_4_rest_done
 
 narrow_4_rest:
-	FMOVS (R6), F16
-	FMOVS (R7), F17
-	FMOVS (R8), F18
-	FMOVS (R5), F19
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F20, F21)
+	FMOVS (R5), F16
+	FMOVS (R6), F17
+	FMOVS (R7), F18
+	FMOVS (R4), F19
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -9882,7 +9886,7 @@ narrow_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R10), (F20, F21)
+	FLDPQ 32(R9), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -9891,86 +9895,86 @@ narrow_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $128, R10
+	ADD   $128, R9
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
-	ADD   $4, R8
-	ADD   $4, R5
-	SUBS  $1, R9
+	ADD   $4, R4
+	SUBS  $1, R8
 	BGE   narrow_4_rest
 
 narrow_4_rest_done:
-	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
 	JMP   narrow_next
 
 narrow_5:
 	// Sums of 5 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F16, F17)
-	FLDPQ 32(R5), (F18, F19)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R9
-	MOVD  288(R5), R5
-	MOVD  n+72(FP), R10
-	MOVD  R2, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R4
+	MOVD  n+72(FP), R9
+	MOVD  R2, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBS $4, R10
+	SUBS $4, R9
 	BLT  narrow_5_block_done
 
 narrow_5_block:
-	FMOVQ (R6), F20
-	FMOVQ (R7), F21
-	FMOVQ (R8), F22
-	FMOVQ (R9), F23
-	FMOVQ (R5), F24
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F25, F26)
+	FMOVQ (R5), F20
+	FMOVQ (R6), F21
+	FMOVQ (R7), F22
+	FMOVQ (R8), F23
+	FMOVQ (R4), F24
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -9981,7 +9985,7 @@ narrow_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R11), (F25, F26)
+	FLDPQ 32(R10), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -9992,8 +9996,8 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  4224(R11), PLDL1KEEP
-	FLDPQ 128(R11), (F25, F26)
+	PRFM  4224(R10), PLDL1KEEP
+	FLDPQ 128(R10), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -10004,7 +10008,7 @@ narrow_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 160(R11), (F25, F26)
+	FLDPQ 160(R10), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -10015,8 +10019,8 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  4352(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F25, F26)
+	PRFM  4352(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -10027,7 +10031,7 @@ narrow_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 288(R11), (F25, F26)
+	FLDPQ 288(R10), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -10038,8 +10042,8 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  4480(R11), PLDL1KEEP
-	FLDPQ 384(R11), (F25, F26)
+	PRFM  4480(R10), PLDL1KEEP
+	FLDPQ 384(R10), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -10050,7 +10054,7 @@ narrow_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 416(R11), (F25, F26)
+	FLDPQ 416(R10), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -10061,33 +10065,33 @@ narrow_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	PRFM  (R12), PLDL2KEEP
-	PRFM  64(R12), PLDL2KEEP
-	ADD   $128, R12
-	ADD   $512, R11
+	PRFM  (R11), PLDL2KEEP
+	PRFM  64(R11), PLDL2KEEP
+	ADD   $128, R11
+	ADD   $512, R10
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
-	ADD   $16, R9
-	ADD   $16, R5
-	SUBS  $4, R10
+	ADD   $16, R4
+	SUBS  $4, R9
 	BGE   narrow_5_block
 
 narrow_5_block_done:
-	ADD $4, R10
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R9
 	BLT  narrow_5_rest_done
 
 narrow_5_rest:
-	FMOVS (R6), F20
-	FMOVS (R7), F21
-	FMOVS (R8), F22
-	FMOVS (R9), F23
-	FMOVS (R5), F24
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F25, F26)
+	FMOVS (R5), F20
+	FMOVS (R6), F21
+	FMOVS (R7), F22
+	FMOVS (R8), F23
+	FMOVS (R4), F24
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -10098,7 +10102,7 @@ narrow_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R11), (F25, F26)
+	FLDPQ 32(R10), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -10109,99 +10113,99 @@ narrow_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $128, R11
+	ADD   $128, R10
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
-	ADD   $4, R9
-	ADD   $4, R5
-	SUBS  $1, R10
+	ADD   $4, R4
+	SUBS  $1, R9
 	BGE   narrow_5_rest
 
 narrow_5_rest_done:
-	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F16, F17), (R5)
-	FSTPQ (F18, F19), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
 	JMP   narrow_next
 
 narrow_6:
 	// Sums of 6 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F16, F17)
-	FLDPQ 32(R5), (F18, F19)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F20, F21)
-	FLDPQ 32(R5), (F22, F23)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R9
-	MOVD  288(R5), R10
-	MOVD  360(R5), R5
-	MOVD  n+72(FP), R11
-	MOVD  R2, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F20, F21)
+	FLDPQ 32(R4), (F22, F23)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R9
+	MOVD  360(R4), R4
+	MOVD  n+72(FP), R10
+	MOVD  R2, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBS $4, R11
+	SUBS $4, R10
 	BLT  narrow_6_block_done
 
 narrow_6_block:
-	FMOVQ (R6), F24
-	FMOVQ (R7), F25
-	FMOVQ (R8), F26
-	FMOVQ (R9), F27
-	FMOVQ (R10), F28
-	FMOVQ (R5), F29
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F30, F31)
+	FMOVQ (R5), F24
+	FMOVQ (R6), F25
+	FMOVQ (R7), F26
+	FMOVQ (R8), F27
+	FMOVQ (R9), F28
+	FMOVQ (R4), F29
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -10214,7 +10218,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R12), (F30, F31)
+	FLDPQ 32(R11), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -10227,8 +10231,8 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  4224(R12), PLDL1KEEP
-	FLDPQ 128(R12), (F30, F31)
+	PRFM  4224(R11), PLDL1KEEP
+	FLDPQ 128(R11), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -10241,7 +10245,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 160(R12), (F30, F31)
+	FLDPQ 160(R11), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -10254,8 +10258,8 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  4352(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F30, F31)
+	PRFM  4352(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -10268,7 +10272,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 288(R12), (F30, F31)
+	FLDPQ 288(R11), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -10281,8 +10285,8 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  4480(R12), PLDL1KEEP
-	FLDPQ 384(R12), (F30, F31)
+	PRFM  4480(R11), PLDL1KEEP
+	FLDPQ 384(R11), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -10295,7 +10299,7 @@ narrow_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 416(R12), (F30, F31)
+	FLDPQ 416(R11), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -10308,35 +10312,35 @@ narrow_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	PRFM  (R13), PLDL2KEEP
-	PRFM  64(R13), PLDL2KEEP
-	ADD   $128, R13
-	ADD   $512, R12
+	PRFM  (R12), PLDL2KEEP
+	PRFM  64(R12), PLDL2KEEP
+	ADD   $128, R12
+	ADD   $512, R11
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R10
-	ADD   $16, R5
-	SUBS  $4, R11
+	ADD   $16, R4
+	SUBS  $4, R10
 	BGE   narrow_6_block
 
 narrow_6_block_done:
-	ADD $4, R11
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R10
 	BLT  narrow_6_rest_done
 
 narrow_6_rest:
-	FMOVS (R6), F24
-	FMOVS (R7), F25
-	FMOVS (R8), F26
-	FMOVS (R9), F27
-	FMOVS (R10), F28
-	FMOVS (R5), F29
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F30, F31)
+	FMOVS (R5), F24
+	FMOVS (R6), F25
+	FMOVS (R7), F26
+	FMOVS (R8), F27
+	FMOVS (R9), F28
+	FMOVS (R4), F29
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -10349,7 +10353,7 @@ narrow_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R12), (F30, F31)
+	FLDPQ 32(R11), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -10362,55 +10366,55 @@ narrow_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $128, R12
+	ADD   $128, R11
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R10
-	ADD   $4, R5
-	SUBS  $1, R11
+	ADD   $4, R4
+	SUBS  $1, R10
 	BGE   narrow_6_rest
 
 narrow_6_rest_done:
-	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F16, F17), (R5)
-	FSTPQ (F18, F19), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F20, F21), (R5)
-	FSTPQ (F22, F23), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F20, F21), (R4)
+	FSTPQ (F22, F23), 32(R4)
 
 narrow_next:
 	ADD  $64, R0
 	ADD  $64, R2
 	ADD  $64, R1
-	SUBS $1, R4
+	SUBS $1, R3
 	BGT  narrow_pass
 	JMP  narrow_summed
 

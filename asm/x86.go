@@ -13,6 +13,7 @@ import (
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 	"github.com/mmcloughlin/avo/reg"
+	x86asm "github.com/mmcloughlin/avo/x86"
 )
 
 // x86 is the back-end for AVX2 and AVX-512, through avo, which finds registers
@@ -189,10 +190,17 @@ func (m *x86) jump(cond gen.Condition, label string) {
 }
 
 // Return clears the upper halves of the vector registers, without which the
-// SSE code of Go would be slow after this.
+// SSE code of Go would be slow after this. It needs the caller's frame pointer,
+// as avo has to be told, which would take that register for data otherwise:
+// profilers would then see data in place of return addresses.
 func (m *x86) Return() {
 	m.ctx.VZEROUPPER()
-	m.ctx.RET()
+	ret, err := x86asm.RET()
+	if err != nil {
+		panic(err)
+	}
+	ret.Inputs = []operand.Op{reg.RBP}
+	m.ctx.Instruction(ret)
 }
 
 func (m *x86) Arg(arg, name string) gen.Reg {
