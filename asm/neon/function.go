@@ -1,6 +1,7 @@
-// Package neon emits assembly for arm64 in Go's syntax, much as avo does for
-// amd64: a [Function] takes instructions on virtual registers, and a [File] finds
-// real ones for them and prints everything.
+// Package neon is the back-end for NEON: [Machine] turns the plan's operations into
+// instructions. They are emitted much as with avo on amd64: a [Function] takes
+// instructions on virtual registers, and a [File] finds real ones for them and
+// prints everything.
 //
 // Operands are typed: a general register, a vector register, a lane and an address
 // cannot stand for each other. Sources come first and the destination last, as in
