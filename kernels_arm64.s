@@ -11083,7 +11083,7 @@ vectors_4_done:
 	ADD $16, R3
 	RET
 
-// The constants, each in four lanes.
+// The constants, each in 4 lanes.
 DATA constants<>+0(SB)/8, $0xc2d00000c2d00000 // sigmoidMin
 DATA constants<>+8(SB)/8, $0xc2d00000c2d00000 // sigmoidMin
 DATA constants<>+16(SB)/8, $0x4220000042200000 // sigmoidMax

@@ -13,7 +13,7 @@ import (
 // four elements of x at once: a product takes its multiplier from any lane of a
 // register, so nothing is ever broadcast.
 type Machine struct {
-	file *File
+	file File
 	fn   *Function
 	regs []X
 	vecs []V
