@@ -7,23 +7,6 @@
 // func stepAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·stepAVX2(SB), $320-80
-	// Registers:
-	//   sums of the panel      AX
-	//   panel                  CX
-	//   c                      DX
-	//   h                      BX
-	//   units left             SI
-	//   sums                   Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11
-	//   weights                AX DI R8
-	//   x                      CX R8 R9
-	//   elements of x left     DI R8 R9
-	//   x[k]                   Y4 Y8 Y9 Y10 Y11 Y12 Y13 Y14
-	//   z                      Y0 Y2 Y3 DI Y8 Y9
-	//   stride                 DI R8
-	//   cell state             Y1 Y2 Y3 Y9
-	//   lanes left             AX DI
-	//   units of the panel     AX
-	//   z of the narrow panel  CX
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
@@ -31,6 +14,7 @@ TEXT ·stepAVX2(SB), $320-80
 	MOVQ units+72(FP), SI
 
 panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
 	CMPQ SI, $+8
 	JLE  narrow
 	CMPQ SI, $+16
@@ -59,6 +43,8 @@ wide:
 	JLT  wide_block_done
 
 wide_block:
+	// Registers: weights DI, x R8, elements of x left R9
+	//            sums Y0-Y7, x[k] Y8
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  (DI), Y8, Y0
 	VFMADD231PS  32(DI), Y8, Y1
@@ -162,6 +148,8 @@ wide_rest_done:
 	ADDQ $+1, R9
 
 summed:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
+	//            sums Y0-Y7
 	CMPQ SI, $+16
 	JLE  last
 	CMPQ SI, $+32
@@ -1096,6 +1084,8 @@ shadow:
 	JLT  shadow_rest_block_done
 
 shadow_rest_block:
+	// Registers: elements of x left DI, weights R8, x R9
+	//            sums Y0-Y7, x[k] Y8
 	VBROADCASTSS (R9), Y8
 	VFMADD231PS  (R8), Y8, Y0
 	VFMADD231PS  32(R8), Y8, Y1
@@ -1795,6 +1785,8 @@ wide_narrow:
 	JLT  wide_narrow_block_done
 
 wide_narrow_block:
+	// Registers: weights AX DI, x CX, elements of x left R8
+	//            sums Y0-Y11, x[k] Y12
 	VBROADCASTSS (CX), Y12
 	VFMADD231PS  (DI), Y12, Y0
 	VFMADD231PS  32(DI), Y12, Y1
@@ -2780,6 +2772,8 @@ narrow:
 	JLT  narrow_block_done
 
 narrow_block:
+	// Registers: weights AX, x CX, elements of x left DI
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  (AX), Y4, Y0
 	VFMADD231PS  32(AX), Y4, Y1
@@ -3141,33 +3135,10 @@ done:
 // func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·stepTileAVX2(SB), $1600-88
-	// Registers:
-	//   units done, in bytes  AX
-	//   units left            CX SI
-	//   sums of the pass      CX
-	//   panel                 DX
-	//   weights               CX BX Y4 Y5 Y6 Y7 Y8 Y9 Y10 R10 R11 Y11 Y12 R12 R13 Y13 R14
-	//   z of the pass         DX
-	//   columns               CX SI DI
-	//   passes left           SI
-	//   sums of the column    CX DI
-	//   sums                  Y0 CX Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11
-	//   stride                DX R8
-	//   x                     CX DI R8 R9 R10 R11 R12
-	//   elements of x left    SI R9 R10 R11 R12 R13
-	//   weights ahead         R11 R12 R13 R14 R15
-	//   x[k]                  Y4 Y6 Y8 Y10 Y12 Y14
-	//   z of the column       CX DI
-	//   column                DX
-	//   columns left          BX
-	//   c                     DI R9
-	//   h                     R8 R10
-	//   z                     Y0 Y1 Y3
-	//   cell state            Y1
-	//   lanes left            DI
 	XORL AX, AX
 
 panel:
+	// Registers: units done, in bytes AX
 	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
@@ -3185,6 +3156,7 @@ panel:
 	ADDQ $+4, SI
 
 wide_pass:
+	// Registers: sums of the pass CX, z of the pass DX, weights BX, passes left SI
 	MOVQ count+64(FP), DI
 	CMPQ DI, $+6
 	JEQ  wide_6
@@ -3216,6 +3188,8 @@ wide_pass:
 	JLT  wide_2_block_done
 
 wide_2_block:
+	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   8192(R10)
 	VMOVUPS      (R10), Y4
 	VMOVUPS      32(R10), Y5
@@ -3268,6 +3242,8 @@ wide_2_block_done:
 	JLT  wide_2_rest_done
 
 wide_2_rest:
+	// Registers: x DI R8, elements of x left R9, weights R10
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   8192(R10)
 	VMOVUPS      (R10), Y4
 	VMOVUPS      32(R10), Y5
@@ -3324,6 +3300,8 @@ wide_3:
 	JLT  wide_3_block_done
 
 wide_3_block:
+	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   8192(R11)
 	VMOVUPS      (R11), Y6
 	VMOVUPS      32(R11), Y7
@@ -3389,6 +3367,8 @@ wide_3_block_done:
 	JLT  wide_3_rest_done
 
 wide_3_rest:
+	// Registers: x DI R8 R9, elements of x left R10, weights R11
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   8192(R11)
 	VMOVUPS      (R11), Y6
 	VMOVUPS      32(R11), Y7
@@ -3458,6 +3438,8 @@ wide_4:
 	JLT  wide_4_block_done
 
 wide_4_block:
+	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   8192(R12)
 	VMOVUPS      (R12), Y8
 	VMOVUPS      32(R12), Y9
@@ -3536,6 +3518,8 @@ wide_4_block_done:
 	JLT  wide_4_rest_done
 
 wide_4_rest:
+	// Registers: x DI R8-R10, elements of x left R11, weights R12
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   8192(R12)
 	VMOVUPS      (R12), Y8
 	VMOVUPS      32(R12), Y9
@@ -3618,6 +3602,8 @@ wide_5:
 	JLT  wide_5_block_done
 
 wide_5_block:
+	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   8192(R13)
 	VMOVUPS      (R13), Y10
 	VMOVUPS      32(R13), Y11
@@ -3709,6 +3695,8 @@ wide_5_block_done:
 	JLT  wide_5_rest_done
 
 wide_5_rest:
+	// Registers: x DI R8-R11, elements of x left R12, weights R13
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   8192(R13)
 	VMOVUPS      (R13), Y10
 	VMOVUPS      32(R13), Y11
@@ -3804,6 +3792,8 @@ wide_6:
 	JLT  wide_6_block_done
 
 wide_6_block:
+	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   8192(R14)
 	VMOVUPS      (R14), Y12
 	VMOVUPS      32(R14), Y13
@@ -3908,6 +3898,8 @@ wide_6_block_done:
 	JLT  wide_6_rest_done
 
 wide_6_rest:
+	// Registers: x DI R8-R12, elements of x left R13, weights R14
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   8192(R14)
 	VMOVUPS      (R14), Y12
 	VMOVUPS      32(R14), Y13
@@ -3990,6 +3982,8 @@ wide_1:
 	JLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x CX, weights BX, elements of x left SI
+	//            sums Y0-Y7, x[k] Y8
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  (BX), Y8, Y0
 	VFMADD231PS  32(BX), Y8, Y1
@@ -4113,6 +4107,9 @@ wide_summed:
 	JLT  wide_cell_done
 
 wide_cell:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, h R8
+	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -4700,6 +4697,7 @@ narrow:
 	ADDQ $+2, SI
 
 narrow_pass:
+	// Registers: sums of the pass CX, z of the pass DX, weights BX, passes left SI
 	MOVQ count+64(FP), DI
 	CMPQ DI, $+6
 	JEQ  narrow_6
@@ -4731,6 +4729,8 @@ narrow_pass:
 	JLT  narrow_2_block_done
 
 narrow_2_block:
+	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y4
 	VMOVUPS      32(R10), Y5
@@ -4784,6 +4784,8 @@ narrow_2_block_done:
 	JLT  narrow_2_rest_done
 
 narrow_2_rest:
+	// Registers: x DI R8, elements of x left R9, weights R10
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y4
 	VMOVUPS      32(R10), Y5
@@ -4840,6 +4842,8 @@ narrow_3:
 	JLT  narrow_3_block_done
 
 narrow_3_block:
+	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y6
 	VMOVUPS      32(R11), Y7
@@ -4906,6 +4910,8 @@ narrow_3_block_done:
 	JLT  narrow_3_rest_done
 
 narrow_3_rest:
+	// Registers: x DI R8 R9, elements of x left R10, weights R11
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y6
 	VMOVUPS      32(R11), Y7
@@ -4975,6 +4981,8 @@ narrow_4:
 	JLT  narrow_4_block_done
 
 narrow_4_block:
+	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y8
 	VMOVUPS      32(R12), Y9
@@ -5054,6 +5062,8 @@ narrow_4_block_done:
 	JLT  narrow_4_rest_done
 
 narrow_4_rest:
+	// Registers: x DI R8-R10, elements of x left R11, weights R12
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y8
 	VMOVUPS      32(R12), Y9
@@ -5136,6 +5146,8 @@ narrow_5:
 	JLT  narrow_5_block_done
 
 narrow_5_block:
+	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y10
 	VMOVUPS      32(R13), Y11
@@ -5228,6 +5240,8 @@ narrow_5_block_done:
 	JLT  narrow_5_rest_done
 
 narrow_5_rest:
+	// Registers: x DI R8-R11, elements of x left R12, weights R13
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y10
 	VMOVUPS      32(R13), Y11
@@ -5323,6 +5337,8 @@ narrow_6:
 	JLT  narrow_6_block_done
 
 narrow_6_block:
+	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   4096(R14)
 	VMOVUPS      (R14), Y12
 	VMOVUPS      32(R14), Y13
@@ -5428,6 +5444,8 @@ narrow_6_block_done:
 	JLT  narrow_6_rest_done
 
 narrow_6_rest:
+	// Registers: x DI R8-R12, elements of x left R13, weights R14
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   4096(R14)
 	VMOVUPS      (R14), Y12
 	VMOVUPS      32(R14), Y13
@@ -5506,6 +5524,8 @@ narrow_1:
 	JLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x CX, weights BX, elements of x left SI
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  (BX), Y4, Y0
 	VFMADD231PS  32(BX), Y4, Y1
@@ -5589,6 +5609,9 @@ narrow_summed:
 	JLT  narrow_cells_done
 
 narrow_cells:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
+	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -6179,6 +6202,9 @@ narrow_cells_done:
 	JLT  narrow_cell_done
 
 narrow_cell:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, h R8
+	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -6485,23 +6511,6 @@ done:
 // func gatesTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gatesTileAVX2(SB), NOSPLIT, $0-104
-	// Registers:
-	//   units left          AX
-	//   sums of the pass    AX
-	//   panel               CX
-	//   weights             AX DX Y4 Y5 Y6 Y7 Y8 Y9 R9 R10 Y10 Y11 R11 R12 Y12 R13 Y13
-	//   z of the pass       CX
-	//   columns             AX BX SI
-	//   passes left         BX
-	//   sums of the column  AX SI
-	//   sums                AX Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11
-	//   stride              CX DI
-	//   x                   AX SI DI R8 R9 R10 R11
-	//   elements of x left  BX R8 R9 R10 R11 R12
-	//   weights ahead       R10 R11 R12 R13 R14
-	//   x[k]                Y4 Y6 Y8 Y10 Y12 Y14
-	//   z of the column     AX SI
-	//   z                   AX
 panel:
 	MOVQ units+80(FP), AX
 	CMPQ AX, $+8
@@ -6519,6 +6528,7 @@ panel:
 	ADDQ $+4, BX
 
 wide_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
 	MOVQ count+64(FP), SI
 	CMPQ SI, $+6
 	JEQ  wide_6
@@ -6550,6 +6560,8 @@ wide_pass:
 	JLT  wide_2_block_done
 
 wide_2_block:
+	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   8192(R9)
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
@@ -6602,6 +6614,8 @@ wide_2_block_done:
 	JLT  wide_2_rest_done
 
 wide_2_rest:
+	// Registers: x SI DI, elements of x left R8, weights R9
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   8192(R9)
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
@@ -6660,6 +6674,8 @@ wide_3:
 	JLT  wide_3_block_done
 
 wide_3_block:
+	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   8192(R10)
 	VMOVUPS      (R10), Y6
 	VMOVUPS      32(R10), Y7
@@ -6725,6 +6741,8 @@ wide_3_block_done:
 	JLT  wide_3_rest_done
 
 wide_3_rest:
+	// Registers: x SI DI R8, elements of x left R9, weights R10
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   8192(R10)
 	VMOVUPS      (R10), Y6
 	VMOVUPS      32(R10), Y7
@@ -6798,6 +6816,8 @@ wide_4:
 	JLT  wide_4_block_done
 
 wide_4_block:
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   8192(R11)
 	VMOVUPS      (R11), Y8
 	VMOVUPS      32(R11), Y9
@@ -6876,6 +6896,8 @@ wide_4_block_done:
 	JLT  wide_4_rest_done
 
 wide_4_rest:
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   8192(R11)
 	VMOVUPS      (R11), Y8
 	VMOVUPS      32(R11), Y9
@@ -6964,6 +6986,8 @@ wide_5:
 	JLT  wide_5_block_done
 
 wide_5_block:
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   8192(R12)
 	VMOVUPS      (R12), Y10
 	VMOVUPS      32(R12), Y11
@@ -7055,6 +7079,8 @@ wide_5_block_done:
 	JLT  wide_5_rest_done
 
 wide_5_rest:
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   8192(R12)
 	VMOVUPS      (R12), Y10
 	VMOVUPS      32(R12), Y11
@@ -7158,6 +7184,8 @@ wide_6:
 	JLT  wide_6_block_done
 
 wide_6_block:
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   8192(R13)
 	VMOVUPS      (R13), Y12
 	VMOVUPS      32(R13), Y13
@@ -7262,6 +7290,8 @@ wide_6_block_done:
 	JLT  wide_6_rest_done
 
 wide_6_rest:
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   8192(R13)
 	VMOVUPS      (R13), Y12
 	VMOVUPS      32(R13), Y13
@@ -7354,6 +7384,8 @@ wide_1:
 	JLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x AX, weights DX, elements of x left BX
+	//            sums Y0-Y7, x[k] Y8
 	VBROADCASTSS (AX), Y8
 	VFMADD231PS  (DX), Y8, Y0
 	VFMADD231PS  32(DX), Y8, Y1
@@ -7502,6 +7534,7 @@ narrow:
 	ADDQ $+2, BX
 
 narrow_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
 	MOVQ count+64(FP), SI
 	CMPQ SI, $+6
 	JEQ  narrow_6
@@ -7533,6 +7566,8 @@ narrow_pass:
 	JLT  narrow_2_block_done
 
 narrow_2_block:
+	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   4096(R9)
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
@@ -7586,6 +7621,8 @@ narrow_2_block_done:
 	JLT  narrow_2_rest_done
 
 narrow_2_rest:
+	// Registers: x SI DI, elements of x left R8, weights R9
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   4096(R9)
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
@@ -7644,6 +7681,8 @@ narrow_3:
 	JLT  narrow_3_block_done
 
 narrow_3_block:
+	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y6
 	VMOVUPS      32(R10), Y7
@@ -7710,6 +7749,8 @@ narrow_3_block_done:
 	JLT  narrow_3_rest_done
 
 narrow_3_rest:
+	// Registers: x SI DI R8, elements of x left R9, weights R10
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y6
 	VMOVUPS      32(R10), Y7
@@ -7783,6 +7824,8 @@ narrow_4:
 	JLT  narrow_4_block_done
 
 narrow_4_block:
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y8
 	VMOVUPS      32(R11), Y9
@@ -7862,6 +7905,8 @@ narrow_4_block_done:
 	JLT  narrow_4_rest_done
 
 narrow_4_rest:
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y8
 	VMOVUPS      32(R11), Y9
@@ -7950,6 +7995,8 @@ narrow_5:
 	JLT  narrow_5_block_done
 
 narrow_5_block:
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y10
 	VMOVUPS      32(R12), Y11
@@ -8042,6 +8089,8 @@ narrow_5_block_done:
 	JLT  narrow_5_rest_done
 
 narrow_5_rest:
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y10
 	VMOVUPS      32(R12), Y11
@@ -8145,6 +8194,8 @@ narrow_6:
 	JLT  narrow_6_block_done
 
 narrow_6_block:
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y12
 	VMOVUPS      32(R13), Y13
@@ -8250,6 +8301,8 @@ narrow_6_block_done:
 	JLT  narrow_6_rest_done
 
 narrow_6_rest:
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y12
 	VMOVUPS      32(R13), Y13
@@ -8338,6 +8391,8 @@ narrow_1:
 	JLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x AX, weights DX, elements of x left BX
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (AX), Y4
 	VFMADD231PS  (DX), Y4, Y0
 	VFMADD231PS  32(DX), Y4, Y1
@@ -8419,16 +8474,6 @@ done:
 // func headAVX2(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 // Requires: AVX, FMA3
 TEXT ·headAVX2(SB), NOSPLIT, $0-48
-	// Registers:
-	//   weights             AX
-	//   bias                CX
-	//   y                   DX
-	//   outputs left        BX
-	//   bytes of a row      SI
-	//   rows                DI R8 R9 R10
-	//   sums                Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7
-	//   x                   Y2 Y8 R8 R11
-	//   elements of x left  R9 R12
 	MOVQ weights+0(FP), AX
 	MOVQ bias+8(FP), CX
 	MOVQ y+32(FP), DX
@@ -8439,6 +8484,7 @@ TEXT ·headAVX2(SB), NOSPLIT, $0-48
 	JLT  rows_4_done
 
 rows_4:
+	// Registers: weights AX, bias CX, y DX, outputs left BX, bytes of a row SI
 	MOVQ   AX, DI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -8462,6 +8508,8 @@ rows_4:
 	JLT  sums_4_done
 
 sums_4:
+	// Registers: rows DI R8-R10, x R11, elements of x left R12
+	//            sums Y0-Y7, x Y8
 	VMOVUPS     (R11), Y8
 	VFMADD231PS (DI), Y8, Y0
 	VFMADD231PS (R8), Y8, Y2
@@ -8535,6 +8583,7 @@ rows_4_done:
 	JLT  rows_1_done
 
 rows_1:
+	// Registers: weights AX, bias CX, y DX, outputs left BX, bytes of a row SI
 	MOVQ   AX, DI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -8546,6 +8595,8 @@ rows_1:
 	JLT  sums_1_done
 
 sums_1:
+	// Registers: rows DI, x R8, elements of x left R9
+	//            sums Y0 Y1, x Y2
 	VMOVUPS     (R8), Y2
 	VFMADD231PS (DI), Y2, Y0
 	VMOVUPS     32(R8), Y2
@@ -8582,10 +8633,6 @@ rows_1_done:
 // func sigmoidAVX2(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x              AX Y0 Y1 Y2
-	//   dst            CX
-	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
@@ -8593,6 +8640,8 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
 	JLT  vectors_3_done
 
 vectors_3:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0-Y2
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS (AX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
@@ -8720,6 +8769,8 @@ vectors_3_done:
 	JLT  vectors_1_done
 
 vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS (AX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
@@ -8787,10 +8838,6 @@ vectors_1_done:
 // func tanhAVX2(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x              AX Y0 Y2 Y4
-	//   dst            CX
-	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
@@ -8798,6 +8845,8 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
 	JLT  vectors_3_done
 
 vectors_3:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0 Y2 Y4
 	// tanh: A = min(9.1, |x|), and x's sign
 	VMOVUPS (AX), Y0
 	VANDPS  allButSign<>+0(SB), Y0, Y1
@@ -8917,6 +8966,8 @@ vectors_3_done:
 	JLT  vectors_1_done
 
 vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0
 	// tanh: A = min(9.1, |x|), and x's sign
 	VMOVUPS (AX), Y0
 	VANDPS  allButSign<>+0(SB), Y0, Y1
@@ -8976,24 +9027,6 @@ vectors_1_done:
 // func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3
 TEXT ·stepAVX512(SB), $320-80
-	// Registers:
-	//   sums of the panel      AX
-	//   panel                  CX
-	//   c                      DX
-	//   h                      BX
-	//   units left             SI
-	//   sums                   Y0 Y1 Y2 Y3 Y4 Y5
-	//   weights                AX DI R8
-	//   x                      CX R8 R9
-	//   elements of x left     DI R8 R9
-	//   x[k]                   Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y14
-	//   z                      Y1 Y2 Y4 Y5 DI
-	//   stride                 DI R8
-	//   cell state             Y1 Y2 Y5
-	//   lanes left             AX DI
-	//   units of the panel     AX
-	//   z of the narrow panel  CX
-	//   zeros                  Y4
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
@@ -9001,6 +9034,7 @@ TEXT ·stepAVX512(SB), $320-80
 	MOVQ units+72(FP), SI
 
 panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
 	CMPQ SI, $+8
 	JLE  narrow
 	CMPQ SI, $+16
@@ -9025,6 +9059,8 @@ wide:
 	JLT  wide_block_done
 
 wide_block:
+	// Registers: weights DI, x R8, elements of x left R9
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (R8), Z4
 	VFMADD231PS  (DI), Z4, Z0
 	VFMADD231PS  64(DI), Z4, Z1
@@ -9072,6 +9108,8 @@ wide_rest_done:
 	ADDQ $+1, R9
 
 summed:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
+	//            sums Z0-Z3
 	CMPQ SI, $+16
 	JLE  last
 	CMPQ SI, $+32
@@ -9719,6 +9757,8 @@ shadow:
 	JLT  shadow_rest_block_done
 
 shadow_rest_block:
+	// Registers: elements of x left DI, weights R8, x R9
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (R9), Z4
 	VFMADD231PS  (R8), Z4, Z0
 	VFMADD231PS  64(R8), Z4, Z1
@@ -10095,6 +10135,8 @@ wide_narrow:
 	JLT  wide_narrow_block_done
 
 wide_narrow_block:
+	// Registers: weights AX DI, x CX, elements of x left R8
+	//            sums Z0-Z5, x[k] Z6
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  (DI), Z6, Z0
 	VFMADD231PS  64(DI), Z6, Z1
@@ -10709,6 +10751,8 @@ narrow:
 	JLT  narrow_block_done
 
 narrow_block:
+	// Registers: weights AX, x CX, elements of x left DI
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  (AX), Y4, Y0
 	VFMADD231PS  32(AX), Y4, Y1
@@ -11042,24 +11086,6 @@ done:
 // func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3
 TEXT ·stepPairsAVX512(SB), $320-80
-	// Registers:
-	//   sums of the panel      AX R8
-	//   panel                  CX R9
-	//   c                      DX
-	//   h                      BX
-	//   units left             SI
-	//   sums                   Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9
-	//   weights                AX DI R8
-	//   stride                 DI R8 R9 R10
-	//   x                      CX R9
-	//   elements of x left     DI R8 R9 R10
-	//   x[k]                   Y4 Y6 Y8 Y10
-	//   units of the panel     AX DI
-	//   cell state             Y1 Y2 Y4
-	//   lanes left             AX DI
-	//   z of the narrow panel  CX
-	//   zeros                  Y4 Y8
-	//   z                      Y0 Y1 Y2 Y4 Y5 Y6
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
@@ -11067,6 +11093,7 @@ TEXT ·stepPairsAVX512(SB), $320-80
 	MOVQ units+72(FP), SI
 
 panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
 	CMPQ SI, $+8
 	JLE  narrow
 	CMPQ SI, $+16
@@ -11110,6 +11137,8 @@ pair:
 	JLT  pair_block_done
 
 pair_block:
+	// Registers: weights DI R8, x R9, elements of x left R10
+	//            sums Z0-Z7, x[k] Z8
 	VBROADCASTSS (R9), Z8
 	VFMADD231PS  (DI), Z8, Z0
 	VFMADD231PS  64(DI), Z8, Z1
@@ -11773,6 +11802,8 @@ pair_narrow:
 	JLT  pair_narrow_block_done
 
 pair_narrow_block:
+	// Registers: weights AX DI R8, x CX, elements of x left R9
+	//            sums Z0-Z9, x[k] Z10
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  (DI), Z10, Z0
 	VFMADD231PS  64(DI), Z10, Z1
@@ -12666,6 +12697,8 @@ wide:
 	JLT  wide_block_done
 
 wide_block:
+	// Registers: weights AX, x CX, elements of x left DI
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  (AX), Z4, Z0
 	VFMADD231PS  64(AX), Z4, Z1
@@ -13030,6 +13063,8 @@ wide_narrow:
 	JLT  wide_narrow_block_done
 
 wide_narrow_block:
+	// Registers: weights AX DI, x CX, elements of x left R8
+	//            sums Z0-Z5, x[k] Z6
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  (DI), Z6, Z0
 	VFMADD231PS  64(DI), Z6, Z1
@@ -13644,6 +13679,8 @@ narrow:
 	JLT  narrow_block_done
 
 narrow_block:
+	// Registers: weights AX, x CX, elements of x left DI
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  (AX), Y4, Y0
 	VFMADD231PS  32(AX), Y4, Y1
@@ -13977,33 +14014,10 @@ done:
 // func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, FMA3, MMX+
 TEXT ·stepTileAVX512(SB), $1600-88
-	// Registers:
-	//   units done, in bytes  AX
-	//   units left            CX SI
-	//   sums of the pass      CX
-	//   panel                 DX
-	//   weights               CX BX Y4 Y5 Y6 Y7 Y8 Y9 Y10 R10 R11 Y11 Y12 R12 Y13 R13 R14 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23 Y24 Y25 Y26 Y27
-	//   z of the pass         DX
-	//   columns               CX SI DI
-	//   passes left           SI
-	//   sums of the column    CX DI
-	//   sums                  Y0 Y1 CX Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23
-	//   stride                DX R8
-	//   x                     CX DI R8 R9 R10 R11 R12
-	//   elements of x left    SI R9 R10 R11 R12 R13
-	//   weights ahead         R11 R12 R13 R14 R15
-	//   x[k]                  Y2 Y4 Y6 Y8 Y10 Y12 Y14 Y16 Y20 Y24 Y28
-	//   z of the column       CX DI
-	//   column                DX
-	//   columns left          BX
-	//   c                     DI R9
-	//   h                     R8 R10
-	//   z                     Y0 Y1 Y3 Y4 Y5 Y7
-	//   cell state            Y1 Y4
-	//   lanes left            DI
 	XORL AX, AX
 
 panel:
+	// Registers: units done, in bytes AX
 	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
@@ -14021,6 +14035,7 @@ panel:
 	ADDQ $+1, SI
 
 wide_pass:
+	// Registers: sums of the pass CX, z of the pass DX, weights BX, passes left SI
 	MOVQ count+64(FP), DI
 	CMPQ DI, $+6
 	JEQ  wide_6
@@ -14056,6 +14071,8 @@ wide_pass:
 	JLT  wide_2_block_done
 
 wide_2_block:
+	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Z0-Z7, weights Z8-Z11, x[k] Z12
 	PREFETCHT0   8192(R10)
 	PREFETCHT0   8256(R10)
 	PREFETCHT0   8320(R10)
@@ -14224,6 +14241,8 @@ wide_3:
 	JLT  wide_3_block_done
 
 wide_3_block:
+	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Z0-Z11, weights Z12-Z15, x[k] Z16
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
 	PREFETCHT0   8320(R11)
@@ -14432,6 +14451,8 @@ wide_4:
 	JLT  wide_4_block_done
 
 wide_4_block:
+	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Z0-Z15, weights Z16-Z19, x[k] Z20
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
 	PREFETCHT0   8320(R12)
@@ -14680,6 +14701,8 @@ wide_5:
 	JLT  wide_5_block_done
 
 wide_5_block:
+	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Z0-Z19, weights Z20-Z23, x[k] Z24
 	PREFETCHT0   8192(R13)
 	PREFETCHT0   8256(R13)
 	PREFETCHT0   8320(R13)
@@ -14968,6 +14991,8 @@ wide_6:
 	JLT  wide_6_block_done
 
 wide_6_block:
+	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	//            sums Z0-Z23, weights Z24-Z27, x[k] Z28
 	PREFETCHT0   8192(R14)
 	PREFETCHT0   8256(R14)
 	PREFETCHT0   8320(R14)
@@ -15249,6 +15274,8 @@ wide_1:
 	JLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x CX, weights BX, elements of x left SI
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  (BX), Z4, Z0
 	VFMADD231PS  64(BX), Z4, Z1
@@ -15312,6 +15339,9 @@ wide_summed:
 	JLT  wide_cells_done
 
 wide_cells:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
+	//            z Z0 Z1 Z3-Z5 Z7, cell state Z1 Z4
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -15881,6 +15911,9 @@ wide_cells_done:
 	JLT  wide_cell_done
 
 wide_cell:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, h R8
+	//            z Z0 Z1 Z3, cell state Z1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -16218,6 +16251,7 @@ narrow:
 	ADDQ $+1, SI
 
 narrow_pass:
+	// Registers: sums of the pass CX, z of the pass DX, weights BX, passes left SI
 	MOVQ count+64(FP), DI
 	CMPQ DI, $+6
 	JEQ  narrow_6
@@ -16249,6 +16283,8 @@ narrow_pass:
 	JLT  narrow_2_block_done
 
 narrow_2_block:
+	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Z0-Z3, weights Z4 Z5, x[k] Z6
 	PREFETCHT0   4096(R10)
 	PREFETCHT0   4160(R10)
 	VMOVUPS      (R10), Z4
@@ -16367,6 +16403,8 @@ narrow_3:
 	JLT  narrow_3_block_done
 
 narrow_3_block:
+	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Z0-Z5, weights Z6 Z7, x[k] Z8
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
 	VMOVUPS      (R11), Z6
@@ -16511,6 +16549,8 @@ narrow_4:
 	JLT  narrow_4_block_done
 
 narrow_4_block:
+	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Z0-Z7, weights Z8 Z9, x[k] Z10
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VMOVUPS      (R12), Z8
@@ -16681,6 +16721,8 @@ narrow_5:
 	JLT  narrow_5_block_done
 
 narrow_5_block:
+	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Z0-Z9, weights Z10 Z11, x[k] Z12
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
 	VMOVUPS      (R13), Z10
@@ -16877,6 +16919,8 @@ narrow_6:
 	JLT  narrow_6_block_done
 
 narrow_6_block:
+	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	//            sums Z0-Z11, weights Z12 Z13, x[k] Z14
 	PREFETCHT0   4096(R14)
 	PREFETCHT0   4160(R14)
 	VMOVUPS      (R14), Z12
@@ -17064,6 +17108,8 @@ narrow_1:
 	JLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x CX, weights BX, elements of x left SI
+	//            sums Z0 Z1, x[k] Z2
 	VBROADCASTSS (CX), Z2
 	VFMADD231PS  (BX), Z2, Z0
 	VFMADD231PS  64(BX), Z2, Z1
@@ -17115,6 +17161,9 @@ narrow_summed:
 	JLT  narrow_cells_done
 
 narrow_cells:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
+	//            z Y0 Y1 Y3-Y5 Y7, cell state Y1 Y4
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -17670,6 +17719,9 @@ narrow_cells_done:
 	JLT  narrow_cell_done
 
 narrow_cell:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, h R8
+	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -17976,23 +18028,6 @@ done:
 // func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·gatesTileAVX512(SB), NOSPLIT, $0-104
-	// Registers:
-	//   units left          AX
-	//   sums of the pass    AX
-	//   panel               CX
-	//   weights             AX DX Y4 Y5 Y6 Y7 Y8 Y9 R9 R10 Y10 Y11 R11 Y12 R12 R13 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23 Y24 Y25 Y26 Y27
-	//   z of the pass       CX
-	//   columns             AX BX SI
-	//   passes left         BX
-	//   sums of the column  AX SI
-	//   sums                Y0 AX Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23
-	//   stride              CX DI
-	//   x                   AX SI DI R8 R9 R10 R11
-	//   elements of x left  BX R8 R9 R10 R11 R12
-	//   weights ahead       R10 R11 R12 R13 R14
-	//   x[k]                Y2 Y4 Y6 Y8 Y10 Y12 Y14 Y16 Y20 Y24 Y28
-	//   z of the column     AX SI
-	//   z                   AX
 panel:
 	MOVQ units+80(FP), AX
 	CMPQ AX, $+8
@@ -18010,6 +18045,7 @@ panel:
 	ADDQ $+1, BX
 
 wide_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
 	MOVQ count+64(FP), SI
 	CMPQ SI, $+6
 	JEQ  wide_6
@@ -18045,6 +18081,8 @@ wide_pass:
 	JLT  wide_2_block_done
 
 wide_2_block:
+	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	//            sums Z0-Z7, weights Z8-Z11, x[k] Z12
 	PREFETCHT0   8192(R9)
 	PREFETCHT0   8256(R9)
 	PREFETCHT0   8320(R9)
@@ -18215,6 +18253,8 @@ wide_3:
 	JLT  wide_3_block_done
 
 wide_3_block:
+	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Z0-Z11, weights Z12-Z15, x[k] Z16
 	PREFETCHT0   8192(R10)
 	PREFETCHT0   8256(R10)
 	PREFETCHT0   8320(R10)
@@ -18427,6 +18467,8 @@ wide_4:
 	JLT  wide_4_block_done
 
 wide_4_block:
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Z0-Z15, weights Z16-Z19, x[k] Z20
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
 	PREFETCHT0   8320(R11)
@@ -18681,6 +18723,8 @@ wide_5:
 	JLT  wide_5_block_done
 
 wide_5_block:
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Z0-Z19, weights Z20-Z23, x[k] Z24
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
 	PREFETCHT0   8320(R12)
@@ -18977,6 +19021,8 @@ wide_6:
 	JLT  wide_6_block_done
 
 wide_6_block:
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Z0-Z23, weights Z24-Z27, x[k] Z28
 	PREFETCHT0   8192(R13)
 	PREFETCHT0   8256(R13)
 	PREFETCHT0   8320(R13)
@@ -19268,6 +19314,8 @@ wide_1:
 	JLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x AX, weights DX, elements of x left BX
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (AX), Z4
 	VFMADD231PS  (DX), Z4, Z0
 	VFMADD231PS  64(DX), Z4, Z1
@@ -19356,6 +19404,7 @@ narrow:
 	ADDQ $+1, BX
 
 narrow_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
 	MOVQ count+64(FP), SI
 	CMPQ SI, $+6
 	JEQ  narrow_6
@@ -19387,6 +19436,8 @@ narrow_pass:
 	JLT  narrow_2_block_done
 
 narrow_2_block:
+	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	//            sums Z0-Z3, weights Z4 Z5, x[k] Z6
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VMOVUPS      (R9), Z4
@@ -19507,6 +19558,8 @@ narrow_3:
 	JLT  narrow_3_block_done
 
 narrow_3_block:
+	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Z0-Z5, weights Z6 Z7, x[k] Z8
 	PREFETCHT0   4096(R10)
 	PREFETCHT0   4160(R10)
 	VMOVUPS      (R10), Z6
@@ -19655,6 +19708,8 @@ narrow_4:
 	JLT  narrow_4_block_done
 
 narrow_4_block:
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Z0-Z7, weights Z8 Z9, x[k] Z10
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
 	VMOVUPS      (R11), Z8
@@ -19831,6 +19886,8 @@ narrow_5:
 	JLT  narrow_5_block_done
 
 narrow_5_block:
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Z0-Z9, weights Z10 Z11, x[k] Z12
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VMOVUPS      (R12), Z10
@@ -20035,6 +20092,8 @@ narrow_6:
 	JLT  narrow_6_block_done
 
 narrow_6_block:
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Z0-Z11, weights Z12 Z13, x[k] Z14
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
 	VMOVUPS      (R13), Z12
@@ -20232,6 +20291,8 @@ narrow_1:
 	JLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x AX, weights DX, elements of x left BX
+	//            sums Z0 Z1, x[k] Z2
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  (DX), Z2, Z0
 	VFMADD231PS  64(DX), Z2, Z1
@@ -20281,16 +20342,6 @@ done:
 // func headAVX512(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·headAVX512(SB), NOSPLIT, $0-48
-	// Registers:
-	//   weights             AX
-	//   bias                CX
-	//   y                   DX
-	//   outputs left        BX
-	//   bytes of a row      SI
-	//   rows                DI R8 R9 R10
-	//   sums                Y0 Y1 Y2 Y3
-	//   x                   Y1 Y4 R8 R11
-	//   elements of x left  R9 R12
 	MOVQ weights+0(FP), AX
 	MOVQ bias+8(FP), CX
 	MOVQ y+32(FP), DX
@@ -20301,6 +20352,7 @@ TEXT ·headAVX512(SB), NOSPLIT, $0-48
 	JLT  rows_4_done
 
 rows_4:
+	// Registers: weights AX, bias CX, y DX, outputs left BX, bytes of a row SI
 	MOVQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	MOVQ   DI, R8
@@ -20320,6 +20372,8 @@ rows_4:
 	JLT  sums_4_done
 
 sums_4:
+	// Registers: rows DI R8-R10, x R11, elements of x left R12
+	//            sums Z0-Z3, x Z4
 	VMOVUPS     (R11), Z4
 	VFMADD231PS (DI), Z4, Z0
 	VFMADD231PS (R8), Z4, Z1
@@ -20392,6 +20446,7 @@ rows_4_done:
 	JLT  rows_1_done
 
 rows_1:
+	// Registers: weights AX, bias CX, y DX, outputs left BX, bytes of a row SI
 	MOVQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	MOVQ   x+16(FP), R8
@@ -20402,6 +20457,8 @@ rows_1:
 	JLT  sums_1_done
 
 sums_1:
+	// Registers: rows DI, x R8, elements of x left R9
+	//            sums Z0, x Z1
 	VMOVUPS     (R8), Z1
 	VFMADD231PS (DI), Z1, Z0
 	ADDQ        $+64, R8
@@ -20437,10 +20494,6 @@ rows_1_done:
 // func sigmoidAVX512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x              AX Y0 Y1 Y2 Y3
-	//   dst            CX
-	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
@@ -20448,6 +20501,8 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
 	JLT  vectors_4_done
 
 vectors_4:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0-Z3
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS      (AX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
@@ -20606,6 +20661,8 @@ vectors_4_done:
 	JLT  vectors_1_done
 
 vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0
 	// σ: x = min(40, max(-104, x))
 	VMOVUPS      (AX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
@@ -20673,10 +20730,6 @@ vectors_1_done:
 // func tanhAVX512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x              AX Y0 Y2 Y4 Y6
-	//   dst            CX
-	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
@@ -20684,6 +20737,8 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
 	JLT  vectors_4_done
 
 vectors_4:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0 Z2 Z4 Z6
 	// tanh: A = min(9.1, |x|), and x's sign
 	VMOVUPS      (AX), Z0
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
@@ -20834,6 +20889,8 @@ vectors_4_done:
 	JLT  vectors_1_done
 
 vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0
 	// tanh: A = min(9.1, |x|), and x's sign
 	VMOVUPS      (AX), Z0
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1

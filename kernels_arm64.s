@@ -6,25 +6,6 @@
 
 // func stepNEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 TEXT ·stepNEON(SB), $320-80
-	// Registers:
-	//   sums of the panel      R1
-	//   panel                  R2
-	//   c                      R3
-	//   h                      R4
-	//   units left             R5
-	//   sums                   V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   weights                R1 R6 V9 V10 V20 V21 V25 V26
-	//   x                      R2 R7
-	//   elements of x left     R6 R7 R8
-	//   x[k]                   V8 V19 V24
-	//   table of constants     R0
-	//   cell state             V2 V4 V5 V6 V7
-	//   lanes left             R0 R1 R3 R6
-	//   stride                 R6 R7
-	//   units of the panel     R1
-	//   z of the narrow panel  R2
-	//   z                      V0 V4 V5 V6 V7 V8
-	//   constants              V0 V1 V2
 	MOVD $constants<>(SB), R0
 	MOVD sums+0(FP), R1
 	MOVD weights+16(FP), R2
@@ -38,6 +19,9 @@ TEXT ·stepNEON(SB), $320-80
 	FMOVQ 400(R0), F2 // sigmoidScale
 
 panels:
+	// Registers: table of constants R0, sums of the panel R1, panel R2, c R3, h R4,
+	//            units left R5
+	//            constants V0-V2
 	CMP $8, R5
 	BLE narrow
 	CMP $16, R5
@@ -66,6 +50,8 @@ wide:
 	BLT  wide_block_done
 
 wide_block:
+	// Registers: weights R6, x R7, elements of x left R8
+	//            sums V3-V18, x[k] V19, weights V20 V21
 	FMOVQ (R7), F19
 	FLDPQ (R6), (F20, F21)
 	WORD  $0x4f931283 // fmla v3.4s, v20.4s, v19.s[0]
@@ -1449,6 +1435,8 @@ wide_narrow:
 	BLT  wide_narrow_block_done
 
 wide_narrow_block:
+	// Registers: weights R1 R6, x R2, elements of x left R7
+	//            sums V0-V23, x[k] V24, weights V25 V26
 	FMOVQ (R2), F24
 	FLDPQ (R6), (F25, F26)
 	WORD  $0x4f981320 // fmla v0.4s, v25.4s, v24.s[0]
@@ -3553,6 +3541,8 @@ narrow:
 	BLT  narrow_block_done
 
 narrow_block:
+	// Registers: weights R1, x R2, elements of x left R6
+	//            sums V0-V7, x[k] V8, weights V9 V10
 	FMOVQ (R2), F8
 	FLDPQ (R1), (F9, F10)
 	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
@@ -4288,36 +4278,11 @@ done:
 
 // func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 TEXT ·stepTileNEON(SB), $1600-88
-	// Registers:
-	//   units done, in bytes  R1
-	//   units left            R2 R5
-	//   sums of the pass      R2
-	//   panel                 R3
-	//   weights               R2 R4 R9 R10 R11 R12 R13 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
-	//   z of the pass         R3
-	//   columns               R2 R5 R6
-	//   passes left           R5
-	//   sums of the column    R2 R6
-	//   sums                  R2 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   stride                R3 R7
-	//   x                     R2 R6 R7 R8 R9 R10 R11
-	//   elements of x left    R5 R8 R9 R10 R11 R12
-	//   weights ahead         R10 R11 R12 R13 R14
-	//   x[k]                  V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
-	//   z of the column       R2 R6
-	//   column                R3
-	//   columns left          R4
-	//   c                     R6
-	//   h                     R7
-	//   z                     V11 V12 V14
-	//   table of constants    R0
-	//   cell state            V12 V15
-	//   lanes left            R6
-	//   constants             V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10
 	MOVD $constants<>(SB), R0
 	MOVD ZR, R1
 
 panel:
+	// Registers: table of constants R0, units done, in bytes R1
 	MOVD units+80(FP), R2
 	CMP  $8, R2
 	BLE  narrow
@@ -4336,6 +4301,7 @@ panel:
 	ADD  $4, R5
 
 wide_pass:
+	// Registers: sums of the pass R2, z of the pass R3, weights R4, passes left R5
 	MOVD count+64(FP), R6
 	CMP  $6, R6
 	BEQ  wide_6
@@ -4368,6 +4334,8 @@ wide_2:
 	BLT  wide_2_block_done
 
 wide_2_block:
+	// Registers: x R6 R7, elements of x left R8, weights R9, weights ahead R10
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVQ (R7), F8
 	FMOVQ (R6), F9
 	PRFM  8192(R9), PLDL1KEEP
@@ -4430,6 +4398,8 @@ wide_2_block_done:
 	BLT  wide_2_rest_done
 
 wide_2_rest:
+	// Registers: x R6 R7, elements of x left R8, weights R9
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVS (R7), F8
 	FMOVS (R6), F9
 	PRFM  8192(R9), PLDL1KEEP
@@ -4490,6 +4460,8 @@ wide_3:
 	BLT  wide_3_block_done
 
 wide_3_block:
+	// Registers: x R6-R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVQ (R7), F12
 	FMOVQ (R8), F13
 	FMOVQ (R6), F14
@@ -4570,6 +4542,8 @@ wide_3_block_done:
 	BLT  wide_3_rest_done
 
 wide_3_rest:
+	// Registers: x R6-R8, elements of x left R9, weights R10
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVS (R7), F12
 	FMOVS (R8), F13
 	FMOVS (R6), F14
@@ -4645,6 +4619,8 @@ wide_4:
 	BLT  wide_4_block_done
 
 wide_4_block:
+	// Registers: x R6-R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVQ (R7), F16
 	FMOVQ (R8), F17
 	FMOVQ (R9), F18
@@ -4743,6 +4719,8 @@ wide_4_block_done:
 	BLT  wide_4_rest_done
 
 wide_4_rest:
+	// Registers: x R6-R9, elements of x left R10, weights R11
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVS (R7), F16
 	FMOVS (R8), F17
 	FMOVS (R9), F18
@@ -4833,6 +4811,8 @@ wide_5:
 	BLT  wide_5_block_done
 
 wide_5_block:
+	// Registers: x R6-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVQ (R7), F20
 	FMOVQ (R8), F21
 	FMOVQ (R9), F22
@@ -4949,6 +4929,8 @@ wide_5_block_done:
 	BLT  wide_5_rest_done
 
 wide_5_rest:
+	// Registers: x R6-R10, elements of x left R11, weights R12
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVS (R7), F20
 	FMOVS (R8), F21
 	FMOVS (R9), F22
@@ -5054,6 +5036,8 @@ wide_6:
 	BLT  wide_6_block_done
 
 wide_6_block:
+	// Registers: x R6-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVQ (R7), F24
 	FMOVQ (R8), F25
 	FMOVQ (R9), F26
@@ -5188,6 +5172,8 @@ wide_6_block_done:
 	BLT  wide_6_rest_done
 
 wide_6_rest:
+	// Registers: x R6-R11, elements of x left R12, weights R13
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVS (R7), F24
 	FMOVS (R8), F25
 	FMOVS (R9), F26
@@ -5284,6 +5270,8 @@ wide_1:
 	BLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x R2, weights R4, elements of x left R5
+	//            sums V0-V15, x[k] V16, weights V17 V18
 	FMOVQ (R2), F16
 	FLDPQ (R4), (F17, F18)
 	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
@@ -5462,6 +5450,9 @@ wide_summed:
 	FMOVQ 400(R0), F10 // sigmoidScale
 
 wide_cell:
+	// Registers: table of constants R0, units done, in bytes R1, z of the column R2,
+	//            column R3, columns left R4, units left R5, c R6, lanes left R6, h R7
+	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
 	MOVD 24(R3), R6
 	MOVD 48(R3), R7
 	ADD  R1, R6
@@ -6605,6 +6596,7 @@ narrow:
 	ADD  $2, R5
 
 narrow_pass:
+	// Registers: sums of the pass R2, z of the pass R3, weights R4, passes left R5
 	MOVD count+64(FP), R6
 	CMP  $6, R6
 	BEQ  narrow_6
@@ -6637,6 +6629,8 @@ narrow_2:
 	BLT  narrow_2_block_done
 
 narrow_2_block:
+	// Registers: x R6 R7, elements of x left R8, weights R9, weights ahead R10
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVQ (R7), F8
 	FMOVQ (R6), F9
 	PRFM  4096(R9), PLDL1KEEP
@@ -6700,6 +6694,8 @@ narrow_2_block_done:
 	BLT  narrow_2_rest_done
 
 narrow_2_rest:
+	// Registers: x R6 R7, elements of x left R8, weights R9
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVS (R7), F8
 	FMOVS (R6), F9
 	PRFM  4096(R9), PLDL1KEEP
@@ -6760,6 +6756,8 @@ narrow_3:
 	BLT  narrow_3_block_done
 
 narrow_3_block:
+	// Registers: x R6-R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVQ (R7), F12
 	FMOVQ (R8), F13
 	FMOVQ (R6), F14
@@ -6841,6 +6839,8 @@ narrow_3_block_done:
 	BLT  narrow_3_rest_done
 
 narrow_3_rest:
+	// Registers: x R6-R8, elements of x left R9, weights R10
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVS (R7), F12
 	FMOVS (R8), F13
 	FMOVS (R6), F14
@@ -6916,6 +6916,8 @@ narrow_4:
 	BLT  narrow_4_block_done
 
 narrow_4_block:
+	// Registers: x R6-R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVQ (R7), F16
 	FMOVQ (R8), F17
 	FMOVQ (R9), F18
@@ -7015,6 +7017,8 @@ narrow_4_block_done:
 	BLT  narrow_4_rest_done
 
 narrow_4_rest:
+	// Registers: x R6-R9, elements of x left R10, weights R11
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVS (R7), F16
 	FMOVS (R8), F17
 	FMOVS (R9), F18
@@ -7105,6 +7109,8 @@ narrow_5:
 	BLT  narrow_5_block_done
 
 narrow_5_block:
+	// Registers: x R6-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVQ (R7), F20
 	FMOVQ (R8), F21
 	FMOVQ (R9), F22
@@ -7222,6 +7228,8 @@ narrow_5_block_done:
 	BLT  narrow_5_rest_done
 
 narrow_5_rest:
+	// Registers: x R6-R10, elements of x left R11, weights R12
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVS (R7), F20
 	FMOVS (R8), F21
 	FMOVS (R9), F22
@@ -7327,6 +7335,8 @@ narrow_6:
 	BLT  narrow_6_block_done
 
 narrow_6_block:
+	// Registers: x R6-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVQ (R7), F24
 	FMOVQ (R8), F25
 	FMOVQ (R9), F26
@@ -7462,6 +7472,8 @@ narrow_6_block_done:
 	BLT  narrow_6_rest_done
 
 narrow_6_rest:
+	// Registers: x R6-R11, elements of x left R12, weights R13
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVS (R7), F24
 	FMOVS (R8), F25
 	FMOVS (R9), F26
@@ -7554,6 +7566,8 @@ narrow_1:
 	BLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x R2, weights R4, elements of x left R5
+	//            sums V0-V7, x[k] V8, weights V9 V10
 	FMOVQ (R2), F8
 	FLDPQ (R4), (F9, F10)
 	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
@@ -7668,6 +7682,9 @@ narrow_summed:
 	FMOVQ 400(R0), F10 // sigmoidScale
 
 narrow_cell:
+	// Registers: table of constants R0, units done, in bytes R1, z of the column R2,
+	//            column R3, columns left R4, units left R5, c R6, lanes left R6, h R7
+	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
 	MOVD 24(R3), R6
 	MOVD 48(R3), R7
 	ADD  R1, R6
@@ -8255,23 +8272,6 @@ done:
 
 // func gatesTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 TEXT ·gatesTileNEON(SB), NOSPLIT, $0-104
-	// Registers:
-	//   units left          R0
-	//   sums of the pass    R0
-	//   panel               R1
-	//   weights             R0 R2 R7 R8 R9 R10 R11 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
-	//   z of the pass       R1
-	//   columns             R0 R3 R4
-	//   passes left         R3
-	//   sums of the column  R0 R4
-	//   sums                R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   stride              R1 R5
-	//   x                   R0 R4 R5 R6 R7 R8 R9
-	//   elements of x left  R3 R6 R7 R8 R9 R10
-	//   weights ahead       R8 R9 R10 R11 R12
-	//   x[k]                V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
-	//   z of the column     R0 R4
-	//   z                   R0
 panel:
 	MOVD units+80(FP), R0
 	CMP  $8, R0
@@ -8289,6 +8289,7 @@ panel:
 	ADD  $4, R3
 
 wide_pass:
+	// Registers: sums of the pass R0, z of the pass R1, weights R2, passes left R3
 	MOVD count+64(FP), R4
 	CMP  $6, R4
 	BEQ  wide_6
@@ -8321,6 +8322,8 @@ wide_2:
 	BLT  wide_2_block_done
 
 wide_2_block:
+	// Registers: x R4 R5, elements of x left R6, weights R7, weights ahead R8
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVQ (R5), F8
 	FMOVQ (R4), F9
 	PRFM  8192(R7), PLDL1KEEP
@@ -8383,6 +8386,8 @@ wide_2_block_done:
 	BLT  wide_2_rest_done
 
 wide_2_rest:
+	// Registers: x R4 R5, elements of x left R6, weights R7
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVS (R5), F8
 	FMOVS (R4), F9
 	PRFM  8192(R7), PLDL1KEEP
@@ -8445,6 +8450,8 @@ wide_3:
 	BLT  wide_3_block_done
 
 wide_3_block:
+	// Registers: x R4-R6, elements of x left R7, weights R8, weights ahead R9
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVQ (R5), F12
 	FMOVQ (R6), F13
 	FMOVQ (R4), F14
@@ -8525,6 +8532,8 @@ wide_3_block_done:
 	BLT  wide_3_rest_done
 
 wide_3_rest:
+	// Registers: x R4-R6, elements of x left R7, weights R8
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVS (R5), F12
 	FMOVS (R6), F13
 	FMOVS (R4), F14
@@ -8604,6 +8613,8 @@ wide_4:
 	BLT  wide_4_block_done
 
 wide_4_block:
+	// Registers: x R4-R7, elements of x left R8, weights R9, weights ahead R10
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVQ (R5), F16
 	FMOVQ (R6), F17
 	FMOVQ (R7), F18
@@ -8702,6 +8713,8 @@ wide_4_block_done:
 	BLT  wide_4_rest_done
 
 wide_4_rest:
+	// Registers: x R4-R7, elements of x left R8, weights R9
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVS (R5), F16
 	FMOVS (R6), F17
 	FMOVS (R7), F18
@@ -8798,6 +8811,8 @@ wide_5:
 	BLT  wide_5_block_done
 
 wide_5_block:
+	// Registers: x R4-R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVQ (R5), F20
 	FMOVQ (R6), F21
 	FMOVQ (R7), F22
@@ -8914,6 +8929,8 @@ wide_5_block_done:
 	BLT  wide_5_rest_done
 
 wide_5_rest:
+	// Registers: x R4-R8, elements of x left R9, weights R10
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVS (R5), F20
 	FMOVS (R6), F21
 	FMOVS (R7), F22
@@ -9027,6 +9044,8 @@ wide_6:
 	BLT  wide_6_block_done
 
 wide_6_block:
+	// Registers: x R4-R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVQ (R5), F24
 	FMOVQ (R6), F25
 	FMOVQ (R7), F26
@@ -9161,6 +9180,8 @@ wide_6_block_done:
 	BLT  wide_6_rest_done
 
 wide_6_rest:
+	// Registers: x R4-R9, elements of x left R10, weights R11
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVS (R5), F24
 	FMOVS (R6), F25
 	FMOVS (R7), F26
@@ -9267,6 +9288,8 @@ wide_1:
 	BLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x R0, weights R2, elements of x left R3
+	//            sums V0-V15, x[k] V16, weights V17 V18
 	FMOVQ (R0), F16
 	FLDPQ (R2), (F17, F18)
 	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
@@ -9456,6 +9479,7 @@ narrow:
 	ADD  $2, R3
 
 narrow_pass:
+	// Registers: sums of the pass R0, z of the pass R1, weights R2, passes left R3
 	MOVD count+64(FP), R4
 	CMP  $6, R4
 	BEQ  narrow_6
@@ -9488,6 +9512,8 @@ narrow_2:
 	BLT  narrow_2_block_done
 
 narrow_2_block:
+	// Registers: x R4 R5, elements of x left R6, weights R7, weights ahead R8
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVQ (R5), F8
 	FMOVQ (R4), F9
 	PRFM  4096(R7), PLDL1KEEP
@@ -9551,6 +9577,8 @@ narrow_2_block_done:
 	BLT  narrow_2_rest_done
 
 narrow_2_rest:
+	// Registers: x R4 R5, elements of x left R6, weights R7
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVS (R5), F8
 	FMOVS (R4), F9
 	PRFM  4096(R7), PLDL1KEEP
@@ -9613,6 +9641,8 @@ narrow_3:
 	BLT  narrow_3_block_done
 
 narrow_3_block:
+	// Registers: x R4-R6, elements of x left R7, weights R8, weights ahead R9
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVQ (R5), F12
 	FMOVQ (R6), F13
 	FMOVQ (R4), F14
@@ -9694,6 +9724,8 @@ narrow_3_block_done:
 	BLT  narrow_3_rest_done
 
 narrow_3_rest:
+	// Registers: x R4-R6, elements of x left R7, weights R8
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVS (R5), F12
 	FMOVS (R6), F13
 	FMOVS (R4), F14
@@ -9773,6 +9805,8 @@ narrow_4:
 	BLT  narrow_4_block_done
 
 narrow_4_block:
+	// Registers: x R4-R7, elements of x left R8, weights R9, weights ahead R10
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVQ (R5), F16
 	FMOVQ (R6), F17
 	FMOVQ (R7), F18
@@ -9872,6 +9906,8 @@ narrow_4_block_done:
 	BLT  narrow_4_rest_done
 
 narrow_4_rest:
+	// Registers: x R4-R7, elements of x left R8, weights R9
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVS (R5), F16
 	FMOVS (R6), F17
 	FMOVS (R7), F18
@@ -9968,6 +10004,8 @@ narrow_5:
 	BLT  narrow_5_block_done
 
 narrow_5_block:
+	// Registers: x R4-R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVQ (R5), F20
 	FMOVQ (R6), F21
 	FMOVQ (R7), F22
@@ -10085,6 +10123,8 @@ narrow_5_block_done:
 	BLT  narrow_5_rest_done
 
 narrow_5_rest:
+	// Registers: x R4-R8, elements of x left R9, weights R10
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVS (R5), F20
 	FMOVS (R6), F21
 	FMOVS (R7), F22
@@ -10198,6 +10238,8 @@ narrow_6:
 	BLT  narrow_6_block_done
 
 narrow_6_block:
+	// Registers: x R4-R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVQ (R5), F24
 	FMOVQ (R6), F25
 	FMOVQ (R7), F26
@@ -10333,6 +10375,8 @@ narrow_6_block_done:
 	BLT  narrow_6_rest_done
 
 narrow_6_rest:
+	// Registers: x R4-R9, elements of x left R10, weights R11
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVS (R5), F24
 	FMOVS (R6), F25
 	FMOVS (R7), F26
@@ -10435,6 +10479,8 @@ narrow_1:
 	BLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x R0, weights R2, elements of x left R3
+	//            sums V0-V7, x[k] V8, weights V9 V10
 	FMOVQ (R0), F8
 	FLDPQ (R2), (F9, F10)
 	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
@@ -10531,16 +10577,6 @@ done:
 
 // func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 TEXT ·headNEON(SB), NOSPLIT, $0-48
-	// Registers:
-	//   weights             R0 V5 V17
-	//   bias                R1
-	//   y                   R2
-	//   outputs left        R3
-	//   bytes of a row      R4
-	//   rows                R5 R6 R7 R8
-	//   sums                V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15
-	//   x                   R6 R9 V4 V16
-	//   elements of x left  R7 R10
 	MOVD weights+0(FP), R0
 	MOVD bias+8(FP), R1
 	MOVD y+32(FP), R2
@@ -10551,6 +10587,7 @@ TEXT ·headNEON(SB), NOSPLIT, $0-48
 	BLT  rows_4_done
 
 rows_4:
+	// Registers: weights R0, bias R1, y R2, outputs left R3, bytes of a row R4
 	MOVD  R0, R5
 	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16
@@ -10582,6 +10619,8 @@ rows_4:
 	BLT  sums_4_done
 
 sums_4:
+	// Registers: rows R5-R8, x R9, elements of x left R10
+	//            sums V0-V15, x V16, weights V17
 	FMOVQ (R9), F16
 	FMOVQ (R5), F17
 	VFMLA V17.S4, V16.S4, V0.S4
@@ -10681,6 +10720,7 @@ rows_4_done:
 	BLT  rows_1_done
 
 rows_1:
+	// Registers: weights R0, bias R1, y R2, outputs left R3, bytes of a row R4
 	MOVD  R0, R5
 	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16
@@ -10694,6 +10734,8 @@ rows_1:
 	BLT  sums_1_done
 
 sums_1:
+	// Registers: rows R5, x R6, elements of x left R7
+	//            sums V0-V3, x V4, weights V5
 	FMOVQ (R6), F4
 	FMOVQ (R5), F5
 	VFMLA V5.S4, V4.S4, V0.S4
@@ -10736,12 +10778,6 @@ rows_1_done:
 
 // func sigmoidNEON(dst *float32, x *float32, n int)
 TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x                   R1 V11 V12 V13 V14
-	//   dst                 R2
-	//   elements left       R3
-	//   table of constants  R0
-	//   constants           V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10
 	MOVD $constants<>(SB), R0
 	MOVD x+8(FP), R1
 	MOVD dst+0(FP), R2
@@ -10763,6 +10799,8 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	FMOVQ 416(R0), F10 // sigmoidScaleBits
 
 vectors_4:
+	// Registers: table of constants R0, x R1, dst R2, elements left R3
+	//            constants V0-V10, x V11-V14
 	// σ: x = min(40, max(-104, x))
 	FMOVQ (R1), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
@@ -10913,12 +10951,6 @@ vectors_4_done:
 
 // func tanhNEON(dst *float32, x *float32, n int)
 TEXT ·tanhNEON(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x                   R1 V10 V12 V14 V16
-	//   dst                 R2
-	//   elements left       R3
-	//   table of constants  R0
-	//   constants           V0 V1 V2 V3 V4 V5 V6 V7 V8 V9
 	MOVD $constants<>(SB), R0
 	MOVD x+8(FP), R1
 	MOVD dst+0(FP), R2
@@ -10939,6 +10971,8 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-24
 	FMOVQ 384(R0), F9 // three
 
 vectors_4:
+	// Registers: table of constants R0, x R1, dst R2, elements left R3
+	//            constants V0-V9, x V10 V12 V14 V16
 	// tanh: A = min(9.1, |x|), and x's sign
 	FMOVQ (R1), F10
 	WORD  $0x4ea0f94b // fabs v11.4s, v10.4s

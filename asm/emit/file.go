@@ -111,13 +111,16 @@ func (f *Function) print() *ir.Function {
 	if f.frame == 0 {
 		fn.Attributes = attr.NOSPLIT
 	}
-	fn.AddComment(f.registerMap(found)...)
+	maps := f.registerMaps(found)
 	for start, n := range f.nodes {
 		switch n := n.(type) {
 		case comment:
 			fn.AddComment(string(n))
 		case label:
 			fn.AddLabel(ir.Label(n))
+			if lines := maps[string(n)]; lines != nil {
+				fn.AddComment(lines...)
+			}
 		case *Instruction:
 			if start == 0 || !isInstruction(f.nodes[start-1]) {
 				addGroup(fn, f.nodes[start:], found)
@@ -163,42 +166,34 @@ type printed string
 
 func (p printed) Asm() string { return string(p) }
 
-// registerMap is a comment that says what the registers are for.
-func (f *Function) registerMap(found Allocation) []string {
-	lines := []string{"Registers:"}
-	var roles []string
-	for _, r := range f.registers {
-		if r.role != "" && !slices.Contains(roles, r.role) {
-			roles = append(roles, r.role)
-		}
-	}
-	width := 0
-	for _, role := range roles {
-		width = max(width, len(role))
-	}
-	for _, role := range roles {
-		var names []string
-		for k, class := range f.set.Classes {
-			for _, number := range class.Numbers {
-				if slices.ContainsFunc(f.holders(role, k), func(id int) bool { return found[id] == number }) {
-					names = append(names, class.name(number))
+// registerMaps are the comments at the beginning of loops.
+func (f *Function) registerMaps(found Allocation) map[string][]string {
+	c := f.code()
+	live := f.liveness(c)
+	var places []Place
+	at := 0 // the next instruction
+	for _, n := range f.nodes {
+		switch n := n.(type) {
+		case label:
+			p := Place{Label: string(n)}
+			for r := range live {
+				if slices.ContainsFunc(c.before[at], live[r].has) {
+					p.Live = append(p.Live, r)
 				}
 			}
-		}
-		if len(names) > 0 {
-			lines = append(lines, fmt.Sprintf("  %-*s  %s", width, role, strings.Join(names, " ")))
-		}
-	}
-	return lines
-}
-
-// holders are the registers of one role and class.
-func (f *Function) holders(role string, k int) []int {
-	var found []int
-	for id, r := range f.registers[1:] {
-		if r == (virtual{k, role}) {
-			found = append(found, id+1)
+			places = append(places, p)
+		case *Instruction:
+			p := Place{Target: n.Target}
+			for _, r := range slices.Concat(n.Reads, n.Writes) {
+				v := f.registers[r]
+				p.Uses = append(p.Uses, Use{
+					ID: int(r), Role: v.role,
+					Class: v.class, Number: found[r], Name: f.set.Classes[v.class].name(found[r]),
+				})
+			}
+			places = append(places, p)
+			at++
 		}
 	}
-	return found
+	return RegisterMaps(places)
 }

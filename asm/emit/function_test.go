@@ -33,10 +33,6 @@ func TestPrint(t *testing.T) {
 
 // func f(n int)
 TEXT ·f(SB), $16-8
-	// Registers:
-	//   elements left  C2
-	//   sum            A7
-	//   constants      A0
 	MOVE  n+0(FP), C2
 	MOVE  $local-16(SP), C3
 	CLEAR A7
@@ -45,6 +41,8 @@ TEXT ·f(SB), $16-8
 	CONST constants<>+0(SB), A0 // three
 
 loop:
+	// Registers: elements left C2
+	//            constants A0, sum A7
 	// sum += three·three
 	MAC  A0, A0, A7
 	LOOP C2, loop

@@ -16,9 +16,9 @@ func Example() {
 	file := neon.NewFile("arm64")
 	f := file.Function("axpy", "func(a, x, y *float32, n int)", "axpy is y += a·x of n elements, n > 0 a multiple of 4.")
 	from, x, y, n := f.X(""), f.X("x"), f.X("y"), f.X("elements left")
-	a := f.V("a, in lane 0")
+	a := f.V("a")
 	f.LoadParam("a", from)
-	f.LDRS(neon.Mem{Base: from}, a)
+	f.LDRS(neon.Mem{Base: from}, a) // lane 0
 	f.LoadParam("x", x)
 	f.LoadParam("y", y)
 	f.LoadParam("n", n)
@@ -49,11 +49,6 @@ func Example() {
 	//
 	// // func axpy(a *float32, x *float32, y *float32, n int)
 	// TEXT ·axpy(SB), NOSPLIT, $0-32
-	// 	// Registers:
-	// 	//   x              R0
-	// 	//   y              R1
-	// 	//   elements left  R2
-	// 	//   a, in lane 0   V0
 	// 	MOVD  a+0(FP), R0
 	// 	FMOVS (R0), F0
 	// 	MOVD  x+8(FP), R0
@@ -61,6 +56,8 @@ func Example() {
 	// 	MOVD  n+24(FP), R2
 	//
 	// loop:
+	// 	// Registers: x R0, y R1, elements left R2
+	// 	//            a V0
 	// 	// y += a·x
 	// 	FMOVQ (R0), F1
 	// 	FMOVQ (R1), F2

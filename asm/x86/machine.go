@@ -3,7 +3,6 @@
 package x86
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -30,8 +29,14 @@ type Machine struct {
 	tails       int // stores of less than a vector in the kernel
 	constants   map[string]operand.Mem
 	symbols     []symbol
-	roles       *roles
-	maps        map[string]*roles // of each kernel, by its full name
+	kernels     map[string]kernel // by their full names
+	roles       roles             // of the kernel in the making
+}
+
+// kernel is what Print needs to know of one.
+type kernel struct {
+	vectors int // registers that there are
+	roles   roles
 }
 
 // Traits are what sets the instruction sets of this back-end apart.
@@ -92,7 +97,7 @@ func New(constraint string) *Machine {
 	return &Machine{
 		ctx:       ctx,
 		constants: map[string]operand.Mem{},
-		maps:      map[string]*roles{},
+		kernels:   map[string]kernel{},
 	}
 }
 
@@ -120,8 +125,8 @@ func (m *Machine) Begin(k *gen.Kernel) {
 	name := k.Name + m.suffix
 	m.lanes = m.maxLanes
 	m.regs, m.vecs, m.tails = nil, nil, 0
-	m.roles = &roles{registers: m.registers}
-	m.maps[name] = m.roles
+	m.roles = roles{}
+	m.kernels[name] = kernel{m.registers, m.roles}
 	m.ctx.Function(name)
 	m.ctx.SignatureExpr("func(" + k.Params + ")")
 	m.ctx.Pragma("noescape")
@@ -151,14 +156,14 @@ func (m *Machine) v(v gen.Vec) reg.VecVirtual {
 func (m *Machine) newReg(name string) (gen.Reg, reg.GPVirtual) {
 	r := m.ctx.GP64()
 	m.regs = append(m.regs, r)
-	m.roles.add(name, r)
+	m.roles[r.ID()] = name
 	return gen.Reg(len(m.regs) - 1), r
 }
 
 func (m *Machine) newVec(name string) (gen.Vec, reg.VecVirtual) {
 	v := m.ctx.YMM()
 	m.vecs = append(m.vecs, v)
-	m.roles.add(name, v)
+	m.roles[v.ID()] = name
 	id := gen.Vec(len(m.vecs) - 1)
 	return id, m.v(id)
 }
@@ -272,15 +277,19 @@ func (m *Machine) Print(cfg printer.Config) (code, stubs []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	virtual := map[*ir.Function]map[*ir.Instruction][]reg.Register{}
+	for _, fn := range f.Functions() {
+		virtual[fn] = operands(fn)
+	}
 	if err := pass.Compile.Execute(f); err != nil {
 		return nil, nil, err
 	}
 	for _, fn := range f.Functions() {
-		lines, err := m.maps[fn.Name].lines(fn.Allocation)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", fn.Name, err)
+		k := m.kernels[fn.Name]
+		if err := checkRegisters(fn, k.vectors); err != nil {
+			return nil, nil, err
 		}
-		fn.Nodes = append([]ir.Node{ir.NewComment(lines...)}, fn.Nodes...)
+		addMaps(fn, k.roles, virtual[fn])
 	}
 	if code, err = printer.NewGoAsm(cfg).Print(f); err != nil {
 		return nil, nil, err
