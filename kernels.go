@@ -1,6 +1,6 @@
 package lstm
 
-//go:generate go run ./asm
+//go:generate go -C asm run . -root ..
 
 import (
 	"example.com/lstm/internal/dispatch"

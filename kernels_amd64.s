@@ -7,23 +7,6 @@
 // func stepAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·stepAVX2(SB), $320-80
-	// Registers:
-	//   sums of the panel      AX
-	//   panel                  CX
-	//   c                      DX
-	//   h                      BX
-	//   units left             SI
-	//   sums                   Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11
-	//   weights                AX DI R8
-	//   x                      CX R8 R9
-	//   elements of x left     DI R8 R9
-	//   x[k]                   Y4 Y8 Y9 Y10 Y11 Y12 Y13 Y14
-	//   z                      Y0 Y2 Y3 Y4 DI Y8 Y9 Y10
-	//   stride                 DI R8
-	//   cell state             Y2 Y3 Y4 Y9
-	//   lanes left             AX DI
-	//   units of the panel     AX
-	//   z of the narrow panel  CX
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
@@ -31,6 +14,7 @@ TEXT ·stepAVX2(SB), $320-80
 	MOVQ units+72(FP), SI
 
 panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
 	CMPQ SI, $+8
 	JLE  narrow
 	CMPQ SI, $+16
@@ -59,6 +43,8 @@ wide:
 	JLT  wide_block_done
 
 wide_block:
+	// Registers: weights DI, x R8, elements of x left R9
+	//            sums Y0-Y7, x[k] Y8
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  (DI), Y8, Y0
 	VFMADD231PS  32(DI), Y8, Y1
@@ -162,6 +148,8 @@ wide_rest_done:
 	ADDQ $+1, R9
 
 summed:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
+	//            sums Y0-Y7
 	CMPQ SI, $+16
 	JLE  last
 	CMPQ SI, $+32
@@ -1112,6 +1100,8 @@ shadow:
 	JLT  shadow_rest_block_done
 
 shadow_rest_block:
+	// Registers: elements of x left DI, weights R8, x R9
+	//            sums Y0-Y7, x[k] Y8
 	VBROADCASTSS (R9), Y8
 	VFMADD231PS  (R8), Y8, Y0
 	VFMADD231PS  32(R8), Y8, Y1
@@ -1827,6 +1817,8 @@ wide_narrow:
 	JLT  wide_narrow_block_done
 
 wide_narrow_block:
+	// Registers: weights AX DI, x CX, elements of x left R8
+	//            sums Y0-Y11, x[k] Y12
 	VBROADCASTSS (CX), Y12
 	VFMADD231PS  (DI), Y12, Y0
 	VFMADD231PS  32(DI), Y12, Y1
@@ -2836,6 +2828,8 @@ narrow:
 	JLT  narrow_block_done
 
 narrow_block:
+	// Registers: weights AX, x CX, elements of x left DI
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  (AX), Y4, Y0
 	VFMADD231PS  32(AX), Y4, Y1
@@ -3205,33 +3199,10 @@ done:
 // func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·stepTileAVX2(SB), $1600-88
-	// Registers:
-	//   units done, in bytes  AX
-	//   units left            CX SI
-	//   sums of the pass      CX
-	//   panel                 DX
-	//   weights               CX BX Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 R11 R12 Y12 R13 Y13 R14 R15
-	//   z of the pass         DX
-	//   columns               CX SI R8
-	//   passes left           DI
-	//   sums of the column    CX R8
-	//   sums                  Y0 CX Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11
-	//   stride                DX R9
-	//   x                     CX R8 R9 R10 R11 R12 R13
-	//   elements of x left    SI R10 R11 R12 R13 R14
-	//   weights ahead         BP R12 R13 R14 R15
-	//   x[k]                  Y4 Y6 Y8 Y10 Y12 Y14
-	//   z of the column       CX R8
-	//   column                DX
-	//   columns left          BX
-	//   c                     DI R9
-	//   h                     R8 R10
-	//   z                     Y0 Y1 Y3
-	//   cell state            Y1
-	//   lanes left            DI
 	XORL AX, AX
 
 panel:
+	// Registers: units done, in bytes AX
 	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
@@ -3245,792 +3216,814 @@ panel:
 	MOVQ count+64(FP), SI
 	CMPQ SI, $+1
 	JEQ  wide_1
-	XORL DI, DI
-	ADDQ $+4, DI
+	XORL SI, SI
+	ADDQ $+4, SI
 
 wide_pass:
-	CMPQ SI, $+6
+	// Registers: sums of the pass CX, z of the pass DX, weights BX, passes left SI
+	MOVQ count+64(FP), DI
+	CMPQ DI, $+6
 	JEQ  wide_6
-	CMPQ SI, $+5
+	CMPQ DI, $+5
 	JEQ  wide_5
-	CMPQ SI, $+4
+	CMPQ DI, $+4
 	JEQ  wide_4
-	CMPQ SI, $+3
+	CMPQ DI, $+3
 	JEQ  wide_3
 
 	// Sums of 2 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R8
-	MOVQ    n+72(FP), R10
-	MOVQ    BX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), DI
+	MOVQ    n+72(FP), R9
+	MOVQ    BX, R10
+	MOVQ    ahead+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBQ $+4, R10
+	SUBQ $+4, R9
 	JLT  wide_2_block_done
 
 wide_2_block:
-	PREFETCHT0   8192(R11)
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (R9), Y6
-	VFMADD231PS  Y4, Y6, Y0
-	VFMADD231PS  Y5, Y6, Y1
+	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
+	PREFETCHT0   8192(R10)
+	VMOVUPS      (R10), Y4
+	VMOVUPS      32(R10), Y5
 	VBROADCASTSS (R8), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   8448(R11)
-	VMOVUPS      256(R11), Y4
-	VMOVUPS      288(R11), Y5
-	VBROADCASTSS 4(R9), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (DI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   8448(R10)
+	VMOVUPS      256(R10), Y4
+	VMOVUPS      288(R10), Y5
 	VBROADCASTSS 4(R8), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   8704(R11)
-	VMOVUPS      512(R11), Y4
-	VMOVUPS      544(R11), Y5
-	VBROADCASTSS 8(R9), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(DI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   8704(R10)
+	VMOVUPS      512(R10), Y4
+	VMOVUPS      544(R10), Y5
 	VBROADCASTSS 8(R8), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   8960(R11)
-	VMOVUPS      768(R11), Y4
-	VMOVUPS      800(R11), Y5
-	VBROADCASTSS 12(R9), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 12(R8), Y6
+	VBROADCASTSS 8(DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT1   (R12)
-	ADDQ         $+64, R12
-	ADDQ         $+1024, R11
-	ADDQ         $+16, R9
+	PREFETCHT0   8960(R10)
+	VMOVUPS      768(R10), Y4
+	VMOVUPS      800(R10), Y5
+	VBROADCASTSS 12(R8), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
+	ADDQ         $+1024, R10
 	ADDQ         $+16, R8
-	SUBQ         $+4, R10
+	ADDQ         $+16, DI
+	SUBQ         $+4, R9
 	JGE          wide_2_block
 
 wide_2_block_done:
-	ADDQ $+4, R10
+	ADDQ $+4, R9
 
 	// The elements of x that are left.
-	SUBQ $+1, R10
+	SUBQ $+1, R9
 	JLT  wide_2_rest_done
 
 wide_2_rest:
-	PREFETCHT0   8192(R11)
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (R9), Y6
+	// Registers: x DI R8, elements of x left R9, weights R10
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
+	PREFETCHT0   8192(R10)
+	VMOVUPS      (R10), Y4
+	VMOVUPS      32(R10), Y5
+	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R8), Y6
+	VBROADCASTSS (DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         $+256, R11
-	ADDQ         $+4, R9
+	ADDQ         $+256, R10
 	ADDQ         $+4, R8
-	SUBQ         $+1, R10
+	ADDQ         $+4, DI
+	SUBQ         $+1, R9
 	JGE          wide_2_rest
 
 wide_2_rest_done:
-	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
 	JMP     wide_next
 
 wide_3:
 	// Sums of 3 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y4
-	VMOVUPS 32(R8), Y5
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R8
-	MOVQ    n+72(FP), R11
-	MOVQ    BX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), DI
+	MOVQ    n+72(FP), R10
+	MOVQ    BX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBQ $+4, R11
+	SUBQ $+4, R10
 	JLT  wide_3_block_done
 
 wide_3_block:
-	PREFETCHT0   8192(R12)
-	VMOVUPS      (R12), Y6
-	VMOVUPS      32(R12), Y7
-	VBROADCASTSS (R9), Y8
-	VFMADD231PS  Y6, Y8, Y0
-	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R10), Y8
-	VFMADD231PS  Y6, Y8, Y2
-	VFMADD231PS  Y7, Y8, Y3
+	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
+	PREFETCHT0   8192(R11)
+	VMOVUPS      (R11), Y6
+	VMOVUPS      32(R11), Y7
 	VBROADCASTSS (R8), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   8448(R12)
-	VMOVUPS      256(R12), Y6
-	VMOVUPS      288(R12), Y7
-	VBROADCASTSS 4(R9), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS (R9), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (DI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   8448(R11)
+	VMOVUPS      256(R11), Y6
+	VMOVUPS      288(R11), Y7
 	VBROADCASTSS 4(R8), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   8704(R12)
-	VMOVUPS      512(R12), Y6
-	VMOVUPS      544(R12), Y7
-	VBROADCASTSS 8(R9), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 8(R10), Y8
+	VBROADCASTSS 4(R9), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 4(DI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   8704(R11)
+	VMOVUPS      512(R11), Y6
+	VMOVUPS      544(R11), Y7
 	VBROADCASTSS 8(R8), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   8960(R12)
-	VMOVUPS      768(R12), Y6
-	VMOVUPS      800(R12), Y7
-	VBROADCASTSS 12(R9), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 12(R10), Y8
+	VBROADCASTSS 8(R9), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 12(R8), Y8
+	VBROADCASTSS 8(DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT1   (R13)
-	ADDQ         $+64, R13
-	ADDQ         $+1024, R12
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
+	PREFETCHT0   8960(R11)
+	VMOVUPS      768(R11), Y6
+	VMOVUPS      800(R11), Y7
+	VBROADCASTSS 12(R8), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 12(R9), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
+	ADDQ         $+1024, R11
 	ADDQ         $+16, R8
-	SUBQ         $+4, R11
+	ADDQ         $+16, R9
+	ADDQ         $+16, DI
+	SUBQ         $+4, R10
 	JGE          wide_3_block
 
 wide_3_block_done:
-	ADDQ $+4, R11
+	ADDQ $+4, R10
 
 	// The elements of x that are left.
-	SUBQ $+1, R11
+	SUBQ $+1, R10
 	JLT  wide_3_rest_done
 
 wide_3_rest:
-	PREFETCHT0   8192(R12)
-	VMOVUPS      (R12), Y6
-	VMOVUPS      32(R12), Y7
-	VBROADCASTSS (R9), Y8
+	// Registers: x DI R8 R9, elements of x left R10, weights R11
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
+	PREFETCHT0   8192(R11)
+	VMOVUPS      (R11), Y6
+	VMOVUPS      32(R11), Y7
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R10), Y8
+	VBROADCASTSS (R9), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         $+256, R12
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
+	ADDQ         $+256, R11
 	ADDQ         $+4, R8
-	SUBQ         $+1, R11
+	ADDQ         $+4, R9
+	ADDQ         $+4, DI
+	SUBQ         $+1, R10
 	JGE          wide_3_rest
 
 wide_3_rest_done:
-	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
 	JMP     wide_next
 
 wide_4:
 	// Sums of 4 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y4
-	VMOVUPS 32(R8), Y5
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R8
-	MOVQ    n+72(FP), R12
-	MOVQ    BX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), DI
+	MOVQ    n+72(FP), R11
+	MOVQ    BX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBQ $+4, R12
+	SUBQ $+4, R11
 	JLT  wide_4_block_done
 
 wide_4_block:
-	PREFETCHT0   8192(R13)
-	VMOVUPS      (R13), Y8
-	VMOVUPS      32(R13), Y9
-	VBROADCASTSS (R9), Y10
-	VFMADD231PS  Y8, Y10, Y0
-	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R10), Y10
-	VFMADD231PS  Y8, Y10, Y2
-	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R11), Y10
-	VFMADD231PS  Y8, Y10, Y4
-	VFMADD231PS  Y9, Y10, Y5
+	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
+	PREFETCHT0   8192(R12)
+	VMOVUPS      (R12), Y8
+	VMOVUPS      32(R12), Y9
 	VBROADCASTSS (R8), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   8448(R13)
-	VMOVUPS      256(R13), Y8
-	VMOVUPS      288(R13), Y9
-	VBROADCASTSS 4(R9), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 4(R10), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 4(R11), Y10
+	VBROADCASTSS (R10), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   8448(R12)
+	VMOVUPS      256(R12), Y8
+	VMOVUPS      288(R12), Y9
 	VBROADCASTSS 4(R8), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   8704(R13)
-	VMOVUPS      512(R13), Y8
-	VMOVUPS      544(R13), Y9
-	VBROADCASTSS 8(R9), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 8(R10), Y10
+	VBROADCASTSS 4(R9), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 8(R11), Y10
+	VBROADCASTSS 4(R10), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(DI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   8704(R12)
+	VMOVUPS      512(R12), Y8
+	VMOVUPS      544(R12), Y9
 	VBROADCASTSS 8(R8), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   8960(R13)
-	VMOVUPS      768(R13), Y8
-	VMOVUPS      800(R13), Y9
-	VBROADCASTSS 12(R9), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 12(R10), Y10
+	VBROADCASTSS 8(R9), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 12(R11), Y10
+	VBROADCASTSS 8(R10), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 12(R8), Y10
+	VBROADCASTSS 8(DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT1   (R14)
-	ADDQ         $+64, R14
-	ADDQ         $+1024, R13
+	PREFETCHT0   8960(R12)
+	VMOVUPS      768(R12), Y8
+	VMOVUPS      800(R12), Y9
+	VBROADCASTSS 12(R8), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 12(R10), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(DI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
+	ADDQ         $+1024, R12
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, R8
-	SUBQ         $+4, R12
+	ADDQ         $+16, DI
+	SUBQ         $+4, R11
 	JGE          wide_4_block
 
 wide_4_block_done:
-	ADDQ $+4, R12
+	ADDQ $+4, R11
 
 	// The elements of x that are left.
-	SUBQ $+1, R12
+	SUBQ $+1, R11
 	JLT  wide_4_rest_done
 
 wide_4_rest:
-	PREFETCHT0   8192(R13)
-	VMOVUPS      (R13), Y8
-	VMOVUPS      32(R13), Y9
-	VBROADCASTSS (R9), Y10
+	// Registers: x DI R8-R10, elements of x left R11, weights R12
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
+	PREFETCHT0   8192(R12)
+	VMOVUPS      (R12), Y8
+	VMOVUPS      32(R12), Y9
+	VBROADCASTSS (R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R10), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R11), Y10
+	VBROADCASTSS (R10), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         $+256, R13
+	ADDQ         $+256, R12
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	ADDQ         $+4, R11
-	ADDQ         $+4, R8
-	SUBQ         $+1, R12
+	ADDQ         $+4, DI
+	SUBQ         $+1, R11
 	JGE          wide_4_rest
 
 wide_4_rest_done:
-	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y6, (R8)
-	VMOVUPS Y7, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
 	JMP     wide_next
 
 wide_5:
 	// Sums of 5 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y4
-	VMOVUPS 32(R8), Y5
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y8
-	VMOVUPS 32(R8), Y9
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R12
-	MOVQ    288(R8), R8
-	MOVQ    n+72(FP), R13
-	MOVQ    BX, R14
-	MOVQ    ahead+48(FP), R15
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), DI
+	MOVQ    n+72(FP), R12
+	MOVQ    BX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBQ $+4, R13
+	SUBQ $+4, R12
 	JLT  wide_5_block_done
 
 wide_5_block:
-	PREFETCHT0   8192(R14)
-	VMOVUPS      (R14), Y10
-	VMOVUPS      32(R14), Y11
-	VBROADCASTSS (R9), Y12
-	VFMADD231PS  Y10, Y12, Y0
-	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R10), Y12
-	VFMADD231PS  Y10, Y12, Y2
-	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R11), Y12
-	VFMADD231PS  Y10, Y12, Y4
-	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R12), Y12
-	VFMADD231PS  Y10, Y12, Y6
-	VFMADD231PS  Y11, Y12, Y7
+	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
+	PREFETCHT0   8192(R13)
+	VMOVUPS      (R13), Y10
+	VMOVUPS      32(R13), Y11
 	VBROADCASTSS (R8), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   8448(R14)
-	VMOVUPS      256(R14), Y10
-	VMOVUPS      288(R14), Y11
-	VBROADCASTSS 4(R9), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 4(R10), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 4(R11), Y12
+	VBROADCASTSS (R10), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 4(R12), Y12
+	VBROADCASTSS (R11), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   8448(R13)
+	VMOVUPS      256(R13), Y10
+	VMOVUPS      288(R13), Y11
 	VBROADCASTSS 4(R8), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   8704(R14)
-	VMOVUPS      512(R14), Y10
-	VMOVUPS      544(R14), Y11
-	VBROADCASTSS 8(R9), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 8(R10), Y12
+	VBROADCASTSS 4(R9), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 8(R11), Y12
+	VBROADCASTSS 4(R10), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 8(R12), Y12
+	VBROADCASTSS 4(R11), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 4(DI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   8704(R13)
+	VMOVUPS      512(R13), Y10
+	VMOVUPS      544(R13), Y11
 	VBROADCASTSS 8(R8), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   8960(R14)
-	VMOVUPS      768(R14), Y10
-	VMOVUPS      800(R14), Y11
-	VBROADCASTSS 12(R9), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 12(R10), Y12
+	VBROADCASTSS 8(R9), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 12(R11), Y12
+	VBROADCASTSS 8(R10), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 12(R12), Y12
+	VBROADCASTSS 8(R11), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 12(R8), Y12
+	VBROADCASTSS 8(DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT1   (R15)
-	ADDQ         $+64, R15
-	ADDQ         $+1024, R14
+	PREFETCHT0   8960(R13)
+	VMOVUPS      768(R13), Y10
+	VMOVUPS      800(R13), Y11
+	VBROADCASTSS 12(R8), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(R9), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 12(R10), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(R11), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R14)
+	ADDQ         $+64, R14
+	ADDQ         $+1024, R13
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
-	ADDQ         $+16, R12
-	ADDQ         $+16, R8
-	SUBQ         $+4, R13
+	ADDQ         $+16, DI
+	SUBQ         $+4, R12
 	JGE          wide_5_block
 
 wide_5_block_done:
-	ADDQ $+4, R13
+	ADDQ $+4, R12
 
 	// The elements of x that are left.
-	SUBQ $+1, R13
+	SUBQ $+1, R12
 	JLT  wide_5_rest_done
 
 wide_5_rest:
-	PREFETCHT0   8192(R14)
-	VMOVUPS      (R14), Y10
-	VMOVUPS      32(R14), Y11
-	VBROADCASTSS (R9), Y12
+	// Registers: x DI R8-R11, elements of x left R12, weights R13
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
+	PREFETCHT0   8192(R13)
+	VMOVUPS      (R13), Y10
+	VMOVUPS      32(R13), Y11
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R10), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R11), Y12
+	VBROADCASTSS (R10), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R12), Y12
+	VBROADCASTSS (R11), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $+256, R14
+	ADDQ         $+256, R13
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
-	ADDQ         $+4, R12
-	ADDQ         $+4, R8
-	SUBQ         $+1, R13
+	ADDQ         $+4, DI
+	SUBQ         $+1, R12
 	JGE          wide_5_rest
 
 wide_5_rest_done:
-	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
+	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y6, (R8)
-	VMOVUPS Y7, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y8, (R8)
-	VMOVUPS Y9, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
 	JMP     wide_next
 
 wide_6:
 	// Sums of 6 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y4
-	VMOVUPS 32(R8), Y5
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y8
-	VMOVUPS 32(R8), Y9
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y10
-	VMOVUPS 32(R8), Y11
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R12
-	MOVQ    288(R8), R13
-	MOVQ    360(R8), R8
-	MOVQ    n+72(FP), R14
-	MOVQ    BX, R15
-	MOVQ    ahead+48(FP), BP
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y10
+	VMOVUPS 32(DI), Y11
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), R12
+	MOVQ    360(DI), DI
+	MOVQ    n+72(FP), R13
+	MOVQ    BX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBQ $+4, R14
+	SUBQ $+4, R13
 	JLT  wide_6_block_done
 
 wide_6_block:
-	PREFETCHT0   8192(R15)
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VBROADCASTSS (R9), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R10), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R13), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
+	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
+	PREFETCHT0   8192(R14)
+	VMOVUPS      (R14), Y12
+	VMOVUPS      32(R14), Y13
 	VBROADCASTSS (R8), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   8448(R15)
-	VMOVUPS      256(R15), Y12
-	VMOVUPS      288(R15), Y13
-	VBROADCASTSS 4(R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R10), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 4(R11), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 4(R12), Y14
+	VBROADCASTSS (R11), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 4(R13), Y14
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   8448(R14)
+	VMOVUPS      256(R14), Y12
+	VMOVUPS      288(R14), Y13
 	VBROADCASTSS 4(R8), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   8704(R15)
-	VMOVUPS      512(R15), Y12
-	VMOVUPS      544(R15), Y13
-	VBROADCASTSS 8(R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 8(R10), Y14
+	VBROADCASTSS 4(R9), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R11), Y14
+	VBROADCASTSS 4(R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 8(R12), Y14
+	VBROADCASTSS 4(R11), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 8(R13), Y14
+	VBROADCASTSS 4(R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   8704(R14)
+	VMOVUPS      512(R14), Y12
+	VMOVUPS      544(R14), Y13
 	VBROADCASTSS 8(R8), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   8960(R15)
-	VMOVUPS      768(R15), Y12
-	VMOVUPS      800(R15), Y13
-	VBROADCASTSS 12(R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 12(R10), Y14
+	VBROADCASTSS 8(R9), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 12(R11), Y14
+	VBROADCASTSS 8(R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R12), Y14
+	VBROADCASTSS 8(R11), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 12(R13), Y14
+	VBROADCASTSS 8(R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 12(R8), Y14
+	VBROADCASTSS 8(DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT1   (BP)
-	ADDQ         $+64, BP
-	ADDQ         $+1024, R15
+	PREFETCHT0   8960(R14)
+	VMOVUPS      768(R14), Y12
+	VMOVUPS      800(R14), Y13
+	VBROADCASTSS 12(R8), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(R10), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R11), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 12(R12), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (R15)
+	ADDQ         $+64, R15
+	ADDQ         $+1024, R14
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R12
-	ADDQ         $+16, R13
-	ADDQ         $+16, R8
-	SUBQ         $+4, R14
+	ADDQ         $+16, DI
+	SUBQ         $+4, R13
 	JGE          wide_6_block
 
 wide_6_block_done:
-	ADDQ $+4, R14
+	ADDQ $+4, R13
 
 	// The elements of x that are left.
-	SUBQ $+1, R14
+	SUBQ $+1, R13
 	JLT  wide_6_rest_done
 
 wide_6_rest:
-	PREFETCHT0   8192(R15)
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VBROADCASTSS (R9), Y14
+	// Registers: x DI R8-R12, elements of x left R13, weights R14
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
+	PREFETCHT0   8192(R14)
+	VMOVUPS      (R14), Y12
+	VMOVUPS      32(R14), Y13
+	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R10), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R11), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12), Y14
+	VBROADCASTSS (R11), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R13), Y14
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         $+256, R15
+	ADDQ         $+256, R14
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
 	ADDQ         $+4, R12
-	ADDQ         $+4, R13
-	ADDQ         $+4, R8
-	SUBQ         $+1, R14
+	ADDQ         $+4, DI
+	SUBQ         $+1, R13
 	JGE          wide_6_rest
 
 wide_6_rest_done:
-	ADDQ $+1, R14
-	MOVQ BP, ahead+48(FP)
+	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y6, (R8)
-	VMOVUPS Y7, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y8, (R8)
-	VMOVUPS Y9, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y10, (R8)
-	VMOVUPS Y11, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y10, (DI)
+	VMOVUPS Y11, 32(DI)
 
 wide_next:
 	ADDQ $+64, CX
 	ADDQ $+64, BX
 	ADDQ $+64, DX
-	SUBQ $+1, DI
+	SUBQ $+1, SI
 	JGT  wide_pass
 	JMP  wide_summed
 
@@ -4053,6 +4046,8 @@ wide_1:
 	JLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x CX, weights BX, elements of x left SI
+	//            sums Y0-Y7, x[k] Y8
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  (BX), Y8, Y0
 	VFMADD231PS  32(BX), Y8, Y1
@@ -4176,6 +4171,9 @@ wide_summed:
 	JLT  wide_cell_done
 
 wide_cell:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, h R8
+	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -4775,797 +4773,819 @@ narrow:
 	MOVQ count+64(FP), SI
 	CMPQ SI, $+1
 	JEQ  narrow_1
-	XORL DI, DI
-	ADDQ $+2, DI
+	XORL SI, SI
+	ADDQ $+2, SI
 
 narrow_pass:
-	CMPQ SI, $+6
+	// Registers: sums of the pass CX, z of the pass DX, weights BX, passes left SI
+	MOVQ count+64(FP), DI
+	CMPQ DI, $+6
 	JEQ  narrow_6
-	CMPQ SI, $+5
+	CMPQ DI, $+5
 	JEQ  narrow_5
-	CMPQ SI, $+4
+	CMPQ DI, $+4
 	JEQ  narrow_4
-	CMPQ SI, $+3
+	CMPQ DI, $+3
 	JEQ  narrow_3
 
 	// Sums of 2 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R8
-	MOVQ    n+72(FP), R10
-	MOVQ    BX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), DI
+	MOVQ    n+72(FP), R9
+	MOVQ    BX, R10
+	MOVQ    ahead+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBQ $+4, R10
+	SUBQ $+4, R9
 	JLT  narrow_2_block_done
 
 narrow_2_block:
-	PREFETCHT0   4096(R11)
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (R9), Y6
-	VFMADD231PS  Y4, Y6, Y0
-	VFMADD231PS  Y5, Y6, Y1
+	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
+	PREFETCHT0   4096(R10)
+	VMOVUPS      (R10), Y4
+	VMOVUPS      32(R10), Y5
 	VBROADCASTSS (R8), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   4224(R11)
-	VMOVUPS      128(R11), Y4
-	VMOVUPS      160(R11), Y5
-	VBROADCASTSS 4(R9), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (DI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4224(R10)
+	VMOVUPS      128(R10), Y4
+	VMOVUPS      160(R10), Y5
 	VBROADCASTSS 4(R8), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   4352(R11)
-	VMOVUPS      256(R11), Y4
-	VMOVUPS      288(R11), Y5
-	VBROADCASTSS 8(R9), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(DI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4352(R10)
+	VMOVUPS      256(R10), Y4
+	VMOVUPS      288(R10), Y5
 	VBROADCASTSS 8(R8), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   4480(R11)
-	VMOVUPS      384(R11), Y4
-	VMOVUPS      416(R11), Y5
-	VBROADCASTSS 12(R9), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 12(R8), Y6
+	VBROADCASTSS 8(DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	ADDQ         $+128, R12
-	ADDQ         $+512, R11
-	ADDQ         $+16, R9
+	PREFETCHT0   4480(R10)
+	VMOVUPS      384(R10), Y4
+	VMOVUPS      416(R10), Y5
+	VBROADCASTSS 12(R8), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	ADDQ         $+128, R11
+	ADDQ         $+512, R10
 	ADDQ         $+16, R8
-	SUBQ         $+4, R10
+	ADDQ         $+16, DI
+	SUBQ         $+4, R9
 	JGE          narrow_2_block
 
 narrow_2_block_done:
-	ADDQ $+4, R10
+	ADDQ $+4, R9
 
 	// The elements of x that are left.
-	SUBQ $+1, R10
+	SUBQ $+1, R9
 	JLT  narrow_2_rest_done
 
 narrow_2_rest:
-	PREFETCHT0   4096(R11)
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (R9), Y6
+	// Registers: x DI R8, elements of x left R9, weights R10
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
+	PREFETCHT0   4096(R10)
+	VMOVUPS      (R10), Y4
+	VMOVUPS      32(R10), Y5
+	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (R8), Y6
+	VBROADCASTSS (DI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         $+128, R11
-	ADDQ         $+4, R9
+	ADDQ         $+128, R10
 	ADDQ         $+4, R8
-	SUBQ         $+1, R10
+	ADDQ         $+4, DI
+	SUBQ         $+1, R9
 	JGE          narrow_2_rest
 
 narrow_2_rest_done:
-	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
 	JMP     narrow_next
 
 narrow_3:
 	// Sums of 3 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y4
-	VMOVUPS 32(R8), Y5
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R8
-	MOVQ    n+72(FP), R11
-	MOVQ    BX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), DI
+	MOVQ    n+72(FP), R10
+	MOVQ    BX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBQ $+4, R11
+	SUBQ $+4, R10
 	JLT  narrow_3_block_done
 
 narrow_3_block:
-	PREFETCHT0   4096(R12)
-	VMOVUPS      (R12), Y6
-	VMOVUPS      32(R12), Y7
-	VBROADCASTSS (R9), Y8
-	VFMADD231PS  Y6, Y8, Y0
-	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R10), Y8
-	VFMADD231PS  Y6, Y8, Y2
-	VFMADD231PS  Y7, Y8, Y3
+	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
+	PREFETCHT0   4096(R11)
+	VMOVUPS      (R11), Y6
+	VMOVUPS      32(R11), Y7
 	VBROADCASTSS (R8), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   4224(R12)
-	VMOVUPS      128(R12), Y6
-	VMOVUPS      160(R12), Y7
-	VBROADCASTSS 4(R9), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS (R9), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (DI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4224(R11)
+	VMOVUPS      128(R11), Y6
+	VMOVUPS      160(R11), Y7
 	VBROADCASTSS 4(R8), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   4352(R12)
-	VMOVUPS      256(R12), Y6
-	VMOVUPS      288(R12), Y7
-	VBROADCASTSS 8(R9), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 8(R10), Y8
+	VBROADCASTSS 4(R9), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 4(DI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4352(R11)
+	VMOVUPS      256(R11), Y6
+	VMOVUPS      288(R11), Y7
 	VBROADCASTSS 8(R8), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   4480(R12)
-	VMOVUPS      384(R12), Y6
-	VMOVUPS      416(R12), Y7
-	VBROADCASTSS 12(R9), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 12(R10), Y8
+	VBROADCASTSS 8(R9), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 12(R8), Y8
+	VBROADCASTSS 8(DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT1   (R13)
-	PREFETCHT1   64(R13)
-	ADDQ         $+128, R13
-	ADDQ         $+512, R12
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
+	PREFETCHT0   4480(R11)
+	VMOVUPS      384(R11), Y6
+	VMOVUPS      416(R11), Y7
+	VBROADCASTSS 12(R8), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 12(R9), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	ADDQ         $+128, R12
+	ADDQ         $+512, R11
 	ADDQ         $+16, R8
-	SUBQ         $+4, R11
+	ADDQ         $+16, R9
+	ADDQ         $+16, DI
+	SUBQ         $+4, R10
 	JGE          narrow_3_block
 
 narrow_3_block_done:
-	ADDQ $+4, R11
+	ADDQ $+4, R10
 
 	// The elements of x that are left.
-	SUBQ $+1, R11
+	SUBQ $+1, R10
 	JLT  narrow_3_rest_done
 
 narrow_3_rest:
-	PREFETCHT0   4096(R12)
-	VMOVUPS      (R12), Y6
-	VMOVUPS      32(R12), Y7
-	VBROADCASTSS (R9), Y8
+	// Registers: x DI R8 R9, elements of x left R10, weights R11
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
+	PREFETCHT0   4096(R11)
+	VMOVUPS      (R11), Y6
+	VMOVUPS      32(R11), Y7
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R10), Y8
+	VBROADCASTSS (R9), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (R8), Y8
+	VBROADCASTSS (DI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         $+128, R12
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
+	ADDQ         $+128, R11
 	ADDQ         $+4, R8
-	SUBQ         $+1, R11
+	ADDQ         $+4, R9
+	ADDQ         $+4, DI
+	SUBQ         $+1, R10
 	JGE          narrow_3_rest
 
 narrow_3_rest_done:
-	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
 	JMP     narrow_next
 
 narrow_4:
 	// Sums of 4 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y4
-	VMOVUPS 32(R8), Y5
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R8
-	MOVQ    n+72(FP), R12
-	MOVQ    BX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), DI
+	MOVQ    n+72(FP), R11
+	MOVQ    BX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBQ $+4, R12
+	SUBQ $+4, R11
 	JLT  narrow_4_block_done
 
 narrow_4_block:
-	PREFETCHT0   4096(R13)
-	VMOVUPS      (R13), Y8
-	VMOVUPS      32(R13), Y9
-	VBROADCASTSS (R9), Y10
-	VFMADD231PS  Y8, Y10, Y0
-	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R10), Y10
-	VFMADD231PS  Y8, Y10, Y2
-	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R11), Y10
-	VFMADD231PS  Y8, Y10, Y4
-	VFMADD231PS  Y9, Y10, Y5
+	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
+	PREFETCHT0   4096(R12)
+	VMOVUPS      (R12), Y8
+	VMOVUPS      32(R12), Y9
 	VBROADCASTSS (R8), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   4224(R13)
-	VMOVUPS      128(R13), Y8
-	VMOVUPS      160(R13), Y9
-	VBROADCASTSS 4(R9), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 4(R10), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 4(R11), Y10
+	VBROADCASTSS (R10), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4224(R12)
+	VMOVUPS      128(R12), Y8
+	VMOVUPS      160(R12), Y9
 	VBROADCASTSS 4(R8), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   4352(R13)
-	VMOVUPS      256(R13), Y8
-	VMOVUPS      288(R13), Y9
-	VBROADCASTSS 8(R9), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 8(R10), Y10
+	VBROADCASTSS 4(R9), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 8(R11), Y10
+	VBROADCASTSS 4(R10), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(DI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4352(R12)
+	VMOVUPS      256(R12), Y8
+	VMOVUPS      288(R12), Y9
 	VBROADCASTSS 8(R8), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   4480(R13)
-	VMOVUPS      384(R13), Y8
-	VMOVUPS      416(R13), Y9
-	VBROADCASTSS 12(R9), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 12(R10), Y10
+	VBROADCASTSS 8(R9), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 12(R11), Y10
+	VBROADCASTSS 8(R10), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 12(R8), Y10
+	VBROADCASTSS 8(DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT1   (R14)
-	PREFETCHT1   64(R14)
-	ADDQ         $+128, R14
-	ADDQ         $+512, R13
+	PREFETCHT0   4480(R12)
+	VMOVUPS      384(R12), Y8
+	VMOVUPS      416(R12), Y9
+	VBROADCASTSS 12(R8), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(R9), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 12(R10), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(DI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	ADDQ         $+128, R13
+	ADDQ         $+512, R12
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, R8
-	SUBQ         $+4, R12
+	ADDQ         $+16, DI
+	SUBQ         $+4, R11
 	JGE          narrow_4_block
 
 narrow_4_block_done:
-	ADDQ $+4, R12
+	ADDQ $+4, R11
 
 	// The elements of x that are left.
-	SUBQ $+1, R12
+	SUBQ $+1, R11
 	JLT  narrow_4_rest_done
 
 narrow_4_rest:
-	PREFETCHT0   4096(R13)
-	VMOVUPS      (R13), Y8
-	VMOVUPS      32(R13), Y9
-	VBROADCASTSS (R9), Y10
+	// Registers: x DI R8-R10, elements of x left R11, weights R12
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
+	PREFETCHT0   4096(R12)
+	VMOVUPS      (R12), Y8
+	VMOVUPS      32(R12), Y9
+	VBROADCASTSS (R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R10), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R11), Y10
+	VBROADCASTSS (R10), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (DI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         $+128, R13
+	ADDQ         $+128, R12
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	ADDQ         $+4, R11
-	ADDQ         $+4, R8
-	SUBQ         $+1, R12
+	ADDQ         $+4, DI
+	SUBQ         $+1, R11
 	JGE          narrow_4_rest
 
 narrow_4_rest_done:
-	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y6, (R8)
-	VMOVUPS Y7, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
 	JMP     narrow_next
 
 narrow_5:
 	// Sums of 5 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y4
-	VMOVUPS 32(R8), Y5
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y8
-	VMOVUPS 32(R8), Y9
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R12
-	MOVQ    288(R8), R8
-	MOVQ    n+72(FP), R13
-	MOVQ    BX, R14
-	MOVQ    ahead+48(FP), R15
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), DI
+	MOVQ    n+72(FP), R12
+	MOVQ    BX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBQ $+4, R13
+	SUBQ $+4, R12
 	JLT  narrow_5_block_done
 
 narrow_5_block:
-	PREFETCHT0   4096(R14)
-	VMOVUPS      (R14), Y10
-	VMOVUPS      32(R14), Y11
-	VBROADCASTSS (R9), Y12
-	VFMADD231PS  Y10, Y12, Y0
-	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R10), Y12
-	VFMADD231PS  Y10, Y12, Y2
-	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R11), Y12
-	VFMADD231PS  Y10, Y12, Y4
-	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R12), Y12
-	VFMADD231PS  Y10, Y12, Y6
-	VFMADD231PS  Y11, Y12, Y7
+	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
+	PREFETCHT0   4096(R13)
+	VMOVUPS      (R13), Y10
+	VMOVUPS      32(R13), Y11
 	VBROADCASTSS (R8), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   4224(R14)
-	VMOVUPS      128(R14), Y10
-	VMOVUPS      160(R14), Y11
-	VBROADCASTSS 4(R9), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 4(R10), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 4(R11), Y12
+	VBROADCASTSS (R10), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 4(R12), Y12
+	VBROADCASTSS (R11), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4224(R13)
+	VMOVUPS      128(R13), Y10
+	VMOVUPS      160(R13), Y11
 	VBROADCASTSS 4(R8), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   4352(R14)
-	VMOVUPS      256(R14), Y10
-	VMOVUPS      288(R14), Y11
-	VBROADCASTSS 8(R9), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 8(R10), Y12
+	VBROADCASTSS 4(R9), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 8(R11), Y12
+	VBROADCASTSS 4(R10), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 8(R12), Y12
+	VBROADCASTSS 4(R11), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 4(DI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4352(R13)
+	VMOVUPS      256(R13), Y10
+	VMOVUPS      288(R13), Y11
 	VBROADCASTSS 8(R8), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   4480(R14)
-	VMOVUPS      384(R14), Y10
-	VMOVUPS      416(R14), Y11
-	VBROADCASTSS 12(R9), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 12(R10), Y12
+	VBROADCASTSS 8(R9), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 12(R11), Y12
+	VBROADCASTSS 8(R10), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 12(R12), Y12
+	VBROADCASTSS 8(R11), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 12(R8), Y12
+	VBROADCASTSS 8(DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT1   (R15)
-	PREFETCHT1   64(R15)
-	ADDQ         $+128, R15
-	ADDQ         $+512, R14
+	PREFETCHT0   4480(R13)
+	VMOVUPS      384(R13), Y10
+	VMOVUPS      416(R13), Y11
+	VBROADCASTSS 12(R8), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(R9), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 12(R10), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(R11), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	ADDQ         $+128, R14
+	ADDQ         $+512, R13
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
-	ADDQ         $+16, R12
-	ADDQ         $+16, R8
-	SUBQ         $+4, R13
+	ADDQ         $+16, DI
+	SUBQ         $+4, R12
 	JGE          narrow_5_block
 
 narrow_5_block_done:
-	ADDQ $+4, R13
+	ADDQ $+4, R12
 
 	// The elements of x that are left.
-	SUBQ $+1, R13
+	SUBQ $+1, R12
 	JLT  narrow_5_rest_done
 
 narrow_5_rest:
-	PREFETCHT0   4096(R14)
-	VMOVUPS      (R14), Y10
-	VMOVUPS      32(R14), Y11
-	VBROADCASTSS (R9), Y12
+	// Registers: x DI R8-R11, elements of x left R12, weights R13
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
+	PREFETCHT0   4096(R13)
+	VMOVUPS      (R13), Y10
+	VMOVUPS      32(R13), Y11
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R10), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R11), Y12
+	VBROADCASTSS (R10), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R12), Y12
+	VBROADCASTSS (R11), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (DI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $+128, R14
+	ADDQ         $+128, R13
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
-	ADDQ         $+4, R12
-	ADDQ         $+4, R8
-	SUBQ         $+1, R13
+	ADDQ         $+4, DI
+	SUBQ         $+1, R12
 	JGE          narrow_5_rest
 
 narrow_5_rest_done:
-	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
+	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y6, (R8)
-	VMOVUPS Y7, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y8, (R8)
-	VMOVUPS Y9, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
 	JMP     narrow_next
 
 narrow_6:
 	// Sums of 6 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y4
-	VMOVUPS 32(R8), Y5
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y6
-	VMOVUPS 32(R8), Y7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y8
-	VMOVUPS 32(R8), Y9
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Y10
-	VMOVUPS 32(R8), Y11
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R12
-	MOVQ    288(R8), R13
-	MOVQ    360(R8), R8
-	MOVQ    n+72(FP), R14
-	MOVQ    BX, R15
-	MOVQ    ahead+48(FP), BP
+	MOVQ    CX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y6
+	VMOVUPS 32(DI), Y7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y8
+	VMOVUPS 32(DI), Y9
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y10
+	VMOVUPS 32(DI), Y11
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), R12
+	MOVQ    360(DI), DI
+	MOVQ    n+72(FP), R13
+	MOVQ    BX, R14
+	MOVQ    ahead+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBQ $+4, R14
+	SUBQ $+4, R13
 	JLT  narrow_6_block_done
 
 narrow_6_block:
-	PREFETCHT0   4096(R15)
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VBROADCASTSS (R9), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R10), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R13), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
+	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
+	PREFETCHT0   4096(R14)
+	VMOVUPS      (R14), Y12
+	VMOVUPS      32(R14), Y13
 	VBROADCASTSS (R8), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   4224(R15)
-	VMOVUPS      128(R15), Y12
-	VMOVUPS      160(R15), Y13
-	VBROADCASTSS 4(R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R10), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 4(R11), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 4(R12), Y14
+	VBROADCASTSS (R11), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 4(R13), Y14
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4224(R14)
+	VMOVUPS      128(R14), Y12
+	VMOVUPS      160(R14), Y13
 	VBROADCASTSS 4(R8), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   4352(R15)
-	VMOVUPS      256(R15), Y12
-	VMOVUPS      288(R15), Y13
-	VBROADCASTSS 8(R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 8(R10), Y14
+	VBROADCASTSS 4(R9), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R11), Y14
+	VBROADCASTSS 4(R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 8(R12), Y14
+	VBROADCASTSS 4(R11), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 8(R13), Y14
+	VBROADCASTSS 4(R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4352(R14)
+	VMOVUPS      256(R14), Y12
+	VMOVUPS      288(R14), Y13
 	VBROADCASTSS 8(R8), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   4480(R15)
-	VMOVUPS      384(R15), Y12
-	VMOVUPS      416(R15), Y13
-	VBROADCASTSS 12(R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 12(R10), Y14
+	VBROADCASTSS 8(R9), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 12(R11), Y14
+	VBROADCASTSS 8(R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R12), Y14
+	VBROADCASTSS 8(R11), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 12(R13), Y14
+	VBROADCASTSS 8(R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 12(R8), Y14
+	VBROADCASTSS 8(DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT1   (BP)
-	PREFETCHT1   64(BP)
-	ADDQ         $+128, BP
-	ADDQ         $+512, R15
+	PREFETCHT0   4480(R14)
+	VMOVUPS      384(R14), Y12
+	VMOVUPS      416(R14), Y13
+	VBROADCASTSS 12(R8), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(R10), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R11), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 12(R12), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (R15)
+	PREFETCHT1   64(R15)
+	ADDQ         $+128, R15
+	ADDQ         $+512, R14
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R12
-	ADDQ         $+16, R13
-	ADDQ         $+16, R8
-	SUBQ         $+4, R14
+	ADDQ         $+16, DI
+	SUBQ         $+4, R13
 	JGE          narrow_6_block
 
 narrow_6_block_done:
-	ADDQ $+4, R14
+	ADDQ $+4, R13
 
 	// The elements of x that are left.
-	SUBQ $+1, R14
+	SUBQ $+1, R13
 	JLT  narrow_6_rest_done
 
 narrow_6_rest:
-	PREFETCHT0   4096(R15)
-	VMOVUPS      (R15), Y12
-	VMOVUPS      32(R15), Y13
-	VBROADCASTSS (R9), Y14
+	// Registers: x DI R8-R12, elements of x left R13, weights R14
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
+	PREFETCHT0   4096(R14)
+	VMOVUPS      (R14), Y12
+	VMOVUPS      32(R14), Y13
+	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R10), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R11), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R12), Y14
+	VBROADCASTSS (R11), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R13), Y14
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         $+128, R15
+	ADDQ         $+128, R14
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
 	ADDQ         $+4, R12
-	ADDQ         $+4, R13
-	ADDQ         $+4, R8
-	SUBQ         $+1, R14
+	ADDQ         $+4, DI
+	SUBQ         $+1, R13
 	JGE          narrow_6_rest
 
 narrow_6_rest_done:
-	ADDQ $+1, R14
-	MOVQ BP, ahead+48(FP)
+	ADDQ $+1, R13
+	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y1, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y2, (R8)
-	VMOVUPS Y3, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y6, (R8)
-	VMOVUPS Y7, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y8, (R8)
-	VMOVUPS Y9, 32(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Y10, (R8)
-	VMOVUPS Y11, 32(R8)
+	MOVQ    DX, DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Y10, (DI)
+	VMOVUPS Y11, 32(DI)
 
 narrow_next:
 	ADDQ $+64, CX
 	ADDQ $+64, BX
 	ADDQ $+64, DX
-	SUBQ $+1, DI
+	SUBQ $+1, SI
 	JGT  narrow_pass
 	JMP  narrow_summed
 
@@ -5584,6 +5604,8 @@ narrow_1:
 	JLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x CX, weights BX, elements of x left SI
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  (BX), Y4, Y0
 	VFMADD231PS  32(BX), Y4, Y1
@@ -5667,6 +5689,9 @@ narrow_summed:
 	JLT  narrow_cells_done
 
 narrow_cells:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
+	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -6273,6 +6298,9 @@ narrow_cells_done:
 	JLT  narrow_cell_done
 
 narrow_cell:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, h R8
+	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -6587,23 +6615,6 @@ done:
 // func gatesTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gatesTileAVX2(SB), NOSPLIT, $0-104
-	// Registers:
-	//   units left          AX
-	//   sums of the pass    AX
-	//   panel               CX
-	//   weights             AX DX Y4 Y5 Y6 Y7 Y8 Y9 Y10 R10 R11 Y11 Y12 R12 R13 Y13 R14
-	//   z of the pass       CX
-	//   columns             AX BX DI
-	//   passes left         SI
-	//   sums of the column  AX DI
-	//   sums                AX Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11
-	//   stride              CX R8
-	//   x                   AX DI R8 R9 R10 R11 R12
-	//   elements of x left  BX R9 R10 R11 R12 R13
-	//   weights ahead       R11 R12 R13 R14 R15
-	//   x[k]                Y4 Y6 Y8 Y10 Y12 Y14
-	//   z of the column     AX DI
-	//   z                   AX
 panel:
 	MOVQ units+80(FP), AX
 	CMPQ AX, $+8
@@ -6617,822 +6628,844 @@ panel:
 	MOVQ count+64(FP), BX
 	CMPQ BX, $+1
 	JEQ  wide_1
-	XORL SI, SI
-	ADDQ $+4, SI
+	XORL BX, BX
+	ADDQ $+4, BX
 
 wide_pass:
-	CMPQ BX, $+6
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
 	JEQ  wide_6
-	CMPQ BX, $+5
+	CMPQ SI, $+5
 	JEQ  wide_5
-	CMPQ BX, $+4
+	CMPQ SI, $+4
 	JEQ  wide_4
-	CMPQ BX, $+3
+	CMPQ SI, $+3
 	JEQ  wide_3
 
 	// Sums of 2 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), DI
-	MOVQ    n+72(FP), R9
-	MOVQ    DX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), SI
+	MOVQ    n+72(FP), R8
+	MOVQ    DX, R9
+	MOVQ    ahead+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBQ $+4, R9
+	SUBQ $+4, R8
 	JLT  wide_2_block_done
 
 wide_2_block:
-	PREFETCHT0   8192(R10)
-	VMOVUPS      (R10), Y4
-	VMOVUPS      32(R10), Y5
-	VBROADCASTSS (R8), Y6
-	VFMADD231PS  Y4, Y6, Y0
-	VFMADD231PS  Y5, Y6, Y1
+	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
+	PREFETCHT0   8192(R9)
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (DI), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   8448(R10)
-	VMOVUPS      256(R10), Y4
-	VMOVUPS      288(R10), Y5
-	VBROADCASTSS 4(R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   8448(R9)
+	VMOVUPS      256(R9), Y4
+	VMOVUPS      288(R9), Y5
 	VBROADCASTSS 4(DI), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   8704(R10)
-	VMOVUPS      512(R10), Y4
-	VMOVUPS      544(R10), Y5
-	VBROADCASTSS 8(R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(SI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   8704(R9)
+	VMOVUPS      512(R9), Y4
+	VMOVUPS      544(R9), Y5
 	VBROADCASTSS 8(DI), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   8960(R10)
-	VMOVUPS      768(R10), Y4
-	VMOVUPS      800(R10), Y5
-	VBROADCASTSS 12(R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 12(DI), Y6
+	VBROADCASTSS 8(SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT1   (R11)
-	ADDQ         $+64, R11
-	ADDQ         $+1024, R10
-	ADDQ         $+16, R8
+	PREFETCHT0   8960(R9)
+	VMOVUPS      768(R9), Y4
+	VMOVUPS      800(R9), Y5
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 12(SI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+1024, R9
 	ADDQ         $+16, DI
-	SUBQ         $+4, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
 	JGE          wide_2_block
 
 wide_2_block_done:
-	ADDQ $+4, R9
+	ADDQ $+4, R8
 
 	// The elements of x that are left.
-	SUBQ $+1, R9
+	SUBQ $+1, R8
 	JLT  wide_2_rest_done
 
 wide_2_rest:
-	PREFETCHT0   8192(R10)
-	VMOVUPS      (R10), Y4
-	VMOVUPS      32(R10), Y5
-	VBROADCASTSS (R8), Y6
+	// Registers: x SI DI, elements of x left R8, weights R9
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
+	PREFETCHT0   8192(R9)
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VBROADCASTSS (DI), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (DI), Y6
+	VBROADCASTSS (SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         $+256, R10
-	ADDQ         $+4, R8
+	ADDQ         $+256, R9
 	ADDQ         $+4, DI
-	SUBQ         $+1, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R8
 	JGE          wide_2_rest
 
 wide_2_rest_done:
-	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	ADDQ $+1, R8
+	MOVQ R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
 	JMP     wide_next
 
 wide_3:
 	// Sums of 3 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), DI
-	MOVQ    n+72(FP), R10
-	MOVQ    DX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), SI
+	MOVQ    n+72(FP), R9
+	MOVQ    DX, R10
+	MOVQ    ahead+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBQ $+4, R10
+	SUBQ $+4, R9
 	JLT  wide_3_block_done
 
 wide_3_block:
-	PREFETCHT0   8192(R11)
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (R8), Y8
-	VFMADD231PS  Y6, Y8, Y0
-	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R9), Y8
-	VFMADD231PS  Y6, Y8, Y2
-	VFMADD231PS  Y7, Y8, Y3
+	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
+	PREFETCHT0   8192(R10)
+	VMOVUPS      (R10), Y6
+	VMOVUPS      32(R10), Y7
 	VBROADCASTSS (DI), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   8448(R11)
-	VMOVUPS      256(R11), Y6
-	VMOVUPS      288(R11), Y7
-	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(R9), Y8
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (SI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   8448(R10)
+	VMOVUPS      256(R10), Y6
+	VMOVUPS      288(R10), Y7
 	VBROADCASTSS 4(DI), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   8704(R11)
-	VMOVUPS      512(R11), Y6
-	VMOVUPS      544(R11), Y7
-	VBROADCASTSS 8(R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 8(R9), Y8
+	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 4(SI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   8704(R10)
+	VMOVUPS      512(R10), Y6
+	VMOVUPS      544(R10), Y7
 	VBROADCASTSS 8(DI), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   8960(R11)
-	VMOVUPS      768(R11), Y6
-	VMOVUPS      800(R11), Y7
-	VBROADCASTSS 12(R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 12(R9), Y8
+	VBROADCASTSS 8(R8), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 12(DI), Y8
+	VBROADCASTSS 8(SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT1   (R12)
-	ADDQ         $+64, R12
-	ADDQ         $+1024, R11
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
+	PREFETCHT0   8960(R10)
+	VMOVUPS      768(R10), Y6
+	VMOVUPS      800(R10), Y7
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 12(R8), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 12(SI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
+	ADDQ         $+1024, R10
 	ADDQ         $+16, DI
-	SUBQ         $+4, R10
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
 	JGE          wide_3_block
 
 wide_3_block_done:
-	ADDQ $+4, R10
+	ADDQ $+4, R9
 
 	// The elements of x that are left.
-	SUBQ $+1, R10
+	SUBQ $+1, R9
 	JLT  wide_3_rest_done
 
 wide_3_rest:
-	PREFETCHT0   8192(R11)
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (R8), Y8
+	// Registers: x SI DI R8, elements of x left R9, weights R10
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
+	PREFETCHT0   8192(R10)
+	VMOVUPS      (R10), Y6
+	VMOVUPS      32(R10), Y7
+	VBROADCASTSS (DI), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R9), Y8
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (DI), Y8
+	VBROADCASTSS (SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         $+256, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
+	ADDQ         $+256, R10
 	ADDQ         $+4, DI
-	SUBQ         $+1, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
 	JGE          wide_3_rest
 
 wide_3_rest_done:
-	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
 	JMP     wide_next
 
 wide_4:
 	// Sums of 4 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y6
-	VMOVUPS 32(DI), Y7
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), DI
-	MOVQ    n+72(FP), R11
-	MOVQ    DX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y6
+	VMOVUPS 32(SI), Y7
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), SI
+	MOVQ    n+72(FP), R10
+	MOVQ    DX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBQ $+4, R11
+	SUBQ $+4, R10
 	JLT  wide_4_block_done
 
 wide_4_block:
-	PREFETCHT0   8192(R12)
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (R8), Y10
-	VFMADD231PS  Y8, Y10, Y0
-	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R9), Y10
-	VFMADD231PS  Y8, Y10, Y2
-	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R10), Y10
-	VFMADD231PS  Y8, Y10, Y4
-	VFMADD231PS  Y9, Y10, Y5
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
+	PREFETCHT0   8192(R11)
+	VMOVUPS      (R11), Y8
+	VMOVUPS      32(R11), Y9
 	VBROADCASTSS (DI), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   8448(R12)
-	VMOVUPS      256(R12), Y8
-	VMOVUPS      288(R12), Y9
-	VBROADCASTSS 4(R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 4(R9), Y10
+	VBROADCASTSS (R8), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 4(R10), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   8448(R11)
+	VMOVUPS      256(R11), Y8
+	VMOVUPS      288(R11), Y9
 	VBROADCASTSS 4(DI), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   8704(R12)
-	VMOVUPS      512(R12), Y8
-	VMOVUPS      544(R12), Y9
-	VBROADCASTSS 8(R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 8(R9), Y10
+	VBROADCASTSS 4(R8), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 8(R10), Y10
+	VBROADCASTSS 4(R9), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(SI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   8704(R11)
+	VMOVUPS      512(R11), Y8
+	VMOVUPS      544(R11), Y9
 	VBROADCASTSS 8(DI), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   8960(R12)
-	VMOVUPS      768(R12), Y8
-	VMOVUPS      800(R12), Y9
-	VBROADCASTSS 12(R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 12(R9), Y10
+	VBROADCASTSS 8(R8), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 12(R10), Y10
+	VBROADCASTSS 8(R9), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 12(DI), Y10
+	VBROADCASTSS 8(SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT1   (R13)
-	ADDQ         $+64, R13
-	ADDQ         $+1024, R12
+	PREFETCHT0   8960(R11)
+	VMOVUPS      768(R11), Y8
+	VMOVUPS      800(R11), Y9
+	VBROADCASTSS 12(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(R8), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 12(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(SI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
+	ADDQ         $+1024, R11
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, DI
-	SUBQ         $+4, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
 	JGE          wide_4_block
 
 wide_4_block_done:
-	ADDQ $+4, R11
+	ADDQ $+4, R10
 
 	// The elements of x that are left.
-	SUBQ $+1, R11
+	SUBQ $+1, R10
 	JLT  wide_4_rest_done
 
 wide_4_rest:
-	PREFETCHT0   8192(R12)
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (R8), Y10
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
+	PREFETCHT0   8192(R11)
+	VMOVUPS      (R11), Y8
+	VMOVUPS      32(R11), Y9
+	VBROADCASTSS (DI), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R10), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         $+256, R12
+	ADDQ         $+256, R11
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	ADDQ         $+4, DI
-	SUBQ         $+1, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
 	JGE          wide_4_rest
 
 wide_4_rest_done:
-	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
 	JMP     wide_next
 
 wide_5:
 	// Sums of 5 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y6
-	VMOVUPS 32(DI), Y7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y8
-	VMOVUPS 32(DI), Y9
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), R11
-	MOVQ    288(DI), DI
-	MOVQ    n+72(FP), R12
-	MOVQ    DX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y6
+	VMOVUPS 32(SI), Y7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y8
+	VMOVUPS 32(SI), Y9
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), SI
+	MOVQ    n+72(FP), R11
+	MOVQ    DX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBQ $+4, R12
+	SUBQ $+4, R11
 	JLT  wide_5_block_done
 
 wide_5_block:
-	PREFETCHT0   8192(R13)
-	VMOVUPS      (R13), Y10
-	VMOVUPS      32(R13), Y11
-	VBROADCASTSS (R8), Y12
-	VFMADD231PS  Y10, Y12, Y0
-	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R9), Y12
-	VFMADD231PS  Y10, Y12, Y2
-	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R10), Y12
-	VFMADD231PS  Y10, Y12, Y4
-	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R11), Y12
-	VFMADD231PS  Y10, Y12, Y6
-	VFMADD231PS  Y11, Y12, Y7
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
+	PREFETCHT0   8192(R12)
+	VMOVUPS      (R12), Y10
+	VMOVUPS      32(R12), Y11
 	VBROADCASTSS (DI), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   8448(R13)
-	VMOVUPS      256(R13), Y10
-	VMOVUPS      288(R13), Y11
-	VBROADCASTSS 4(R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 4(R9), Y12
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 4(R10), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 4(R11), Y12
+	VBROADCASTSS (R10), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (SI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   8448(R12)
+	VMOVUPS      256(R12), Y10
+	VMOVUPS      288(R12), Y11
 	VBROADCASTSS 4(DI), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   8704(R13)
-	VMOVUPS      512(R13), Y10
-	VMOVUPS      544(R13), Y11
-	VBROADCASTSS 8(R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 8(R9), Y12
+	VBROADCASTSS 4(R8), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 8(R10), Y12
+	VBROADCASTSS 4(R9), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 8(R11), Y12
+	VBROADCASTSS 4(R10), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 4(SI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   8704(R12)
+	VMOVUPS      512(R12), Y10
+	VMOVUPS      544(R12), Y11
 	VBROADCASTSS 8(DI), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   8960(R13)
-	VMOVUPS      768(R13), Y10
-	VMOVUPS      800(R13), Y11
-	VBROADCASTSS 12(R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 12(R9), Y12
+	VBROADCASTSS 8(R8), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 12(R10), Y12
+	VBROADCASTSS 8(R9), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 12(R11), Y12
+	VBROADCASTSS 8(R10), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 12(DI), Y12
+	VBROADCASTSS 8(SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT1   (R14)
-	ADDQ         $+64, R14
-	ADDQ         $+1024, R13
+	PREFETCHT0   8960(R12)
+	VMOVUPS      768(R12), Y10
+	VMOVUPS      800(R12), Y11
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(R8), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 12(R9), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(R10), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 12(SI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
+	ADDQ         $+1024, R12
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, DI
-	SUBQ         $+4, R12
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
 	JGE          wide_5_block
 
 wide_5_block_done:
-	ADDQ $+4, R12
+	ADDQ $+4, R11
 
 	// The elements of x that are left.
-	SUBQ $+1, R12
+	SUBQ $+1, R11
 	JLT  wide_5_rest_done
 
 wide_5_rest:
-	PREFETCHT0   8192(R13)
-	VMOVUPS      (R13), Y10
-	VMOVUPS      32(R13), Y11
-	VBROADCASTSS (R8), Y12
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
+	PREFETCHT0   8192(R12)
+	VMOVUPS      (R12), Y10
+	VMOVUPS      32(R12), Y11
+	VBROADCASTSS (DI), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R10), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R11), Y12
+	VBROADCASTSS (R10), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $+256, R13
+	ADDQ         $+256, R12
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	ADDQ         $+4, R11
-	ADDQ         $+4, DI
-	SUBQ         $+1, R12
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
 	JGE          wide_5_rest
 
 wide_5_rest_done:
-	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y8, (DI)
-	VMOVUPS Y9, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y8, (SI)
+	VMOVUPS Y9, 32(SI)
 	JMP     wide_next
 
 wide_6:
 	// Sums of 6 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y6
-	VMOVUPS 32(DI), Y7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y8
-	VMOVUPS 32(DI), Y9
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y10
-	VMOVUPS 32(DI), Y11
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), R11
-	MOVQ    288(DI), R12
-	MOVQ    360(DI), DI
-	MOVQ    n+72(FP), R13
-	MOVQ    DX, R14
-	MOVQ    ahead+48(FP), R15
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y6
+	VMOVUPS 32(SI), Y7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y8
+	VMOVUPS 32(SI), Y9
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y10
+	VMOVUPS 32(SI), Y11
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), R11
+	MOVQ    360(SI), SI
+	MOVQ    n+72(FP), R12
+	MOVQ    DX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBQ $+4, R13
+	SUBQ $+4, R12
 	JLT  wide_6_block_done
 
 wide_6_block:
-	PREFETCHT0   8192(R14)
-	VMOVUPS      (R14), Y12
-	VMOVUPS      32(R14), Y13
-	VBROADCASTSS (R8), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R9), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R10), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R12), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
+	PREFETCHT0   8192(R13)
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
 	VBROADCASTSS (DI), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   8448(R14)
-	VMOVUPS      256(R14), Y12
-	VMOVUPS      288(R14), Y13
-	VBROADCASTSS 4(R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R9), Y14
+	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 4(R10), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 4(R11), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 4(R12), Y14
+	VBROADCASTSS (R11), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   8448(R13)
+	VMOVUPS      256(R13), Y12
+	VMOVUPS      288(R13), Y13
 	VBROADCASTSS 4(DI), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   8704(R14)
-	VMOVUPS      512(R14), Y12
-	VMOVUPS      544(R14), Y13
-	VBROADCASTSS 8(R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 8(R9), Y14
+	VBROADCASTSS 4(R8), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R10), Y14
+	VBROADCASTSS 4(R9), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 8(R11), Y14
+	VBROADCASTSS 4(R10), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 8(R12), Y14
+	VBROADCASTSS 4(R11), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   8704(R13)
+	VMOVUPS      512(R13), Y12
+	VMOVUPS      544(R13), Y13
 	VBROADCASTSS 8(DI), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   8960(R14)
-	VMOVUPS      768(R14), Y12
-	VMOVUPS      800(R14), Y13
-	VBROADCASTSS 12(R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 12(R9), Y14
+	VBROADCASTSS 8(R8), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 12(R10), Y14
+	VBROADCASTSS 8(R9), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R11), Y14
+	VBROADCASTSS 8(R10), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 12(R12), Y14
+	VBROADCASTSS 8(R11), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 12(DI), Y14
+	VBROADCASTSS 8(SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT1   (R15)
-	ADDQ         $+64, R15
-	ADDQ         $+1024, R14
+	PREFETCHT0   8960(R13)
+	VMOVUPS      768(R13), Y12
+	VMOVUPS      800(R13), Y13
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(R8), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R10), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 12(R11), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (R14)
+	ADDQ         $+64, R14
+	ADDQ         $+1024, R13
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
-	ADDQ         $+16, R12
-	ADDQ         $+16, DI
-	SUBQ         $+4, R13
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
 	JGE          wide_6_block
 
 wide_6_block_done:
-	ADDQ $+4, R13
+	ADDQ $+4, R12
 
 	// The elements of x that are left.
-	SUBQ $+1, R13
+	SUBQ $+1, R12
 	JLT  wide_6_rest_done
 
 wide_6_rest:
-	PREFETCHT0   8192(R14)
-	VMOVUPS      (R14), Y12
-	VMOVUPS      32(R14), Y13
-	VBROADCASTSS (R8), Y14
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
+	PREFETCHT0   8192(R13)
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
+	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R9), Y14
+	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R10), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R11), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R12), Y14
+	VBROADCASTSS (R11), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         $+256, R14
+	ADDQ         $+256, R13
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
-	ADDQ         $+4, R12
-	ADDQ         $+4, DI
-	SUBQ         $+1, R13
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
 	JGE          wide_6_rest
 
 wide_6_rest_done:
-	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
+	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y8, (DI)
-	VMOVUPS Y9, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y10, (DI)
-	VMOVUPS Y11, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y8, (SI)
+	VMOVUPS Y9, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y10, (SI)
+	VMOVUPS Y11, 32(SI)
 
 wide_next:
 	ADDQ $+64, AX
 	ADDQ $+64, DX
 	ADDQ $+64, CX
-	SUBQ $+1, SI
+	SUBQ $+1, BX
 	JGT  wide_pass
 	JMP  wide_summed
 
@@ -7455,6 +7488,8 @@ wide_1:
 	JLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x AX, weights DX, elements of x left BX
+	//            sums Y0-Y7, x[k] Y8
 	VBROADCASTSS (AX), Y8
 	VFMADD231PS  (DX), Y8, Y0
 	VFMADD231PS  32(DX), Y8, Y1
@@ -7599,827 +7634,849 @@ narrow:
 	MOVQ count+64(FP), BX
 	CMPQ BX, $+1
 	JEQ  narrow_1
-	XORL SI, SI
-	ADDQ $+2, SI
+	XORL BX, BX
+	ADDQ $+2, BX
 
 narrow_pass:
-	CMPQ BX, $+6
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
 	JEQ  narrow_6
-	CMPQ BX, $+5
+	CMPQ SI, $+5
 	JEQ  narrow_5
-	CMPQ BX, $+4
+	CMPQ SI, $+4
 	JEQ  narrow_4
-	CMPQ BX, $+3
+	CMPQ SI, $+3
 	JEQ  narrow_3
 
 	// Sums of 2 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), DI
-	MOVQ    n+72(FP), R9
-	MOVQ    DX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), SI
+	MOVQ    n+72(FP), R8
+	MOVQ    DX, R9
+	MOVQ    ahead+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBQ $+4, R9
+	SUBQ $+4, R8
 	JLT  narrow_2_block_done
 
 narrow_2_block:
-	PREFETCHT0   4096(R10)
-	VMOVUPS      (R10), Y4
-	VMOVUPS      32(R10), Y5
-	VBROADCASTSS (R8), Y6
-	VFMADD231PS  Y4, Y6, Y0
-	VFMADD231PS  Y5, Y6, Y1
+	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
+	PREFETCHT0   4096(R9)
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (DI), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   4224(R10)
-	VMOVUPS      128(R10), Y4
-	VMOVUPS      160(R10), Y5
-	VBROADCASTSS 4(R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4224(R9)
+	VMOVUPS      128(R9), Y4
+	VMOVUPS      160(R9), Y5
 	VBROADCASTSS 4(DI), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   4352(R10)
-	VMOVUPS      256(R10), Y4
-	VMOVUPS      288(R10), Y5
-	VBROADCASTSS 8(R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(SI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT0   4352(R9)
+	VMOVUPS      256(R9), Y4
+	VMOVUPS      288(R9), Y5
 	VBROADCASTSS 8(DI), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT0   4480(R10)
-	VMOVUPS      384(R10), Y4
-	VMOVUPS      416(R10), Y5
-	VBROADCASTSS 12(R8), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 12(DI), Y6
+	VBROADCASTSS 8(SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	PREFETCHT1   (R11)
-	PREFETCHT1   64(R11)
-	ADDQ         $+128, R11
-	ADDQ         $+512, R10
-	ADDQ         $+16, R8
+	PREFETCHT0   4480(R9)
+	VMOVUPS      384(R9), Y4
+	VMOVUPS      416(R9), Y5
+	VBROADCASTSS 12(DI), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 12(SI), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         $+128, R10
+	ADDQ         $+512, R9
 	ADDQ         $+16, DI
-	SUBQ         $+4, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
 	JGE          narrow_2_block
 
 narrow_2_block_done:
-	ADDQ $+4, R9
+	ADDQ $+4, R8
 
 	// The elements of x that are left.
-	SUBQ $+1, R9
+	SUBQ $+1, R8
 	JLT  narrow_2_rest_done
 
 narrow_2_rest:
-	PREFETCHT0   4096(R10)
-	VMOVUPS      (R10), Y4
-	VMOVUPS      32(R10), Y5
-	VBROADCASTSS (R8), Y6
+	// Registers: x SI DI, elements of x left R8, weights R9
+	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
+	PREFETCHT0   4096(R9)
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VBROADCASTSS (DI), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (DI), Y6
+	VBROADCASTSS (SI), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         $+128, R10
-	ADDQ         $+4, R8
+	ADDQ         $+128, R9
 	ADDQ         $+4, DI
-	SUBQ         $+1, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R8
 	JGE          narrow_2_rest
 
 narrow_2_rest_done:
-	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	ADDQ $+1, R8
+	MOVQ R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
 	JMP     narrow_next
 
 narrow_3:
 	// Sums of 3 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), DI
-	MOVQ    n+72(FP), R10
-	MOVQ    DX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), SI
+	MOVQ    n+72(FP), R9
+	MOVQ    DX, R10
+	MOVQ    ahead+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBQ $+4, R10
+	SUBQ $+4, R9
 	JLT  narrow_3_block_done
 
 narrow_3_block:
-	PREFETCHT0   4096(R11)
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (R8), Y8
-	VFMADD231PS  Y6, Y8, Y0
-	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R9), Y8
-	VFMADD231PS  Y6, Y8, Y2
-	VFMADD231PS  Y7, Y8, Y3
+	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
+	PREFETCHT0   4096(R10)
+	VMOVUPS      (R10), Y6
+	VMOVUPS      32(R10), Y7
 	VBROADCASTSS (DI), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   4224(R11)
-	VMOVUPS      128(R11), Y6
-	VMOVUPS      160(R11), Y7
-	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(R9), Y8
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (SI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4224(R10)
+	VMOVUPS      128(R10), Y6
+	VMOVUPS      160(R10), Y7
 	VBROADCASTSS 4(DI), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   4352(R11)
-	VMOVUPS      256(R11), Y6
-	VMOVUPS      288(R11), Y7
-	VBROADCASTSS 8(R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 8(R9), Y8
+	VBROADCASTSS 4(R8), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 4(SI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT0   4352(R10)
+	VMOVUPS      256(R10), Y6
+	VMOVUPS      288(R10), Y7
 	VBROADCASTSS 8(DI), Y8
-	VFMADD231PS  Y6, Y8, Y4
-	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT0   4480(R11)
-	VMOVUPS      384(R11), Y6
-	VMOVUPS      416(R11), Y7
-	VBROADCASTSS 12(R8), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 12(R9), Y8
+	VBROADCASTSS 8(R8), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 12(DI), Y8
+	VBROADCASTSS 8(SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	ADDQ         $+128, R12
-	ADDQ         $+512, R11
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
+	PREFETCHT0   4480(R10)
+	VMOVUPS      384(R10), Y6
+	VMOVUPS      416(R10), Y7
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 12(R8), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 12(SI), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	ADDQ         $+128, R11
+	ADDQ         $+512, R10
 	ADDQ         $+16, DI
-	SUBQ         $+4, R10
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
 	JGE          narrow_3_block
 
 narrow_3_block_done:
-	ADDQ $+4, R10
+	ADDQ $+4, R9
 
 	// The elements of x that are left.
-	SUBQ $+1, R10
+	SUBQ $+1, R9
 	JLT  narrow_3_rest_done
 
 narrow_3_rest:
-	PREFETCHT0   4096(R11)
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (R8), Y8
+	// Registers: x SI DI R8, elements of x left R9, weights R10
+	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
+	PREFETCHT0   4096(R10)
+	VMOVUPS      (R10), Y6
+	VMOVUPS      32(R10), Y7
+	VBROADCASTSS (DI), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (R9), Y8
+	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (DI), Y8
+	VBROADCASTSS (SI), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         $+128, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
+	ADDQ         $+128, R10
 	ADDQ         $+4, DI
-	SUBQ         $+1, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
 	JGE          narrow_3_rest
 
 narrow_3_rest_done:
-	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
 	JMP     narrow_next
 
 narrow_4:
 	// Sums of 4 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y6
-	VMOVUPS 32(DI), Y7
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), DI
-	MOVQ    n+72(FP), R11
-	MOVQ    DX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y6
+	VMOVUPS 32(SI), Y7
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), SI
+	MOVQ    n+72(FP), R10
+	MOVQ    DX, R11
+	MOVQ    ahead+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBQ $+4, R11
+	SUBQ $+4, R10
 	JLT  narrow_4_block_done
 
 narrow_4_block:
-	PREFETCHT0   4096(R12)
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (R8), Y10
-	VFMADD231PS  Y8, Y10, Y0
-	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R9), Y10
-	VFMADD231PS  Y8, Y10, Y2
-	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R10), Y10
-	VFMADD231PS  Y8, Y10, Y4
-	VFMADD231PS  Y9, Y10, Y5
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
+	PREFETCHT0   4096(R11)
+	VMOVUPS      (R11), Y8
+	VMOVUPS      32(R11), Y9
 	VBROADCASTSS (DI), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   4224(R12)
-	VMOVUPS      128(R12), Y8
-	VMOVUPS      160(R12), Y9
-	VBROADCASTSS 4(R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 4(R9), Y10
+	VBROADCASTSS (R8), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 4(R10), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4224(R11)
+	VMOVUPS      128(R11), Y8
+	VMOVUPS      160(R11), Y9
 	VBROADCASTSS 4(DI), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   4352(R12)
-	VMOVUPS      256(R12), Y8
-	VMOVUPS      288(R12), Y9
-	VBROADCASTSS 8(R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 8(R9), Y10
+	VBROADCASTSS 4(R8), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 8(R10), Y10
+	VBROADCASTSS 4(R9), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(SI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT0   4352(R11)
+	VMOVUPS      256(R11), Y8
+	VMOVUPS      288(R11), Y9
 	VBROADCASTSS 8(DI), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT0   4480(R12)
-	VMOVUPS      384(R12), Y8
-	VMOVUPS      416(R12), Y9
-	VBROADCASTSS 12(R8), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 12(R9), Y10
+	VBROADCASTSS 8(R8), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 12(R10), Y10
+	VBROADCASTSS 8(R9), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 12(DI), Y10
+	VBROADCASTSS 8(SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	PREFETCHT1   (R13)
-	PREFETCHT1   64(R13)
-	ADDQ         $+128, R13
-	ADDQ         $+512, R12
+	PREFETCHT0   4480(R11)
+	VMOVUPS      384(R11), Y8
+	VMOVUPS      416(R11), Y9
+	VBROADCASTSS 12(DI), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(R8), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 12(R9), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(SI), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	ADDQ         $+128, R12
+	ADDQ         $+512, R11
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, DI
-	SUBQ         $+4, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
 	JGE          narrow_4_block
 
 narrow_4_block_done:
-	ADDQ $+4, R11
+	ADDQ $+4, R10
 
 	// The elements of x that are left.
-	SUBQ $+1, R11
+	SUBQ $+1, R10
 	JLT  narrow_4_rest_done
 
 narrow_4_rest:
-	PREFETCHT0   4096(R12)
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (R8), Y10
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11
+	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
+	PREFETCHT0   4096(R11)
+	VMOVUPS      (R11), Y8
+	VMOVUPS      32(R11), Y9
+	VBROADCASTSS (DI), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (R10), Y10
+	VBROADCASTSS (R9), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         $+128, R12
+	ADDQ         $+128, R11
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	ADDQ         $+4, DI
-	SUBQ         $+1, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
 	JGE          narrow_4_rest
 
 narrow_4_rest_done:
-	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	ADDQ $+1, R10
+	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
 	JMP     narrow_next
 
 narrow_5:
 	// Sums of 5 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y6
-	VMOVUPS 32(DI), Y7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y8
-	VMOVUPS 32(DI), Y9
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), R11
-	MOVQ    288(DI), DI
-	MOVQ    n+72(FP), R12
-	MOVQ    DX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y6
+	VMOVUPS 32(SI), Y7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y8
+	VMOVUPS 32(SI), Y9
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), SI
+	MOVQ    n+72(FP), R11
+	MOVQ    DX, R12
+	MOVQ    ahead+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBQ $+4, R12
+	SUBQ $+4, R11
 	JLT  narrow_5_block_done
 
 narrow_5_block:
-	PREFETCHT0   4096(R13)
-	VMOVUPS      (R13), Y10
-	VMOVUPS      32(R13), Y11
-	VBROADCASTSS (R8), Y12
-	VFMADD231PS  Y10, Y12, Y0
-	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R9), Y12
-	VFMADD231PS  Y10, Y12, Y2
-	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R10), Y12
-	VFMADD231PS  Y10, Y12, Y4
-	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R11), Y12
-	VFMADD231PS  Y10, Y12, Y6
-	VFMADD231PS  Y11, Y12, Y7
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
+	PREFETCHT0   4096(R12)
+	VMOVUPS      (R12), Y10
+	VMOVUPS      32(R12), Y11
 	VBROADCASTSS (DI), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   4224(R13)
-	VMOVUPS      128(R13), Y10
-	VMOVUPS      160(R13), Y11
-	VBROADCASTSS 4(R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 4(R9), Y12
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 4(R10), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 4(R11), Y12
+	VBROADCASTSS (R10), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (SI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4224(R12)
+	VMOVUPS      128(R12), Y10
+	VMOVUPS      160(R12), Y11
 	VBROADCASTSS 4(DI), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   4352(R13)
-	VMOVUPS      256(R13), Y10
-	VMOVUPS      288(R13), Y11
-	VBROADCASTSS 8(R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 8(R9), Y12
+	VBROADCASTSS 4(R8), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 8(R10), Y12
+	VBROADCASTSS 4(R9), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 8(R11), Y12
+	VBROADCASTSS 4(R10), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 4(SI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT0   4352(R12)
+	VMOVUPS      256(R12), Y10
+	VMOVUPS      288(R12), Y11
 	VBROADCASTSS 8(DI), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT0   4480(R13)
-	VMOVUPS      384(R13), Y10
-	VMOVUPS      416(R13), Y11
-	VBROADCASTSS 12(R8), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 12(R9), Y12
+	VBROADCASTSS 8(R8), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 12(R10), Y12
+	VBROADCASTSS 8(R9), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 12(R11), Y12
+	VBROADCASTSS 8(R10), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 12(DI), Y12
+	VBROADCASTSS 8(SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	PREFETCHT1   (R14)
-	PREFETCHT1   64(R14)
-	ADDQ         $+128, R14
-	ADDQ         $+512, R13
+	PREFETCHT0   4480(R12)
+	VMOVUPS      384(R12), Y10
+	VMOVUPS      416(R12), Y11
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(R8), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 12(R9), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(R10), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 12(SI), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	ADDQ         $+128, R13
+	ADDQ         $+512, R12
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, DI
-	SUBQ         $+4, R12
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
 	JGE          narrow_5_block
 
 narrow_5_block_done:
-	ADDQ $+4, R12
+	ADDQ $+4, R11
 
 	// The elements of x that are left.
-	SUBQ $+1, R12
+	SUBQ $+1, R11
 	JLT  narrow_5_rest_done
 
 narrow_5_rest:
-	PREFETCHT0   4096(R13)
-	VMOVUPS      (R13), Y10
-	VMOVUPS      32(R13), Y11
-	VBROADCASTSS (R8), Y12
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12
+	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
+	PREFETCHT0   4096(R12)
+	VMOVUPS      (R12), Y10
+	VMOVUPS      32(R12), Y11
+	VBROADCASTSS (DI), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (R10), Y12
+	VBROADCASTSS (R9), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R11), Y12
+	VBROADCASTSS (R10), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $+128, R13
+	ADDQ         $+128, R12
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	ADDQ         $+4, R11
-	ADDQ         $+4, DI
-	SUBQ         $+1, R12
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
 	JGE          narrow_5_rest
 
 narrow_5_rest_done:
-	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	ADDQ $+1, R11
+	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y8, (DI)
-	VMOVUPS Y9, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y8, (SI)
+	VMOVUPS Y9, 32(SI)
 	JMP     narrow_next
 
 narrow_6:
 	// Sums of 6 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y6
-	VMOVUPS 32(DI), Y7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y8
-	VMOVUPS 32(DI), Y9
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Y10
-	VMOVUPS 32(DI), Y11
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), R11
-	MOVQ    288(DI), R12
-	MOVQ    360(DI), DI
-	MOVQ    n+72(FP), R13
-	MOVQ    DX, R14
-	MOVQ    ahead+48(FP), R15
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y4
+	VMOVUPS 32(SI), Y5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y6
+	VMOVUPS 32(SI), Y7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y8
+	VMOVUPS 32(SI), Y9
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Y10
+	VMOVUPS 32(SI), Y11
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), R11
+	MOVQ    360(SI), SI
+	MOVQ    n+72(FP), R12
+	MOVQ    DX, R13
+	MOVQ    ahead+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBQ $+4, R13
+	SUBQ $+4, R12
 	JLT  narrow_6_block_done
 
 narrow_6_block:
-	PREFETCHT0   4096(R14)
-	VMOVUPS      (R14), Y12
-	VMOVUPS      32(R14), Y13
-	VBROADCASTSS (R8), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R9), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R10), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R12), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
+	PREFETCHT0   4096(R13)
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
 	VBROADCASTSS (DI), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   4224(R14)
-	VMOVUPS      128(R14), Y12
-	VMOVUPS      160(R14), Y13
-	VBROADCASTSS 4(R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R9), Y14
+	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 4(R10), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 4(R11), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 4(R12), Y14
+	VBROADCASTSS (R11), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4224(R13)
+	VMOVUPS      128(R13), Y12
+	VMOVUPS      160(R13), Y13
 	VBROADCASTSS 4(DI), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   4352(R14)
-	VMOVUPS      256(R14), Y12
-	VMOVUPS      288(R14), Y13
-	VBROADCASTSS 8(R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 8(R9), Y14
+	VBROADCASTSS 4(R8), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R10), Y14
+	VBROADCASTSS 4(R9), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 8(R11), Y14
+	VBROADCASTSS 4(R10), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 8(R12), Y14
+	VBROADCASTSS 4(R11), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(SI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT0   4352(R13)
+	VMOVUPS      256(R13), Y12
+	VMOVUPS      288(R13), Y13
 	VBROADCASTSS 8(DI), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT0   4480(R14)
-	VMOVUPS      384(R14), Y12
-	VMOVUPS      416(R14), Y13
-	VBROADCASTSS 12(R8), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 12(R9), Y14
+	VBROADCASTSS 8(R8), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 12(R10), Y14
+	VBROADCASTSS 8(R9), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R11), Y14
+	VBROADCASTSS 8(R10), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 12(R12), Y14
+	VBROADCASTSS 8(R11), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 12(DI), Y14
+	VBROADCASTSS 8(SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	PREFETCHT1   (R15)
-	PREFETCHT1   64(R15)
-	ADDQ         $+128, R15
-	ADDQ         $+512, R14
+	PREFETCHT0   4480(R13)
+	VMOVUPS      384(R13), Y12
+	VMOVUPS      416(R13), Y13
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(R8), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R10), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 12(R11), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(SI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (R14)
+	PREFETCHT1   64(R14)
+	ADDQ         $+128, R14
+	ADDQ         $+512, R13
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
-	ADDQ         $+16, R12
-	ADDQ         $+16, DI
-	SUBQ         $+4, R13
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
 	JGE          narrow_6_block
 
 narrow_6_block_done:
-	ADDQ $+4, R13
+	ADDQ $+4, R12
 
 	// The elements of x that are left.
-	SUBQ $+1, R13
+	SUBQ $+1, R12
 	JLT  narrow_6_rest_done
 
 narrow_6_rest:
-	PREFETCHT0   4096(R14)
-	VMOVUPS      (R14), Y12
-	VMOVUPS      32(R14), Y13
-	VBROADCASTSS (R8), Y14
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13
+	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
+	PREFETCHT0   4096(R13)
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
+	VBROADCASTSS (DI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R9), Y14
+	VBROADCASTSS (R8), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R10), Y14
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R11), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R12), Y14
+	VBROADCASTSS (R11), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         $+128, R14
+	ADDQ         $+128, R13
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
-	ADDQ         $+4, R12
-	ADDQ         $+4, DI
-	SUBQ         $+1, R13
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
 	JGE          narrow_6_rest
 
 narrow_6_rest_done:
-	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
+	ADDQ $+1, R12
+	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y8, (DI)
-	VMOVUPS Y9, 32(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Y10, (DI)
-	VMOVUPS Y11, 32(DI)
+	MOVQ    CX, SI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y8, (SI)
+	VMOVUPS Y9, 32(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Y10, (SI)
+	VMOVUPS Y11, 32(SI)
 
 narrow_next:
 	ADDQ $+64, AX
 	ADDQ $+64, DX
 	ADDQ $+64, CX
-	SUBQ $+1, SI
+	SUBQ $+1, BX
 	JGT  narrow_pass
 	JMP  narrow_summed
 
@@ -8438,6 +8495,8 @@ narrow_1:
 	JLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x AX, weights DX, elements of x left BX
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (AX), Y4
 	VFMADD231PS  (DX), Y4, Y0
 	VFMADD231PS  32(DX), Y4, Y1
@@ -8519,16 +8578,6 @@ done:
 // func headAVX2(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 // Requires: AVX, FMA3
 TEXT ·headAVX2(SB), NOSPLIT, $0-48
-	// Registers:
-	//   weights             AX
-	//   bias                CX
-	//   y                   DX
-	//   outputs left        BX
-	//   bytes of a row      SI
-	//   rows                DI R8 R9 R10
-	//   sums                Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7
-	//   x                   Y2 Y8 R8 R11
-	//   elements of x left  R9 R12
 	MOVQ weights+0(FP), AX
 	MOVQ bias+8(FP), CX
 	MOVQ y+32(FP), DX
@@ -8539,6 +8588,7 @@ TEXT ·headAVX2(SB), NOSPLIT, $0-48
 	JLT  rows_4_done
 
 rows_4:
+	// Registers: weights AX, bias CX, y DX, outputs left BX, bytes of a row SI
 	MOVQ   AX, DI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -8562,6 +8612,8 @@ rows_4:
 	JLT  sums_4_done
 
 sums_4:
+	// Registers: rows DI R8-R10, x R11, elements of x left R12
+	//            sums Y0-Y7, x Y8
 	VMOVUPS     (R11), Y8
 	VFMADD231PS (DI), Y8, Y0
 	VFMADD231PS (R8), Y8, Y2
@@ -8635,6 +8687,7 @@ rows_4_done:
 	JLT  rows_1_done
 
 rows_1:
+	// Registers: weights AX, bias CX, y DX, outputs left BX, bytes of a row SI
 	MOVQ   AX, DI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -8646,6 +8699,8 @@ rows_1:
 	JLT  sums_1_done
 
 sums_1:
+	// Registers: rows DI, x R8, elements of x left R9
+	//            sums Y0 Y1, x Y2
 	VMOVUPS     (R8), Y2
 	VFMADD231PS (DI), Y2, Y0
 	VMOVUPS     32(R8), Y2
@@ -8682,10 +8737,6 @@ rows_1_done:
 // func sigmoidAVX2(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x              AX Y0 Y1 Y2
-	//   dst            CX
-	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
@@ -8693,6 +8744,8 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
 	JLT  vectors_3_done
 
 vectors_3:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0-Y2
 	// σ: x = min(40, max(Min, x))
 	VMOVUPS (AX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
@@ -8823,6 +8876,8 @@ vectors_3_done:
 	JLT  vectors_1_done
 
 vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0
 	// σ: x = min(40, max(Min, x))
 	VMOVUPS (AX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
@@ -8891,10 +8946,6 @@ vectors_1_done:
 // func tanhAVX2(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x              AX Y0 Y2 Y4
-	//   dst            CX
-	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
@@ -8902,6 +8953,8 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
 	JLT  vectors_3_done
 
 vectors_3:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0 Y2 Y4
 	// tanh: A = min(9.1, |x|), and x's sign
 	VMOVUPS (AX), Y0
 	VANDPS  allButSign<>+0(SB), Y0, Y1
@@ -9021,6 +9074,8 @@ vectors_3_done:
 	JLT  vectors_1_done
 
 vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0
 	// tanh: A = min(9.1, |x|), and x's sign
 	VMOVUPS (AX), Y0
 	VANDPS  allButSign<>+0(SB), Y0, Y1
@@ -9080,24 +9135,6 @@ vectors_1_done:
 // func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
 TEXT ·stepAVX512(SB), $320-80
-	// Registers:
-	//   sums of the panel      AX
-	//   panel                  CX
-	//   c                      DX
-	//   h                      BX
-	//   units left             SI
-	//   sums                   Y0 Y1 Y2 Y3 Y4 Y5
-	//   weights                AX DI R8
-	//   x                      CX R8 R9
-	//   elements of x left     DI R8 R9
-	//   x[k]                   Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y14
-	//   z                      Y1 Y2 Y4 Y5 Y6 DI
-	//   stride                 DI R8
-	//   cell state             Y2 Y5
-	//   lanes left             AX DI
-	//   units of the panel     AX
-	//   z of the narrow panel  CX
-	//   zeros                  Y4
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
@@ -9105,6 +9142,7 @@ TEXT ·stepAVX512(SB), $320-80
 	MOVQ units+72(FP), SI
 
 panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
 	CMPQ SI, $+8
 	JLE  narrow
 	CMPQ SI, $+16
@@ -9129,6 +9167,8 @@ wide:
 	JLT  wide_block_done
 
 wide_block:
+	// Registers: weights DI, x R8, elements of x left R9
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (R8), Z4
 	VFMADD231PS  (DI), Z4, Z0
 	VFMADD231PS  64(DI), Z4, Z1
@@ -9176,6 +9216,8 @@ wide_rest_done:
 	ADDQ $+1, R9
 
 summed:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
+	//            sums Z0-Z3
 	CMPQ SI, $+16
 	JLE  last
 	CMPQ SI, $+32
@@ -9831,6 +9873,8 @@ shadow:
 	JLT  shadow_rest_block_done
 
 shadow_rest_block:
+	// Registers: elements of x left DI, weights R8, x R9
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (R9), Z4
 	VFMADD231PS  (R8), Z4, Z0
 	VFMADD231PS  64(R8), Z4, Z1
@@ -10215,6 +10259,8 @@ wide_narrow:
 	JLT  wide_narrow_block_done
 
 wide_narrow_block:
+	// Registers: weights AX DI, x CX, elements of x left R8
+	//            sums Z0-Z5, x[k] Z6
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  (DI), Z6, Z0
 	VFMADD231PS  64(DI), Z6, Z1
@@ -10845,6 +10891,8 @@ narrow:
 	JLT  narrow_block_done
 
 narrow_block:
+	// Registers: weights AX, x CX, elements of x left DI
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  (AX), Y4, Y0
 	VFMADD231PS  32(AX), Y4, Y1
@@ -11186,24 +11234,6 @@ done:
 // func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
 TEXT ·stepPairsAVX512(SB), $320-80
-	// Registers:
-	//   sums of the panel      AX R8
-	//   panel                  CX R9
-	//   c                      DX
-	//   h                      BX
-	//   units left             SI
-	//   sums                   Y0 Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9
-	//   weights                AX DI R8
-	//   stride                 DI R8 R9 R10
-	//   x                      CX R9
-	//   elements of x left     DI R8 R9 R10
-	//   x[k]                   Y4 Y6 Y8 Y10
-	//   units of the panel     AX DI
-	//   cell state             Y2 Y4
-	//   lanes left             AX DI
-	//   z of the narrow panel  CX
-	//   zeros                  Y4 Y8
-	//   z                      Y0 Y1 Y2 Y4 Y5 Y6
 	MOVQ sums+0(FP), AX
 	MOVQ weights+16(FP), CX
 	MOVQ c+56(FP), DX
@@ -11211,6 +11241,7 @@ TEXT ·stepPairsAVX512(SB), $320-80
 	MOVQ units+72(FP), SI
 
 panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
 	CMPQ SI, $+8
 	JLE  narrow
 	CMPQ SI, $+16
@@ -11254,6 +11285,8 @@ pair:
 	JLT  pair_block_done
 
 pair_block:
+	// Registers: weights DI R8, x R9, elements of x left R10
+	//            sums Z0-Z7, x[k] Z8
 	VBROADCASTSS (R9), Z8
 	VFMADD231PS  (DI), Z8, Z0
 	VFMADD231PS  64(DI), Z8, Z1
@@ -11933,6 +11966,8 @@ pair_narrow:
 	JLT  pair_narrow_block_done
 
 pair_narrow_block:
+	// Registers: weights AX DI R8, x CX, elements of x left R9
+	//            sums Z0-Z9, x[k] Z10
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  (DI), Z10, Z0
 	VFMADD231PS  64(DI), Z10, Z1
@@ -12850,6 +12885,8 @@ wide:
 	JLT  wide_block_done
 
 wide_block:
+	// Registers: weights AX, x CX, elements of x left DI
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  (AX), Z4, Z0
 	VFMADD231PS  64(AX), Z4, Z1
@@ -13222,6 +13259,8 @@ wide_narrow:
 	JLT  wide_narrow_block_done
 
 wide_narrow_block:
+	// Registers: weights AX DI, x CX, elements of x left R8
+	//            sums Z0-Z5, x[k] Z6
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  (DI), Z6, Z0
 	VFMADD231PS  64(DI), Z6, Z1
@@ -13852,6 +13891,8 @@ narrow:
 	JLT  narrow_block_done
 
 narrow_block:
+	// Registers: weights AX, x CX, elements of x left DI
+	//            sums Y0-Y3, x[k] Y4
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  (AX), Y4, Y0
 	VFMADD231PS  32(AX), Y4, Y1
@@ -14193,33 +14234,10 @@ done:
 // func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·stepTileAVX512(SB), $1600-88
-	// Registers:
-	//   units done, in bytes  AX
-	//   units left            CX SI
-	//   sums of the pass      CX
-	//   panel                 DX
-	//   weights               CX BX Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 R11 Y12 R12 Y13 R13 Y14 R14 R15 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23 Y24 Y25 Y26 Y27
-	//   z of the pass         DX
-	//   columns               CX SI R8
-	//   passes left           DI
-	//   sums of the column    CX R8
-	//   sums                  Y0 Y1 CX Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23
-	//   stride                DX R9
-	//   x                     CX R8 R9 R10 R11 R12 R13
-	//   elements of x left    SI R10 R11 R12 R13 R14
-	//   weights ahead         BP R12 R13 R14 R15
-	//   x[k]                  Y2 Y4 Y6 Y8 Y10 Y12 Y14 Y16 Y20 Y24 Y28
-	//   z of the column       CX R8
-	//   column                DX
-	//   columns left          BX
-	//   c                     DI R9
-	//   h                     R8 R10
-	//   z                     Y0 Y1 Y3 Y4 Y5 Y7
-	//   cell state            Y1 Y4
-	//   lanes left            DI
 	XORL AX, AX
 
 panel:
+	// Registers: units done, in bytes AX
 	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
@@ -14233,1219 +14251,1231 @@ panel:
 	MOVQ count+64(FP), SI
 	CMPQ SI, $+1
 	JEQ  wide_1
-	XORL DI, DI
-	ADDQ $+1, DI
+	XORL SI, SI
+	ADDQ $+1, SI
 
 wide_pass:
-	CMPQ SI, $+6
+	// Registers: sums of the pass CX, z of the pass DX, weights BX, passes left SI
+	MOVQ count+64(FP), DI
+	CMPQ DI, $+6
 	JEQ  wide_6
-	CMPQ SI, $+5
+	CMPQ DI, $+5
 	JEQ  wide_5
-	CMPQ SI, $+4
+	CMPQ DI, $+4
 	JEQ  wide_4
-	CMPQ SI, $+3
+	CMPQ DI, $+3
 	JEQ  wide_3
 
 	// Sums of 2 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	VMOVUPS 64(R8), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R8
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), DI
+	MOVQ    n+72(FP), R9
+	MOVQ    BX, R10
+	MOVQ    ahead+48(FP), R11
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	SUBQ $+4, R9
+	JLT  wide_2_block_done
+
+wide_2_block:
+	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Z0-Z7, weights Z8-Z11, x[k] Z12
+	PREFETCHT0   8192(R10)
+	PREFETCHT0   8256(R10)
+	PREFETCHT0   8320(R10)
+	PREFETCHT0   8384(R10)
+	VMOVUPS      (R10), Z8
+	VMOVUPS      64(R10), Z9
+	VMOVUPS      128(R10), Z10
+	VMOVUPS      192(R10), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   8448(R10)
+	PREFETCHT0   8512(R10)
+	PREFETCHT0   8576(R10)
+	PREFETCHT0   8640(R10)
+	VMOVUPS      256(R10), Z8
+	VMOVUPS      320(R10), Z9
+	VMOVUPS      384(R10), Z10
+	VMOVUPS      448(R10), Z11
+	VBROADCASTSS 4(R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   8704(R10)
+	PREFETCHT0   8768(R10)
+	PREFETCHT0   8832(R10)
+	PREFETCHT0   8896(R10)
+	VMOVUPS      512(R10), Z8
+	VMOVUPS      576(R10), Z9
+	VMOVUPS      640(R10), Z10
+	VMOVUPS      704(R10), Z11
+	VBROADCASTSS 8(R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   8960(R10)
+	PREFETCHT0   9024(R10)
+	PREFETCHT0   9088(R10)
+	PREFETCHT0   9152(R10)
+	VMOVUPS      768(R10), Z8
+	VMOVUPS      832(R10), Z9
+	VMOVUPS      896(R10), Z10
+	VMOVUPS      960(R10), Z11
+	VBROADCASTSS 12(R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 12(DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	ADDQ         $+256, R11
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R8
+	ADDQ         $+16, DI
+	SUBQ         $+4, R9
+	JGE          wide_2_block
+
+wide_2_block_done:
+	ADDQ $+4, R9
+
+	// The elements of x that are left.
+	SUBQ $+1, R9
+	JLT  wide_2_rest_done
+
+wide_2_rest:
+	PREFETCHT0   8192(R10)
+	PREFETCHT0   8256(R10)
+	PREFETCHT0   8320(R10)
+	PREFETCHT0   8384(R10)
+	VMOVUPS      (R10), Z8
+	VMOVUPS      64(R10), Z9
+	VMOVUPS      128(R10), Z10
+	VMOVUPS      192(R10), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
+	ADDQ         $+256, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, DI
+	SUBQ         $+1, R9
+	JGE          wide_2_rest
+
+wide_2_rest_done:
+	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	JMP     wide_next
+
+wide_3:
+	// Sums of 3 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z11
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), DI
 	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
-	JLT  wide_2_block_done
+	JLT  wide_3_block_done
 
-wide_2_block:
+wide_3_block:
+	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Z0-Z11, weights Z12-Z15, x[k] Z16
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
 	PREFETCHT0   8320(R11)
 	PREFETCHT0   8384(R11)
-	VMOVUPS      (R11), Z8
-	VMOVUPS      64(R11), Z9
-	VMOVUPS      128(R11), Z10
-	VMOVUPS      192(R11), Z11
-	VBROADCASTSS (R9), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (R8), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      (R11), Z12
+	VMOVUPS      64(R11), Z13
+	VMOVUPS      128(R11), Z14
+	VMOVUPS      192(R11), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT0   8448(R11)
 	PREFETCHT0   8512(R11)
 	PREFETCHT0   8576(R11)
 	PREFETCHT0   8640(R11)
-	VMOVUPS      256(R11), Z8
-	VMOVUPS      320(R11), Z9
-	VMOVUPS      384(R11), Z10
-	VMOVUPS      448(R11), Z11
-	VBROADCASTSS 4(R9), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 4(R8), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      256(R11), Z12
+	VMOVUPS      320(R11), Z13
+	VMOVUPS      384(R11), Z14
+	VMOVUPS      448(R11), Z15
+	VBROADCASTSS 4(R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 4(R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 4(DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT0   8704(R11)
 	PREFETCHT0   8768(R11)
 	PREFETCHT0   8832(R11)
 	PREFETCHT0   8896(R11)
-	VMOVUPS      512(R11), Z8
-	VMOVUPS      576(R11), Z9
-	VMOVUPS      640(R11), Z10
-	VMOVUPS      704(R11), Z11
-	VBROADCASTSS 8(R9), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 8(R8), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      512(R11), Z12
+	VMOVUPS      576(R11), Z13
+	VMOVUPS      640(R11), Z14
+	VMOVUPS      704(R11), Z15
+	VBROADCASTSS 8(R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 8(DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT0   8960(R11)
 	PREFETCHT0   9024(R11)
 	PREFETCHT0   9088(R11)
 	PREFETCHT0   9152(R11)
-	VMOVUPS      768(R11), Z8
-	VMOVUPS      832(R11), Z9
-	VMOVUPS      896(R11), Z10
-	VMOVUPS      960(R11), Z11
-	VBROADCASTSS 12(R9), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 12(R8), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      768(R11), Z12
+	VMOVUPS      832(R11), Z13
+	VMOVUPS      896(R11), Z14
+	VMOVUPS      960(R11), Z15
+	VBROADCASTSS 12(R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 12(R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 12(DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT1   (R12)
 	PREFETCHT1   64(R12)
 	PREFETCHT1   128(R12)
 	PREFETCHT1   192(R12)
 	ADDQ         $+256, R12
 	ADDQ         $+1024, R11
-	ADDQ         $+16, R9
 	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, DI
 	SUBQ         $+4, R10
-	JGE          wide_2_block
+	JGE          wide_3_block
 
-wide_2_block_done:
+wide_3_block_done:
 	ADDQ $+4, R10
 
 	// The elements of x that are left.
 	SUBQ $+1, R10
-	JLT  wide_2_rest_done
+	JLT  wide_3_rest_done
 
-wide_2_rest:
+wide_3_rest:
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
 	PREFETCHT0   8320(R11)
 	PREFETCHT0   8384(R11)
-	VMOVUPS      (R11), Z8
-	VMOVUPS      64(R11), Z9
-	VMOVUPS      128(R11), Z10
-	VMOVUPS      192(R11), Z11
-	VBROADCASTSS (R9), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (R8), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      (R11), Z12
+	VMOVUPS      64(R11), Z13
+	VMOVUPS      128(R11), Z14
+	VMOVUPS      192(R11), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT1   (R12)
 	ADDQ         $+64, R12
 	ADDQ         $+256, R11
-	ADDQ         $+4, R9
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, DI
 	SUBQ         $+1, R10
-	JGE          wide_2_rest
+	JGE          wide_3_rest
 
-wide_2_rest_done:
+wide_3_rest_done:
 	ADDQ $+1, R10
 	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	VMOVUPS Z6, 128(R8)
-	VMOVUPS Z7, 192(R8)
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
 	JMP     wide_next
 
-wide_3:
-	// Sums of 3 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	VMOVUPS 64(R8), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z8
-	VMOVUPS 64(R8), Z9
-	VMOVUPS 128(R8), Z10
-	VMOVUPS 192(R8), Z11
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R8
+wide_4:
+	// Sums of 4 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z11
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS 128(DI), Z14
+	VMOVUPS 192(DI), Z15
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), DI
 	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
-	JLT  wide_3_block_done
+	JLT  wide_4_block_done
 
-wide_3_block:
+wide_4_block:
+	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Z0-Z15, weights Z16-Z19, x[k] Z20
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
 	PREFETCHT0   8320(R12)
 	PREFETCHT0   8384(R12)
-	VMOVUPS      (R12), Z12
-	VMOVUPS      64(R12), Z13
-	VMOVUPS      128(R12), Z14
-	VMOVUPS      192(R12), Z15
-	VBROADCASTSS (R9), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS (R10), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS (R8), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      (R12), Z16
+	VMOVUPS      64(R12), Z17
+	VMOVUPS      128(R12), Z18
+	VMOVUPS      192(R12), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT0   8448(R12)
 	PREFETCHT0   8512(R12)
 	PREFETCHT0   8576(R12)
 	PREFETCHT0   8640(R12)
-	VMOVUPS      256(R12), Z12
-	VMOVUPS      320(R12), Z13
-	VMOVUPS      384(R12), Z14
-	VMOVUPS      448(R12), Z15
-	VBROADCASTSS 4(R9), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS 4(R10), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS 4(R8), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      256(R12), Z16
+	VMOVUPS      320(R12), Z17
+	VMOVUPS      384(R12), Z18
+	VMOVUPS      448(R12), Z19
+	VBROADCASTSS 4(R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 4(R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 4(R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 4(DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT0   8704(R12)
 	PREFETCHT0   8768(R12)
 	PREFETCHT0   8832(R12)
 	PREFETCHT0   8896(R12)
-	VMOVUPS      512(R12), Z12
-	VMOVUPS      576(R12), Z13
-	VMOVUPS      640(R12), Z14
-	VMOVUPS      704(R12), Z15
-	VBROADCASTSS 8(R9), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS 8(R10), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS 8(R8), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      512(R12), Z16
+	VMOVUPS      576(R12), Z17
+	VMOVUPS      640(R12), Z18
+	VMOVUPS      704(R12), Z19
+	VBROADCASTSS 8(R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 8(R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 8(DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT0   8960(R12)
 	PREFETCHT0   9024(R12)
 	PREFETCHT0   9088(R12)
 	PREFETCHT0   9152(R12)
-	VMOVUPS      768(R12), Z12
-	VMOVUPS      832(R12), Z13
-	VMOVUPS      896(R12), Z14
-	VMOVUPS      960(R12), Z15
-	VBROADCASTSS 12(R9), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS 12(R10), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS 12(R8), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      768(R12), Z16
+	VMOVUPS      832(R12), Z17
+	VMOVUPS      896(R12), Z18
+	VMOVUPS      960(R12), Z19
+	VBROADCASTSS 12(R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 12(R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 12(R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 12(DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT1   (R13)
 	PREFETCHT1   64(R13)
 	PREFETCHT1   128(R13)
 	PREFETCHT1   192(R13)
 	ADDQ         $+256, R13
 	ADDQ         $+1024, R12
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
-	ADDQ         $+16, R8
+	ADDQ         $+16, DI
 	SUBQ         $+4, R11
-	JGE          wide_3_block
+	JGE          wide_4_block
 
-wide_3_block_done:
+wide_4_block_done:
 	ADDQ $+4, R11
 
 	// The elements of x that are left.
 	SUBQ $+1, R11
-	JLT  wide_3_rest_done
+	JLT  wide_4_rest_done
 
-wide_3_rest:
+wide_4_rest:
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
 	PREFETCHT0   8320(R12)
 	PREFETCHT0   8384(R12)
-	VMOVUPS      (R12), Z12
-	VMOVUPS      64(R12), Z13
-	VMOVUPS      128(R12), Z14
-	VMOVUPS      192(R12), Z15
-	VBROADCASTSS (R9), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS (R10), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS (R8), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      (R12), Z16
+	VMOVUPS      64(R12), Z17
+	VMOVUPS      128(R12), Z18
+	VMOVUPS      192(R12), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT1   (R13)
 	ADDQ         $+64, R13
 	ADDQ         $+256, R12
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	ADDQ         $+4, R8
+	ADDQ         $+4, DI
 	SUBQ         $+1, R11
-	JGE          wide_3_rest
+	JGE          wide_4_rest
 
-wide_3_rest_done:
+wide_4_rest_done:
 	ADDQ $+1, R11
 	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	VMOVUPS Z6, 128(R8)
-	VMOVUPS Z7, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z8, (R8)
-	VMOVUPS Z9, 64(R8)
-	VMOVUPS Z10, 128(R8)
-	VMOVUPS Z11, 192(R8)
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z15, 192(DI)
 	JMP     wide_next
 
-wide_4:
-	// Sums of 4 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	VMOVUPS 64(R8), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z8
-	VMOVUPS 64(R8), Z9
-	VMOVUPS 128(R8), Z10
-	VMOVUPS 192(R8), Z11
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z12
-	VMOVUPS 64(R8), Z13
-	VMOVUPS 128(R8), Z14
-	VMOVUPS 192(R8), Z15
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R8
+wide_5:
+	// Sums of 5 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z11
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS 128(DI), Z14
+	VMOVUPS 192(DI), Z15
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	VMOVUPS 128(DI), Z18
+	VMOVUPS 192(DI), Z19
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), DI
 	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
-	JLT  wide_4_block_done
+	JLT  wide_5_block_done
 
-wide_4_block:
+wide_5_block:
+	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Z0-Z19, weights Z20-Z23, x[k] Z24
 	PREFETCHT0   8192(R13)
 	PREFETCHT0   8256(R13)
 	PREFETCHT0   8320(R13)
 	PREFETCHT0   8384(R13)
-	VMOVUPS      (R13), Z16
-	VMOVUPS      64(R13), Z17
-	VMOVUPS      128(R13), Z18
-	VMOVUPS      192(R13), Z19
-	VBROADCASTSS (R9), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS (R10), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS (R11), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS (R8), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      (R13), Z20
+	VMOVUPS      64(R13), Z21
+	VMOVUPS      128(R13), Z22
+	VMOVUPS      192(R13), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT0   8448(R13)
 	PREFETCHT0   8512(R13)
 	PREFETCHT0   8576(R13)
 	PREFETCHT0   8640(R13)
-	VMOVUPS      256(R13), Z16
-	VMOVUPS      320(R13), Z17
-	VMOVUPS      384(R13), Z18
-	VMOVUPS      448(R13), Z19
-	VBROADCASTSS 4(R9), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS 4(R10), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS 4(R11), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS 4(R8), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      256(R13), Z20
+	VMOVUPS      320(R13), Z21
+	VMOVUPS      384(R13), Z22
+	VMOVUPS      448(R13), Z23
+	VBROADCASTSS 4(R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 4(R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 4(R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 4(R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 4(DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT0   8704(R13)
 	PREFETCHT0   8768(R13)
 	PREFETCHT0   8832(R13)
 	PREFETCHT0   8896(R13)
-	VMOVUPS      512(R13), Z16
-	VMOVUPS      576(R13), Z17
-	VMOVUPS      640(R13), Z18
-	VMOVUPS      704(R13), Z19
-	VBROADCASTSS 8(R9), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS 8(R10), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS 8(R11), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS 8(R8), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      512(R13), Z20
+	VMOVUPS      576(R13), Z21
+	VMOVUPS      640(R13), Z22
+	VMOVUPS      704(R13), Z23
+	VBROADCASTSS 8(R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 8(R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 8(R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 8(DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT0   8960(R13)
 	PREFETCHT0   9024(R13)
 	PREFETCHT0   9088(R13)
 	PREFETCHT0   9152(R13)
-	VMOVUPS      768(R13), Z16
-	VMOVUPS      832(R13), Z17
-	VMOVUPS      896(R13), Z18
-	VMOVUPS      960(R13), Z19
-	VBROADCASTSS 12(R9), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS 12(R10), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS 12(R11), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS 12(R8), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      768(R13), Z20
+	VMOVUPS      832(R13), Z21
+	VMOVUPS      896(R13), Z22
+	VMOVUPS      960(R13), Z23
+	VBROADCASTSS 12(R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 12(R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 12(R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 12(R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 12(DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT1   (R14)
 	PREFETCHT1   64(R14)
 	PREFETCHT1   128(R14)
 	PREFETCHT1   192(R14)
 	ADDQ         $+256, R14
 	ADDQ         $+1024, R13
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
-	ADDQ         $+16, R8
+	ADDQ         $+16, DI
 	SUBQ         $+4, R12
-	JGE          wide_4_block
+	JGE          wide_5_block
 
-wide_4_block_done:
+wide_5_block_done:
 	ADDQ $+4, R12
 
 	// The elements of x that are left.
 	SUBQ $+1, R12
-	JLT  wide_4_rest_done
+	JLT  wide_5_rest_done
 
-wide_4_rest:
+wide_5_rest:
 	PREFETCHT0   8192(R13)
 	PREFETCHT0   8256(R13)
 	PREFETCHT0   8320(R13)
 	PREFETCHT0   8384(R13)
-	VMOVUPS      (R13), Z16
-	VMOVUPS      64(R13), Z17
-	VMOVUPS      128(R13), Z18
-	VMOVUPS      192(R13), Z19
-	VBROADCASTSS (R9), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS (R10), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS (R11), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS (R8), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      (R13), Z20
+	VMOVUPS      64(R13), Z21
+	VMOVUPS      128(R13), Z22
+	VMOVUPS      192(R13), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT1   (R14)
 	ADDQ         $+64, R14
 	ADDQ         $+256, R13
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
-	ADDQ         $+4, R8
+	ADDQ         $+4, DI
 	SUBQ         $+1, R12
-	JGE          wide_4_rest
+	JGE          wide_5_rest
 
-wide_4_rest_done:
+wide_5_rest_done:
 	ADDQ $+1, R12
 	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	VMOVUPS Z6, 128(R8)
-	VMOVUPS Z7, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z8, (R8)
-	VMOVUPS Z9, 64(R8)
-	VMOVUPS Z10, 128(R8)
-	VMOVUPS Z11, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z12, (R8)
-	VMOVUPS Z13, 64(R8)
-	VMOVUPS Z14, 128(R8)
-	VMOVUPS Z15, 192(R8)
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z15, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	VMOVUPS Z18, 128(DI)
+	VMOVUPS Z19, 192(DI)
 	JMP     wide_next
 
-wide_5:
-	// Sums of 5 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	VMOVUPS 64(R8), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z8
-	VMOVUPS 64(R8), Z9
-	VMOVUPS 128(R8), Z10
-	VMOVUPS 192(R8), Z11
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z12
-	VMOVUPS 64(R8), Z13
-	VMOVUPS 128(R8), Z14
-	VMOVUPS 192(R8), Z15
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z16
-	VMOVUPS 64(R8), Z17
-	VMOVUPS 128(R8), Z18
-	VMOVUPS 192(R8), Z19
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R12
-	MOVQ    288(R8), R8
+wide_6:
+	// Sums of 6 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z11
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z12
+	VMOVUPS 64(DI), Z13
+	VMOVUPS 128(DI), Z14
+	VMOVUPS 192(DI), Z15
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z16
+	VMOVUPS 64(DI), Z17
+	VMOVUPS 128(DI), Z18
+	VMOVUPS 192(DI), Z19
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z20
+	VMOVUPS 64(DI), Z21
+	VMOVUPS 128(DI), Z22
+	VMOVUPS 192(DI), Z23
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), R12
+	MOVQ    360(DI), DI
 	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
-	JLT  wide_5_block_done
+	JLT  wide_6_block_done
 
-wide_5_block:
+wide_6_block:
+	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	//            sums Z0-Z23, weights Z24-Z27, x[k] Z28
 	PREFETCHT0   8192(R14)
 	PREFETCHT0   8256(R14)
 	PREFETCHT0   8320(R14)
 	PREFETCHT0   8384(R14)
-	VMOVUPS      (R14), Z20
-	VMOVUPS      64(R14), Z21
-	VMOVUPS      128(R14), Z22
-	VMOVUPS      192(R14), Z23
-	VBROADCASTSS (R9), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS (R10), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS (R11), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS (R12), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS (R8), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      (R14), Z24
+	VMOVUPS      64(R14), Z25
+	VMOVUPS      128(R14), Z26
+	VMOVUPS      192(R14), Z27
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT0   8448(R14)
 	PREFETCHT0   8512(R14)
 	PREFETCHT0   8576(R14)
 	PREFETCHT0   8640(R14)
-	VMOVUPS      256(R14), Z20
-	VMOVUPS      320(R14), Z21
-	VMOVUPS      384(R14), Z22
-	VMOVUPS      448(R14), Z23
-	VBROADCASTSS 4(R9), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS 4(R10), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS 4(R11), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS 4(R12), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS 4(R8), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      256(R14), Z24
+	VMOVUPS      320(R14), Z25
+	VMOVUPS      384(R14), Z26
+	VMOVUPS      448(R14), Z27
+	VBROADCASTSS 4(R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 4(R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 4(R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 4(R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 4(R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 4(DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT0   8704(R14)
 	PREFETCHT0   8768(R14)
 	PREFETCHT0   8832(R14)
 	PREFETCHT0   8896(R14)
-	VMOVUPS      512(R14), Z20
-	VMOVUPS      576(R14), Z21
-	VMOVUPS      640(R14), Z22
-	VMOVUPS      704(R14), Z23
-	VBROADCASTSS 8(R9), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS 8(R10), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS 8(R11), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS 8(R12), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS 8(R8), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      512(R14), Z24
+	VMOVUPS      576(R14), Z25
+	VMOVUPS      640(R14), Z26
+	VMOVUPS      704(R14), Z27
+	VBROADCASTSS 8(R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 8(R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 8(R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 8(R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 8(DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT0   8960(R14)
 	PREFETCHT0   9024(R14)
 	PREFETCHT0   9088(R14)
 	PREFETCHT0   9152(R14)
-	VMOVUPS      768(R14), Z20
-	VMOVUPS      832(R14), Z21
-	VMOVUPS      896(R14), Z22
-	VMOVUPS      960(R14), Z23
-	VBROADCASTSS 12(R9), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS 12(R10), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS 12(R11), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS 12(R12), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS 12(R8), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      768(R14), Z24
+	VMOVUPS      832(R14), Z25
+	VMOVUPS      896(R14), Z26
+	VMOVUPS      960(R14), Z27
+	VBROADCASTSS 12(R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 12(R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 12(R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 12(R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 12(R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 12(DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT1   (R15)
 	PREFETCHT1   64(R15)
 	PREFETCHT1   128(R15)
 	PREFETCHT1   192(R15)
 	ADDQ         $+256, R15
 	ADDQ         $+1024, R14
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R12
-	ADDQ         $+16, R8
+	ADDQ         $+16, DI
 	SUBQ         $+4, R13
-	JGE          wide_5_block
+	JGE          wide_6_block
 
-wide_5_block_done:
+wide_6_block_done:
 	ADDQ $+4, R13
 
 	// The elements of x that are left.
 	SUBQ $+1, R13
-	JLT  wide_5_rest_done
+	JLT  wide_6_rest_done
 
-wide_5_rest:
+wide_6_rest:
 	PREFETCHT0   8192(R14)
 	PREFETCHT0   8256(R14)
 	PREFETCHT0   8320(R14)
 	PREFETCHT0   8384(R14)
-	VMOVUPS      (R14), Z20
-	VMOVUPS      64(R14), Z21
-	VMOVUPS      128(R14), Z22
-	VMOVUPS      192(R14), Z23
-	VBROADCASTSS (R9), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS (R10), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS (R11), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS (R12), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS (R8), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      (R14), Z24
+	VMOVUPS      64(R14), Z25
+	VMOVUPS      128(R14), Z26
+	VMOVUPS      192(R14), Z27
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (R9), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (R12), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT1   (R15)
 	ADDQ         $+64, R15
 	ADDQ         $+256, R14
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
 	ADDQ         $+4, R12
-	ADDQ         $+4, R8
+	ADDQ         $+4, DI
 	SUBQ         $+1, R13
-	JGE          wide_5_rest
+	JGE          wide_6_rest
 
-wide_5_rest_done:
+wide_6_rest_done:
 	ADDQ $+1, R13
 	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	VMOVUPS Z6, 128(R8)
-	VMOVUPS Z7, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z8, (R8)
-	VMOVUPS Z9, 64(R8)
-	VMOVUPS Z10, 128(R8)
-	VMOVUPS Z11, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z12, (R8)
-	VMOVUPS Z13, 64(R8)
-	VMOVUPS Z14, 128(R8)
-	VMOVUPS Z15, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z16, (R8)
-	VMOVUPS Z17, 64(R8)
-	VMOVUPS Z18, 128(R8)
-	VMOVUPS Z19, 192(R8)
-	JMP     wide_next
-
-wide_6:
-	// Sums of 6 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	VMOVUPS 64(R8), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z8
-	VMOVUPS 64(R8), Z9
-	VMOVUPS 128(R8), Z10
-	VMOVUPS 192(R8), Z11
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z12
-	VMOVUPS 64(R8), Z13
-	VMOVUPS 128(R8), Z14
-	VMOVUPS 192(R8), Z15
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z16
-	VMOVUPS 64(R8), Z17
-	VMOVUPS 128(R8), Z18
-	VMOVUPS 192(R8), Z19
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z20
-	VMOVUPS 64(R8), Z21
-	VMOVUPS 128(R8), Z22
-	VMOVUPS 192(R8), Z23
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R12
-	MOVQ    288(R8), R13
-	MOVQ    360(R8), R8
-	MOVQ    n+72(FP), R14
-	MOVQ    BX, R15
-	MOVQ    ahead+48(FP), BP
-
-	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBQ $+4, R14
-	JLT  wide_6_block_done
-
-wide_6_block:
-	PREFETCHT0   8192(R15)
-	PREFETCHT0   8256(R15)
-	PREFETCHT0   8320(R15)
-	PREFETCHT0   8384(R15)
-	VMOVUPS      (R15), Z24
-	VMOVUPS      64(R15), Z25
-	VMOVUPS      128(R15), Z26
-	VMOVUPS      192(R15), Z27
-	VBROADCASTSS (R9), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS (R10), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS (R11), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS (R12), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS (R13), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS (R8), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT0   8448(R15)
-	PREFETCHT0   8512(R15)
-	PREFETCHT0   8576(R15)
-	PREFETCHT0   8640(R15)
-	VMOVUPS      256(R15), Z24
-	VMOVUPS      320(R15), Z25
-	VMOVUPS      384(R15), Z26
-	VMOVUPS      448(R15), Z27
-	VBROADCASTSS 4(R9), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS 4(R10), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS 4(R11), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS 4(R12), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS 4(R13), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS 4(R8), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT0   8704(R15)
-	PREFETCHT0   8768(R15)
-	PREFETCHT0   8832(R15)
-	PREFETCHT0   8896(R15)
-	VMOVUPS      512(R15), Z24
-	VMOVUPS      576(R15), Z25
-	VMOVUPS      640(R15), Z26
-	VMOVUPS      704(R15), Z27
-	VBROADCASTSS 8(R9), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS 8(R10), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS 8(R11), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS 8(R12), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS 8(R13), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS 8(R8), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT0   8960(R15)
-	PREFETCHT0   9024(R15)
-	PREFETCHT0   9088(R15)
-	PREFETCHT0   9152(R15)
-	VMOVUPS      768(R15), Z24
-	VMOVUPS      832(R15), Z25
-	VMOVUPS      896(R15), Z26
-	VMOVUPS      960(R15), Z27
-	VBROADCASTSS 12(R9), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS 12(R10), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS 12(R11), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS 12(R12), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS 12(R13), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS 12(R8), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT1   (BP)
-	PREFETCHT1   64(BP)
-	PREFETCHT1   128(BP)
-	PREFETCHT1   192(BP)
-	ADDQ         $+256, BP
-	ADDQ         $+1024, R15
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, R12
-	ADDQ         $+16, R13
-	ADDQ         $+16, R8
-	SUBQ         $+4, R14
-	JGE          wide_6_block
-
-wide_6_block_done:
-	ADDQ $+4, R14
-
-	// The elements of x that are left.
-	SUBQ $+1, R14
-	JLT  wide_6_rest_done
-
-wide_6_rest:
-	PREFETCHT0   8192(R15)
-	PREFETCHT0   8256(R15)
-	PREFETCHT0   8320(R15)
-	PREFETCHT0   8384(R15)
-	VMOVUPS      (R15), Z24
-	VMOVUPS      64(R15), Z25
-	VMOVUPS      128(R15), Z26
-	VMOVUPS      192(R15), Z27
-	VBROADCASTSS (R9), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS (R10), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS (R11), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS (R12), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS (R13), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS (R8), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT1   (BP)
-	ADDQ         $+64, BP
-	ADDQ         $+256, R15
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	ADDQ         $+4, R11
-	ADDQ         $+4, R12
-	ADDQ         $+4, R13
-	ADDQ         $+4, R8
-	SUBQ         $+1, R14
-	JGE          wide_6_rest
-
-wide_6_rest_done:
-	ADDQ $+1, R14
-	MOVQ BP, ahead+48(FP)
-
-	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	VMOVUPS Z6, 128(R8)
-	VMOVUPS Z7, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z8, (R8)
-	VMOVUPS Z9, 64(R8)
-	VMOVUPS Z10, 128(R8)
-	VMOVUPS Z11, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z12, (R8)
-	VMOVUPS Z13, 64(R8)
-	VMOVUPS Z14, 128(R8)
-	VMOVUPS Z15, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z16, (R8)
-	VMOVUPS Z17, 64(R8)
-	VMOVUPS Z18, 128(R8)
-	VMOVUPS Z19, 192(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z20, (R8)
-	VMOVUPS Z21, 64(R8)
-	VMOVUPS Z22, 128(R8)
-	VMOVUPS Z23, 192(R8)
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	VMOVUPS Z14, 128(DI)
+	VMOVUPS Z15, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	VMOVUPS Z18, 128(DI)
+	VMOVUPS Z19, 192(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	VMOVUPS Z22, 128(DI)
+	VMOVUPS Z23, 192(DI)
 
 wide_next:
-	SUBQ $+1, DI
+	SUBQ $+1, SI
 	JGT  wide_pass
 	JMP  wide_summed
 
@@ -15464,6 +15494,8 @@ wide_1:
 	JLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x CX, weights BX, elements of x left SI
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  (BX), Z4, Z0
 	VFMADD231PS  64(BX), Z4, Z1
@@ -15527,6 +15559,9 @@ wide_summed:
 	JLT  wide_cells_done
 
 wide_cells:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
+	//            z Z0 Z1 Z3-Z5 Z7, cell state Z1 Z4
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -16112,6 +16147,9 @@ wide_cells_done:
 	JLT  wide_cell_done
 
 wide_cell:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, h R8
+	//            z Z0 Z1 Z3, cell state Z1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -16453,839 +16491,851 @@ narrow:
 	MOVQ count+64(FP), SI
 	CMPQ SI, $+1
 	JEQ  narrow_1
-	XORL DI, DI
-	ADDQ $+1, DI
+	XORL SI, SI
+	ADDQ $+1, SI
 
 narrow_pass:
-	CMPQ SI, $+6
+	// Registers: sums of the pass CX, z of the pass DX, weights BX, passes left SI
+	MOVQ count+64(FP), DI
+	CMPQ DI, $+6
 	JEQ  narrow_6
-	CMPQ SI, $+5
+	CMPQ DI, $+5
 	JEQ  narrow_5
-	CMPQ SI, $+4
+	CMPQ DI, $+4
 	JEQ  narrow_4
-	CMPQ SI, $+3
+	CMPQ DI, $+3
 	JEQ  narrow_3
 
 	// Sums of 2 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R8
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), DI
+	MOVQ    n+72(FP), R9
+	MOVQ    BX, R10
+	MOVQ    ahead+48(FP), R11
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	SUBQ $+4, R9
+	JLT  narrow_2_block_done
+
+narrow_2_block:
+	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Z0-Z3, weights Z4 Z5, x[k] Z6
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	VMOVUPS      (R10), Z4
+	VMOVUPS      64(R10), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   4224(R10)
+	PREFETCHT0   4288(R10)
+	VMOVUPS      128(R10), Z4
+	VMOVUPS      192(R10), Z5
+	VBROADCASTSS 4(R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   4352(R10)
+	PREFETCHT0   4416(R10)
+	VMOVUPS      256(R10), Z4
+	VMOVUPS      320(R10), Z5
+	VBROADCASTSS 8(R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 8(DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   4480(R10)
+	PREFETCHT0   4544(R10)
+	VMOVUPS      384(R10), Z4
+	VMOVUPS      448(R10), Z5
+	VBROADCASTSS 12(R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 12(DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	ADDQ         $+256, R11
+	ADDQ         $+512, R10
+	ADDQ         $+16, R8
+	ADDQ         $+16, DI
+	SUBQ         $+4, R9
+	JGE          narrow_2_block
+
+narrow_2_block_done:
+	ADDQ $+4, R9
+
+	// The elements of x that are left.
+	SUBQ $+1, R9
+	JLT  narrow_2_rest_done
+
+narrow_2_rest:
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	VMOVUPS      (R10), Z4
+	VMOVUPS      64(R10), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
+	ADDQ         $+128, R10
+	ADDQ         $+4, R8
+	ADDQ         $+4, DI
+	SUBQ         $+1, R9
+	JGE          narrow_2_rest
+
+narrow_2_rest_done:
+	ADDQ $+1, R9
+	MOVQ R11, ahead+48(FP)
+
+	// Store the sums.
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	JMP     narrow_next
+
+narrow_3:
+	// Sums of 3 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), DI
 	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
-	JLT  narrow_2_block_done
+	JLT  narrow_3_block_done
 
-narrow_2_block:
+narrow_3_block:
+	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Z0-Z5, weights Z6 Z7, x[k] Z8
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
-	VMOVUPS      (R11), Z4
-	VMOVUPS      64(R11), Z5
-	VBROADCASTSS (R9), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS (R8), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      (R11), Z6
+	VMOVUPS      64(R11), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT0   4224(R11)
 	PREFETCHT0   4288(R11)
-	VMOVUPS      128(R11), Z4
-	VMOVUPS      192(R11), Z5
-	VBROADCASTSS 4(R9), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS 4(R8), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      128(R11), Z6
+	VMOVUPS      192(R11), Z7
+	VBROADCASTSS 4(R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 4(DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT0   4352(R11)
 	PREFETCHT0   4416(R11)
-	VMOVUPS      256(R11), Z4
-	VMOVUPS      320(R11), Z5
-	VBROADCASTSS 8(R9), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS 8(R8), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      256(R11), Z6
+	VMOVUPS      320(R11), Z7
+	VBROADCASTSS 8(R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 8(R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT0   4480(R11)
 	PREFETCHT0   4544(R11)
-	VMOVUPS      384(R11), Z4
-	VMOVUPS      448(R11), Z5
-	VBROADCASTSS 12(R9), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS 12(R8), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      384(R11), Z6
+	VMOVUPS      448(R11), Z7
+	VBROADCASTSS 12(R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 12(R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 12(DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   (R12)
 	PREFETCHT1   64(R12)
 	PREFETCHT1   128(R12)
 	PREFETCHT1   192(R12)
 	ADDQ         $+256, R12
 	ADDQ         $+512, R11
-	ADDQ         $+16, R9
 	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, DI
 	SUBQ         $+4, R10
-	JGE          narrow_2_block
+	JGE          narrow_3_block
 
-narrow_2_block_done:
+narrow_3_block_done:
 	ADDQ $+4, R10
 
 	// The elements of x that are left.
 	SUBQ $+1, R10
-	JLT  narrow_2_rest_done
+	JLT  narrow_3_rest_done
 
-narrow_2_rest:
+narrow_3_rest:
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
-	VMOVUPS      (R11), Z4
-	VMOVUPS      64(R11), Z5
-	VBROADCASTSS (R9), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS (R8), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      (R11), Z6
+	VMOVUPS      64(R11), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R9), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (DI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   (R12)
 	ADDQ         $+64, R12
 	ADDQ         $+128, R11
-	ADDQ         $+4, R9
 	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, DI
 	SUBQ         $+1, R10
-	JGE          narrow_2_rest
+	JGE          narrow_3_rest
 
-narrow_2_rest_done:
+narrow_3_rest_done:
 	ADDQ $+1, R10
 	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z2, (R8)
-	VMOVUPS Z3, 64(R8)
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
 	JMP     narrow_next
 
-narrow_3:
-	// Sums of 3 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	VMOVUPS 64(R8), Z5
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R8
+narrow_4:
+	// Sums of 4 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), DI
 	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
-	JLT  narrow_3_block_done
+	JLT  narrow_4_block_done
 
-narrow_3_block:
+narrow_4_block:
+	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Z0-Z7, weights Z8 Z9, x[k] Z10
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
-	VMOVUPS      (R12), Z6
-	VMOVUPS      64(R12), Z7
-	VBROADCASTSS (R9), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS (R10), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS (R8), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      (R12), Z8
+	VMOVUPS      64(R12), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT0   4224(R12)
 	PREFETCHT0   4288(R12)
-	VMOVUPS      128(R12), Z6
-	VMOVUPS      192(R12), Z7
-	VBROADCASTSS 4(R9), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS 4(R10), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS 4(R8), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      128(R12), Z8
+	VMOVUPS      192(R12), Z9
+	VBROADCASTSS 4(R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 4(R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 4(DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT0   4352(R12)
 	PREFETCHT0   4416(R12)
-	VMOVUPS      256(R12), Z6
-	VMOVUPS      320(R12), Z7
-	VBROADCASTSS 8(R9), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS 8(R10), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS 8(R8), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      256(R12), Z8
+	VMOVUPS      320(R12), Z9
+	VBROADCASTSS 8(R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 8(R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 8(DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT0   4480(R12)
 	PREFETCHT0   4544(R12)
-	VMOVUPS      384(R12), Z6
-	VMOVUPS      448(R12), Z7
-	VBROADCASTSS 12(R9), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS 12(R10), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS 12(R8), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      384(R12), Z8
+	VMOVUPS      448(R12), Z9
+	VBROADCASTSS 12(R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 12(R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 12(R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT1   (R13)
 	PREFETCHT1   64(R13)
 	PREFETCHT1   128(R13)
 	PREFETCHT1   192(R13)
 	ADDQ         $+256, R13
 	ADDQ         $+512, R12
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
-	ADDQ         $+16, R8
+	ADDQ         $+16, DI
 	SUBQ         $+4, R11
-	JGE          narrow_3_block
+	JGE          narrow_4_block
 
-narrow_3_block_done:
+narrow_4_block_done:
 	ADDQ $+4, R11
 
 	// The elements of x that are left.
 	SUBQ $+1, R11
-	JLT  narrow_3_rest_done
+	JLT  narrow_4_rest_done
 
-narrow_3_rest:
+narrow_4_rest:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
-	VMOVUPS      (R12), Z6
-	VMOVUPS      64(R12), Z7
-	VBROADCASTSS (R9), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS (R10), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS (R8), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      (R12), Z8
+	VMOVUPS      64(R12), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT1   (R13)
 	ADDQ         $+64, R13
 	ADDQ         $+128, R12
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	ADDQ         $+4, R8
+	ADDQ         $+4, DI
 	SUBQ         $+1, R11
-	JGE          narrow_3_rest
+	JGE          narrow_4_rest
 
-narrow_3_rest_done:
+narrow_4_rest_done:
 	ADDQ $+1, R11
 	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z2, (R8)
-	VMOVUPS Z3, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
 	JMP     narrow_next
 
-narrow_4:
-	// Sums of 4 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	VMOVUPS 64(R8), Z5
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R8
+narrow_5:
+	// Sums of 5 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), DI
 	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
-	JLT  narrow_4_block_done
+	JLT  narrow_5_block_done
 
-narrow_4_block:
+narrow_5_block:
+	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Z0-Z9, weights Z10 Z11, x[k] Z12
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
-	VMOVUPS      (R13), Z8
-	VMOVUPS      64(R13), Z9
-	VBROADCASTSS (R9), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS (R11), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS (R8), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      (R13), Z10
+	VMOVUPS      64(R13), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT0   4224(R13)
 	PREFETCHT0   4288(R13)
-	VMOVUPS      128(R13), Z8
-	VMOVUPS      192(R13), Z9
-	VBROADCASTSS 4(R9), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS 4(R10), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS 4(R11), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS 4(R8), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      128(R13), Z10
+	VMOVUPS      192(R13), Z11
+	VBROADCASTSS 4(R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 4(R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 4(DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT0   4352(R13)
 	PREFETCHT0   4416(R13)
-	VMOVUPS      256(R13), Z8
-	VMOVUPS      320(R13), Z9
-	VBROADCASTSS 8(R9), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS 8(R10), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS 8(R11), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS 8(R8), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      256(R13), Z10
+	VMOVUPS      320(R13), Z11
+	VBROADCASTSS 8(R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 8(R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 8(R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 8(DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT0   4480(R13)
 	PREFETCHT0   4544(R13)
-	VMOVUPS      384(R13), Z8
-	VMOVUPS      448(R13), Z9
-	VBROADCASTSS 12(R9), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS 12(R10), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS 12(R11), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS 12(R8), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      384(R13), Z10
+	VMOVUPS      448(R13), Z11
+	VBROADCASTSS 12(R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 12(R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 12(R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 12(DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   (R14)
 	PREFETCHT1   64(R14)
 	PREFETCHT1   128(R14)
 	PREFETCHT1   192(R14)
 	ADDQ         $+256, R14
 	ADDQ         $+512, R13
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
-	ADDQ         $+16, R8
+	ADDQ         $+16, DI
 	SUBQ         $+4, R12
-	JGE          narrow_4_block
+	JGE          narrow_5_block
 
-narrow_4_block_done:
+narrow_5_block_done:
 	ADDQ $+4, R12
 
 	// The elements of x that are left.
 	SUBQ $+1, R12
-	JLT  narrow_4_rest_done
+	JLT  narrow_5_rest_done
 
-narrow_4_rest:
+narrow_5_rest:
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
-	VMOVUPS      (R13), Z8
-	VMOVUPS      64(R13), Z9
-	VBROADCASTSS (R9), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS (R11), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS (R8), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      (R13), Z10
+	VMOVUPS      64(R13), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R11), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   (R14)
 	ADDQ         $+64, R14
 	ADDQ         $+128, R13
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
-	ADDQ         $+4, R8
+	ADDQ         $+4, DI
 	SUBQ         $+1, R12
-	JGE          narrow_4_rest
+	JGE          narrow_5_rest
 
-narrow_4_rest_done:
+narrow_5_rest_done:
 	ADDQ $+1, R12
 	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z2, (R8)
-	VMOVUPS Z3, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z6, (R8)
-	VMOVUPS Z7, 64(R8)
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
 	JMP     narrow_next
 
-narrow_5:
-	// Sums of 5 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	VMOVUPS 64(R8), Z5
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z8
-	VMOVUPS 64(R8), Z9
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R12
-	MOVQ    288(R8), R8
+narrow_6:
+	// Sums of 6 columns.
+	MOVQ    CX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z6
+	VMOVUPS 64(DI), Z7
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	MOVQ    sumsColumn+16(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z10
+	VMOVUPS 64(DI), Z11
+	MOVQ    columns+56(FP), DI
+	MOVQ    (DI), R8
+	MOVQ    72(DI), R9
+	MOVQ    144(DI), R10
+	MOVQ    216(DI), R11
+	MOVQ    288(DI), R12
+	MOVQ    360(DI), DI
 	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
 	MOVQ    ahead+48(FP), R15
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
-	JLT  narrow_5_block_done
+	JLT  narrow_6_block_done
 
-narrow_5_block:
+narrow_6_block:
+	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	//            sums Z0-Z11, weights Z12 Z13, x[k] Z14
 	PREFETCHT0   4096(R14)
 	PREFETCHT0   4160(R14)
-	VMOVUPS      (R14), Z10
-	VMOVUPS      64(R14), Z11
-	VBROADCASTSS (R9), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS (R10), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (R11), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS (R12), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS (R8), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      (R14), Z12
+	VMOVUPS      64(R14), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT0   4224(R14)
 	PREFETCHT0   4288(R14)
-	VMOVUPS      128(R14), Z10
-	VMOVUPS      192(R14), Z11
-	VBROADCASTSS 4(R9), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS 4(R10), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 4(R11), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS 4(R12), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS 4(R8), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      128(R14), Z12
+	VMOVUPS      192(R14), Z13
+	VBROADCASTSS 4(R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 4(R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 4(R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4(R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 4(DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT0   4352(R14)
 	PREFETCHT0   4416(R14)
-	VMOVUPS      256(R14), Z10
-	VMOVUPS      320(R14), Z11
-	VBROADCASTSS 8(R9), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS 8(R10), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 8(R11), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS 8(R12), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS 8(R8), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      256(R14), Z12
+	VMOVUPS      320(R14), Z13
+	VBROADCASTSS 8(R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 8(R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 8(R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 8(R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 8(DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT0   4480(R14)
 	PREFETCHT0   4544(R14)
-	VMOVUPS      384(R14), Z10
-	VMOVUPS      448(R14), Z11
-	VBROADCASTSS 12(R9), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS 12(R10), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 12(R11), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS 12(R12), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS 12(R8), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      384(R14), Z12
+	VMOVUPS      448(R14), Z13
+	VBROADCASTSS 12(R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 12(R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 12(R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 12(R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 12(DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT1   (R15)
 	PREFETCHT1   64(R15)
 	PREFETCHT1   128(R15)
 	PREFETCHT1   192(R15)
 	ADDQ         $+256, R15
 	ADDQ         $+512, R14
+	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
 	ADDQ         $+16, R12
-	ADDQ         $+16, R8
+	ADDQ         $+16, DI
 	SUBQ         $+4, R13
-	JGE          narrow_5_block
+	JGE          narrow_6_block
 
-narrow_5_block_done:
+narrow_6_block_done:
 	ADDQ $+4, R13
 
 	// The elements of x that are left.
 	SUBQ $+1, R13
-	JLT  narrow_5_rest_done
+	JLT  narrow_6_rest_done
 
-narrow_5_rest:
+narrow_6_rest:
 	PREFETCHT0   4096(R14)
 	PREFETCHT0   4160(R14)
-	VMOVUPS      (R14), Z10
-	VMOVUPS      64(R14), Z11
-	VBROADCASTSS (R9), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS (R10), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (R11), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS (R12), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS (R8), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      (R14), Z12
+	VMOVUPS      64(R14), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R12), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT1   (R15)
 	ADDQ         $+64, R15
 	ADDQ         $+128, R14
+	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
 	ADDQ         $+4, R12
-	ADDQ         $+4, R8
+	ADDQ         $+4, DI
 	SUBQ         $+1, R13
-	JGE          narrow_5_rest
+	JGE          narrow_6_rest
 
-narrow_5_rest_done:
+narrow_6_rest_done:
 	ADDQ $+1, R13
 	MOVQ R15, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z2, (R8)
-	VMOVUPS Z3, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z6, (R8)
-	VMOVUPS Z7, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z8, (R8)
-	VMOVUPS Z9, 64(R8)
-	JMP     narrow_next
-
-narrow_6:
-	// Sums of 6 columns.
-	MOVQ    CX, R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z4
-	VMOVUPS 64(R8), Z5
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z6
-	VMOVUPS 64(R8), Z7
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z8
-	VMOVUPS 64(R8), Z9
-	MOVQ    sumsColumn+16(FP), R9
-	SHLQ    $0x02, R9
-	ADDQ    R9, R8
-	VMOVUPS (R8), Z10
-	VMOVUPS 64(R8), Z11
-	MOVQ    columns+56(FP), R8
-	MOVQ    (R8), R9
-	MOVQ    72(R8), R10
-	MOVQ    144(R8), R11
-	MOVQ    216(R8), R12
-	MOVQ    288(R8), R13
-	MOVQ    360(R8), R8
-	MOVQ    n+72(FP), R14
-	MOVQ    BX, R15
-	MOVQ    ahead+48(FP), BP
-
-	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBQ $+4, R14
-	JLT  narrow_6_block_done
-
-narrow_6_block:
-	PREFETCHT0   4096(R15)
-	PREFETCHT0   4160(R15)
-	VMOVUPS      (R15), Z12
-	VMOVUPS      64(R15), Z13
-	VBROADCASTSS (R9), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS (R10), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS (R11), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS (R12), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS (R13), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS (R8), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT0   4224(R15)
-	PREFETCHT0   4288(R15)
-	VMOVUPS      128(R15), Z12
-	VMOVUPS      192(R15), Z13
-	VBROADCASTSS 4(R9), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS 4(R10), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS 4(R11), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS 4(R12), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS 4(R13), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS 4(R8), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT0   4352(R15)
-	PREFETCHT0   4416(R15)
-	VMOVUPS      256(R15), Z12
-	VMOVUPS      320(R15), Z13
-	VBROADCASTSS 8(R9), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS 8(R10), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS 8(R11), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS 8(R12), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS 8(R13), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS 8(R8), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT0   4480(R15)
-	PREFETCHT0   4544(R15)
-	VMOVUPS      384(R15), Z12
-	VMOVUPS      448(R15), Z13
-	VBROADCASTSS 12(R9), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS 12(R10), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS 12(R11), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS 12(R12), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS 12(R13), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS 12(R8), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT1   (BP)
-	PREFETCHT1   64(BP)
-	PREFETCHT1   128(BP)
-	PREFETCHT1   192(BP)
-	ADDQ         $+256, BP
-	ADDQ         $+512, R15
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, R12
-	ADDQ         $+16, R13
-	ADDQ         $+16, R8
-	SUBQ         $+4, R14
-	JGE          narrow_6_block
-
-narrow_6_block_done:
-	ADDQ $+4, R14
-
-	// The elements of x that are left.
-	SUBQ $+1, R14
-	JLT  narrow_6_rest_done
-
-narrow_6_rest:
-	PREFETCHT0   4096(R15)
-	PREFETCHT0   4160(R15)
-	VMOVUPS      (R15), Z12
-	VMOVUPS      64(R15), Z13
-	VBROADCASTSS (R9), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS (R10), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS (R11), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS (R12), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS (R13), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS (R8), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT1   (BP)
-	ADDQ         $+64, BP
-	ADDQ         $+128, R15
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	ADDQ         $+4, R11
-	ADDQ         $+4, R12
-	ADDQ         $+4, R13
-	ADDQ         $+4, R8
-	SUBQ         $+1, R14
-	JGE          narrow_6_rest
-
-narrow_6_rest_done:
-	ADDQ $+1, R14
-	MOVQ BP, ahead+48(FP)
-
-	// Store the sums.
-	MOVQ    DX, R8
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z2, (R8)
-	VMOVUPS Z3, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z6, (R8)
-	VMOVUPS Z7, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z8, (R8)
-	VMOVUPS Z9, 64(R8)
-	ADDQ    $+256, R8
-	VMOVUPS Z10, (R8)
-	VMOVUPS Z11, 64(R8)
+	MOVQ    DX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    $+256, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
 
 narrow_next:
-	SUBQ $+1, DI
+	SUBQ $+1, SI
 	JGT  narrow_pass
 	JMP  narrow_summed
 
@@ -17302,6 +17352,8 @@ narrow_1:
 	JLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x CX, weights BX, elements of x left SI
+	//            sums Z0 Z1, x[k] Z2
 	VBROADCASTSS (CX), Z2
 	VFMADD231PS  (BX), Z2, Z0
 	VFMADD231PS  64(BX), Z2, Z1
@@ -17353,6 +17405,9 @@ narrow_summed:
 	JLT  narrow_cells_done
 
 narrow_cells:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
+	//            z Y0 Y1 Y3-Y5 Y7, cell state Y1 Y4
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -17924,6 +17979,9 @@ narrow_cells_done:
 	JLT  narrow_cell_done
 
 narrow_cell:
+	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, h R8
+	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
 	MOVQ 48(DX), R8
 	ADDQ AX, DI
@@ -18238,23 +18296,6 @@ done:
 // func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·gatesTileAVX512(SB), NOSPLIT, $0-104
-	// Registers:
-	//   units left          AX
-	//   sums of the pass    AX
-	//   panel               CX
-	//   weights             AX DX Y4 Y5 Y6 Y7 Y8 Y9 Y10 R10 R11 Y11 Y12 R12 Y13 R13 R14 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23 Y24 Y25 Y26 Y27
-	//   z of the pass       CX
-	//   columns             AX BX DI
-	//   passes left         SI
-	//   sums of the column  AX DI
-	//   sums                Y0 AX Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23
-	//   stride              CX R8
-	//   x                   AX DI R8 R9 R10 R11 R12
-	//   elements of x left  BX R9 R10 R11 R12 R13
-	//   weights ahead       R11 R12 R13 R14 R15
-	//   x[k]                Y2 Y4 Y6 Y8 Y10 Y12 Y14 Y16 Y20 Y24 Y28
-	//   z of the column     AX DI
-	//   z                   AX
 panel:
 	MOVQ units+80(FP), AX
 	CMPQ AX, $+8
@@ -18268,1249 +18309,1261 @@ panel:
 	MOVQ count+64(FP), BX
 	CMPQ BX, $+1
 	JEQ  wide_1
-	XORL SI, SI
-	ADDQ $+1, SI
+	XORL BX, BX
+	ADDQ $+1, BX
 
 wide_pass:
-	CMPQ BX, $+6
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
 	JEQ  wide_6
-	CMPQ BX, $+5
+	CMPQ SI, $+5
 	JEQ  wide_5
-	CMPQ BX, $+4
+	CMPQ SI, $+4
 	JEQ  wide_4
-	CMPQ BX, $+3
+	CMPQ SI, $+3
 	JEQ  wide_3
 
 	// Sums of 2 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	VMOVUPS 128(DI), Z6
-	VMOVUPS 192(DI), Z7
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), DI
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), SI
+	MOVQ    n+72(FP), R8
+	MOVQ    DX, R9
+	MOVQ    ahead+48(FP), R10
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	SUBQ $+4, R8
+	JLT  wide_2_block_done
+
+wide_2_block:
+	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	//            sums Z0-Z7, weights Z8-Z11, x[k] Z12
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	PREFETCHT0   8320(R9)
+	PREFETCHT0   8384(R9)
+	VMOVUPS      (R9), Z8
+	VMOVUPS      64(R9), Z9
+	VMOVUPS      128(R9), Z10
+	VMOVUPS      192(R9), Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   8448(R9)
+	PREFETCHT0   8512(R9)
+	PREFETCHT0   8576(R9)
+	PREFETCHT0   8640(R9)
+	VMOVUPS      256(R9), Z8
+	VMOVUPS      320(R9), Z9
+	VMOVUPS      384(R9), Z10
+	VMOVUPS      448(R9), Z11
+	VBROADCASTSS 4(DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   8704(R9)
+	PREFETCHT0   8768(R9)
+	PREFETCHT0   8832(R9)
+	PREFETCHT0   8896(R9)
+	VMOVUPS      512(R9), Z8
+	VMOVUPS      576(R9), Z9
+	VMOVUPS      640(R9), Z10
+	VMOVUPS      704(R9), Z11
+	VBROADCASTSS 8(DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT0   8960(R9)
+	PREFETCHT0   9024(R9)
+	PREFETCHT0   9088(R9)
+	PREFETCHT0   9152(R9)
+	VMOVUPS      768(R9), Z8
+	VMOVUPS      832(R9), Z9
+	VMOVUPS      896(R9), Z10
+	VMOVUPS      960(R9), Z11
+	VBROADCASTSS 12(DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 12(SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	ADDQ         $+256, R10
+	ADDQ         $+1024, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	JGE          wide_2_block
+
+wide_2_block_done:
+	ADDQ $+4, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  wide_2_rest_done
+
+wide_2_rest:
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	PREFETCHT0   8320(R9)
+	PREFETCHT0   8384(R9)
+	VMOVUPS      (R9), Z8
+	VMOVUPS      64(R9), Z9
+	VMOVUPS      128(R9), Z10
+	VMOVUPS      192(R9), Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z12, Z1
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R8
+	JGE          wide_2_rest
+
+wide_2_rest_done:
+	ADDQ $+1, R8
+	MOVQ R10, ahead+48(FP)
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	JMP     wide_next
+
+wide_3:
+	// Sums of 3 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(SI), Z11
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), SI
 	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
 	MOVQ    ahead+48(FP), R11
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
-	JLT  wide_2_block_done
+	JLT  wide_3_block_done
 
-wide_2_block:
+wide_3_block:
+	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Z0-Z11, weights Z12-Z15, x[k] Z16
 	PREFETCHT0   8192(R10)
 	PREFETCHT0   8256(R10)
 	PREFETCHT0   8320(R10)
 	PREFETCHT0   8384(R10)
-	VMOVUPS      (R10), Z8
-	VMOVUPS      64(R10), Z9
-	VMOVUPS      128(R10), Z10
-	VMOVUPS      192(R10), Z11
-	VBROADCASTSS (R8), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (DI), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      (R10), Z12
+	VMOVUPS      64(R10), Z13
+	VMOVUPS      128(R10), Z14
+	VMOVUPS      192(R10), Z15
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT0   8448(R10)
 	PREFETCHT0   8512(R10)
 	PREFETCHT0   8576(R10)
 	PREFETCHT0   8640(R10)
-	VMOVUPS      256(R10), Z8
-	VMOVUPS      320(R10), Z9
-	VMOVUPS      384(R10), Z10
-	VMOVUPS      448(R10), Z11
-	VBROADCASTSS 4(R8), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 4(DI), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      256(R10), Z12
+	VMOVUPS      320(R10), Z13
+	VMOVUPS      384(R10), Z14
+	VMOVUPS      448(R10), Z15
+	VBROADCASTSS 4(DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 4(R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 4(SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT0   8704(R10)
 	PREFETCHT0   8768(R10)
 	PREFETCHT0   8832(R10)
 	PREFETCHT0   8896(R10)
-	VMOVUPS      512(R10), Z8
-	VMOVUPS      576(R10), Z9
-	VMOVUPS      640(R10), Z10
-	VMOVUPS      704(R10), Z11
-	VBROADCASTSS 8(R8), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 8(DI), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      512(R10), Z12
+	VMOVUPS      576(R10), Z13
+	VMOVUPS      640(R10), Z14
+	VMOVUPS      704(R10), Z15
+	VBROADCASTSS 8(DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 8(SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT0   8960(R10)
 	PREFETCHT0   9024(R10)
 	PREFETCHT0   9088(R10)
 	PREFETCHT0   9152(R10)
-	VMOVUPS      768(R10), Z8
-	VMOVUPS      832(R10), Z9
-	VMOVUPS      896(R10), Z10
-	VMOVUPS      960(R10), Z11
-	VBROADCASTSS 12(R8), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 12(DI), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      768(R10), Z12
+	VMOVUPS      832(R10), Z13
+	VMOVUPS      896(R10), Z14
+	VMOVUPS      960(R10), Z15
+	VBROADCASTSS 12(DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 12(R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 12(SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT1   (R11)
 	PREFETCHT1   64(R11)
 	PREFETCHT1   128(R11)
 	PREFETCHT1   192(R11)
 	ADDQ         $+256, R11
 	ADDQ         $+1024, R10
-	ADDQ         $+16, R8
 	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
 	SUBQ         $+4, R9
-	JGE          wide_2_block
+	JGE          wide_3_block
 
-wide_2_block_done:
+wide_3_block_done:
 	ADDQ $+4, R9
 
 	// The elements of x that are left.
 	SUBQ $+1, R9
-	JLT  wide_2_rest_done
+	JLT  wide_3_rest_done
 
-wide_2_rest:
+wide_3_rest:
 	PREFETCHT0   8192(R10)
 	PREFETCHT0   8256(R10)
 	PREFETCHT0   8320(R10)
 	PREFETCHT0   8384(R10)
-	VMOVUPS      (R10), Z8
-	VMOVUPS      64(R10), Z9
-	VMOVUPS      128(R10), Z10
-	VMOVUPS      192(R10), Z11
-	VBROADCASTSS (R8), Z12
-	VFMADD231PS  Z8, Z12, Z0
-	VFMADD231PS  Z9, Z12, Z1
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (DI), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
+	VMOVUPS      (R10), Z12
+	VMOVUPS      64(R10), Z13
+	VMOVUPS      128(R10), Z14
+	VMOVUPS      192(R10), Z15
+	VBROADCASTSS (DI), Z16
+	VFMADD231PS  Z12, Z16, Z0
+	VFMADD231PS  Z13, Z16, Z1
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (SI), Z16
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z16, Z9
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
 	PREFETCHT1   (R11)
 	ADDQ         $+64, R11
 	ADDQ         $+256, R10
-	ADDQ         $+4, R8
 	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_2_rest
+	JGE          wide_3_rest
 
-wide_2_rest_done:
+wide_3_rest_done:
 	ADDQ $+1, R9
 	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	VMOVUPS Z6, 128(DI)
-	VMOVUPS Z7, 192(DI)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z11, 192(SI)
 	JMP     wide_next
 
-wide_3:
-	// Sums of 3 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	VMOVUPS 128(DI), Z6
-	VMOVUPS 192(DI), Z7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z8
-	VMOVUPS 64(DI), Z9
-	VMOVUPS 128(DI), Z10
-	VMOVUPS 192(DI), Z11
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), DI
+wide_4:
+	// Sums of 4 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(SI), Z11
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	VMOVUPS 128(SI), Z14
+	VMOVUPS 192(SI), Z15
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), SI
 	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
-	JLT  wide_3_block_done
+	JLT  wide_4_block_done
 
-wide_3_block:
+wide_4_block:
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Z0-Z15, weights Z16-Z19, x[k] Z20
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
 	PREFETCHT0   8320(R11)
 	PREFETCHT0   8384(R11)
-	VMOVUPS      (R11), Z12
-	VMOVUPS      64(R11), Z13
-	VMOVUPS      128(R11), Z14
-	VMOVUPS      192(R11), Z15
-	VBROADCASTSS (R8), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS (R9), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS (DI), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      (R11), Z16
+	VMOVUPS      64(R11), Z17
+	VMOVUPS      128(R11), Z18
+	VMOVUPS      192(R11), Z19
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT0   8448(R11)
 	PREFETCHT0   8512(R11)
 	PREFETCHT0   8576(R11)
 	PREFETCHT0   8640(R11)
-	VMOVUPS      256(R11), Z12
-	VMOVUPS      320(R11), Z13
-	VMOVUPS      384(R11), Z14
-	VMOVUPS      448(R11), Z15
-	VBROADCASTSS 4(R8), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS 4(R9), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS 4(DI), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      256(R11), Z16
+	VMOVUPS      320(R11), Z17
+	VMOVUPS      384(R11), Z18
+	VMOVUPS      448(R11), Z19
+	VBROADCASTSS 4(DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 4(R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 4(R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 4(SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT0   8704(R11)
 	PREFETCHT0   8768(R11)
 	PREFETCHT0   8832(R11)
 	PREFETCHT0   8896(R11)
-	VMOVUPS      512(R11), Z12
-	VMOVUPS      576(R11), Z13
-	VMOVUPS      640(R11), Z14
-	VMOVUPS      704(R11), Z15
-	VBROADCASTSS 8(R8), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS 8(R9), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS 8(DI), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      512(R11), Z16
+	VMOVUPS      576(R11), Z17
+	VMOVUPS      640(R11), Z18
+	VMOVUPS      704(R11), Z19
+	VBROADCASTSS 8(DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 8(R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 8(SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT0   8960(R11)
 	PREFETCHT0   9024(R11)
 	PREFETCHT0   9088(R11)
 	PREFETCHT0   9152(R11)
-	VMOVUPS      768(R11), Z12
-	VMOVUPS      832(R11), Z13
-	VMOVUPS      896(R11), Z14
-	VMOVUPS      960(R11), Z15
-	VBROADCASTSS 12(R8), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS 12(R9), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS 12(DI), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      768(R11), Z16
+	VMOVUPS      832(R11), Z17
+	VMOVUPS      896(R11), Z18
+	VMOVUPS      960(R11), Z19
+	VBROADCASTSS 12(DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 12(R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 12(R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 12(SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT1   (R12)
 	PREFETCHT1   64(R12)
 	PREFETCHT1   128(R12)
 	PREFETCHT1   192(R12)
 	ADDQ         $+256, R12
 	ADDQ         $+1024, R11
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
-	ADDQ         $+16, DI
+	ADDQ         $+16, SI
 	SUBQ         $+4, R10
-	JGE          wide_3_block
+	JGE          wide_4_block
 
-wide_3_block_done:
+wide_4_block_done:
 	ADDQ $+4, R10
 
 	// The elements of x that are left.
 	SUBQ $+1, R10
-	JLT  wide_3_rest_done
+	JLT  wide_4_rest_done
 
-wide_3_rest:
+wide_4_rest:
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
 	PREFETCHT0   8320(R11)
 	PREFETCHT0   8384(R11)
-	VMOVUPS      (R11), Z12
-	VMOVUPS      64(R11), Z13
-	VMOVUPS      128(R11), Z14
-	VMOVUPS      192(R11), Z15
-	VBROADCASTSS (R8), Z16
-	VFMADD231PS  Z12, Z16, Z0
-	VFMADD231PS  Z13, Z16, Z1
-	VFMADD231PS  Z14, Z16, Z2
-	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS (R9), Z16
-	VFMADD231PS  Z12, Z16, Z4
-	VFMADD231PS  Z13, Z16, Z5
-	VFMADD231PS  Z14, Z16, Z6
-	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS (DI), Z16
-	VFMADD231PS  Z12, Z16, Z8
-	VFMADD231PS  Z13, Z16, Z9
-	VFMADD231PS  Z14, Z16, Z10
-	VFMADD231PS  Z15, Z16, Z11
+	VMOVUPS      (R11), Z16
+	VMOVUPS      64(R11), Z17
+	VMOVUPS      128(R11), Z18
+	VMOVUPS      192(R11), Z19
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z16, Z20, Z0
+	VFMADD231PS  Z17, Z20, Z1
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z17, Z20, Z9
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z16, Z20, Z12
+	VFMADD231PS  Z17, Z20, Z13
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
 	PREFETCHT1   (R12)
 	ADDQ         $+64, R12
 	ADDQ         $+256, R11
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	ADDQ         $+4, DI
+	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_3_rest
+	JGE          wide_4_rest
 
-wide_3_rest_done:
+wide_4_rest_done:
 	ADDQ $+1, R10
 	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	VMOVUPS Z6, 128(DI)
-	VMOVUPS Z7, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z9, 64(DI)
-	VMOVUPS Z10, 128(DI)
-	VMOVUPS Z11, 192(DI)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z11, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z12, (SI)
+	VMOVUPS Z13, 64(SI)
+	VMOVUPS Z14, 128(SI)
+	VMOVUPS Z15, 192(SI)
 	JMP     wide_next
 
-wide_4:
-	// Sums of 4 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	VMOVUPS 128(DI), Z6
-	VMOVUPS 192(DI), Z7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z8
-	VMOVUPS 64(DI), Z9
-	VMOVUPS 128(DI), Z10
-	VMOVUPS 192(DI), Z11
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z12
-	VMOVUPS 64(DI), Z13
-	VMOVUPS 128(DI), Z14
-	VMOVUPS 192(DI), Z15
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), DI
+wide_5:
+	// Sums of 5 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(SI), Z11
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	VMOVUPS 128(SI), Z14
+	VMOVUPS 192(SI), Z15
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z16
+	VMOVUPS 64(SI), Z17
+	VMOVUPS 128(SI), Z18
+	VMOVUPS 192(SI), Z19
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), SI
 	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
-	JLT  wide_4_block_done
+	JLT  wide_5_block_done
 
-wide_4_block:
+wide_5_block:
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Z0-Z19, weights Z20-Z23, x[k] Z24
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
 	PREFETCHT0   8320(R12)
 	PREFETCHT0   8384(R12)
-	VMOVUPS      (R12), Z16
-	VMOVUPS      64(R12), Z17
-	VMOVUPS      128(R12), Z18
-	VMOVUPS      192(R12), Z19
-	VBROADCASTSS (R8), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS (R9), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS (R10), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS (DI), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      (R12), Z20
+	VMOVUPS      64(R12), Z21
+	VMOVUPS      128(R12), Z22
+	VMOVUPS      192(R12), Z23
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT0   8448(R12)
 	PREFETCHT0   8512(R12)
 	PREFETCHT0   8576(R12)
 	PREFETCHT0   8640(R12)
-	VMOVUPS      256(R12), Z16
-	VMOVUPS      320(R12), Z17
-	VMOVUPS      384(R12), Z18
-	VMOVUPS      448(R12), Z19
-	VBROADCASTSS 4(R8), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS 4(R9), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS 4(R10), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS 4(DI), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      256(R12), Z20
+	VMOVUPS      320(R12), Z21
+	VMOVUPS      384(R12), Z22
+	VMOVUPS      448(R12), Z23
+	VBROADCASTSS 4(DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 4(R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 4(R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 4(R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 4(SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT0   8704(R12)
 	PREFETCHT0   8768(R12)
 	PREFETCHT0   8832(R12)
 	PREFETCHT0   8896(R12)
-	VMOVUPS      512(R12), Z16
-	VMOVUPS      576(R12), Z17
-	VMOVUPS      640(R12), Z18
-	VMOVUPS      704(R12), Z19
-	VBROADCASTSS 8(R8), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS 8(R9), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS 8(R10), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS 8(DI), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      512(R12), Z20
+	VMOVUPS      576(R12), Z21
+	VMOVUPS      640(R12), Z22
+	VMOVUPS      704(R12), Z23
+	VBROADCASTSS 8(DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 8(R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 8(R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 8(SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT0   8960(R12)
 	PREFETCHT0   9024(R12)
 	PREFETCHT0   9088(R12)
 	PREFETCHT0   9152(R12)
-	VMOVUPS      768(R12), Z16
-	VMOVUPS      832(R12), Z17
-	VMOVUPS      896(R12), Z18
-	VMOVUPS      960(R12), Z19
-	VBROADCASTSS 12(R8), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS 12(R9), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS 12(R10), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS 12(DI), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      768(R12), Z20
+	VMOVUPS      832(R12), Z21
+	VMOVUPS      896(R12), Z22
+	VMOVUPS      960(R12), Z23
+	VBROADCASTSS 12(DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 12(R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 12(R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 12(R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 12(SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT1   (R13)
 	PREFETCHT1   64(R13)
 	PREFETCHT1   128(R13)
 	PREFETCHT1   192(R13)
 	ADDQ         $+256, R13
 	ADDQ         $+1024, R12
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
-	ADDQ         $+16, DI
+	ADDQ         $+16, SI
 	SUBQ         $+4, R11
-	JGE          wide_4_block
+	JGE          wide_5_block
 
-wide_4_block_done:
+wide_5_block_done:
 	ADDQ $+4, R11
 
 	// The elements of x that are left.
 	SUBQ $+1, R11
-	JLT  wide_4_rest_done
+	JLT  wide_5_rest_done
 
-wide_4_rest:
+wide_5_rest:
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
 	PREFETCHT0   8320(R12)
 	PREFETCHT0   8384(R12)
-	VMOVUPS      (R12), Z16
-	VMOVUPS      64(R12), Z17
-	VMOVUPS      128(R12), Z18
-	VMOVUPS      192(R12), Z19
-	VBROADCASTSS (R8), Z20
-	VFMADD231PS  Z16, Z20, Z0
-	VFMADD231PS  Z17, Z20, Z1
-	VFMADD231PS  Z18, Z20, Z2
-	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS (R9), Z20
-	VFMADD231PS  Z16, Z20, Z4
-	VFMADD231PS  Z17, Z20, Z5
-	VFMADD231PS  Z18, Z20, Z6
-	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS (R10), Z20
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z17, Z20, Z9
-	VFMADD231PS  Z18, Z20, Z10
-	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS (DI), Z20
-	VFMADD231PS  Z16, Z20, Z12
-	VFMADD231PS  Z17, Z20, Z13
-	VFMADD231PS  Z18, Z20, Z14
-	VFMADD231PS  Z19, Z20, Z15
+	VMOVUPS      (R12), Z20
+	VMOVUPS      64(R12), Z21
+	VMOVUPS      128(R12), Z22
+	VMOVUPS      192(R12), Z23
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z20, Z24, Z0
+	VFMADD231PS  Z21, Z24, Z1
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z20, Z24, Z8
+	VFMADD231PS  Z21, Z24, Z9
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z20, Z24, Z12
+	VFMADD231PS  Z21, Z24, Z13
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z20, Z24, Z16
+	VFMADD231PS  Z21, Z24, Z17
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
 	PREFETCHT1   (R13)
 	ADDQ         $+64, R13
 	ADDQ         $+256, R12
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	ADDQ         $+4, DI
+	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_4_rest
+	JGE          wide_5_rest
 
-wide_4_rest_done:
+wide_5_rest_done:
 	ADDQ $+1, R11
 	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	VMOVUPS Z6, 128(DI)
-	VMOVUPS Z7, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z9, 64(DI)
-	VMOVUPS Z10, 128(DI)
-	VMOVUPS Z11, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z12, (DI)
-	VMOVUPS Z13, 64(DI)
-	VMOVUPS Z14, 128(DI)
-	VMOVUPS Z15, 192(DI)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z11, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z12, (SI)
+	VMOVUPS Z13, 64(SI)
+	VMOVUPS Z14, 128(SI)
+	VMOVUPS Z15, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z16, (SI)
+	VMOVUPS Z17, 64(SI)
+	VMOVUPS Z18, 128(SI)
+	VMOVUPS Z19, 192(SI)
 	JMP     wide_next
 
-wide_5:
-	// Sums of 5 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	VMOVUPS 128(DI), Z6
-	VMOVUPS 192(DI), Z7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z8
-	VMOVUPS 64(DI), Z9
-	VMOVUPS 128(DI), Z10
-	VMOVUPS 192(DI), Z11
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z12
-	VMOVUPS 64(DI), Z13
-	VMOVUPS 128(DI), Z14
-	VMOVUPS 192(DI), Z15
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z16
-	VMOVUPS 64(DI), Z17
-	VMOVUPS 128(DI), Z18
-	VMOVUPS 192(DI), Z19
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), R11
-	MOVQ    288(DI), DI
+wide_6:
+	// Sums of 6 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(SI), Z11
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z12
+	VMOVUPS 64(SI), Z13
+	VMOVUPS 128(SI), Z14
+	VMOVUPS 192(SI), Z15
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z16
+	VMOVUPS 64(SI), Z17
+	VMOVUPS 128(SI), Z18
+	VMOVUPS 192(SI), Z19
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z20
+	VMOVUPS 64(SI), Z21
+	VMOVUPS 128(SI), Z22
+	VMOVUPS 192(SI), Z23
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), R11
+	MOVQ    360(SI), SI
 	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
-	JLT  wide_5_block_done
+	JLT  wide_6_block_done
 
-wide_5_block:
+wide_6_block:
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Z0-Z23, weights Z24-Z27, x[k] Z28
 	PREFETCHT0   8192(R13)
 	PREFETCHT0   8256(R13)
 	PREFETCHT0   8320(R13)
 	PREFETCHT0   8384(R13)
-	VMOVUPS      (R13), Z20
-	VMOVUPS      64(R13), Z21
-	VMOVUPS      128(R13), Z22
-	VMOVUPS      192(R13), Z23
-	VBROADCASTSS (R8), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS (R9), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS (R10), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS (R11), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS (DI), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      (R13), Z24
+	VMOVUPS      64(R13), Z25
+	VMOVUPS      128(R13), Z26
+	VMOVUPS      192(R13), Z27
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT0   8448(R13)
 	PREFETCHT0   8512(R13)
 	PREFETCHT0   8576(R13)
 	PREFETCHT0   8640(R13)
-	VMOVUPS      256(R13), Z20
-	VMOVUPS      320(R13), Z21
-	VMOVUPS      384(R13), Z22
-	VMOVUPS      448(R13), Z23
-	VBROADCASTSS 4(R8), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS 4(R9), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS 4(R10), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS 4(R11), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS 4(DI), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      256(R13), Z24
+	VMOVUPS      320(R13), Z25
+	VMOVUPS      384(R13), Z26
+	VMOVUPS      448(R13), Z27
+	VBROADCASTSS 4(DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 4(R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 4(R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 4(R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 4(R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 4(SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT0   8704(R13)
 	PREFETCHT0   8768(R13)
 	PREFETCHT0   8832(R13)
 	PREFETCHT0   8896(R13)
-	VMOVUPS      512(R13), Z20
-	VMOVUPS      576(R13), Z21
-	VMOVUPS      640(R13), Z22
-	VMOVUPS      704(R13), Z23
-	VBROADCASTSS 8(R8), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS 8(R9), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS 8(R10), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS 8(R11), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS 8(DI), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      512(R13), Z24
+	VMOVUPS      576(R13), Z25
+	VMOVUPS      640(R13), Z26
+	VMOVUPS      704(R13), Z27
+	VBROADCASTSS 8(DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 8(R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 8(R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 8(R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT0   8960(R13)
 	PREFETCHT0   9024(R13)
 	PREFETCHT0   9088(R13)
 	PREFETCHT0   9152(R13)
-	VMOVUPS      768(R13), Z20
-	VMOVUPS      832(R13), Z21
-	VMOVUPS      896(R13), Z22
-	VMOVUPS      960(R13), Z23
-	VBROADCASTSS 12(R8), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS 12(R9), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS 12(R10), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS 12(R11), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS 12(DI), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      768(R13), Z24
+	VMOVUPS      832(R13), Z25
+	VMOVUPS      896(R13), Z26
+	VMOVUPS      960(R13), Z27
+	VBROADCASTSS 12(DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 12(R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 12(R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 12(R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 12(R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 12(SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT1   (R14)
 	PREFETCHT1   64(R14)
 	PREFETCHT1   128(R14)
 	PREFETCHT1   192(R14)
 	ADDQ         $+256, R14
 	ADDQ         $+1024, R13
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
-	ADDQ         $+16, DI
+	ADDQ         $+16, SI
 	SUBQ         $+4, R12
-	JGE          wide_5_block
+	JGE          wide_6_block
 
-wide_5_block_done:
+wide_6_block_done:
 	ADDQ $+4, R12
 
 	// The elements of x that are left.
 	SUBQ $+1, R12
-	JLT  wide_5_rest_done
+	JLT  wide_6_rest_done
 
-wide_5_rest:
+wide_6_rest:
 	PREFETCHT0   8192(R13)
 	PREFETCHT0   8256(R13)
 	PREFETCHT0   8320(R13)
 	PREFETCHT0   8384(R13)
-	VMOVUPS      (R13), Z20
-	VMOVUPS      64(R13), Z21
-	VMOVUPS      128(R13), Z22
-	VMOVUPS      192(R13), Z23
-	VBROADCASTSS (R8), Z24
-	VFMADD231PS  Z20, Z24, Z0
-	VFMADD231PS  Z21, Z24, Z1
-	VFMADD231PS  Z22, Z24, Z2
-	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS (R9), Z24
-	VFMADD231PS  Z20, Z24, Z4
-	VFMADD231PS  Z21, Z24, Z5
-	VFMADD231PS  Z22, Z24, Z6
-	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS (R10), Z24
-	VFMADD231PS  Z20, Z24, Z8
-	VFMADD231PS  Z21, Z24, Z9
-	VFMADD231PS  Z22, Z24, Z10
-	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS (R11), Z24
-	VFMADD231PS  Z20, Z24, Z12
-	VFMADD231PS  Z21, Z24, Z13
-	VFMADD231PS  Z22, Z24, Z14
-	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS (DI), Z24
-	VFMADD231PS  Z20, Z24, Z16
-	VFMADD231PS  Z21, Z24, Z17
-	VFMADD231PS  Z22, Z24, Z18
-	VFMADD231PS  Z23, Z24, Z19
+	VMOVUPS      (R13), Z24
+	VMOVUPS      64(R13), Z25
+	VMOVUPS      128(R13), Z26
+	VMOVUPS      192(R13), Z27
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z24, Z28, Z0
+	VFMADD231PS  Z25, Z28, Z1
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (R9), Z28
+	VFMADD231PS  Z24, Z28, Z8
+	VFMADD231PS  Z25, Z28, Z9
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS  Z24, Z28, Z12
+	VFMADD231PS  Z25, Z28, Z13
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (R11), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z24, Z28, Z20
+	VFMADD231PS  Z25, Z28, Z21
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
 	PREFETCHT1   (R14)
 	ADDQ         $+64, R14
 	ADDQ         $+256, R13
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
-	ADDQ         $+4, DI
+	ADDQ         $+4, SI
 	SUBQ         $+1, R12
-	JGE          wide_5_rest
+	JGE          wide_6_rest
 
-wide_5_rest_done:
+wide_6_rest_done:
 	ADDQ $+1, R12
 	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	VMOVUPS Z6, 128(DI)
-	VMOVUPS Z7, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z9, 64(DI)
-	VMOVUPS Z10, 128(DI)
-	VMOVUPS Z11, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z12, (DI)
-	VMOVUPS Z13, 64(DI)
-	VMOVUPS Z14, 128(DI)
-	VMOVUPS Z15, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z16, (DI)
-	VMOVUPS Z17, 64(DI)
-	VMOVUPS Z18, 128(DI)
-	VMOVUPS Z19, 192(DI)
-	JMP     wide_next
-
-wide_6:
-	// Sums of 6 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	VMOVUPS 128(DI), Z6
-	VMOVUPS 192(DI), Z7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z8
-	VMOVUPS 64(DI), Z9
-	VMOVUPS 128(DI), Z10
-	VMOVUPS 192(DI), Z11
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z12
-	VMOVUPS 64(DI), Z13
-	VMOVUPS 128(DI), Z14
-	VMOVUPS 192(DI), Z15
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z16
-	VMOVUPS 64(DI), Z17
-	VMOVUPS 128(DI), Z18
-	VMOVUPS 192(DI), Z19
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z20
-	VMOVUPS 64(DI), Z21
-	VMOVUPS 128(DI), Z22
-	VMOVUPS 192(DI), Z23
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), R11
-	MOVQ    288(DI), R12
-	MOVQ    360(DI), DI
-	MOVQ    n+72(FP), R13
-	MOVQ    DX, R14
-	MOVQ    ahead+48(FP), R15
-
-	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBQ $+4, R13
-	JLT  wide_6_block_done
-
-wide_6_block:
-	PREFETCHT0   8192(R14)
-	PREFETCHT0   8256(R14)
-	PREFETCHT0   8320(R14)
-	PREFETCHT0   8384(R14)
-	VMOVUPS      (R14), Z24
-	VMOVUPS      64(R14), Z25
-	VMOVUPS      128(R14), Z26
-	VMOVUPS      192(R14), Z27
-	VBROADCASTSS (R8), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS (R9), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS (R10), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS (R11), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS (R12), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS (DI), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT0   8448(R14)
-	PREFETCHT0   8512(R14)
-	PREFETCHT0   8576(R14)
-	PREFETCHT0   8640(R14)
-	VMOVUPS      256(R14), Z24
-	VMOVUPS      320(R14), Z25
-	VMOVUPS      384(R14), Z26
-	VMOVUPS      448(R14), Z27
-	VBROADCASTSS 4(R8), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS 4(R9), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS 4(R10), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS 4(R11), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS 4(R12), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS 4(DI), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT0   8704(R14)
-	PREFETCHT0   8768(R14)
-	PREFETCHT0   8832(R14)
-	PREFETCHT0   8896(R14)
-	VMOVUPS      512(R14), Z24
-	VMOVUPS      576(R14), Z25
-	VMOVUPS      640(R14), Z26
-	VMOVUPS      704(R14), Z27
-	VBROADCASTSS 8(R8), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS 8(R9), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS 8(R10), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS 8(R11), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS 8(R12), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS 8(DI), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT0   8960(R14)
-	PREFETCHT0   9024(R14)
-	PREFETCHT0   9088(R14)
-	PREFETCHT0   9152(R14)
-	VMOVUPS      768(R14), Z24
-	VMOVUPS      832(R14), Z25
-	VMOVUPS      896(R14), Z26
-	VMOVUPS      960(R14), Z27
-	VBROADCASTSS 12(R8), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS 12(R9), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS 12(R10), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS 12(R11), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS 12(R12), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS 12(DI), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT1   (R15)
-	PREFETCHT1   64(R15)
-	PREFETCHT1   128(R15)
-	PREFETCHT1   192(R15)
-	ADDQ         $+256, R15
-	ADDQ         $+1024, R14
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, R12
-	ADDQ         $+16, DI
-	SUBQ         $+4, R13
-	JGE          wide_6_block
-
-wide_6_block_done:
-	ADDQ $+4, R13
-
-	// The elements of x that are left.
-	SUBQ $+1, R13
-	JLT  wide_6_rest_done
-
-wide_6_rest:
-	PREFETCHT0   8192(R14)
-	PREFETCHT0   8256(R14)
-	PREFETCHT0   8320(R14)
-	PREFETCHT0   8384(R14)
-	VMOVUPS      (R14), Z24
-	VMOVUPS      64(R14), Z25
-	VMOVUPS      128(R14), Z26
-	VMOVUPS      192(R14), Z27
-	VBROADCASTSS (R8), Z28
-	VFMADD231PS  Z24, Z28, Z0
-	VFMADD231PS  Z25, Z28, Z1
-	VFMADD231PS  Z26, Z28, Z2
-	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS (R9), Z28
-	VFMADD231PS  Z24, Z28, Z4
-	VFMADD231PS  Z25, Z28, Z5
-	VFMADD231PS  Z26, Z28, Z6
-	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS (R10), Z28
-	VFMADD231PS  Z24, Z28, Z8
-	VFMADD231PS  Z25, Z28, Z9
-	VFMADD231PS  Z26, Z28, Z10
-	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS (R11), Z28
-	VFMADD231PS  Z24, Z28, Z12
-	VFMADD231PS  Z25, Z28, Z13
-	VFMADD231PS  Z26, Z28, Z14
-	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS (R12), Z28
-	VFMADD231PS  Z24, Z28, Z16
-	VFMADD231PS  Z25, Z28, Z17
-	VFMADD231PS  Z26, Z28, Z18
-	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS (DI), Z28
-	VFMADD231PS  Z24, Z28, Z20
-	VFMADD231PS  Z25, Z28, Z21
-	VFMADD231PS  Z26, Z28, Z22
-	VFMADD231PS  Z27, Z28, Z23
-	PREFETCHT1   (R15)
-	ADDQ         $+64, R15
-	ADDQ         $+256, R14
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	ADDQ         $+4, R11
-	ADDQ         $+4, R12
-	ADDQ         $+4, DI
-	SUBQ         $+1, R13
-	JGE          wide_6_rest
-
-wide_6_rest_done:
-	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
-
-	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	VMOVUPS Z6, 128(DI)
-	VMOVUPS Z7, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z9, 64(DI)
-	VMOVUPS Z10, 128(DI)
-	VMOVUPS Z11, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z12, (DI)
-	VMOVUPS Z13, 64(DI)
-	VMOVUPS Z14, 128(DI)
-	VMOVUPS Z15, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z16, (DI)
-	VMOVUPS Z17, 64(DI)
-	VMOVUPS Z18, 128(DI)
-	VMOVUPS Z19, 192(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z20, (DI)
-	VMOVUPS Z21, 64(DI)
-	VMOVUPS Z22, 128(DI)
-	VMOVUPS Z23, 192(DI)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z11, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z12, (SI)
+	VMOVUPS Z13, 64(SI)
+	VMOVUPS Z14, 128(SI)
+	VMOVUPS Z15, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z16, (SI)
+	VMOVUPS Z17, 64(SI)
+	VMOVUPS Z18, 128(SI)
+	VMOVUPS Z19, 192(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z20, (SI)
+	VMOVUPS Z21, 64(SI)
+	VMOVUPS Z22, 128(SI)
+	VMOVUPS Z23, 192(SI)
 
 wide_next:
-	SUBQ $+1, SI
+	SUBQ $+1, BX
 	JGT  wide_pass
 	JMP  wide_summed
 
@@ -19529,6 +19582,8 @@ wide_1:
 	JLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x AX, weights DX, elements of x left BX
+	//            sums Z0-Z3, x[k] Z4
 	VBROADCASTSS (AX), Z4
 	VFMADD231PS  (DX), Z4, Z0
 	VFMADD231PS  64(DX), Z4, Z1
@@ -19613,869 +19668,881 @@ narrow:
 	MOVQ count+64(FP), BX
 	CMPQ BX, $+1
 	JEQ  narrow_1
-	XORL SI, SI
-	ADDQ $+1, SI
+	XORL BX, BX
+	ADDQ $+1, BX
 
 narrow_pass:
-	CMPQ BX, $+6
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
 	JEQ  narrow_6
-	CMPQ BX, $+5
+	CMPQ SI, $+5
 	JEQ  narrow_5
-	CMPQ BX, $+4
+	CMPQ SI, $+4
 	JEQ  narrow_4
-	CMPQ BX, $+3
+	CMPQ SI, $+3
 	JEQ  narrow_3
 
 	// Sums of 2 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z3
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), DI
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), SI
+	MOVQ    n+72(FP), R8
+	MOVQ    DX, R9
+	MOVQ    ahead+48(FP), R10
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	SUBQ $+4, R8
+	JLT  narrow_2_block_done
+
+narrow_2_block:
+	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	//            sums Z0-Z3, weights Z4 Z5, x[k] Z6
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VMOVUPS      (R9), Z4
+	VMOVUPS      64(R9), Z5
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VMOVUPS      128(R9), Z4
+	VMOVUPS      192(R9), Z5
+	VBROADCASTSS 4(DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   4352(R9)
+	PREFETCHT0   4416(R9)
+	VMOVUPS      256(R9), Z4
+	VMOVUPS      320(R9), Z5
+	VBROADCASTSS 8(DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 8(SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT0   4480(R9)
+	PREFETCHT0   4544(R9)
+	VMOVUPS      384(R9), Z4
+	VMOVUPS      448(R9), Z5
+	VBROADCASTSS 12(DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 12(SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	ADDQ         $+256, R10
+	ADDQ         $+512, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	JGE          narrow_2_block
+
+narrow_2_block_done:
+	ADDQ $+4, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  narrow_2_rest_done
+
+narrow_2_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VMOVUPS      (R9), Z4
+	VMOVUPS      64(R9), Z5
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (SI), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R8
+	JGE          narrow_2_rest
+
+narrow_2_rest_done:
+	ADDQ $+1, R8
+	MOVQ R10, ahead+48(FP)
+
+	// Store the sums.
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	JMP     narrow_next
+
+narrow_3:
+	// Sums of 3 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), SI
 	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
 	MOVQ    ahead+48(FP), R11
 
-	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
-	JLT  narrow_2_block_done
+	JLT  narrow_3_block_done
 
-narrow_2_block:
+narrow_3_block:
+	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums Z0-Z5, weights Z6 Z7, x[k] Z8
 	PREFETCHT0   4096(R10)
 	PREFETCHT0   4160(R10)
-	VMOVUPS      (R10), Z4
-	VMOVUPS      64(R10), Z5
-	VBROADCASTSS (R8), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS (DI), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      (R10), Z6
+	VMOVUPS      64(R10), Z7
+	VBROADCASTSS (DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT0   4224(R10)
 	PREFETCHT0   4288(R10)
-	VMOVUPS      128(R10), Z4
-	VMOVUPS      192(R10), Z5
-	VBROADCASTSS 4(R8), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS 4(DI), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      128(R10), Z6
+	VMOVUPS      192(R10), Z7
+	VBROADCASTSS 4(DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 4(SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT0   4352(R10)
 	PREFETCHT0   4416(R10)
-	VMOVUPS      256(R10), Z4
-	VMOVUPS      320(R10), Z5
-	VBROADCASTSS 8(R8), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS 8(DI), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      256(R10), Z6
+	VMOVUPS      320(R10), Z7
+	VBROADCASTSS 8(DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 8(R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT0   4480(R10)
 	PREFETCHT0   4544(R10)
-	VMOVUPS      384(R10), Z4
-	VMOVUPS      448(R10), Z5
-	VBROADCASTSS 12(R8), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS 12(DI), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      384(R10), Z6
+	VMOVUPS      448(R10), Z7
+	VBROADCASTSS 12(DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 12(R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 12(SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   (R11)
 	PREFETCHT1   64(R11)
 	PREFETCHT1   128(R11)
 	PREFETCHT1   192(R11)
 	ADDQ         $+256, R11
 	ADDQ         $+512, R10
-	ADDQ         $+16, R8
 	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
 	SUBQ         $+4, R9
-	JGE          narrow_2_block
+	JGE          narrow_3_block
 
-narrow_2_block_done:
+narrow_3_block_done:
 	ADDQ $+4, R9
 
 	// The elements of x that are left.
 	SUBQ $+1, R9
-	JLT  narrow_2_rest_done
+	JLT  narrow_3_rest_done
 
-narrow_2_rest:
+narrow_3_rest:
 	PREFETCHT0   4096(R10)
 	PREFETCHT0   4160(R10)
-	VMOVUPS      (R10), Z4
-	VMOVUPS      64(R10), Z5
-	VBROADCASTSS (R8), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS (DI), Z6
-	VFMADD231PS  Z4, Z6, Z2
-	VFMADD231PS  Z5, Z6, Z3
+	VMOVUPS      (R10), Z6
+	VMOVUPS      64(R10), Z7
+	VBROADCASTSS (DI), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (SI), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   (R11)
 	ADDQ         $+64, R11
 	ADDQ         $+128, R10
-	ADDQ         $+4, R8
 	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_2_rest
+	JGE          narrow_3_rest
 
-narrow_2_rest_done:
+narrow_3_rest_done:
 	ADDQ $+1, R9
 	MOVQ R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z2, (DI)
-	VMOVUPS Z3, 64(DI)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
 	JMP     narrow_next
 
-narrow_3:
-	// Sums of 3 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), DI
+narrow_4:
+	// Sums of 4 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), SI
 	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
 	MOVQ    ahead+48(FP), R12
 
-	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
-	JLT  narrow_3_block_done
+	JLT  narrow_4_block_done
 
-narrow_3_block:
+narrow_4_block:
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums Z0-Z7, weights Z8 Z9, x[k] Z10
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
-	VMOVUPS      (R11), Z6
-	VMOVUPS      64(R11), Z7
-	VBROADCASTSS (R8), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS (R9), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS (DI), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      (R11), Z8
+	VMOVUPS      64(R11), Z9
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT0   4224(R11)
 	PREFETCHT0   4288(R11)
-	VMOVUPS      128(R11), Z6
-	VMOVUPS      192(R11), Z7
-	VBROADCASTSS 4(R8), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS 4(R9), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS 4(DI), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      128(R11), Z8
+	VMOVUPS      192(R11), Z9
+	VBROADCASTSS 4(DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 4(R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 4(SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT0   4352(R11)
 	PREFETCHT0   4416(R11)
-	VMOVUPS      256(R11), Z6
-	VMOVUPS      320(R11), Z7
-	VBROADCASTSS 8(R8), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS 8(R9), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS 8(DI), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      256(R11), Z8
+	VMOVUPS      320(R11), Z9
+	VBROADCASTSS 8(DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 8(R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 8(SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT0   4480(R11)
 	PREFETCHT0   4544(R11)
-	VMOVUPS      384(R11), Z6
-	VMOVUPS      448(R11), Z7
-	VBROADCASTSS 12(R8), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS 12(R9), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS 12(DI), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      384(R11), Z8
+	VMOVUPS      448(R11), Z9
+	VBROADCASTSS 12(DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 12(R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 12(R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT1   (R12)
 	PREFETCHT1   64(R12)
 	PREFETCHT1   128(R12)
 	PREFETCHT1   192(R12)
 	ADDQ         $+256, R12
 	ADDQ         $+512, R11
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
-	ADDQ         $+16, DI
+	ADDQ         $+16, SI
 	SUBQ         $+4, R10
-	JGE          narrow_3_block
+	JGE          narrow_4_block
 
-narrow_3_block_done:
+narrow_4_block_done:
 	ADDQ $+4, R10
 
 	// The elements of x that are left.
 	SUBQ $+1, R10
-	JLT  narrow_3_rest_done
+	JLT  narrow_4_rest_done
 
-narrow_3_rest:
+narrow_4_rest:
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
-	VMOVUPS      (R11), Z6
-	VMOVUPS      64(R11), Z7
-	VBROADCASTSS (R8), Z8
-	VFMADD231PS  Z6, Z8, Z0
-	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS (R9), Z8
-	VFMADD231PS  Z6, Z8, Z2
-	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS (DI), Z8
-	VFMADD231PS  Z6, Z8, Z4
-	VFMADD231PS  Z7, Z8, Z5
+	VMOVUPS      (R11), Z8
+	VMOVUPS      64(R11), Z9
+	VBROADCASTSS (DI), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (SI), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT1   (R12)
 	ADDQ         $+64, R12
 	ADDQ         $+128, R11
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	ADDQ         $+4, DI
+	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_3_rest
+	JGE          narrow_4_rest
 
-narrow_3_rest_done:
+narrow_4_rest_done:
 	ADDQ $+1, R10
 	MOVQ R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z2, (DI)
-	VMOVUPS Z3, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, 64(SI)
 	JMP     narrow_next
 
-narrow_4:
-	// Sums of 4 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z6
-	VMOVUPS 64(DI), Z7
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), DI
+narrow_5:
+	// Sums of 5 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), SI
 	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
 	MOVQ    ahead+48(FP), R13
 
-	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
-	JLT  narrow_4_block_done
+	JLT  narrow_5_block_done
 
-narrow_4_block:
+narrow_5_block:
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums Z0-Z9, weights Z10 Z11, x[k] Z12
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
-	VMOVUPS      (R12), Z8
-	VMOVUPS      64(R12), Z9
-	VBROADCASTSS (R8), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS (R9), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS (DI), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      (R12), Z10
+	VMOVUPS      64(R12), Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT0   4224(R12)
 	PREFETCHT0   4288(R12)
-	VMOVUPS      128(R12), Z8
-	VMOVUPS      192(R12), Z9
-	VBROADCASTSS 4(R8), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS 4(R9), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS 4(R10), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS 4(DI), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      128(R12), Z10
+	VMOVUPS      192(R12), Z11
+	VBROADCASTSS 4(DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 4(R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 4(SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT0   4352(R12)
 	PREFETCHT0   4416(R12)
-	VMOVUPS      256(R12), Z8
-	VMOVUPS      320(R12), Z9
-	VBROADCASTSS 8(R8), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS 8(R9), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS 8(R10), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS 8(DI), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      256(R12), Z10
+	VMOVUPS      320(R12), Z11
+	VBROADCASTSS 8(DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 8(R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 8(R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 8(SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT0   4480(R12)
 	PREFETCHT0   4544(R12)
-	VMOVUPS      384(R12), Z8
-	VMOVUPS      448(R12), Z9
-	VBROADCASTSS 12(R8), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS 12(R9), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS 12(R10), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS 12(DI), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      384(R12), Z10
+	VMOVUPS      448(R12), Z11
+	VBROADCASTSS 12(DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 12(R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 12(R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 12(SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   (R13)
 	PREFETCHT1   64(R13)
 	PREFETCHT1   128(R13)
 	PREFETCHT1   192(R13)
 	ADDQ         $+256, R13
 	ADDQ         $+512, R12
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
-	ADDQ         $+16, DI
+	ADDQ         $+16, SI
 	SUBQ         $+4, R11
-	JGE          narrow_4_block
+	JGE          narrow_5_block
 
-narrow_4_block_done:
+narrow_5_block_done:
 	ADDQ $+4, R11
 
 	// The elements of x that are left.
 	SUBQ $+1, R11
-	JLT  narrow_4_rest_done
+	JLT  narrow_5_rest_done
 
-narrow_4_rest:
+narrow_5_rest:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
-	VMOVUPS      (R12), Z8
-	VMOVUPS      64(R12), Z9
-	VBROADCASTSS (R8), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS (R9), Z10
-	VFMADD231PS  Z8, Z10, Z2
-	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  Z8, Z10, Z4
-	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS (DI), Z10
-	VFMADD231PS  Z8, Z10, Z6
-	VFMADD231PS  Z9, Z10, Z7
+	VMOVUPS      (R12), Z10
+	VMOVUPS      64(R12), Z11
+	VBROADCASTSS (DI), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   (R13)
 	ADDQ         $+64, R13
 	ADDQ         $+128, R12
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	ADDQ         $+4, DI
+	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_4_rest
+	JGE          narrow_5_rest
 
-narrow_4_rest_done:
+narrow_5_rest_done:
 	ADDQ $+1, R11
 	MOVQ R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z2, (DI)
-	VMOVUPS Z3, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, 64(DI)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
 	JMP     narrow_next
 
-narrow_5:
-	// Sums of 5 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z6
-	VMOVUPS 64(DI), Z7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z8
-	VMOVUPS 64(DI), Z9
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), R11
-	MOVQ    288(DI), DI
+narrow_6:
+	// Sums of 6 columns.
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+	VMOVUPS 64(SI), Z3
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z6
+	VMOVUPS 64(SI), Z7
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(SI), Z9
+	MOVQ    sumsColumn+16(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z10
+	VMOVUPS 64(SI), Z11
+	MOVQ    columns+56(FP), SI
+	MOVQ    (SI), DI
+	MOVQ    72(SI), R8
+	MOVQ    144(SI), R9
+	MOVQ    216(SI), R10
+	MOVQ    288(SI), R11
+	MOVQ    360(SI), SI
 	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
 	MOVQ    ahead+48(FP), R14
 
-	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
-	JLT  narrow_5_block_done
+	JLT  narrow_6_block_done
 
-narrow_5_block:
+narrow_6_block:
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums Z0-Z11, weights Z12 Z13, x[k] Z14
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
-	VMOVUPS      (R13), Z10
-	VMOVUPS      64(R13), Z11
-	VBROADCASTSS (R8), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS (R9), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (R10), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS (R11), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS (DI), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      (R13), Z12
+	VMOVUPS      64(R13), Z13
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT0   4224(R13)
 	PREFETCHT0   4288(R13)
-	VMOVUPS      128(R13), Z10
-	VMOVUPS      192(R13), Z11
-	VBROADCASTSS 4(R8), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS 4(R9), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 4(R10), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS 4(R11), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS 4(DI), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      128(R13), Z12
+	VMOVUPS      192(R13), Z13
+	VBROADCASTSS 4(DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 4(R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 4(R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4(R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 4(SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT0   4352(R13)
 	PREFETCHT0   4416(R13)
-	VMOVUPS      256(R13), Z10
-	VMOVUPS      320(R13), Z11
-	VBROADCASTSS 8(R8), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS 8(R9), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 8(R10), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS 8(R11), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS 8(DI), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      256(R13), Z12
+	VMOVUPS      320(R13), Z13
+	VBROADCASTSS 8(DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 8(R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 8(R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 8(R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 8(SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT0   4480(R13)
 	PREFETCHT0   4544(R13)
-	VMOVUPS      384(R13), Z10
-	VMOVUPS      448(R13), Z11
-	VBROADCASTSS 12(R8), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS 12(R9), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 12(R10), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS 12(R11), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS 12(DI), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      384(R13), Z12
+	VMOVUPS      448(R13), Z13
+	VBROADCASTSS 12(DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 12(R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 12(R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 12(R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 12(SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT1   (R14)
 	PREFETCHT1   64(R14)
 	PREFETCHT1   128(R14)
 	PREFETCHT1   192(R14)
 	ADDQ         $+256, R14
 	ADDQ         $+512, R13
+	ADDQ         $+16, DI
 	ADDQ         $+16, R8
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
 	ADDQ         $+16, R11
-	ADDQ         $+16, DI
+	ADDQ         $+16, SI
 	SUBQ         $+4, R12
-	JGE          narrow_5_block
+	JGE          narrow_6_block
 
-narrow_5_block_done:
+narrow_6_block_done:
 	ADDQ $+4, R12
 
 	// The elements of x that are left.
 	SUBQ $+1, R12
-	JLT  narrow_5_rest_done
+	JLT  narrow_6_rest_done
 
-narrow_5_rest:
+narrow_6_rest:
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
-	VMOVUPS      (R13), Z10
-	VMOVUPS      64(R13), Z11
-	VBROADCASTSS (R8), Z12
-	VFMADD231PS  Z10, Z12, Z0
-	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS (R9), Z12
-	VFMADD231PS  Z10, Z12, Z2
-	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS (R10), Z12
-	VFMADD231PS  Z10, Z12, Z4
-	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS (R11), Z12
-	VFMADD231PS  Z10, Z12, Z6
-	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS (DI), Z12
-	VFMADD231PS  Z10, Z12, Z8
-	VFMADD231PS  Z11, Z12, Z9
+	VMOVUPS      (R13), Z12
+	VMOVUPS      64(R13), Z13
+	VBROADCASTSS (DI), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (SI), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT1   (R14)
 	ADDQ         $+64, R14
 	ADDQ         $+128, R13
+	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
 	ADDQ         $+4, R11
-	ADDQ         $+4, DI
+	ADDQ         $+4, SI
 	SUBQ         $+1, R12
-	JGE          narrow_5_rest
+	JGE          narrow_6_rest
 
-narrow_5_rest_done:
+narrow_6_rest_done:
 	ADDQ $+1, R12
 	MOVQ R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z2, (DI)
-	VMOVUPS Z3, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z9, 64(DI)
-	JMP     narrow_next
-
-narrow_6:
-	// Sums of 6 columns.
-	MOVQ    AX, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z3
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z6
-	VMOVUPS 64(DI), Z7
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z8
-	VMOVUPS 64(DI), Z9
-	MOVQ    sumsColumn+16(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS (DI), Z10
-	VMOVUPS 64(DI), Z11
-	MOVQ    columns+56(FP), DI
-	MOVQ    (DI), R8
-	MOVQ    72(DI), R9
-	MOVQ    144(DI), R10
-	MOVQ    216(DI), R11
-	MOVQ    288(DI), R12
-	MOVQ    360(DI), DI
-	MOVQ    n+72(FP), R13
-	MOVQ    DX, R14
-	MOVQ    ahead+48(FP), R15
-
-	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBQ $+4, R13
-	JLT  narrow_6_block_done
-
-narrow_6_block:
-	PREFETCHT0   4096(R14)
-	PREFETCHT0   4160(R14)
-	VMOVUPS      (R14), Z12
-	VMOVUPS      64(R14), Z13
-	VBROADCASTSS (R8), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS (R9), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS (R10), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS (R11), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS (R12), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS (DI), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT0   4224(R14)
-	PREFETCHT0   4288(R14)
-	VMOVUPS      128(R14), Z12
-	VMOVUPS      192(R14), Z13
-	VBROADCASTSS 4(R8), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS 4(R9), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS 4(R10), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS 4(R11), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS 4(R12), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS 4(DI), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT0   4352(R14)
-	PREFETCHT0   4416(R14)
-	VMOVUPS      256(R14), Z12
-	VMOVUPS      320(R14), Z13
-	VBROADCASTSS 8(R8), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS 8(R9), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS 8(R10), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS 8(R11), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS 8(R12), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS 8(DI), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT0   4480(R14)
-	PREFETCHT0   4544(R14)
-	VMOVUPS      384(R14), Z12
-	VMOVUPS      448(R14), Z13
-	VBROADCASTSS 12(R8), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS 12(R9), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS 12(R10), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS 12(R11), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS 12(R12), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS 12(DI), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT1   (R15)
-	PREFETCHT1   64(R15)
-	PREFETCHT1   128(R15)
-	PREFETCHT1   192(R15)
-	ADDQ         $+256, R15
-	ADDQ         $+512, R14
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, R12
-	ADDQ         $+16, DI
-	SUBQ         $+4, R13
-	JGE          narrow_6_block
-
-narrow_6_block_done:
-	ADDQ $+4, R13
-
-	// The elements of x that are left.
-	SUBQ $+1, R13
-	JLT  narrow_6_rest_done
-
-narrow_6_rest:
-	PREFETCHT0   4096(R14)
-	PREFETCHT0   4160(R14)
-	VMOVUPS      (R14), Z12
-	VMOVUPS      64(R14), Z13
-	VBROADCASTSS (R8), Z14
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS (R9), Z14
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS (R10), Z14
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS (R11), Z14
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS (R12), Z14
-	VFMADD231PS  Z12, Z14, Z8
-	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS (DI), Z14
-	VFMADD231PS  Z12, Z14, Z10
-	VFMADD231PS  Z13, Z14, Z11
-	PREFETCHT1   (R15)
-	ADDQ         $+64, R15
-	ADDQ         $+128, R14
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	ADDQ         $+4, R11
-	ADDQ         $+4, R12
-	ADDQ         $+4, DI
-	SUBQ         $+1, R13
-	JGE          narrow_6_rest
-
-narrow_6_rest_done:
-	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
-
-	// Store the sums.
-	MOVQ    CX, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z2, (DI)
-	VMOVUPS Z3, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z9, 64(DI)
-	MOVQ    zColumn+96(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, DI
-	VMOVUPS Z10, (DI)
-	VMOVUPS Z11, 64(DI)
+	MOVQ    CX, SI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	MOVQ    zColumn+96(FP), DI
+	SHLQ    $0x02, DI
+	ADDQ    DI, SI
+	VMOVUPS Z10, (SI)
+	VMOVUPS Z11, 64(SI)
 
 narrow_next:
-	SUBQ $+1, SI
+	SUBQ $+1, BX
 	JGT  narrow_pass
 	JMP  narrow_summed
 
@@ -20492,6 +20559,8 @@ narrow_1:
 	JLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x AX, weights DX, elements of x left BX
+	//            sums Z0 Z1, x[k] Z2
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  (DX), Z2, Z0
 	VFMADD231PS  64(DX), Z2, Z1
@@ -20541,16 +20610,6 @@ done:
 // func headAVX512(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·headAVX512(SB), NOSPLIT, $0-48
-	// Registers:
-	//   weights             AX
-	//   bias                CX
-	//   y                   DX
-	//   outputs left        BX
-	//   bytes of a row      SI
-	//   rows                DI R8 R9 R10
-	//   sums                Y0 Y1 Y2 Y3
-	//   x                   Y1 Y4 R8 R11
-	//   elements of x left  R9 R12
 	MOVQ weights+0(FP), AX
 	MOVQ bias+8(FP), CX
 	MOVQ y+32(FP), DX
@@ -20561,6 +20620,7 @@ TEXT ·headAVX512(SB), NOSPLIT, $0-48
 	JLT  rows_4_done
 
 rows_4:
+	// Registers: weights AX, bias CX, y DX, outputs left BX, bytes of a row SI
 	MOVQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	MOVQ   DI, R8
@@ -20580,6 +20640,8 @@ rows_4:
 	JLT  sums_4_done
 
 sums_4:
+	// Registers: rows DI R8-R10, x R11, elements of x left R12
+	//            sums Z0-Z3, x Z4
 	VMOVUPS     (R11), Z4
 	VFMADD231PS (DI), Z4, Z0
 	VFMADD231PS (R8), Z4, Z1
@@ -20652,6 +20714,7 @@ rows_4_done:
 	JLT  rows_1_done
 
 rows_1:
+	// Registers: weights AX, bias CX, y DX, outputs left BX, bytes of a row SI
 	MOVQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	MOVQ   x+16(FP), R8
@@ -20662,6 +20725,8 @@ rows_1:
 	JLT  sums_1_done
 
 sums_1:
+	// Registers: rows DI, x R8, elements of x left R9
+	//            sums Z0, x Z1
 	VMOVUPS     (R8), Z1
 	VFMADD231PS (DI), Z1, Z0
 	ADDQ        $+64, R8
@@ -20697,10 +20762,6 @@ rows_1_done:
 // func sigmoidAVX512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x              AX Y0 Y1 Y2 Y3
-	//   dst            CX
-	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
@@ -20708,6 +20769,8 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
 	JLT  vectors_4_done
 
 vectors_4:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0-Z3
 	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (AX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
@@ -20870,6 +20933,8 @@ vectors_4_done:
 	JLT  vectors_1_done
 
 vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0
 	// σ: x = min(40, max(Min, x))
 	VMOVUPS      (AX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
@@ -20938,10 +21003,6 @@ vectors_1_done:
 // func tanhAVX512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x              AX Y0 Y2 Y4 Y6
-	//   dst            CX
-	//   elements left  DX
 	MOVQ x+8(FP), AX
 	MOVQ dst+0(FP), CX
 	MOVQ n+16(FP), DX
@@ -20949,6 +21010,8 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
 	JLT  vectors_4_done
 
 vectors_4:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0 Z2 Z4 Z6
 	// tanh: A = min(9.1, |x|), and x's sign
 	VMOVUPS      (AX), Z0
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
@@ -21099,6 +21162,8 @@ vectors_4_done:
 	JLT  vectors_1_done
 
 vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0
 	// tanh: A = min(9.1, |x|), and x's sign
 	VMOVUPS      (AX), Z0
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1

@@ -6,25 +6,6 @@
 
 // func stepNEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 TEXT ·stepNEON(SB), $320-80
-	// Registers:
-	//   sums of the panel      R1
-	//   panel                  R2
-	//   c                      R3
-	//   h                      R4
-	//   units left             R5
-	//   sums                   V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   weights                R1 R6 V9 V10 V20 V21 V25 V26
-	//   x                      R2 R7
-	//   elements of x left     R6 R7 R8
-	//   x[k]                   V8 V19 V24
-	//   table of constants     R0
-	//   cell state             V3 V4 V5 V6 V8 V11
-	//   lanes left             R0 R1 R3 R6
-	//   stride                 R6 R7
-	//   units of the panel     R1
-	//   z of the narrow panel  R2
-	//   z                      V0 V4 V5 V6 V7 V8
-	//   constants              V0 V1 V2
 	MOVD $constants<>(SB), R0
 	MOVD sums+0(FP), R1
 	MOVD weights+16(FP), R2
@@ -38,6 +19,9 @@ TEXT ·stepNEON(SB), $320-80
 	FMOVQ 400(R0), F2 // sigmoidLeast
 
 panels:
+	// Registers: table of constants R0, sums of the panel R1, panel R2, c R3, h R4,
+	//            units left R5
+	//            constants V0-V2
 	CMP $8, R5
 	BLE narrow
 	CMP $16, R5
@@ -66,6 +50,8 @@ wide:
 	BLT  wide_block_done
 
 wide_block:
+	// Registers: weights R6, x R7, elements of x left R8
+	//            sums V3-V18, x[k] V19, weights V20 V21
 	FMOVQ (R7), F19
 	FLDPQ (R6), (F20, F21)
 	WORD  $0x4f931283 // fmla v3.4s, v20.4s, v19.s[0]
@@ -1489,6 +1475,8 @@ wide_narrow:
 	BLT  wide_narrow_block_done
 
 wide_narrow_block:
+	// Registers: weights R1 R6, x R2, elements of x left R7
+	//            sums V0-V23, x[k] V24, weights V25 V26
 	FMOVQ (R2), F24
 	FLDPQ (R6), (F25, F26)
 	WORD  $0x4f981320 // fmla v0.4s, v25.4s, v24.s[0]
@@ -3671,6 +3659,8 @@ narrow:
 	BLT  narrow_block_done
 
 narrow_block:
+	// Registers: weights R1, x R2, elements of x left R6
+	//            sums V0-V7, x[k] V8, weights V9 V10
 	FMOVQ (R2), F8
 	FLDPQ (R1), (F9, F10)
 	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
@@ -4432,36 +4422,11 @@ done:
 
 // func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 TEXT ·stepTileNEON(SB), $1600-88
-	// Registers:
-	//   units done, in bytes  R1
-	//   units left            R2 R5
-	//   sums of the pass      R2
-	//   panel                 R3
-	//   weights               R2 R4 R10 R11 R12 R13 R14 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
-	//   z of the pass         R3
-	//   columns               R2 R5 R7
-	//   passes left           R6
-	//   sums of the column    R2 R7
-	//   sums                  R2 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   stride                R3 R8
-	//   x                     R2 R7 R8 R9 R10 R11 R12
-	//   elements of x left    R5 R9 R10 R11 R12 R13
-	//   weights ahead         R11 R12 R13 R14 R15
-	//   x[k]                  V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
-	//   z of the column       R2 R7
-	//   column                R3
-	//   columns left          R4
-	//   c                     R6
-	//   h                     R7
-	//   z                     V11 V12 V14
-	//   table of constants    R0
-	//   cell state            V12 V15
-	//   lanes left            R6
-	//   constants             V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10
 	MOVD $constants<>(SB), R0
 	MOVD ZR, R1
 
 panel:
+	// Registers: table of constants R0, units done, in bytes R1
 	MOVD units+80(FP), R2
 	CMP  $8, R2
 	BLE  narrow
@@ -4476,324 +4441,336 @@ panel:
 	MOVD count+64(FP), R5
 	CMP  $1, R5
 	BEQ  wide_1
-	MOVD ZR, R6
-	ADD  $4, R6
+	MOVD ZR, R5
+	ADD  $4, R5
 
 wide_pass:
-	CMP $6, R5
-	BEQ wide_6
-	CMP $5, R5
-	BEQ wide_5
-	CMP $4, R5
-	BEQ wide_4
-	CMP $3, R5
-	BEQ wide_3
+	// Registers: sums of the pass R2, z of the pass R3, weights R4, passes left R5
+	MOVD count+64(FP), R6
+	CMP  $6, R6
+	BEQ  wide_6
+	CMP  $5, R6
+	BEQ  wide_5
+	CMP  $4, R6
+	BEQ  wide_4
+	CMP  $3, R6
+	BEQ  wide_3
 
 wide_2:
 	// Sums of 2 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R7
-	MOVD  n+72(FP), R9
-	MOVD  R4, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R6
+	MOVD  n+72(FP), R8
+	MOVD  R4, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBS $4, R9
+	SUBS $4, R8
 	BLT  wide_2_block_done
 
 wide_2_block:
-	FMOVQ (R8), F8
-	FMOVQ (R7), F9
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F10, F11)
+	// Registers: x R6 R7, elements of x left R8, weights R9, weights ahead R10
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVQ (R7), F8
+	FMOVQ (R6), F9
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R10), (F10, F11)
+	FLDPQ 32(R9), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  8448(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F10, F11)
+	PRFM  8448(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 288(R10), (F10, F11)
+	FLDPQ 288(R9), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  8704(R10), PLDL1KEEP
-	FLDPQ 512(R10), (F10, F11)
+	PRFM  8704(R9), PLDL1KEEP
+	FLDPQ 512(R9), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 544(R10), (F10, F11)
+	FLDPQ 544(R9), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  8960(R10), PLDL1KEEP
-	FLDPQ 768(R10), (F10, F11)
+	PRFM  8960(R9), PLDL1KEEP
+	FLDPQ 768(R9), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 800(R10), (F10, F11)
+	FLDPQ 800(R9), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	PRFM  (R11), PLDL2KEEP
-	ADD   $64, R11
-	ADD   $1024, R10
-	ADD   $16, R8
+	PRFM  (R10), PLDL2KEEP
+	ADD   $64, R10
+	ADD   $1024, R9
 	ADD   $16, R7
-	SUBS  $4, R9
+	ADD   $16, R6
+	SUBS  $4, R8
 	BGE   wide_2_block
 
 wide_2_block_done:
-	ADD $4, R9
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R8
 	BLT  wide_2_rest_done
 
 wide_2_rest:
-	FMOVS (R8), F8
-	FMOVS (R7), F9
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F10, F11)
+	// Registers: x R6 R7, elements of x left R8, weights R9
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVS (R7), F8
+	FMOVS (R6), F9
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R10), (F10, F11)
+	FLDPQ 32(R9), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $256, R10
-	ADD   $4, R8
+	ADD   $256, R9
 	ADD   $4, R7
-	SUBS  $1, R9
+	ADD   $4, R6
+	SUBS  $1, R8
 	BGE   wide_2_rest
 
 wide_2_rest_done:
-	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
 	JMP   wide_next
 
 wide_3:
 	// Sums of 3 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R7
-	MOVD  n+72(FP), R10
-	MOVD  R4, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R6
+	MOVD  n+72(FP), R9
+	MOVD  R4, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBS $4, R10
+	SUBS $4, R9
 	BLT  wide_3_block_done
 
 wide_3_block:
-	FMOVQ (R8), F12
-	FMOVQ (R9), F13
-	FMOVQ (R7), F14
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F15, F16)
+	// Registers: x R6-R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVQ (R7), F12
+	FMOVQ (R8), F13
+	FMOVQ (R6), F14
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R11), (F15, F16)
+	FLDPQ 32(R10), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  8448(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F15, F16)
+	PRFM  8448(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 288(R11), (F15, F16)
+	FLDPQ 288(R10), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  8704(R11), PLDL1KEEP
-	FLDPQ 512(R11), (F15, F16)
+	PRFM  8704(R10), PLDL1KEEP
+	FLDPQ 512(R10), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 544(R11), (F15, F16)
+	FLDPQ 544(R10), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  8960(R11), PLDL1KEEP
-	FLDPQ 768(R11), (F15, F16)
+	PRFM  8960(R10), PLDL1KEEP
+	FLDPQ 768(R10), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 800(R11), (F15, F16)
+	FLDPQ 800(R10), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	PRFM  (R12), PLDL2KEEP
-	ADD   $64, R12
-	ADD   $1024, R11
-	ADD   $16, R8
-	ADD   $16, R9
+	PRFM  (R11), PLDL2KEEP
+	ADD   $64, R11
+	ADD   $1024, R10
 	ADD   $16, R7
-	SUBS  $4, R10
+	ADD   $16, R8
+	ADD   $16, R6
+	SUBS  $4, R9
 	BGE   wide_3_block
 
 wide_3_block_done:
-	ADD $4, R10
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R9
 	BLT  wide_3_rest_done
 
 wide_3_rest:
-	FMOVS (R8), F12
-	FMOVS (R9), F13
-	FMOVS (R7), F14
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F15, F16)
+	// Registers: x R6-R8, elements of x left R9, weights R10
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVS (R7), F12
+	FMOVS (R8), F13
+	FMOVS (R6), F14
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R11), (F15, F16)
+	FLDPQ 32(R10), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $256, R11
-	ADD   $4, R8
-	ADD   $4, R9
+	ADD   $256, R10
 	ADD   $4, R7
-	SUBS  $1, R10
+	ADD   $4, R8
+	ADD   $4, R6
+	SUBS  $1, R9
 	BGE   wide_3_rest
 
 wide_3_rest_done:
-	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
 	JMP   wide_next
 
 wide_4:
 	// Sums of 4 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R7
-	MOVD  n+72(FP), R11
-	MOVD  R4, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R6
+	MOVD  n+72(FP), R10
+	MOVD  R4, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBS $4, R11
+	SUBS $4, R10
 	BLT  wide_4_block_done
 
 wide_4_block:
-	FMOVQ (R8), F16
-	FMOVQ (R9), F17
-	FMOVQ (R10), F18
-	FMOVQ (R7), F19
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F20, F21)
+	// Registers: x R6-R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVQ (R7), F16
+	FMOVQ (R8), F17
+	FMOVQ (R9), F18
+	FMOVQ (R6), F19
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -4802,7 +4779,7 @@ wide_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R12), (F20, F21)
+	FLDPQ 32(R11), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -4811,8 +4788,8 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  8448(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F20, F21)
+	PRFM  8448(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -4821,7 +4798,7 @@ wide_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 288(R12), (F20, F21)
+	FLDPQ 288(R11), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -4830,8 +4807,8 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  8704(R12), PLDL1KEEP
-	FLDPQ 512(R12), (F20, F21)
+	PRFM  8704(R11), PLDL1KEEP
+	FLDPQ 512(R11), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -4840,7 +4817,7 @@ wide_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 544(R12), (F20, F21)
+	FLDPQ 544(R11), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -4849,8 +4826,8 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  8960(R12), PLDL1KEEP
-	FLDPQ 768(R12), (F20, F21)
+	PRFM  8960(R11), PLDL1KEEP
+	FLDPQ 768(R11), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -4859,7 +4836,7 @@ wide_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 800(R12), (F20, F21)
+	FLDPQ 800(R11), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -4868,30 +4845,32 @@ wide_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	PRFM  (R13), PLDL2KEEP
-	ADD   $64, R13
-	ADD   $1024, R12
+	PRFM  (R12), PLDL2KEEP
+	ADD   $64, R12
+	ADD   $1024, R11
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R10
-	ADD   $16, R7
-	SUBS  $4, R11
+	ADD   $16, R6
+	SUBS  $4, R10
 	BGE   wide_4_block
 
 wide_4_block_done:
-	ADD $4, R11
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R10
 	BLT  wide_4_rest_done
 
 wide_4_rest:
-	FMOVS (R8), F16
-	FMOVS (R9), F17
-	FMOVS (R10), F18
-	FMOVS (R7), F19
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F20, F21)
+	// Registers: x R6-R9, elements of x left R10, weights R11
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVS (R7), F16
+	FMOVS (R8), F17
+	FMOVS (R9), F18
+	FMOVS (R6), F19
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -4900,7 +4879,7 @@ wide_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R12), (F20, F21)
+	FLDPQ 32(R11), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -4909,80 +4888,82 @@ wide_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $256, R12
+	ADD   $256, R11
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R10
-	ADD   $4, R7
-	SUBS  $1, R11
+	ADD   $4, R6
+	SUBS  $1, R10
 	BGE   wide_4_rest
 
 wide_4_rest_done:
-	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
 	JMP   wide_next
 
 wide_5:
 	// Sums of 5 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F16, F17)
-	FLDPQ 32(R7), (F18, F19)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R11
-	MOVD  288(R7), R7
-	MOVD  n+72(FP), R12
-	MOVD  R4, R13
-	MOVD  ahead+48(FP), R14
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R10
+	MOVD  288(R6), R6
+	MOVD  n+72(FP), R11
+	MOVD  R4, R12
+	MOVD  ahead+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBS $4, R12
+	SUBS $4, R11
 	BLT  wide_5_block_done
 
 wide_5_block:
-	FMOVQ (R8), F20
-	FMOVQ (R9), F21
-	FMOVQ (R10), F22
-	FMOVQ (R11), F23
-	FMOVQ (R7), F24
-	PRFM  8192(R13), PLDL1KEEP
-	FLDPQ (R13), (F25, F26)
+	// Registers: x R6-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVQ (R7), F20
+	FMOVQ (R8), F21
+	FMOVQ (R9), F22
+	FMOVQ (R10), F23
+	FMOVQ (R6), F24
+	PRFM  8192(R12), PLDL1KEEP
+	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -4993,7 +4974,7 @@ wide_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R13), (F25, F26)
+	FLDPQ 32(R12), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -5004,8 +4985,8 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  8448(R13), PLDL1KEEP
-	FLDPQ 256(R13), (F25, F26)
+	PRFM  8448(R12), PLDL1KEEP
+	FLDPQ 256(R12), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -5016,7 +4997,7 @@ wide_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 288(R13), (F25, F26)
+	FLDPQ 288(R12), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -5027,8 +5008,8 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  8704(R13), PLDL1KEEP
-	FLDPQ 512(R13), (F25, F26)
+	PRFM  8704(R12), PLDL1KEEP
+	FLDPQ 512(R12), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -5039,7 +5020,7 @@ wide_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 544(R13), (F25, F26)
+	FLDPQ 544(R12), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -5050,8 +5031,8 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  8960(R13), PLDL1KEEP
-	FLDPQ 768(R13), (F25, F26)
+	PRFM  8960(R12), PLDL1KEEP
+	FLDPQ 768(R12), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -5062,7 +5043,7 @@ wide_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 800(R13), (F25, F26)
+	FLDPQ 800(R12), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -5073,32 +5054,34 @@ wide_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	PRFM  (R14), PLDL2KEEP
-	ADD   $64, R14
-	ADD   $1024, R13
+	PRFM  (R13), PLDL2KEEP
+	ADD   $64, R13
+	ADD   $1024, R12
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
-	ADD   $16, R11
-	ADD   $16, R7
-	SUBS  $4, R12
+	ADD   $16, R6
+	SUBS  $4, R11
 	BGE   wide_5_block
 
 wide_5_block_done:
-	ADD $4, R12
+	ADD $4, R11
 
 	// The elements of x that are left.
-	SUBS $1, R12
+	SUBS $1, R11
 	BLT  wide_5_rest_done
 
 wide_5_rest:
-	FMOVS (R8), F20
-	FMOVS (R9), F21
-	FMOVS (R10), F22
-	FMOVS (R11), F23
-	FMOVS (R7), F24
-	PRFM  8192(R13), PLDL1KEEP
-	FLDPQ (R13), (F25, F26)
+	// Registers: x R6-R10, elements of x left R11, weights R12
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVS (R7), F20
+	FMOVS (R8), F21
+	FMOVS (R9), F22
+	FMOVS (R10), F23
+	FMOVS (R6), F24
+	PRFM  8192(R12), PLDL1KEEP
+	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -5109,7 +5092,7 @@ wide_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R13), (F25, F26)
+	FLDPQ 32(R12), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -5120,91 +5103,93 @@ wide_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $256, R13
+	ADD   $256, R12
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
-	ADD   $4, R11
-	ADD   $4, R7
-	SUBS  $1, R12
+	ADD   $4, R6
+	SUBS  $1, R11
 	BGE   wide_5_rest
 
 wide_5_rest_done:
-	ADD  $1, R12
-	MOVD R14, ahead+48(FP)
+	ADD  $1, R11
+	MOVD R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F16, F17), (R7)
-	FSTPQ (F18, F19), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F16, F17), (R6)
+	FSTPQ (F18, F19), 32(R6)
 	JMP   wide_next
 
 wide_6:
 	// Sums of 6 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F16, F17)
-	FLDPQ 32(R7), (F18, F19)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F20, F21)
-	FLDPQ 32(R7), (F22, F23)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R11
-	MOVD  288(R7), R12
-	MOVD  360(R7), R7
-	MOVD  n+72(FP), R13
-	MOVD  R4, R14
-	MOVD  ahead+48(FP), R15
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F20, F21)
+	FLDPQ 32(R6), (F22, F23)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R10
+	MOVD  288(R6), R11
+	MOVD  360(R6), R6
+	MOVD  n+72(FP), R12
+	MOVD  R4, R13
+	MOVD  ahead+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBS $4, R13
+	SUBS $4, R12
 	BLT  wide_6_block_done
 
 wide_6_block:
-	FMOVQ (R8), F24
-	FMOVQ (R9), F25
-	FMOVQ (R10), F26
-	FMOVQ (R11), F27
-	FMOVQ (R12), F28
-	FMOVQ (R7), F29
-	PRFM  8192(R14), PLDL1KEEP
-	FLDPQ (R14), (F30, F31)
+	// Registers: x R6-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVQ (R7), F24
+	FMOVQ (R8), F25
+	FMOVQ (R9), F26
+	FMOVQ (R10), F27
+	FMOVQ (R11), F28
+	FMOVQ (R6), F29
+	PRFM  8192(R13), PLDL1KEEP
+	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -5217,7 +5202,7 @@ wide_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R14), (F30, F31)
+	FLDPQ 32(R13), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -5230,8 +5215,8 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  8448(R14), PLDL1KEEP
-	FLDPQ 256(R14), (F30, F31)
+	PRFM  8448(R13), PLDL1KEEP
+	FLDPQ 256(R13), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -5244,7 +5229,7 @@ wide_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 288(R14), (F30, F31)
+	FLDPQ 288(R13), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -5257,8 +5242,8 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  8704(R14), PLDL1KEEP
-	FLDPQ 512(R14), (F30, F31)
+	PRFM  8704(R13), PLDL1KEEP
+	FLDPQ 512(R13), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -5271,7 +5256,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 544(R14), (F30, F31)
+	FLDPQ 544(R13), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -5284,8 +5269,8 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  8960(R14), PLDL1KEEP
-	FLDPQ 768(R14), (F30, F31)
+	PRFM  8960(R13), PLDL1KEEP
+	FLDPQ 768(R13), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -5298,7 +5283,7 @@ wide_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 800(R14), (F30, F31)
+	FLDPQ 800(R13), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -5311,34 +5296,36 @@ wide_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	PRFM  (R15), PLDL2KEEP
-	ADD   $64, R15
-	ADD   $1024, R14
+	PRFM  (R14), PLDL2KEEP
+	ADD   $64, R14
+	ADD   $1024, R13
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
 	ADD   $16, R11
-	ADD   $16, R12
-	ADD   $16, R7
-	SUBS  $4, R13
+	ADD   $16, R6
+	SUBS  $4, R12
 	BGE   wide_6_block
 
 wide_6_block_done:
-	ADD $4, R13
+	ADD $4, R12
 
 	// The elements of x that are left.
-	SUBS $1, R13
+	SUBS $1, R12
 	BLT  wide_6_rest_done
 
 wide_6_rest:
-	FMOVS (R8), F24
-	FMOVS (R9), F25
-	FMOVS (R10), F26
-	FMOVS (R11), F27
-	FMOVS (R12), F28
-	FMOVS (R7), F29
-	PRFM  8192(R14), PLDL1KEEP
-	FLDPQ (R14), (F30, F31)
+	// Registers: x R6-R11, elements of x left R12, weights R13
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVS (R7), F24
+	FMOVS (R8), F25
+	FMOVS (R9), F26
+	FMOVS (R10), F27
+	FMOVS (R11), F28
+	FMOVS (R6), F29
+	PRFM  8192(R13), PLDL1KEEP
+	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -5351,7 +5338,7 @@ wide_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R14), (F30, F31)
+	FLDPQ 32(R13), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -5364,45 +5351,45 @@ wide_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $256, R14
+	ADD   $256, R13
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
 	ADD   $4, R11
-	ADD   $4, R12
-	ADD   $4, R7
-	SUBS  $1, R13
+	ADD   $4, R6
+	SUBS  $1, R12
 	BGE   wide_6_rest
 
 wide_6_rest_done:
-	ADD  $1, R13
-	MOVD R15, ahead+48(FP)
+	ADD  $1, R12
+	MOVD R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F16, F17), (R7)
-	FSTPQ (F18, F19), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F20, F21), (R7)
-	FSTPQ (F22, F23), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F16, F17), (R6)
+	FSTPQ (F18, F19), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F20, F21), (R6)
+	FSTPQ (F22, F23), 32(R6)
 
 wide_next:
 	ADD  $64, R2
 	ADD  $64, R4
 	ADD  $64, R3
-	SUBS $1, R6
+	SUBS $1, R5
 	BGT  wide_pass
 	JMP  wide_summed
 
@@ -5427,6 +5414,8 @@ wide_1:
 	BLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x R2, weights R4, elements of x left R5
+	//            sums V0-V15, x[k] V16, weights V17 V18
 	FMOVQ (R2), F16
 	FLDPQ (R4), (F17, F18)
 	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
@@ -5605,6 +5594,9 @@ wide_summed:
 	FMOVQ 400(R0), F10 // sigmoidLeast
 
 wide_cell:
+	// Registers: table of constants R0, units done, in bytes R1, z of the column R2,
+	//            column R3, columns left R4, units left R5, c R6, lanes left R6, h R7
+	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
 	MOVD 24(R3), R6
 	MOVD 48(R3), R7
 	ADD  R1, R6
@@ -6784,326 +6776,338 @@ narrow:
 	MOVD count+64(FP), R5
 	CMP  $1, R5
 	BEQ  narrow_1
-	MOVD ZR, R6
-	ADD  $2, R6
+	MOVD ZR, R5
+	ADD  $2, R5
 
 narrow_pass:
-	CMP $6, R5
-	BEQ narrow_6
-	CMP $5, R5
-	BEQ narrow_5
-	CMP $4, R5
-	BEQ narrow_4
-	CMP $3, R5
-	BEQ narrow_3
+	// Registers: sums of the pass R2, z of the pass R3, weights R4, passes left R5
+	MOVD count+64(FP), R6
+	CMP  $6, R6
+	BEQ  narrow_6
+	CMP  $5, R6
+	BEQ  narrow_5
+	CMP  $4, R6
+	BEQ  narrow_4
+	CMP  $3, R6
+	BEQ  narrow_3
 
 narrow_2:
 	// Sums of 2 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R7
-	MOVD  n+72(FP), R9
-	MOVD  R4, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R6
+	MOVD  n+72(FP), R8
+	MOVD  R4, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBS $4, R9
+	SUBS $4, R8
 	BLT  narrow_2_block_done
 
 narrow_2_block:
-	FMOVQ (R8), F8
-	FMOVQ (R7), F9
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F10, F11)
+	// Registers: x R6 R7, elements of x left R8, weights R9, weights ahead R10
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVQ (R7), F8
+	FMOVQ (R6), F9
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R10), (F10, F11)
+	FLDPQ 32(R9), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  4224(R10), PLDL1KEEP
-	FLDPQ 128(R10), (F10, F11)
+	PRFM  4224(R9), PLDL1KEEP
+	FLDPQ 128(R9), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 160(R10), (F10, F11)
+	FLDPQ 160(R9), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  4352(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F10, F11)
+	PRFM  4352(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 288(R10), (F10, F11)
+	FLDPQ 288(R9), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  4480(R10), PLDL1KEEP
-	FLDPQ 384(R10), (F10, F11)
+	PRFM  4480(R9), PLDL1KEEP
+	FLDPQ 384(R9), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 416(R10), (F10, F11)
+	FLDPQ 416(R9), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	PRFM  (R11), PLDL2KEEP
-	PRFM  64(R11), PLDL2KEEP
-	ADD   $128, R11
-	ADD   $512, R10
-	ADD   $16, R8
+	PRFM  (R10), PLDL2KEEP
+	PRFM  64(R10), PLDL2KEEP
+	ADD   $128, R10
+	ADD   $512, R9
 	ADD   $16, R7
-	SUBS  $4, R9
+	ADD   $16, R6
+	SUBS  $4, R8
 	BGE   narrow_2_block
 
 narrow_2_block_done:
-	ADD $4, R9
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R8
 	BLT  narrow_2_rest_done
 
 narrow_2_rest:
-	FMOVS (R8), F8
-	FMOVS (R7), F9
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F10, F11)
+	// Registers: x R6 R7, elements of x left R8, weights R9
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVS (R7), F8
+	FMOVS (R6), F9
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R10), (F10, F11)
+	FLDPQ 32(R9), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $128, R10
-	ADD   $4, R8
+	ADD   $128, R9
 	ADD   $4, R7
-	SUBS  $1, R9
+	ADD   $4, R6
+	SUBS  $1, R8
 	BGE   narrow_2_rest
 
 narrow_2_rest_done:
-	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
 	JMP   narrow_next
 
 narrow_3:
 	// Sums of 3 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R7
-	MOVD  n+72(FP), R10
-	MOVD  R4, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R6
+	MOVD  n+72(FP), R9
+	MOVD  R4, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBS $4, R10
+	SUBS $4, R9
 	BLT  narrow_3_block_done
 
 narrow_3_block:
-	FMOVQ (R8), F12
-	FMOVQ (R9), F13
-	FMOVQ (R7), F14
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F15, F16)
+	// Registers: x R6-R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVQ (R7), F12
+	FMOVQ (R8), F13
+	FMOVQ (R6), F14
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R11), (F15, F16)
+	FLDPQ 32(R10), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  4224(R11), PLDL1KEEP
-	FLDPQ 128(R11), (F15, F16)
+	PRFM  4224(R10), PLDL1KEEP
+	FLDPQ 128(R10), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 160(R11), (F15, F16)
+	FLDPQ 160(R10), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  4352(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F15, F16)
+	PRFM  4352(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 288(R11), (F15, F16)
+	FLDPQ 288(R10), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  4480(R11), PLDL1KEEP
-	FLDPQ 384(R11), (F15, F16)
+	PRFM  4480(R10), PLDL1KEEP
+	FLDPQ 384(R10), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 416(R11), (F15, F16)
+	FLDPQ 416(R10), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	PRFM  (R12), PLDL2KEEP
-	PRFM  64(R12), PLDL2KEEP
-	ADD   $128, R12
-	ADD   $512, R11
-	ADD   $16, R8
-	ADD   $16, R9
+	PRFM  (R11), PLDL2KEEP
+	PRFM  64(R11), PLDL2KEEP
+	ADD   $128, R11
+	ADD   $512, R10
 	ADD   $16, R7
-	SUBS  $4, R10
+	ADD   $16, R8
+	ADD   $16, R6
+	SUBS  $4, R9
 	BGE   narrow_3_block
 
 narrow_3_block_done:
-	ADD $4, R10
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R9
 	BLT  narrow_3_rest_done
 
 narrow_3_rest:
-	FMOVS (R8), F12
-	FMOVS (R9), F13
-	FMOVS (R7), F14
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F15, F16)
+	// Registers: x R6-R8, elements of x left R9, weights R10
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVS (R7), F12
+	FMOVS (R8), F13
+	FMOVS (R6), F14
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R11), (F15, F16)
+	FLDPQ 32(R10), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $128, R11
-	ADD   $4, R8
-	ADD   $4, R9
+	ADD   $128, R10
 	ADD   $4, R7
-	SUBS  $1, R10
+	ADD   $4, R8
+	ADD   $4, R6
+	SUBS  $1, R9
 	BGE   narrow_3_rest
 
 narrow_3_rest_done:
-	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
 	JMP   narrow_next
 
 narrow_4:
 	// Sums of 4 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R7
-	MOVD  n+72(FP), R11
-	MOVD  R4, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R6
+	MOVD  n+72(FP), R10
+	MOVD  R4, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBS $4, R11
+	SUBS $4, R10
 	BLT  narrow_4_block_done
 
 narrow_4_block:
-	FMOVQ (R8), F16
-	FMOVQ (R9), F17
-	FMOVQ (R10), F18
-	FMOVQ (R7), F19
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F20, F21)
+	// Registers: x R6-R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVQ (R7), F16
+	FMOVQ (R8), F17
+	FMOVQ (R9), F18
+	FMOVQ (R6), F19
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -7112,7 +7116,7 @@ narrow_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R12), (F20, F21)
+	FLDPQ 32(R11), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -7121,8 +7125,8 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  4224(R12), PLDL1KEEP
-	FLDPQ 128(R12), (F20, F21)
+	PRFM  4224(R11), PLDL1KEEP
+	FLDPQ 128(R11), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -7131,7 +7135,7 @@ narrow_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 160(R12), (F20, F21)
+	FLDPQ 160(R11), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -7140,8 +7144,8 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  4352(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F20, F21)
+	PRFM  4352(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -7150,7 +7154,7 @@ narrow_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 288(R12), (F20, F21)
+	FLDPQ 288(R11), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -7159,8 +7163,8 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  4480(R12), PLDL1KEEP
-	FLDPQ 384(R12), (F20, F21)
+	PRFM  4480(R11), PLDL1KEEP
+	FLDPQ 384(R11), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -7169,7 +7173,7 @@ narrow_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 416(R12), (F20, F21)
+	FLDPQ 416(R11), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -7178,31 +7182,33 @@ narrow_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	PRFM  (R13), PLDL2KEEP
-	PRFM  64(R13), PLDL2KEEP
-	ADD   $128, R13
-	ADD   $512, R12
+	PRFM  (R12), PLDL2KEEP
+	PRFM  64(R12), PLDL2KEEP
+	ADD   $128, R12
+	ADD   $512, R11
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R10
-	ADD   $16, R7
-	SUBS  $4, R11
+	ADD   $16, R6
+	SUBS  $4, R10
 	BGE   narrow_4_block
 
 narrow_4_block_done:
-	ADD $4, R11
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R10
 	BLT  narrow_4_rest_done
 
 narrow_4_rest:
-	FMOVS (R8), F16
-	FMOVS (R9), F17
-	FMOVS (R10), F18
-	FMOVS (R7), F19
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F20, F21)
+	// Registers: x R6-R9, elements of x left R10, weights R11
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVS (R7), F16
+	FMOVS (R8), F17
+	FMOVS (R9), F18
+	FMOVS (R6), F19
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -7211,7 +7217,7 @@ narrow_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R12), (F20, F21)
+	FLDPQ 32(R11), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -7220,80 +7226,82 @@ narrow_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $128, R12
+	ADD   $128, R11
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R10
-	ADD   $4, R7
-	SUBS  $1, R11
+	ADD   $4, R6
+	SUBS  $1, R10
 	BGE   narrow_4_rest
 
 narrow_4_rest_done:
-	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
 	JMP   narrow_next
 
 narrow_5:
 	// Sums of 5 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F16, F17)
-	FLDPQ 32(R7), (F18, F19)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R11
-	MOVD  288(R7), R7
-	MOVD  n+72(FP), R12
-	MOVD  R4, R13
-	MOVD  ahead+48(FP), R14
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R10
+	MOVD  288(R6), R6
+	MOVD  n+72(FP), R11
+	MOVD  R4, R12
+	MOVD  ahead+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBS $4, R12
+	SUBS $4, R11
 	BLT  narrow_5_block_done
 
 narrow_5_block:
-	FMOVQ (R8), F20
-	FMOVQ (R9), F21
-	FMOVQ (R10), F22
-	FMOVQ (R11), F23
-	FMOVQ (R7), F24
-	PRFM  4096(R13), PLDL1KEEP
-	FLDPQ (R13), (F25, F26)
+	// Registers: x R6-R10, elements of x left R11, weights R12, weights ahead R13
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVQ (R7), F20
+	FMOVQ (R8), F21
+	FMOVQ (R9), F22
+	FMOVQ (R10), F23
+	FMOVQ (R6), F24
+	PRFM  4096(R12), PLDL1KEEP
+	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -7304,7 +7312,7 @@ narrow_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R13), (F25, F26)
+	FLDPQ 32(R12), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -7315,8 +7323,8 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  4224(R13), PLDL1KEEP
-	FLDPQ 128(R13), (F25, F26)
+	PRFM  4224(R12), PLDL1KEEP
+	FLDPQ 128(R12), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -7327,7 +7335,7 @@ narrow_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 160(R13), (F25, F26)
+	FLDPQ 160(R12), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -7338,8 +7346,8 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  4352(R13), PLDL1KEEP
-	FLDPQ 256(R13), (F25, F26)
+	PRFM  4352(R12), PLDL1KEEP
+	FLDPQ 256(R12), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -7350,7 +7358,7 @@ narrow_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 288(R13), (F25, F26)
+	FLDPQ 288(R12), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -7361,8 +7369,8 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  4480(R13), PLDL1KEEP
-	FLDPQ 384(R13), (F25, F26)
+	PRFM  4480(R12), PLDL1KEEP
+	FLDPQ 384(R12), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -7373,7 +7381,7 @@ narrow_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 416(R13), (F25, F26)
+	FLDPQ 416(R12), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -7384,33 +7392,35 @@ narrow_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	PRFM  (R14), PLDL2KEEP
-	PRFM  64(R14), PLDL2KEEP
-	ADD   $128, R14
-	ADD   $512, R13
+	PRFM  (R13), PLDL2KEEP
+	PRFM  64(R13), PLDL2KEEP
+	ADD   $128, R13
+	ADD   $512, R12
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
-	ADD   $16, R11
-	ADD   $16, R7
-	SUBS  $4, R12
+	ADD   $16, R6
+	SUBS  $4, R11
 	BGE   narrow_5_block
 
 narrow_5_block_done:
-	ADD $4, R12
+	ADD $4, R11
 
 	// The elements of x that are left.
-	SUBS $1, R12
+	SUBS $1, R11
 	BLT  narrow_5_rest_done
 
 narrow_5_rest:
-	FMOVS (R8), F20
-	FMOVS (R9), F21
-	FMOVS (R10), F22
-	FMOVS (R11), F23
-	FMOVS (R7), F24
-	PRFM  4096(R13), PLDL1KEEP
-	FLDPQ (R13), (F25, F26)
+	// Registers: x R6-R10, elements of x left R11, weights R12
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVS (R7), F20
+	FMOVS (R8), F21
+	FMOVS (R9), F22
+	FMOVS (R10), F23
+	FMOVS (R6), F24
+	PRFM  4096(R12), PLDL1KEEP
+	FLDPQ (R12), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -7421,7 +7431,7 @@ narrow_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R13), (F25, F26)
+	FLDPQ 32(R12), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -7432,91 +7442,93 @@ narrow_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $128, R13
+	ADD   $128, R12
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
-	ADD   $4, R11
-	ADD   $4, R7
-	SUBS  $1, R12
+	ADD   $4, R6
+	SUBS  $1, R11
 	BGE   narrow_5_rest
 
 narrow_5_rest_done:
-	ADD  $1, R12
-	MOVD R14, ahead+48(FP)
+	ADD  $1, R11
+	MOVD R13, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F16, F17), (R7)
-	FSTPQ (F18, F19), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F16, F17), (R6)
+	FSTPQ (F18, F19), 32(R6)
 	JMP   narrow_next
 
 narrow_6:
 	// Sums of 6 columns.
-	MOVD  R2, R7
-	FLDPQ (R7), (F0, F1)
-	FLDPQ 32(R7), (F2, F3)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F4, F5)
-	FLDPQ 32(R7), (F6, F7)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F8, F9)
-	FLDPQ 32(R7), (F10, F11)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F12, F13)
-	FLDPQ 32(R7), (F14, F15)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F16, F17)
-	FLDPQ 32(R7), (F18, F19)
-	MOVD  sumsColumn+16(FP), R8
-	LSL   $2, R8
-	ADD   R8, R7
-	FLDPQ (R7), (F20, F21)
-	FLDPQ 32(R7), (F22, F23)
-	MOVD  columns+56(FP), R7
-	MOVD  (R7), R8
-	MOVD  72(R7), R9
-	MOVD  144(R7), R10
-	MOVD  216(R7), R11
-	MOVD  288(R7), R12
-	MOVD  360(R7), R7
-	MOVD  n+72(FP), R13
-	MOVD  R4, R14
-	MOVD  ahead+48(FP), R15
+	MOVD  R2, R6
+	FLDPQ (R6), (F0, F1)
+	FLDPQ 32(R6), (F2, F3)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F4, F5)
+	FLDPQ 32(R6), (F6, F7)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F8, F9)
+	FLDPQ 32(R6), (F10, F11)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F12, F13)
+	FLDPQ 32(R6), (F14, F15)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F16, F17)
+	FLDPQ 32(R6), (F18, F19)
+	MOVD  sumsColumn+16(FP), R7
+	LSL   $2, R7
+	ADD   R7, R6
+	FLDPQ (R6), (F20, F21)
+	FLDPQ 32(R6), (F22, F23)
+	MOVD  columns+56(FP), R6
+	MOVD  (R6), R7
+	MOVD  72(R6), R8
+	MOVD  144(R6), R9
+	MOVD  216(R6), R10
+	MOVD  288(R6), R11
+	MOVD  360(R6), R6
+	MOVD  n+72(FP), R12
+	MOVD  R4, R13
+	MOVD  ahead+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBS $4, R13
+	SUBS $4, R12
 	BLT  narrow_6_block_done
 
 narrow_6_block:
-	FMOVQ (R8), F24
-	FMOVQ (R9), F25
-	FMOVQ (R10), F26
-	FMOVQ (R11), F27
-	FMOVQ (R12), F28
-	FMOVQ (R7), F29
-	PRFM  4096(R14), PLDL1KEEP
-	FLDPQ (R14), (F30, F31)
+	// Registers: x R6-R11, elements of x left R12, weights R13, weights ahead R14
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVQ (R7), F24
+	FMOVQ (R8), F25
+	FMOVQ (R9), F26
+	FMOVQ (R10), F27
+	FMOVQ (R11), F28
+	FMOVQ (R6), F29
+	PRFM  4096(R13), PLDL1KEEP
+	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -7529,7 +7541,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R14), (F30, F31)
+	FLDPQ 32(R13), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -7542,8 +7554,8 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  4224(R14), PLDL1KEEP
-	FLDPQ 128(R14), (F30, F31)
+	PRFM  4224(R13), PLDL1KEEP
+	FLDPQ 128(R13), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -7556,7 +7568,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 160(R14), (F30, F31)
+	FLDPQ 160(R13), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -7569,8 +7581,8 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  4352(R14), PLDL1KEEP
-	FLDPQ 256(R14), (F30, F31)
+	PRFM  4352(R13), PLDL1KEEP
+	FLDPQ 256(R13), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -7583,7 +7595,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 288(R14), (F30, F31)
+	FLDPQ 288(R13), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -7596,8 +7608,8 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  4480(R14), PLDL1KEEP
-	FLDPQ 384(R14), (F30, F31)
+	PRFM  4480(R13), PLDL1KEEP
+	FLDPQ 384(R13), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -7610,7 +7622,7 @@ narrow_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 416(R14), (F30, F31)
+	FLDPQ 416(R13), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -7623,35 +7635,37 @@ narrow_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	PRFM  (R15), PLDL2KEEP
-	PRFM  64(R15), PLDL2KEEP
-	ADD   $128, R15
-	ADD   $512, R14
+	PRFM  (R14), PLDL2KEEP
+	PRFM  64(R14), PLDL2KEEP
+	ADD   $128, R14
+	ADD   $512, R13
+	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
 	ADD   $16, R10
 	ADD   $16, R11
-	ADD   $16, R12
-	ADD   $16, R7
-	SUBS  $4, R13
+	ADD   $16, R6
+	SUBS  $4, R12
 	BGE   narrow_6_block
 
 narrow_6_block_done:
-	ADD $4, R13
+	ADD $4, R12
 
 	// The elements of x that are left.
-	SUBS $1, R13
+	SUBS $1, R12
 	BLT  narrow_6_rest_done
 
 narrow_6_rest:
-	FMOVS (R8), F24
-	FMOVS (R9), F25
-	FMOVS (R10), F26
-	FMOVS (R11), F27
-	FMOVS (R12), F28
-	FMOVS (R7), F29
-	PRFM  4096(R14), PLDL1KEEP
-	FLDPQ (R14), (F30, F31)
+	// Registers: x R6-R11, elements of x left R12, weights R13
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVS (R7), F24
+	FMOVS (R8), F25
+	FMOVS (R9), F26
+	FMOVS (R10), F27
+	FMOVS (R11), F28
+	FMOVS (R6), F29
+	PRFM  4096(R13), PLDL1KEEP
+	FLDPQ (R13), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -7664,7 +7678,7 @@ narrow_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R14), (F30, F31)
+	FLDPQ 32(R13), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -7677,45 +7691,45 @@ narrow_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $128, R14
+	ADD   $128, R13
+	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
 	ADD   $4, R10
 	ADD   $4, R11
-	ADD   $4, R12
-	ADD   $4, R7
-	SUBS  $1, R13
+	ADD   $4, R6
+	SUBS  $1, R12
 	BGE   narrow_6_rest
 
 narrow_6_rest_done:
-	ADD  $1, R13
-	MOVD R15, ahead+48(FP)
+	ADD  $1, R12
+	MOVD R14, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R3, R7
-	FSTPQ (F0, F1), (R7)
-	FSTPQ (F2, F3), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F4, F5), (R7)
-	FSTPQ (F6, F7), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F8, F9), (R7)
-	FSTPQ (F10, F11), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F12, F13), (R7)
-	FSTPQ (F14, F15), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F16, F17), (R7)
-	FSTPQ (F18, F19), 32(R7)
-	ADD   $256, R7
-	FSTPQ (F20, F21), (R7)
-	FSTPQ (F22, F23), 32(R7)
+	MOVD  R3, R6
+	FSTPQ (F0, F1), (R6)
+	FSTPQ (F2, F3), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F4, F5), (R6)
+	FSTPQ (F6, F7), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F8, F9), (R6)
+	FSTPQ (F10, F11), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F12, F13), (R6)
+	FSTPQ (F14, F15), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F16, F17), (R6)
+	FSTPQ (F18, F19), 32(R6)
+	ADD   $256, R6
+	FSTPQ (F20, F21), (R6)
+	FSTPQ (F22, F23), 32(R6)
 
 narrow_next:
 	ADD  $64, R2
 	ADD  $64, R4
 	ADD  $64, R3
-	SUBS $1, R6
+	SUBS $1, R5
 	BGT  narrow_pass
 	JMP  narrow_summed
 
@@ -7736,6 +7750,8 @@ narrow_1:
 	BLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x R2, weights R4, elements of x left R5
+	//            sums V0-V7, x[k] V8, weights V9 V10
 	FMOVQ (R2), F8
 	FLDPQ (R4), (F9, F10)
 	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
@@ -7850,6 +7866,9 @@ narrow_summed:
 	FMOVQ 400(R0), F10 // sigmoidLeast
 
 narrow_cell:
+	// Registers: table of constants R0, units done, in bytes R1, z of the column R2,
+	//            column R3, columns left R4, units left R5, c R6, lanes left R6, h R7
+	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
 	MOVD 24(R3), R6
 	MOVD 48(R3), R7
 	ADD  R1, R6
@@ -8457,23 +8476,6 @@ done:
 
 // func gatesTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 TEXT ·gatesTileNEON(SB), NOSPLIT, $0-104
-	// Registers:
-	//   units left          R0
-	//   sums of the pass    R0
-	//   panel               R1
-	//   weights             R0 R2 R8 R9 R10 R11 R12 V9 V10 V11 V15 V16 V17 V18 V20 V21 V25 V26 V30 V31
-	//   z of the pass       R1
-	//   columns             R0 R3 R5
-	//   passes left         R4
-	//   sums of the column  R0 R5
-	//   sums                R0 V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23
-	//   stride              R1 R6
-	//   x                   R0 R5 R6 R7 R8 R9 R10
-	//   elements of x left  R3 R7 R8 R9 R10 R11
-	//   weights ahead       R9 R10 R11 R12 R13
-	//   x[k]                V8 V9 V12 V13 V14 V16 V17 V18 V19 V20 V21 V22 V23 V24 V25 V26 V27 V28 V29
-	//   z of the column     R0 R5
-	//   z                   R0
 panel:
 	MOVD units+80(FP), R0
 	CMP  $8, R0
@@ -8487,330 +8489,342 @@ panel:
 	MOVD count+64(FP), R3
 	CMP  $1, R3
 	BEQ  wide_1
-	MOVD ZR, R4
-	ADD  $4, R4
+	MOVD ZR, R3
+	ADD  $4, R3
 
 wide_pass:
-	CMP $6, R3
-	BEQ wide_6
-	CMP $5, R3
-	BEQ wide_5
-	CMP $4, R3
-	BEQ wide_4
-	CMP $3, R3
-	BEQ wide_3
+	// Registers: sums of the pass R0, z of the pass R1, weights R2, passes left R3
+	MOVD count+64(FP), R4
+	CMP  $6, R4
+	BEQ  wide_6
+	CMP  $5, R4
+	BEQ  wide_5
+	CMP  $4, R4
+	BEQ  wide_4
+	CMP  $3, R4
+	BEQ  wide_3
 
 wide_2:
 	// Sums of 2 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R5
-	MOVD  n+72(FP), R7
-	MOVD  R2, R8
-	MOVD  ahead+48(FP), R9
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R4
+	MOVD  n+72(FP), R6
+	MOVD  R2, R7
+	MOVD  ahead+48(FP), R8
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBS $4, R7
+	SUBS $4, R6
 	BLT  wide_2_block_done
 
 wide_2_block:
-	FMOVQ (R6), F8
-	FMOVQ (R5), F9
-	PRFM  8192(R8), PLDL1KEEP
-	FLDPQ (R8), (F10, F11)
+	// Registers: x R4 R5, elements of x left R6, weights R7, weights ahead R8
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVQ (R5), F8
+	FMOVQ (R4), F9
+	PRFM  8192(R7), PLDL1KEEP
+	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R8), (F10, F11)
+	FLDPQ 32(R7), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  8448(R8), PLDL1KEEP
-	FLDPQ 256(R8), (F10, F11)
+	PRFM  8448(R7), PLDL1KEEP
+	FLDPQ 256(R7), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 288(R8), (F10, F11)
+	FLDPQ 288(R7), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  8704(R8), PLDL1KEEP
-	FLDPQ 512(R8), (F10, F11)
+	PRFM  8704(R7), PLDL1KEEP
+	FLDPQ 512(R7), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 544(R8), (F10, F11)
+	FLDPQ 544(R7), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  8960(R8), PLDL1KEEP
-	FLDPQ 768(R8), (F10, F11)
+	PRFM  8960(R7), PLDL1KEEP
+	FLDPQ 768(R7), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 800(R8), (F10, F11)
+	FLDPQ 800(R7), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	PRFM  (R9), PLDL2KEEP
-	ADD   $64, R9
-	ADD   $1024, R8
-	ADD   $16, R6
+	PRFM  (R8), PLDL2KEEP
+	ADD   $64, R8
+	ADD   $1024, R7
 	ADD   $16, R5
-	SUBS  $4, R7
+	ADD   $16, R4
+	SUBS  $4, R6
 	BGE   wide_2_block
 
 wide_2_block_done:
-	ADD $4, R7
+	ADD $4, R6
 
 	// The elements of x that are left.
-	SUBS $1, R7
+	SUBS $1, R6
 	BLT  wide_2_rest_done
 
 wide_2_rest:
-	FMOVS (R6), F8
-	FMOVS (R5), F9
-	PRFM  8192(R8), PLDL1KEEP
-	FLDPQ (R8), (F10, F11)
+	// Registers: x R4 R5, elements of x left R6, weights R7
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVS (R5), F8
+	FMOVS (R4), F9
+	PRFM  8192(R7), PLDL1KEEP
+	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R8), (F10, F11)
+	FLDPQ 32(R7), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $256, R8
-	ADD   $4, R6
+	ADD   $256, R7
 	ADD   $4, R5
-	SUBS  $1, R7
+	ADD   $4, R4
+	SUBS  $1, R6
 	BGE   wide_2_rest
 
 wide_2_rest_done:
-	ADD  $1, R7
-	MOVD R9, ahead+48(FP)
+	ADD  $1, R6
+	MOVD R8, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
 	JMP   wide_next
 
 wide_3:
 	// Sums of 3 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R5
-	MOVD  n+72(FP), R8
-	MOVD  R2, R9
-	MOVD  ahead+48(FP), R10
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R4
+	MOVD  n+72(FP), R7
+	MOVD  R2, R8
+	MOVD  ahead+48(FP), R9
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBS $4, R8
+	SUBS $4, R7
 	BLT  wide_3_block_done
 
 wide_3_block:
-	FMOVQ (R6), F12
-	FMOVQ (R7), F13
-	FMOVQ (R5), F14
-	PRFM  8192(R9), PLDL1KEEP
-	FLDPQ (R9), (F15, F16)
+	// Registers: x R4-R6, elements of x left R7, weights R8, weights ahead R9
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVQ (R5), F12
+	FMOVQ (R6), F13
+	FMOVQ (R4), F14
+	PRFM  8192(R8), PLDL1KEEP
+	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R9), (F15, F16)
+	FLDPQ 32(R8), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  8448(R9), PLDL1KEEP
-	FLDPQ 256(R9), (F15, F16)
+	PRFM  8448(R8), PLDL1KEEP
+	FLDPQ 256(R8), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 288(R9), (F15, F16)
+	FLDPQ 288(R8), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  8704(R9), PLDL1KEEP
-	FLDPQ 512(R9), (F15, F16)
+	PRFM  8704(R8), PLDL1KEEP
+	FLDPQ 512(R8), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 544(R9), (F15, F16)
+	FLDPQ 544(R8), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  8960(R9), PLDL1KEEP
-	FLDPQ 768(R9), (F15, F16)
+	PRFM  8960(R8), PLDL1KEEP
+	FLDPQ 768(R8), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 800(R9), (F15, F16)
+	FLDPQ 800(R8), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	PRFM  (R10), PLDL2KEEP
-	ADD   $64, R10
-	ADD   $1024, R9
-	ADD   $16, R6
-	ADD   $16, R7
+	PRFM  (R9), PLDL2KEEP
+	ADD   $64, R9
+	ADD   $1024, R8
 	ADD   $16, R5
-	SUBS  $4, R8
+	ADD   $16, R6
+	ADD   $16, R4
+	SUBS  $4, R7
 	BGE   wide_3_block
 
 wide_3_block_done:
-	ADD $4, R8
+	ADD $4, R7
 
 	// The elements of x that are left.
-	SUBS $1, R8
+	SUBS $1, R7
 	BLT  wide_3_rest_done
 
 wide_3_rest:
-	FMOVS (R6), F12
-	FMOVS (R7), F13
-	FMOVS (R5), F14
-	PRFM  8192(R9), PLDL1KEEP
-	FLDPQ (R9), (F15, F16)
+	// Registers: x R4-R6, elements of x left R7, weights R8
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVS (R5), F12
+	FMOVS (R6), F13
+	FMOVS (R4), F14
+	PRFM  8192(R8), PLDL1KEEP
+	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R9), (F15, F16)
+	FLDPQ 32(R8), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $256, R9
-	ADD   $4, R6
-	ADD   $4, R7
+	ADD   $256, R8
 	ADD   $4, R5
-	SUBS  $1, R8
+	ADD   $4, R6
+	ADD   $4, R4
+	SUBS  $1, R7
 	BGE   wide_3_rest
 
 wide_3_rest_done:
-	ADD  $1, R8
-	MOVD R10, ahead+48(FP)
+	ADD  $1, R7
+	MOVD R9, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
 	JMP   wide_next
 
 wide_4:
 	// Sums of 4 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R5
-	MOVD  n+72(FP), R9
-	MOVD  R2, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R4
+	MOVD  n+72(FP), R8
+	MOVD  R2, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBS $4, R9
+	SUBS $4, R8
 	BLT  wide_4_block_done
 
 wide_4_block:
-	FMOVQ (R6), F16
-	FMOVQ (R7), F17
-	FMOVQ (R8), F18
-	FMOVQ (R5), F19
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F20, F21)
+	// Registers: x R4-R7, elements of x left R8, weights R9, weights ahead R10
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVQ (R5), F16
+	FMOVQ (R6), F17
+	FMOVQ (R7), F18
+	FMOVQ (R4), F19
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -8819,7 +8833,7 @@ wide_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R10), (F20, F21)
+	FLDPQ 32(R9), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -8828,8 +8842,8 @@ wide_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  8448(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F20, F21)
+	PRFM  8448(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -8838,7 +8852,7 @@ wide_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 288(R10), (F20, F21)
+	FLDPQ 288(R9), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -8847,8 +8861,8 @@ wide_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  8704(R10), PLDL1KEEP
-	FLDPQ 512(R10), (F20, F21)
+	PRFM  8704(R9), PLDL1KEEP
+	FLDPQ 512(R9), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -8857,7 +8871,7 @@ wide_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 544(R10), (F20, F21)
+	FLDPQ 544(R9), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -8866,8 +8880,8 @@ wide_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  8960(R10), PLDL1KEEP
-	FLDPQ 768(R10), (F20, F21)
+	PRFM  8960(R9), PLDL1KEEP
+	FLDPQ 768(R9), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -8876,7 +8890,7 @@ wide_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 800(R10), (F20, F21)
+	FLDPQ 800(R9), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -8885,30 +8899,32 @@ wide_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	PRFM  (R11), PLDL2KEEP
-	ADD   $64, R11
-	ADD   $1024, R10
+	PRFM  (R10), PLDL2KEEP
+	ADD   $64, R10
+	ADD   $1024, R9
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
-	ADD   $16, R8
-	ADD   $16, R5
-	SUBS  $4, R9
+	ADD   $16, R4
+	SUBS  $4, R8
 	BGE   wide_4_block
 
 wide_4_block_done:
-	ADD $4, R9
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R8
 	BLT  wide_4_rest_done
 
 wide_4_rest:
-	FMOVS (R6), F16
-	FMOVS (R7), F17
-	FMOVS (R8), F18
-	FMOVS (R5), F19
-	PRFM  8192(R10), PLDL1KEEP
-	FLDPQ (R10), (F20, F21)
+	// Registers: x R4-R7, elements of x left R8, weights R9
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVS (R5), F16
+	FMOVS (R6), F17
+	FMOVS (R7), F18
+	FMOVS (R4), F19
+	PRFM  8192(R9), PLDL1KEEP
+	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -8917,7 +8933,7 @@ wide_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R10), (F20, F21)
+	FLDPQ 32(R9), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -8926,86 +8942,88 @@ wide_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $256, R10
+	ADD   $256, R9
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
-	ADD   $4, R8
-	ADD   $4, R5
-	SUBS  $1, R9
+	ADD   $4, R4
+	SUBS  $1, R8
 	BGE   wide_4_rest
 
 wide_4_rest_done:
-	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
 	JMP   wide_next
 
 wide_5:
 	// Sums of 5 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F16, F17)
-	FLDPQ 32(R5), (F18, F19)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R9
-	MOVD  288(R5), R5
-	MOVD  n+72(FP), R10
-	MOVD  R2, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R4
+	MOVD  n+72(FP), R9
+	MOVD  R2, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBS $4, R10
+	SUBS $4, R9
 	BLT  wide_5_block_done
 
 wide_5_block:
-	FMOVQ (R6), F20
-	FMOVQ (R7), F21
-	FMOVQ (R8), F22
-	FMOVQ (R9), F23
-	FMOVQ (R5), F24
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F25, F26)
+	// Registers: x R4-R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVQ (R5), F20
+	FMOVQ (R6), F21
+	FMOVQ (R7), F22
+	FMOVQ (R8), F23
+	FMOVQ (R4), F24
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -9016,7 +9034,7 @@ wide_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R11), (F25, F26)
+	FLDPQ 32(R10), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -9027,8 +9045,8 @@ wide_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  8448(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F25, F26)
+	PRFM  8448(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -9039,7 +9057,7 @@ wide_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 288(R11), (F25, F26)
+	FLDPQ 288(R10), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -9050,8 +9068,8 @@ wide_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  8704(R11), PLDL1KEEP
-	FLDPQ 512(R11), (F25, F26)
+	PRFM  8704(R10), PLDL1KEEP
+	FLDPQ 512(R10), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -9062,7 +9080,7 @@ wide_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 544(R11), (F25, F26)
+	FLDPQ 544(R10), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -9073,8 +9091,8 @@ wide_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  8960(R11), PLDL1KEEP
-	FLDPQ 768(R11), (F25, F26)
+	PRFM  8960(R10), PLDL1KEEP
+	FLDPQ 768(R10), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -9085,7 +9103,7 @@ wide_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 800(R11), (F25, F26)
+	FLDPQ 800(R10), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -9096,32 +9114,34 @@ wide_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	PRFM  (R12), PLDL2KEEP
-	ADD   $64, R12
-	ADD   $1024, R11
+	PRFM  (R11), PLDL2KEEP
+	ADD   $64, R11
+	ADD   $1024, R10
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
-	ADD   $16, R9
-	ADD   $16, R5
-	SUBS  $4, R10
+	ADD   $16, R4
+	SUBS  $4, R9
 	BGE   wide_5_block
 
 wide_5_block_done:
-	ADD $4, R10
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R9
 	BLT  wide_5_rest_done
 
 wide_5_rest:
-	FMOVS (R6), F20
-	FMOVS (R7), F21
-	FMOVS (R8), F22
-	FMOVS (R9), F23
-	FMOVS (R5), F24
-	PRFM  8192(R11), PLDL1KEEP
-	FLDPQ (R11), (F25, F26)
+	// Registers: x R4-R8, elements of x left R9, weights R10
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVS (R5), F20
+	FMOVS (R6), F21
+	FMOVS (R7), F22
+	FMOVS (R8), F23
+	FMOVS (R4), F24
+	PRFM  8192(R10), PLDL1KEEP
+	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -9132,7 +9152,7 @@ wide_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R11), (F25, F26)
+	FLDPQ 32(R10), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -9143,99 +9163,101 @@ wide_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $256, R11
+	ADD   $256, R10
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
-	ADD   $4, R9
-	ADD   $4, R5
-	SUBS  $1, R10
+	ADD   $4, R4
+	SUBS  $1, R9
 	BGE   wide_5_rest
 
 wide_5_rest_done:
-	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F16, F17), (R5)
-	FSTPQ (F18, F19), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
 	JMP   wide_next
 
 wide_6:
 	// Sums of 6 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F16, F17)
-	FLDPQ 32(R5), (F18, F19)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F20, F21)
-	FLDPQ 32(R5), (F22, F23)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R9
-	MOVD  288(R5), R10
-	MOVD  360(R5), R5
-	MOVD  n+72(FP), R11
-	MOVD  R2, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F20, F21)
+	FLDPQ 32(R4), (F22, F23)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R9
+	MOVD  360(R4), R4
+	MOVD  n+72(FP), R10
+	MOVD  R2, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBS $4, R11
+	SUBS $4, R10
 	BLT  wide_6_block_done
 
 wide_6_block:
-	FMOVQ (R6), F24
-	FMOVQ (R7), F25
-	FMOVQ (R8), F26
-	FMOVQ (R9), F27
-	FMOVQ (R10), F28
-	FMOVQ (R5), F29
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F30, F31)
+	// Registers: x R4-R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVQ (R5), F24
+	FMOVQ (R6), F25
+	FMOVQ (R7), F26
+	FMOVQ (R8), F27
+	FMOVQ (R9), F28
+	FMOVQ (R4), F29
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -9248,7 +9270,7 @@ wide_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R12), (F30, F31)
+	FLDPQ 32(R11), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -9261,8 +9283,8 @@ wide_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  8448(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F30, F31)
+	PRFM  8448(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -9275,7 +9297,7 @@ wide_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 288(R12), (F30, F31)
+	FLDPQ 288(R11), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -9288,8 +9310,8 @@ wide_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  8704(R12), PLDL1KEEP
-	FLDPQ 512(R12), (F30, F31)
+	PRFM  8704(R11), PLDL1KEEP
+	FLDPQ 512(R11), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -9302,7 +9324,7 @@ wide_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 544(R12), (F30, F31)
+	FLDPQ 544(R11), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -9315,8 +9337,8 @@ wide_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  8960(R12), PLDL1KEEP
-	FLDPQ 768(R12), (F30, F31)
+	PRFM  8960(R11), PLDL1KEEP
+	FLDPQ 768(R11), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -9329,7 +9351,7 @@ wide_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 800(R12), (F30, F31)
+	FLDPQ 800(R11), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -9342,34 +9364,36 @@ wide_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	PRFM  (R13), PLDL2KEEP
-	ADD   $64, R13
-	ADD   $1024, R12
+	PRFM  (R12), PLDL2KEEP
+	ADD   $64, R12
+	ADD   $1024, R11
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R10
-	ADD   $16, R5
-	SUBS  $4, R11
+	ADD   $16, R4
+	SUBS  $4, R10
 	BGE   wide_6_block
 
 wide_6_block_done:
-	ADD $4, R11
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R10
 	BLT  wide_6_rest_done
 
 wide_6_rest:
-	FMOVS (R6), F24
-	FMOVS (R7), F25
-	FMOVS (R8), F26
-	FMOVS (R9), F27
-	FMOVS (R10), F28
-	FMOVS (R5), F29
-	PRFM  8192(R12), PLDL1KEEP
-	FLDPQ (R12), (F30, F31)
+	// Registers: x R4-R9, elements of x left R10, weights R11
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVS (R5), F24
+	FMOVS (R6), F25
+	FMOVS (R7), F26
+	FMOVS (R8), F27
+	FMOVS (R9), F28
+	FMOVS (R4), F29
+	PRFM  8192(R11), PLDL1KEEP
+	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -9382,7 +9406,7 @@ wide_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R12), (F30, F31)
+	FLDPQ 32(R11), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -9395,55 +9419,55 @@ wide_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $256, R12
+	ADD   $256, R11
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R10
-	ADD   $4, R5
-	SUBS  $1, R11
+	ADD   $4, R4
+	SUBS  $1, R10
 	BGE   wide_6_rest
 
 wide_6_rest_done:
-	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F16, F17), (R5)
-	FSTPQ (F18, F19), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F20, F21), (R5)
-	FSTPQ (F22, F23), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F20, F21), (R4)
+	FSTPQ (F22, F23), 32(R4)
 
 wide_next:
 	ADD  $64, R0
 	ADD  $64, R2
 	ADD  $64, R1
-	SUBS $1, R4
+	SUBS $1, R3
 	BGT  wide_pass
 	JMP  wide_summed
 
@@ -9468,6 +9492,8 @@ wide_1:
 	BLT  wide_1_block_done
 
 wide_1_block:
+	// Registers: x R0, weights R2, elements of x left R3
+	//            sums V0-V15, x[k] V16, weights V17 V18
 	FMOVQ (R0), F16
 	FLDPQ (R2), (F17, F18)
 	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
@@ -9653,332 +9679,344 @@ narrow:
 	MOVD count+64(FP), R3
 	CMP  $1, R3
 	BEQ  narrow_1
-	MOVD ZR, R4
-	ADD  $2, R4
+	MOVD ZR, R3
+	ADD  $2, R3
 
 narrow_pass:
-	CMP $6, R3
-	BEQ narrow_6
-	CMP $5, R3
-	BEQ narrow_5
-	CMP $4, R3
-	BEQ narrow_4
-	CMP $3, R3
-	BEQ narrow_3
+	// Registers: sums of the pass R0, z of the pass R1, weights R2, passes left R3
+	MOVD count+64(FP), R4
+	CMP  $6, R4
+	BEQ  narrow_6
+	CMP  $5, R4
+	BEQ  narrow_5
+	CMP  $4, R4
+	BEQ  narrow_4
+	CMP  $3, R4
+	BEQ  narrow_3
 
 narrow_2:
 	// Sums of 2 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R5
-	MOVD  n+72(FP), R7
-	MOVD  R2, R8
-	MOVD  ahead+48(FP), R9
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R4
+	MOVD  n+72(FP), R6
+	MOVD  R2, R7
+	MOVD  ahead+48(FP), R8
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
-	SUBS $4, R7
+	SUBS $4, R6
 	BLT  narrow_2_block_done
 
 narrow_2_block:
-	FMOVQ (R6), F8
-	FMOVQ (R5), F9
-	PRFM  4096(R8), PLDL1KEEP
-	FLDPQ (R8), (F10, F11)
+	// Registers: x R4 R5, elements of x left R6, weights R7, weights ahead R8
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVQ (R5), F8
+	FMOVQ (R4), F9
+	PRFM  4096(R7), PLDL1KEEP
+	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R8), (F10, F11)
+	FLDPQ 32(R7), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	PRFM  4224(R8), PLDL1KEEP
-	FLDPQ 128(R8), (F10, F11)
+	PRFM  4224(R7), PLDL1KEEP
+	FLDPQ 128(R7), (F10, F11)
 	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	FLDPQ 160(R8), (F10, F11)
+	FLDPQ 160(R7), (F10, F11)
 	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
 	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
 	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
 	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	PRFM  4352(R8), PLDL1KEEP
-	FLDPQ 256(R8), (F10, F11)
+	PRFM  4352(R7), PLDL1KEEP
+	FLDPQ 256(R7), (F10, F11)
 	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	FLDPQ 288(R8), (F10, F11)
+	FLDPQ 288(R7), (F10, F11)
 	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
 	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
 	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
 	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	PRFM  4480(R8), PLDL1KEEP
-	FLDPQ 384(R8), (F10, F11)
+	PRFM  4480(R7), PLDL1KEEP
+	FLDPQ 384(R7), (F10, F11)
 	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	FLDPQ 416(R8), (F10, F11)
+	FLDPQ 416(R7), (F10, F11)
 	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
 	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
 	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
 	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	PRFM  (R9), PLDL2KEEP
-	PRFM  64(R9), PLDL2KEEP
-	ADD   $128, R9
-	ADD   $512, R8
-	ADD   $16, R6
+	PRFM  (R8), PLDL2KEEP
+	PRFM  64(R8), PLDL2KEEP
+	ADD   $128, R8
+	ADD   $512, R7
 	ADD   $16, R5
-	SUBS  $4, R7
+	ADD   $16, R4
+	SUBS  $4, R6
 	BGE   narrow_2_block
 
 narrow_2_block_done:
-	ADD $4, R7
+	ADD $4, R6
 
 	// The elements of x that are left.
-	SUBS $1, R7
+	SUBS $1, R6
 	BLT  narrow_2_rest_done
 
 narrow_2_rest:
-	FMOVS (R6), F8
-	FMOVS (R5), F9
-	PRFM  4096(R8), PLDL1KEEP
-	FLDPQ (R8), (F10, F11)
+	// Registers: x R4 R5, elements of x left R6, weights R7
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVS (R5), F8
+	FMOVS (R4), F9
+	PRFM  4096(R7), PLDL1KEEP
+	FLDPQ (R7), (F10, F11)
 	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	FLDPQ 32(R8), (F10, F11)
+	FLDPQ 32(R7), (F10, F11)
 	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
 	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
 	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
 	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	ADD   $128, R8
-	ADD   $4, R6
+	ADD   $128, R7
 	ADD   $4, R5
-	SUBS  $1, R7
+	ADD   $4, R4
+	SUBS  $1, R6
 	BGE   narrow_2_rest
 
 narrow_2_rest_done:
-	ADD  $1, R7
-	MOVD R9, ahead+48(FP)
+	ADD  $1, R6
+	MOVD R8, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
 	JMP   narrow_next
 
 narrow_3:
 	// Sums of 3 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R5
-	MOVD  n+72(FP), R8
-	MOVD  R2, R9
-	MOVD  ahead+48(FP), R10
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R4
+	MOVD  n+72(FP), R7
+	MOVD  R2, R8
+	MOVD  ahead+48(FP), R9
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
-	SUBS $4, R8
+	SUBS $4, R7
 	BLT  narrow_3_block_done
 
 narrow_3_block:
-	FMOVQ (R6), F12
-	FMOVQ (R7), F13
-	FMOVQ (R5), F14
-	PRFM  4096(R9), PLDL1KEEP
-	FLDPQ (R9), (F15, F16)
+	// Registers: x R4-R6, elements of x left R7, weights R8, weights ahead R9
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVQ (R5), F12
+	FMOVQ (R6), F13
+	FMOVQ (R4), F14
+	PRFM  4096(R8), PLDL1KEEP
+	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R9), (F15, F16)
+	FLDPQ 32(R8), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	PRFM  4224(R9), PLDL1KEEP
-	FLDPQ 128(R9), (F15, F16)
+	PRFM  4224(R8), PLDL1KEEP
+	FLDPQ 128(R8), (F15, F16)
 	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	FLDPQ 160(R9), (F15, F16)
+	FLDPQ 160(R8), (F15, F16)
 	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
 	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
 	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
 	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
 	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
 	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	PRFM  4352(R9), PLDL1KEEP
-	FLDPQ 256(R9), (F15, F16)
+	PRFM  4352(R8), PLDL1KEEP
+	FLDPQ 256(R8), (F15, F16)
 	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	FLDPQ 288(R9), (F15, F16)
+	FLDPQ 288(R8), (F15, F16)
 	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
 	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
 	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
 	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
 	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
 	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	PRFM  4480(R9), PLDL1KEEP
-	FLDPQ 384(R9), (F15, F16)
+	PRFM  4480(R8), PLDL1KEEP
+	FLDPQ 384(R8), (F15, F16)
 	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	FLDPQ 416(R9), (F15, F16)
+	FLDPQ 416(R8), (F15, F16)
 	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
 	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
 	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
 	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
 	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
 	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	PRFM  (R10), PLDL2KEEP
-	PRFM  64(R10), PLDL2KEEP
-	ADD   $128, R10
-	ADD   $512, R9
-	ADD   $16, R6
-	ADD   $16, R7
+	PRFM  (R9), PLDL2KEEP
+	PRFM  64(R9), PLDL2KEEP
+	ADD   $128, R9
+	ADD   $512, R8
 	ADD   $16, R5
-	SUBS  $4, R8
+	ADD   $16, R6
+	ADD   $16, R4
+	SUBS  $4, R7
 	BGE   narrow_3_block
 
 narrow_3_block_done:
-	ADD $4, R8
+	ADD $4, R7
 
 	// The elements of x that are left.
-	SUBS $1, R8
+	SUBS $1, R7
 	BLT  narrow_3_rest_done
 
 narrow_3_rest:
-	FMOVS (R6), F12
-	FMOVS (R7), F13
-	FMOVS (R5), F14
-	PRFM  4096(R9), PLDL1KEEP
-	FLDPQ (R9), (F15, F16)
+	// Registers: x R4-R6, elements of x left R7, weights R8
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVS (R5), F12
+	FMOVS (R6), F13
+	FMOVS (R4), F14
+	PRFM  4096(R8), PLDL1KEEP
+	FLDPQ (R8), (F15, F16)
 	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	FLDPQ 32(R9), (F15, F16)
+	FLDPQ 32(R8), (F15, F16)
 	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
 	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
 	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
 	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
 	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
 	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	ADD   $128, R9
-	ADD   $4, R6
-	ADD   $4, R7
+	ADD   $128, R8
 	ADD   $4, R5
-	SUBS  $1, R8
+	ADD   $4, R6
+	ADD   $4, R4
+	SUBS  $1, R7
 	BGE   narrow_3_rest
 
 narrow_3_rest_done:
-	ADD  $1, R8
-	MOVD R10, ahead+48(FP)
+	ADD  $1, R7
+	MOVD R9, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
 	JMP   narrow_next
 
 narrow_4:
 	// Sums of 4 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R5
-	MOVD  n+72(FP), R9
-	MOVD  R2, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R4
+	MOVD  n+72(FP), R8
+	MOVD  R2, R9
+	MOVD  ahead+48(FP), R10
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
-	SUBS $4, R9
+	SUBS $4, R8
 	BLT  narrow_4_block_done
 
 narrow_4_block:
-	FMOVQ (R6), F16
-	FMOVQ (R7), F17
-	FMOVQ (R8), F18
-	FMOVQ (R5), F19
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F20, F21)
+	// Registers: x R4-R7, elements of x left R8, weights R9, weights ahead R10
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVQ (R5), F16
+	FMOVQ (R6), F17
+	FMOVQ (R7), F18
+	FMOVQ (R4), F19
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -9987,7 +10025,7 @@ narrow_4_block:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R10), (F20, F21)
+	FLDPQ 32(R9), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -9996,8 +10034,8 @@ narrow_4_block:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	PRFM  4224(R10), PLDL1KEEP
-	FLDPQ 128(R10), (F20, F21)
+	PRFM  4224(R9), PLDL1KEEP
+	FLDPQ 128(R9), (F20, F21)
 	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
@@ -10006,7 +10044,7 @@ narrow_4_block:
 	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	FLDPQ 160(R10), (F20, F21)
+	FLDPQ 160(R9), (F20, F21)
 	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
 	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
 	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
@@ -10015,8 +10053,8 @@ narrow_4_block:
 	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
 	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
 	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	PRFM  4352(R10), PLDL1KEEP
-	FLDPQ 256(R10), (F20, F21)
+	PRFM  4352(R9), PLDL1KEEP
+	FLDPQ 256(R9), (F20, F21)
 	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
@@ -10025,7 +10063,7 @@ narrow_4_block:
 	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	FLDPQ 288(R10), (F20, F21)
+	FLDPQ 288(R9), (F20, F21)
 	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
 	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
 	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
@@ -10034,8 +10072,8 @@ narrow_4_block:
 	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
 	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
 	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	PRFM  4480(R10), PLDL1KEEP
-	FLDPQ 384(R10), (F20, F21)
+	PRFM  4480(R9), PLDL1KEEP
+	FLDPQ 384(R9), (F20, F21)
 	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
@@ -10044,7 +10082,7 @@ narrow_4_block:
 	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	FLDPQ 416(R10), (F20, F21)
+	FLDPQ 416(R9), (F20, F21)
 	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
 	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
 	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
@@ -10053,31 +10091,33 @@ narrow_4_block:
 	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
 	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
 	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	PRFM  (R11), PLDL2KEEP
-	PRFM  64(R11), PLDL2KEEP
-	ADD   $128, R11
-	ADD   $512, R10
+	PRFM  (R10), PLDL2KEEP
+	PRFM  64(R10), PLDL2KEEP
+	ADD   $128, R10
+	ADD   $512, R9
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
-	ADD   $16, R8
-	ADD   $16, R5
-	SUBS  $4, R9
+	ADD   $16, R4
+	SUBS  $4, R8
 	BGE   narrow_4_block
 
 narrow_4_block_done:
-	ADD $4, R9
+	ADD $4, R8
 
 	// The elements of x that are left.
-	SUBS $1, R9
+	SUBS $1, R8
 	BLT  narrow_4_rest_done
 
 narrow_4_rest:
-	FMOVS (R6), F16
-	FMOVS (R7), F17
-	FMOVS (R8), F18
-	FMOVS (R5), F19
-	PRFM  4096(R10), PLDL1KEEP
-	FLDPQ (R10), (F20, F21)
+	// Registers: x R4-R7, elements of x left R8, weights R9
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVS (R5), F16
+	FMOVS (R6), F17
+	FMOVS (R7), F18
+	FMOVS (R4), F19
+	PRFM  4096(R9), PLDL1KEEP
+	FLDPQ (R9), (F20, F21)
 	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
@@ -10086,7 +10126,7 @@ narrow_4_rest:
 	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	FLDPQ 32(R10), (F20, F21)
+	FLDPQ 32(R9), (F20, F21)
 	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
 	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
 	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
@@ -10095,86 +10135,88 @@ narrow_4_rest:
 	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
 	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
 	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	ADD   $128, R10
+	ADD   $128, R9
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
-	ADD   $4, R8
-	ADD   $4, R5
-	SUBS  $1, R9
+	ADD   $4, R4
+	SUBS  $1, R8
 	BGE   narrow_4_rest
 
 narrow_4_rest_done:
-	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	ADD  $1, R8
+	MOVD R10, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
 	JMP   narrow_next
 
 narrow_5:
 	// Sums of 5 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F16, F17)
-	FLDPQ 32(R5), (F18, F19)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R9
-	MOVD  288(R5), R5
-	MOVD  n+72(FP), R10
-	MOVD  R2, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R4
+	MOVD  n+72(FP), R9
+	MOVD  R2, R10
+	MOVD  ahead+48(FP), R11
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
-	SUBS $4, R10
+	SUBS $4, R9
 	BLT  narrow_5_block_done
 
 narrow_5_block:
-	FMOVQ (R6), F20
-	FMOVQ (R7), F21
-	FMOVQ (R8), F22
-	FMOVQ (R9), F23
-	FMOVQ (R5), F24
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F25, F26)
+	// Registers: x R4-R8, elements of x left R9, weights R10, weights ahead R11
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVQ (R5), F20
+	FMOVQ (R6), F21
+	FMOVQ (R7), F22
+	FMOVQ (R8), F23
+	FMOVQ (R4), F24
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -10185,7 +10227,7 @@ narrow_5_block:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R11), (F25, F26)
+	FLDPQ 32(R10), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -10196,8 +10238,8 @@ narrow_5_block:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	PRFM  4224(R11), PLDL1KEEP
-	FLDPQ 128(R11), (F25, F26)
+	PRFM  4224(R10), PLDL1KEEP
+	FLDPQ 128(R10), (F25, F26)
 	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
@@ -10208,7 +10250,7 @@ narrow_5_block:
 	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	FLDPQ 160(R11), (F25, F26)
+	FLDPQ 160(R10), (F25, F26)
 	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
 	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
 	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
@@ -10219,8 +10261,8 @@ narrow_5_block:
 	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
 	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
 	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	PRFM  4352(R11), PLDL1KEEP
-	FLDPQ 256(R11), (F25, F26)
+	PRFM  4352(R10), PLDL1KEEP
+	FLDPQ 256(R10), (F25, F26)
 	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
@@ -10231,7 +10273,7 @@ narrow_5_block:
 	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	FLDPQ 288(R11), (F25, F26)
+	FLDPQ 288(R10), (F25, F26)
 	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
 	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
 	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
@@ -10242,8 +10284,8 @@ narrow_5_block:
 	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
 	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
 	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	PRFM  4480(R11), PLDL1KEEP
-	FLDPQ 384(R11), (F25, F26)
+	PRFM  4480(R10), PLDL1KEEP
+	FLDPQ 384(R10), (F25, F26)
 	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -10254,7 +10296,7 @@ narrow_5_block:
 	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	FLDPQ 416(R11), (F25, F26)
+	FLDPQ 416(R10), (F25, F26)
 	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
 	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
 	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
@@ -10265,33 +10307,35 @@ narrow_5_block:
 	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
 	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
 	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	PRFM  (R12), PLDL2KEEP
-	PRFM  64(R12), PLDL2KEEP
-	ADD   $128, R12
-	ADD   $512, R11
+	PRFM  (R11), PLDL2KEEP
+	PRFM  64(R11), PLDL2KEEP
+	ADD   $128, R11
+	ADD   $512, R10
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
-	ADD   $16, R9
-	ADD   $16, R5
-	SUBS  $4, R10
+	ADD   $16, R4
+	SUBS  $4, R9
 	BGE   narrow_5_block
 
 narrow_5_block_done:
-	ADD $4, R10
+	ADD $4, R9
 
 	// The elements of x that are left.
-	SUBS $1, R10
+	SUBS $1, R9
 	BLT  narrow_5_rest_done
 
 narrow_5_rest:
-	FMOVS (R6), F20
-	FMOVS (R7), F21
-	FMOVS (R8), F22
-	FMOVS (R9), F23
-	FMOVS (R5), F24
-	PRFM  4096(R11), PLDL1KEEP
-	FLDPQ (R11), (F25, F26)
+	// Registers: x R4-R8, elements of x left R9, weights R10
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVS (R5), F20
+	FMOVS (R6), F21
+	FMOVS (R7), F22
+	FMOVS (R8), F23
+	FMOVS (R4), F24
+	PRFM  4096(R10), PLDL1KEEP
+	FLDPQ (R10), (F25, F26)
 	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -10302,7 +10346,7 @@ narrow_5_rest:
 	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	FLDPQ 32(R11), (F25, F26)
+	FLDPQ 32(R10), (F25, F26)
 	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
 	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
 	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
@@ -10313,99 +10357,101 @@ narrow_5_rest:
 	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
 	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
 	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	ADD   $128, R11
+	ADD   $128, R10
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
-	ADD   $4, R9
-	ADD   $4, R5
-	SUBS  $1, R10
+	ADD   $4, R4
+	SUBS  $1, R9
 	BGE   narrow_5_rest
 
 narrow_5_rest_done:
-	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	ADD  $1, R9
+	MOVD R11, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F16, F17), (R5)
-	FSTPQ (F18, F19), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
 	JMP   narrow_next
 
 narrow_6:
 	// Sums of 6 columns.
-	MOVD  R0, R5
-	FLDPQ (R5), (F0, F1)
-	FLDPQ 32(R5), (F2, F3)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F4, F5)
-	FLDPQ 32(R5), (F6, F7)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F8, F9)
-	FLDPQ 32(R5), (F10, F11)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F12, F13)
-	FLDPQ 32(R5), (F14, F15)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F16, F17)
-	FLDPQ 32(R5), (F18, F19)
-	MOVD  sumsColumn+16(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FLDPQ (R5), (F20, F21)
-	FLDPQ 32(R5), (F22, F23)
-	MOVD  columns+56(FP), R5
-	MOVD  (R5), R6
-	MOVD  72(R5), R7
-	MOVD  144(R5), R8
-	MOVD  216(R5), R9
-	MOVD  288(R5), R10
-	MOVD  360(R5), R5
-	MOVD  n+72(FP), R11
-	MOVD  R2, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F20, F21)
+	FLDPQ 32(R4), (F22, F23)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R9
+	MOVD  360(R4), R4
+	MOVD  n+72(FP), R10
+	MOVD  R2, R11
+	MOVD  ahead+48(FP), R12
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
-	SUBS $4, R11
+	SUBS $4, R10
 	BLT  narrow_6_block_done
 
 narrow_6_block:
-	FMOVQ (R6), F24
-	FMOVQ (R7), F25
-	FMOVQ (R8), F26
-	FMOVQ (R9), F27
-	FMOVQ (R10), F28
-	FMOVQ (R5), F29
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F30, F31)
+	// Registers: x R4-R9, elements of x left R10, weights R11, weights ahead R12
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVQ (R5), F24
+	FMOVQ (R6), F25
+	FMOVQ (R7), F26
+	FMOVQ (R8), F27
+	FMOVQ (R9), F28
+	FMOVQ (R4), F29
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -10418,7 +10464,7 @@ narrow_6_block:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R12), (F30, F31)
+	FLDPQ 32(R11), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -10431,8 +10477,8 @@ narrow_6_block:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	PRFM  4224(R12), PLDL1KEEP
-	FLDPQ 128(R12), (F30, F31)
+	PRFM  4224(R11), PLDL1KEEP
+	FLDPQ 128(R11), (F30, F31)
 	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -10445,7 +10491,7 @@ narrow_6_block:
 	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	FLDPQ 160(R12), (F30, F31)
+	FLDPQ 160(R11), (F30, F31)
 	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
 	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
 	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
@@ -10458,8 +10504,8 @@ narrow_6_block:
 	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
 	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
 	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	PRFM  4352(R12), PLDL1KEEP
-	FLDPQ 256(R12), (F30, F31)
+	PRFM  4352(R11), PLDL1KEEP
+	FLDPQ 256(R11), (F30, F31)
 	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -10472,7 +10518,7 @@ narrow_6_block:
 	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	FLDPQ 288(R12), (F30, F31)
+	FLDPQ 288(R11), (F30, F31)
 	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
 	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
 	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
@@ -10485,8 +10531,8 @@ narrow_6_block:
 	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
 	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
 	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	PRFM  4480(R12), PLDL1KEEP
-	FLDPQ 384(R12), (F30, F31)
+	PRFM  4480(R11), PLDL1KEEP
+	FLDPQ 384(R11), (F30, F31)
 	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -10499,7 +10545,7 @@ narrow_6_block:
 	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	FLDPQ 416(R12), (F30, F31)
+	FLDPQ 416(R11), (F30, F31)
 	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
 	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
 	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
@@ -10512,35 +10558,37 @@ narrow_6_block:
 	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
 	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
 	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	PRFM  (R13), PLDL2KEEP
-	PRFM  64(R13), PLDL2KEEP
-	ADD   $128, R13
-	ADD   $512, R12
+	PRFM  (R12), PLDL2KEEP
+	PRFM  64(R12), PLDL2KEEP
+	ADD   $128, R12
+	ADD   $512, R11
+	ADD   $16, R5
 	ADD   $16, R6
 	ADD   $16, R7
 	ADD   $16, R8
 	ADD   $16, R9
-	ADD   $16, R10
-	ADD   $16, R5
-	SUBS  $4, R11
+	ADD   $16, R4
+	SUBS  $4, R10
 	BGE   narrow_6_block
 
 narrow_6_block_done:
-	ADD $4, R11
+	ADD $4, R10
 
 	// The elements of x that are left.
-	SUBS $1, R11
+	SUBS $1, R10
 	BLT  narrow_6_rest_done
 
 narrow_6_rest:
-	FMOVS (R6), F24
-	FMOVS (R7), F25
-	FMOVS (R8), F26
-	FMOVS (R9), F27
-	FMOVS (R10), F28
-	FMOVS (R5), F29
-	PRFM  4096(R12), PLDL1KEEP
-	FLDPQ (R12), (F30, F31)
+	// Registers: x R4-R9, elements of x left R10, weights R11
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVS (R5), F24
+	FMOVS (R6), F25
+	FMOVS (R7), F26
+	FMOVS (R8), F27
+	FMOVS (R9), F28
+	FMOVS (R4), F29
+	PRFM  4096(R11), PLDL1KEEP
+	FLDPQ (R11), (F30, F31)
 	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -10553,7 +10601,7 @@ narrow_6_rest:
 	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	FLDPQ 32(R12), (F30, F31)
+	FLDPQ 32(R11), (F30, F31)
 	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
 	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
 	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
@@ -10566,55 +10614,55 @@ narrow_6_rest:
 	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
 	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
 	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	ADD   $128, R12
+	ADD   $128, R11
+	ADD   $4, R5
 	ADD   $4, R6
 	ADD   $4, R7
 	ADD   $4, R8
 	ADD   $4, R9
-	ADD   $4, R10
-	ADD   $4, R5
-	SUBS  $1, R11
+	ADD   $4, R4
+	SUBS  $1, R10
 	BGE   narrow_6_rest
 
 narrow_6_rest_done:
-	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	ADD  $1, R10
+	MOVD R12, ahead+48(FP)
 
 	// Store the sums.
-	MOVD  R1, R5
-	FSTPQ (F0, F1), (R5)
-	FSTPQ (F2, F3), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F4, F5), (R5)
-	FSTPQ (F6, F7), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F8, F9), (R5)
-	FSTPQ (F10, F11), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F12, F13), (R5)
-	FSTPQ (F14, F15), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F16, F17), (R5)
-	FSTPQ (F18, F19), 32(R5)
-	MOVD  zColumn+96(FP), R6
-	LSL   $2, R6
-	ADD   R6, R5
-	FSTPQ (F20, F21), (R5)
-	FSTPQ (F22, F23), 32(R5)
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F20, F21), (R4)
+	FSTPQ (F22, F23), 32(R4)
 
 narrow_next:
 	ADD  $64, R0
 	ADD  $64, R2
 	ADD  $64, R1
-	SUBS $1, R4
+	SUBS $1, R3
 	BGT  narrow_pass
 	JMP  narrow_summed
 
@@ -10635,6 +10683,8 @@ narrow_1:
 	BLT  narrow_1_block_done
 
 narrow_1_block:
+	// Registers: x R0, weights R2, elements of x left R3
+	//            sums V0-V7, x[k] V8, weights V9 V10
 	FMOVQ (R0), F8
 	FLDPQ (R2), (F9, F10)
 	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
@@ -10731,16 +10781,6 @@ done:
 
 // func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 TEXT ·headNEON(SB), NOSPLIT, $0-48
-	// Registers:
-	//   weights             R0 V5 V17
-	//   bias                R1
-	//   y                   R2
-	//   outputs left        R3
-	//   bytes of a row      R4
-	//   rows                R5 R6 R7 R8
-	//   sums                V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15
-	//   x                   R6 R9 V4 V16
-	//   elements of x left  R7 R10
 	MOVD weights+0(FP), R0
 	MOVD bias+8(FP), R1
 	MOVD y+32(FP), R2
@@ -10751,6 +10791,7 @@ TEXT ·headNEON(SB), NOSPLIT, $0-48
 	BLT  rows_4_done
 
 rows_4:
+	// Registers: weights R0, bias R1, y R2, outputs left R3, bytes of a row R4
 	MOVD  R0, R5
 	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16
@@ -10782,6 +10823,8 @@ rows_4:
 	BLT  sums_4_done
 
 sums_4:
+	// Registers: rows R5-R8, x R9, elements of x left R10
+	//            sums V0-V15, x V16, weights V17
 	FMOVQ (R9), F16
 	FMOVQ (R5), F17
 	VFMLA V17.S4, V16.S4, V0.S4
@@ -10881,6 +10924,7 @@ rows_4_done:
 	BLT  rows_1_done
 
 rows_1:
+	// Registers: weights R0, bias R1, y R2, outputs left R3, bytes of a row R4
 	MOVD  R0, R5
 	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16
@@ -10894,6 +10938,8 @@ rows_1:
 	BLT  sums_1_done
 
 sums_1:
+	// Registers: rows R5, x R6, elements of x left R7
+	//            sums V0-V3, x V4, weights V5
 	FMOVQ (R6), F4
 	FMOVQ (R5), F5
 	VFMLA V5.S4, V4.S4, V0.S4
@@ -10936,12 +10982,6 @@ rows_1_done:
 
 // func sigmoidNEON(dst *float32, x *float32, n int)
 TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x                   R1 V11 V12 V13 V14
-	//   dst                 R2
-	//   elements left       R3
-	//   table of constants  R0
-	//   constants           V0 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10
 	MOVD $constants<>(SB), R0
 	MOVD x+8(FP), R1
 	MOVD dst+0(FP), R2
@@ -10963,6 +11003,8 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	FMOVQ 400(R0), F10 // sigmoidLeast
 
 vectors_4:
+	// Registers: table of constants R0, x R1, dst R2, elements left R3
+	//            constants V0-V10, x V11-V14
 	// σ: x = min(40, max(Min, x))
 	FMOVQ (R1), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
@@ -11121,12 +11163,6 @@ vectors_4_done:
 
 // func tanhNEON(dst *float32, x *float32, n int)
 TEXT ·tanhNEON(SB), NOSPLIT, $0-24
-	// Registers:
-	//   x                   R1 V10 V12 V14 V16
-	//   dst                 R2
-	//   elements left       R3
-	//   table of constants  R0
-	//   constants           V0 V1 V2 V3 V4 V5 V6 V7 V8 V9
 	MOVD $constants<>(SB), R0
 	MOVD x+8(FP), R1
 	MOVD dst+0(FP), R2
@@ -11147,6 +11183,8 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-24
 	FMOVQ 384(R0), F9 // three
 
 vectors_4:
+	// Registers: table of constants R0, x R1, dst R2, elements left R3
+	//            constants V0-V9, x V10 V12 V14 V16
 	// tanh: A = min(9.1, |x|), and x's sign
 	FMOVQ (R1), F10
 	WORD  $0x4ea0f94b // fabs v11.4s, v10.4s
@@ -11291,7 +11329,7 @@ vectors_4_done:
 	ADD $16, R3
 	RET
 
-// The constants, each in four lanes.
+// The constants, each in 4 lanes.
 DATA constants<>+0(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
 DATA constants<>+8(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
 DATA constants<>+16(SB)/8, $0x4220000042200000 // sigmoidMax

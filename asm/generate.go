@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"example.com/lstm/asm/neon"
+	"example.com/lstm/asm/x86"
 	"example.com/lstm/internal/gen"
 	"github.com/mmcloughlin/avo/printer"
 )
@@ -27,25 +29,24 @@ func generate() ([]file, error) {
 		cfg := printer.Config{Name: "go generate", Argv: []string{"go", "generate"}, Pkg: set.pkg}
 		base := filepath.Join(set.dir, set.name)
 
-		m := newX86()
-		m.ctx.ConstraintExpr("amd64,!purego,!noasm")
-		for _, t := range []x86Traits{avx2, avx512} {
-			m.use(t)
+		m := x86.New("amd64,!purego,!noasm")
+		for _, t := range []x86.Traits{x86.AVX2, x86.AVX512} {
+			m.Use(t)
 			for _, k := range set.kernels {
 				gen.Emit(m, k)
 			}
 		}
-		code, stubs, err := m.file(cfg)
+		code, stubs, err := m.Print(cfg)
 		if err != nil {
 			return nil, fmt.Errorf("amd64: %s: %w", set.name, err)
 		}
 		files = append(files, file{base + "_amd64.s", code}, file{base + "_amd64.go", stubs})
 
-		n := newARM64()
+		n := neon.New("arm64,!purego,!noasm")
 		for _, k := range set.kernels {
 			gen.Emit(n, k)
 		}
-		if code, stubs, err = n.print(cfg); err != nil {
+		if code, stubs, err = n.Print(cfg); err != nil {
 			return nil, fmt.Errorf("arm64: %s: %w", set.name, err)
 		}
 		files = append(files, file{base + "_arm64.s", code}, file{base + "_arm64.go", stubs})

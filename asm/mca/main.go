@@ -1,8 +1,8 @@
 // The command mca says how fast the inner loops of the NEON kernels can run on
 // cores that are not at hand: it assembles the committed file, disassembles the
-// object, and asks llvm-mca, LLVM's model of processors, how many cycles a iteration
-// of each loop takes when everything is in the first-level cache. The table it
-// prints is explained in docs/neon.md. From the root of the repository:
+// object, and asks llvm-mca, LLVM's model of processors, how many cycles an
+// iteration of each loop takes when everything is in the first-level cache. The
+// table it prints is explained in docs/neon.md. From the root of the repository:
 //
 //	go run ./asm/mca
 package main
@@ -32,8 +32,8 @@ var cores = []core{
 	{"apple-m1", 0},
 }
 
-// loop is an inner loop, by the label at its beginning. A iteration is that many
-// units of work.
+// loop is an inner loop, by the label at its beginning. An iteration is that
+// many units of work.
 type loop struct {
 	title, function, label string
 	units                  float64

@@ -1,56 +1,44 @@
 package neon
 
-import "fmt"
+import "example.com/lstm/asm/emit"
 
 // Arguments and the frame.
 
 // LoadParam loads an argument, of the width of a register.
 func (f *Function) LoadParam(name string, r X) {
-	f.emit(&instruction{opcode: "MOVD", operands: []operand{f.param(name), r}, writes: ids(r)})
+	f.Emit(&emit.Instruction{Opcode: "MOVD", Operands: []emit.Operand{f.Param(name), r}, Writes: ids(r)})
 }
 
 // StoreParam stores to an argument.
 func (f *Function) StoreParam(r X, name string) {
-	f.emit(&instruction{opcode: "MOVD", operands: []operand{r, f.param(name)}, reads: ids(r)})
-}
-
-func (f *Function) param(name string) operand {
-	basic, err := f.signature.Params().Lookup(name).Resolve()
-	if err != nil {
-		f.fail("argument %s: %v", name, err)
-	}
-	return literal(basic.Addr.Asm())
+	f.Emit(&emit.Instruction{Opcode: "MOVD", Operands: []emit.Operand{r, f.Param(name)}, Reads: ids(r)})
 }
 
 // LocalAddress is the address of the local variable.
 func (f *Function) LocalAddress(r X) {
-	if f.frame == 0 {
-		f.fail("no local variable")
-	}
-	local := literal(fmt.Sprintf("$local-%d(SP)", f.frame))
-	f.emit(&instruction{opcode: "MOVD", operands: []operand{local, r}, writes: ids(r)})
+	f.Emit(&emit.Instruction{Opcode: "MOVD", Operands: []emit.Operand{f.Local(), r}, Writes: ids(r)})
 }
 
 // General registers.
 
 // MOVD copies src.
 func (f *Function) MOVD(src, dst X) {
-	f.emit(&instruction{opcode: "MOVD", operands: []operand{src, dst}, reads: ids(src), writes: ids(dst)})
+	f.Emit(&emit.Instruction{Opcode: "MOVD", Operands: []emit.Operand{src, dst}, Reads: ids(src), Writes: ids(dst)})
 }
 
 // Clear sets r to zero.
 func (f *Function) Clear(r X) {
-	f.emit(&instruction{opcode: "MOVD", operands: []operand{literal("ZR"), r}, writes: ids(r)})
+	f.Emit(&emit.Instruction{Opcode: "MOVD", Operands: []emit.Operand{emit.Literal("ZR"), r}, Writes: ids(r)})
 }
 
 // LDR loads 8 bytes.
 func (f *Function) LDR(m Mem, r X) {
-	f.emit(&instruction{opcode: "MOVD", operands: []operand{m, r}, reads: ids(m.Base), writes: ids(r)})
+	f.Emit(&emit.Instruction{Opcode: "MOVD", Operands: []emit.Operand{m, r}, Reads: ids(m.Base), Writes: ids(r)})
 }
 
 // ADD is r += s.
 func (f *Function) ADD(s, r X) {
-	f.emit(&instruction{opcode: "ADD", operands: []operand{s, r}, reads: ids(s, r), writes: ids(r)})
+	f.Emit(&emit.Instruction{Opcode: "ADD", Operands: []emit.Operand{s, r}, Reads: ids(s, r), Writes: ids(r)})
 }
 
 // ADDImmediate is r += n.
@@ -64,31 +52,31 @@ func (f *Function) arithmetic(opcode, inverse string, n int, r X) {
 		opcode, n = inverse, -n
 	}
 	f.checkImmediate(opcode, n)
-	f.emit(&instruction{opcode: opcode, operands: []operand{immediate(n), r}, reads: ids(r), writes: ids(r)})
+	f.Emit(&emit.Instruction{Opcode: opcode, Operands: []emit.Operand{immediate(n), r}, Reads: ids(r), Writes: ids(r)})
 }
 
 // checkImmediate sees to it that n fits one instruction: 12 bits, or 12 bits
 // followed by 12 zeros.
 func (f *Function) checkImmediate(opcode string, n int) {
 	if n < 0 || n >= 1<<24 || n >= 1<<12 && n%(1<<12) != 0 {
-		f.fail("%s $%d: does not fit", opcode, n)
+		f.Fail("%s $%d: does not fit", opcode, n)
 	}
 }
 
 // ANDImmediate is r &= n.
 func (f *Function) ANDImmediate(n int, r X) {
-	f.emit(&instruction{opcode: "AND", operands: []operand{immediate(n), r}, reads: ids(r), writes: ids(r)})
+	f.Emit(&emit.Instruction{Opcode: "AND", Operands: []emit.Operand{immediate(n), r}, Reads: ids(r), Writes: ids(r)})
 }
 
 // LSL is r <<= n.
 func (f *Function) LSL(n int, r X) {
-	f.emit(&instruction{opcode: "LSL", operands: []operand{immediate(n), r}, reads: ids(r), writes: ids(r)})
+	f.Emit(&emit.Instruction{Opcode: "LSL", Operands: []emit.Operand{immediate(n), r}, Reads: ids(r), Writes: ids(r)})
 }
 
 // CMP compares r with n.
 func (f *Function) CMP(n int, r X) {
 	f.checkImmediate("CMP", n)
-	f.emit(&instruction{opcode: "CMP", operands: []operand{immediate(n), r}, reads: ids(r)})
+	f.Emit(&emit.Instruction{Opcode: "CMP", Operands: []emit.Operand{immediate(n), r}, Reads: ids(r)})
 }
 
 // Jumps.
@@ -107,21 +95,21 @@ const (
 
 // B jumps.
 func (f *Function) B(to string) {
-	f.emit(&instruction{opcode: "JMP", operands: []operand{literal(to)}, target: label(to), ends: true})
+	f.Emit(&emit.Instruction{Opcode: "JMP", Operands: []emit.Operand{emit.Literal(to)}, Target: to, Ends: true})
 }
 
 // BIf jumps if the last comparison had that outcome.
 func (f *Function) BIf(c Condition, to string) {
-	f.emit(&instruction{opcode: "B" + string(c), operands: []operand{literal(to)}, target: label(to)})
+	f.Emit(&emit.Instruction{Opcode: "B" + string(c), Operands: []emit.Operand{emit.Literal(to)}, Target: to})
 }
 
 // TBZ jumps if that bit of r is zero.
 func (f *Function) TBZ(bit int, r X, to string) {
-	f.emit(&instruction{opcode: "TBZ", operands: []operand{immediate(bit), r, literal(to)}, reads: ids(r), target: label(to)})
+	f.Emit(&emit.Instruction{Opcode: "TBZ", Operands: []emit.Operand{immediate(bit), r, emit.Literal(to)}, Reads: ids(r), Target: to})
 }
 
 // RET returns.
-func (f *Function) RET() { f.emit(&instruction{opcode: "RET", ends: true}) }
+func (f *Function) RET() { f.Emit(&emit.Instruction{Opcode: "RET", Ends: true}) }
 
 // Vectors in memory.
 
@@ -129,63 +117,60 @@ func (f *Function) RET() { f.emit(&instruction{opcode: "RET", ends: true}) }
 // one.
 func (f *Function) LDRQ(m Mem, v V) {
 	f.checkOffset("FMOVQ", m, 16)
-	if first, ok := f.lastPlain("FMOVQ", 0, m); ok && first.operands[1] != scalar(v) {
-		other := first.operands[1].(scalar)
-		first.opcode, first.operands = "FLDPQ", []operand{first.operands[0], pair{V(other), v}}
-		first.writes = vs(V(other), v)
+	if first, ok := f.lastPlain("FMOVQ", 0, m); ok && first.Operands[1] != scalar(v) {
+		other := first.Operands[1].(scalar)
+		first.Opcode, first.Operands = "FLDPQ", []emit.Operand{first.Operands[0], pair{V(other), v}}
+		first.Writes = vs(V(other), v)
 		return
 	}
-	f.emit(&instruction{opcode: "FMOVQ", operands: []operand{m, scalar(v)}, reads: ids(m.Base), writes: vs(v)})
+	f.Emit(&emit.Instruction{Opcode: "FMOVQ", Operands: []emit.Operand{m, scalar(v)}, Reads: ids(m.Base), Writes: vs(v)})
 }
 
 // STRQ stores a whole vector, two in a row at once like LDRQ.
 func (f *Function) STRQ(v V, m Mem) {
 	f.checkOffset("FMOVQ", m, 16)
 	if first, ok := f.lastPlain("FMOVQ", 1, m); ok {
-		other := first.operands[0].(scalar)
-		first.opcode, first.operands = "FSTPQ", []operand{pair{V(other), v}, first.operands[1]}
-		first.reads = append(first.reads, v.id)
+		other := first.Operands[0].(scalar)
+		first.Opcode, first.Operands = "FSTPQ", []emit.Operand{pair{V(other), v}, first.Operands[1]}
+		first.Reads = append(first.Reads, v.id)
 		return
 	}
-	f.emit(&instruction{opcode: "FMOVQ", operands: []operand{scalar(v), m}, reads: append(ids(m.Base), v.id)})
+	f.Emit(&emit.Instruction{Opcode: "FMOVQ", Operands: []emit.Operand{scalar(v), m}, Reads: append(ids(m.Base), v.id)})
 }
 
 // lastPlain returns the last node if it is an instruction of that name whose
 // memory operand, at that index, lies right before m, near enough to be
 // addressed in a pair.
-func (f *Function) lastPlain(opcode string, index int, m Mem) (*instruction, bool) {
-	if len(f.nodes) == 0 {
+func (f *Function) lastPlain(opcode string, index int, m Mem) (*emit.Instruction, bool) {
+	last := f.Last()
+	if last == nil || last.Opcode != opcode {
 		return nil, false
 	}
-	last, ok := f.nodes[len(f.nodes)-1].(*instruction)
-	if !ok || last.opcode != opcode {
-		return nil, false
-	}
-	before, ok := last.operands[index].(Mem)
+	before, ok := last.Operands[index].(Mem)
 	return last, ok && before == Mem{m.Base, m.Offset - 16} && before.Offset <= 63*16
 }
 
 func (f *Function) checkOffset(opcode string, m Mem, size int) {
 	if m.Offset < 0 || m.Offset%size != 0 || m.Offset >= 1<<12*size {
-		f.fail("%s %s: does not fit", opcode, m.asm(nil))
+		f.Fail("%s %s: does not fit", opcode, m.Asm(nil))
 	}
 }
 
 // LDRS loads one float32 into lane 0 and clears the others.
 func (f *Function) LDRS(m Mem, v V) {
 	f.checkOffset("FMOVS", m, 4)
-	f.emit(&instruction{opcode: "FMOVS", operands: []operand{m, scalar(v)}, reads: ids(m.Base), writes: vs(v)})
+	f.Emit(&emit.Instruction{Opcode: "FMOVS", Operands: []emit.Operand{m, scalar(v)}, Reads: ids(m.Base), Writes: vs(v)})
 }
 
 // STRS stores lane 0.
 func (f *Function) STRS(v V, m Mem) {
 	f.checkOffset("FMOVS", m, 4)
-	f.emit(&instruction{opcode: "FMOVS", operands: []operand{scalar(v), m}, reads: append(ids(m.Base), v.id)})
+	f.Emit(&emit.Instruction{Opcode: "FMOVS", Operands: []emit.Operand{scalar(v), m}, Reads: append(ids(m.Base), v.id)})
 }
 
 // STRD stores lanes 0 and 1, to a multiple of 4.
 func (f *Function) STRD(v V, m Mem) {
-	f.emit(&instruction{opcode: "FMOVD", operands: []operand{scalar(v), m}, reads: append(ids(m.Base), v.id)})
+	f.Emit(&emit.Instruction{Opcode: "FMOVD", Operands: []emit.Operand{scalar(v), m}, Reads: append(ids(m.Base), v.id)})
 }
 
 // Prefetch says which cache a line is fetched into.
@@ -199,7 +184,7 @@ const (
 
 // PRFM fetches a cache line.
 func (f *Function) PRFM(m Mem, to Prefetch) {
-	f.emit(&instruction{opcode: "PRFM", operands: []operand{m, literal(to)}, reads: ids(m.Base)})
+	f.Emit(&emit.Instruction{Opcode: "PRFM", Operands: []emit.Operand{m, emit.Literal(to)}, Reads: ids(m.Base)})
 }
 
 // LoadConstant loads a constant in every lane, from the file's table. name is
@@ -207,20 +192,20 @@ func (f *Function) PRFM(m Mem, to Prefetch) {
 func (f *Function) LoadConstant(name string, bits uint32, v V) {
 	if f.constants == (X{}) {
 		f.constants = f.X("table of constants")
-		f.nodes = append([]node{&instruction{
-			opcode:   "MOVD",
-			operands: []operand{literal("$" + constantsSymbol + "(SB)"), f.constants},
-			writes:   ids(f.constants),
-		}}, f.nodes...)
+		f.EmitFirst(&emit.Instruction{
+			Opcode:   "MOVD",
+			Operands: []emit.Operand{emit.Literal("$" + emit.Constants + "(SB)"), f.constants},
+			Writes:   ids(f.constants),
+		})
 	}
-	m := Mem{f.constants, f.file.constant(name, bits)}
+	m := Mem{f.constants, f.file.Constant(name, bits)}
 	f.checkOffset("FMOVQ", m, 16)
-	f.emit(&instruction{
-		opcode:   "FMOVQ",
-		operands: []operand{m, noted{scalar(v), name}},
-		constant: name,
-		reads:    ids(m.Base),
-		writes:   vs(v),
+	f.Emit(&emit.Instruction{
+		Opcode:   "FMOVQ",
+		Operands: []emit.Operand{m, emit.Noted{Operand: scalar(v), Note: name}},
+		Constant: name,
+		Reads:    ids(m.Base),
+		Writes:   vs(v),
 	})
 }
 
@@ -241,28 +226,28 @@ func (f *Function) FCMGT(m, n, d V) { f.three(fcmgt, m, n, d) }
 func (f *Function) BIC(m, n, d V) { f.three(bic, m, n, d) }
 
 func (f *Function) three(w form, m, n, d V) {
-	f.emit(&instruction{opcode: "WORD", operands: []operand{word{w, []V{d, n, m}, 0}}, reads: vs(m, n), writes: vs(d)})
+	f.Emit(&emit.Instruction{Opcode: "WORD", Operands: []emit.Operand{word{w, []V{d, n, m}, 0}}, Reads: vs(m, n), Writes: vs(d)})
 }
 
 // FABS is the absolute value.
 func (f *Function) FABS(n, d V) {
-	f.emit(&instruction{opcode: "WORD", operands: []operand{word{fabs, []V{d, n}, 0}}, reads: vs(n), writes: vs(d)})
+	f.Emit(&emit.Instruction{Opcode: "WORD", Operands: []emit.Operand{word{fabs, []V{d, n}, 0}}, Reads: vs(n), Writes: vs(d)})
 }
 
 // FMLA is d += n·m, FMLS d -= n·m, both fused.
-func (f *Function) FMLA(m, n, d V) { f.vector("VFMLA", "S4", m, n, d).readsToo(d) }
-func (f *Function) FMLS(m, n, d V) { f.vector("VFMLS", "S4", m, n, d).readsToo(d) }
+func (f *Function) FMLA(m, n, d V) { f.vector("VFMLA", "S4", m, n, d, d) }
+func (f *Function) FMLS(m, n, d V) { f.vector("VFMLS", "S4", m, n, d, d) }
 
 // FMLALane is d += n·m, one lane m multiplying all of n.
 func (f *Function) FMLALane(m Lane, n, d V) {
 	if m.Index < 0 || m.Index > 3 {
-		f.fail("fmla: lane %d", m.Index)
+		f.Fail("fmla: lane %d", m.Index)
 	}
-	f.emit(&instruction{
-		opcode:   "WORD",
-		operands: []operand{word{fmlaLane, []V{d, n, m.V}, m.Index}},
-		reads:    vs(m.V, n, d),
-		writes:   vs(d),
+	f.Emit(&emit.Instruction{
+		Opcode:   "WORD",
+		Operands: []emit.Operand{word{fmlaLane, []V{d, n, m.V}, m.Index}},
+		Reads:    vs(m.V, n, d),
+		Writes:   vs(d),
 	})
 }
 
@@ -277,55 +262,51 @@ func (f *Function) ADDInt(m, n, d V) { f.vector("VADD", "S4", m, n, d) }
 // SHL shifts four 32-bit words left.
 func (f *Function) SHL(bits int, n, d V) {
 	if bits < 0 || bits > 31 {
-		f.fail("shl: by %d", bits)
+		f.Fail("shl: by %d", bits)
 	}
-	f.emit(&instruction{
-		opcode:   "VSHL",
-		operands: []operand{immediate(bits), arranged{n, "S4"}, arranged{d, "S4"}},
-		reads:    vs(n),
-		writes:   vs(d),
+	f.Emit(&emit.Instruction{
+		Opcode:   "VSHL",
+		Operands: []emit.Operand{immediate(bits), arranged{n, "S4"}, arranged{d, "S4"}},
+		Reads:    vs(n),
+		Writes:   vs(d),
 	})
 }
 
-func (f *Function) vector(opcode, arrangement string, m, n, d V) *instruction {
-	i := &instruction{
-		opcode:   opcode,
-		operands: []operand{arranged{m, arrangement}, arranged{n, arrangement}, arranged{d, arrangement}},
-		reads:    vs(m, n),
-		writes:   vs(d),
-	}
-	f.emit(i)
-	return i
+// vector is an instruction that may read more than m and n.
+func (f *Function) vector(opcode, arrangement string, m, n, d V, more ...V) {
+	f.Emit(&emit.Instruction{
+		Opcode:   opcode,
+		Operands: []emit.Operand{arranged{m, arrangement}, arranged{n, arrangement}, arranged{d, arrangement}},
+		Reads:    append(vs(m, n), vs(more...)...),
+		Writes:   vs(d),
+	})
 }
-
-// readsToo adds a register that an instruction reads and overwrites.
-func (i *instruction) readsToo(v V) { i.reads = append(i.reads, v.id) }
 
 // Moves.
 
 // VMOV copies n.
 func (f *Function) VMOV(n, d V) {
-	f.emit(&instruction{opcode: "VMOV", operands: []operand{arranged{n, "B16"}, arranged{d, "B16"}}, reads: vs(n), writes: vs(d)})
+	f.Emit(&emit.Instruction{Opcode: "VMOV", Operands: []emit.Operand{arranged{n, "B16"}, arranged{d, "B16"}}, Reads: vs(n), Writes: vs(d)})
 }
 
 // ClearV sets all of d to zero.
 func (f *Function) ClearV(d V) {
-	f.emit(&instruction{opcode: "VMOVI", operands: []operand{immediate(0), arranged{d, "B16"}}, writes: vs(d)})
+	f.Emit(&emit.Instruction{Opcode: "VMOVI", Operands: []emit.Operand{immediate(0), arranged{d, "B16"}}, Writes: vs(d)})
 }
 
 // UpperHalf copies lanes 2 and 3 of n to lanes 0 and 1, and to 2 and 3, of d.
 func (f *Function) UpperHalf(n, d V) {
-	f.emit(&instruction{opcode: "VDUP", operands: []operand{element{n, "D", 1}, arranged{d, "D2"}}, reads: vs(n), writes: vs(d)})
+	f.Emit(&emit.Instruction{Opcode: "VDUP", Operands: []emit.Operand{element{n, "D", 1}, arranged{d, "D2"}}, Reads: vs(n), Writes: vs(d)})
 }
 
 // Sums within a vector.
 
 // FADDP sets lane 0 of d to the sum of lanes 0 and 1 of n.
 func (f *Function) FADDP(n, d V) {
-	f.emit(&instruction{opcode: "WORD", operands: []operand{word{faddp, []V{d, n}, 0}}, reads: vs(n), writes: vs(d)})
+	f.Emit(&emit.Instruction{Opcode: "WORD", Operands: []emit.Operand{word{faddp, []V{d, n}, 0}}, Reads: vs(n), Writes: vs(d)})
 }
 
 // FADDS adds the lanes 0 of m and n.
 func (f *Function) FADDS(m, n, d V) {
-	f.emit(&instruction{opcode: "FADDS", operands: []operand{scalar(m), scalar(n), scalar(d)}, reads: vs(m, n), writes: vs(d)})
+	f.Emit(&emit.Instruction{Opcode: "FADDS", Operands: []emit.Operand{scalar(m), scalar(n), scalar(d)}, Reads: vs(m, n), Writes: vs(d)})
 }

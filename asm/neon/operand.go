@@ -2,15 +2,9 @@ package neon
 
 import (
 	"fmt"
-	"strings"
-)
 
-// operand is one operand of an instruction as Go's assembler writes it.
-type operand interface {
-	asm(a allocation) string
-	// replace returns the operand with the vector register b in place of a.
-	replace(a, b V) operand
-}
+	"example.com/lstm/asm/emit"
+)
 
 // The forms of a register.
 type (
@@ -27,70 +21,52 @@ type (
 	pair   [2]V
 )
 
-func (r X) asm(a allocation) string { return fmt.Sprintf("R%d", a.number(r.id)) }
+func (r X) Asm(a emit.Allocation) string { return fmt.Sprintf("R%d", a.Number(r.id)) }
 
-func (o arranged) asm(a allocation) string {
-	return fmt.Sprintf("V%d.%s", a.number(o.v.id), o.arrangement)
+func (o arranged) Asm(a emit.Allocation) string {
+	return fmt.Sprintf("V%d.%s", a.Number(o.v.id), o.arrangement)
 }
 
-func (o element) asm(a allocation) string {
-	return fmt.Sprintf("V%d.%s[%d]", a.number(o.v.id), o.size, o.index)
+func (o element) Asm(a emit.Allocation) string {
+	return fmt.Sprintf("V%d.%s[%d]", a.Number(o.v.id), o.size, o.index)
 }
 
-func (o scalar) asm(a allocation) string { return fmt.Sprintf("F%d", a.number(o.id)) }
+func (o scalar) Asm(a emit.Allocation) string { return fmt.Sprintf("F%d", a.Number(o.id)) }
 
-func (o pair) asm(a allocation) string {
-	return fmt.Sprintf("(%s, %s)", scalar(o[0]).asm(a), scalar(o[1]).asm(a))
+func (o pair) Asm(a emit.Allocation) string {
+	return fmt.Sprintf("(%s, %s)", scalar(o[0]).Asm(a), scalar(o[1]).Asm(a))
 }
 
-func (m Mem) asm(a allocation) string {
+func (m Mem) Asm(a emit.Allocation) string {
 	if m.Offset == 0 {
-		return fmt.Sprintf("(%s)", m.Base.asm(a))
+		return fmt.Sprintf("(%s)", m.Base.Asm(a))
 	}
-	return fmt.Sprintf("%d(%s)", m.Offset, m.Base.asm(a))
+	return fmt.Sprintf("%d(%s)", m.Offset, m.Base.Asm(a))
 }
 
-// literal needs no register: a label, an argument, a symbol.
-type literal string
+func immediate(n int) emit.Literal { return emit.Literal(fmt.Sprintf("$%d", n)) }
 
-func (o literal) asm(allocation) string { return string(o) }
+func (r X) replaced(old, new emit.Register) X { return X{r.id.Replaced(old, new)} }
+func (r V) replaced(old, new emit.Register) V { return V{r.id.Replaced(old, new)} }
 
-func immediate(n int) literal { return literal(fmt.Sprintf("$%d", n)) }
+func (r X) Replace(old, new emit.Register) emit.Operand { return r.replaced(old, new) }
 
-// noted is an operand, the last of its instruction, and a comment behind it.
-type noted struct {
-	operand
-	note string
+func (m Mem) Replace(old, new emit.Register) emit.Operand {
+	return Mem{m.Base.replaced(old, new), m.Offset}
 }
 
-func (o noted) asm(a allocation) string { return o.operand.asm(a) + " // " + o.note }
-
-func (r V) replaced(a, b V) V {
-	if r == a {
-		return b
-	}
-	return r
+func (o scalar) Replace(old, new emit.Register) emit.Operand {
+	return scalar(V(o).replaced(old, new))
 }
 
-func (r X) replace(_, _ V) operand       { return r }
-func (m Mem) replace(_, _ V) operand     { return m }
-func (o literal) replace(_, _ V) operand { return o }
-func (o scalar) replace(a, b V) operand  { return scalar(V(o).replaced(a, b)) }
-func (o pair) replace(a, b V) operand    { return pair{o[0].replaced(a, b), o[1].replaced(a, b)} }
-func (o noted) replace(a, b V) operand   { return noted{o.operand.replace(a, b), o.note} }
-
-func (o arranged) replace(a, b V) operand {
-	return arranged{o.v.replaced(a, b), o.arrangement}
+func (o pair) Replace(old, new emit.Register) emit.Operand {
+	return pair{o[0].replaced(old, new), o[1].replaced(old, new)}
 }
 
-func (o element) replace(a, b V) operand {
-	return element{o.v.replaced(a, b), o.size, o.index}
+func (o arranged) Replace(old, new emit.Register) emit.Operand {
+	return arranged{o.v.replaced(old, new), o.arrangement}
 }
 
-func joinOperands(operands []operand, a allocation) string {
-	var text []string
-	for _, o := range operands {
-		text = append(text, o.asm(a))
-	}
-	return strings.Join(text, ", ")
+func (o element) Replace(old, new emit.Register) emit.Operand {
+	return element{o.v.replaced(old, new), o.size, o.index}
 }

@@ -1,12 +1,12 @@
 package neon
 
-import "fmt"
+import "example.com/lstm/asm/emit"
 
 // X is a general register of 64 bits, V a vector register of 128. They are
 // virtual: Print finds real ones for them.
 type (
-	X struct{ id int }
-	V struct{ id int }
+	X struct{ id emit.Register }
+	V struct{ id emit.Register }
 )
 
 // Lane is one float32 of a vector register.
@@ -21,17 +21,14 @@ type Mem struct {
 	Offset int
 }
 
-// kind is a set of real registers.
-type kind int
-
+// The classes of registers.
 const (
-	general kind = iota
+	general = iota
 	vector
 )
 
-// usable are the numbers of the real registers that kernels may use. The
-// kernels call nothing, and under ABI0 a function may overwrite every register
-// but those that are left out here:
+// set has the registers that kernels may use. The kernels call nothing, and under
+// ABI0 a function may overwrite every register but those that are left out here:
 //
 //	R16 R17  the linker's, for jumps too far for one instruction
 //	R18      the platform's: Darwin and Windows change or need it
@@ -41,33 +38,12 @@ const (
 //	R29 R30  the frame pointer and the return address
 //
 // Of V8 to V15, C's functions preserve the lower halves; Go's preserve none.
-var usable = [...][]int{
-	general: {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 19, 20, 21, 22, 23, 24, 25},
-	vector: {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-		16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31},
-}
-
-// realName is what the register map calls a register.
-func (k kind) realName(number int) string {
-	if k == vector {
-		return fmt.Sprintf("V%d", number)
-	}
-	return fmt.Sprintf("R%d", number)
-}
-
-// virtual is what is known of a virtual register.
-type virtual struct {
-	kind kind
-	role string // its name in the register map, or nothing
-}
-
-// allocation has the number of the real register for each virtual one. A nil
-// allocation is none yet: virtual registers then go by their own numbers.
-type allocation []int
-
-func (a allocation) number(id int) int {
-	if a == nil {
-		return id
-	}
-	return a[id]
+var set = emit.Set{
+	Name: "neon",
+	Classes: []emit.Class{
+		general: {Prefix: "R", Numbers: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 19, 20, 21, 22, 23, 24, 25}},
+		vector: {Prefix: "V", Numbers: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+			16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31}},
+	},
+	ConstantLanes: lanes,
 }

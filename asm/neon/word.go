@@ -3,6 +3,8 @@ package neon
 import (
 	"fmt"
 	"strings"
+
+	"example.com/lstm/asm/emit"
 )
 
 // form is an instruction that Go's assembler lacks: its code with all operands
@@ -97,10 +99,10 @@ type word struct {
 	lane      int
 }
 
-func (w word) asm(a allocation) string {
+func (w word) Asm(a emit.Allocation) string {
 	var numbers []int
 	for _, v := range w.registers {
-		numbers = append(numbers, a.number(v.id))
+		numbers = append(numbers, a.Number(v.id))
 	}
 	text := w.form.text(numbers, w.lane)
 	if a == nil {
@@ -109,10 +111,10 @@ func (w word) asm(a allocation) string {
 	return fmt.Sprintf("$0x%08x // %s", w.form.encode(numbers, w.lane), text)
 }
 
-func (w word) replace(a, b V) operand {
+func (w word) Replace(old, new emit.Register) emit.Operand {
 	registers := make([]V, len(w.registers))
 	for i, r := range w.registers {
-		registers[i] = r.replaced(a, b)
+		registers[i] = r.replaced(old, new)
 	}
 	return word{w.form, registers, w.lane}
 }

@@ -37,7 +37,7 @@ func TestWords(t *testing.T) {
 // next counts up, with registers as digits, until all have been there.
 func next(registers []int) bool {
 	for i := range registers {
-		if registers[i]++; registers[i] < len(usable[vector]) {
+		if registers[i]++; registers[i] < len(set.Classes[vector].Numbers) {
 			return true
 		}
 		registers[i] = 0

@@ -85,6 +85,7 @@ func (g *Generator) tilePanel(width int, finish func(width int)) {
 	passes := g.Zero("passes left")
 	g.AddImm(passes, row/pass)
 	g.Label(name + "_pass")
+	count = g.Arg("count", "columns") // again: a pass has no register left for it
 	for columns := panel.MaxColumns; columns > 2; columns-- {
 		g.JumpIf(count, Equal, columns, fmt.Sprintf("%s_%d", name, columns))
 	}

@@ -7,16 +7,14 @@
 // func loadAVX2(p *float32, n int)
 // Requires: AVX
 TEXT ·loadAVX2(SB), NOSPLIT, $0-16
-	// Registers:
-	//   p            AX
-	//   floats left  CX
-	//   nothing      Y0
 	MOVQ p+0(FP), AX
 	MOVQ n+8(FP), CX
 	SUBQ $+64, CX
 	JLT  loads_done
 
 loads:
+	// Registers: p AX, floats left CX
+	//            nothing Y0
 	VMOVUPS (AX), Y0
 	VMOVUPS 32(AX), Y0
 	VMOVUPS 64(AX), Y0
@@ -37,10 +35,6 @@ loads_done:
 // func fmaAVX2(n int)
 // Requires: AVX, FMA3
 TEXT ·fmaAVX2(SB), NOSPLIT, $0-8
-	// Registers:
-	//   iterations left  AX
-	//   x                Y0
-	//   sums             Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12
 	MOVQ   n+0(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -59,6 +53,8 @@ TEXT ·fmaAVX2(SB), NOSPLIT, $0-8
 	JLT    fmas_done
 
 fmas:
+	// Registers: iterations left AX
+	//            x Y0, sums Y1-Y12
 	VFMADD231PS Y0, Y0, Y1
 	VFMADD231PS Y0, Y0, Y2
 	VFMADD231PS Y0, Y0, Y3
@@ -94,10 +90,6 @@ fmas_done:
 // func clockAVX2(n int)
 // Requires: AVX
 TEXT ·clockAVX2(SB), NOSPLIT, $0-8
-	// Registers:
-	//   iterations left  AX
-	//   sum              CX
-	//   nothing          DX
 	MOVQ n+0(FP), AX
 	XORL CX, CX
 	XORL DX, DX
@@ -105,6 +97,7 @@ TEXT ·clockAVX2(SB), NOSPLIT, $0-8
 	JLT  additions_done
 
 additions:
+	// Registers: iterations left AX, sum CX, nothing DX
 	ADDQ DX, CX
 	ADDQ DX, CX
 	ADDQ DX, CX
@@ -132,16 +125,14 @@ additions_done:
 // func loadAVX512(p *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·loadAVX512(SB), NOSPLIT, $0-16
-	// Registers:
-	//   p            AX
-	//   floats left  CX
-	//   nothing      Y0
 	MOVQ p+0(FP), AX
 	MOVQ n+8(FP), CX
 	SUBQ $+64, CX
 	JLT  loads_done
 
 loads:
+	// Registers: p AX, floats left CX
+	//            nothing Z0
 	VMOVUPS (AX), Z0
 	VMOVUPS 64(AX), Z0
 	VMOVUPS 128(AX), Z0
@@ -158,10 +149,6 @@ loads_done:
 // func fmaAVX512(n int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·fmaAVX512(SB), NOSPLIT, $0-8
-	// Registers:
-	//   iterations left  AX
-	//   x                Y0
-	//   sums             Y1 Y2 Y3 Y4 Y5 Y6 Y7 Y8 Y9 Y10 Y11 Y12 Y13 Y14 Y15 Y16 Y17 Y18 Y19 Y20 Y21 Y22 Y23 Y24
 	MOVQ   n+0(FP), AX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
@@ -192,6 +179,8 @@ TEXT ·fmaAVX512(SB), NOSPLIT, $0-8
 	JLT    fmas_done
 
 fmas:
+	// Registers: iterations left AX
+	//            x Z0, sums Z1-Z24
 	VFMADD231PS Z0, Z0, Z1
 	VFMADD231PS Z0, Z0, Z2
 	VFMADD231PS Z0, Z0, Z3
@@ -227,10 +216,6 @@ fmas_done:
 // func clockAVX512(n int)
 // Requires: AVX
 TEXT ·clockAVX512(SB), NOSPLIT, $0-8
-	// Registers:
-	//   iterations left  AX
-	//   sum              CX
-	//   nothing          DX
 	MOVQ n+0(FP), AX
 	XORL CX, CX
 	XORL DX, DX
@@ -238,6 +223,7 @@ TEXT ·clockAVX512(SB), NOSPLIT, $0-8
 	JLT  additions_done
 
 additions:
+	// Registers: iterations left AX, sum CX, nothing DX
 	ADDQ DX, CX
 	ADDQ DX, CX
 	ADDQ DX, CX

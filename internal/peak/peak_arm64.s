@@ -6,16 +6,14 @@
 
 // func loadNEON(p *float32, n int)
 TEXT ·loadNEON(SB), NOSPLIT, $0-16
-	// Registers:
-	//   p            R0
-	//   floats left  R1
-	//   nothing      V0 V1
 	MOVD p+0(FP), R0
 	MOVD n+8(FP), R1
 	SUBS $64, R1
 	BLT  loads_done
 
 loads:
+	// Registers: p R0, floats left R1
+	//            nothing V0 V1
 	FLDPQ (R0), (F0, F1)
 	FLDPQ 32(R0), (F0, F1)
 	FLDPQ 64(R0), (F0, F1)
@@ -34,10 +32,6 @@ loads_done:
 
 // func fmaNEON(n int)
 TEXT ·fmaNEON(SB), NOSPLIT, $0-8
-	// Registers:
-	//   iterations left  R0
-	//   x                V0
-	//   sums             V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 V17 V18 V19 V20 V21 V22 V23 V24
 	MOVD  n+0(FP), R0
 	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16
@@ -68,6 +62,8 @@ TEXT ·fmaNEON(SB), NOSPLIT, $0-8
 	BLT   fmas_done
 
 fmas:
+	// Registers: iterations left R0
+	//            x V0, sums V1-V24
 	VFMLA V0.S4, V0.S4, V1.S4
 	VFMLA V0.S4, V0.S4, V2.S4
 	VFMLA V0.S4, V0.S4, V3.S4
@@ -101,10 +97,6 @@ fmas_done:
 
 // func clockNEON(n int)
 TEXT ·clockNEON(SB), NOSPLIT, $0-8
-	// Registers:
-	//   iterations left  R0
-	//   sum              R1
-	//   nothing          R2
 	MOVD n+0(FP), R0
 	MOVD ZR, R1
 	MOVD ZR, R2
@@ -112,6 +104,7 @@ TEXT ·clockNEON(SB), NOSPLIT, $0-8
 	BLT  additions_done
 
 additions:
+	// Registers: iterations left R0, sum R1, nothing R2
 	ADD  R2, R1
 	ADD  R2, R1
 	ADD  R2, R1

@@ -1,127 +1,127 @@
-package main
+package neon
 
 import (
 	"fmt"
 
-	"example.com/lstm/asm/neon"
 	"example.com/lstm/internal/gen"
 	"github.com/mmcloughlin/avo/printer"
 )
 
-// arm64 is the back-end for NEON, through our own emitter, avo having none.
+// Machine is a gen.Machine.
 //
 // All its vectors are registers of four lanes. Weights are loaded in pairs, and
 // four elements of x at once: a product takes its multiplier from any lane of a
 // register, so nothing is ever broadcast.
-type arm64 struct {
-	file *neon.File
-	fn   *neon.Function
-	regs []neon.X
-	vecs []neon.V
+type Machine struct {
+	file File
+	fn   *Function
+	regs []X
+	vecs []V
 	tags int // labels of our own
 
 	scratchSize int // of the kernel, allocated when it is asked for
 	hasScratch  bool
 }
 
-func newARM64() *arm64 { return &arm64{file: neon.NewFile("arm64,!purego,!noasm")} }
+// New begins a file for that build constraint.
+func New(constraint string) *Machine { return &Machine{file: NewFile(constraint)} }
 
-func (m *arm64) Lanes() int          { return lanes }
-func (m *arm64) KBlock(int) int      { return lanes }
-func (m *arm64) TileVectors() int    { return 4 } // × 6 columns = 24 sums, 6 registers of multipliers and 2 weights
-func (m *arm64) WeightsAtOnce() int  { return 2 }
-func (m *arm64) Lockstep() int       { return 3 }
-func (m *arm64) TileLockstep() int   { return 4 }
-func (m *arm64) ElementVectors() int { return 4 }
-func (m *arm64) ShadowSteps() int    { return 0 } // 16 sums and their weights leave too few
-func (m *arm64) ShadowLockstep() int { return 0 }
-func (m *arm64) HeadRows() int       { return 4 }
+func (m *Machine) Lanes() int          { return lanes }
+func (m *Machine) KBlock(int) int      { return lanes }
+func (m *Machine) TileVectors() int    { return 4 } // × 6 columns = 24 sums, 6 registers of multipliers and 2 weights
+func (m *Machine) WeightsAtOnce() int  { return 2 }
+func (m *Machine) Lockstep() int       { return 3 }
+func (m *Machine) TileLockstep() int   { return 4 }
+func (m *Machine) ElementVectors() int { return 4 }
+func (m *Machine) ShadowSteps() int    { return 0 } // 16 sums and their weights leave too few
+func (m *Machine) ShadowLockstep() int { return 0 }
+func (m *Machine) HeadRows() int       { return 4 }
 
 const lanes = 4
 
 // SetLanes has nothing to change: no panel is narrower than these vectors.
-func (m *arm64) SetLanes(n int) {
+func (m *Machine) SetLanes(n int) {
 	if n != lanes {
 		m.fail("%d lanes", n)
 	}
 }
 
-func (m *arm64) fail(format string, args ...any) {
+func (m *Machine) fail(format string, args ...any) {
 	panic("arm64: " + fmt.Sprintf(format, args...))
 }
 
-func (m *arm64) Begin(k *gen.Kernel) {
+func (m *Machine) Begin(k *gen.Kernel) {
 	name := k.Name + "NEON"
 	m.regs, m.vecs, m.tags = nil, nil, 0
 	m.fn = m.file.Function(name, "func("+k.Params+")", append([]string{name + " " + k.Doc[0]}, k.Doc[1:]...)...)
 	m.scratchSize, m.hasScratch = k.Scratch, false
 }
 
-func (m *arm64) End() {}
+func (m *Machine) End() {}
 
-func (m *arm64) Comment(text string)    { m.fn.Comment(text) }
-func (m *arm64) Label(name string)      { m.fn.Label(name) }
-func (m *arm64) Jump(label string)      { m.fn.B(label) }
-func (m *arm64) Return()                { m.fn.RET() }
-func (m *arm64) r(r gen.Reg) neon.X     { return m.regs[r] }
-func (m *arm64) v(v gen.Vec) neon.V     { return m.vecs[v] }
-func (m *arm64) tag(name string) string { m.tags++; return fmt.Sprintf("%s_%d", name, m.tags) }
+func (m *Machine) Comment(text string)    { m.fn.Comment(text) }
+func (m *Machine) Label(name string)      { m.fn.Label(name) }
+func (m *Machine) Jump(label string)      { m.fn.B(label) }
+func (m *Machine) Return()                { m.fn.RET() }
+func (m *Machine) r(r gen.Reg) X          { return m.regs[r] }
+func (m *Machine) v(v gen.Vec) V          { return m.vecs[v] }
+func (m *Machine) tag(name string) string { m.tags++; return fmt.Sprintf("%s_%d", name, m.tags) }
 
-func (m *arm64) newReg(name string) (gen.Reg, neon.X) {
+func (m *Machine) newReg(name string) (gen.Reg, X) {
 	r := m.fn.X(name)
 	m.regs = append(m.regs, r)
 	return gen.Reg(len(m.regs) - 1), r
 }
 
-func (m *arm64) newVec(name string) (gen.Vec, neon.V) {
+func (m *Machine) newVec(name string) (gen.Vec, V) {
 	v := m.fn.V(name)
 	m.vecs = append(m.vecs, v)
 	return gen.Vec(len(m.vecs) - 1), v
 }
 
-func (m *arm64) mem(base gen.Reg, offset int) neon.Mem {
-	return neon.Mem{Base: m.r(base), Offset: offset}
+func (m *Machine) mem(base gen.Reg, offset int) Mem {
+	return Mem{Base: m.r(base), Offset: offset}
 }
 
-var conditions = map[gen.Condition]neon.Condition{
-	gen.Less:           neon.LT,
-	gen.LessOrEqual:    neon.LE,
-	gen.Equal:          neon.EQ,
-	gen.GreaterOrEqual: neon.GE,
-	gen.Greater:        neon.GT,
+var conditions = map[gen.Condition]Condition{
+	gen.Less:           LT,
+	gen.LessOrEqual:    LE,
+	gen.Equal:          EQ,
+	gen.GreaterOrEqual: GE,
+	gen.Greater:        GT,
 }
 
-func (m *arm64) JumpIf(a gen.Reg, cond gen.Condition, b int, label string) {
+func (m *Machine) JumpIf(a gen.Reg, cond gen.Condition, b int, label string) {
 	m.fn.CMP(b, m.r(a))
 	m.fn.BIf(conditions[cond], label)
 }
 
-func (m *arm64) SubJumpIf(r gen.Reg, n int, cond gen.Condition, label string) {
+func (m *Machine) SubJumpIf(r gen.Reg, n int, cond gen.Condition, label string) {
 	m.fn.SUBSImmediate(n, m.r(r))
 	m.fn.BIf(conditions[cond], label)
 }
 
-func (m *arm64) Arg(arg, name string) gen.Reg {
+func (m *Machine) Arg(arg, name string) gen.Reg {
 	id, r := m.newReg(name)
 	m.fn.LoadParam(arg, r)
 	return id
 }
 
-func (m *arm64) SetArg(arg string, r gen.Reg) { m.fn.StoreParam(m.r(r), arg) }
+func (m *Machine) SetArg(arg string, r gen.Reg) { m.fn.StoreParam(m.r(r), arg) }
 
-func (m *arm64) Copy(s gen.Reg, name string) gen.Reg {
+func (m *Machine) Copy(s gen.Reg, name string) gen.Reg {
 	id, r := m.newReg(name)
 	m.fn.MOVD(m.r(s), r)
 	return id
 }
 
-func (m *arm64) LoadReg(base gen.Reg, offset int, name string) gen.Reg {
+func (m *Machine) LoadReg(base gen.Reg, offset int, name string) gen.Reg {
 	id, r := m.newReg(name)
 	m.fn.LDR(m.mem(base, offset), r)
 	return id
 }
 
-func (m *arm64) Scratch(name string) gen.Reg {
+func (m *Machine) Scratch(name string) gen.Reg {
 	if m.scratchSize == 0 {
 		m.fail("the kernel has no scratch memory")
 	}
@@ -136,37 +136,37 @@ func (m *arm64) Scratch(name string) gen.Reg {
 	return id
 }
 
-func (m *arm64) Zero(name string) gen.Reg {
+func (m *Machine) Zero(name string) gen.Reg {
 	id, r := m.newReg(name)
 	m.fn.Clear(r)
 	return id
 }
 
-func (m *arm64) AddImm(r gen.Reg, n int) {
+func (m *Machine) AddImm(r gen.Reg, n int) {
 	if n != 0 {
 		m.fn.ADDImmediate(n, m.r(r))
 	}
 }
 
-func (m *arm64) Add(r, s gen.Reg)           { m.fn.ADD(m.r(s), m.r(r)) }
-func (m *arm64) ShiftLeft(r gen.Reg, n int) { m.fn.LSL(n, m.r(r)) }
+func (m *Machine) Add(r, s gen.Reg)           { m.fn.ADD(m.r(s), m.r(r)) }
+func (m *Machine) ShiftLeft(r gen.Reg, n int) { m.fn.LSL(n, m.r(r)) }
 
-func (m *arm64) Load(base gen.Reg, offset int, name string) gen.Vec {
+func (m *Machine) Load(base gen.Reg, offset int, name string) gen.Vec {
 	id, v := m.newVec(name)
 	m.fn.LDRQ(m.mem(base, offset), v)
 	return id
 }
 
-func (m *arm64) Reload(v gen.Vec, base gen.Reg, offset int) {
+func (m *Machine) Reload(v gen.Vec, base gen.Reg, offset int) {
 	m.fn.LDRQ(m.mem(base, offset), m.v(v))
 }
 
-func (m *arm64) Store(v gen.Vec, base gen.Reg, offset int) {
+func (m *Machine) Store(v gen.Vec, base gen.Reg, offset int) {
 	m.fn.STRQ(m.v(v), m.mem(base, offset))
 }
 
 // StoreFirst stores two lanes if n has that bit, and then one if n has the other.
-func (m *arm64) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
+func (m *Machine) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 	one, done := m.tag("one_lane"), m.tag("lanes_done")
 	m.fn.TBZ(1, m.r(n), one)
 	m.fn.STRD(m.v(v), m.mem(base, offset))
@@ -180,10 +180,10 @@ func (m *arm64) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 	m.fn.Label(done)
 }
 
-func (m *arm64) Prefetch(base gen.Reg, offset int)    { m.fn.PRFM(m.mem(base, offset), neon.PLDL1KEEP) }
-func (m *arm64) PrefetchFar(base gen.Reg, offset int) { m.fn.PRFM(m.mem(base, offset), neon.PLDL2KEEP) }
+func (m *Machine) Prefetch(base gen.Reg, offset int)    { m.fn.PRFM(m.mem(base, offset), PLDL1KEEP) }
+func (m *Machine) PrefetchFar(base gen.Reg, offset int) { m.fn.PRFM(m.mem(base, offset), PLDL2KEEP) }
 
-func (m *arm64) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
+func (m *Machine) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
 	ws := make([]gen.Factor, n)
 	for i := range ws {
 		ws[i].Vec = m.Load(base, offset+i*4*lanes, "weights")
@@ -192,7 +192,7 @@ func (m *arm64) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
 }
 
 // LoadScalars loads a whole vector of them, or one.
-func (m *arm64) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
+func (m *Machine) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
 	id, v := m.newVec("x[k]")
 	switch n {
 	case 1:
@@ -209,23 +209,23 @@ func (m *arm64) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
 	return scalars
 }
 
-func (m *arm64) Spread(scalar gen.Factor) gen.Factor { return scalar }
+func (m *Machine) Spread(scalar gen.Factor) gen.Factor { return scalar }
 
-func (m *arm64) MulAcc(acc gen.Vec, w, scalar gen.Factor) {
-	m.fn.FMLALane(neon.Lane{V: m.v(scalar.Vec), Index: scalar.Lane}, m.v(w.Vec), m.v(acc))
+func (m *Machine) MulAcc(acc gen.Vec, w, scalar gen.Factor) {
+	m.fn.FMLALane(Lane{V: m.v(scalar.Vec), Index: scalar.Lane}, m.v(w.Vec), m.v(acc))
 }
 
-func (m *arm64) MulAccVec(acc gen.Vec, w gen.Factor, x gen.Vec) {
+func (m *Machine) MulAccVec(acc gen.Vec, w gen.Factor, x gen.Vec) {
 	m.fn.FMLA(m.v(w.Vec), m.v(x), m.v(acc))
 }
 
-func (m *arm64) ZeroVec(name string) gen.Vec {
+func (m *Machine) ZeroVec(name string) gen.Vec {
 	id, v := m.newVec(name)
 	m.fn.ClearV(v)
 	return id
 }
 
-func (m *arm64) StoreSum(v []gen.Vec, bias gen.Reg, biasOffset int, y gen.Reg, yOffset int) {
+func (m *Machine) StoreSum(v []gen.Vec, bias gen.Reg, biasOffset int, y gen.Reg, yOffset int) {
 	sum, other := m.fn.V(""), m.fn.V("")
 	m.fn.FADD(m.v(v[2]), m.v(v[0]), sum)
 	m.fn.FADD(m.v(v[3]), m.v(v[1]), other)
@@ -240,7 +240,7 @@ func (m *arm64) StoreSum(v []gen.Vec, bias gen.Reg, biasOffset int, y gen.Reg, y
 
 // Do is one operation of a formula. Of two arguments, the minimum and the
 // maximum are NaN if either is.
-func (m *arm64) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Vec {
+func (m *Machine) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Vec {
 	switch op {
 	case gen.FMA:
 		return m.fused(m.fn.FMLA, args, dies)
@@ -275,8 +275,7 @@ func (m *arm64) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Ve
 		return m.two(m.fn.ORR, args)
 	case gen.AddInt:
 		return m.two(m.fn.ADDInt, args)
-	}
-	if op == gen.ZeroBelow {
+	case gen.ZeroBelow:
 		a, bound, v := m.operand(args[0]), m.operand(args[1]), m.operand(args[2])
 		below := m.fn.V("")
 		m.fn.FCMGT(a, bound, below)
@@ -291,21 +290,21 @@ func (m *arm64) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Ve
 const allButSign = 1<<31 - 1
 
 // operand is an argument in a register.
-func (m *arm64) operand(o gen.Operand) neon.V {
+func (m *Machine) operand(o gen.Operand) V {
 	if o.Constant == nil {
 		return m.v(o.Vec)
 	}
 	return m.v(m.constant(o.Constant))
 }
 
-func (m *arm64) constant(c *gen.Constant) gen.Vec {
+func (m *Machine) constant(c *gen.Constant) gen.Vec {
 	id, v := m.newVec("")
 	m.fn.LoadConstant(c.Name, c.Bits, v)
 	return id
 }
 
 // two is an instruction of two arguments, a op b.
-func (m *arm64) two(instruction func(m, n, d neon.V), args []gen.Operand) gen.Vec {
+func (m *Machine) two(instruction func(m, n, d V), args []gen.Operand) gen.Vec {
 	a, b := m.operand(args[0]), m.operand(args[1])
 	id, d := m.newVec("")
 	instruction(b, a, d)
@@ -314,7 +313,7 @@ func (m *arm64) two(instruction func(m, n, d neon.V), args []gen.Operand) gen.Ve
 
 // fused is a·b + c or c - a·b, by an instruction that overwrites c: a constant
 // is loaded to where the result will be.
-func (m *arm64) fused(instruction func(m, n, d neon.V), args []gen.Operand, dies []bool) gen.Vec {
+func (m *Machine) fused(instruction func(m, n, d V), args []gen.Operand, dies []bool) gen.Vec {
 	c := args[2]
 	var sum gen.Vec
 	switch {
@@ -323,7 +322,7 @@ func (m *arm64) fused(instruction func(m, n, d neon.V), args []gen.Operand, dies
 	case dies[2]:
 		sum = c.Vec
 	default:
-		var d neon.V
+		var d V
 		sum, d = m.newVec("")
 		m.fn.VMOV(m.v(c.Vec), d)
 	}
@@ -332,7 +331,7 @@ func (m *arm64) fused(instruction func(m, n, d neon.V), args []gen.Operand, dies
 	return sum
 }
 
-// print finishes the assembly of all kernels, and the Go file of their stubs.
-func (m *arm64) print(cfg printer.Config) (code, stubs []byte, err error) {
+// Print finishes the assembly of all kernels, and the Go file of their stubs.
+func (m *Machine) Print(cfg printer.Config) (code, stubs []byte, err error) {
 	return m.file.Print(cfg)
 }

@@ -1,7 +1,8 @@
-package main
+// Package x86 is the back-end for AVX2 and AVX-512: the plan's operations as
+// instructions. avo finds the registers and checks every instruction's operands.
+package x86
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,12 +14,12 @@ import (
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 	"github.com/mmcloughlin/avo/reg"
+	x86asm "github.com/mmcloughlin/avo/x86"
 )
 
-// x86 is the back-end for AVX2 and AVX-512, through avo, which finds registers
-// and checks every instruction's operands.
-type x86 struct {
-	x86Traits
+// Machine is a gen.Machine for whichever instruction set is in use.
+type Machine struct {
+	Traits
 	ctx         *build.Context
 	lanes       int
 	regs        []reg.GPVirtual
@@ -28,12 +29,18 @@ type x86 struct {
 	tails       int // stores of less than a vector in the kernel
 	constants   map[string]operand.Mem
 	symbols     []symbol
-	roles       *roles
-	maps        map[string]*roles // of each kernel, by its full name
+	kernels     map[string]kernel // by their full names
+	roles       roles             // of the kernel in the making
 }
 
-// x86Traits are what sets the instruction sets of this back-end apart.
-type x86Traits struct {
+// kernel is what Print needs to know of one.
+type kernel struct {
+	vectors int // registers that there are
+	roles   roles
+}
+
+// Traits are what sets the instruction sets of this back-end apart.
+type Traits struct {
 	suffix         string // of the kernels' names
 	maxLanes       int
 	registers      int // vector registers
@@ -47,8 +54,9 @@ type x86Traits struct {
 	headRows       int
 }
 
+// The instruction sets.
 var (
-	avx2 = x86Traits{
+	AVX2 = Traits{
 		suffix:         "AVX2",
 		maxLanes:       8,
 		registers:      16,
@@ -61,7 +69,7 @@ var (
 		shadowLockstep: 1,
 		headRows:       4,
 	}
-	avx512 = x86Traits{
+	AVX512 = Traits{
 		suffix:         "AVX512",
 		maxLanes:       16,
 		registers:      32,
@@ -82,40 +90,43 @@ type symbol struct {
 	words []uint32
 }
 
-func newX86() *x86 {
-	return &x86{
-		ctx:       build.NewContext(),
+// New begins a file for that build constraint. Use comes before the first kernel.
+func New(constraint string) *Machine {
+	ctx := build.NewContext()
+	ctx.ConstraintExpr(constraint)
+	return &Machine{
+		ctx:       ctx,
 		constants: map[string]operand.Mem{},
-		maps:      map[string]*roles{},
+		kernels:   map[string]kernel{},
 	}
 }
 
-// use changes the instruction set of the kernels that follow.
-func (m *x86) use(t x86Traits) { m.x86Traits, m.lanes = t, t.maxLanes }
+// Use changes the instruction set of the kernels that follow.
+func (m *Machine) Use(t Traits) { m.Traits, m.lanes = t, t.maxLanes }
 
-func (m *x86) Lanes() int     { return m.lanes }
-func (m *x86) SetLanes(n int) { m.lanes = n }
-func (m *x86) KBlock(columns int) int {
+func (m *Machine) Lanes() int     { return m.lanes }
+func (m *Machine) SetLanes(n int) { m.lanes = n }
+func (m *Machine) KBlock(columns int) int {
 	if columns == 1 {
 		return m.stepBlock
 	}
 	return 4
 }
-func (m *x86) TileVectors() int    { return m.tile }
-func (m *x86) WeightsAtOnce() int  { return 8 } // all there are: a row of AVX2
-func (m *x86) Lockstep() int       { return m.lockstep }
-func (m *x86) TileLockstep() int   { return m.tileLockstep }
-func (m *x86) ElementVectors() int { return m.elements }
-func (m *x86) ShadowSteps() int    { return m.shadow }
-func (m *x86) ShadowLockstep() int { return m.shadowLockstep }
-func (m *x86) HeadRows() int       { return m.headRows }
+func (m *Machine) TileVectors() int    { return m.tile }
+func (m *Machine) WeightsAtOnce() int  { return 8 } // all there are: a row of AVX2
+func (m *Machine) Lockstep() int       { return m.lockstep }
+func (m *Machine) TileLockstep() int   { return m.tileLockstep }
+func (m *Machine) ElementVectors() int { return m.elements }
+func (m *Machine) ShadowSteps() int    { return m.shadow }
+func (m *Machine) ShadowLockstep() int { return m.shadowLockstep }
+func (m *Machine) HeadRows() int       { return m.headRows }
 
-func (m *x86) Begin(k *gen.Kernel) {
+func (m *Machine) Begin(k *gen.Kernel) {
 	name := k.Name + m.suffix
 	m.lanes = m.maxLanes
 	m.regs, m.vecs, m.tails = nil, nil, 0
-	m.roles = &roles{registers: m.registers}
-	m.maps[name] = m.roles
+	m.roles = roles{}
+	m.kernels[name] = kernel{m.registers, m.roles}
 	m.ctx.Function(name)
 	m.ctx.SignatureExpr("func(" + k.Params + ")")
 	m.ctx.Pragma("noescape")
@@ -123,41 +134,41 @@ func (m *x86) Begin(k *gen.Kernel) {
 	m.scratch, m.scratchSize = operand.Mem{}, k.Scratch
 }
 
-func (m *x86) End() {
+func (m *Machine) End() {
 	if m.scratch.Base == nil {
 		m.ctx.Attributes(attr.NOSPLIT)
 	}
 }
 
-func (m *x86) Comment(text string)       { m.ctx.Comment(text) }
-func (m *x86) Label(name string)         { m.ctx.Label(name) }
-func (m *x86) Jump(label string)         { m.ctx.JMP(operand.LabelRef(label)) }
-func (m *x86) r(r gen.Reg) reg.GPVirtual { return m.regs[r] }
+func (m *Machine) Comment(text string)       { m.ctx.Comment(text) }
+func (m *Machine) Label(name string)         { m.ctx.Label(name) }
+func (m *Machine) Jump(label string)         { m.ctx.JMP(operand.LabelRef(label)) }
+func (m *Machine) r(r gen.Reg) reg.GPVirtual { return m.regs[r] }
 
 // v is the vector register as wide as vectors are now.
-func (m *x86) v(v gen.Vec) reg.VecVirtual {
+func (m *Machine) v(v gen.Vec) reg.VecVirtual {
 	if m.lanes == 16 {
 		return m.vecs[v].AsZ().(reg.VecVirtual)
 	}
 	return m.vecs[v].AsY().(reg.VecVirtual)
 }
 
-func (m *x86) newReg(name string) (gen.Reg, reg.GPVirtual) {
+func (m *Machine) newReg(name string) (gen.Reg, reg.GPVirtual) {
 	r := m.ctx.GP64()
 	m.regs = append(m.regs, r)
-	m.roles.add(name, r)
+	m.roles[r.ID()] = name
 	return gen.Reg(len(m.regs) - 1), r
 }
 
-func (m *x86) newVec(name string) (gen.Vec, reg.VecVirtual) {
+func (m *Machine) newVec(name string) (gen.Vec, reg.VecVirtual) {
 	v := m.ctx.YMM()
 	m.vecs = append(m.vecs, v)
-	m.roles.add(name, v)
+	m.roles[v.ID()] = name
 	id := gen.Vec(len(m.vecs) - 1)
 	return id, m.v(id)
 }
 
-func (m *x86) JumpIf(a gen.Reg, cond gen.Condition, b int, label string) {
+func (m *Machine) JumpIf(a gen.Reg, cond gen.Condition, b int, label string) {
 	if b == 0 {
 		m.ctx.TESTQ(m.r(a), m.r(a))
 	} else {
@@ -166,13 +177,13 @@ func (m *x86) JumpIf(a gen.Reg, cond gen.Condition, b int, label string) {
 	m.jump(cond, label)
 }
 
-func (m *x86) SubJumpIf(r gen.Reg, n int, cond gen.Condition, label string) {
+func (m *Machine) SubJumpIf(r gen.Reg, n int, cond gen.Condition, label string) {
 	m.ctx.SUBQ(operand.I32(n), m.r(r))
 	m.jump(cond, label)
 }
 
 // jump goes by the flags that a comparison with zero has set.
-func (m *x86) jump(cond gen.Condition, label string) {
+func (m *Machine) jump(cond gen.Condition, label string) {
 	target := operand.LabelRef(label)
 	switch cond {
 	case gen.Less:
@@ -189,33 +200,40 @@ func (m *x86) jump(cond gen.Condition, label string) {
 }
 
 // Return clears the upper halves of the vector registers, without which the
-// SSE code of Go would be slow after this.
-func (m *x86) Return() {
+// SSE code of Go would be slow after this. It needs the caller's frame pointer,
+// as avo has to be told, which would take that register for data otherwise:
+// profilers would then see data in place of return addresses.
+func (m *Machine) Return() {
 	m.ctx.VZEROUPPER()
-	m.ctx.RET()
+	ret, err := x86asm.RET()
+	if err != nil {
+		panic(err)
+	}
+	ret.Inputs = []operand.Op{reg.RBP}
+	m.ctx.Instruction(ret)
 }
 
-func (m *x86) Arg(arg, name string) gen.Reg {
+func (m *Machine) Arg(arg, name string) gen.Reg {
 	id, r := m.newReg(name)
 	m.ctx.Load(m.ctx.Param(arg), r)
 	return id
 }
 
-func (m *x86) SetArg(arg string, r gen.Reg) { m.ctx.Store(m.r(r), m.ctx.Param(arg)) }
+func (m *Machine) SetArg(arg string, r gen.Reg) { m.ctx.Store(m.r(r), m.ctx.Param(arg)) }
 
-func (m *x86) Copy(s gen.Reg, name string) gen.Reg {
+func (m *Machine) Copy(s gen.Reg, name string) gen.Reg {
 	id, r := m.newReg(name)
 	m.ctx.MOVQ(m.r(s), r)
 	return id
 }
 
-func (m *x86) LoadReg(base gen.Reg, offset int, name string) gen.Reg {
+func (m *Machine) LoadReg(base gen.Reg, offset int, name string) gen.Reg {
 	id, r := m.newReg(name)
 	m.ctx.MOVQ(m.mem(base, offset), r)
 	return id
 }
 
-func (m *x86) Scratch(name string) gen.Reg {
+func (m *Machine) Scratch(name string) gen.Reg {
 	if m.scratchSize == 0 {
 		panic("x86: the kernel has no scratch memory")
 	}
@@ -228,13 +246,13 @@ func (m *x86) Scratch(name string) gen.Reg {
 	return id
 }
 
-func (m *x86) Zero(name string) gen.Reg {
+func (m *Machine) Zero(name string) gen.Reg {
 	id, r := m.newReg(name)
 	m.ctx.XORL(r.As32(), r.As32())
 	return id
 }
 
-func (m *x86) AddImm(r gen.Reg, n int) {
+func (m *Machine) AddImm(r gen.Reg, n int) {
 	if n < 0 {
 		m.ctx.SUBQ(operand.I32(-n), m.r(r))
 	} else if n > 0 {
@@ -242,11 +260,11 @@ func (m *x86) AddImm(r gen.Reg, n int) {
 	}
 }
 
-func (m *x86) Add(r, s gen.Reg)           { m.ctx.ADDQ(m.r(s), m.r(r)) }
-func (m *x86) ShiftLeft(r gen.Reg, n int) { m.ctx.SHLQ(operand.U8(n), m.r(r)) }
+func (m *Machine) Add(r, s gen.Reg)           { m.ctx.ADDQ(m.r(s), m.r(r)) }
+func (m *Machine) ShiftLeft(r gen.Reg, n int) { m.ctx.SHLQ(operand.U8(n), m.r(r)) }
 
-// file finishes the assembly of all kernels, and the Go file of their stubs.
-func (m *x86) file(cfg printer.Config) (code, stubs []byte, err error) {
+// Print finishes the assembly of all kernels, and the Go file of their stubs.
+func (m *Machine) Print(cfg printer.Config) (code, stubs []byte, err error) {
 	slices.SortFunc(m.symbols, func(a, b symbol) int { return strings.Compare(a.name, b.name) })
 	for _, s := range m.symbols {
 		m.ctx.StaticGlobal(s.name)
@@ -259,15 +277,19 @@ func (m *x86) file(cfg printer.Config) (code, stubs []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	virtual := map[*ir.Function]map[*ir.Instruction][]reg.Register{}
+	for _, fn := range f.Functions() {
+		virtual[fn] = operands(fn)
+	}
 	if err := pass.Compile.Execute(f); err != nil {
 		return nil, nil, err
 	}
 	for _, fn := range f.Functions() {
-		lines, err := m.maps[fn.Name].lines(fn.Allocation)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", fn.Name, err)
+		k := m.kernels[fn.Name]
+		if err := checkRegisters(fn, k.vectors); err != nil {
+			return nil, nil, err
 		}
-		fn.Nodes = append([]ir.Node{ir.NewComment(lines...)}, fn.Nodes...)
+		addMaps(fn, k.roles, virtual[fn])
 	}
 	if code, err = printer.NewGoAsm(cfg).Print(f); err != nil {
 		return nil, nil, err

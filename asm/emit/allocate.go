@@ -1,4 +1,4 @@
-package neon
+package emit
 
 import "slices"
 
@@ -27,34 +27,34 @@ func (p points) addAll(q points) {
 
 // code is the function's instructions, and the ways between them.
 type code struct {
-	instructions []*instruction
-	before       [][]int       // the instructions that may come right before each; the first is the entry
-	places       map[label]int // of labels: the index of the next instruction
+	instructions []*Instruction
+	before       [][]int        // the instructions that may come right before each; the first is the entry
+	places       map[string]int // of labels: the index of the next instruction
 }
 
 func (f *Function) code() code {
-	c := code{places: map[label]int{}}
+	c := code{places: map[string]int{}}
 	for _, n := range f.nodes {
 		switch n := n.(type) {
 		case label:
-			c.places[n] = len(c.instructions)
-		case *instruction:
+			c.places[string(n)] = len(c.instructions)
+		case *Instruction:
 			c.instructions = append(c.instructions, n)
 		}
 	}
 	last := len(c.instructions) - 1
-	if last < 0 || !c.instructions[last].ends {
-		f.fail("runs off its end")
+	if last < 0 || !c.instructions[last].Ends {
+		f.Fail("runs off its end")
 	}
 	c.before = make([][]int, len(c.instructions))
 	for i, in := range c.instructions {
-		if !in.ends {
+		if !in.Ends {
 			c.before[i+1] = append(c.before[i+1], i)
 		}
-		if in.target != "" {
-			to, ok := c.places[in.target]
+		if in.Target != "" {
+			to, ok := c.places[in.Target]
 			if !ok || to > last {
-				f.fail("no instruction at label %s", in.target)
+				f.Fail("no instruction at label %s", in.Target)
 			}
 			c.before[to] = append(c.before[to], i)
 		}
@@ -70,13 +70,13 @@ func (f *Function) liveness(c code) []points {
 		live[id] = make(points, (len(c.instructions)+63)/64)
 	}
 	for i, in := range c.instructions {
-		for _, id := range in.writes {
-			live[id].add(i)
+		for _, r := range in.Writes {
+			live[r].add(i)
 		}
 	}
 	for i, in := range c.instructions {
-		for _, id := range in.reads {
-			f.walkBack(c, i, id, live[id])
+		for _, r := range in.Reads {
+			f.walkBack(c, i, live[r])
 		}
 	}
 	return live
@@ -85,13 +85,13 @@ func (f *Function) liveness(c code) []points {
 // walkBack adds to live the points between instruction i, which reads a
 // register, and the instructions that wrote it. It stops where an earlier walk
 // has been.
-func (f *Function) walkBack(c code, i, id int, live points) {
+func (f *Function) walkBack(c code, i int, live points) {
 	todo := []int{i}
 	for len(todo) > 0 {
 		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if at == 0 {
-			f.fail("%s: may read a register that nothing was written to", c.instructions[i].text(nil))
+			f.Fail("%s: may read a register that nothing was written to", c.instructions[i].text(nil))
 		}
 		for _, p := range c.before[at] {
 			if live.has(p) {
@@ -104,10 +104,10 @@ func (f *Function) walkBack(c code, i, id int, live points) {
 }
 
 // allocate finds real registers for all.
-func (f *Function) allocate() allocation {
+func (f *Function) allocate() Allocation {
 	found, stuck := f.tryAllocate()
 	if stuck != nil {
-		f.fail("no free register for the result of %s", stuck.text(nil))
+		f.Fail("no free register for the result of %s", stuck.text(nil))
 	}
 	return found
 }
@@ -115,31 +115,31 @@ func (f *Function) allocate() allocation {
 // tryAllocate gives every register, in the order in which they are first
 // written, the lowest real one that is free at all of its points: a linear scan
 // that also uses the holes. It returns the instruction whose result finds none.
-func (f *Function) tryAllocate() (found allocation, stuck *instruction) {
+func (f *Function) tryAllocate() (found Allocation, stuck *Instruction) {
 	c := f.code()
 	live := f.liveness(c)
-	var busy [len(usable)][]points
-	for k, numbers := range usable {
-		for range numbers {
+	busy := make([][]points, len(f.set.Classes))
+	for k, class := range f.set.Classes {
+		for range class.Numbers {
 			busy[k] = append(busy[k], make(points, (len(c.instructions)+63)/64))
 		}
 	}
-	found = make(allocation, len(f.registers))
+	found = make(Allocation, len(f.registers))
 	for id := range found {
 		found[id] = unused
 	}
 	for _, in := range c.instructions {
-		for _, id := range in.writes {
-			if found[id] != unused {
+		for _, r := range in.Writes {
+			if found[r] != unused {
 				continue
 			}
-			k := f.registers[id].kind
-			free := slices.IndexFunc(busy[k], func(p points) bool { return !p.overlaps(live[id]) })
+			k := f.registers[r].class
+			free := slices.IndexFunc(busy[k], func(p points) bool { return !p.overlaps(live[r]) })
 			if free < 0 {
 				return nil, in
 			}
-			busy[k][free].addAll(live[id])
-			found[id] = usable[k][free]
+			busy[k][free].addAll(live[r])
+			found[r] = f.set.Classes[k].Numbers[free]
 		}
 	}
 	return found, nil

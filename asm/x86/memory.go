@@ -1,4 +1,4 @@
-package main
+package x86
 
 import (
 	"fmt"
@@ -10,13 +10,13 @@ import (
 
 // Loads, stores, and the factors that inner loops multiply.
 
-func (m *x86) mem(base gen.Reg, offset int) operand.Mem {
+func (m *Machine) mem(base gen.Reg, offset int) operand.Mem {
 	return operand.Mem{Base: m.r(base), Disp: offset}
 }
 
 // Load loads a vector. Where vectors can be wider, the rest becomes zero, as
 // avo has to be told.
-func (m *x86) Load(base gen.Reg, offset int, name string) gen.Vec {
+func (m *Machine) Load(base gen.Reg, offset int, name string) gen.Vec {
 	id, v := m.newVec(name)
 	load, err := x86asm.VMOVUPS(m.mem(base, offset), v)
 	if err != nil {
@@ -29,18 +29,18 @@ func (m *x86) Load(base gen.Reg, offset int, name string) gen.Vec {
 	return id
 }
 
-func (m *x86) Reload(v gen.Vec, base gen.Reg, offset int) {
+func (m *Machine) Reload(v gen.Vec, base gen.Reg, offset int) {
 	m.ctx.VMOVUPS(m.mem(base, offset), m.v(v))
 }
 
-func (m *x86) Store(v gen.Vec, base gen.Reg, offset int) {
+func (m *Machine) Store(v gen.Vec, base gen.Reg, offset int) {
 	m.ctx.VMOVUPS(m.v(v), m.mem(base, offset))
 }
 
 // StoreFirst stores halves, quarters and so on, as the bits of n say. AVX2's
 // masked store would be one instruction; here it takes the same time, and AMD's
 // processors run it as dozens (A. Fog, Instruction tables).
-func (m *x86) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
+func (m *Machine) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 	m.tails++
 	left, at := m.ctx.YMM(), m.ctx.GP64()
 	m.ctx.LEAQ(m.mem(base, offset), at)
@@ -70,10 +70,10 @@ func (m *x86) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 	part(1, func() { m.ctx.VMOVSS(quarter, whole) }, nil)
 }
 
-func (m *x86) Prefetch(base gen.Reg, offset int)    { m.ctx.PREFETCHT0(m.mem(base, offset)) }
-func (m *x86) PrefetchFar(base gen.Reg, offset int) { m.ctx.PREFETCHT1(m.mem(base, offset)) }
+func (m *Machine) Prefetch(base gen.Reg, offset int)    { m.ctx.PREFETCHT0(m.mem(base, offset)) }
+func (m *Machine) PrefetchFar(base gen.Reg, offset int) { m.ctx.PREFETCHT1(m.mem(base, offset)) }
 
-func (m *x86) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
+func (m *Machine) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
 	ws := make([]gen.Factor, n)
 	for i := range ws {
 		at := offset + i*4*m.lanes
@@ -86,7 +86,7 @@ func (m *x86) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
 	return ws
 }
 
-func (m *x86) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
+func (m *Machine) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
 	scalars := make([]gen.Factor, n)
 	for i := range scalars {
 		scalars[i] = gen.Factor{Base: base, Offset: offset + 4*i, InMemory: true}
@@ -94,35 +94,35 @@ func (m *x86) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
 	return scalars
 }
 
-func (m *x86) Spread(scalar gen.Factor) gen.Factor {
+func (m *Machine) Spread(scalar gen.Factor) gen.Factor {
 	id, v := m.newVec("x[k]")
 	m.ctx.VBROADCASTSS(m.mem(scalar.Base, scalar.Offset), v)
 	return gen.Factor{Vec: id}
 }
 
 // factor is f as an operand.
-func (m *x86) factor(f gen.Factor) operand.Op {
+func (m *Machine) factor(f gen.Factor) operand.Op {
 	if f.InMemory {
 		return m.mem(f.Base, f.Offset)
 	}
 	return m.v(f.Vec)
 }
 
-func (m *x86) MulAcc(acc gen.Vec, w, scalar gen.Factor) {
+func (m *Machine) MulAcc(acc gen.Vec, w, scalar gen.Factor) {
 	m.ctx.VFMADD231PS(m.factor(w), m.v(scalar.Vec), m.v(acc))
 }
 
-func (m *x86) MulAccVec(acc gen.Vec, w gen.Factor, x gen.Vec) {
+func (m *Machine) MulAccVec(acc gen.Vec, w gen.Factor, x gen.Vec) {
 	m.ctx.VFMADD231PS(m.factor(w), m.v(x), m.v(acc))
 }
 
-func (m *x86) ZeroVec(name string) gen.Vec {
+func (m *Machine) ZeroVec(name string) gen.Vec {
 	id, v := m.newVec(name)
 	m.ctx.VXORPS(v, v, v)
 	return id
 }
 
-func (m *x86) StoreSum(v []gen.Vec, bias gen.Reg, biasOffset int, y gen.Reg, yOffset int) {
+func (m *Machine) StoreSum(v []gen.Vec, bias gen.Reg, biasOffset int, y gen.Reg, yOffset int) {
 	sum, high := m.ctx.YMM(), m.ctx.YMM()
 	if m.lanes == 16 {
 		m.ctx.VEXTRACTF64X4(operand.U8(1), m.v(v[0]), high)

@@ -1,4 +1,4 @@
-package neon
+package emit
 
 import (
 	"cmp"
@@ -53,13 +53,13 @@ func (f *Function) loopAt(begin label) loop {
 	first := slices.Index(f.nodes, node(begin))
 	last := first
 	for i, n := range f.nodes[first:] {
-		if in, ok := n.(*instruction); ok && in.target == begin {
+		if in, ok := n.(*Instruction); ok && in.Target == string(begin) {
 			last = first + i
 		}
 	}
 	for i, n := range f.nodes {
-		in, ok := n.(*instruction)
-		if ok && in.target != "" && (i < first || i > last) && slices.Contains(f.nodes[first:last+1], node(in.target)) {
+		in, ok := n.(*Instruction)
+		if ok && in.Target != "" && (i < first || i > last) && slices.Contains(f.nodes[first:last+1], node(label(in.Target))) {
 			return loop{first, first}
 		}
 	}
@@ -83,50 +83,50 @@ func (f *Function) constantsOf(l loop) []string {
 // constantAt returns the name of the constant that a node loads to a register
 // that nothing else writes to.
 func (f *Function) constantAt(n node) string {
-	load, ok := n.(*instruction)
-	if !ok || load.constant == "" {
+	load, ok := n.(*Instruction)
+	if !ok || load.Constant == "" {
 		return ""
 	}
 	for _, n := range f.nodes {
-		if other, ok := n.(*instruction); ok && other != load && slices.Contains(other.writes, load.writes[0]) {
+		if other, ok := n.(*Instruction); ok && other != load && slices.Contains(other.Writes, load.Writes[0]) {
 			return ""
 		}
 	}
-	return load.constant
+	return load.Constant
 }
 
 // hoisted returns a copy of the function that loads those constants before the
 // loop and not in it.
 func (f *Function) hoisted(l loop, names []string) *Function {
 	g := *f
-	g.registers, g.roles = slices.Clone(f.registers), slices.Clone(f.roles)
+	g.registers = slices.Clone(f.registers)
 	g.nodes = append(slices.Clone(f.nodes[:l.first]), comment("Constants that stay in registers."))
-	stays := map[string]V{}
-	moved := map[int]V{} // registers of the loads in the loop
+	stays := map[string]Register{}
+	moved := map[Register]Register{} // registers of the loads in the loop
 	for _, n := range f.nodes[l.first:l.last] {
 		name := f.constantAt(n)
 		if !slices.Contains(names, name) {
 			continue
 		}
-		load := n.(*instruction)
+		load := n.(*Instruction)
 		if _, ok := stays[name]; !ok {
-			stays[name] = g.V("constants")
-			g.nodes = append(g.nodes, load.replace(V{load.writes[0]}, stays[name]))
+			stays[name] = g.Register(f.registers[load.Writes[0]].class, "constants")
+			g.nodes = append(g.nodes, load.replace(load.Writes[0], stays[name]))
 		}
-		moved[load.writes[0]] = stays[name]
+		moved[load.Writes[0]] = stays[name]
 	}
 	for _, n := range f.nodes[l.first:] {
-		in, ok := n.(*instruction)
+		in, ok := n.(*Instruction)
 		if !ok {
 			g.nodes = append(g.nodes, n)
 			continue
 		}
-		if len(in.writes) == 1 && moved[in.writes[0]] != (V{}) {
+		if len(in.Writes) == 1 && moved[in.Writes[0]] != 0 {
 			continue
 		}
-		for _, id := range in.reads {
-			if v, ok := moved[id]; ok {
-				in = in.replace(V{id}, v)
+		for _, r := range in.Reads {
+			if to, ok := moved[r]; ok {
+				in = in.replace(r, to)
 			}
 		}
 		g.nodes = append(g.nodes, in)
@@ -134,20 +134,18 @@ func (f *Function) hoisted(l loop, names []string) *Function {
 	return &g
 }
 
-// replace returns a copy of the instruction with the vector register b in place
-// of a.
-func (i *instruction) replace(a, b V) *instruction {
+// replace returns a copy of the instruction with one register in place of
+// another.
+func (i *Instruction) replace(old, new Register) *Instruction {
 	c := *i
-	c.operands = nil
-	for _, o := range i.operands {
-		c.operands = append(c.operands, o.replace(a, b))
+	c.Operands = nil
+	for _, o := range i.Operands {
+		c.Operands = append(c.Operands, o.Replace(old, new))
 	}
-	c.reads, c.writes = slices.Clone(i.reads), slices.Clone(i.writes)
-	for _, list := range [][]int{c.reads, c.writes} {
-		for i, id := range list {
-			if id == a.id {
-				list[i] = b.id
-			}
+	c.Reads, c.Writes = slices.Clone(i.Reads), slices.Clone(i.Writes)
+	for _, list := range [][]Register{c.Reads, c.Writes} {
+		for i, r := range list {
+			list[i] = r.Replaced(old, new)
 		}
 	}
 	return &c

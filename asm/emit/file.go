@@ -1,4 +1,4 @@
-package neon
+package emit
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 
 // File is an assembly file in the making, and the Go file of its stubs.
 type File struct {
+	set        *Set
 	constraint string
 	functions  []*Function
 	constants  []constant
@@ -28,32 +29,32 @@ type constant struct {
 }
 
 // NewFile begins a file for that build constraint, as in ConstraintExpr of avo.
-func NewFile(constraint string) *File { return &File{constraint: constraint} }
+func NewFile(set *Set, constraint string) *File { return &File{set: set, constraint: constraint} }
 
 // Function begins a function of that name and Go signature; doc is for its stub.
 func (file *File) Function(name, signature string, doc ...string) *Function {
-	f := &Function{name: name, doc: doc, file: file, registers: make([]virtual, 1)}
+	f := &Function{name: name, doc: doc, set: file.set, registers: make([]virtual, 1)}
 	var err error
 	if f.signature, err = gotypes.ParseSignature(signature); err != nil {
-		f.fail("%v", err)
+		f.Fail("%v", err)
 	}
 	file.functions = append(file.functions, f)
 	return f
 }
 
-const (
-	constantsSymbol = "constants<>"
-	constantSize    = 16
-)
+// Constants is the symbol of the table of constants.
+const Constants = "constants<>"
 
-// constant returns the offset of a constant in the table.
-func (file *File) constant(name string, bits uint32) int {
+func (file *File) constantSize() int { return 4 * file.set.ConstantLanes }
+
+// Constant returns the offset of a constant in the table.
+func (file *File) Constant(name string, bits uint32) int {
 	i := slices.Index(file.constants, constant{name, bits})
 	if i < 0 {
 		i = len(file.constants)
 		file.constants = append(file.constants, constant{name, bits})
 	}
-	return i * constantSize
+	return i * file.constantSize()
 }
 
 // Print returns the assembly and the stubs. The form is that of avo, which
@@ -82,13 +83,19 @@ func (file *File) data() []byte {
 		return nil
 	}
 	var b bytes.Buffer
-	b.WriteString("\n// The constants, each in four lanes.\n")
+	size := file.constantSize()
+	fmt.Fprintf(&b, "\n// The constants, each in %d lanes.\n", file.set.ConstantLanes)
 	for i, c := range file.constants {
-		for half := range 2 {
-			fmt.Fprintf(&b, "DATA %s+%d(SB)/8, $0x%08x%08x // %s\n", constantsSymbol, i*constantSize+half*8, c.bits, c.bits, c.name)
+		for at := 0; at < size; {
+			width, bits := 4, fmt.Sprintf("%08x", c.bits)
+			if size-at >= 8 {
+				width, bits = 8, bits+bits
+			}
+			fmt.Fprintf(&b, "DATA %s+%d(SB)/%d, $0x%s // %s\n", Constants, i*size+at, width, bits, c.name)
+			at += width
 		}
 	}
-	fmt.Fprintf(&b, "GLOBL %s(SB), RODATA|NOPTR, $%d\n", constantsSymbol, len(file.constants)*constantSize)
+	fmt.Fprintf(&b, "GLOBL %s(SB), RODATA|NOPTR, $%d\n", Constants, len(file.constants)*size)
 	return b.Bytes()
 }
 
@@ -104,14 +111,17 @@ func (f *Function) print() *ir.Function {
 	if f.frame == 0 {
 		fn.Attributes = attr.NOSPLIT
 	}
-	fn.AddComment(f.registerMap(found)...)
+	maps := f.registerMaps(found)
 	for start, n := range f.nodes {
 		switch n := n.(type) {
 		case comment:
 			fn.AddComment(string(n))
 		case label:
 			fn.AddLabel(ir.Label(n))
-		case *instruction:
+			if lines := maps[string(n)]; lines != nil {
+				fn.AddComment(lines...)
+			}
+		case *Instruction:
 			if start == 0 || !isInstruction(f.nodes[start-1]) {
 				addGroup(fn, f.nodes[start:], found)
 			}
@@ -121,30 +131,29 @@ func (f *Function) print() *ir.Function {
 }
 
 func isInstruction(n node) bool {
-	_, ok := n.(*instruction)
+	_, ok := n.(*Instruction)
 	return ok
 }
 
 // addGroup adds the instructions at the beginning of nodes, with the comments
-// behind them below each other.
-func addGroup(fn *ir.Function, nodes []node, found allocation) {
+// after them below each other.
+func addGroup(fn *ir.Function, nodes []node, found Allocation) {
 	if end := slices.IndexFunc(nodes, func(n node) bool { return !isInstruction(n) }); end >= 0 {
 		nodes = nodes[:end]
 	}
-	const separator = " // "
 	width := 0
 	for _, n := range nodes {
-		if text, _, ok := strings.Cut(joinOperands(n.(*instruction).operands, found), separator); ok {
+		if text, _, ok := strings.Cut(joinOperands(n.(*Instruction).Operands, found), noteSeparator); ok {
 			width = max(width, len(text))
 		}
 	}
 	for _, n := range nodes {
-		n := n.(*instruction)
-		in := &ir.Instruction{Opcode: n.opcode, IsTerminal: n.ends}
-		if len(n.operands) > 0 {
-			text, note, ok := strings.Cut(joinOperands(n.operands, found), separator)
+		n := n.(*Instruction)
+		in := &ir.Instruction{Opcode: n.Opcode, IsTerminal: n.Ends}
+		if len(n.Operands) > 0 {
+			text, note, ok := strings.Cut(joinOperands(n.Operands, found), noteSeparator)
 			if ok {
-				text = fmt.Sprintf("%-*s%s%s", width, text, separator, note)
+				text = fmt.Sprintf("%-*s%s%s", width, text, noteSeparator, note)
 			}
 			in.Operands = []avo.Op{printed(text)}
 		}
@@ -157,36 +166,34 @@ type printed string
 
 func (p printed) Asm() string { return string(p) }
 
-// registerMap is a comment that says what the registers are for.
-func (f *Function) registerMap(found allocation) []string {
-	lines := []string{"Registers:"}
-	width := 0
-	for _, role := range f.roles {
-		width = max(width, len(role))
-	}
-	for _, role := range f.roles {
-		var names []string
-		for k := range kind(len(usable)) {
-			for _, number := range usable[k] {
-				if slices.ContainsFunc(f.holders(role, k), func(id int) bool { return found[id] == number }) {
-					names = append(names, k.realName(number))
+// registerMaps are the comments at the beginning of loops.
+func (f *Function) registerMaps(found Allocation) map[string][]string {
+	c := f.code()
+	live := f.liveness(c)
+	var places []Place
+	at := 0 // the next instruction
+	for _, n := range f.nodes {
+		switch n := n.(type) {
+		case label:
+			p := Place{Label: string(n)}
+			for r := range live {
+				if slices.ContainsFunc(c.before[at], live[r].has) {
+					p.Live = append(p.Live, r)
 				}
 			}
-		}
-		if len(names) > 0 {
-			lines = append(lines, fmt.Sprintf("  %-*s  %s", width, role, strings.Join(names, " ")))
-		}
-	}
-	return lines
-}
-
-// holders are the registers of one role and kind.
-func (f *Function) holders(role string, k kind) []int {
-	var found []int
-	for id, r := range f.registers[1:] {
-		if r == (virtual{k, role}) {
-			found = append(found, id+1)
+			places = append(places, p)
+		case *Instruction:
+			p := Place{Target: n.Target}
+			for _, r := range slices.Concat(n.Reads, n.Writes) {
+				v := f.registers[r]
+				p.Uses = append(p.Uses, Use{
+					ID: int(r), Role: v.role,
+					Class: v.class, Number: found[r], Name: f.set.Classes[v.class].name(found[r]),
+				})
+			}
+			places = append(places, p)
+			at++
 		}
 	}
-	return found
+	return RegisterMaps(places)
 }

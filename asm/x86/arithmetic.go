@@ -1,4 +1,4 @@
-package main
+package x86
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 // The operations of formulas, and their constants.
 
 // data returns the address of read-only words, the same for the same name.
-func (m *x86) data(name string, words []uint32) operand.Mem {
+func (m *Machine) data(name string, words []uint32) operand.Mem {
 	if at, ok := m.constants[name]; ok {
 		return at
 	}
@@ -23,13 +23,13 @@ func (m *x86) data(name string, words []uint32) operand.Mem {
 }
 
 // repeated is the address of a constant in every lane.
-func (m *x86) repeated(c *gen.Constant) operand.Mem {
+func (m *Machine) repeated(c *gen.Constant) operand.Mem {
 	return m.data(c.Name, slices.Repeat([]uint32{c.Bits}, 8))
 }
 
 // Do is one operation of a formula. Constants come from memory where the
 // instruction has a place for that.
-func (m *x86) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Vec {
+func (m *Machine) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Vec {
 	switch op {
 	case gen.FMA:
 		return m.fused(args, dies, m.ctx.VFMADD132PS, m.ctx.VFMADD213PS, m.ctx.VFMADD231PS,
@@ -70,7 +70,7 @@ func (m *x86) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Vec 
 type instruction = func(ops ...operand.Op)
 
 // constantVec makes a vector of the constant.
-func (m *x86) constantVec(c *gen.Constant) gen.Vec {
+func (m *Machine) constantVec(c *gen.Constant) gen.Vec {
 	id, v := m.newVec("")
 	if m.lanes == 16 {
 		m.ctx.VBROADCASTSS(m.repeated(c), v)
@@ -81,7 +81,7 @@ func (m *x86) constantVec(c *gen.Constant) gen.Vec {
 }
 
 // vec is an operand in a register.
-func (m *x86) vec(o gen.Operand) gen.Vec {
+func (m *Machine) vec(o gen.Operand) gen.Vec {
 	if o.Constant != nil {
 		return m.constantVec(o.Constant)
 	}
@@ -90,7 +90,7 @@ func (m *x86) vec(o gen.Operand) gen.Vec {
 
 // emit uses the form of the instruction that suits the first operand, which may
 // be a constant in memory.
-func (m *x86) emit(whole, broadcast instruction, first gen.Operand, rest ...operand.Op) {
+func (m *Machine) emit(whole, broadcast instruction, first gen.Operand, rest ...operand.Op) {
 	switch {
 	case first.Constant == nil:
 		whole(append([]operand.Op{m.v(first.Vec)}, rest...)...)
@@ -102,7 +102,7 @@ func (m *x86) emit(whole, broadcast instruction, first gen.Operand, rest ...oper
 }
 
 // two is an instruction of two arguments, a op b.
-func (m *x86) two(args []gen.Operand, commutes bool, whole, broadcast instruction) gen.Vec {
+func (m *Machine) two(args []gen.Operand, commutes bool, whole, broadcast instruction) gen.Vec {
 	a, b := args[0], args[1]
 	if commutes && a.Constant != nil {
 		a, b = b, a
@@ -122,7 +122,7 @@ const (
 
 // zeroBelow is v, or +0 where a < bound: by a mask of lanes, or where vectors
 // may be wider by a mask register.
-func (m *x86) zeroBelow(a gen.Vec, bound *gen.Constant, v gen.Vec) gen.Vec {
+func (m *Machine) zeroBelow(a gen.Vec, bound *gen.Constant, v gen.Vec) gen.Vec {
 	if m.maxLanes < 16 {
 		below := m.ctx.YMM()
 		m.ctx.VCMPPS(operand.U8(less), m.repeated(bound), m.v(a), below)
@@ -147,7 +147,7 @@ func (m *x86) zeroBelow(a gen.Vec, bound *gen.Constant, v gen.Vec) gen.Vec {
 //	132  third = third·first + second
 //	213  third = second·third + first
 //	231  third = second·first + third
-func (m *x86) fused(args []gen.Operand, dies []bool, f132, f213, f231, b132, b213, b231 instruction) gen.Vec {
+func (m *Machine) fused(args []gen.Operand, dies []bool, f132, f213, f231, b132, b213, b231 instruction) gen.Vec {
 	a, b, c := args[0], args[1], args[2]
 	aDies, bDies, cDies := dies[0], dies[1], dies[2]
 	if a.Constant != nil || !aDies && bDies && b.Constant == nil {
