@@ -20,14 +20,6 @@ func Tanh(dst, x []float32) {
 	tanhFunction.apply("Tanh", dst, x)
 }
 
-// A function is one that has an elementwise kernel.
-type function int
-
-const (
-	sigmoidFunction function = iota
-	tanhFunction
-)
-
 // maxElements bounds the time of one kernel call (see layer.go).
 const maxElements = 1 << 13
 
@@ -48,3 +40,17 @@ func (f function) apply(name string, dst, x []float32) {
 		copy(dst, block[:])
 	}
 }
+
+// flushTo copies x to dst, which is as long, with +0 for what is tiny.
+func flushTo(dst, x []float32) {
+	for len(x) >= panel.ElementBlock {
+		n := min(len(x), maxElements) / panel.ElementBlock * panel.ElementBlock
+		elements(flushFunction, dst[:n], x[:n])
+		dst, x = dst[n:], x[n:]
+	}
+	flushGeneric(dst, x)
+}
+
+// shortInput is the length of an input from which on a call of flushTo is worth
+// its time, in a step of a small network.
+const shortInput = 2 * panel.ElementBlock

@@ -62,7 +62,7 @@ func (l *layer) stepBatch(states []*State) {
 				}
 			}
 			p.ahead = next.share(t, units)
-			p.stepTile(from, columns[:len(tile)])
+			l.stepPanels(from, p, u, columns[:len(tile)])
 		}
 		from, p = from.advance(units), next
 	}

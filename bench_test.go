@@ -40,7 +40,7 @@ func benchNetwork(b *testing.B, input, hidden int) *Network {
 
 // weightBytes is what a step reads: the packed weights.
 func weightBytes(input, hidden int) int64 {
-	return 4 * int64(panel.Floats(hidden, input+hidden))
+	return 4 * int64(panel.BiasFloats(hidden)+panel.Floats(hidden, input+hidden))
 }
 
 // reportFLOPs reports multiplications and additions, as many steps as that an

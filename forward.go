@@ -172,7 +172,7 @@ func (l *layer) takeInputs(steps int, in, sums matrix) {
 			}
 			p.ahead = next.share(first/panel.MaxColumns, units)
 			z := sums.floats[first*sums.stride+panel.Gates*u:]
-			p.gates(from, columns[:width], min(units, l.hidden-u), z, sums.stride)
+			p.gates(l.format, from, columns[:width], min(units, l.hidden-u), z, sums.stride)
 		}
 		from, p = from.advance(units), next
 	}

@@ -7,29 +7,24 @@ import (
 	"example.com/lstm/internal/panel"
 )
 
-// The kernels, all of them. What each computes is its Go version in
-// kernels_generic.go; every other path returns the same bits. Arguments have
-// been checked by the caller.
+// This file has what the kernels are given. The kernels themselves are listed in
+// internal/gen, from which the functions that call them are made, one for each
+// architecture (kernels_amd64.go and its like). What each computes is its Go
+// version in kernels_generic.go; every other path returns the same bits.
+// Arguments have been checked by the caller:
 //
-//	step(from, panels, x, c, h)
-//	    One step of one stream for len(h) units: continues the gates' sums of
-//	    each panel over x, then updates c in place and stores h. c is padded to
-//	    whole panels, and what is in the padding is nobody's concern.
-//	stepTile(from, panels, columns)
-//	    The same for up to panel.MaxColumns streams, whose x, c and h are as long as
-//	    each other's.
-//	gatesTile(from, panels, columns, units, z, zStride)
-//	    The gates' sums alone, of up to panel.MaxColumns vectors x, stored to z: those
-//	    of column i from z[i*zStride] on, panel after panel. from may be z.
-//	head(weights, bias, x, y)
-//	    The linear head. len(x) is a multiple of contract.HeadSums, weights has
-//	    rows of len(x).
-//	elements(f, dst, x)
-//	    The function f element by element; dst may be x, and len(x) is a multiple
-//	    of panel.ElementBlock.
+//   - c is padded to whole panels, and what is in the padding is nobody's concern;
+//     h has as many elements as there are units.
+//   - The columns of a call have x, c and h of the same lengths, and are at least
+//     one and at most panel.MaxColumns.
+//   - z has the gates' sums of column i from z[i*zStride] on, panel after panel. The
+//     sums of gates may begin there, too.
+//   - parameters are the vectors of a cell besides its weights, panel after panel.
+//   - A head's x and the rows of its weights are a multiple of contract.HeadSums
+//     long, and so are slices of elements of panel.ElementBlock; dst may be x.
 
 // panels is what a kernel reads of a layer's weights: consecutive panels, from
-// row skip of each on (see package panel). The bias is row 0.
+// row skip of each on (see package panel).
 type panels struct {
 	floats []float32
 	stride int // floats from panel to panel

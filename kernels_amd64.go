@@ -4,67 +4,247 @@
 
 package lstm
 
-// stepAVX2 updates c and h of so many units by one step, see stepGeneric.
+import (
+	"unsafe"
+
+	"example.com/lstm/internal/dispatch"
+	"example.com/lstm/internal/panel"
+	"example.com/lstm/internal/race"
+)
+
+func step(from *chainStart, p *panels, x, c, h []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2:
+		stepAVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
+			unsafe.SliceData(h), len(h))
+	case dispatch.AVX512:
+		if len(p.floats) <= 9216 {
+			stepPairsAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
+				unsafe.SliceData(h), len(h))
+			return
+		}
+		stepAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
+			unsafe.SliceData(h), len(h))
+	default:
+		stepGeneric(from, p, x, c, h)
+	}
+}
+
+func stepTile(from *chainStart, p *panels, columns []column) {
+	if race.Enabled {
+		for _, column := range columns {
+			race.Read(column.x)
+			race.Read(column.c[:len(column.h)])
+			race.Write(column.c[:len(column.h)])
+			race.Write(column.h)
+		}
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2:
+		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+	case dispatch.AVX512:
+		if len(columns[0].h) <= panel.NarrowUnits {
+			stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+				&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+			return
+		}
+		stepTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+	default:
+		stepTileGeneric(from, p, columns)
+	}
+}
+
+func gates(format weightFormat, from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	if race.Enabled {
+		for _, column := range columns {
+			race.Read(column.x)
+		}
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2:
+		switch format {
+		case float32Weights:
+			gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		}
+	case dispatch.AVX512:
+		switch format {
+		case float32Weights:
+			gatesFloat32AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		}
+	default:
+		gatesGeneric(format, from, p, columns, units, z, zStride)
+	}
+}
+
+func cells(cell cellKind, z []float32, zStride int, parameters []float32, columns []column) {
+	if race.Enabled {
+		for _, column := range columns {
+			race.Read(column.c[:len(column.h)])
+			race.Write(column.c[:len(column.h)])
+			race.Write(column.h)
+		}
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2:
+		switch cell {
+		case plainCell:
+			cellsPlainAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		}
+	case dispatch.AVX512:
+		switch cell {
+		case plainCell:
+			cellsPlainAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		}
+	default:
+		cellsGeneric(cell, z, zStride, parameters, columns)
+	}
+}
+
+func head(weights, bias, x, y []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Write(y)
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2:
+		headAVX2(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
+	case dispatch.AVX512:
+		headAVX512(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
+	default:
+		headGeneric(weights, bias, x, y)
+	}
+}
+
+func elements(f function, dst, x []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Write(dst)
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2:
+		switch f {
+		case sigmoidFunction:
+			sigmoidAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case tanhFunction:
+			tanhAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case flushFunction:
+			flushAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		}
+	case dispatch.AVX512:
+		switch f {
+		case sigmoidFunction:
+			sigmoidAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case tanhFunction:
+			tanhAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case flushFunction:
+			flushAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		}
+	default:
+		elementsGeneric(f, dst, x)
+	}
+}
+
+// stepAVX2 updates c and h of consecutive units by one step, see stepGeneric.
 //
 //go:noescape
 func stepAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 
-// stepTileAVX2 updates so many units of several streams by one step, see stepTileGeneric.
+// stepTileAVX2 updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
 func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 
-// gatesTileAVX2 stores the gates' sums of so many units for several vectors, see gatesTileGeneric.
+// gatesFloat32AVX2 stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.
 //
 //go:noescape
-func gatesTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+func gatesFloat32AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// cellsPlainAVX2 updates c and h from the gates' sums, see cellsPlainGeneric.
+//
+//go:noescape
+func cellsPlainAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 
 // headAVX2 applies the linear head, see headGeneric.
 //
 //go:noescape
 func headAVX2(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 
-// sigmoidAVX2 is σ of n elements, a multiple of panel.ElementBlock, see elementsGeneric.
+// sigmoidAVX2 is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //
 //go:noescape
 func sigmoidAVX2(dst *float32, x *float32, n int)
 
-// tanhAVX2 is tanh of n elements, a multiple of panel.ElementBlock, see elementsGeneric.
+// tanhAVX2 is tanh of n elements, a multiple of panel.ElementBlock, see tanhGeneric.
 //
 //go:noescape
 func tanhAVX2(dst *float32, x *float32, n int)
 
-// stepAVX512 updates c and h of so many units by one step, see stepGeneric.
+// flushAVX2 is flush of n elements, a multiple of panel.ElementBlock, see flushGeneric.
 //
 //go:noescape
-func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+func flushAVX2(dst *float32, x *float32, n int)
 
 // stepPairsAVX512 is step with two panels at once, for weights in the first-level cache.
 //
 //go:noescape
 func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 
-// stepTileAVX512 updates so many units of several streams by one step, see stepTileGeneric.
+// stepAVX512 updates c and h of consecutive units by one step, see stepGeneric.
+//
+//go:noescape
+func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+
+// stepTileAVX512 updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
 func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 
-// gatesTileAVX512 stores the gates' sums of so many units for several vectors, see gatesTileGeneric.
+// gatesFloat32AVX512 stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.
 //
 //go:noescape
-func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+func gatesFloat32AVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// cellsPlainAVX512 updates c and h from the gates' sums, see cellsPlainGeneric.
+//
+//go:noescape
+func cellsPlainAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 
 // headAVX512 applies the linear head, see headGeneric.
 //
 //go:noescape
 func headAVX512(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 
-// sigmoidAVX512 is σ of n elements, a multiple of panel.ElementBlock, see elementsGeneric.
+// sigmoidAVX512 is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //
 //go:noescape
 func sigmoidAVX512(dst *float32, x *float32, n int)
 
-// tanhAVX512 is tanh of n elements, a multiple of panel.ElementBlock, see elementsGeneric.
+// tanhAVX512 is tanh of n elements, a multiple of panel.ElementBlock, see tanhGeneric.
 //
 //go:noescape
 func tanhAVX512(dst *float32, x *float32, n int)
+
+// flushAVX512 is flush of n elements, a multiple of panel.ElementBlock, see flushGeneric.
+//
+//go:noescape
+func flushAVX512(dst *float32, x *float32, n int)
+
+// The layout of a column that the kernels rely on: these lines do not compile
+// where it is another.
+var (
+	_ = [1]struct{}{}[unsafe.Offsetof(column{}.x)-0]
+	_ = [1]struct{}{}[unsafe.Offsetof(column{}.c)-24]
+	_ = [1]struct{}{}[unsafe.Offsetof(column{}.h)-48]
+	_ = [1]struct{}{}[unsafe.Sizeof(column{})-72]
+	_ = [1]struct{}{}[unsafe.Sizeof([]float32(nil))-24]
+)

@@ -6612,9 +6612,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gatesTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// func gatesFloat32AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·gatesTileAVX2(SB), NOSPLIT, $0-104
+TEXT ·gatesFloat32AVX2(SB), NOSPLIT, $0-104
 panel:
 	MOVQ units+80(FP), AX
 	CMPQ AX, $+8
@@ -8575,6 +8575,1555 @@ done:
 	VZEROUPPER
 	RET
 
+// func cellsPlainAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cellsPlainAVX2(SB), NOSPLIT, $0-48
+	XORL AX, AX
+
+panel:
+	// Registers: units done, in bytes AX
+	MOVQ units+40(FP), CX
+	CMPQ CX, $+8
+	JLE  narrow
+	MOVQ z+0(FP), CX
+	MOVQ columns+24(FP), DX
+	MOVQ count+32(FP), BX
+	MOVQ units+40(FP), SI
+	SUBQ $+1, BX
+	JLT  wide_cell_done
+
+wide_cell:
+	// Registers: units done, in bytes AX, z of the column CX R9, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, stride DI, h R8
+	//            z Y0 Y1 Y3, cell state Y1
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ CX, R9
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 128(R9), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 64(R9), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y5
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y7
+	VPSLLD $0x17, Y4, Y4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y3, Y3, Y10
+	VPSLLD $0x17, Y8, Y8
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     (DI), Y1
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
+	VMOVUPS     Y0, (DI)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 32(R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 160(R9), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 96(R9), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y5
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y7
+	VPSLLD $0x17, Y4, Y4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y3, Y3, Y10
+	VPSLLD $0x17, Y8, Y8
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     32(DI), Y1
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
+	VMOVUPS     Y0, 32(DI)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 192(R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS (DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMULPS      Y2, Y2, Y4
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y6
+	VPSLLD $0x17, Y3, Y3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS  Y4, Y0, Y0
+	VORPS   Y1, Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y1, Y0, Y0
+	VMOVUPS Y0, (R8)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 224(R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS 32(DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMULPS      Y2, Y2, Y4
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y6
+	VPSLLD $0x17, Y3, Y3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         SI, $+16
+	JGE          h_whole_wide_cell_0_1
+	MOVQ         SI, DI
+	SUBQ         $+8, DI
+	LEAQ         32(R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_1_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_1_4:
+	TESTQ    $+2, DI
+	JZ       tail_1_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_1_2:
+	TESTQ  $+1, DI
+	JZ     tail_1_1
+	VMOVSS X1, (R8)
+
+tail_1_1:
+	JMP h_done_wide_cell_0_1
+
+h_whole_wide_cell_0_1:
+	VMOVUPS Y0, 32(R8)
+
+h_done_wide_cell_0_1:
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGE  wide_cell
+
+wide_cell_done:
+	ADDQ $+1, BX
+	MOVQ units+40(FP), CX
+	SUBQ $+16, CX
+	JLE  done
+	MOVQ CX, units+40(FP)
+	MOVQ z+0(FP), CX
+	ADDQ $+256, CX
+	MOVQ CX, z+0(FP)
+	ADDQ $+64, AX
+	JMP  panel
+
+narrow:
+	MOVQ z+0(FP), CX
+	MOVQ columns+24(FP), DX
+	MOVQ count+32(FP), BX
+	MOVQ units+40(FP), SI
+	SUBQ $+2, BX
+	JLT  narrow_cells_done
+
+narrow_cells:
+	// Registers: units done, in bytes AX, z of the column CX R9 R12, column DX,
+	//            columns left BX, units left SI, c DI R10, lanes left DI, stride DI R13,
+	//            h R8 R11
+	//            z Y0 Y1 Y3, cell state Y1
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ CX, R9
+	MOVQ 96(DX), R10
+	MOVQ 120(DX), R11
+	ADDQ AX, R10
+	ADDQ AX, R11
+	MOVQ CX, R12
+	MOVQ zColumn+8(FP), R13
+	SHLQ $0x02, R13
+	ADDQ R13, R12
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(R9), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 32(R9), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y5
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y7
+	VPSLLD $0x17, Y4, Y4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y3, Y3, Y10
+	VPSLLD $0x17, Y8, Y8
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     (DI), Y1
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
+	VMOVUPS     Y0, (DI)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS (R12), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(R12), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 32(R12), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y5
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y7
+	VPSLLD $0x17, Y4, Y4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y3, Y3, Y10
+	VPSLLD $0x17, Y8, Y8
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     (R10), Y1
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
+	VMOVUPS     Y0, (R10)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 96(R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS (DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMULPS      Y2, Y2, Y4
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y6
+	VPSLLD $0x17, Y3, Y3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cells_0_0
+	MOVQ         SI, DI
+	LEAQ         (R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_2_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_2_4:
+	TESTQ    $+2, DI
+	JZ       tail_2_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_2_2:
+	TESTQ  $+1, DI
+	JZ     tail_2_1
+	VMOVSS X1, (R8)
+
+tail_2_1:
+	JMP h_done_narrow_cells_0_0
+
+h_whole_narrow_cells_0_0:
+	VMOVUPS Y0, (R8)
+
+h_done_narrow_cells_0_0:
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 96(R12), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS (R10), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMULPS      Y2, Y2, Y4
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y6
+	VPSLLD $0x17, Y3, Y3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cells_1_0
+	MOVQ         SI, DI
+	LEAQ         (R11), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_3_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_3_4:
+	TESTQ    $+2, DI
+	JZ       tail_3_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_3_2:
+	TESTQ  $+1, DI
+	JZ     tail_3_1
+	VMOVSS X1, (R8)
+
+tail_3_1:
+	JMP h_done_narrow_cells_1_0
+
+h_whole_narrow_cells_1_0:
+	VMOVUPS Y0, (R11)
+
+h_done_narrow_cells_1_0:
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	ADDQ $+144, DX
+	SUBQ $+2, BX
+	JGE  narrow_cells
+
+narrow_cells_done:
+	ADDQ $+2, BX
+	SUBQ $+1, BX
+	JLT  narrow_cell_done
+
+narrow_cell:
+	// Registers: units done, in bytes AX, z of the column CX R9, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, stride DI, h R8
+	//            z Y0 Y1 Y3, cell state Y1
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ CX, R9
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(R9), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 32(R9), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y5
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y7
+	VPSLLD $0x17, Y4, Y4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y3, Y3, Y10
+	VPSLLD $0x17, Y8, Y8
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
+	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
+	VANDNPS     Y5, Y2, Y2
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     (DI), Y1
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y0
+	VMOVUPS     Y0, (DI)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 96(R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS (DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMULPS      Y2, Y2, Y4
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y6
+	VPSLLD $0x17, Y3, Y3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
+	VANDNPS     Y2, Y0, Y0
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cell_0_0
+	MOVQ         SI, DI
+	LEAQ         (R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_4_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_4_4:
+	TESTQ    $+2, DI
+	JZ       tail_4_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_4_2:
+	TESTQ  $+1, DI
+	JZ     tail_4_1
+	VMOVSS X1, (R8)
+
+tail_4_1:
+	JMP h_done_narrow_cell_0_0
+
+h_whole_narrow_cell_0_0:
+	VMOVUPS Y0, (R8)
+
+h_done_narrow_cell_0_0:
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGE  narrow_cell
+
+narrow_cell_done:
+	ADDQ $+1, BX
+
+done:
+	VZEROUPPER
+	RET
+
 // func headAVX2(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 // Requires: AVX, FMA3
 TEXT ·headAVX2(SB), NOSPLIT, $0-48
@@ -9132,2102 +10681,58 @@ vectors_1_done:
 	VZEROUPPER
 	RET
 
-// func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
-TEXT ·stepAVX512(SB), $320-80
-	MOVQ sums+0(FP), AX
-	MOVQ weights+16(FP), CX
-	MOVQ c+56(FP), DX
-	MOVQ h+64(FP), BX
-	MOVQ units+72(FP), SI
-
-panels:
-	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
-	CMPQ SI, $+8
-	JLE  narrow
-	CMPQ SI, $+16
-	JLE  wide
-	CMPQ SI, $+24
-	JLE  wide_narrow
-
-wide:
-	// Start each sum where it was left, or at its bias.
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	MOVQ    skip+32(FP), DI
-	SHLQ    $0x08, DI
-	ADDQ    CX, DI
-	MOVQ    x+40(FP), R8
-	MOVQ    n+48(FP), R9
-
-	// sums += weights·x[k], 4 elements of x an iteration.
-	SUBQ $+4, R9
-	JLT  wide_block_done
-
-wide_block:
-	// Registers: weights DI, x R8, elements of x left R9
-	//            sums Z0-Z3, x[k] Z4
-	VBROADCASTSS (R8), Z4
-	VFMADD231PS  (DI), Z4, Z0
-	VFMADD231PS  64(DI), Z4, Z1
-	VFMADD231PS  128(DI), Z4, Z2
-	VFMADD231PS  192(DI), Z4, Z3
-	VBROADCASTSS 4(R8), Z4
-	VFMADD231PS  256(DI), Z4, Z0
-	VFMADD231PS  320(DI), Z4, Z1
-	VFMADD231PS  384(DI), Z4, Z2
-	VFMADD231PS  448(DI), Z4, Z3
-	VBROADCASTSS 8(R8), Z4
-	VFMADD231PS  512(DI), Z4, Z0
-	VFMADD231PS  576(DI), Z4, Z1
-	VFMADD231PS  640(DI), Z4, Z2
-	VFMADD231PS  704(DI), Z4, Z3
-	VBROADCASTSS 12(R8), Z4
-	VFMADD231PS  768(DI), Z4, Z0
-	VFMADD231PS  832(DI), Z4, Z1
-	VFMADD231PS  896(DI), Z4, Z2
-	VFMADD231PS  960(DI), Z4, Z3
-	ADDQ         $+1024, DI
-	ADDQ         $+16, R8
-	SUBQ         $+4, R9
-	JGE          wide_block
-
-wide_block_done:
-	ADDQ $+4, R9
-
-	// The elements of x that are left.
-	SUBQ $+1, R9
-	JLT  wide_rest_done
-
-wide_rest:
-	VBROADCASTSS (R8), Z4
-	VFMADD231PS  (DI), Z4, Z0
-	VFMADD231PS  64(DI), Z4, Z1
-	VFMADD231PS  128(DI), Z4, Z2
-	VFMADD231PS  192(DI), Z4, Z3
-	ADDQ         $+256, DI
-	ADDQ         $+4, R8
-	SUBQ         $+1, R9
-	JGE          wide_rest
-
-wide_rest_done:
-	ADDQ $+1, R9
-
-summed:
-	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
-	//            sums Z0-Z3
-	CMPQ SI, $+16
-	JLE  last
-	CMPQ SI, $+32
-	JLE  shadow
-
-	// The last two go together if the very last is narrow.
-	CMPQ SI, $+40
-	JLE  last
-
-shadow:
-	MOVQ n+48(FP), DI
-	CMPQ DI, $+48
-	JLT  last
-
-	// The sums of this panel wait in memory, those of the next begin.
-	LEAQ    63(SP), DI
-	ANDQ    $-64, DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	MOVQ    sumsStride+8(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, AX
-	MOVQ    weightsStride+24(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, CX
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	MOVQ    skip+32(FP), R8
-	SHLQ    $0x08, R8
-	ADDQ    CX, R8
-	MOVQ    x+40(FP), R9
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS      (DI), Z4
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
-	VMAXPS       Z4, Z5, Z4
-	VBROADCASTSS sigmoidMax<>+0(SB), Z5
-	VMINPS       Z4, Z5, Z4
-
-	// Next panel: sums += weights·x[0]
-	VBROADCASTSS (R9), Z5
-	VFMADD231PS  (R8), Z5, Z0
-	VFMADD231PS  64(R8), Z5, Z1
-	VFMADD231PS  128(R8), Z5, Z2
-	VFMADD231PS  192(R8), Z5, Z3
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	VMOVUPS      128(DI), Z5
-	VANDPS.BCST  allButSign<>+0(SB), Z5, Z6
-	VANDPS.BCST  signBit<>+0(SB), Z5, Z5
-	VBROADCASTSS tanhMax<>+0(SB), Z7
-	VMINPS       Z6, Z7, Z6
-
-	// Next panel: sums += weights·x[1]
-	VBROADCASTSS 4(R9), Z7
-	VFMADD231PS  256(R8), Z7, Z0
-	VFMADD231PS  320(R8), Z7, Z1
-	VFMADD231PS  384(R8), Z7, Z2
-	VFMADD231PS  448(R8), Z7, Z3
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z7
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
-
-	// Next panel: sums += weights·x[2]
-	VBROADCASTSS 8(R9), Z9
-	VFMADD231PS  512(R8), Z9, Z0
-	VFMADD231PS  576(R8), Z9, Z1
-	VFMADD231PS  640(R8), Z9, Z2
-	VFMADD231PS  704(R8), Z9, Z3
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z9
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z9
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
-	VMINPS           Z9, Z10, Z9
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
-
-	// Next panel: sums += weights·x[3]
-	VBROADCASTSS 12(R9), Z11
-	VFMADD231PS  768(R8), Z11, Z0
-	VFMADD231PS  832(R8), Z11, Z1
-	VFMADD231PS  896(R8), Z11, Z2
-	VFMADD231PS  960(R8), Z11, Z3
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z4
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z4
-
-	// Next panel: sums += weights·x[4]
-	VBROADCASTSS 16(R9), Z8
-	VFMADD231PS  1024(R8), Z8, Z0
-	VFMADD231PS  1088(R8), Z8, Z1
-	VFMADD231PS  1152(R8), Z8, Z2
-	VFMADD231PS  1216(R8), Z8, Z3
-
-	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
-	VMULPS           Z6, Z6, Z8
-
-	// Next panel: sums += weights·x[5]
-	VBROADCASTSS 20(R9), Z10
-	VFMADD231PS  1280(R8), Z10, Z0
-	VFMADD231PS  1344(R8), Z10, Z1
-	VFMADD231PS  1408(R8), Z10, Z2
-	VFMADD231PS  1472(R8), Z10, Z3
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z4, Z4, Z10
-	VPSLLD $0x17, Z7, Z7
-
-	// Next panel: sums += weights·x[6]
-	VBROADCASTSS 24(R9), Z11
-	VFMADD231PS  1536(R8), Z11, Z0
-	VFMADD231PS  1600(R8), Z11, Z1
-	VFMADD231PS  1664(R8), Z11, Z2
-	VFMADD231PS  1728(R8), Z11, Z3
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z11
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z11
-
-	// Next panel: sums += weights·x[7]
-	VBROADCASTSS 28(R9), Z12
-	VFMADD231PS  1792(R8), Z12, Z0
-	VFMADD231PS  1856(R8), Z12, Z1
-	VFMADD231PS  1920(R8), Z12, Z2
-	VFMADD231PS  1984(R8), Z12, Z3
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z12
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z13
-
-	// tanh: F = 2^n by its bits
-	VPSLLD           $0x0b, Z9, Z9
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z11
-
-	// Next panel: sums += weights·x[8]
-	VBROADCASTSS 32(R9), Z14
-	VFMADD231PS  2048(R8), Z14, Z0
-	VFMADD231PS  2112(R8), Z14, Z1
-	VFMADD231PS  2176(R8), Z14, Z2
-	VFMADD231PS  2240(R8), Z14, Z3
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z12
-	VFMADD231PS      Z10, Z12, Z13
-
-	// Next panel: sums += weights·x[9]
-	VBROADCASTSS 36(R9), Z12
-	VFMADD231PS  2304(R8), Z12, Z0
-	VFMADD231PS  2368(R8), Z12, Z1
-	VFMADD231PS  2432(R8), Z12, Z2
-	VFMADD231PS  2496(R8), Z12, Z3
-
-	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Z8, Z6, Z8
-	VFMADD231PS Z11, Z8, Z6
-
-	// Next panel: sums += weights·x[10]
-	VBROADCASTSS 40(R9), Z8
-	VFMADD231PS  2560(R8), Z8, Z0
-	VFMADD231PS  2624(R8), Z8, Z1
-	VFMADD231PS  2688(R8), Z8, Z2
-	VFMADD231PS  2752(R8), Z8, Z3
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z10, Z13, Z4
-
-	// Next panel: sums += weights·x[11]
-	VBROADCASTSS 44(R9), Z8
-	VFMADD231PS  2816(R8), Z8, Z0
-	VFMADD231PS  2880(R8), Z8, Z1
-	VFMADD231PS  2944(R8), Z8, Z2
-	VFMADD231PS  3008(R8), Z8, Z3
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z8
-	VSUBPS       Z9, Z8, Z8
-	VBROADCASTSS three<>+0(SB), Z10
-	VSUBPS       Z9, Z10, Z10
-	VFNMADD213PS Z8, Z6, Z10
-	VADDPS.BCST  one<>+0(SB), Z9, Z11
-	VFMADD231PS  Z8, Z6, Z11
-
-	// Next panel: sums += weights·x[12]
-	VBROADCASTSS 48(R9), Z6
-	VFMADD231PS  3072(R8), Z6, Z0
-	VFMADD231PS  3136(R8), Z6, Z1
-	VFMADD231PS  3200(R8), Z6, Z2
-	VFMADD231PS  3264(R8), Z6, Z3
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z7, Z6
-	VFNMADD231PS Z7, Z4, Z6
-
-	// Next panel: sums += weights·x[13]
-	VBROADCASTSS 52(R9), Z12
-	VFMADD231PS  3328(R8), Z12, Z0
-	VFMADD231PS  3392(R8), Z12, Z1
-	VFMADD231PS  3456(R8), Z12, Z2
-	VFMADD231PS  3520(R8), Z12, Z3
-
-	// tanh: |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Z11, Z10, Z10
-	VFNMADD231PS Z9, Z10, Z8
-	VORPS        Z5, Z8, Z5
-
-	// Next panel: sums += weights·x[14]
-	VBROADCASTSS 56(R9), Z8
-	VFMADD231PS  3584(R8), Z8, Z0
-	VFMADD231PS  3648(R8), Z8, Z1
-	VFMADD231PS  3712(R8), Z8, Z2
-	VFMADD231PS  3776(R8), Z8, Z3
-
-	// σ: y = 1 / d
-	VBROADCASTSS one<>+0(SB), Z8
-	VDIVPS       Z6, Z8, Z8
-
-	// Next panel: sums += weights·x[15]
-	VBROADCASTSS 60(R9), Z9
-	VFMADD231PS  3840(R8), Z9, Z0
-	VFMADD231PS  3904(R8), Z9, Z1
-	VFMADD231PS  3968(R8), Z9, Z2
-	VFMADD231PS  4032(R8), Z9, Z3
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Z6, Z7, Z9
-	VADDPS.BCST  one<>+0(SB), Z9, Z9
-	VFNMADD231PS Z7, Z4, Z9
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
-	VFNMADD231PS      Z8, Z9, Z6
-
-	// Next panel: sums += weights·x[16]
-	VBROADCASTSS 64(R9), Z4
-	VFMADD231PS  4096(R8), Z4, Z0
-	VFMADD231PS  4160(R8), Z4, Z1
-	VFMADD231PS  4224(R8), Z4, Z2
-	VFMADD231PS  4288(R8), Z4, Z3
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Z8, Z8, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z6, K1, Z4
-
-	// Next panel: sums += weights·x[17]
-	VBROADCASTSS 68(R9), Z6
-	VFMADD231PS  4352(R8), Z6, Z0
-	VFMADD231PS  4416(R8), Z6, Z1
-	VFMADD231PS  4480(R8), Z6, Z2
-	VFMADD231PS  4544(R8), Z6, Z3
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS      64(DI), Z6
-	VBROADCASTSS sigmoidMin<>+0(SB), Z7
-	VMAXPS       Z6, Z7, Z6
-	VBROADCASTSS sigmoidMax<>+0(SB), Z7
-	VMINPS       Z6, Z7, Z6
-
-	// Next panel: sums += weights·x[18]
-	VBROADCASTSS 72(R9), Z7
-	VFMADD231PS  4608(R8), Z7, Z0
-	VFMADD231PS  4672(R8), Z7, Z1
-	VFMADD231PS  4736(R8), Z7, Z2
-	VFMADD231PS  4800(R8), Z7, Z3
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z6, Z7
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
-
-	// Next panel: sums += weights·x[19]
-	VBROADCASTSS 76(R9), Z9
-	VFMADD231PS  4864(R8), Z9, Z0
-	VFMADD231PS  4928(R8), Z9, Z1
-	VFMADD231PS  4992(R8), Z9, Z2
-	VFMADD231PS  5056(R8), Z9, Z3
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z6
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z6
-
-	// Next panel: sums += weights·x[20]
-	VBROADCASTSS 80(R9), Z8
-	VFMADD231PS  5120(R8), Z8, Z0
-	VFMADD231PS  5184(R8), Z8, Z1
-	VFMADD231PS  5248(R8), Z8, Z2
-	VFMADD231PS  5312(R8), Z8, Z3
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z6, Z6, Z8
-	VPSLLD $0x17, Z7, Z7
-
-	// Next panel: sums += weights·x[21]
-	VBROADCASTSS 84(R9), Z9
-	VFMADD231PS  5376(R8), Z9, Z0
-	VFMADD231PS  5440(R8), Z9, Z1
-	VFMADD231PS  5504(R8), Z9, Z2
-	VFMADD231PS  5568(R8), Z9, Z3
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z9
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z9
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z10
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z6, Z10
-
-	// Next panel: sums += weights·x[22]
-	VBROADCASTSS 88(R9), Z11
-	VFMADD231PS  5632(R8), Z11, Z0
-	VFMADD231PS  5696(R8), Z11, Z1
-	VFMADD231PS  5760(R8), Z11, Z2
-	VFMADD231PS  5824(R8), Z11, Z3
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z9
-	VFMADD231PS      Z8, Z9, Z10
-
-	// Next panel: sums += weights·x[23]
-	VBROADCASTSS 92(R9), Z9
-	VFMADD231PS  5888(R8), Z9, Z0
-	VFMADD231PS  5952(R8), Z9, Z1
-	VFMADD231PS  6016(R8), Z9, Z2
-	VFMADD231PS  6080(R8), Z9, Z3
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z8, Z10, Z6
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z7, Z8
-	VFNMADD231PS Z7, Z6, Z8
-
-	// Next panel: sums += weights·x[24]
-	VBROADCASTSS 96(R9), Z9
-	VFMADD231PS  6144(R8), Z9, Z0
-	VFMADD231PS  6208(R8), Z9, Z1
-	VFMADD231PS  6272(R8), Z9, Z2
-	VFMADD231PS  6336(R8), Z9, Z3
-
-	// σ: y = 1 / d
-	VBROADCASTSS one<>+0(SB), Z9
-	VDIVPS       Z8, Z9, Z9
-
-	// Next panel: sums += weights·x[25]
-	VBROADCASTSS 100(R9), Z10
-	VFMADD231PS  6400(R8), Z10, Z0
-	VFMADD231PS  6464(R8), Z10, Z1
-	VFMADD231PS  6528(R8), Z10, Z2
-	VFMADD231PS  6592(R8), Z10, Z3
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Z8, Z7, Z10
-	VADDPS.BCST  one<>+0(SB), Z10, Z10
-	VFNMADD231PS Z7, Z6, Z10
-
-	// Next panel: sums += weights·x[26]
-	VBROADCASTSS 104(R9), Z6
-	VFMADD231PS  6656(R8), Z6, Z0
-	VFMADD231PS  6720(R8), Z6, Z1
-	VFMADD231PS  6784(R8), Z6, Z2
-	VFMADD231PS  6848(R8), Z6, Z3
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS.BCST one<>+0(SB), Z9, Z8
-	VFNMADD231PS      Z9, Z10, Z8
-
-	// Next panel: sums += weights·x[27]
-	VBROADCASTSS 108(R9), Z6
-	VFMADD231PS  6912(R8), Z6, Z0
-	VFMADD231PS  6976(R8), Z6, Z1
-	VFMADD231PS  7040(R8), Z6, Z2
-	VFMADD231PS  7104(R8), Z6, Z3
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z8, K1, Z6
-
-	// Next panel: sums += weights·x[28]
-	VBROADCASTSS 112(R9), Z7
-	VFMADD231PS  7168(R8), Z7, Z0
-	VFMADD231PS  7232(R8), Z7, Z1
-	VFMADD231PS  7296(R8), Z7, Z2
-	VFMADD231PS  7360(R8), Z7, Z3
-
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
-	VMULPS      Z5, Z4, Z4
-	VMOVUPS     (DX), Z5
-	VFMADD231PS Z5, Z6, Z4
-	VANDPS.BCST allButSign<>+0(SB), Z4, Z5
-	VCMPPS.BCST $0x15, tiny<>+0(SB), Z5, K1
-	VMOVAPS.Z   Z4, K1, Z5
-	VMOVUPS     Z5, (DX)
-
-	// Next panel: sums += weights·x[29]
-	VBROADCASTSS 116(R9), Z5
-	VFMADD231PS  7424(R8), Z5, Z0
-	VFMADD231PS  7488(R8), Z5, Z1
-	VFMADD231PS  7552(R8), Z5, Z2
-	VFMADD231PS  7616(R8), Z5, Z3
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS      192(DI), Z5
-	VBROADCASTSS sigmoidMin<>+0(SB), Z6
-	VMAXPS       Z5, Z6, Z5
-	VBROADCASTSS sigmoidMax<>+0(SB), Z6
-	VMINPS       Z5, Z6, Z5
-
-	// Next panel: sums += weights·x[30]
-	VBROADCASTSS 120(R9), Z6
-	VFMADD231PS  7680(R8), Z6, Z0
-	VFMADD231PS  7744(R8), Z6, Z1
-	VFMADD231PS  7808(R8), Z6, Z2
-	VFMADD231PS  7872(R8), Z6, Z3
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS.BCST  allButSign<>+0(SB), Z4, Z6
-	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
-	VBROADCASTSS tanhMax<>+0(SB), Z7
-	VMINPS       Z6, Z7, Z6
-
-	// Next panel: sums += weights·x[31]
-	VBROADCASTSS 124(R9), Z7
-	VFMADD231PS  7936(R8), Z7, Z0
-	VFMADD231PS  8000(R8), Z7, Z1
-	VFMADD231PS  8064(R8), Z7, Z2
-	VFMADD231PS  8128(R8), Z7, Z3
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z7
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z9
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z9
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
-	VMINPS           Z9, Z10, Z9
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
-
-	// Next panel: sums += weights·x[32]
-	VBROADCASTSS 128(R9), Z11
-	VFMADD231PS  8192(R8), Z11, Z0
-	VFMADD231PS  8256(R8), Z11, Z1
-	VFMADD231PS  8320(R8), Z11, Z2
-	VFMADD231PS  8384(R8), Z11, Z3
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z5
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z5
-
-	// Next panel: sums += weights·x[33]
-	VBROADCASTSS 132(R9), Z8
-	VFMADD231PS  8448(R8), Z8, Z0
-	VFMADD231PS  8512(R8), Z8, Z1
-	VFMADD231PS  8576(R8), Z8, Z2
-	VFMADD231PS  8640(R8), Z8, Z3
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
-	VMULPS           Z6, Z6, Z8
-
-	// Next panel: sums += weights·x[34]
-	VBROADCASTSS 136(R9), Z10
-	VFMADD231PS  8704(R8), Z10, Z0
-	VFMADD231PS  8768(R8), Z10, Z1
-	VFMADD231PS  8832(R8), Z10, Z2
-	VFMADD231PS  8896(R8), Z10, Z3
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z5, Z5, Z10
-	VPSLLD $0x17, Z7, Z7
-
-	// Next panel: sums += weights·x[35]
-	VBROADCASTSS 140(R9), Z11
-	VFMADD231PS  8960(R8), Z11, Z0
-	VFMADD231PS  9024(R8), Z11, Z1
-	VFMADD231PS  9088(R8), Z11, Z2
-	VFMADD231PS  9152(R8), Z11, Z3
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z11
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z11
-
-	// Next panel: sums += weights·x[36]
-	VBROADCASTSS 144(R9), Z12
-	VFMADD231PS  9216(R8), Z12, Z0
-	VFMADD231PS  9280(R8), Z12, Z1
-	VFMADD231PS  9344(R8), Z12, Z2
-	VFMADD231PS  9408(R8), Z12, Z3
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z12
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z13
-
-	// Next panel: sums += weights·x[37]
-	VBROADCASTSS 148(R9), Z14
-	VFMADD231PS  9472(R8), Z14, Z0
-	VFMADD231PS  9536(R8), Z14, Z1
-	VFMADD231PS  9600(R8), Z14, Z2
-	VFMADD231PS  9664(R8), Z14, Z3
-
-	// tanh c': F = 2^n by its bits
-	VPSLLD           $0x0b, Z9, Z9
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z11
-
-	// Next panel: sums += weights·x[38]
-	VBROADCASTSS 152(R9), Z14
-	VFMADD231PS  9728(R8), Z14, Z0
-	VFMADD231PS  9792(R8), Z14, Z1
-	VFMADD231PS  9856(R8), Z14, Z2
-	VFMADD231PS  9920(R8), Z14, Z3
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z12
-	VFMADD231PS      Z10, Z12, Z13
-
-	// Next panel: sums += weights·x[39]
-	VBROADCASTSS 156(R9), Z12
-	VFMADD231PS  9984(R8), Z12, Z0
-	VFMADD231PS  10048(R8), Z12, Z1
-	VFMADD231PS  10112(R8), Z12, Z2
-	VFMADD231PS  10176(R8), Z12, Z3
-
-	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Z8, Z6, Z8
-	VFMADD231PS Z11, Z8, Z6
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z10, Z13, Z5
-
-	// Next panel: sums += weights·x[40]
-	VBROADCASTSS 160(R9), Z8
-	VFMADD231PS  10240(R8), Z8, Z0
-	VFMADD231PS  10304(R8), Z8, Z1
-	VFMADD231PS  10368(R8), Z8, Z2
-	VFMADD231PS  10432(R8), Z8, Z3
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z8
-	VSUBPS       Z9, Z8, Z8
-	VBROADCASTSS three<>+0(SB), Z10
-	VSUBPS       Z9, Z10, Z10
-	VFNMADD213PS Z8, Z6, Z10
-	VADDPS.BCST  one<>+0(SB), Z9, Z11
-	VFMADD231PS  Z8, Z6, Z11
-
-	// Next panel: sums += weights·x[41]
-	VBROADCASTSS 164(R9), Z6
-	VFMADD231PS  10496(R8), Z6, Z0
-	VFMADD231PS  10560(R8), Z6, Z1
-	VFMADD231PS  10624(R8), Z6, Z2
-	VFMADD231PS  10688(R8), Z6, Z3
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z7, Z6
-	VFNMADD231PS Z7, Z5, Z6
-
-	// Next panel: sums += weights·x[42]
-	VBROADCASTSS 168(R9), Z12
-	VFMADD231PS  10752(R8), Z12, Z0
-	VFMADD231PS  10816(R8), Z12, Z1
-	VFMADD231PS  10880(R8), Z12, Z2
-	VFMADD231PS  10944(R8), Z12, Z3
-
-	// tanh c': |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Z11, Z10, Z10
-	VFNMADD231PS Z9, Z10, Z8
-
-	// Next panel: sums += weights·x[43]
-	VBROADCASTSS 172(R9), Z9
-	VFMADD231PS  11008(R8), Z9, Z0
-	VFMADD231PS  11072(R8), Z9, Z1
-	VFMADD231PS  11136(R8), Z9, Z2
-	VFMADD231PS  11200(R8), Z9, Z3
-
-	// σ: y = 1 / d
-	VBROADCASTSS one<>+0(SB), Z9
-	VDIVPS       Z6, Z9, Z9
-
-	// Next panel: sums += weights·x[44]
-	VBROADCASTSS 176(R9), Z10
-	VFMADD231PS  11264(R8), Z10, Z0
-	VFMADD231PS  11328(R8), Z10, Z1
-	VFMADD231PS  11392(R8), Z10, Z2
-	VFMADD231PS  11456(R8), Z10, Z3
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Z6, Z7, Z10
-	VADDPS.BCST  one<>+0(SB), Z10, Z10
-	VFNMADD231PS Z7, Z5, Z10
-
-	// Next panel: sums += weights·x[45]
-	VBROADCASTSS 180(R9), Z5
-	VFMADD231PS  11520(R8), Z5, Z0
-	VFMADD231PS  11584(R8), Z5, Z1
-	VFMADD231PS  11648(R8), Z5, Z2
-	VFMADD231PS  11712(R8), Z5, Z3
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS.BCST one<>+0(SB), Z9, Z6
-	VFNMADD231PS      Z9, Z10, Z6
-
-	// Next panel: sums += weights·x[46]
-	VBROADCASTSS 184(R9), Z5
-	VFMADD231PS  11776(R8), Z5, Z0
-	VFMADD231PS  11840(R8), Z5, Z1
-	VFMADD231PS  11904(R8), Z5, Z2
-	VFMADD231PS  11968(R8), Z5, Z3
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z6, K1, Z5
-
-	// Next panel: sums += weights·x[47]
-	VBROADCASTSS 188(R9), Z6
-	VFMADD231PS  12032(R8), Z6, Z0
-	VFMADD231PS  12096(R8), Z6, Z1
-	VFMADD231PS  12160(R8), Z6, Z2
-	VFMADD231PS  12224(R8), Z6, Z3
-
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
-	VMULPS      Z8, Z5, Z5
-	VORPS       Z4, Z5, Z4
-	VCMPPS.BCST $0x15, tiny<>+0(SB), Z5, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVUPS     Z4, (BX)
-	ADDQ        $+12288, R8
-	ADDQ        $+192, R9
-	ADDQ        $+64, DX
-	ADDQ        $+64, BX
-	SUBQ        $+16, SI
-	MOVQ        n+48(FP), DI
-	SUBQ        $+48, DI
-
-	// sums += weights·x[k], 4 elements of x an iteration.
-	SUBQ $+4, DI
-	JLT  shadow_rest_block_done
-
-shadow_rest_block:
-	// Registers: elements of x left DI, weights R8, x R9
-	//            sums Z0-Z3, x[k] Z4
-	VBROADCASTSS (R9), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  64(R8), Z4, Z1
-	VFMADD231PS  128(R8), Z4, Z2
-	VFMADD231PS  192(R8), Z4, Z3
-	VBROADCASTSS 4(R9), Z4
-	VFMADD231PS  256(R8), Z4, Z0
-	VFMADD231PS  320(R8), Z4, Z1
-	VFMADD231PS  384(R8), Z4, Z2
-	VFMADD231PS  448(R8), Z4, Z3
-	VBROADCASTSS 8(R9), Z4
-	VFMADD231PS  512(R8), Z4, Z0
-	VFMADD231PS  576(R8), Z4, Z1
-	VFMADD231PS  640(R8), Z4, Z2
-	VFMADD231PS  704(R8), Z4, Z3
-	VBROADCASTSS 12(R9), Z4
-	VFMADD231PS  768(R8), Z4, Z0
-	VFMADD231PS  832(R8), Z4, Z1
-	VFMADD231PS  896(R8), Z4, Z2
-	VFMADD231PS  960(R8), Z4, Z3
-	ADDQ         $+1024, R8
-	ADDQ         $+16, R9
-	SUBQ         $+4, DI
-	JGE          shadow_rest_block
-
-shadow_rest_block_done:
-	ADDQ $+4, DI
-
-	// The elements of x that are left.
-	SUBQ $+1, DI
-	JLT  shadow_rest_rest_done
-
-shadow_rest_rest:
-	VBROADCASTSS (R9), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  64(R8), Z4, Z1
-	VFMADD231PS  128(R8), Z4, Z2
-	VFMADD231PS  192(R8), Z4, Z3
-	ADDQ         $+256, R8
-	ADDQ         $+4, R9
-	SUBQ         $+1, DI
-	JGE          shadow_rest_rest
-
-shadow_rest_rest_done:
-	ADDQ $+1, DI
-	JMP  summed
-
-last:
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VBROADCASTSS sigmoidMax<>+0(SB), Z4
-	VMINPS       Z0, Z4, Z0
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
-	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
-	VBROADCASTSS tanhMax<>+0(SB), Z5
-	VMINPS       Z4, Z5, Z4
-
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
-	VMAXPS       Z1, Z5, Z1
-	VBROADCASTSS sigmoidMax<>+0(SB), Z5
-	VMINPS       Z1, Z5, Z1
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z7
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
-	VMINPS           Z7, Z8, Z7
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
-
-	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
-	VMULPS           Z4, Z4, Z6
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z0, Z0, Z8
-	VPSLLD $0x17, Z5, Z5
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z10
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z1, Z1, Z11
-	VPSLLD $0x17, Z9, Z9
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
-
-	// tanh: F = 2^n by its bits
-	VPSLLD           $0x0b, Z7, Z7
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
-	VFMADD231PS      Z8, Z12, Z13
-
-	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Z6, Z4, Z6
-	VFMADD231PS Z10, Z6, Z4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
-	VFMADD231PS      Z11, Z14, Z15
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z8, Z13, Z0
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z6
-	VSUBPS       Z7, Z6, Z6
-	VBROADCASTSS three<>+0(SB), Z8
-	VSUBPS       Z7, Z8, Z8
-	VFNMADD213PS Z6, Z4, Z8
-	VADDPS.BCST  one<>+0(SB), Z7, Z10
-	VFMADD231PS  Z6, Z4, Z10
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z11, Z15, Z1
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z5, Z4
-	VFNMADD231PS Z5, Z0, Z4
-
-	// tanh: |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Z10, Z8, Z8
-	VFNMADD231PS Z7, Z8, Z6
-	VORPS        Z2, Z6, Z2
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z9, Z6
-	VFNMADD231PS Z9, Z1, Z6
-
-	// σ: y = 1 / d
-	VBROADCASTSS one<>+0(SB), Z7
-	VDIVPS       Z4, Z7, Z7
-	VBROADCASTSS one<>+0(SB), Z8
-	VDIVPS       Z6, Z8, Z8
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Z4, Z5, Z10
-	VADDPS.BCST  one<>+0(SB), Z10, Z10
-	VFNMADD231PS Z5, Z0, Z10
-	VSUBPS       Z6, Z9, Z0
-	VADDPS.BCST  one<>+0(SB), Z0, Z0
-	VFNMADD231PS Z9, Z1, Z0
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
-	VFNMADD231PS      Z7, Z10, Z4
-	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
-	VFNMADD231PS      Z8, Z0, Z6
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Z7, Z7, Z4
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
-	VMOVAPS.Z   Z4, K1, Z0
-	VFMADD213PS Z8, Z8, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z6, K1, Z1
-
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
-	VMULPS      Z2, Z0, Z0
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z2, Z1, Z0
-	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
-	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
-	VMOVAPS.Z   Z0, K1, Z1
-	VMOVUPS     Z1, (DX)
-
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
-	VMAXPS       Z3, Z1, Z1
-	VBROADCASTSS sigmoidMax<>+0(SB), Z2
-	VMINPS       Z1, Z2, Z1
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
-	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
-	VBROADCASTSS tanhMax<>+0(SB), Z3
-	VMINPS       Z2, Z3, Z2
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z3
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z5
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
-	VMINPS           Z5, Z6, Z5
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
-	VMULPS           Z2, Z2, Z4
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z1, Z1, Z6
-	VPSLLD $0x17, Z3, Z3
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z7
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z8
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z9
-
-	// tanh c': F = 2^n by its bits
-	VPSLLD           $0x0b, Z5, Z5
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
-	VFMADD231PS      Z6, Z8, Z9
-
-	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Z4, Z2, Z4
-	VFMADD231PS Z7, Z4, Z2
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z6, Z9, Z1
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS three<>+0(SB), Z6
-	VSUBPS       Z5, Z6, Z6
-	VFNMADD213PS Z4, Z2, Z6
-	VADDPS.BCST  one<>+0(SB), Z5, Z7
-	VFMADD231PS  Z4, Z2, Z7
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z3, Z2
-	VFNMADD231PS Z3, Z1, Z2
-
-	// tanh c': |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Z7, Z6, Z6
-	VFNMADD231PS Z5, Z6, Z4
-
-	// σ: y = 1 / d
-	VBROADCASTSS one<>+0(SB), Z5
-	VDIVPS       Z2, Z5, Z5
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Z2, Z3, Z6
-	VADDPS.BCST  one<>+0(SB), Z6, Z6
-	VFNMADD231PS Z3, Z1, Z6
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
-	VFNMADD231PS      Z5, Z6, Z2
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Z5, Z5, Z2
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
-	VMOVAPS.Z   Z2, K1, Z1
-
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
-	VMULPS        Z4, Z1, Z1
-	VORPS         Z0, Z1, Z0
-	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
-	VMOVAPS.Z     Z0, K1, Z0
-	CMPQ          SI, $+16
-	JGE           h_whole_wide_0_0
-	MOVQ          SI, DI
-	LEAQ          (BX), R8
-	VMOVAPS       Y0, Y1
-	TESTQ         $+8, DI
-	JZ            tail_1_8
-	VMOVUPS       Y1, (R8)
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	ADDQ          $+32, R8
-
-tail_1_8:
-	VMOVAPS      X1, X0
-	TESTQ        $+4, DI
-	JZ           tail_1_4
-	VMOVUPS      X0, (R8)
-	VEXTRACTF128 $0x01, Y1, X0
-	ADDQ         $+16, R8
-
-tail_1_4:
-	TESTQ    $+2, DI
-	JZ       tail_1_2
-	VMOVLPS  X0, (R8)
-	VMOVHLPS X0, X0, X0
-	ADDQ     $+8, R8
-
-tail_1_2:
-	TESTQ  $+1, DI
-	JZ     tail_1_1
-	VMOVSS X0, (R8)
-
-tail_1_1:
-	JMP h_done_wide_0_0
-
-h_whole_wide_0_0:
-	VMOVUPS Z0, (BX)
-
-h_done_wide_0_0:
-	SUBQ $+16, SI
-	JLE  done
-	ADDQ $+64, DX
-	ADDQ $+64, BX
-	MOVQ sumsStride+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, AX
-	MOVQ weightsStride+24(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	JMP  panels
-
-wide_narrow:
-	// Start each sum where it was left, or at its bias.
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	MOVQ    skip+32(FP), DI
-	SHLQ    $0x08, DI
-	ADDQ    CX, DI
-	MOVQ    CX, CX
-	MOVQ    sumsStride+8(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, AX
-	MOVQ    weightsStride+24(FP), R8
-	SHLQ    $0x02, R8
-	ADDQ    R8, CX
-	VMOVUPS (AX), Z4
-	VMOVUPS 64(AX), Z5
-	MOVQ    skip+32(FP), AX
-	SHLQ    $0x07, AX
-	ADDQ    CX, AX
-	MOVQ    x+40(FP), CX
-	MOVQ    n+48(FP), R8
-
-	// sums += weights·x[k], 4 elements of x an iteration.
-	SUBQ $+4, R8
-	JLT  wide_narrow_block_done
-
-wide_narrow_block:
-	// Registers: weights AX DI, x CX, elements of x left R8
-	//            sums Z0-Z5, x[k] Z6
-	VBROADCASTSS (CX), Z6
-	VFMADD231PS  (DI), Z6, Z0
-	VFMADD231PS  64(DI), Z6, Z1
-	VFMADD231PS  128(DI), Z6, Z2
-	VFMADD231PS  192(DI), Z6, Z3
-	VBROADCASTSS (CX), Z6
-	VFMADD231PS  (AX), Z6, Z4
-	VFMADD231PS  64(AX), Z6, Z5
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  256(DI), Z6, Z0
-	VFMADD231PS  320(DI), Z6, Z1
-	VFMADD231PS  384(DI), Z6, Z2
-	VFMADD231PS  448(DI), Z6, Z3
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  128(AX), Z6, Z4
-	VFMADD231PS  192(AX), Z6, Z5
-	VBROADCASTSS 8(CX), Z6
-	VFMADD231PS  512(DI), Z6, Z0
-	VFMADD231PS  576(DI), Z6, Z1
-	VFMADD231PS  640(DI), Z6, Z2
-	VFMADD231PS  704(DI), Z6, Z3
-	VBROADCASTSS 8(CX), Z6
-	VFMADD231PS  256(AX), Z6, Z4
-	VFMADD231PS  320(AX), Z6, Z5
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  768(DI), Z6, Z0
-	VFMADD231PS  832(DI), Z6, Z1
-	VFMADD231PS  896(DI), Z6, Z2
-	VFMADD231PS  960(DI), Z6, Z3
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  384(AX), Z6, Z4
-	VFMADD231PS  448(AX), Z6, Z5
-	ADDQ         $+1024, DI
-	ADDQ         $+512, AX
-	ADDQ         $+16, CX
-	SUBQ         $+4, R8
-	JGE          wide_narrow_block
-
-wide_narrow_block_done:
-	ADDQ $+4, R8
-
-	// The elements of x that are left.
-	SUBQ $+1, R8
-	JLT  wide_narrow_rest_done
-
-wide_narrow_rest:
-	VBROADCASTSS (CX), Z6
-	VFMADD231PS  (DI), Z6, Z0
-	VFMADD231PS  64(DI), Z6, Z1
-	VFMADD231PS  128(DI), Z6, Z2
-	VFMADD231PS  192(DI), Z6, Z3
-	VBROADCASTSS (CX), Z6
-	VFMADD231PS  (AX), Z6, Z4
-	VFMADD231PS  64(AX), Z6, Z5
-	ADDQ         $+256, DI
-	ADDQ         $+128, AX
-	ADDQ         $+4, CX
-	SUBQ         $+1, R8
-	JGE          wide_narrow_rest
-
-wide_narrow_rest_done:
-	ADDQ    $+1, R8
-	MOVQ    SI, AX
-	SUBQ    $+16, AX
-	LEAQ    63(SP), CX
-	ANDQ    $-64, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	VXORPS  Z4, Z4, Z4
-	VMOVUPS Z4, 128(CX)
-
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VBROADCASTSS sigmoidMax<>+0(SB), Z4
-	VMINPS       Z0, Z4, Z0
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
-	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
-	VBROADCASTSS tanhMax<>+0(SB), Z5
-	VMINPS       Z4, Z5, Z4
-
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
-	VMAXPS       Z1, Z5, Z1
-	VBROADCASTSS sigmoidMax<>+0(SB), Z5
-	VMINPS       Z1, Z5, Z1
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z7
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
-	VMINPS           Z7, Z8, Z7
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
-
-	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
-	VMULPS           Z4, Z4, Z6
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z0, Z0, Z8
-	VPSLLD $0x17, Z5, Z5
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z10
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z1, Z1, Z11
-	VPSLLD $0x17, Z9, Z9
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
-
-	// tanh: F = 2^n by its bits
-	VPSLLD           $0x0b, Z7, Z7
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
-	VFMADD231PS      Z8, Z12, Z13
-
-	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Z6, Z4, Z6
-	VFMADD231PS Z10, Z6, Z4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
-	VFMADD231PS      Z11, Z14, Z15
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z8, Z13, Z0
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z6
-	VSUBPS       Z7, Z6, Z6
-	VBROADCASTSS three<>+0(SB), Z8
-	VSUBPS       Z7, Z8, Z8
-	VFNMADD213PS Z6, Z4, Z8
-	VADDPS.BCST  one<>+0(SB), Z7, Z10
-	VFMADD231PS  Z6, Z4, Z10
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z11, Z15, Z1
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z5, Z4
-	VFNMADD231PS Z5, Z0, Z4
-
-	// tanh: |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Z10, Z8, Z8
-	VFNMADD231PS Z7, Z8, Z6
-	VORPS        Z2, Z6, Z2
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z9, Z6
-	VFNMADD231PS Z9, Z1, Z6
-
-	// σ: y = 1 / d
-	VBROADCASTSS one<>+0(SB), Z7
-	VDIVPS       Z4, Z7, Z7
-	VBROADCASTSS one<>+0(SB), Z8
-	VDIVPS       Z6, Z8, Z8
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Z4, Z5, Z10
-	VADDPS.BCST  one<>+0(SB), Z10, Z10
-	VFNMADD231PS Z5, Z0, Z10
-	VSUBPS       Z6, Z9, Z0
-	VADDPS.BCST  one<>+0(SB), Z0, Z0
-	VFNMADD231PS Z9, Z1, Z0
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
-	VFNMADD231PS      Z7, Z10, Z4
-	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
-	VFNMADD231PS      Z8, Z0, Z6
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Z7, Z7, Z4
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
-	VMOVAPS.Z   Z4, K1, Z0
-	VFMADD213PS Z8, Z8, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z6, K1, Z1
-
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
-	VMULPS      Z2, Z0, Z0
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z2, Z1, Z0
-	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
-	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
-	VMOVAPS.Z   Z0, K1, Z1
-	VMOVUPS     Z1, (DX)
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS      (CX), Z1
-	VBROADCASTSS sigmoidMin<>+0(SB), Z2
-	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS sigmoidMax<>+0(SB), Z2
-	VMINPS       Z1, Z2, Z1
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	VMOVUPS      64(CX), Z2
-	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
-	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
-	VBROADCASTSS tanhMax<>+0(SB), Z5
-	VMINPS       Z4, Z5, Z4
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS      32(CX), Z5
-	VBROADCASTSS sigmoidMin<>+0(SB), Z6
-	VMAXPS       Z5, Z6, Z5
-	VBROADCASTSS sigmoidMax<>+0(SB), Z6
-	VMINPS       Z5, Z6, Z5
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z8
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
-	VMINPS           Z8, Z9, Z8
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z10
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
-
-	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
-	VMULPS           Z4, Z4, Z7
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z1, Z1, Z9
-	VPSLLD $0x17, Z6, Z6
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z11
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z5, Z5, Z12
-	VPSLLD $0x17, Z10, Z10
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z13
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z14
-
-	// tanh: F = 2^n by its bits
-	VPSLLD           $0x0b, Z8, Z8
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z15
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z16
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z16
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z13
-	VFMADD231PS      Z9, Z13, Z14
-
-	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Z7, Z4, Z7
-	VFMADD231PS Z11, Z7, Z4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z15
-	VFMADD231PS      Z12, Z15, Z16
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z9, Z14, Z1
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z7
-	VSUBPS       Z8, Z7, Z7
-	VBROADCASTSS three<>+0(SB), Z9
-	VSUBPS       Z8, Z9, Z9
-	VFNMADD213PS Z7, Z4, Z9
-	VADDPS.BCST  one<>+0(SB), Z8, Z11
-	VFMADD231PS  Z7, Z4, Z11
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z12, Z16, Z5
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z6, Z4
-	VFNMADD231PS Z6, Z1, Z4
-
-	// tanh: |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Z11, Z9, Z9
-	VFNMADD231PS Z8, Z9, Z7
-	VORPS        Z2, Z7, Z2
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z10, Z7
-	VFNMADD231PS Z10, Z5, Z7
-
-	// σ: y = 1 / d
-	VBROADCASTSS one<>+0(SB), Z8
-	VDIVPS       Z4, Z8, Z8
-	VBROADCASTSS one<>+0(SB), Z9
-	VDIVPS       Z7, Z9, Z9
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Z4, Z6, Z11
-	VADDPS.BCST  one<>+0(SB), Z11, Z11
-	VFNMADD231PS Z6, Z1, Z11
-	VSUBPS       Z7, Z10, Z1
-	VADDPS.BCST  one<>+0(SB), Z1, Z1
-	VFNMADD231PS Z10, Z5, Z1
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS.BCST one<>+0(SB), Z8, Z4
-	VFNMADD231PS      Z8, Z11, Z4
-	VFNMADD213PS.BCST one<>+0(SB), Z9, Z7
-	VFNMADD231PS      Z9, Z1, Z7
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Z8, Z8, Z4
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z4, K1, Z1
-	VFMADD213PS Z9, Z9, Z7
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z7, K1, Z4
-
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
-	VMULPS      Z2, Z1, Z1
-	VMOVUPS     64(DX), Y2
-	VFMADD231PS Z2, Z4, Z1
-	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
-	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
-	VMOVAPS.Z   Z1, K1, Z2
-	VMOVUPS     Y2, 64(DX)
-
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z2
-	VMAXPS       Z3, Z2, Z2
-	VBROADCASTSS sigmoidMax<>+0(SB), Z3
-	VMINPS       Z2, Z3, Z2
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS.BCST  allButSign<>+0(SB), Z0, Z3
-	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
-	VBROADCASTSS tanhMax<>+0(SB), Z4
-	VMINPS       Z3, Z4, Z3
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS      96(CX), Z4
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
-	VMAXPS       Z4, Z5, Z4
-	VBROADCASTSS sigmoidMax<>+0(SB), Z5
-	VMINPS       Z4, Z5, Z4
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS.BCST  allButSign<>+0(SB), Z1, Z5
-	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
-	VBROADCASTSS tanhMax<>+0(SB), Z6
-	VMINPS       Z5, Z6, Z5
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z8
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
-	VMINPS           Z8, Z9, Z8
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VBROADCASTSS     tanhRound<>+0(SB), Z12
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
-	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
-	VMINPS           Z12, Z13, Z12
-	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
-	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
-	VMULPS           Z3, Z3, Z7
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
-	VMULPS           Z5, Z5, Z9
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z2, Z2, Z11
-	VPSLLD $0x17, Z6, Z6
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z13
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Z4, Z4, Z14
-	VPSLLD $0x17, Z10, Z10
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VBROADCASTSS     tanhP2<>+0(SB), Z15
-	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
-	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
-
-	// tanh c': F = 2^n by its bits
-	VPSLLD           $0x0b, Z8, Z8
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
-	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
-
-	// tanh c': F = 2^n by its bits
-	VPSLLD           $0x0b, Z12, Z12
-	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
-	VFMADD231PS      Z11, Z16, Z17
-
-	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Z7, Z3, Z7
-	VFMADD231PS Z13, Z7, Z3
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
-	VFMADD231PS      Z14, Z18, Z19
-
-	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Z9, Z5, Z7
-	VFMADD231PS Z15, Z7, Z5
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z11, Z17, Z2
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z7
-	VSUBPS       Z8, Z7, Z7
-	VBROADCASTSS three<>+0(SB), Z9
-	VSUBPS       Z8, Z9, Z9
-	VFNMADD213PS Z7, Z3, Z9
-	VADDPS.BCST  one<>+0(SB), Z8, Z11
-	VFMADD231PS  Z7, Z3, Z11
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Z14, Z19, Z4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VBROADCASTSS one<>+0(SB), Z3
-	VSUBPS       Z12, Z3, Z3
-	VBROADCASTSS three<>+0(SB), Z13
-	VSUBPS       Z12, Z13, Z13
-	VFNMADD213PS Z3, Z5, Z13
-	VADDPS.BCST  one<>+0(SB), Z12, Z14
-	VFMADD231PS  Z3, Z5, Z14
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z6, Z5
-	VFNMADD231PS Z6, Z2, Z5
-
-	// tanh c': |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Z11, Z9, Z9
-	VFNMADD231PS Z8, Z9, Z7
-
-	// σ: d = (s + 1) + w·s
-	VADDPS.BCST  one<>+0(SB), Z10, Z8
-	VFNMADD231PS Z10, Z4, Z8
-
-	// tanh c': |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Z14, Z13, Z9
-	VFNMADD231PS Z12, Z9, Z3
-
-	// σ: y = 1 / d
-	VBROADCASTSS one<>+0(SB), Z9
-	VDIVPS       Z5, Z9, Z9
-	VBROADCASTSS one<>+0(SB), Z11
-	VDIVPS       Z8, Z11, Z11
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Z5, Z6, Z12
-	VADDPS.BCST  one<>+0(SB), Z12, Z12
-	VFNMADD231PS Z6, Z2, Z12
-	VSUBPS       Z8, Z10, Z2
-	VADDPS.BCST  one<>+0(SB), Z2, Z2
-	VFNMADD231PS Z10, Z4, Z2
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
-	VFNMADD231PS      Z9, Z12, Z5
-	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
-	VFNMADD231PS      Z11, Z2, Z8
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z5, K1, Z2
-	VFMADD213PS Z11, Z11, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z8, K1, Z4
-
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
-	VMULPS       Z7, Z2, Z2
-	VORPS        Z0, Z2, Z0
-	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z2, K1
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (BX)
-	VMULPS       Z3, Z4, Z0
-	VORPS        Z1, Z0, Z1
-	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z0, K1
-	VMOVAPS.Z    Z1, K1, Z0
-	CMPQ         AX, $+8
-	JGE          h_whole_wide_narrow_1_0
-	LEAQ         64(BX), CX
-	VMOVAPS      Y0, Y0
-	VMOVAPS      X0, X1
-	TESTQ        $+4, AX
-	JZ           tail_2_4
-	VMOVUPS      X1, (CX)
-	VEXTRACTF128 $0x01, Y0, X1
-	ADDQ         $+16, CX
-
-tail_2_4:
-	TESTQ    $+2, AX
-	JZ       tail_2_2
-	VMOVLPS  X1, (CX)
-	VMOVHLPS X1, X1, X1
-	ADDQ     $+8, CX
-
-tail_2_2:
-	TESTQ  $+1, AX
-	JZ     tail_2_1
-	VMOVSS X1, (CX)
-
-tail_2_1:
-	JMP h_done_wide_narrow_1_0
-
-h_whole_wide_narrow_1_0:
-	VMOVUPS Y0, 64(BX)
-
-h_done_wide_narrow_1_0:
-	JMP done
-
-narrow:
-	// Start each sum where it was left, or at its bias.
+// func flushAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·flushAVX2(SB), NOSPLIT, $0-24
+	MOVQ x+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ n+16(FP), DX
+	SUBQ $+24, DX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0
+	// x, or 0 where |x| is tiny
 	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS 64(AX), Y2
-	VMOVUPS 96(AX), Y3
-	MOVQ    skip+32(FP), AX
-	SHLQ    $0x07, AX
-	ADDQ    CX, AX
-	MOVQ    x+40(FP), CX
-	MOVQ    n+48(FP), DI
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 32(AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, 32(CX)
+	VMOVUPS 64(AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, 64(CX)
+	ADDQ    $+96, AX
+	ADDQ    $+96, CX
+	SUBQ    $+24, DX
+	JGE     vectors_3
 
-	// sums += weights·x[k], 4 elements of x an iteration.
-	SUBQ $+4, DI
-	JLT  narrow_block_done
+vectors_3_done:
+	ADDQ $+24, DX
+	SUBQ $+8, DX
+	JLT  vectors_1_done
 
-narrow_block:
-	// Registers: weights AX, x CX, elements of x left DI
-	//            sums Y0-Y3, x[k] Y4
-	VBROADCASTSS (CX), Y4
-	VFMADD231PS  (AX), Y4, Y0
-	VFMADD231PS  32(AX), Y4, Y1
-	VFMADD231PS  64(AX), Y4, Y2
-	VFMADD231PS  96(AX), Y4, Y3
-	VBROADCASTSS 4(CX), Y4
-	VFMADD231PS  128(AX), Y4, Y0
-	VFMADD231PS  160(AX), Y4, Y1
-	VFMADD231PS  192(AX), Y4, Y2
-	VFMADD231PS  224(AX), Y4, Y3
-	VBROADCASTSS 8(CX), Y4
-	VFMADD231PS  256(AX), Y4, Y0
-	VFMADD231PS  288(AX), Y4, Y1
-	VFMADD231PS  320(AX), Y4, Y2
-	VFMADD231PS  352(AX), Y4, Y3
-	VBROADCASTSS 12(CX), Y4
-	VFMADD231PS  384(AX), Y4, Y0
-	VFMADD231PS  416(AX), Y4, Y1
-	VFMADD231PS  448(AX), Y4, Y2
-	VFMADD231PS  480(AX), Y4, Y3
-	ADDQ         $+512, AX
-	ADDQ         $+16, CX
-	SUBQ         $+4, DI
-	JGE          narrow_block
+vectors_1:
+	// x, or 0 where |x| is tiny
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+8, DX
+	JGE     vectors_1
 
-narrow_block_done:
-	ADDQ $+4, DI
-
-	// The elements of x that are left.
-	SUBQ $+1, DI
-	JLT  narrow_rest_done
-
-narrow_rest:
-	VBROADCASTSS (CX), Y4
-	VFMADD231PS  (AX), Y4, Y0
-	VFMADD231PS  32(AX), Y4, Y1
-	VFMADD231PS  64(AX), Y4, Y2
-	VFMADD231PS  96(AX), Y4, Y3
-	ADDQ         $+128, AX
-	ADDQ         $+4, CX
-	SUBQ         $+1, DI
-	JGE          narrow_rest
-
-narrow_rest_done:
-	ADDQ $+1, DI
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y4
-	VMAXPS  Y0, Y4, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y4
-	VMINPS  Y0, Y4, Y0
-
-	// tanh: A = min(9.1, |x|), and x's sign
-	VANDPS  allButSign<>+0(SB), Y2, Y4
-	VANDPS  signBit<>+0(SB), Y2, Y2
-	VMOVUPS tanhMax<>+0(SB), Y5
-	VMINPS  Y4, Y5, Y4
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y5
-	VMAXPS  Y1, Y5, Y1
-	VMOVUPS sigmoidMax<>+0(SB), Y5
-	VMINPS  Y1, Y5, Y1
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y5
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y5
-	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
-
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y7
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y7
-	VMOVUPS     tanhRoundMax<>+0(SB), Y8
-	VMINPS      Y7, Y8, Y7
-	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
-	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y9
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y9
-	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
-
-	// tanh: r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
-	VMULPS      Y4, Y4, Y6
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Y0, Y0, Y8
-	VPSLLD $0x17, Y5, Y5
-
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y10
-	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
-	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Y1, Y1, Y11
-	VPSLLD $0x17, Y9, Y9
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y12
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y12
-	VMOVUPS     sigmoidP0<>+0(SB), Y13
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y13
-
-	// tanh: F = 2^n by its bits
-	VPSLLD      $0x0b, Y7, Y7
-	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y14
-	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y14
-	VMOVUPS     sigmoidP0<>+0(SB), Y15
-	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y15
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y12
-	VFMADD231PS Y8, Y12, Y13
-
-	// tanh: t = r + r·z·p = tanh r
-	VMULPS      Y6, Y4, Y6
-	VFMADD231PS Y10, Y6, Y4
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y14
-	VFMADD231PS Y11, Y14, Y15
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y8, Y13, Y0
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y6
-	VSUBPS       Y7, Y6, Y6
-	VMOVUPS      three<>+0(SB), Y8
-	VSUBPS       Y7, Y8, Y8
-	VFNMADD213PS Y6, Y4, Y8
-	VADDPS       one<>+0(SB), Y7, Y10
-	VFMADD231PS  Y6, Y4, Y10
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y11, Y15, Y1
-
-	// σ: d = (s + 1) + w·s
-	VADDPS       one<>+0(SB), Y5, Y4
-	VFNMADD231PS Y5, Y0, Y4
-
-	// tanh: |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Y10, Y8, Y8
-	VFNMADD231PS Y7, Y8, Y6
-	VORPS        Y2, Y6, Y2
-
-	// σ: d = (s + 1) + w·s
-	VADDPS       one<>+0(SB), Y9, Y6
-	VFNMADD231PS Y9, Y1, Y6
-
-	// σ: y = 1 / d
-	VMOVUPS one<>+0(SB), Y7
-	VDIVPS  Y4, Y7, Y7
-	VMOVUPS one<>+0(SB), Y8
-	VDIVPS  Y6, Y8, Y8
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Y4, Y5, Y10
-	VADDPS       one<>+0(SB), Y10, Y10
-	VFNMADD231PS Y5, Y0, Y10
-	VSUBPS       Y6, Y9, Y0
-	VADDPS       one<>+0(SB), Y0, Y0
-	VFNMADD231PS Y9, Y1, Y0
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y7, Y4
-	VFNMADD231PS Y7, Y10, Y4
-	VFNMADD213PS one<>+0(SB), Y8, Y6
-	VFNMADD231PS Y8, Y0, Y6
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Y7, Y7, Y4
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
-	VMOVAPS.Z   Y4, K1, Y0
-	VFMADD213PS Y8, Y8, Y6
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y8, K1
-	VMOVAPS.Z   Y6, K1, Y1
-
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
-	VMULPS      Y2, Y0, Y0
-	VMOVUPS     (DX), Y2
-	VFMADD231PS Y2, Y1, Y0
-	VANDPS      allButSign<>+0(SB), Y0, Y1
-	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
-	VMOVAPS.Z   Y0, K1, Y1
-	VMOVUPS     Y1, (DX)
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y3, Y1, Y1
-	VMOVUPS sigmoidMax<>+0(SB), Y2
-	VMINPS  Y1, Y2, Y1
-
-	// tanh c': A = min(9.1, |x|), and x's sign
-	VANDPS  allButSign<>+0(SB), Y0, Y2
-	VANDPS  signBit<>+0(SB), Y0, Y0
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
-
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
-	VMOVUPS     tanhRound<>+0(SB), Y5
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
-	VMOVUPS     tanhRoundMax<>+0(SB), Y6
-	VMINPS      Y5, Y6, Y5
-	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
-	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
-
-	// σ: r = x + n·ln2, in two parts
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
-
-	// tanh c': r = A + n·ln2/2, z = r²
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
-
-	// σ: r², and s = 2^n by its bits
-	VMULPS Y1, Y1, Y6
-	VPSLLD $0x17, Y3, Y3
-
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
-	VMOVUPS     tanhP2<>+0(SB), Y7
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
-
-	// σ: a = P3·r + P2, b = P1·r + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
-
-	// tanh c': F = 2^n by its bits
-	VPSLLD      $0x0b, Y5, Y5
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
-
-	// σ: q = (P4·r² + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
-	VFMADD231PS Y6, Y8, Y9
-
-	// tanh c': t = r + r·z·p = tanh r
-	VMULPS      Y4, Y2, Y4
-	VFMADD231PS Y7, Y4, Y2
-
-	// σ: -w = r - q·r², w = e^-r - 1
-	VFNMADD231PS Y6, Y9, Y1
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y6
-	VFNMADD213PS Y4, Y2, Y6
-	VADDPS       one<>+0(SB), Y5, Y7
-	VFMADD231PS  Y4, Y2, Y7
-
-	// σ: d = (s + 1) + w·s
-	VADDPS       one<>+0(SB), Y3, Y2
-	VFNMADD231PS Y3, Y1, Y2
-
-	// tanh c': |tanh| = a - F·N/D, and x's sign
-	VDIVPS       Y7, Y6, Y6
-	VFNMADD231PS Y5, Y6, Y4
-
-	// σ: y = 1 / d
-	VMOVUPS one<>+0(SB), Y5
-	VDIVPS  Y2, Y5, Y5
-
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
-	VSUBPS       Y2, Y3, Y6
-	VADDPS       one<>+0(SB), Y6, Y6
-	VFNMADD231PS Y3, Y1, Y6
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y5, Y2
-	VFNMADD231PS Y5, Y6, Y2
-
-	// σ: σ = y + g·y, or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
-	VMOVAPS.Z   Y2, K1, Y1
-
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
-	VMULPS       Y4, Y1, Y1
-	VORPS        Y0, Y1, Y0
-	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
-	VMOVAPS.Z    Y0, K1, Y0
-	CMPQ         SI, $+8
-	JGE          h_whole_narrow_0_0
-	MOVQ         SI, AX
-	LEAQ         (BX), CX
-	VMOVAPS      Y0, Y0
-	VMOVAPS      X0, X1
-	TESTQ        $+4, AX
-	JZ           tail_3_4
-	VMOVUPS      X1, (CX)
-	VEXTRACTF128 $0x01, Y0, X1
-	ADDQ         $+16, CX
-
-tail_3_4:
-	TESTQ    $+2, AX
-	JZ       tail_3_2
-	VMOVLPS  X1, (CX)
-	VMOVHLPS X1, X1, X1
-	ADDQ     $+8, CX
-
-tail_3_2:
-	TESTQ  $+1, AX
-	JZ     tail_3_1
-	VMOVSS X1, (CX)
-
-tail_3_1:
-	JMP h_done_narrow_0_0
-
-h_whole_narrow_0_0:
-	VMOVUPS Y0, (BX)
-
-h_done_narrow_0_0:
-done:
+vectors_1_done:
+	ADDQ $+8, DX
 	VZEROUPPER
 	RET
 
@@ -14221,6 +13726,2105 @@ tail_5_2:
 	VMOVSS X1, (CX)
 
 tail_5_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (BX)
+
+h_done_narrow_0_0:
+done:
+	VZEROUPPER
+	RET
+
+// func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·stepAVX512(SB), $320-80
+	MOVQ sums+0(FP), AX
+	MOVQ weights+16(FP), CX
+	MOVQ c+56(FP), DX
+	MOVQ h+64(FP), BX
+	MOVQ units+72(FP), SI
+
+panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
+	CMPQ SI, $+8
+	JLE  narrow
+	CMPQ SI, $+16
+	JLE  wide
+	CMPQ SI, $+24
+	JLE  wide_narrow
+
+wide:
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), DI
+	SHLQ    $0x08, DI
+	ADDQ    CX, DI
+	MOVQ    x+40(FP), R8
+	MOVQ    n+48(FP), R9
+
+	// sums += weights·x[k], 4 elements of x an iteration.
+	SUBQ $+4, R9
+	JLT  wide_block_done
+
+wide_block:
+	// Registers: weights DI, x R8, elements of x left R9
+	//            sums Z0-Z3, x[k] Z4
+	VBROADCASTSS (R8), Z4
+	VFMADD231PS  (DI), Z4, Z0
+	VFMADD231PS  64(DI), Z4, Z1
+	VFMADD231PS  128(DI), Z4, Z2
+	VFMADD231PS  192(DI), Z4, Z3
+	VBROADCASTSS 4(R8), Z4
+	VFMADD231PS  256(DI), Z4, Z0
+	VFMADD231PS  320(DI), Z4, Z1
+	VFMADD231PS  384(DI), Z4, Z2
+	VFMADD231PS  448(DI), Z4, Z3
+	VBROADCASTSS 8(R8), Z4
+	VFMADD231PS  512(DI), Z4, Z0
+	VFMADD231PS  576(DI), Z4, Z1
+	VFMADD231PS  640(DI), Z4, Z2
+	VFMADD231PS  704(DI), Z4, Z3
+	VBROADCASTSS 12(R8), Z4
+	VFMADD231PS  768(DI), Z4, Z0
+	VFMADD231PS  832(DI), Z4, Z1
+	VFMADD231PS  896(DI), Z4, Z2
+	VFMADD231PS  960(DI), Z4, Z3
+	ADDQ         $+1024, DI
+	ADDQ         $+16, R8
+	SUBQ         $+4, R9
+	JGE          wide_block
+
+wide_block_done:
+	ADDQ $+4, R9
+
+	// The elements of x that are left.
+	SUBQ $+1, R9
+	JLT  wide_rest_done
+
+wide_rest:
+	VBROADCASTSS (R8), Z4
+	VFMADD231PS  (DI), Z4, Z0
+	VFMADD231PS  64(DI), Z4, Z1
+	VFMADD231PS  128(DI), Z4, Z2
+	VFMADD231PS  192(DI), Z4, Z3
+	ADDQ         $+256, DI
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+	JGE          wide_rest
+
+wide_rest_done:
+	ADDQ $+1, R9
+
+summed:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI
+	//            sums Z0-Z3
+	CMPQ SI, $+16
+	JLE  last
+	CMPQ SI, $+32
+	JLE  shadow
+
+	// The last two go together if the very last is narrow.
+	CMPQ SI, $+40
+	JLE  last
+
+shadow:
+	MOVQ n+48(FP), DI
+	CMPQ DI, $+48
+	JLT  last
+
+	// The sums of this panel wait in memory, those of the next begin.
+	LEAQ    63(SP), DI
+	ANDQ    $-64, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	MOVQ    sumsStride+8(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	MOVQ    weightsStride+24(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, CX
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), R8
+	SHLQ    $0x08, R8
+	ADDQ    CX, R8
+	MOVQ    x+40(FP), R9
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      (DI), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// Next panel: sums += weights·x[0]
+	VBROADCASTSS (R9), Z5
+	VFMADD231PS  (R8), Z5, Z0
+	VFMADD231PS  64(R8), Z5, Z1
+	VFMADD231PS  128(R8), Z5, Z2
+	VFMADD231PS  192(R8), Z5, Z3
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      128(DI), Z5
+	VANDPS.BCST  allButSign<>+0(SB), Z5, Z6
+	VANDPS.BCST  signBit<>+0(SB), Z5, Z5
+	VBROADCASTSS tanhMax<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
+
+	// Next panel: sums += weights·x[1]
+	VBROADCASTSS 4(R9), Z7
+	VFMADD231PS  256(R8), Z7, Z0
+	VFMADD231PS  320(R8), Z7, Z1
+	VFMADD231PS  384(R8), Z7, Z2
+	VFMADD231PS  448(R8), Z7, Z3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z7
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
+
+	// Next panel: sums += weights·x[2]
+	VBROADCASTSS 8(R9), Z9
+	VFMADD231PS  512(R8), Z9, Z0
+	VFMADD231PS  576(R8), Z9, Z1
+	VFMADD231PS  640(R8), Z9, Z2
+	VFMADD231PS  704(R8), Z9, Z3
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z9
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z9
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
+	VMINPS           Z9, Z10, Z9
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
+
+	// Next panel: sums += weights·x[3]
+	VBROADCASTSS 12(R9), Z11
+	VFMADD231PS  768(R8), Z11, Z0
+	VFMADD231PS  832(R8), Z11, Z1
+	VFMADD231PS  896(R8), Z11, Z2
+	VFMADD231PS  960(R8), Z11, Z3
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z4
+
+	// Next panel: sums += weights·x[4]
+	VBROADCASTSS 16(R9), Z8
+	VFMADD231PS  1024(R8), Z8, Z0
+	VFMADD231PS  1088(R8), Z8, Z1
+	VFMADD231PS  1152(R8), Z8, Z2
+	VFMADD231PS  1216(R8), Z8, Z3
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
+	VMULPS           Z6, Z6, Z8
+
+	// Next panel: sums += weights·x[5]
+	VBROADCASTSS 20(R9), Z10
+	VFMADD231PS  1280(R8), Z10, Z0
+	VFMADD231PS  1344(R8), Z10, Z1
+	VFMADD231PS  1408(R8), Z10, Z2
+	VFMADD231PS  1472(R8), Z10, Z3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z4, Z4, Z10
+	VPSLLD $0x17, Z7, Z7
+
+	// Next panel: sums += weights·x[6]
+	VBROADCASTSS 24(R9), Z11
+	VFMADD231PS  1536(R8), Z11, Z0
+	VFMADD231PS  1600(R8), Z11, Z1
+	VFMADD231PS  1664(R8), Z11, Z2
+	VFMADD231PS  1728(R8), Z11, Z3
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z11
+
+	// Next panel: sums += weights·x[7]
+	VBROADCASTSS 28(R9), Z12
+	VFMADD231PS  1792(R8), Z12, Z0
+	VFMADD231PS  1856(R8), Z12, Z1
+	VFMADD231PS  1920(R8), Z12, Z2
+	VFMADD231PS  1984(R8), Z12, Z3
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z9, Z9
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z11
+
+	// Next panel: sums += weights·x[8]
+	VBROADCASTSS 32(R9), Z14
+	VFMADD231PS  2048(R8), Z14, Z0
+	VFMADD231PS  2112(R8), Z14, Z1
+	VFMADD231PS  2176(R8), Z14, Z2
+	VFMADD231PS  2240(R8), Z14, Z3
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z12
+	VFMADD231PS      Z10, Z12, Z13
+
+	// Next panel: sums += weights·x[9]
+	VBROADCASTSS 36(R9), Z12
+	VFMADD231PS  2304(R8), Z12, Z0
+	VFMADD231PS  2368(R8), Z12, Z1
+	VFMADD231PS  2432(R8), Z12, Z2
+	VFMADD231PS  2496(R8), Z12, Z3
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z8, Z6, Z8
+	VFMADD231PS Z11, Z8, Z6
+
+	// Next panel: sums += weights·x[10]
+	VBROADCASTSS 40(R9), Z8
+	VFMADD231PS  2560(R8), Z8, Z0
+	VFMADD231PS  2624(R8), Z8, Z1
+	VFMADD231PS  2688(R8), Z8, Z2
+	VFMADD231PS  2752(R8), Z8, Z3
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z10, Z13, Z4
+
+	// Next panel: sums += weights·x[11]
+	VBROADCASTSS 44(R9), Z8
+	VFMADD231PS  2816(R8), Z8, Z0
+	VFMADD231PS  2880(R8), Z8, Z1
+	VFMADD231PS  2944(R8), Z8, Z2
+	VFMADD231PS  3008(R8), Z8, Z3
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS three<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VFNMADD213PS Z8, Z6, Z10
+	VADDPS.BCST  one<>+0(SB), Z9, Z11
+	VFMADD231PS  Z8, Z6, Z11
+
+	// Next panel: sums += weights·x[12]
+	VBROADCASTSS 48(R9), Z6
+	VFMADD231PS  3072(R8), Z6, Z0
+	VFMADD231PS  3136(R8), Z6, Z1
+	VFMADD231PS  3200(R8), Z6, Z2
+	VFMADD231PS  3264(R8), Z6, Z3
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z7, Z6
+	VFNMADD231PS Z7, Z4, Z6
+
+	// Next panel: sums += weights·x[13]
+	VBROADCASTSS 52(R9), Z12
+	VFMADD231PS  3328(R8), Z12, Z0
+	VFMADD231PS  3392(R8), Z12, Z1
+	VFMADD231PS  3456(R8), Z12, Z2
+	VFMADD231PS  3520(R8), Z12, Z3
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z11, Z10, Z10
+	VFNMADD231PS Z9, Z10, Z8
+	VORPS        Z5, Z8, Z5
+
+	// Next panel: sums += weights·x[14]
+	VBROADCASTSS 56(R9), Z8
+	VFMADD231PS  3584(R8), Z8, Z0
+	VFMADD231PS  3648(R8), Z8, Z1
+	VFMADD231PS  3712(R8), Z8, Z2
+	VFMADD231PS  3776(R8), Z8, Z3
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z8
+	VDIVPS       Z6, Z8, Z8
+
+	// Next panel: sums += weights·x[15]
+	VBROADCASTSS 60(R9), Z9
+	VFMADD231PS  3840(R8), Z9, Z0
+	VFMADD231PS  3904(R8), Z9, Z1
+	VFMADD231PS  3968(R8), Z9, Z2
+	VFMADD231PS  4032(R8), Z9, Z3
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z6, Z7, Z9
+	VADDPS.BCST  one<>+0(SB), Z9, Z9
+	VFNMADD231PS Z7, Z4, Z9
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
+	VFNMADD231PS      Z8, Z9, Z6
+
+	// Next panel: sums += weights·x[16]
+	VBROADCASTSS 64(R9), Z4
+	VFMADD231PS  4096(R8), Z4, Z0
+	VFMADD231PS  4160(R8), Z4, Z1
+	VFMADD231PS  4224(R8), Z4, Z2
+	VFMADD231PS  4288(R8), Z4, Z3
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z8, Z8, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z6, K1, Z4
+
+	// Next panel: sums += weights·x[17]
+	VBROADCASTSS 68(R9), Z6
+	VFMADD231PS  4352(R8), Z6, Z0
+	VFMADD231PS  4416(R8), Z6, Z1
+	VFMADD231PS  4480(R8), Z6, Z2
+	VFMADD231PS  4544(R8), Z6, Z3
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      64(DI), Z6
+	VBROADCASTSS sigmoidMin<>+0(SB), Z7
+	VMAXPS       Z6, Z7, Z6
+	VBROADCASTSS sigmoidMax<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
+
+	// Next panel: sums += weights·x[18]
+	VBROADCASTSS 72(R9), Z7
+	VFMADD231PS  4608(R8), Z7, Z0
+	VFMADD231PS  4672(R8), Z7, Z1
+	VFMADD231PS  4736(R8), Z7, Z2
+	VFMADD231PS  4800(R8), Z7, Z3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z6, Z7
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
+
+	// Next panel: sums += weights·x[19]
+	VBROADCASTSS 76(R9), Z9
+	VFMADD231PS  4864(R8), Z9, Z0
+	VFMADD231PS  4928(R8), Z9, Z1
+	VFMADD231PS  4992(R8), Z9, Z2
+	VFMADD231PS  5056(R8), Z9, Z3
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z6
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z6
+
+	// Next panel: sums += weights·x[20]
+	VBROADCASTSS 80(R9), Z8
+	VFMADD231PS  5120(R8), Z8, Z0
+	VFMADD231PS  5184(R8), Z8, Z1
+	VFMADD231PS  5248(R8), Z8, Z2
+	VFMADD231PS  5312(R8), Z8, Z3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z6, Z6, Z8
+	VPSLLD $0x17, Z7, Z7
+
+	// Next panel: sums += weights·x[21]
+	VBROADCASTSS 84(R9), Z9
+	VFMADD231PS  5376(R8), Z9, Z0
+	VFMADD231PS  5440(R8), Z9, Z1
+	VFMADD231PS  5504(R8), Z9, Z2
+	VFMADD231PS  5568(R8), Z9, Z3
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z9
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z6, Z10
+
+	// Next panel: sums += weights·x[22]
+	VBROADCASTSS 88(R9), Z11
+	VFMADD231PS  5632(R8), Z11, Z0
+	VFMADD231PS  5696(R8), Z11, Z1
+	VFMADD231PS  5760(R8), Z11, Z2
+	VFMADD231PS  5824(R8), Z11, Z3
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z9
+	VFMADD231PS      Z8, Z9, Z10
+
+	// Next panel: sums += weights·x[23]
+	VBROADCASTSS 92(R9), Z9
+	VFMADD231PS  5888(R8), Z9, Z0
+	VFMADD231PS  5952(R8), Z9, Z1
+	VFMADD231PS  6016(R8), Z9, Z2
+	VFMADD231PS  6080(R8), Z9, Z3
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z8, Z10, Z6
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z7, Z8
+	VFNMADD231PS Z7, Z6, Z8
+
+	// Next panel: sums += weights·x[24]
+	VBROADCASTSS 96(R9), Z9
+	VFMADD231PS  6144(R8), Z9, Z0
+	VFMADD231PS  6208(R8), Z9, Z1
+	VFMADD231PS  6272(R8), Z9, Z2
+	VFMADD231PS  6336(R8), Z9, Z3
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z8, Z9, Z9
+
+	// Next panel: sums += weights·x[25]
+	VBROADCASTSS 100(R9), Z10
+	VFMADD231PS  6400(R8), Z10, Z0
+	VFMADD231PS  6464(R8), Z10, Z1
+	VFMADD231PS  6528(R8), Z10, Z2
+	VFMADD231PS  6592(R8), Z10, Z3
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z8, Z7, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
+	VFNMADD231PS Z7, Z6, Z10
+
+	// Next panel: sums += weights·x[26]
+	VBROADCASTSS 104(R9), Z6
+	VFMADD231PS  6656(R8), Z6, Z0
+	VFMADD231PS  6720(R8), Z6, Z1
+	VFMADD231PS  6784(R8), Z6, Z2
+	VFMADD231PS  6848(R8), Z6, Z3
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z8
+	VFNMADD231PS      Z9, Z10, Z8
+
+	// Next panel: sums += weights·x[27]
+	VBROADCASTSS 108(R9), Z6
+	VFMADD231PS  6912(R8), Z6, Z0
+	VFMADD231PS  6976(R8), Z6, Z1
+	VFMADD231PS  7040(R8), Z6, Z2
+	VFMADD231PS  7104(R8), Z6, Z3
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z8, K1, Z6
+
+	// Next panel: sums += weights·x[28]
+	VBROADCASTSS 112(R9), Z7
+	VFMADD231PS  7168(R8), Z7, Z0
+	VFMADD231PS  7232(R8), Z7, Z1
+	VFMADD231PS  7296(R8), Z7, Z2
+	VFMADD231PS  7360(R8), Z7, Z3
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z5, Z4, Z4
+	VMOVUPS     (DX), Z5
+	VFMADD231PS Z5, Z6, Z4
+	VANDPS.BCST allButSign<>+0(SB), Z4, Z5
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z4, K1, Z5
+	VMOVUPS     Z5, (DX)
+
+	// Next panel: sums += weights·x[29]
+	VBROADCASTSS 116(R9), Z5
+	VFMADD231PS  7424(R8), Z5, Z0
+	VFMADD231PS  7488(R8), Z5, Z1
+	VFMADD231PS  7552(R8), Z5, Z2
+	VFMADD231PS  7616(R8), Z5, Z3
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      192(DI), Z5
+	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VMAXPS       Z5, Z6, Z5
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// Next panel: sums += weights·x[30]
+	VBROADCASTSS 120(R9), Z6
+	VFMADD231PS  7680(R8), Z6, Z0
+	VFMADD231PS  7744(R8), Z6, Z1
+	VFMADD231PS  7808(R8), Z6, Z2
+	VFMADD231PS  7872(R8), Z6, Z3
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z4, Z6
+	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSS tanhMax<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
+
+	// Next panel: sums += weights·x[31]
+	VBROADCASTSS 124(R9), Z7
+	VFMADD231PS  7936(R8), Z7, Z0
+	VFMADD231PS  8000(R8), Z7, Z1
+	VFMADD231PS  8064(R8), Z7, Z2
+	VFMADD231PS  8128(R8), Z7, Z3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z7
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z9
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z9
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
+	VMINPS           Z9, Z10, Z9
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
+
+	// Next panel: sums += weights·x[32]
+	VBROADCASTSS 128(R9), Z11
+	VFMADD231PS  8192(R8), Z11, Z0
+	VFMADD231PS  8256(R8), Z11, Z1
+	VFMADD231PS  8320(R8), Z11, Z2
+	VFMADD231PS  8384(R8), Z11, Z3
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z5
+
+	// Next panel: sums += weights·x[33]
+	VBROADCASTSS 132(R9), Z8
+	VFMADD231PS  8448(R8), Z8, Z0
+	VFMADD231PS  8512(R8), Z8, Z1
+	VFMADD231PS  8576(R8), Z8, Z2
+	VFMADD231PS  8640(R8), Z8, Z3
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
+	VMULPS           Z6, Z6, Z8
+
+	// Next panel: sums += weights·x[34]
+	VBROADCASTSS 136(R9), Z10
+	VFMADD231PS  8704(R8), Z10, Z0
+	VFMADD231PS  8768(R8), Z10, Z1
+	VFMADD231PS  8832(R8), Z10, Z2
+	VFMADD231PS  8896(R8), Z10, Z3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z5, Z5, Z10
+	VPSLLD $0x17, Z7, Z7
+
+	// Next panel: sums += weights·x[35]
+	VBROADCASTSS 140(R9), Z11
+	VFMADD231PS  8960(R8), Z11, Z0
+	VFMADD231PS  9024(R8), Z11, Z1
+	VFMADD231PS  9088(R8), Z11, Z2
+	VFMADD231PS  9152(R8), Z11, Z3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z11
+
+	// Next panel: sums += weights·x[36]
+	VBROADCASTSS 144(R9), Z12
+	VFMADD231PS  9216(R8), Z12, Z0
+	VFMADD231PS  9280(R8), Z12, Z1
+	VFMADD231PS  9344(R8), Z12, Z2
+	VFMADD231PS  9408(R8), Z12, Z3
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z13
+
+	// Next panel: sums += weights·x[37]
+	VBROADCASTSS 148(R9), Z14
+	VFMADD231PS  9472(R8), Z14, Z0
+	VFMADD231PS  9536(R8), Z14, Z1
+	VFMADD231PS  9600(R8), Z14, Z2
+	VFMADD231PS  9664(R8), Z14, Z3
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z9, Z9
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z11
+
+	// Next panel: sums += weights·x[38]
+	VBROADCASTSS 152(R9), Z14
+	VFMADD231PS  9728(R8), Z14, Z0
+	VFMADD231PS  9792(R8), Z14, Z1
+	VFMADD231PS  9856(R8), Z14, Z2
+	VFMADD231PS  9920(R8), Z14, Z3
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z12
+	VFMADD231PS      Z10, Z12, Z13
+
+	// Next panel: sums += weights·x[39]
+	VBROADCASTSS 156(R9), Z12
+	VFMADD231PS  9984(R8), Z12, Z0
+	VFMADD231PS  10048(R8), Z12, Z1
+	VFMADD231PS  10112(R8), Z12, Z2
+	VFMADD231PS  10176(R8), Z12, Z3
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z8, Z6, Z8
+	VFMADD231PS Z11, Z8, Z6
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z10, Z13, Z5
+
+	// Next panel: sums += weights·x[40]
+	VBROADCASTSS 160(R9), Z8
+	VFMADD231PS  10240(R8), Z8, Z0
+	VFMADD231PS  10304(R8), Z8, Z1
+	VFMADD231PS  10368(R8), Z8, Z2
+	VFMADD231PS  10432(R8), Z8, Z3
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS three<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VFNMADD213PS Z8, Z6, Z10
+	VADDPS.BCST  one<>+0(SB), Z9, Z11
+	VFMADD231PS  Z8, Z6, Z11
+
+	// Next panel: sums += weights·x[41]
+	VBROADCASTSS 164(R9), Z6
+	VFMADD231PS  10496(R8), Z6, Z0
+	VFMADD231PS  10560(R8), Z6, Z1
+	VFMADD231PS  10624(R8), Z6, Z2
+	VFMADD231PS  10688(R8), Z6, Z3
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z7, Z6
+	VFNMADD231PS Z7, Z5, Z6
+
+	// Next panel: sums += weights·x[42]
+	VBROADCASTSS 168(R9), Z12
+	VFMADD231PS  10752(R8), Z12, Z0
+	VFMADD231PS  10816(R8), Z12, Z1
+	VFMADD231PS  10880(R8), Z12, Z2
+	VFMADD231PS  10944(R8), Z12, Z3
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z11, Z10, Z10
+	VFNMADD231PS Z9, Z10, Z8
+
+	// Next panel: sums += weights·x[43]
+	VBROADCASTSS 172(R9), Z9
+	VFMADD231PS  11008(R8), Z9, Z0
+	VFMADD231PS  11072(R8), Z9, Z1
+	VFMADD231PS  11136(R8), Z9, Z2
+	VFMADD231PS  11200(R8), Z9, Z3
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z6, Z9, Z9
+
+	// Next panel: sums += weights·x[44]
+	VBROADCASTSS 176(R9), Z10
+	VFMADD231PS  11264(R8), Z10, Z0
+	VFMADD231PS  11328(R8), Z10, Z1
+	VFMADD231PS  11392(R8), Z10, Z2
+	VFMADD231PS  11456(R8), Z10, Z3
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z6, Z7, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
+	VFNMADD231PS Z7, Z5, Z10
+
+	// Next panel: sums += weights·x[45]
+	VBROADCASTSS 180(R9), Z5
+	VFMADD231PS  11520(R8), Z5, Z0
+	VFMADD231PS  11584(R8), Z5, Z1
+	VFMADD231PS  11648(R8), Z5, Z2
+	VFMADD231PS  11712(R8), Z5, Z3
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z6
+	VFNMADD231PS      Z9, Z10, Z6
+
+	// Next panel: sums += weights·x[46]
+	VBROADCASTSS 184(R9), Z5
+	VFMADD231PS  11776(R8), Z5, Z0
+	VFMADD231PS  11840(R8), Z5, Z1
+	VFMADD231PS  11904(R8), Z5, Z2
+	VFMADD231PS  11968(R8), Z5, Z3
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z6, K1, Z5
+
+	// Next panel: sums += weights·x[47]
+	VBROADCASTSS 188(R9), Z6
+	VFMADD231PS  12032(R8), Z6, Z0
+	VFMADD231PS  12096(R8), Z6, Z1
+	VFMADD231PS  12160(R8), Z6, Z2
+	VFMADD231PS  12224(R8), Z6, Z3
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS      Z8, Z5, Z5
+	VORPS       Z4, Z5, Z4
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVUPS     Z4, (BX)
+	ADDQ        $+12288, R8
+	ADDQ        $+192, R9
+	ADDQ        $+64, DX
+	ADDQ        $+64, BX
+	SUBQ        $+16, SI
+	MOVQ        n+48(FP), DI
+	SUBQ        $+48, DI
+
+	// sums += weights·x[k], 4 elements of x an iteration.
+	SUBQ $+4, DI
+	JLT  shadow_rest_block_done
+
+shadow_rest_block:
+	// Registers: elements of x left DI, weights R8, x R9
+	//            sums Z0-Z3, x[k] Z4
+	VBROADCASTSS (R9), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  192(R8), Z4, Z3
+	VBROADCASTSS 4(R9), Z4
+	VFMADD231PS  256(R8), Z4, Z0
+	VFMADD231PS  320(R8), Z4, Z1
+	VFMADD231PS  384(R8), Z4, Z2
+	VFMADD231PS  448(R8), Z4, Z3
+	VBROADCASTSS 8(R9), Z4
+	VFMADD231PS  512(R8), Z4, Z0
+	VFMADD231PS  576(R8), Z4, Z1
+	VFMADD231PS  640(R8), Z4, Z2
+	VFMADD231PS  704(R8), Z4, Z3
+	VBROADCASTSS 12(R9), Z4
+	VFMADD231PS  768(R8), Z4, Z0
+	VFMADD231PS  832(R8), Z4, Z1
+	VFMADD231PS  896(R8), Z4, Z2
+	VFMADD231PS  960(R8), Z4, Z3
+	ADDQ         $+1024, R8
+	ADDQ         $+16, R9
+	SUBQ         $+4, DI
+	JGE          shadow_rest_block
+
+shadow_rest_block_done:
+	ADDQ $+4, DI
+
+	// The elements of x that are left.
+	SUBQ $+1, DI
+	JLT  shadow_rest_rest_done
+
+shadow_rest_rest:
+	VBROADCASTSS (R9), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  192(R8), Z4, Z3
+	ADDQ         $+256, R8
+	ADDQ         $+4, R9
+	SUBQ         $+1, DI
+	JGE          shadow_rest_rest
+
+shadow_rest_rest_done:
+	ADDQ $+1, DI
+	JMP  summed
+
+last:
+	// σ: x = min(40, max(Min, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z0, Z4, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z0, Z4, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(Min, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z1, Z5, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z1, Z5, Z1
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z7
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
+	VMINPS           Z7, Z8, Z7
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
+	VMULPS           Z4, Z4, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z0, Z0, Z8
+	VPSLLD $0x17, Z5, Z5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z1, Z1, Z11
+	VPSLLD $0x17, Z9, Z9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z7, Z7
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
+	VFMADD231PS      Z8, Z12, Z13
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z6, Z4, Z6
+	VFMADD231PS Z10, Z6, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
+	VFMADD231PS      Z11, Z14, Z15
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z8, Z13, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VFNMADD213PS Z6, Z4, Z8
+	VADDPS.BCST  one<>+0(SB), Z7, Z10
+	VFMADD231PS  Z6, Z4, Z10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z11, Z15, Z1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z5, Z4
+	VFNMADD231PS Z5, Z0, Z4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z10, Z8, Z8
+	VFNMADD231PS Z7, Z8, Z6
+	VORPS        Z2, Z6, Z2
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z9, Z6
+	VFNMADD231PS Z9, Z1, Z6
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z4, Z7, Z7
+	VBROADCASTSS one<>+0(SB), Z8
+	VDIVPS       Z6, Z8, Z8
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z4, Z5, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
+	VFNMADD231PS Z5, Z0, Z10
+	VSUBPS       Z6, Z9, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z9, Z1, Z0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
+	VFNMADD231PS      Z7, Z10, Z4
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
+	VFNMADD231PS      Z8, Z0, Z6
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z7, Z7, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z4, K1, Z0
+	VFMADD213PS Z8, Z8, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z6, K1, Z1
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
+
+	// σ: x = min(40, max(Min, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z3
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z5
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
+	VMINPS           Z5, Z6, Z5
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
+	VMULPS           Z2, Z2, Z4
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z1, Z1, Z6
+	VPSLLD $0x17, Z3, Z3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z7
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z5, Z5
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
+	VFMADD231PS      Z6, Z8, Z9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z4, Z2, Z4
+	VFMADD231PS Z7, Z4, Z2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z6, Z9, Z1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VFNMADD213PS Z4, Z2, Z6
+	VADDPS.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PS  Z4, Z2, Z7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
+	VFNMADD231PS Z3, Z1, Z2
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z7, Z6, Z6
+	VFNMADD231PS Z5, Z6, Z4
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z2, Z5, Z5
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z2, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z1, Z6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
+	VFNMADD231PS      Z5, Z6, Z2
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z5, Z5, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z2, K1, Z1
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS        Z4, Z1, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_0_0
+	MOVQ          SI, DI
+	LEAQ          (BX), R8
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, DI
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R8)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R8
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, DI
+	JZ           tail_1_4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R8
+
+tail_1_4:
+	TESTQ    $+2, DI
+	JZ       tail_1_2
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R8
+
+tail_1_2:
+	TESTQ  $+1, DI
+	JZ     tail_1_1
+	VMOVSS X0, (R8)
+
+tail_1_1:
+	JMP h_done_wide_0_0
+
+h_whole_wide_0_0:
+	VMOVUPS Z0, (BX)
+
+h_done_wide_0_0:
+	SUBQ $+16, SI
+	JLE  done
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	MOVQ sumsStride+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, AX
+	MOVQ weightsStride+24(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	JMP  panels
+
+wide_narrow:
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    skip+32(FP), DI
+	SHLQ    $0x08, DI
+	ADDQ    CX, DI
+	MOVQ    CX, CX
+	MOVQ    sumsStride+8(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	MOVQ    weightsStride+24(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, CX
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
+	MOVQ    skip+32(FP), AX
+	SHLQ    $0x07, AX
+	ADDQ    CX, AX
+	MOVQ    x+40(FP), CX
+	MOVQ    n+48(FP), R8
+
+	// sums += weights·x[k], 4 elements of x an iteration.
+	SUBQ $+4, R8
+	JLT  wide_narrow_block_done
+
+wide_narrow_block:
+	// Registers: weights AX DI, x CX, elements of x left R8
+	//            sums Z0-Z5, x[k] Z6
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	VFMADD231PS  192(DI), Z6, Z3
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (AX), Z6, Z4
+	VFMADD231PS  64(AX), Z6, Z5
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  256(DI), Z6, Z0
+	VFMADD231PS  320(DI), Z6, Z1
+	VFMADD231PS  384(DI), Z6, Z2
+	VFMADD231PS  448(DI), Z6, Z3
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  128(AX), Z6, Z4
+	VFMADD231PS  192(AX), Z6, Z5
+	VBROADCASTSS 8(CX), Z6
+	VFMADD231PS  512(DI), Z6, Z0
+	VFMADD231PS  576(DI), Z6, Z1
+	VFMADD231PS  640(DI), Z6, Z2
+	VFMADD231PS  704(DI), Z6, Z3
+	VBROADCASTSS 8(CX), Z6
+	VFMADD231PS  256(AX), Z6, Z4
+	VFMADD231PS  320(AX), Z6, Z5
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  768(DI), Z6, Z0
+	VFMADD231PS  832(DI), Z6, Z1
+	VFMADD231PS  896(DI), Z6, Z2
+	VFMADD231PS  960(DI), Z6, Z3
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  384(AX), Z6, Z4
+	VFMADD231PS  448(AX), Z6, Z5
+	ADDQ         $+1024, DI
+	ADDQ         $+512, AX
+	ADDQ         $+16, CX
+	SUBQ         $+4, R8
+	JGE          wide_narrow_block
+
+wide_narrow_block_done:
+	ADDQ $+4, R8
+
+	// The elements of x that are left.
+	SUBQ $+1, R8
+	JLT  wide_narrow_rest_done
+
+wide_narrow_rest:
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (DI), Z6, Z0
+	VFMADD231PS  64(DI), Z6, Z1
+	VFMADD231PS  128(DI), Z6, Z2
+	VFMADD231PS  192(DI), Z6, Z3
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (AX), Z6, Z4
+	VFMADD231PS  64(AX), Z6, Z5
+	ADDQ         $+256, DI
+	ADDQ         $+128, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R8
+	JGE          wide_narrow_rest
+
+wide_narrow_rest_done:
+	ADDQ    $+1, R8
+	MOVQ    SI, AX
+	SUBQ    $+16, AX
+	LEAQ    63(SP), CX
+	ANDQ    $-64, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	VXORPS  Z4, Z4, Z4
+	VMOVUPS Z4, 128(CX)
+
+	// σ: x = min(40, max(Min, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z0, Z4, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z0, Z4, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(Min, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z1, Z5, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z1, Z5, Z1
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z7
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
+	VMINPS           Z7, Z8, Z7
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
+	VMULPS           Z4, Z4, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z0, Z0, Z8
+	VPSLLD $0x17, Z5, Z5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z1, Z1, Z11
+	VPSLLD $0x17, Z9, Z9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z7, Z7
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
+	VFMADD231PS      Z8, Z12, Z13
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z6, Z4, Z6
+	VFMADD231PS Z10, Z6, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
+	VFMADD231PS      Z11, Z14, Z15
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z8, Z13, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VFNMADD213PS Z6, Z4, Z8
+	VADDPS.BCST  one<>+0(SB), Z7, Z10
+	VFMADD231PS  Z6, Z4, Z10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z11, Z15, Z1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z5, Z4
+	VFNMADD231PS Z5, Z0, Z4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z10, Z8, Z8
+	VFNMADD231PS Z7, Z8, Z6
+	VORPS        Z2, Z6, Z2
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z9, Z6
+	VFNMADD231PS Z9, Z1, Z6
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z4, Z7, Z7
+	VBROADCASTSS one<>+0(SB), Z8
+	VDIVPS       Z6, Z8, Z8
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z4, Z5, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
+	VFNMADD231PS Z5, Z0, Z10
+	VSUBPS       Z6, Z9, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z9, Z1, Z0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
+	VFNMADD231PS      Z7, Z10, Z4
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
+	VFNMADD231PS      Z8, Z0, Z6
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z7, Z7, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z4, K1, Z0
+	VFMADD213PS Z8, Z8, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z6, K1, Z1
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z2, Z1, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      (CX), Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      64(CX), Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      32(CX), Z5
+	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VMAXPS       Z5, Z6, Z5
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
+	VMULPS           Z4, Z4, Z7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z1, Z1, Z9
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z5, Z5, Z12
+	VPSLLD $0x17, Z10, Z10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z13
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z14
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z15
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z16
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z13
+	VFMADD231PS      Z9, Z13, Z14
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z7, Z4, Z7
+	VFMADD231PS Z11, Z7, Z4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z15
+	VFMADD231PS      Z12, Z15, Z16
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z9, Z14, Z1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z4, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z4, Z11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z12, Z16, Z5
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z4
+	VFNMADD231PS Z6, Z1, Z4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+	VORPS        Z2, Z7, Z2
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z7
+	VFNMADD231PS Z10, Z5, Z7
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z8
+	VDIVPS       Z4, Z8, Z8
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z7, Z9, Z9
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z4, Z6, Z11
+	VADDPS.BCST  one<>+0(SB), Z11, Z11
+	VFNMADD231PS Z6, Z1, Z11
+	VSUBPS       Z7, Z10, Z1
+	VADDPS.BCST  one<>+0(SB), Z1, Z1
+	VFNMADD231PS Z10, Z5, Z1
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z4
+	VFNMADD231PS      Z8, Z11, Z4
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z7
+	VFNMADD231PS      Z9, Z1, Z7
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z8, Z8, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z4, K1, Z1
+	VFMADD213PS Z9, Z9, Z7
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z7, K1, Z4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z2, Z1, Z1
+	VMOVUPS     64(DX), Y2
+	VFMADD231PS Z2, Z4, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z2
+	VMOVUPS     Y2, 64(DX)
+
+	// σ: x = min(40, max(Min, x))
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z3, Z2, Z2
+	VBROADCASTSS sigmoidMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      96(CX), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z12
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
+	VMINPS           Z12, Z13, Z12
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
+	VMULPS           Z3, Z3, Z7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
+	VMULPS           Z5, Z5, Z9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z2, Z2, Z11
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z4, Z4, Z14
+	VPSLLD $0x17, Z10, Z10
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z12, Z12
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
+	VFMADD231PS      Z11, Z16, Z17
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z13, Z7, Z3
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
+	VFMADD231PS      Z14, Z18, Z19
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z9, Z5, Z7
+	VFMADD231PS Z15, Z7, Z5
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z11, Z17, Z2
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z3, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z3, Z11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z14, Z19, Z4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z12, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VFNMADD213PS Z3, Z5, Z13
+	VADDPS.BCST  one<>+0(SB), Z12, Z14
+	VFMADD231PS  Z3, Z5, Z14
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z5
+	VFNMADD231PS Z6, Z2, Z5
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z8
+	VFNMADD231PS Z10, Z4, Z8
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z14, Z13, Z9
+	VFNMADD231PS Z12, Z9, Z3
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z5, Z9, Z9
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z8, Z11, Z11
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z5, Z6, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
+	VFNMADD231PS Z6, Z2, Z12
+	VSUBPS       Z8, Z10, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
+	VFNMADD231PS Z10, Z4, Z2
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
+	VFNMADD231PS      Z9, Z12, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
+	VFNMADD231PS      Z11, Z2, Z8
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z5, K1, Z2
+	VFMADD213PS Z11, Z11, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z8, K1, Z4
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Z7, Z2, Z2
+	VORPS        Z0, Z2, Z0
+	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (BX)
+	VMULPS       Z3, Z4, Z0
+	VORPS        Z1, Z0, Z1
+	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z    Z1, K1, Z0
+	CMPQ         AX, $+8
+	JGE          h_whole_wide_narrow_1_0
+	LEAQ         64(BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_2_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_2_4:
+	TESTQ    $+2, AX
+	JZ       tail_2_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_2_2:
+	TESTQ  $+1, AX
+	JZ     tail_2_1
+	VMOVSS X1, (CX)
+
+tail_2_1:
+	JMP h_done_wide_narrow_1_0
+
+h_whole_wide_narrow_1_0:
+	VMOVUPS Y0, 64(BX)
+
+h_done_wide_narrow_1_0:
+	JMP done
+
+narrow:
+	// Start each sum where it was left, or at its bias.
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	MOVQ    skip+32(FP), AX
+	SHLQ    $0x07, AX
+	ADDQ    CX, AX
+	MOVQ    x+40(FP), CX
+	MOVQ    n+48(FP), DI
+
+	// sums += weights·x[k], 4 elements of x an iteration.
+	SUBQ $+4, DI
+	JLT  narrow_block_done
+
+narrow_block:
+	// Registers: weights AX, x CX, elements of x left DI
+	//            sums Y0-Y3, x[k] Y4
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  (AX), Y4, Y0
+	VFMADD231PS  32(AX), Y4, Y1
+	VFMADD231PS  64(AX), Y4, Y2
+	VFMADD231PS  96(AX), Y4, Y3
+	VBROADCASTSS 4(CX), Y4
+	VFMADD231PS  128(AX), Y4, Y0
+	VFMADD231PS  160(AX), Y4, Y1
+	VFMADD231PS  192(AX), Y4, Y2
+	VFMADD231PS  224(AX), Y4, Y3
+	VBROADCASTSS 8(CX), Y4
+	VFMADD231PS  256(AX), Y4, Y0
+	VFMADD231PS  288(AX), Y4, Y1
+	VFMADD231PS  320(AX), Y4, Y2
+	VFMADD231PS  352(AX), Y4, Y3
+	VBROADCASTSS 12(CX), Y4
+	VFMADD231PS  384(AX), Y4, Y0
+	VFMADD231PS  416(AX), Y4, Y1
+	VFMADD231PS  448(AX), Y4, Y2
+	VFMADD231PS  480(AX), Y4, Y3
+	ADDQ         $+512, AX
+	ADDQ         $+16, CX
+	SUBQ         $+4, DI
+	JGE          narrow_block
+
+narrow_block_done:
+	ADDQ $+4, DI
+
+	// The elements of x that are left.
+	SUBQ $+1, DI
+	JLT  narrow_rest_done
+
+narrow_rest:
+	VBROADCASTSS (CX), Y4
+	VFMADD231PS  (AX), Y4, Y0
+	VFMADD231PS  32(AX), Y4, Y1
+	VFMADD231PS  64(AX), Y4, Y2
+	VFMADD231PS  96(AX), Y4, Y3
+	ADDQ         $+128, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, DI
+	JGE          narrow_rest
+
+narrow_rest_done:
+	ADDQ $+1, DI
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y0, Y4, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y0, Y4, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y2, Y4
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y1, Y5, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y1, Y5, Y1
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y7
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y7
+	VMOVUPS     tanhRoundMax<>+0(SB), Y8
+	VMINPS      Y7, Y8, Y7
+	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
+	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
+	VMULPS      Y4, Y4, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y8
+	VPSLLD $0x17, Y5, Y5
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y1, Y1, Y11
+	VPSLLD $0x17, Y9, Y9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y13
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y7, Y7
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y14
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y14
+	VMOVUPS     sigmoidP0<>+0(SB), Y15
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y12
+	VFMADD231PS Y8, Y12, Y13
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y6, Y4, Y6
+	VFMADD231PS Y10, Y6, Y4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y14
+	VFMADD231PS Y11, Y14, Y15
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y8, Y13, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VFNMADD213PS Y6, Y4, Y8
+	VADDPS       one<>+0(SB), Y7, Y10
+	VFMADD231PS  Y6, Y4, Y10
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y11, Y15, Y1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y5, Y4
+	VFNMADD231PS Y5, Y0, Y4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y10, Y8, Y8
+	VFNMADD231PS Y7, Y8, Y6
+	VORPS        Y2, Y6, Y2
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y9, Y6
+	VFNMADD231PS Y9, Y1, Y6
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y4, Y7, Y7
+	VMOVUPS one<>+0(SB), Y8
+	VDIVPS  Y6, Y8, Y8
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y4, Y5, Y10
+	VADDPS       one<>+0(SB), Y10, Y10
+	VFNMADD231PS Y5, Y0, Y10
+	VSUBPS       Y6, Y9, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y9, Y1, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y7, Y4
+	VFNMADD231PS Y7, Y10, Y4
+	VFNMADD213PS one<>+0(SB), Y8, Y6
+	VFNMADD231PS Y8, Y0, Y6
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y7, Y7, Y4
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
+	VMOVAPS.Z   Y4, K1, Y0
+	VFMADD213PS Y8, Y8, Y6
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y8, K1
+	VMOVAPS.Z   Y6, K1, Y1
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y1, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y1
+	VMOVUPS     Y1, (DX)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y3, Y1, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMULPS      Y2, Y2, Y4
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y1, Y1, Y6
+	VPSLLD $0x17, Y3, Y3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y9, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y1, Y2
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
+	VMOVAPS.Z   Y2, K1, Y1
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y1, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_0_0
+	MOVQ         SI, AX
+	LEAQ         (BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_3_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_3_4:
+	TESTQ    $+2, AX
+	JZ       tail_3_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_3_2:
+	TESTQ  $+1, AX
+	JZ     tail_3_1
+	VMOVSS X1, (CX)
+
+tail_3_1:
 	JMP h_done_narrow_0_0
 
 h_whole_narrow_0_0:
@@ -18293,9 +19897,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gatesTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// func gatesFloat32AVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·gatesTileAVX512(SB), NOSPLIT, $0-104
+TEXT ·gatesFloat32AVX512(SB), NOSPLIT, $0-104
 panel:
 	MOVQ units+80(FP), AX
 	CMPQ AX, $+8
@@ -20607,6 +22211,1861 @@ done:
 	VZEROUPPER
 	RET
 
+// func cellsPlainAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·cellsPlainAVX512(SB), NOSPLIT, $0-48
+	XORL AX, AX
+
+panel:
+	// Registers: units done, in bytes AX
+	MOVQ units+40(FP), CX
+	CMPQ CX, $+8
+	JLE  narrow
+	MOVQ z+0(FP), CX
+	MOVQ columns+24(FP), DX
+	MOVQ count+32(FP), BX
+	MOVQ units+40(FP), SI
+	SUBQ $+2, BX
+	JLT  wide_cells_done
+
+wide_cells:
+	// Registers: units done, in bytes AX, z of the column CX R9 R12, column DX,
+	//            columns left BX, units left SI, c DI R10, lanes left DI, stride DI R13,
+	//            h R8 R11
+	//            z Z0 Z1 Z3-Z5 Z7, cell state Z1 Z4
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ CX, R9
+	MOVQ 96(DX), R10
+	MOVQ 120(DX), R11
+	ADDQ AX, R10
+	ADDQ AX, R11
+	MOVQ CX, R12
+	MOVQ zColumn+8(FP), R13
+	SHLQ $0x02, R13
+	ADDQ R13, R12
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      (R9), Z0
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      128(R9), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      64(R9), Z3
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+	VMOVUPS      (R12), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      128(R12), Z5
+	VANDPS.BCST  allButSign<>+0(SB), Z5, Z6
+	VANDPS.BCST  signBit<>+0(SB), Z5, Z5
+	VBROADCASTSS tanhMax<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      64(R12), Z7
+	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	VMAXPS       Z7, Z8, Z7
+	VBROADCASTSS sigmoidMax<>+0(SB), Z8
+	VMINPS       Z7, Z8, Z7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z8
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z10
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z10
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z11
+	VMINPS           Z10, Z11, Z10
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z10, Z10
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z10, Z11
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z14
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z14, Z15
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z16
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z16
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z17
+	VMINPS           Z16, Z17, Z16
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z16, Z16
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z16, Z17
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z7, Z18
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z18, Z19
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z2
+	VMULPS           Z2, Z2, Z9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z3
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z15, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z17, Z6
+	VMULPS           Z6, Z6, Z11
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z19, Z7
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z19, Z7
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z0, Z0, Z13
+	VPSLLD $0x17, Z8, Z8
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z3, Z3, Z17
+	VPSLLD $0x17, Z12, Z12
+	VMULPS Z4, Z4, Z19
+	VPSLLD $0x17, Z14, Z14
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z20
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z20
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z20
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z7, Z7, Z21
+	VPSLLD $0x17, Z18, Z18
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z22
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z22
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z23
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z23
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z10, Z10
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z24
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z24
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z25
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z25
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z26
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z26
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z27
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z27
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z16, Z16
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z11, Z20
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z28
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z7, Z28
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z29
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z7, Z29
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z22
+	VFMADD231PS      Z13, Z22, Z23
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z9, Z2, Z9
+	VFMADD231PS Z15, Z9, Z2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z17, Z24
+	VFMADD231PS      Z17, Z24, Z25
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z19, Z26
+	VFMADD231PS      Z19, Z26, Z27
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z11, Z6, Z9
+	VFMADD231PS Z20, Z9, Z6
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z21, Z28
+	VFMADD231PS      Z21, Z28, Z29
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z13, Z23, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z9
+	VSUBPS       Z10, Z9, Z9
+	VBROADCASTSS three<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VFNMADD213PS Z9, Z2, Z11
+	VADDPS.BCST  one<>+0(SB), Z10, Z13
+	VFMADD231PS  Z9, Z2, Z13
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z17, Z25, Z3
+	VFNMADD231PS Z19, Z27, Z4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z16, Z2, Z2
+	VBROADCASTSS three<>+0(SB), Z15
+	VSUBPS       Z16, Z15, Z15
+	VFNMADD213PS Z2, Z6, Z15
+	VADDPS.BCST  one<>+0(SB), Z16, Z17
+	VFMADD231PS  Z2, Z6, Z17
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z21, Z29, Z7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z8, Z6
+	VFNMADD231PS Z8, Z0, Z6
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z13, Z11, Z11
+	VFNMADD231PS Z10, Z11, Z9
+	VORPS        Z1, Z9, Z1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z12, Z9
+	VFNMADD231PS Z12, Z3, Z9
+	VADDPS.BCST  one<>+0(SB), Z14, Z10
+	VFNMADD231PS Z14, Z4, Z10
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z17, Z15, Z11
+	VFNMADD231PS Z16, Z11, Z2
+	VORPS        Z5, Z2, Z2
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z18, Z5
+	VFNMADD231PS Z18, Z7, Z5
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z6, Z11, Z11
+	VBROADCASTSS one<>+0(SB), Z13
+	VDIVPS       Z9, Z13, Z13
+	VBROADCASTSS one<>+0(SB), Z15
+	VDIVPS       Z10, Z15, Z15
+	VBROADCASTSS one<>+0(SB), Z16
+	VDIVPS       Z5, Z16, Z16
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z6, Z8, Z17
+	VADDPS.BCST  one<>+0(SB), Z17, Z17
+	VFNMADD231PS Z8, Z0, Z17
+	VSUBPS       Z9, Z12, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z12, Z3, Z0
+	VSUBPS       Z10, Z14, Z3
+	VADDPS.BCST  one<>+0(SB), Z3, Z3
+	VFNMADD231PS Z14, Z4, Z3
+	VSUBPS       Z5, Z18, Z4
+	VADDPS.BCST  one<>+0(SB), Z4, Z4
+	VFNMADD231PS Z18, Z7, Z4
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z6
+	VFNMADD231PS      Z11, Z17, Z6
+	VFNMADD213PS.BCST one<>+0(SB), Z13, Z9
+	VFNMADD231PS      Z13, Z0, Z9
+	VFNMADD213PS.BCST one<>+0(SB), Z15, Z10
+	VFNMADD231PS      Z15, Z3, Z10
+	VFNMADD213PS.BCST one<>+0(SB), Z16, Z5
+	VFNMADD231PS      Z16, Z4, Z5
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z11, Z11, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z6, K1, Z0
+	VFMADD213PS Z13, Z13, Z9
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z13, K1
+	VMOVAPS.Z   Z9, K1, Z3
+	VFMADD213PS Z15, Z15, Z10
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z10, K1, Z4
+	VFMADD213PS Z16, Z16, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z16, K1
+	VMOVAPS.Z   Z5, K1, Z5
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     (DI), Z1
+	VFMADD231PS Z1, Z3, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (DI)
+	VMULPS      Z2, Z4, Z0
+	VMOVUPS     (R10), Z1
+	VFMADD231PS Z1, Z5, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (R10)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      192(R9), Z0
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS      (DI), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      192(R12), Z3
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS      (R10), Z4
+	VANDPS.BCST  allButSign<>+0(SB), Z4, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z12
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
+	VMINPS           Z12, Z13, Z12
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z2
+	VMULPS           Z2, Z2, Z7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
+	VMULPS           Z5, Z5, Z9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z0, Z0, Z11
+	VPSLLD $0x17, Z6, Z6
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z3, Z3, Z14
+	VPSLLD $0x17, Z10, Z10
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z17
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z19
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z12, Z12
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
+	VFMADD231PS      Z11, Z16, Z17
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z7, Z2, Z7
+	VFMADD231PS Z13, Z7, Z2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
+	VFMADD231PS      Z14, Z18, Z19
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z9, Z5, Z7
+	VFMADD231PS Z15, Z7, Z5
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z11, Z17, Z0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z2, Z11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z14, Z19, Z3
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z12, Z2, Z2
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VFNMADD213PS Z2, Z5, Z13
+	VADDPS.BCST  one<>+0(SB), Z12, Z14
+	VFMADD231PS  Z2, Z5, Z14
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z5
+	VFNMADD231PS Z6, Z0, Z5
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z8
+	VFNMADD231PS Z10, Z3, Z8
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z14, Z13, Z9
+	VFNMADD231PS Z12, Z9, Z2
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z5, Z9, Z9
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z8, Z11, Z11
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z5, Z6, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
+	VFNMADD231PS Z6, Z0, Z12
+	VSUBPS       Z8, Z10, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z10, Z3, Z0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
+	VFNMADD231PS      Z9, Z12, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
+	VFNMADD231PS      Z11, Z0, Z8
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z9, Z9, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z5, K1, Z0
+	VFMADD213PS Z11, Z11, Z8
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z8, K1, Z3
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS        Z7, Z0, Z0
+	VORPS         Z1, Z0, Z1
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z     Z1, K1, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_cells_0_0
+	MOVQ          SI, DI
+	LEAQ          (R8), R8
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, DI
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R8)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R8
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, DI
+	JZ           tail_1_4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R8
+
+tail_1_4:
+	TESTQ    $+2, DI
+	JZ       tail_1_2
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R8
+
+tail_1_2:
+	TESTQ  $+1, DI
+	JZ     tail_1_1
+	VMOVSS X0, (R8)
+
+tail_1_1:
+	JMP h_done_wide_cells_0_0
+
+h_whole_wide_cells_0_0:
+	VMOVUPS Z0, (R8)
+
+h_done_wide_cells_0_0:
+	VMULPS        Z2, Z3, Z0
+	VORPS         Z4, Z0, Z1
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z     Z1, K1, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_cells_1_0
+	MOVQ          SI, DI
+	LEAQ          (R11), R8
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, DI
+	JZ            tail_2_8
+	VMOVUPS       Y1, (R8)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R8
+
+tail_2_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, DI
+	JZ           tail_2_4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R8
+
+tail_2_4:
+	TESTQ    $+2, DI
+	JZ       tail_2_2
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R8
+
+tail_2_2:
+	TESTQ  $+1, DI
+	JZ     tail_2_1
+	VMOVSS X0, (R8)
+
+tail_2_1:
+	JMP h_done_wide_cells_1_0
+
+h_whole_wide_cells_1_0:
+	VMOVUPS Z0, (R11)
+
+h_done_wide_cells_1_0:
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	ADDQ $+144, DX
+	SUBQ $+2, BX
+	JGE  wide_cells
+
+wide_cells_done:
+	ADDQ $+2, BX
+	SUBQ $+1, BX
+	JLT  wide_cell_done
+
+wide_cell:
+	// Registers: units done, in bytes AX, z of the column CX R9, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, stride DI, h R8
+	//            z Z0 Z1 Z3, cell state Z1
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ CX, R9
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      (R9), Z0
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS      128(R9), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      64(R9), Z3
+	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z4
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z4
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z4, Z5
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z8
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
+	VMULPS           Z2, Z2, Z5
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z0, Z0, Z7
+	VPSLLD $0x17, Z4, Z4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z9
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z9
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z3, Z3, Z10
+	VPSLLD $0x17, Z8, Z8
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z11
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z12
+
+	// tanh: F = 2^n by its bits
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z5, Z9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z13
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z14
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z11
+	VFMADD231PS      Z7, Z11, Z12
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Z5, Z2, Z5
+	VFMADD231PS Z9, Z5, Z2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z13
+	VFMADD231PS      Z10, Z13, Z14
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z7, Z12, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS three<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VFNMADD213PS Z5, Z2, Z7
+	VADDPS.BCST  one<>+0(SB), Z6, Z9
+	VFMADD231PS  Z5, Z2, Z9
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z10, Z14, Z3
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z4, Z2
+	VFNMADD231PS Z4, Z0, Z2
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z9, Z7, Z7
+	VFNMADD231PS Z6, Z7, Z5
+	VORPS        Z1, Z5, Z1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z8, Z5
+	VFNMADD231PS Z8, Z3, Z5
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z6
+	VDIVPS       Z2, Z6, Z6
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z5, Z7, Z7
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z2, Z4, Z9
+	VADDPS.BCST  one<>+0(SB), Z9, Z9
+	VFNMADD231PS Z4, Z0, Z9
+	VSUBPS       Z5, Z8, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z8, Z3, Z0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z6, Z2
+	VFNMADD231PS      Z6, Z9, Z2
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z5
+	VFNMADD231PS      Z7, Z0, Z5
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z6, Z6, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z6, K1
+	VMOVAPS.Z   Z2, K1, Z0
+	VFMADD213PS Z7, Z7, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z5, K1, Z2
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     (DI), Z1
+	VFMADD231PS Z1, Z2, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (DI)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      192(R9), Z0
+	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS      (DI), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z3
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VBROADCASTSS     tanhRound<>+0(SB), Z5
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
+	VMINPS           Z5, Z6, Z5
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
+	VMULPS           Z2, Z2, Z4
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Z0, Z0, Z6
+	VPSLLD $0x17, Z3, Z3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VBROADCASTSS     tanhP2<>+0(SB), Z7
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD           $0x0b, Z5, Z5
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
+	VFMADD231PS      Z6, Z8, Z9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Z4, Z2, Z4
+	VFMADD231PS Z7, Z4, Z2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Z6, Z9, Z0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VFNMADD213PS Z4, Z2, Z6
+	VADDPS.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PS  Z4, Z2, Z7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
+	VFNMADD231PS Z3, Z0, Z2
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Z7, Z6, Z6
+	VFNMADD231PS Z5, Z6, Z4
+
+	// σ: y = 1 / d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z2, Z5, Z5
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Z2, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z0, Z6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
+	VFNMADD231PS      Z5, Z6, Z2
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Z5, Z5, Z2
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z2, K1, Z0
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS        Z4, Z0, Z0
+	VORPS         Z1, Z0, Z1
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z     Z1, K1, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_cell_0_0
+	MOVQ          SI, DI
+	LEAQ          (R8), R8
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, DI
+	JZ            tail_3_8
+	VMOVUPS       Y1, (R8)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R8
+
+tail_3_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, DI
+	JZ           tail_3_4
+	VMOVUPS      X0, (R8)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R8
+
+tail_3_4:
+	TESTQ    $+2, DI
+	JZ       tail_3_2
+	VMOVLPS  X0, (R8)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R8
+
+tail_3_2:
+	TESTQ  $+1, DI
+	JZ     tail_3_1
+	VMOVSS X0, (R8)
+
+tail_3_1:
+	JMP h_done_wide_cell_0_0
+
+h_whole_wide_cell_0_0:
+	VMOVUPS Z0, (R8)
+
+h_done_wide_cell_0_0:
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGE  wide_cell
+
+wide_cell_done:
+	ADDQ $+1, BX
+	MOVQ units+40(FP), CX
+	SUBQ $+16, CX
+	JLE  done
+	MOVQ CX, units+40(FP)
+	MOVQ z+0(FP), CX
+	ADDQ $+256, CX
+	MOVQ CX, z+0(FP)
+	ADDQ $+64, AX
+	JMP  panel
+
+narrow:
+	MOVQ z+0(FP), CX
+	MOVQ columns+24(FP), DX
+	MOVQ count+32(FP), BX
+	MOVQ units+40(FP), SI
+	SUBQ $+2, BX
+	JLT  narrow_cells_done
+
+narrow_cells:
+	// Registers: units done, in bytes AX, z of the column CX R9 R12, column DX,
+	//            columns left BX, units left SI, c DI R10, lanes left DI, stride DI R13,
+	//            h R8 R11
+	//            z Y0 Y1 Y3-Y5 Y7, cell state Y1 Y4
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ CX, R9
+	MOVQ 96(DX), R10
+	MOVQ 120(DX), R11
+	ADDQ AX, R10
+	ADDQ AX, R11
+	MOVQ CX, R12
+	MOVQ zColumn+8(FP), R13
+	SHLQ $0x02, R13
+	ADDQ R13, R12
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(R9), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 32(R9), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+	VMOVUPS (R12), Y4
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y4, Y5, Y4
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(R12), Y5
+	VANDPS  allButSign<>+0(SB), Y5, Y6
+	VANDPS  signBit<>+0(SB), Y5, Y5
+	VMOVUPS tanhMax<>+0(SB), Y7
+	VMINPS  Y6, Y7, Y6
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 32(R12), Y7
+	VMOVUPS sigmoidMin<>+0(SB), Y8
+	VMAXPS  Y7, Y8, Y7
+	VMOVUPS sigmoidMax<>+0(SB), Y8
+	VMINPS  Y7, Y8, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y10
+	VMOVUPS     tanhRoundMax<>+0(SB), Y11
+	VMINPS      Y10, Y11, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y12
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y12
+	VSUBPS      sigmoidRound<>+0(SB), Y12, Y13
+	VMOVUPS     sigmoidRound<>+0(SB), Y14
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y14
+	VSUBPS      sigmoidRound<>+0(SB), Y14, Y15
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y16
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y6, Y16
+	VMOVUPS     tanhRoundMax<>+0(SB), Y17
+	VMINPS      Y16, Y17, Y16
+	VANDPS      tanhRoundMask<>+0(SB), Y16, Y16
+	VSUBPS      tanhRoundZero<>+0(SB), Y16, Y17
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y18
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y7, Y18
+	VSUBPS      sigmoidRound<>+0(SB), Y18, Y19
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y2
+	VMULPS      Y2, Y2, Y9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y13, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y13, Y3
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y15, Y4
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y15, Y4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y17, Y6
+	VMULPS      Y6, Y6, Y11
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y19, Y7
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y19, Y7
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y13
+	VPSLLD $0x17, Y8, Y8
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y15
+	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
+	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y3, Y3, Y17
+	VPSLLD $0x17, Y12, Y12
+	VMULPS Y4, Y4, Y19
+	VPSLLD $0x17, Y14, Y14
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y20
+	VFMADD231PS tanhP3<>+0(SB), Y11, Y20
+	VFMADD213PS tanhP1<>+0(SB), Y11, Y20
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y7, Y7, Y21
+	VPSLLD $0x17, Y18, Y18
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y22
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y22
+	VMOVUPS     sigmoidP0<>+0(SB), Y23
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y23
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y10, Y10
+	VFMADD213PS tanhP0<>+0(SB), Y9, Y15
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y24
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y24
+	VMOVUPS     sigmoidP0<>+0(SB), Y25
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y25
+	VMOVUPS     sigmoidP2<>+0(SB), Y26
+	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y26
+	VMOVUPS     sigmoidP0<>+0(SB), Y27
+	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y27
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y16, Y16
+	VFMADD213PS tanhP0<>+0(SB), Y11, Y20
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y28
+	VFMADD231PS sigmoidP3<>+0(SB), Y7, Y28
+	VMOVUPS     sigmoidP0<>+0(SB), Y29
+	VFMADD231PS sigmoidP1<>+0(SB), Y7, Y29
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y13, Y22
+	VFMADD231PS Y13, Y22, Y23
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y9, Y2, Y9
+	VFMADD231PS Y15, Y9, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y17, Y24
+	VFMADD231PS Y17, Y24, Y25
+	VFMADD231PS sigmoidP4<>+0(SB), Y19, Y26
+	VFMADD231PS Y19, Y26, Y27
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y11, Y6, Y9
+	VFMADD231PS Y20, Y9, Y6
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y21, Y28
+	VFMADD231PS Y21, Y28, Y29
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y13, Y23, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y9
+	VSUBPS       Y10, Y9, Y9
+	VMOVUPS      three<>+0(SB), Y11
+	VSUBPS       Y10, Y11, Y11
+	VFNMADD213PS Y9, Y2, Y11
+	VADDPS       one<>+0(SB), Y10, Y13
+	VFMADD231PS  Y9, Y2, Y13
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y17, Y25, Y3
+	VFNMADD231PS Y19, Y27, Y4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y16, Y2, Y2
+	VMOVUPS      three<>+0(SB), Y15
+	VSUBPS       Y16, Y15, Y15
+	VFNMADD213PS Y2, Y6, Y15
+	VADDPS       one<>+0(SB), Y16, Y17
+	VFMADD231PS  Y2, Y6, Y17
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y21, Y29, Y7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y6
+	VFNMADD231PS Y8, Y0, Y6
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y13, Y11, Y11
+	VFNMADD231PS Y10, Y11, Y9
+	VORPS        Y1, Y9, Y1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y12, Y9
+	VFNMADD231PS Y12, Y3, Y9
+	VADDPS       one<>+0(SB), Y14, Y10
+	VFNMADD231PS Y14, Y4, Y10
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y17, Y15, Y11
+	VFNMADD231PS Y16, Y11, Y2
+	VORPS        Y5, Y2, Y2
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y18, Y5
+	VFNMADD231PS Y18, Y7, Y5
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y11
+	VDIVPS  Y6, Y11, Y11
+	VMOVUPS one<>+0(SB), Y13
+	VDIVPS  Y9, Y13, Y13
+	VMOVUPS one<>+0(SB), Y15
+	VDIVPS  Y10, Y15, Y15
+	VMOVUPS one<>+0(SB), Y16
+	VDIVPS  Y5, Y16, Y16
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y6, Y8, Y17
+	VADDPS       one<>+0(SB), Y17, Y17
+	VFNMADD231PS Y8, Y0, Y17
+	VSUBPS       Y9, Y12, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y12, Y3, Y0
+	VSUBPS       Y10, Y14, Y3
+	VADDPS       one<>+0(SB), Y3, Y3
+	VFNMADD231PS Y14, Y4, Y3
+	VSUBPS       Y5, Y18, Y4
+	VADDPS       one<>+0(SB), Y4, Y4
+	VFNMADD231PS Y18, Y7, Y4
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y11, Y6
+	VFNMADD231PS Y11, Y17, Y6
+	VFNMADD213PS one<>+0(SB), Y13, Y9
+	VFNMADD231PS Y13, Y0, Y9
+	VFNMADD213PS one<>+0(SB), Y15, Y10
+	VFNMADD231PS Y15, Y3, Y10
+	VFNMADD213PS one<>+0(SB), Y16, Y5
+	VFNMADD231PS Y16, Y4, Y5
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y11, Y11, Y6
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
+	VMOVAPS.Z   Y6, K1, Y0
+	VFMADD213PS Y13, Y13, Y9
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y13, K1
+	VMOVAPS.Z   Y9, K1, Y3
+	VFMADD213PS Y15, Y15, Y10
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y15, K1
+	VMOVAPS.Z   Y10, K1, Y4
+	VFMADD213PS Y16, Y16, Y5
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y16, K1
+	VMOVAPS.Z   Y5, K1, Y5
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     (DI), Y1
+	VFMADD231PS Y1, Y3, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y0
+	VMOVUPS     Y0, (DI)
+	VMULPS      Y2, Y4, Y0
+	VMOVUPS     (R10), Y1
+	VFMADD231PS Y1, Y5, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y0
+	VMOVUPS     Y0, (R10)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 96(R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS (DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 96(R12), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS (R10), Y4
+	VANDPS  allButSign<>+0(SB), Y4, Y5
+	VANDPS  signBit<>+0(SB), Y4, Y4
+	VMOVUPS tanhMax<>+0(SB), Y6
+	VMINPS  Y5, Y6, Y5
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y6
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y6
+	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y9
+	VMINPS      Y8, Y9, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y10
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y10
+	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y12
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y5, Y12
+	VMOVUPS     tanhRoundMax<>+0(SB), Y13
+	VMINPS      Y12, Y13, Y12
+	VANDPS      tanhRoundMask<>+0(SB), Y12, Y12
+	VSUBPS      tanhRoundZero<>+0(SB), Y12, Y13
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y2
+	VMULPS      Y2, Y2, Y7
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y3
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y13, Y5
+	VMULPS      Y5, Y5, Y9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y11
+	VPSLLD $0x17, Y6, Y6
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y13
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y3, Y3, Y14
+	VPSLLD $0x17, Y10, Y10
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y15
+	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
+	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y16
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y16
+	VMOVUPS     sigmoidP0<>+0(SB), Y17
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y17
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y13
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y18
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y18
+	VMOVUPS     sigmoidP0<>+0(SB), Y19
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y19
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y12, Y12
+	VFMADD213PS tanhP0<>+0(SB), Y9, Y15
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y16
+	VFMADD231PS Y11, Y16, Y17
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y7, Y2, Y7
+	VFMADD231PS Y13, Y7, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y14, Y18
+	VFMADD231PS Y14, Y18, Y19
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y9, Y5, Y7
+	VFMADD231PS Y15, Y7, Y5
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y11, Y17, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y7
+	VSUBPS       Y8, Y7, Y7
+	VMOVUPS      three<>+0(SB), Y9
+	VSUBPS       Y8, Y9, Y9
+	VFNMADD213PS Y7, Y2, Y9
+	VADDPS       one<>+0(SB), Y8, Y11
+	VFMADD231PS  Y7, Y2, Y11
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y14, Y19, Y3
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y2
+	VSUBPS       Y12, Y2, Y2
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y12, Y13, Y13
+	VFNMADD213PS Y2, Y5, Y13
+	VADDPS       one<>+0(SB), Y12, Y14
+	VFMADD231PS  Y2, Y5, Y14
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y6, Y5
+	VFNMADD231PS Y6, Y0, Y5
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y11, Y9, Y9
+	VFNMADD231PS Y8, Y9, Y7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y10, Y8
+	VFNMADD231PS Y10, Y3, Y8
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y12, Y9, Y2
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y9
+	VDIVPS  Y5, Y9, Y9
+	VMOVUPS one<>+0(SB), Y11
+	VDIVPS  Y8, Y11, Y11
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y5, Y6, Y12
+	VADDPS       one<>+0(SB), Y12, Y12
+	VFNMADD231PS Y6, Y0, Y12
+	VSUBPS       Y8, Y10, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y10, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y9, Y5
+	VFNMADD231PS Y9, Y12, Y5
+	VFNMADD213PS one<>+0(SB), Y11, Y8
+	VFNMADD231PS Y11, Y0, Y8
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y9, Y9, Y5
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y9, K1
+	VMOVAPS.Z   Y5, K1, Y0
+	VFMADD213PS Y11, Y11, Y8
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
+	VMOVAPS.Z   Y8, K1, Y3
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y7, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z    Y1, K1, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cells_0_0
+	MOVQ         SI, DI
+	LEAQ         (R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_4_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_4_4:
+	TESTQ    $+2, DI
+	JZ       tail_4_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_4_2:
+	TESTQ  $+1, DI
+	JZ     tail_4_1
+	VMOVSS X1, (R8)
+
+tail_4_1:
+	JMP h_done_narrow_cells_0_0
+
+h_whole_narrow_cells_0_0:
+	VMOVUPS Y0, (R8)
+
+h_done_narrow_cells_0_0:
+	VMULPS       Y2, Y3, Y0
+	VORPS        Y4, Y0, Y1
+	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z    Y1, K1, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cells_1_0
+	MOVQ         SI, DI
+	LEAQ         (R11), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_5_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_5_4:
+	TESTQ    $+2, DI
+	JZ       tail_5_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_5_2:
+	TESTQ  $+1, DI
+	JZ     tail_5_1
+	VMOVSS X1, (R8)
+
+tail_5_1:
+	JMP h_done_narrow_cells_1_0
+
+h_whole_narrow_cells_1_0:
+	VMOVUPS Y0, (R11)
+
+h_done_narrow_cells_1_0:
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	ADDQ $+144, DX
+	SUBQ $+2, BX
+	JGE  narrow_cells
+
+narrow_cells_done:
+	ADDQ $+2, BX
+	SUBQ $+1, BX
+	JLT  narrow_cell_done
+
+narrow_cell:
+	// Registers: units done, in bytes AX, z of the column CX R9, column DX,
+	//            columns left BX, units left SI, c DI, lanes left DI, stride DI, h R8
+	//            z Y0 Y1 Y3, cell state Y1
+	MOVQ 24(DX), DI
+	MOVQ 48(DX), R8
+	ADDQ AX, DI
+	ADDQ AX, R8
+	MOVQ CX, R9
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	VMOVUPS 64(R9), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 32(R9), Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMULPS      Y2, Y2, Y5
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y7
+	VPSLLD $0x17, Y4, Y4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y3, Y3, Y10
+	VPSLLD $0x17, Y8, Y8
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = 2^n by its bits
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r + r·z·p = tanh r
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y6, Y6, Y2
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y6, K1
+	VMOVAPS.Z   Y2, K1, Y0
+	VFMADD213PS Y7, Y7, Y5
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
+	VMOVAPS.Z   Y5, K1, Y2
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     (DI), Y1
+	VFMADD231PS Y1, Y2, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y0
+	VMOVUPS     Y0, (DI)
+
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 96(R9), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	VMOVUPS (DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = x + n·ln2, in two parts
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMULPS      Y2, Y2, Y4
+
+	// σ: r², and s = 2^n by its bits
+	VMULPS Y0, Y0, Y6
+	VPSLLD $0x17, Y3, Y3
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = 2^n by its bits
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r + r·z·p = tanh r
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) + w·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1 / d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VFMADD213PS Y5, Y5, Y2
+	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
+	VMOVAPS.Z   Y2, K1, Y0
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	VMULPS       Y4, Y0, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z    Y1, K1, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_cell_0_0
+	MOVQ         SI, DI
+	LEAQ         (R8), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_6_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_6_4:
+	TESTQ    $+2, DI
+	JZ       tail_6_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_6_2:
+	TESTQ  $+1, DI
+	JZ     tail_6_1
+	VMOVSS X1, (R8)
+
+tail_6_1:
+	JMP h_done_narrow_cell_0_0
+
+h_whole_narrow_cell_0_0:
+	VMOVUPS Y0, (R8)
+
+h_done_narrow_cell_0_0:
+	MOVQ zColumn+8(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, CX
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGE  narrow_cell
+
+narrow_cell_done:
+	ADDQ $+1, BX
+
+done:
+	VZEROUPPER
+	RET
+
 // func headAVX512(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·headAVX512(SB), NOSPLIT, $0-48
@@ -21214,6 +24673,66 @@ vectors_1:
 	ADDQ         $+64, CX
 	SUBQ         $+16, DX
 	JGE          vectors_1
+
+vectors_1_done:
+	ADDQ $+16, DX
+	VZEROUPPER
+	RET
+
+// func flushAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·flushAVX512(SB), NOSPLIT, $0-24
+	MOVQ x+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ n+16(FP), DX
+	SUBQ $+64, DX
+	JLT  vectors_4_done
+
+vectors_4:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0
+	// x, or 0 where |x| is tiny
+	VMOVUPS     (AX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (CX)
+	VMOVUPS     64(AX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, 64(CX)
+	VMOVUPS     128(AX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, 128(CX)
+	VMOVUPS     192(AX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, 192(CX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+64, DX
+	JGE         vectors_4
+
+vectors_4_done:
+	ADDQ $+64, DX
+	SUBQ $+16, DX
+	JLT  vectors_1_done
+
+vectors_1:
+	// x, or 0 where |x| is tiny
+	VMOVUPS     (AX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+16, DX
+	JGE         vectors_1
 
 vectors_1_done:
 	ADDQ $+16, DX

@@ -35,7 +35,7 @@ func TestKernelStepAndPairsAVX512(t *testing.T) {
 			x := normals(r, inputs+units, 1)
 			oldC := normals(r, panel.PaddedUnits(units), 1)
 			wantC, wantH := slices.Clone(oldC), make([]float32, units)
-			stepGeneric(l.bias, l.panels, x, wantC, wantH)
+			stepGeneric(&l.bias, &l.panels, x, wantC, wantH)
 			for name, kernel := range kernels {
 				c, h := slices.Clone(oldC), make([]float32, units+panel.Units)
 				kernel(unsafe.SliceData(l.bias.sums), l.bias.stride, unsafe.SliceData(l.panels.floats), l.panels.stride, l.panels.skip,

@@ -4,32 +4,163 @@
 
 package lstm
 
-// stepNEON updates c and h of so many units by one step, see stepGeneric.
+import (
+	"unsafe"
+
+	"example.com/lstm/internal/dispatch"
+	"example.com/lstm/internal/race"
+)
+
+func step(from *chainStart, p *panels, x, c, h []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON:
+		stepNEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
+			unsafe.SliceData(h), len(h))
+	default:
+		stepGeneric(from, p, x, c, h)
+	}
+}
+
+func stepTile(from *chainStart, p *panels, columns []column) {
+	if race.Enabled {
+		for _, column := range columns {
+			race.Read(column.x)
+			race.Read(column.c[:len(column.h)])
+			race.Write(column.c[:len(column.h)])
+			race.Write(column.h)
+		}
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON:
+		stepTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
+	default:
+		stepTileGeneric(from, p, columns)
+	}
+}
+
+func gates(format weightFormat, from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	if race.Enabled {
+		for _, column := range columns {
+			race.Read(column.x)
+		}
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON:
+		switch format {
+		case float32Weights:
+			gatesFloat32NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		}
+	default:
+		gatesGeneric(format, from, p, columns, units, z, zStride)
+	}
+}
+
+func cells(cell cellKind, z []float32, zStride int, parameters []float32, columns []column) {
+	if race.Enabled {
+		for _, column := range columns {
+			race.Read(column.c[:len(column.h)])
+			race.Write(column.c[:len(column.h)])
+			race.Write(column.h)
+		}
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON:
+		switch cell {
+		case plainCell:
+			cellsPlainNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		}
+	default:
+		cellsGeneric(cell, z, zStride, parameters, columns)
+	}
+}
+
+func head(weights, bias, x, y []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Write(y)
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON:
+		headNEON(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
+	default:
+		headGeneric(weights, bias, x, y)
+	}
+}
+
+func elements(f function, dst, x []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Write(dst)
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON:
+		switch f {
+		case sigmoidFunction:
+			sigmoidNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case tanhFunction:
+			tanhNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case flushFunction:
+			flushNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		}
+	default:
+		elementsGeneric(f, dst, x)
+	}
+}
+
+// stepNEON updates c and h of consecutive units by one step, see stepGeneric.
 //
 //go:noescape
 func stepNEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 
-// stepTileNEON updates so many units of several streams by one step, see stepTileGeneric.
+// stepTileNEON updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
 func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
 
-// gatesTileNEON stores the gates' sums of so many units for several vectors, see gatesTileGeneric.
+// gatesFloat32NEON stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.
 //
 //go:noescape
-func gatesTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+func gatesFloat32NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// cellsPlainNEON updates c and h from the gates' sums, see cellsPlainGeneric.
+//
+//go:noescape
+func cellsPlainNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 
 // headNEON applies the linear head, see headGeneric.
 //
 //go:noescape
 func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 
-// sigmoidNEON is σ of n elements, a multiple of panel.ElementBlock, see elementsGeneric.
+// sigmoidNEON is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //
 //go:noescape
 func sigmoidNEON(dst *float32, x *float32, n int)
 
-// tanhNEON is tanh of n elements, a multiple of panel.ElementBlock, see elementsGeneric.
+// tanhNEON is tanh of n elements, a multiple of panel.ElementBlock, see tanhGeneric.
 //
 //go:noescape
 func tanhNEON(dst *float32, x *float32, n int)
+
+// flushNEON is flush of n elements, a multiple of panel.ElementBlock, see flushGeneric.
+//
+//go:noescape
+func flushNEON(dst *float32, x *float32, n int)
+
+// The layout of a column that the kernels rely on: these lines do not compile
+// where it is another.
+var (
+	_ = [1]struct{}{}[unsafe.Offsetof(column{}.x)-0]
+	_ = [1]struct{}{}[unsafe.Offsetof(column{}.c)-24]
+	_ = [1]struct{}{}[unsafe.Offsetof(column{}.h)-48]
+	_ = [1]struct{}{}[unsafe.Sizeof(column{})-72]
+	_ = [1]struct{}{}[unsafe.Sizeof([]float32(nil))-24]
+)

@@ -8474,8 +8474,8 @@ narrow_cell_done:
 done:
 	RET
 
-// func gatesTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
-TEXT ·gatesTileNEON(SB), NOSPLIT, $0-104
+// func gatesFloat32NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+TEXT ·gatesFloat32NEON(SB), NOSPLIT, $0-104
 panel:
 	MOVD units+80(FP), R0
 	CMP  $8, R0
@@ -10779,6 +10779,1833 @@ narrow_summed:
 done:
 	RET
 
+// func cellsPlainNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·cellsPlainNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD ZR, R1
+
+	// Constants that stay in registers.
+	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ 16(R0), F1   // sigmoidMax
+	FMOVQ 80(R0), F2   // sigmoidNegLog2E
+	FMOVQ 64(R0), F3   // sigmoidRound
+	FMOVQ 176(R0), F4  // sigmoidLn2Hi
+	FMOVQ 192(R0), F5  // sigmoidLn2Lo
+	FMOVQ 288(R0), F6  // sigmoidP3
+	FMOVQ 320(R0), F7  // sigmoidP1
+	FMOVQ 352(R0), F8  // sigmoidP4
+	FMOVQ 368(R0), F9  // one
+	FMOVQ 400(R0), F10 // sigmoidLeast
+
+panel:
+	// Registers: table of constants R0, units done, in bytes R1
+	//            constants V0-V10
+	MOVD units+40(FP), R2
+	CMP  $8, R2
+	BLE  narrow
+	MOVD z+0(FP), R2
+	MOVD columns+24(FP), R3
+	MOVD count+32(FP), R4
+	MOVD units+40(FP), R5
+	SUBS $1, R4
+	BLT  wide_cell_done
+
+wide_cell:
+	// Registers: table of constants R0, units done, in bytes R1, z of the column R2 R8,
+	//            column R3, columns left R4, units left R5, c R6, lanes left R6,
+	//            stride R6, h R7
+	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
+	MOVD 24(R3), R6
+	MOVD 48(R3), R7
+	ADD  R1, R6
+	ADD  R1, R7
+	MOVD R2, R8
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ (R8), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 128(R8), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 64(R8), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ (R6), F12
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
+	FMOVQ F11, (R6)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 16(R8), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 144(R8), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 80(R8), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ 16(R6), F12
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
+	FMOVQ F11, 16(R6)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 32(R8), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 160(R8), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 96(R8), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ 32(R6), F12
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
+	FMOVQ F11, 32(R6)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 48(R8), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 176(R8), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 112(R8), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ 48(R6), F12
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
+	FMOVQ F11, 48(R6)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 192(R8), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ (R6), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 208(R8), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ 16(R6), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	FMOVQ 32(R0), F17 // signBit
+	VAND  V17.B16, V15.B16, V15.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V17.S4
+	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F19  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V13.S4, V19.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V21.S4
+	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F23  // tanhRound
+	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
+	VFMLA V24.S4, V16.S4, V23.S4
+	FMOVQ 128(R0), F24 // tanhRoundMax
+	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
+	FMOVQ 144(R0), F24 // tanhRoundMask
+	VAND  V24.B16, V23.B16, V23.B16
+	FMOVQ 160(R0), F24 // tanhRoundZero
+	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V18.S4, V11.S4
+	VFMLA V5.S4, V18.S4, V11.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F18 // tanhHalfLn2
+	VFMLA V18.S4, V20.S4, V13.S4
+	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V22.S4, V14.S4
+	VFMLA V5.S4, V22.S4, V14.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V24.S4, V16.S4
+	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V18.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V18.S4, V24.S4, V25.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F27 // tanhP3
+	VFMLA V27.S4, V20.S4, V26.S4
+	FMOVQ 256(R0), F27 // tanhP1
+	VFMLA V20.S4, V26.S4, V27.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V26.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V28.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V18.S4, V25.S4, V29.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V25.S4
+	FMOVQ 304(R0), F30 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V30.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 336(R0), F31 // tanhP0
+	VFMLA V20.S4, V27.S4, V31.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V28.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
+	VFMLA V29.S4, V18.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V30.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
+	VFMLA V31.S4, V18.S4, V16.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V22.S4, V28.S4, V11.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V22.B16
+	VFMLS V20.S4, V13.S4, V22.S4
+	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	VFMLA V13.S4, V18.S4, V20.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V24.S4, V30.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
+	FMOVQ 384(R0), F24 // three
+	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
+	VMOV  V13.B16, V25.B16
+	VFMLS V24.S4, V16.S4, V25.S4
+	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
+	VFMLA V16.S4, V13.S4, V24.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
+	VFMLS V17.S4, V11.S4, V16.S4
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V19.S4
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V20.S4, V13.S4
+
+	// σ: y = 1 / d
+	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
+	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
+	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	VFMLS V17.S4, V11.S4, V23.S4
+	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V16.S4, V20.S4, V14.S4
+	VFMLS V23.S4, V20.S4, V14.S4
+	FMOVQ 368(R0), F16 // one
+	VFMLS V19.S4, V22.S4, V16.S4
+	VFMLS V11.S4, V22.S4, V16.S4
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V20.B16, V11.B16
+	VFMLA V20.S4, V14.S4, V11.S4
+	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V22.B16, V14.B16
+	VFMLA V22.S4, V16.S4, V14.S4
+	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
+	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
+	VORR  V12.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
+	FMOVQ F11, (R7)
+	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
+	VORR  V15.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
+	FMOVQ F11, 16(R7)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 224(R8), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ 32(R6), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 240(R8), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ 48(R6), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	FMOVQ 32(R0), F17 // signBit
+	VAND  V17.B16, V15.B16, V15.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V17.S4
+	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F19  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V13.S4, V19.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V21.S4
+	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F23  // tanhRound
+	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
+	VFMLA V24.S4, V16.S4, V23.S4
+	FMOVQ 128(R0), F24 // tanhRoundMax
+	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
+	FMOVQ 144(R0), F24 // tanhRoundMask
+	VAND  V24.B16, V23.B16, V23.B16
+	FMOVQ 160(R0), F24 // tanhRoundZero
+	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V18.S4, V11.S4
+	VFMLA V5.S4, V18.S4, V11.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F18 // tanhHalfLn2
+	VFMLA V18.S4, V20.S4, V13.S4
+	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V22.S4, V14.S4
+	VFMLA V5.S4, V22.S4, V14.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V24.S4, V16.S4
+	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V18.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V18.S4, V24.S4, V25.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F27 // tanhP3
+	VFMLA V27.S4, V20.S4, V26.S4
+	FMOVQ 256(R0), F27 // tanhP1
+	VFMLA V20.S4, V26.S4, V27.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V26.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V28.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V18.S4, V25.S4, V29.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V25.S4
+	FMOVQ 304(R0), F30 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V30.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 336(R0), F31 // tanhP0
+	VFMLA V20.S4, V27.S4, V31.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V28.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
+	VFMLA V29.S4, V18.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V30.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
+	VFMLA V31.S4, V18.S4, V16.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V22.S4, V28.S4, V11.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V22.B16
+	VFMLS V20.S4, V13.S4, V22.S4
+	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	VFMLA V13.S4, V18.S4, V20.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V24.S4, V30.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
+	FMOVQ 384(R0), F24 // three
+	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
+	VMOV  V13.B16, V25.B16
+	VFMLS V24.S4, V16.S4, V25.S4
+	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
+	VFMLA V16.S4, V13.S4, V24.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
+	VFMLS V17.S4, V11.S4, V16.S4
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V19.S4
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V20.S4, V13.S4
+
+	// σ: y = 1 / d
+	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
+	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
+	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	VFMLS V17.S4, V11.S4, V23.S4
+	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V16.S4, V20.S4, V14.S4
+	VFMLS V23.S4, V20.S4, V14.S4
+	FMOVQ 368(R0), F16 // one
+	VFMLS V19.S4, V22.S4, V16.S4
+	VFMLS V11.S4, V22.S4, V16.S4
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V20.B16, V11.B16
+	VFMLA V20.S4, V14.S4, V11.S4
+	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V22.B16, V14.B16
+	VFMLA V22.S4, V16.S4, V14.S4
+	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
+	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
+	VORR  V12.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
+	CMP   $12, R5
+	BGE   h_whole_wide_cell_0_2
+	MOVD  R5, R6
+	SUB   $8, R6
+	TBZ   $1, R6, one_lane_1
+	FMOVD F11, 32(R7)
+	TBZ   $0, R6, lanes_done_2
+	VDUP  V11.D[1], V11.D2
+	FMOVS F11, 40(R7)
+	JMP   lanes_done_2
+
+one_lane_1:
+	FMOVS F11, 32(R7)
+
+lanes_done_2:
+	JMP h_done_wide_cell_0_2
+
+h_whole_wide_cell_0_2:
+	FMOVQ F11, 32(R7)
+
+h_done_wide_cell_0_2:
+	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
+	VORR  V15.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
+	CMP   $16, R5
+	BGE   h_whole_wide_cell_0_3
+	CMP   $12, R5
+	BLE   h_done_wide_cell_0_3
+	MOVD  R5, R6
+	SUB   $12, R6
+	TBZ   $1, R6, one_lane_3
+	FMOVD F11, 48(R7)
+	TBZ   $0, R6, lanes_done_4
+	VDUP  V11.D[1], V11.D2
+	FMOVS F11, 56(R7)
+	JMP   lanes_done_4
+
+one_lane_3:
+	FMOVS F11, 48(R7)
+
+lanes_done_4:
+	JMP h_done_wide_cell_0_3
+
+h_whole_wide_cell_0_3:
+	FMOVQ F11, 48(R7)
+
+h_done_wide_cell_0_3:
+	MOVD zColumn+8(FP), R6
+	LSL  $2, R6
+	ADD  R6, R2
+	ADD  $72, R3
+	SUBS $1, R4
+	BGE  wide_cell
+
+wide_cell_done:
+	ADD  $1, R4
+	MOVD units+40(FP), R2
+	SUBS $16, R2
+	BLE  done
+	MOVD R2, units+40(FP)
+	MOVD z+0(FP), R2
+	ADD  $256, R2
+	MOVD R2, z+0(FP)
+	ADD  $64, R1
+	JMP  panel
+
+narrow:
+	MOVD z+0(FP), R2
+	MOVD columns+24(FP), R3
+	MOVD count+32(FP), R4
+	MOVD units+40(FP), R5
+	SUBS $1, R4
+	BLT  narrow_cell_done
+
+	// Constants that stay in registers.
+	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ 16(R0), F1   // sigmoidMax
+	FMOVQ 80(R0), F2   // sigmoidNegLog2E
+	FMOVQ 64(R0), F3   // sigmoidRound
+	FMOVQ 176(R0), F4  // sigmoidLn2Hi
+	FMOVQ 192(R0), F5  // sigmoidLn2Lo
+	FMOVQ 288(R0), F6  // sigmoidP3
+	FMOVQ 320(R0), F7  // sigmoidP1
+	FMOVQ 352(R0), F8  // sigmoidP4
+	FMOVQ 368(R0), F9  // one
+	FMOVQ 400(R0), F10 // sigmoidLeast
+
+narrow_cell:
+	MOVD 24(R3), R6
+	MOVD 48(R3), R7
+	ADD  R1, R6
+	ADD  R1, R7
+	MOVD R2, R8
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ (R8), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 64(R8), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 32(R8), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ (R6), F12
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
+	FMOVQ F11, (R6)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 16(R8), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh: A = min(9.1, |x|), and x's sign
+	FMOVQ 80(R8), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 48(R8), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V13.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V19.S4
+	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V16.S4, V11.S4
+	VFMLA V5.S4, V16.S4, V11.S4
+
+	// tanh: r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V13.S4
+	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V20.S4, V14.S4
+	VFMLA V5.S4, V20.S4, V14.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
+	VSHL $23, V15.S4, V15.S4
+
+	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F20 // tanhP2
+	FMOVQ 240(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 256(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V22.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V23.S4
+
+	// tanh: F = 2^n by its bits
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V25.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r + r·z·p = tanh r
+	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V18.S4, V23.S4, V11.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	FMOVQ 384(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V13.S4, V21.S4
+	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	VFMLA V13.S4, V16.S4, V18.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V20.S4, V25.S4, V14.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V13.S4
+
+	// tanh: |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V12.B16, V16.B16, V12.B16
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V16.S4
+
+	// σ: y = 1 / d
+	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
+	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
+	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	VFMLS V15.S4, V11.S4, V20.S4
+	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V19.S4, V14.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V13.S4, V17.S4, V14.S4
+	VFMLS V20.S4, V17.S4, V14.S4
+	FMOVQ 368(R0), F13 // one
+	VFMLS V16.S4, V18.S4, V13.S4
+	VFMLS V11.S4, V18.S4, V13.S4
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V17.B16, V11.B16
+	VFMLA V17.S4, V14.S4, V11.S4
+	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V18.B16, V14.B16
+	VFMLA V18.S4, V13.S4, V14.S4
+	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
+	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ 16(R6), F12
+	VFMLA V12.S4, V13.S4, V11.S4
+	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
+	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
+	FMOVQ F11, 16(R6)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 96(R8), F11
+	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
+	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ (R6), F12
+	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
+	FMOVQ 32(R0), F14 // signBit
+	VAND  V14.B16, V12.B16, V12.B16
+	FMOVQ 48(R0), F14 // tanhMax
+	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 112(R8), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// tanh c': A = min(9.1, |x|), and x's sign
+	FMOVQ 16(R6), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	FMOVQ 32(R0), F17 // signBit
+	VAND  V17.B16, V15.B16, V15.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V2.S4, V11.S4, V17.S4
+	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F19  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V13.S4, V19.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V2.S4, V14.S4, V21.S4
+	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+
+	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	FMOVQ 96(R0), F23  // tanhRound
+	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
+	VFMLA V24.S4, V16.S4, V23.S4
+	FMOVQ 128(R0), F24 // tanhRoundMax
+	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
+	FMOVQ 144(R0), F24 // tanhRoundMask
+	VAND  V24.B16, V23.B16, V23.B16
+	FMOVQ 160(R0), F24 // tanhRoundZero
+	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V18.S4, V11.S4
+	VFMLA V5.S4, V18.S4, V11.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F18 // tanhHalfLn2
+	VFMLA V18.S4, V20.S4, V13.S4
+	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
+
+	// σ: r = x + n·ln2, in two parts
+	VFMLA V4.S4, V22.S4, V14.S4
+	VFMLA V5.S4, V22.S4, V14.S4
+
+	// tanh c': r = A + n·ln2/2, z = r²
+	FMOVQ 208(R0), F20 // tanhHalfLn2
+	VFMLA V20.S4, V24.S4, V16.S4
+	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V18.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V18.S4, V24.S4, V25.S4
+
+	// σ: r², and s = 2^n by its bits
+	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F27 // tanhP3
+	VFMLA V27.S4, V20.S4, V26.S4
+	FMOVQ 256(R0), F27 // tanhP1
+	VFMLA V20.S4, V26.S4, V27.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V6.S4, V11.S4, V26.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V7.S4, V11.S4, V28.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V18.S4, V25.S4, V29.S4
+
+	// σ: a = P3·r + P2, b = P1·r + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V6.S4, V14.S4, V25.S4
+	FMOVQ 304(R0), F30 // sigmoidP0
+	VFMLA V7.S4, V14.S4, V30.S4
+
+	// tanh c': F = 2^n by its bits
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 336(R0), F31 // tanhP0
+	VFMLA V20.S4, V27.S4, V31.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V28.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
+	VFMLA V29.S4, V18.S4, V13.S4
+
+	// σ: q = (P4·r² + a)·r² + b
+	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V30.S4
+
+	// tanh c': t = r + r·z·p = tanh r
+	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
+	VFMLA V31.S4, V18.S4, V16.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V22.S4, V28.S4, V11.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V22.B16
+	VFMLS V20.S4, V13.S4, V22.S4
+	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	VFMLA V13.S4, V18.S4, V20.S4
+
+	// σ: -w = r - q·r², w = e^-r - 1
+	VFMLS V24.S4, V30.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
+	FMOVQ 384(R0), F24 // three
+	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
+	VMOV  V13.B16, V25.B16
+	VFMLS V24.S4, V16.S4, V25.S4
+	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
+	VFMLA V16.S4, V13.S4, V24.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
+	VFMLS V17.S4, V11.S4, V16.S4
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+
+	// σ: d = (s + 1) + w·s
+	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V19.S4
+
+	// tanh c': |tanh| = a - F·N/D, and x's sign
+	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V20.S4, V13.S4
+
+	// σ: y = 1 / d
+	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
+	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
+	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	VFMLS V17.S4, V11.S4, V23.S4
+	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
+	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VFMLS V21.S4, V14.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V16.S4, V20.S4, V14.S4
+	VFMLS V23.S4, V20.S4, V14.S4
+	FMOVQ 368(R0), F16 // one
+	VFMLS V19.S4, V22.S4, V16.S4
+	VFMLS V11.S4, V22.S4, V16.S4
+
+	// σ: σ = y + g·y, or 0 where y < Least
+	VMOV  V20.B16, V11.B16
+	VFMLA V20.S4, V14.S4, V11.S4
+	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
+	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	VMOV  V22.B16, V14.B16
+	VFMLA V22.S4, V16.S4, V14.S4
+	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
+	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+
+	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
+	VORR  V12.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
+	CMP   $4, R5
+	BGE   h_whole_narrow_cell_0_0
+	MOVD  R5, R6
+	TBZ   $1, R6, one_lane_5
+	FMOVD F11, (R7)
+	TBZ   $0, R6, lanes_done_6
+	VDUP  V11.D[1], V11.D2
+	FMOVS F11, 8(R7)
+	JMP   lanes_done_6
+
+one_lane_5:
+	FMOVS F11, (R7)
+
+lanes_done_6:
+	JMP h_done_narrow_cell_0_0
+
+h_whole_narrow_cell_0_0:
+	FMOVQ F11, (R7)
+
+h_done_narrow_cell_0_0:
+	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
+	VORR  V15.B16, V11.B16, V12.B16
+	FMOVQ 416(R0), F13 // tiny
+	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
+	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
+	CMP   $8, R5
+	BGE   h_whole_narrow_cell_0_1
+	CMP   $4, R5
+	BLE   h_done_narrow_cell_0_1
+	MOVD  R5, R6
+	SUB   $4, R6
+	TBZ   $1, R6, one_lane_7
+	FMOVD F11, 16(R7)
+	TBZ   $0, R6, lanes_done_8
+	VDUP  V11.D[1], V11.D2
+	FMOVS F11, 24(R7)
+	JMP   lanes_done_8
+
+one_lane_7:
+	FMOVS F11, 16(R7)
+
+lanes_done_8:
+	JMP h_done_narrow_cell_0_1
+
+h_whole_narrow_cell_0_1:
+	FMOVQ F11, 16(R7)
+
+h_done_narrow_cell_0_1:
+	MOVD zColumn+8(FP), R6
+	LSL  $2, R6
+	ADD  R6, R2
+	ADD  $72, R3
+	SUBS $1, R4
+	BGE  narrow_cell
+
+narrow_cell_done:
+	ADD $1, R4
+
+done:
+	RET
+
 // func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 TEXT ·headNEON(SB), NOSPLIT, $0-48
 	MOVD weights+0(FP), R0
@@ -11320,6 +13147,51 @@ vectors_4:
 	VFMLS V24.S4, V10.S4, V15.S4
 	VORR  V16.B16, V15.B16, V10.B16
 	FMOVQ F10, 48(R2)
+	ADD   $64, R1
+	ADD   $64, R2
+	SUBS  $16, R3
+	BGE   vectors_4
+
+vectors_4_done:
+	ADD $16, R3
+	RET
+
+// func flushNEON(dst *float32, x *float32, n int)
+TEXT ·flushNEON(SB), NOSPLIT, $0-24
+	MOVD $constants<>(SB), R0
+	MOVD x+8(FP), R1
+	MOVD dst+0(FP), R2
+	MOVD n+16(FP), R3
+	SUBS $16, R3
+	BLT  vectors_4_done
+
+	// Constants that stay in registers.
+	FMOVQ 416(R0), F0 // tiny
+
+vectors_4:
+	// Registers: x R1, dst R2, elements left R3
+	//            constants V0, x V1
+	// x, or 0 where |x| is tiny
+	FMOVQ (R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, (R2)
+	FMOVQ 16(R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, 16(R2)
+	FMOVQ 32(R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, 32(R2)
+	FMOVQ 48(R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, 48(R2)
 	ADD   $64, R1
 	ADD   $64, R2
 	SUBS  $16, R3

@@ -72,13 +72,6 @@ func flush(x float32) float32 {
 	return x
 }
 
-// flushTo copies x to dst, which is as long, with +0 for what is tiny.
-func flushTo(dst, x []float32) {
-	for i, v := range x {
-		dst[i] = flush(v)
-	}
-}
-
 // sigmoid returns 1 / (1 + e^-x) to within 1 ulp, monotone in x, and +0 from
 // where on that would be subnormal.
 func sigmoid(x float32) float32 {
@@ -158,47 +151,65 @@ func chain(z, weights, x []float32) {
 	}
 }
 
-// cell turns the gates' sums of one panel into the new cell state and hidden
-// state of its units: c' = σ(zf)·c + σ(zi)·tanh(zg), h' = σ(zo)·tanh(c'), both
-// +0 where they are tiny.
-func cell(z, c, h []float32) {
+func stepGeneric(from *chainStart, p *panels, x, c, h []float32) {
+	f, rest := *from, *p
+	for u := 0; u < len(h); u += panel.Units {
+		var row [panel.RowFloats]float32
+		z := row[:panel.Gates*panel.Width(len(h)-u)]
+		copy(z, f.sums)
+		chain(z, rest.floats[rest.skip*len(z):], x)
+		plainUnits(z, c[u:], h[u:min(u+panel.Units, len(h))])
+		f, rest = f.advance(panel.Units), rest.advance(panel.Units)
+	}
+}
+
+func stepTileGeneric(from *chainStart, p *panels, columns []column) {
+	for i := range columns {
+		col, f := &columns[i], from.column(i)
+		stepGeneric(&f, p, col.x, col.c, col.h)
+	}
+}
+
+func gatesFloat32Generic(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	for i := range columns {
+		f, rest := from.column(i), *p
+		for u := 0; u < units; u += panel.Units {
+			rows := panel.Gates * panel.Width(units-u)
+			sums := z[i*zStride+panel.Gates*u:][:rows]
+			copy(sums, f.sums)
+			chain(sums, rest.floats[rest.skip*rows:], columns[i].x)
+			f, rest = f.advance(panel.Units), rest.advance(panel.Units)
+		}
+	}
+}
+
+// eachPanel calls cells for every panel of every column: z are the gates' sums of
+// its units, parameters their vectors of the cell, of which each unit has that
+// many.
+func eachPanel(z []float32, zStride int, parameters []float32, vectors int, columns []column, cells func(z, parameters, c, h []float32)) {
+	for i := range columns {
+		col := &columns[i]
+		for u := 0; u < len(col.h); u += panel.Units {
+			width := panel.Width(len(col.h) - u)
+			cells(z[i*zStride+panel.Gates*u:][:panel.Gates*width], parameters[vectors*u:][:vectors*width],
+				col.c[u:], col.h[u:min(u+panel.Units, len(col.h))])
+		}
+	}
+}
+
+func cellsPlainGeneric(z []float32, zStride int, parameters []float32, columns []column) {
+	eachPanel(z, zStride, parameters, 0, columns, func(z, _, c, h []float32) { plainUnits(z, c, h) })
+}
+
+// plainUnits turns the gates' sums of one panel into the new cell state and
+// hidden state of its units: c' = σ(zf)·c + σ(zi)·tanh(zg), h' = σ(zo)·tanh(c').
+func plainUnits(z, c, h []float32) {
 	width := len(z) / panel.Gates
 	zi, zf, zg, zo := z[:width], z[width:2*width], z[2*width:3*width], z[3*width:]
 	for u := range h {
 		in := float32(sigmoid(zi[u]) * tanh(zg[u]))
 		c[u] = flush(fma(sigmoid(zf[u]), c[u], in))
 		h[u] = flush(float32(sigmoid(zo[u]) * tanh(c[u])))
-	}
-}
-
-func stepGeneric(from chainStart, p panels, x, c, h []float32) {
-	for u := 0; u < len(h); u += panel.Units {
-		var row [panel.RowFloats]float32
-		z := row[:panel.Gates*panel.Width(len(h)-u)]
-		copy(z, from.sums)
-		chain(z, p.floats[p.skip*len(z):], x)
-		cell(z, c[u:], h[u:min(u+panel.Units, len(h))])
-		from, p = from.advance(panel.Units), p.advance(panel.Units)
-	}
-}
-
-func stepTileGeneric(from chainStart, p panels, columns []column) {
-	for i := range columns {
-		col := &columns[i]
-		stepGeneric(from.column(i), p, col.x, col.c, col.h)
-	}
-}
-
-func gatesTileGeneric(from chainStart, p panels, columns []column, units int, z []float32, zStride int) {
-	for i := range columns {
-		from, p := from.column(i), p
-		for u := 0; u < units; u += panel.Units {
-			rows := panel.Gates * panel.Width(units-u)
-			sums := z[i*zStride+panel.Gates*u:][:rows]
-			copy(sums, from.sums)
-			chain(sums, p.floats[p.skip*rows:], columns[i].x)
-			from, p = from.advance(panel.Units), p.advance(panel.Units)
-		}
 	}
 }
 
@@ -220,13 +231,20 @@ func headGeneric(weights, bias, x, y []float32) {
 	}
 }
 
-func elementsGeneric(f function, dst, x []float32) {
+func sigmoidGeneric(dst, x []float32) {
 	for i, v := range x {
-		switch f {
-		case sigmoidFunction:
-			dst[i] = sigmoid(v)
-		case tanhFunction:
-			dst[i] = tanh(v)
-		}
+		dst[i] = sigmoid(v)
+	}
+}
+
+func tanhGeneric(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = tanh(v)
+	}
+}
+
+func flushGeneric(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = flush(v)
 	}
 }

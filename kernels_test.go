@@ -14,6 +14,7 @@ import (
 
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/dispatch"
+	"example.com/lstm/internal/gen"
 	"example.com/lstm/internal/guard"
 	"example.com/lstm/internal/panel"
 )
@@ -175,7 +176,7 @@ func describeFault(address uintptr, arguments []argument, memory [][]float32) er
 const columnFloats = int(unsafe.Sizeof(column{}) / 4)
 
 // guardedColumns copies columns to where the list of them ends at an unreadable
-// page, or begins behind one.
+// page, or begins after one.
 func (r *rack) guardedColumns(columns []column, last bool) []column {
 	floats := r.list.First(len(columns) * columnFloats)
 	if last {
@@ -264,30 +265,27 @@ func numbers(r *rand.Rand, count, chain int, number func(r *rand.Rand, n int) fl
 	return s
 }
 
-// gateCall is what step, stepTile and gatesTile have in common: panels of so
+// gateCall is what step, stepTile and gates have in common: panels of so
 // many units, of which the rows from skip on are multiplied with vectors of n
-// elements, and rows behind them that are not.
+// elements, and rows after them that are not.
 type gateCall struct {
-	units, n, skip, behind int
-	columns                int
-	kind                   *kind
-	rand                   *rand.Rand
-	// Sums that begin at the bias, or in memory of their own: so many floats
-	// farther apart than they are long, from panel to panel and from column to
-	// column.
+	units, n, skip, after int
+	columns               int
+	kind                  *kind
+	rand                  *rand.Rand
+	// Sums that all columns begin at, as at their bias, or each at its own. They
+	// lie that many floats farther apart than they are long, from panel to panel
+	// and from column to column.
 	bias                bool
 	panelGap, columnGap int
 }
 
 func (c *gateCall) String() string {
-	sums := "bias"
-	if !c.bias {
-		sums = fmt.Sprintf("sums %d and %d apart", c.sumsStride(), c.columnStride())
-	}
+	sums := fmt.Sprintf("sums %d and %d apart", c.sumsStride(), c.columnStride())
 	return fmt.Sprintf("%s: %d units, %d elements from row %d, %d columns, %s", c.kind.name, c.units, c.n, c.skip, c.columns, sums)
 }
 
-func (c *gateCall) stride() int     { return panel.RowFloats * (c.skip + c.n + c.behind) }
+func (c *gateCall) stride() int     { return panel.RowFloats * (c.skip + c.n + c.after) }
 func (c *gateCall) sumsStride() int { return panel.RowFloats + c.panelGap }
 
 // sumsFloats are those of one column.
@@ -296,7 +294,12 @@ func (c *gateCall) sumsFloats() int {
 	return whole*c.sumsStride() + panel.Gates*panel.Width(c.units-whole*panel.Units)
 }
 
-func (c *gateCall) columnStride() int { return c.sumsFloats() + c.columnGap }
+func (c *gateCall) columnStride() int {
+	if c.bias {
+		return 0
+	}
+	return c.sumsFloats() + c.columnGap
+}
 
 // eachUnit calls visit for every unit's four lanes: they are at lane, lane +
 // width, and so on, of a row of 4·width floats of that panel.
@@ -310,16 +313,13 @@ func (c *gateCall) eachUnit(visit func(p, lane, width int)) {
 // weights makes panels: numbers where the kernel has to look, sentinels
 // elsewhere.
 func (c *gateCall) weights() argument {
-	rows := c.skip + c.n + c.behind
+	rows := c.skip + c.n + c.after
 	last := (c.units - 1) / panel.Units
 	width := panel.Width(c.units - last*panel.Units)
 	floats := sentinels(last*c.stride() + panel.Gates*width*rows)
 	c.eachUnit(func(p, lane, width int) {
 		for g := range panel.Gates {
 			column := floats[p*c.stride()+g*width+lane:]
-			if c.bias {
-				column[0] = c.kind.sum(c.rand, c.n)
-			}
 			for k := range c.n {
 				column[(c.skip+k)*panel.Gates*width] = c.kind.weight(c.rand, c.n)
 			}
@@ -357,20 +357,14 @@ func sentinels(n int) []float32 {
 	return slices.Repeat([]float32{guard.Sentinel}, n)
 }
 
-// from is where the kernel begins, given weights and sums.
-func (c *gateCall) from(weights, sums []float32) chainStart {
-	if c.bias {
-		return chainStart{sums: weights, stride: c.stride()}
-	}
-	return chainStart{sums: sums, stride: c.sumsStride(), columnStride: c.columnStride()}
+// places are where the kernel begins, and its panels, given the arguments.
+func (c *gateCall) places(m [][]float32) (*chainStart, *panels) {
+	return &chainStart{sums: m[sumsArgument], stride: c.sumsStride(), columnStride: c.columnStride()},
+		&panels{floats: m[weightsArgument], stride: c.stride(), skip: c.skip}
 }
 
-func (c *gateCall) panels(weights []float32) panels {
-	return panels{floats: weights, stride: c.stride(), skip: c.skip}
-}
-
-// The arguments of all gate calls: weights, sums (none if they begin at the
-// bias), then what each kernel has besides.
+// The arguments of all gate calls: weights, sums, then what each kernel has
+// besides.
 const (
 	weightsArgument = iota
 	sumsArgument
@@ -378,11 +372,7 @@ const (
 )
 
 func (c *gateCall) arguments() []argument {
-	a := []argument{c.weights(), {name: "sums"}}
-	if !c.bias {
-		a[sumsArgument] = c.sums()
-	}
-	return a
+	return []argument{c.weights(), c.sums()}
 }
 
 func (c *gateCall) step() *kernelCall {
@@ -392,11 +382,13 @@ func (c *gateCall) step() *kernelCall {
 		what:      "step of " + c.String(),
 		arguments: append(a, c.x(0), cell, hidden),
 		kernel: func(m [][]float32) {
-			from, p, m := c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument]), m[otherArguments:]
-			step(&from, &p, m[0], m[1], m[2])
+			from, p := c.places(m)
+			m = m[otherArguments:]
+			step(from, p, m[0], m[1], m[2])
 		},
 		twin: func(m [][]float32) {
-			from, p, m := c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument]), m[otherArguments:]
+			from, p := c.places(m)
+			m = m[otherArguments:]
 			stepGeneric(from, p, m[0], m[1], m[2])
 		},
 	}
@@ -421,19 +413,20 @@ func (c *gateCall) tile(r *rack, last bool) *kernelCall {
 		what:      "stepTile of " + c.String(),
 		arguments: a,
 		kernel: func(m [][]float32) {
-			from, p := c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument])
-			stepTile(&from, &p, r.guardedColumns(columns(m), last))
+			from, p := c.places(m)
+			stepTile(from, p, r.guardedColumns(columns(m), last))
 		},
 		twin: func(m [][]float32) {
-			stepTileGeneric(c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument]), columns(m))
+			from, p := c.places(m)
+			stepTileGeneric(from, p, columns(m))
 		},
 	}
 }
 
-// gates is the call of gatesTile. Its z is so many floats longer from column to
-// column than it must be; inPlace, it is where the sums are.
-func (c *gateCall) gates(r *rack, last bool, gap int, inPlace bool) *kernelCall {
-	what := "gatesTile of " + c.String()
+// gates is the call of gates. Its z is gap floats longer from column to column
+// than it must be; inPlace, it is where the sums are.
+func (c *gateCall) gates(format weightFormat, r *rack, last bool, gap int, inPlace bool) *kernelCall {
+	what := fmt.Sprintf("gates, format %d, of %s", format, c)
 	zStride := panel.Gates*panel.PaddedUnits(c.units) + gap
 	a := c.arguments()
 	for i := range c.columns {
@@ -458,11 +451,12 @@ func (c *gateCall) gates(r *rack, last bool, gap int, inPlace bool) *kernelCall 
 		what:      what,
 		arguments: a,
 		kernel: func(m [][]float32) {
-			from, p := c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument])
-			gatesTile(&from, &p, r.guardedColumns(columns(m), last), c.units, m[z], zStride)
+			from, p := c.places(m)
+			gates(format, from, p, r.guardedColumns(columns(m), last), c.units, m[z], zStride)
 		},
 		twin: func(m [][]float32) {
-			gatesTileGeneric(c.from(m[weightsArgument], m[sumsArgument]), c.panels(m[weightsArgument]), columns(m), c.units, m[z], zStride)
+			from, p := c.places(m)
+			gatesGeneric(format, from, p, columns(m), c.units, m[z], zStride)
 		},
 	}
 }
@@ -470,6 +464,71 @@ func (c *gateCall) gates(r *rack, last bool, gap int, inPlace bool) *kernelCall 
 // maxSize is the largest number of units and of elements in the tests of every
 // size; more than four panels, and seventeen blocks of the longest unrolling.
 const maxSize = 70
+
+// cells is the call of cells on z that is gap floats longer from column to column
+// than it must be.
+func (c *gateCall) cells(cell cellKind, r *rack, last bool, gap int) *kernelCall {
+	padded := panel.PaddedUnits(c.units)
+	zStride := panel.Gates*padded + gap
+	z := argument{name: "z", floats: sentinels((c.columns-1)*zStride + panel.Gates*padded)}
+	parameters := argument{name: "parameters", floats: sentinels(cell.vectors() * padded)}
+	c.eachUnit(func(p, lane, width int) {
+		for i := range c.columns {
+			for g := range panel.Gates {
+				z.floats[i*zStride+p*panel.RowFloats+g*width+lane] = c.kind.sum(c.rand, c.n)
+			}
+		}
+		for v := range cell.vectors() {
+			parameters.floats[p*cell.vectors()*panel.Units+v*width+lane] = c.kind.sum(c.rand, c.n)
+		}
+	})
+	a := []argument{z, parameters}
+	for i := range c.columns {
+		cell, hidden := c.state(i)
+		a = append(a, cell, hidden)
+	}
+	columns := func(m [][]float32) []column {
+		var list []column
+		for m := m[2:]; len(m) > 0; m = m[2:] {
+			list = append(list, column{c: m[0], h: m[1]})
+		}
+		return list
+	}
+	return &kernelCall{
+		what:      fmt.Sprintf("cells, cell %d, of %s: %d units, %d columns", cell, c.kind.name, c.units, c.columns),
+		arguments: a,
+		kernel: func(m [][]float32) {
+			cells(cell, m[0], zStride, m[1], r.guardedColumns(columns(m), last))
+		},
+		twin: func(m [][]float32) { cellsGeneric(cell, m[0], zStride, m[1], columns(m)) },
+	}
+}
+
+// choices returns the values that choose among the kernels of a function.
+func choices[T ~int](t *testing.T, function string) []T {
+	t.Helper()
+	for _, f := range gen.Functions {
+		if f.Name == function && f.Choice != nil {
+			values := make([]T, len(f.Kernels))
+			for i := range values {
+				values[i] = T(i)
+			}
+			return values
+		}
+	}
+	t.Fatalf("no function %s chooses among kernels", function)
+	return nil
+}
+
+// Every function of the list has a test here, and there are no others.
+func TestEveryKernelIsTested(t *testing.T) {
+	tested := map[string]bool{"step": true, "stepTile": true, "gates": true, "cells": true, "head": true, "elements": true}
+	for _, f := range gen.Functions {
+		require.True(t, tested[f.Name], "%s needs a test of all sizes and one in TestKernelOffsets", f.Name)
+		delete(tested, f.Name)
+	}
+	require.Empty(t, tested)
+}
 
 // eachSize calls test with every number of units and of elements up to maxSize,
 // and some larger. A part of them, in which each number and each remainder still
@@ -504,7 +563,7 @@ func TestStepKernel(t *testing.T) {
 		eachSize(func(units, n, seed int) {
 			r := newRand(101, seed)
 			c := gateCall{
-				units: units, n: n, skip: 1 + r.IntN(3)*r.IntN(9), behind: r.IntN(3),
+				units: units, n: n, skip: r.IntN(3) * r.IntN(9), after: r.IntN(3),
 				columns: 1, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0, panelGap: r.IntN(3) * r.IntN(40),
 			}
 			rack.check(t, c.step(), atFirst, atLast, apart(seed))
@@ -518,7 +577,7 @@ func TestStepTileKernel(t *testing.T) {
 		eachSize(func(units, n, seed int) {
 			r := newRand(102, seed)
 			c := gateCall{
-				units: units, n: n, skip: 1 + r.IntN(3)*r.IntN(9), behind: r.IntN(3),
+				units: units, n: n, skip: r.IntN(3) * r.IntN(9), after: r.IntN(3),
 				columns: 1 + (units+2*n)%panel.MaxColumns, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0,
 				panelGap: r.IntN(2) * r.IntN(20), columnGap: r.IntN(2) * r.IntN(20),
 			}
@@ -528,19 +587,37 @@ func TestStepTileKernel(t *testing.T) {
 	})
 }
 
-func TestGatesTileKernel(t *testing.T) {
+func TestGatesKernels(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
-		eachSize(func(units, n, seed int) {
-			r := newRand(103, seed)
-			c := gateCall{
-				units: units, n: n, skip: 1 + r.IntN(3)*r.IntN(9), behind: r.IntN(3),
-				columns: 1 + (units+2*n)%panel.MaxColumns, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0,
-				columnGap: r.IntN(2) * r.IntN(20),
+		for _, format := range choices[weightFormat](t, "gates") {
+			eachSize(func(units, n, seed int) {
+				r := newRand(103, seed)
+				c := gateCall{
+					units: units, n: n, skip: r.IntN(3) * r.IntN(9), after: r.IntN(3),
+					columns: 1 + (units+2*n)%panel.MaxColumns, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0,
+					columnGap: r.IntN(2) * r.IntN(20),
+				}
+				rack.check(t, c.gates(format, rack, false, r.IntN(20), !c.bias), atFirst, apart(seed))
+				rack.check(t, c.gates(format, rack, true, r.IntN(20), false), atLast)
+			})
+		}
+	})
+}
+
+func TestCellsKernels(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		rack := newRack(t, floatsFor)
+		for _, cell := range choices[cellKind](t, "cells") {
+			for units := 1; units <= maxSize; units++ {
+				for columns := 1; columns <= panel.MaxColumns; columns++ {
+					r := newRand(109, units, columns)
+					c := gateCall{units: units, n: 1, columns: columns, kind: &kinds[(units+columns)%len(kinds)], rand: r}
+					rack.check(t, c.cells(cell, rack, false, r.IntN(20)), atFirst, apart(units))
+					rack.check(t, c.cells(cell, rack, true, r.IntN(20)), atLast)
+				}
 			}
-			rack.check(t, c.gates(rack, false, r.IntN(20), !c.bias), atFirst, apart(seed))
-			rack.check(t, c.gates(rack, true, r.IntN(20), false), atLast)
-		})
+		}
 	})
 }
 
@@ -557,12 +634,19 @@ func TestKernelOffsets(t *testing.T) {
 				for n := 1; n <= 9; n += 2 {
 					r := newRand(104, units, i, n)
 					c := gateCall{
-						units: units, n: n, skip: 1 + n%2, columns: 1, kind: &kinds[i], rand: r, bias: i%2 == 0,
+						units: units, n: n, skip: n % 2, columns: 1, kind: &kinds[i], rand: r, bias: i%2 == 0,
 					}
 					rack.check(t, c.step(), offsets...)
 					c.columns = 1 + r.IntN(panel.MaxColumns)
 					rack.check(t, c.tile(rack, true), offsets...)
-					rack.check(t, c.gates(rack, true, 0, !c.bias), offsets...)
+					for _, format := range choices[weightFormat](t, "gates") {
+						rack.check(t, c.gates(format, rack, true, 0, !c.bias), offsets...)
+					}
+					if n == 1 {
+						for _, cell := range choices[cellKind](t, "cells") {
+							rack.check(t, c.cells(cell, rack, true, 0), offsets...)
+						}
+					}
 				}
 			}
 		}
@@ -572,7 +656,7 @@ func TestKernelOffsets(t *testing.T) {
 			}
 		}
 		for blocks := 1; blocks <= 5; blocks++ {
-			for _, f := range []function{sigmoidFunction, tanhFunction} {
+			for _, f := range choices[function](t, "elements") {
 				for _, inPlace := range []bool{false, true} {
 					rack.check(t, elementsCall(newRand(106, blocks), f, blocks*panel.ElementBlock, inPlace), offsets...)
 				}
@@ -641,7 +725,7 @@ func TestElementsKernel(t *testing.T) {
 			blocks = append(blocks, n+1)
 		}
 		for _, n := range blocks {
-			for _, f := range []function{sigmoidFunction, tanhFunction} {
+			for _, f := range choices[function](t, "elements") {
 				for _, inPlace := range []bool{false, true} {
 					r := newRand(108, n, int(f))
 					rack.check(t, elementsCall(r, f, n*panel.ElementBlock, inPlace), atFirst, atLast, apart(n))

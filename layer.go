@@ -11,6 +11,13 @@ import "example.com/lstm/internal/panel"
 const (
 	maxCallFloats = 1 << 16 // weights of a call, 256 KiB
 
+	// maxTileMACs bounds a tile call. At the FMA peak of 256-bit registers, about
+	// 50 multiplications a nanosecond, it takes five microseconds, and up to ten
+	// when it is the first to use its weights and has them from memory. A Neoverse
+	// N1 at 2.5 GHz, the slowest server there is, multiplies 20 pairs a nanosecond
+	// with its two units, so that this is 13 microseconds.
+	maxTileMACs = 1 << 18
+
 	maxStepChain = maxCallFloats / panel.RowFloats                    // longest x of step
 	maxTileChain = maxTileMACs / (panel.MaxColumns * panel.RowFloats) // longest x of a tile
 )
@@ -24,39 +31,108 @@ type layer struct {
 	input, hidden int
 	panels        panels
 	bias          chainStart // where the sums of all panels begin
-	inOneCall     bool       // a step is one call of the kernel
-	place         place      // of the layer's vectors in a State
+	format        weightFormat
+	cell          cellKind
+	parameters    []float32 // of the cell, panel after panel
+	fused         bool      // there are kernels for the format and the cell in one
+	inOneCall     bool      // a step is one call of such a kernel
+	place         place     // of the layer's vectors in a State
 }
 
-// newLayer makes a layer of packed weights.
-func newLayer(input, hidden int, packed []float32) layer {
-	stride := panel.Stride(input + hidden)
+// newLayer makes a layer of packed biases and weights.
+func newLayer(input, hidden int, biases, weights []float32) layer {
 	l := layer{
 		input:  input,
 		hidden: hidden,
-		panels: panels{floats: packed, stride: stride, skip: 1},
-		bias:   chainStart{sums: packed, stride: stride},
+		panels: panels{floats: weights, stride: panel.Stride(input + hidden)},
+		bias:   chainStart{sums: biases, stride: panel.RowFloats},
+		fused:  true,
 	}
-	l.inOneCall = len(packed) <= maxCallFloats && input+hidden <= maxStepChain
+	l.inOneCall = l.fused && len(weights) <= maxCallFloats && input+hidden <= maxStepChain
 	return l
 }
 
 // step advances one stream by one step. xh is [x; h] before the step; c is
 // updated in place; h receives the new hidden state and does not overlap xh.
 func (l *layer) step(xh, c, h []float32) {
-	if l.inOneCall {
+	switch {
+	case l.inOneCall:
 		step(&l.bias, &l.panels, xh, c, h)
-		return
+	case l.fused:
+		l.panels.step(l.bias, xh, c, h)
+	default:
+		columns := [1]column{{x: xh, c: c, h: h}}
+		l.stepInTwo(l.bias, l.panels, 0, columns[:])
 	}
-	l.panels.step(l.bias, xh, c, h)
 }
 
 // recur is step for a stream whose sums have already taken in x, in the order
 // of panels.
 func (l *layer) recur(sums, h0, c, h []float32) {
-	p := l.panels
+	from, p := chainStart{sums: sums, stride: panel.RowFloats}, l.panels
 	p.skip += l.input
-	p.step(chainStart{sums: sums, stride: panel.RowFloats}, h0, c, h)
+	if l.fused {
+		p.step(from, h0, c, h)
+		return
+	}
+	columns := [1]column{{x: h0, c: c, h: h}}
+	l.stepInTwo(from, p, 0, columns[:])
+}
+
+// stepPanels advances consecutive panels of several streams by one step. u is the
+// first of their units, of which there are no more than tileUnits.
+func (l *layer) stepPanels(from chainStart, p panels, u int, columns []column) {
+	if l.fused {
+		p.stepTile(from, columns)
+	} else {
+		l.stepInTwo(from, p, u, columns)
+	}
+}
+
+// stepInTwo is stepPanels, for any number of units, for a format and a cell that
+// have no kernels together: gates leaves the sums of some panels in memory, where
+// cells finds them. The memory is on the stack, and what is not needed of it is
+// not cleared.
+func (l *layer) stepInTwo(from chainStart, p panels, u int, columns []column) {
+	switch floats := len(columns) * panel.Gates * panel.PaddedUnits(len(columns[0].h)); {
+	case floats <= len(smallSums{}):
+		var z smallSums
+		l.gatesThenCells(from, p, u, columns, z[:])
+	case floats <= len(mediumSums{}):
+		var z mediumSums
+		l.gatesThenCells(from, p, u, columns, z[:])
+	default:
+		var z largeSums
+		l.gatesThenCells(from, p, u, columns, z[:])
+	}
+}
+
+// Gates' sums, of one panel of one stream and more; the largest has room for four
+// panels of the widest tile.
+type (
+	smallSums  [panel.RowFloats]float32
+	mediumSums [4 * panel.RowFloats]float32
+	largeSums  [4 * panel.MaxColumns * panel.RowFloats]float32
+)
+
+func (l *layer) gatesThenCells(from chainStart, p panels, u int, columns []column, z []float32) {
+	var part [panel.MaxColumns]column
+	hidden, chain := len(columns[0].h), len(columns[0].x)
+	atOnce := min(len(z)/(len(columns)*panel.Gates)/panel.Units*panel.Units, p.tileUnits(len(columns), min(chain, maxTileChain)))
+	if hidden <= panel.NarrowUnits {
+		atOnce = panel.NarrowUnits
+	}
+	zStride := panel.Gates * atOnce
+	for first := 0; first < hidden; first += atOnce {
+		units := min(atOnce, hidden-first)
+		for i := range columns {
+			col := &columns[i]
+			part[i] = column{x: col.x, c: col.c[first:], h: col.h[first : first+units]}
+		}
+		p.gates(l.format, from, part[:len(columns)], units, z, zStride)
+		cells(l.cell, z, zStride, l.parameters[(u+first)*l.cell.vectors():], part[:len(columns)])
+		from, p = from.advance(units), p.advance(units)
+	}
 }
 
 // step is the kernel of that name in calls of bounded length.
@@ -77,7 +153,8 @@ func (p panels) step(from chainStart, x, c, h []float32) {
 
 // tileUnits is how many units a tile of that many columns may update in a call.
 func (p panels) tileUnits(columns, chain int) int {
-	return max(1, maxTileMACs/(columns*panel.RowFloats*chain)) * panel.Units
+	floats := min(maxTileMACs/columns, maxCallFloats) // weights of a call
+	return max(1, floats/(panel.RowFloats*chain)) * panel.Units
 }
 
 // share is what tile t of the calls before p asks memory for: each of the first
@@ -114,7 +191,7 @@ func (p panels) stepLongTile(from chainStart, columns []column) {
 		for i := range columns {
 			part[i].x = columns[i].x[:last]
 		}
-		p.gates(from, part[:len(columns)], units, sums[:], panel.RowFloats)
+		p.gates(float32Weights, from, part[:len(columns)], units, sums[:], panel.RowFloats)
 		for i := range columns {
 			col := &columns[i]
 			part[i] = column{x: col.x[last:], c: col.c[u:], h: col.h[u : u+units]}
@@ -128,16 +205,16 @@ func (p panels) stepLongTile(from chainStart, columns []column) {
 	}
 }
 
-// gates is the kernel gatesTile for no more than tileUnits units, in calls of
+// gates is the kernel of that name for no more than tileUnits units, in calls of
 // bounded length: where one stops, the sums wait in z.
-func (p panels) gates(from chainStart, columns []column, units int, z []float32, zStride int) {
+func (p panels) gates(format weightFormat, from chainStart, columns []column, units int, z []float32, zStride int) {
 	var part [panel.MaxColumns]column
 	chain := len(columns[0].x)
 	for k := 0; k < chain; k += maxTileChain {
 		for i := range columns {
 			part[i].x = columns[i].x[k:min(k+maxTileChain, chain)]
 		}
-		gatesTile(&from, &p, part[:len(columns)], units, z, zStride)
+		gates(format, &from, &p, part[:len(columns)], units, z, zStride)
 		from = chainStart{sums: z, stride: panel.RowFloats, columnStride: zStride}
 		p.skip += maxTileChain
 		p.ahead = skipLines(p.ahead, maxTileChain)

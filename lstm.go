@@ -164,7 +164,8 @@ func (n *Network) Parameters() int { return n.parameters }
 func (n *Network) Bytes() int {
 	floats := 0
 	for i := range n.layers {
-		floats += len(n.layers[i].panels.floats)
+		l := &n.layers[i]
+		floats += len(l.bias.sums) + len(l.panels.floats) + len(l.parameters)
 	}
 	if n.head != nil {
 		floats += len(n.head.weights) + len(n.head.bias)
@@ -186,7 +187,11 @@ func (n *Network) Step(s *State, x, y []float32) {
 	if y != nil && len(y) != n.output {
 		panicLength("Step: y", len(y), n.output, "OutputSize")
 	}
-	flushTo(s.input(), x)
+	if len(x) < shortInput {
+		flushGeneric(s.input(), x)
+	} else {
+		flushTo(s.input(), x)
+	}
 	for i := range n.layers {
 		l := &n.layers[i]
 		l.step(s.concat(l), s.cell(l), s.nextHidden(l))

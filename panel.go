@@ -7,27 +7,28 @@ import (
 	"example.com/lstm/internal/panel"
 )
 
-// packLayer lays a layer's weights out as panels (see package panel). The two
-// biases become one, b_ih + b_hh, rounded once; what is tiny becomes zero, and
-// what pads the last panel is zero.
+// packLayer lays a layer's weights out as panels, and its biases apart from them
+// (see package panel). The two biases become one, b_ih + b_hh, rounded once; what
+// is tiny becomes zero, and what pads the last panel is zero.
 func packLayer(w *Weights) layer {
 	k := w.InputSize + w.HiddenSize
 	packed := alignedFloats(panel.Floats(w.HiddenSize, k))
+	biases := alignedFloats(panel.BiasFloats(w.HiddenSize))
 	for u := 0; u < w.HiddenSize; u += panel.Units {
 		units := min(panel.Units, w.HiddenSize-u)
 		width := panel.Width(units)
+		size := panel.Gates * width
 		rows := packed[u/panel.Units*panel.Stride(k):]
 		for g := range panel.Gates {
 			first, lane := g*w.HiddenSize+u, g*width
 			for i := range units {
-				rows[lane+i] = flush(bias(w.BiasIH, first+i) + bias(w.BiasHH, first+i))
+				biases[panel.Gates*u+lane+i] = flush(bias(w.BiasIH, first+i) + bias(w.BiasHH, first+i))
 			}
-			size := panel.Gates * width
-			transpose(rows[size+lane:], size, w.WeightIH[first*w.InputSize:], w.InputSize, units)
-			transpose(rows[(1+w.InputSize)*size+lane:], size, w.WeightHH[first*w.HiddenSize:], w.HiddenSize, units)
+			transpose(rows[lane:], size, w.WeightIH[first*w.InputSize:], w.InputSize, units)
+			transpose(rows[w.InputSize*size+lane:], size, w.WeightHH[first*w.HiddenSize:], w.HiddenSize, units)
 		}
 	}
-	return newLayer(w.InputSize, w.HiddenSize, packed)
+	return newLayer(w.InputSize, w.HiddenSize, biases, packed)
 }
 
 // transpose writes the columns of a matrix of that many rows to dst, stride

@@ -168,10 +168,10 @@ func longestCalls() []longestCall {
 			from := chainStart{sums: p.floats, stride: p.stride}
 			stepTile(&from, &p, tile(tileUnits))
 		}},
-		{fmt.Sprintf("gatesTile/columns=%d/elements=%d/units=%d", panel.MaxColumns, tileChain, tileUnits), func(i int) {
+		{fmt.Sprintf("gates/columns=%d/elements=%d/units=%d", panel.MaxColumns, tileChain, tileUnits), func(i int) {
 			p := part(i, tileUnits)
 			from := chainStart{sums: p.floats, stride: p.stride}
-			gatesTile(&from, &p, tile(tileUnits), tileUnits, z, panel.Gates*tileUnits)
+			gates(float32Weights, &from, &p, tile(tileUnits), tileUnits, z, panel.Gates*tileUnits)
 		}},
 		{fmt.Sprintf("head/weights=%d", rows*size), func(i int) {
 			o := i * rows % size

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm/internal/panel"
 )
 
 // races are pairs of accesses that nothing keeps apart, of which one is a
@@ -41,11 +43,12 @@ var races = []struct {
 		n.StepBatch([]*State{n.NewState(), s}, [][]float32{{1}, {1}}, nil)
 	}},
 	{"writing x during Forward", func(meanwhile func(func())) {
-		n, err := New(randomModel(newRand(1), 0, minInput, 20))
+		const input = minInput + panel.ElementBlock // a kernel reads the first of them
+		n, err := New(randomModel(newRand(1), 0, input, 20))
 		if err != nil {
 			panic(err)
 		}
-		x := make([]float32, 4*minInput)
+		x := make([]float32, 4*input)
 		meanwhile(func() { x[3] = 1 })
 		n.Forward(n.NewState(), x, nil)
 	}},

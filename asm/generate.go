@@ -19,37 +19,42 @@ type file struct {
 // generate makes all generated files.
 func generate() ([]file, error) {
 	var files []file
-	for _, set := range []struct {
-		dir, pkg, name string
-		kernels        []*gen.Kernel
-	}{
-		{"", "lstm", "kernels", gen.Kernels},
-		{"internal/peak", "peak", "peak", gen.Peaks},
-	} {
-		cfg := printer.Config{Name: "go generate", Argv: []string{"go", "generate"}, Pkg: set.pkg}
-		base := filepath.Join(set.dir, set.name)
-
+	for _, p := range packs {
+		kernels := gen.Kernels(p.functions)
 		m := x86.New("amd64,!purego,!noasm")
 		for _, t := range []x86.Traits{x86.AVX2, x86.AVX512} {
 			m.Use(t)
-			for _, k := range set.kernels {
+			for _, k := range kernels {
 				gen.Emit(m, k)
 			}
 		}
-		code, stubs, err := m.Print(cfg)
+		code, err := m.Print(p.config())
 		if err != nil {
-			return nil, fmt.Errorf("amd64: %s: %w", set.name, err)
+			return nil, fmt.Errorf("amd64: %s: %w", p.file, err)
 		}
-		files = append(files, file{base + "_amd64.s", code}, file{base + "_amd64.go", stubs})
+		files = append(files, file{p.path("_amd64.s"), code})
 
 		n := neon.New("arm64,!purego,!noasm")
-		for _, k := range set.kernels {
+		for _, k := range kernels {
 			gen.Emit(n, k)
 		}
-		if code, stubs, err = n.Print(cfg); err != nil {
-			return nil, fmt.Errorf("arm64: %s: %w", set.name, err)
+		if code, err = n.Print(p.config()); err != nil {
+			return nil, fmt.Errorf("arm64: %s: %w", p.file, err)
 		}
-		files = append(files, file{base + "_arm64.s", code}, file{base + "_arm64.go", stubs})
+		files = append(files, file{p.path("_arm64.s"), code})
+
+		goFiles, err := p.goFiles()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, goFiles...)
 	}
 	return files, nil
 }
+
+func (p *pack) config() printer.Config {
+	return printer.Config{Name: "go generate", Argv: []string{"go", "generate"}, Pkg: p.name}
+}
+
+// path is the name of a file of the package, with that ending.
+func (p *pack) path(ending string) string { return filepath.Join(p.dir, p.file+ending) }

@@ -14,7 +14,7 @@ import (
 	"github.com/mmcloughlin/avo/printer"
 )
 
-// File is an assembly file in the making, and the Go file of its stubs.
+// File is an assembly file in the making.
 type File struct {
 	set        *Set
 	constraint string
@@ -31,9 +31,9 @@ type constant struct {
 // NewFile begins a file for that build constraint, as in ConstraintExpr of avo.
 func NewFile(set *Set, constraint string) *File { return &File{set: set, constraint: constraint} }
 
-// Function begins a function of that name and Go signature; doc is for its stub.
-func (file *File) Function(name, signature string, doc ...string) *Function {
-	f := &Function{name: name, doc: doc, set: file.set, registers: make([]virtual, 1)}
+// Function begins a function of that name and Go signature.
+func (file *File) Function(name, signature string) *Function {
+	f := &Function{name: name, set: file.set, registers: make([]virtual, 1)}
 	var err error
 	if f.signature, err = gotypes.ParseSignature(signature); err != nil {
 		f.Fail("%v", err)
@@ -57,24 +57,20 @@ func (file *File) Constant(name string, bits uint32) int {
 	return i * file.constantSize()
 }
 
-// Print returns the assembly and the stubs. The form is that of avo, which
-// prints them.
-func (file *File) Print(cfg printer.Config) (code, stubs []byte, err error) {
+// Print returns the assembly. The form is that of avo, which prints it.
+func (file *File) Print(cfg printer.Config) ([]byte, error) {
 	out := ir.NewFile()
 	constraint, err := buildtags.ParseConstraint(file.constraint)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	out.Constraints = buildtags.And(constraint)
 	out.Includes = []string{"textflag.h"}
 	for _, f := range file.functions {
 		out.AddSection(f.print())
 	}
-	if code, err = printer.NewGoAsm(cfg).Print(out); err != nil {
-		return nil, nil, err
-	}
-	stubs, err = printer.NewStubs(cfg).Print(out)
-	return append(code, file.data()...), stubs, err
+	code, err := printer.NewGoAsm(cfg).Print(out)
+	return append(code, file.data()...), err
 }
 
 // data prints the table of constants.
@@ -105,8 +101,6 @@ func (f *Function) print() *ir.Function {
 	found := f.allocate()
 	fn := ir.NewFunction(f.name)
 	fn.SetSignature(f.signature)
-	fn.Doc = f.doc
-	fn.AddPragma("noescape")
 	fn.LocalSize = f.frame
 	if f.frame == 0 {
 		fn.Attributes = attr.NOSPLIT

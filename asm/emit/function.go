@@ -37,7 +37,6 @@ func (c Class) name(number int) string { return fmt.Sprint(c.Prefix, number) }
 type Function struct {
 	name      string
 	signature *gotypes.Signature
-	doc       []string
 	frame     int // bytes of local variables
 	set       *Set
 	nodes     []node

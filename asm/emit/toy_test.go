@@ -32,7 +32,7 @@ type toyFunction struct {
 
 func newToy(signature string) toyFunction {
 	file := NewFile(&toy, "toy")
-	return toyFunction{file.Function("f", signature, "f does something."), file}
+	return toyFunction{file.Function("f", signature), file}
 }
 
 // named is a register as an operand; real ones have their class as a prefix.

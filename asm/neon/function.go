@@ -10,7 +10,7 @@ package neon
 
 import "example.com/lstm/asm/emit"
 
-// File is an assembly file in the making, and the Go file of its stubs.
+// File is an assembly file in the making.
 type File struct{ *emit.File }
 
 // Function is an assembly function in the making.
@@ -23,9 +23,9 @@ type Function struct {
 // NewFile begins a file for that build constraint, as in ConstraintExpr of avo.
 func NewFile(constraint string) File { return File{emit.NewFile(&set, constraint)} }
 
-// Function begins a function of that name and Go signature; doc is for its stub.
-func (file File) Function(name, signature string, doc ...string) *Function {
-	return &Function{Function: file.File.Function(name, signature, doc...), file: file.File}
+// Function begins a function of that name and Go signature.
+func (file File) Function(name, signature string) *Function {
+	return &Function{Function: file.File.Function(name, signature), file: file.File}
 }
 
 // X returns a new general register, V a new vector register.

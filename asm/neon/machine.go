@@ -53,7 +53,7 @@ func (m *Machine) fail(format string, args ...any) {
 func (m *Machine) Begin(k *gen.Kernel) {
 	name := k.Name + "NEON"
 	m.regs, m.vecs, m.tags = nil, nil, 0
-	m.fn = m.file.Function(name, "func("+k.Params+")", append([]string{name + " " + k.Doc[0]}, k.Doc[1:]...)...)
+	m.fn = m.file.Function(name, "func("+k.Params()+")")
 	m.scratchSize, m.hasScratch = k.Scratch, false
 }
 
@@ -331,7 +331,7 @@ func (m *Machine) fused(instruction func(m, n, d V), args []gen.Operand, dies []
 	return sum
 }
 
-// Print finishes the assembly of all kernels, and the Go file of their stubs.
-func (m *Machine) Print(cfg printer.Config) (code, stubs []byte, err error) {
+// Print finishes the assembly of all kernels.
+func (m *Machine) Print(cfg printer.Config) ([]byte, error) {
 	return m.file.Print(cfg)
 }

@@ -128,9 +128,7 @@ func (m *Machine) Begin(k *gen.Kernel) {
 	m.roles = roles{}
 	m.kernels[name] = kernel{m.registers, m.roles}
 	m.ctx.Function(name)
-	m.ctx.SignatureExpr("func(" + k.Params + ")")
-	m.ctx.Pragma("noescape")
-	m.ctx.Doc(append([]string{name + " " + k.Doc[0]}, k.Doc[1:]...)...)
+	m.ctx.SignatureExpr("func(" + k.Params() + ")")
 	m.scratch, m.scratchSize = operand.Mem{}, k.Scratch
 }
 
@@ -263,8 +261,8 @@ func (m *Machine) AddImm(r gen.Reg, n int) {
 func (m *Machine) Add(r, s gen.Reg)           { m.ctx.ADDQ(m.r(s), m.r(r)) }
 func (m *Machine) ShiftLeft(r gen.Reg, n int) { m.ctx.SHLQ(operand.U8(n), m.r(r)) }
 
-// Print finishes the assembly of all kernels, and the Go file of their stubs.
-func (m *Machine) Print(cfg printer.Config) (code, stubs []byte, err error) {
+// Print finishes the assembly of all kernels.
+func (m *Machine) Print(cfg printer.Config) ([]byte, error) {
 	slices.SortFunc(m.symbols, func(a, b symbol) int { return strings.Compare(a.name, b.name) })
 	for _, s := range m.symbols {
 		m.ctx.StaticGlobal(s.name)
@@ -275,25 +273,21 @@ func (m *Machine) Print(cfg printer.Config) (code, stubs []byte, err error) {
 	}
 	f, err := m.ctx.Result()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	virtual := map[*ir.Function]map[*ir.Instruction][]reg.Register{}
 	for _, fn := range f.Functions() {
 		virtual[fn] = operands(fn)
 	}
 	if err := pass.Compile.Execute(f); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, fn := range f.Functions() {
 		k := m.kernels[fn.Name]
 		if err := checkRegisters(fn, k.vectors); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		addMaps(fn, k.roles, virtual[fn])
 	}
-	if code, err = printer.NewGoAsm(cfg).Print(f); err != nil {
-		return nil, nil, err
-	}
-	stubs, err = printer.NewStubs(cfg).Print(f)
-	return code, stubs, err
+	return printer.NewGoAsm(cfg).Print(f)
 }

@@ -55,8 +55,8 @@ func TestTooManyRegisters(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := x86.New("amd64")
 			m.Use(tt.set)
-			gen.Emit(m, &gen.Kernel{Name: "k", Params: "p *float32", Doc: []string{"does nothing."}, Body: tt.body})
-			_, _, err := m.Print(printer.Config{Name: "go test", Pkg: "x86"})
+			gen.Emit(m, kernel(tt.body))
+			_, err := m.Print(printer.Config{Name: "go test", Pkg: "x86"})
 			if tt.fail == "" {
 				require.NoError(t, err)
 			} else {
@@ -64,4 +64,14 @@ func TestTooManyRegisters(t *testing.T) {
 			}
 		})
 	}
+}
+
+// kernel is a kernel named k with a pointer p.
+func kernel(body func(g *gen.Generator)) *gen.Kernel {
+	f := &gen.Function{
+		Name:    "k",
+		Args:    []gen.Arg{{Name: "p", Type: "*float32", Value: "p"}},
+		Kernels: []*gen.Kernel{{Name: "k", Does: "does nothing.", Body: body}},
+	}
+	return gen.Kernels([]*gen.Function{f})[0]
 }

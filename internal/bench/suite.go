@@ -36,10 +36,14 @@ func (s Shape) FLOPs() float64 { return float64(2 * panel.Gates * s.Hidden * (s.
 func (s Shape) InputFLOPs() float64 { return float64(2 * panel.Gates * s.Hidden * s.Input) }
 
 // WeightBytes is what a step reads: the packed weights.
-func (s Shape) WeightBytes() int { return 4 * panel.Floats(s.Hidden, s.Input+s.Hidden) }
+func (s Shape) WeightBytes() int {
+	return 4 * (panel.BiasFloats(s.Hidden) + panel.Floats(s.Hidden, s.Input+s.Hidden))
+}
 
 // RecurrentBytes is what a step reads whose inputs have been taken in before.
-func (s Shape) RecurrentBytes() int { return 4 * panel.Floats(s.Hidden, s.Hidden) }
+func (s Shape) RecurrentBytes() int {
+	return 4 * (panel.BiasFloats(s.Hidden) + panel.Floats(s.Hidden, s.Hidden))
+}
 
 // Model returns a layer of that shape as PyTorch initializes it, with which
 // states stay in a range that trained networks have. It is always the same.

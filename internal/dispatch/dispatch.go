@@ -52,7 +52,7 @@ var available = detect()
 // path computes anything else.
 var active atomic.Int32
 
-func init() { active.Store(int32(available[len(available)-1])) }
+func init() { active.Store(int32(Best())) }
 
 // Active returns the path in use.
 func Active() Path { return Path(active.Load()) }
@@ -67,14 +67,25 @@ func Available() []string {
 	return names
 }
 
+// Named returns the path of this machine with that name.
+func Named(name string) (p Path, ok bool) {
+	for _, p := range available {
+		if p.String() == name {
+			return p, true
+		}
+	}
+	return Generic, false
+}
+
+// Best returns the last of the paths of this machine.
+func Best() Path { return available[len(available)-1] }
+
 // Set chooses a path by its name, for the whole process. It may be called at any
 // time.
 func Set(name string) error {
-	for _, p := range available {
-		if p.String() == name {
-			active.Store(int32(p))
-			return nil
-		}
+	if p, ok := Named(name); ok {
+		active.Store(int32(p))
+		return nil
 	}
 	return fmt.Errorf("lstm: path is %q, want one of those that this machine has: %s", name, strings.Join(Available(), ", "))
 }

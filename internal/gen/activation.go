@@ -1,13 +1,12 @@
 package gen
 
 import (
-	"iter"
 	"math"
 
 	"example.com/lstm/internal/contract"
 )
 
-// The contract's σ, tanh and cell, operation by operation as docs/contract.md
+// The contract's σ, tanh and flush, operation by operation as docs/contract.md
 // and the oracle have them. Two of their lines are turned round, which rounds
 // the same: -(x - y) for y - x, so that every fused operation has the form
 // c + a·b or c - a·b, the only ones of all machines.
@@ -138,98 +137,13 @@ func (t *Thread) tanh(x Value) (y, sign Value) {
 	return t.do(FNMA, y, f, a), sign
 }
 
-// cellGroup is a vector of hidden units: where the gates' sums and the old cell
-// state come from, and where the new cell and hidden states go. again, if it is
-// set, fetches the new cell state from where it went, so that no register holds
-// it meanwhile.
-type cellGroup struct {
-	i, f, g, o, c, again func() Vec
-	storeC, storeH       func(Vec)
+// flush adds the lines of flush(x) to a new thread.
+func (f *Formula) flush(x Value) (*Thread, Value) {
+	t := f.Thread("")
+	t.say("x, or 0 where |x| is tiny")
+	return t, t.flush(x)
 }
 
-// gatesFrom sets the sums of a group to those of group j of a panel, which lie
-// at z gate by gate.
-func (g *Generator) gatesFrom(group *cellGroup, z Reg, offset, groups, j int) {
-	gate := func(i int) func() Vec {
-		return func() Vec { return g.Load(z, offset+(i*groups+j)*g.vectorSize(), "z") }
-	}
-	group.i, group.f, group.g, group.o = gate(0), gate(1), gate(2), gate(3)
-}
-
-// cells emits the update of several groups, that many activations in lockstep:
-//
-//	c' = σ(f)·c + σ(i)·tanh(g)
-//	h' = σ(o)·tanh(c')
-//
-// The last tanh waits for all that goes into c'; it comes after the c' of all
-// groups, and σ(o), for which nothing else waits, beside it.
-func (g *Generator) cells(groups []cellGroup, lockstep int) {
-	f := g.NewFormula()
-	f.cells(groups, lockstep)
-	f.Emit()
-}
-
-// cellAmong is cells for one group, with other code among its lines.
-func (g *Generator) cellAmong(group cellGroup, lockstep int, among func(done, all int)) {
-	f := g.NewFormula()
-	f.cells([]cellGroup{group}, lockstep)
-	f.EmitAmong(among)
-}
-
-func (f *Formula) cells(groups []cellGroup, lockstep int) {
-	newC := make([]Value, len(groups))
-	for first, some := range chunks(groups, lockstep/3) {
-		var threads, updates []*Thread
-		for j, group := range some {
-			ti, i := f.sigmoid(f.Input(group.i))
-			tg, tanhG := f.tanh(f.Input(group.g))
-			tf, forget := f.sigmoid(f.Input(group.f))
-			threads = append(threads, ti, tg, tf)
-
-			t := f.Thread("")
-			t.say("c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny")
-			c := t.do(FMA, forget, f.Input(group.c), t.do(Mul, i, tanhG))
-			t.give(t.do(ZeroBelow, t.do(And, c, allButSign), tiny, c), group.storeC)
-			updates = append(updates, t)
-
-			// The tanh need not wait for c' to become 0: of what is tiny it would
-			// make an h' that is tiny, and becomes 0 in its turn.
-			if group.again != nil {
-				c = f.Input(group.again)
-			}
-			newC[first+j] = c
-		}
-		f.Lockstep(lockstep, threads...)
-		f.Lockstep(1, updates...)
-	}
-	for first, some := range chunks(groups, lockstep/2) {
-		var threads, outputs []*Thread
-		for j, group := range some {
-			to, o := f.sigmoid(f.Input(group.o))
-			tc := f.Thread("tanh c': ")
-			y, sign := tc.tanh(newC[first+j])
-			threads = append(threads, to, tc)
-
-			t := f.Thread("")
-			t.say("h' = σ(o)·tanh(c'), or 0 where it is tiny")
-			abs := t.do(Mul, o, y)
-			t.give(t.do(ZeroBelow, abs, tiny, t.do(Or, abs, sign)), group.storeH)
-			outputs = append(outputs, t)
-		}
-		f.Lockstep(lockstep, threads...)
-		f.Lockstep(1, outputs...)
-	}
-}
-
-// chunks is slices.Chunk with the index of each chunk's first element, for
-// chunks of at least 1.
-func chunks[T any](s []T, n int) iter.Seq2[int, []T] {
-	return func(yield func(int, []T) bool) {
-		n = max(1, n)
-		for first := 0; first < len(s); first += n {
-			if !yield(first, s[first:min(first+n, len(s))]) {
-				return
-			}
-		}
-	}
+func (t *Thread) flush(x Value) Value {
+	return t.do(ZeroBelow, t.do(And, x, allButSign), tiny, x)
 }

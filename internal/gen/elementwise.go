@@ -6,6 +6,16 @@ import (
 	"example.com/lstm/internal/panel"
 )
 
+// elementwise is the kernel of a function of every element.
+func elementwise(name, sign string, function func(*Formula, Value) (*Thread, Value)) *Kernel {
+	return &Kernel{
+		Name:   name,
+		Does:   "is " + sign + " of n elements, a multiple of panel.ElementBlock, see " + name + "Generic.",
+		Chosen: name + "Function",
+		Body:   func(g *Generator) { g.elementwise(function) },
+	}
+}
+
 // elementwise applies a function to every element, several vectors in lockstep
 // and then the rest, if there can be one, vector by vector.
 func (g *Generator) elementwise(function func(*Formula, Value) (*Thread, Value)) {

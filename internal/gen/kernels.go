@@ -1,62 +1,206 @@
 package gen
 
-import "example.com/lstm/internal/panel"
+import (
+	"fmt"
+	"slices"
+	"strings"
 
-// Kernels are the kernels of every path, in the order of their files. What
-// each computes is documented in kernels.go at the root and specified by the Go
-// function of the same name and the suffix Generic.
-var Kernels = []*Kernel{
+	"example.com/lstm/internal/panel"
+)
+
+// A Function is a function in Go that calls the kernels of the path in use. What
+// it computes is written in Go under its name and the suffix Generic, which is
+// the specification of its kernels. From this description come the function
+// itself, the kernels' declarations, what the race detector is told, the tests
+// of all kernels and the table in docs/kernels.md.
+type Function struct {
+	Name   string
+	Does   string // for docs/kernels.md
+	Params string // of the Go function
+	Args   []Arg  // what its kernels are given
+	// Choice, if there is one, is the first parameter of the Go function: it
+	// chooses among the kernels, each of which has a Go version of its own.
+	Choice *Choice
+	// Reads and Writes are slices that a user of the package can get at, as
+	// expressions of the parameters: of column, for each element of columns.
+	Reads, Writes []string
+	// Narrow, if it is not empty, is a condition under which a path of more than
+	// panel.NarrowUnits lanes uses the kernel of the path that has as many.
+	Narrow  string
+	Kernels []*Kernel
+}
+
+// An Arg is an argument of a kernel: its name and type in assembly, and the
+// expression of the Go function's parameters that it is given.
+type Arg struct{ Name, Type, Value string }
+
+// A Choice is a parameter whose values each stand for a kernel.
+type Choice struct {
+	Param, Type, Doc string
+	Vectors          bool // the type has a method that tells the kernels' Vectors
+}
+
+// A Kernel is one assembly function.
+type Kernel struct {
+	Name    string // without the instruction set
+	Does    string // what the declaration says
+	Chosen  string // the value of the function's Choice that stands for it
+	Vectors int    // that a unit has besides its weights, of a cell
+	Scratch int    // bytes of scratch memory, if it is used
+	// MinLanes is the number of lanes below which the kernel makes no sense.
+	MinLanes int
+	// If is a condition under which the function takes this kernel before the
+	// next, where there is no Choice. The last has none.
+	If   string
+	Body func(g *Generator)
+
+	function *Function
+}
+
+// Params is the kernel's parameter list in Go.
+func (k *Kernel) Params() string {
+	var list []string
+	for _, a := range k.function.Args {
+		list = append(list, a.Name+" "+a.Type)
+	}
+	return strings.Join(list, ", ")
+}
+
+// Function is the function in Go that calls the kernel.
+func (k *Kernel) Function() *Function { return k.function }
+
+// Kernels returns the kernels of all functions, in their order.
+func Kernels(functions []*Function) (all []*Kernel) {
+	for _, f := range functions {
+		for _, k := range f.Kernels {
+			k.function = f
+		}
+		all = append(all, f.Kernels...)
+	}
+	return all
+}
+
+func pointer(name string) Arg {
+	return Arg{name, "*float32", "unsafe.SliceData(" + name + ")"}
+}
+
+// The arguments that the kernels with weights share: where the sums begin, and
+// the panels.
+var (
+	sumsArgs = []Arg{
+		{"sums", "*float32", "unsafe.SliceData(from.sums)"},
+		{"sumsStride", "int", "from.stride"},
+	}
+	panelArgs = []Arg{
+		{"weights", "*float32", "unsafe.SliceData(p.floats)"},
+		{"weightsStride", "int", "p.stride"},
+		{"skip", "int", "p.skip"},
+	}
+	columnArgs = []Arg{
+		{"columns", "*[]float32", "&columns[0].x"},
+		{"count", "int", "len(columns)"},
+	}
+	tileArgs = slices.Concat(
+		sumsArgs, []Arg{{"sumsColumn", "int", "from.columnStride"}},
+		panelArgs, []Arg{{"ahead", "*float32", "unsafe.SliceData(p.ahead)"}},
+		columnArgs, []Arg{{"n", "int", "len(columns[0].x)"}},
+	)
+	zArgs = []Arg{pointer("z"), {"zColumn", "int", "zStride"}}
+)
+
+// Functions are those of the root package. kernels.go says more about their
+// parameters.
+var Functions = []*Function{
 	{
-		Name:    "step",
-		Params:  stepParams,
-		Doc:     []string{"updates c and h of so many units by one step, see stepGeneric."},
-		Scratch: panel.RowFloats * floatSize,
-		Body:    func(g *Generator) { g.step(1) },
+		Name:   "step",
+		Does:   "one step of one stream: continues the gates' sums over x, then updates c and stores h",
+		Params: "from *chainStart, p *panels, x, c, h []float32",
+		Args: slices.Concat(sumsArgs, panelArgs,
+			[]Arg{pointer("x"), {"n", "int", "len(x)"}, pointer("c"), pointer("h"), {"units", "int", "len(h)"}}),
+		Reads:  []string{"x", "c[:len(h)]"},
+		Writes: []string{"c[:len(h)]", "h"},
+		Kernels: []*Kernel{
+			{
+				// A panel has but four vectors of 16 lanes: two panels have enough
+				// sums to hide the latency of their chains behind each other.
+				Name:     "stepPairs",
+				Does:     "is step with two panels at once, for weights in the first-level cache.",
+				If:       fmt.Sprintf("len(p.floats) <= %d", maxPairFloats),
+				Scratch:  panel.RowFloats * floatSize,
+				MinLanes: 16,
+				Body:     func(g *Generator) { g.step(2) },
+			},
+			{
+				Name:    "step",
+				Does:    "updates c and h of consecutive units by one step, see stepGeneric.",
+				Scratch: panel.RowFloats * floatSize,
+				Body:    func(g *Generator) { g.step(1) },
+			},
+		},
 	},
 	{
-		// A panel has but four vectors of 16 lanes: two panels have enough sums
-		// to hide the latency of their chains behind each other.
-		Name:     "stepPairs",
-		Params:   stepParams,
-		Doc:      []string{"is step with two panels at once, for weights in the first-level cache."},
-		Scratch:  panel.RowFloats * floatSize,
-		MinLanes: 16,
-		Body:     func(g *Generator) { g.step(2) },
+		Name:   "stepTile",
+		Does:   "the same for up to panel.MaxColumns streams, which share each load of a weight",
+		Params: "from *chainStart, p *panels, columns []column",
+		Args:   slices.Concat(tileArgs, []Arg{{"units", "int", "len(columns[0].h)"}}),
+		Reads:  []string{"column.x", "column.c[:len(column.h)]"},
+		Writes: []string{"column.c[:len(column.h)]", "column.h"},
+		// A narrow panel alone does not fill wider vectors.
+		Narrow: "len(columns[0].h) <= panel.NarrowUnits",
+		Kernels: []*Kernel{{
+			Name:    "stepTile",
+			Does:    "updates consecutive units of several streams by one step, see stepTileGeneric.",
+			Scratch: panel.MaxColumns * panel.RowFloats * floatSize,
+			Body:    (*Generator).stepTile,
+		}},
 	},
 	{
-		Name: "stepTile",
-		Params: "sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, " +
-			"ahead *float32, columns *[]float32, count int, n int, units int",
-		Doc:     []string{"updates so many units of several streams by one step, see stepTileGeneric."},
-		Scratch: panel.MaxColumns * panel.RowFloats * floatSize,
-		Body:    (*Generator).stepTile,
+		Name:    "gates",
+		Does:    "the gates' sums alone, of up to panel.MaxColumns vectors x, stored to z; one kernel for each format of weights",
+		Params:  "from *chainStart, p *panels, columns []column, units int, z []float32, zStride int",
+		Choice:  &Choice{Param: "format", Type: "weightFormat", Doc: "A weightFormat is how the weights of a layer are stored."},
+		Args:    slices.Concat(tileArgs, []Arg{{"units", "int", "units"}}, zArgs),
+		Reads:   []string{"column.x"},
+		Kernels: []*Kernel{float32Gates},
 	},
 	{
-		Name: "gatesTile",
-		Params: "sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, " +
-			"ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int",
-		Doc:  []string{"stores the gates' sums of so many units for several vectors, see gatesTileGeneric."},
-		Body: (*Generator).gatesTile,
+		Name:   "cells",
+		Does:   "c' and h' from the gates' sums in z and from c, of up to panel.MaxColumns streams; one kernel for each cell",
+		Params: "z []float32, zStride int, parameters []float32, columns []column",
+		Choice: &Choice{Param: "cell", Type: "cellKind", Doc: "A cellKind is what the units of a layer do with their gates' sums.", Vectors: true},
+		Args: slices.Concat(zArgs, []Arg{pointer("parameters")}, columnArgs,
+			[]Arg{{"units", "int", "len(columns[0].h)"}}),
+		Reads:   []string{"column.c[:len(column.h)]"},
+		Writes:  []string{"column.c[:len(column.h)]", "column.h"},
+		Kernels: cellKernels(),
 	},
 	{
 		Name:   "head",
-		Params: "weights *float32, bias *float32, x *float32, n int, y *float32, outputs int",
-		Doc:    []string{"applies the linear head, see headGeneric."},
-		Body:   (*Generator).head,
+		Does:   "the linear head",
+		Params: "weights, bias, x, y []float32",
+		Args: []Arg{
+			pointer("weights"), pointer("bias"), pointer("x"), {"n", "int", "len(x)"}, pointer("y"), {"outputs", "int", "len(y)"},
+		},
+		Reads:  []string{"x"},
+		Writes: []string{"y"},
+		Kernels: []*Kernel{{
+			Name: "head",
+			Does: "applies the linear head, see headGeneric.",
+			Body: (*Generator).head,
+		}},
 	},
 	{
-		Name:   "sigmoid",
-		Params: "dst *float32, x *float32, n int",
-		Doc:    []string{"is σ of n elements, a multiple of panel.ElementBlock, see elementsGeneric."},
-		Body:   func(g *Generator) { g.elementwise((*Formula).sigmoid) },
-	},
-	{
-		Name:   "tanh",
-		Params: "dst *float32, x *float32, n int",
-		Doc:    []string{"is tanh of n elements, a multiple of panel.ElementBlock, see elementsGeneric."},
-		Body:   func(g *Generator) { g.elementwise((*Formula).tanh) },
+		Name:   "elements",
+		Does:   "a function of every element of a slice",
+		Params: "dst, x []float32",
+		Choice: &Choice{Param: "f", Type: "function", Doc: "A function is one that has an elementwise kernel."},
+		Args:   []Arg{pointer("dst"), pointer("x"), {"n", "int", "len(x)"}},
+		Reads:  []string{"x"},
+		Writes: []string{"dst"},
+		Kernels: []*Kernel{
+			elementwise("sigmoid", "σ", (*Formula).sigmoid),
+			elementwise("tanh", "tanh", (*Formula).tanh),
+			elementwise("flush", "flush", (*Formula).flush),
+		},
 	},
 }
-
-const stepParams = "sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, " +
-	"x *float32, n int, c *float32, h *float32, units int"

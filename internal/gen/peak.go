@@ -4,24 +4,36 @@ import "example.com/lstm/internal/panel"
 
 // Peaks are kernels that do nothing but what limits the others: they measure
 // what the machine can do at best, beside the benchmarks, in the same run.
-var Peaks = []*Kernel{
+var Peaks = []*Function{
 	{
 		Name:   "load",
-		Params: "p *float32, n int",
-		Doc:    []string{"loads n floats, a multiple of panel.LoadIteration, and does nothing with them."},
-		Body:   (*Generator).loadPeak,
+		Params: "p []float32",
+		Args:   []Arg{pointer("p"), {"n", "int", "len(p)"}},
+		Kernels: []*Kernel{{
+			Name: "load",
+			Does: "loads n floats, a multiple of panel.LoadIteration, and does nothing with them.",
+			Body: (*Generator).loadPeak,
+		}},
 	},
 	{
 		Name:   "fma",
 		Params: "n int",
-		Doc:    []string{"does n times panel.FMAIteration fused multiply-adds of vectors that do not wait for each other."},
-		Body:   (*Generator).fmaPeak,
+		Args:   []Arg{{"n", "int", "n"}},
+		Kernels: []*Kernel{{
+			Name: "fma",
+			Does: "does n times panel.FMAIteration fused multiply-adds of vectors that do not wait for each other.",
+			Body: (*Generator).fmaPeak,
+		}},
 	},
 	{
 		Name:   "clock",
 		Params: "n int",
-		Doc:    []string{"does n times panel.ClockIteration additions that wait for each other, a cycle each."},
-		Body:   (*Generator).clockPeak,
+		Args:   []Arg{{"n", "int", "n"}},
+		Kernels: []*Kernel{{
+			Name: "clock",
+			Does: "does n times panel.ClockIteration additions that wait for each other, a cycle each.",
+			Body: (*Generator).clockPeak,
+		}},
 	},
 }
 

@@ -109,7 +109,7 @@ func (g *Generator) shadowPanels(s stream, at stepPointers) {
 			storeH: func(v Vec) { g.Store(v, at.h, j*g.vectorSize()) },
 		}
 		g.gatesFrom(&group, z, 0, groups, j)
-		g.cellAmong(group, g.ShadowLockstep(), func(line, lines int) {
+		g.cellAmong(plainCell, group, g.ShadowLockstep(), func(line, lines int) {
 			for ; done*groups*lines < (j*lines+line)*steps; done++ {
 				g.nextRow(s, done, x)
 			}
@@ -207,7 +207,7 @@ func (g *Generator) finishPanels(panels []stream, at stepPointers, name string) 
 		}
 		before += width
 	}
-	g.cells(cells, g.Lockstep())
+	g.cells(plainCell, cells, g.Lockstep())
 }
 
 // cellPlace is where the cells of a panel are: at c and h, so many bytes

@@ -9,26 +9,23 @@ import (
 // The tile kernels multiply the weights with several columns at once, so that
 // each weight that is loaded is used once for every column. A pass takes as
 // many rows as the registers have room for; its sums go to memory, which is
-// the result of gatesTile and the scratch of stepTile.
+// the result of gates and the scratch of stepTile.
 
 func (g *Generator) stepTile() {
 	done := g.Zero("units done, in bytes")
 	g.tile(func(width int) {
-		g.cellColumns(width, done)
+		g.cellColumns(plainCell, width, done, g.sumsInScratch())
 		g.AddImm(done, width*floatSize)
 	})
 }
 
-func (g *Generator) gatesTile() {
-	g.tile(nil)
+// float32Gates is the kernel of weights that are stored as float32.
+var float32Gates = &Kernel{
+	Name:   "gatesFloat32",
+	Does:   "stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.",
+	Chosen: "float32Weights",
+	Body:   func(g *Generator) { g.tile(nil) },
 }
-
-// sliceSize and columnSize are the sizes of a Go slice and of the root
-// package's column, three slices x, c and h.
-const (
-	sliceSize  = 24
-	columnSize = 3 * sliceSize
-)
 
 // tile is both kernels: finish, if there is one, does something with the sums
 // of a panel that are in the scratch memory.
@@ -129,7 +126,7 @@ func (g *Generator) tilePass(columns, vectors, row int, sums, w, z Reg, scratch 
 	list := g.Arg("columns", "columns")
 	x := make([]Reg, columns)
 	for i := range x {
-		x[i] = g.LoadReg(list, i*columnSize, "x")
+		x[i] = g.LoadReg(list, i*panel.ColumnSize, "x")
 	}
 	n := g.Arg("n", "elements of x left")
 	s := stream{w: g.Copy(w, "weights"), row: row, sums: acc}
@@ -155,49 +152,6 @@ func (g *Generator) tilePass(columns, vectors, row int, sums, w, z Reg, scratch 
 			g.Store(acc[i][v], to, v*g.vectorSize())
 		}
 	}
-}
-
-// cellColumns updates the cells of one panel for every column, from the sums
-// in the scratch memory: several columns together if one has few vectors.
-func (g *Generator) cellColumns(width int, done Reg) {
-	defer g.narrowTo(width)()
-	name := panelNames[width]
-	z := g.Scratch("z of the column")
-	list := g.Arg("columns", "column")
-	count := g.Arg("count", "columns left")
-	units := g.Arg("units", "units left")
-	groups := width / g.Lanes()
-	if groups == 1 {
-		g.countdown(count, 2, name+"_cells", func() { g.cellsOf(2, width, z, list, units, done, name+"_cells") })
-	}
-	g.countdown(count, 1, name+"_cell", func() { g.cellsOf(1, width, z, list, units, done, name+"_cell") })
-}
-
-// cellsOf updates the cells of the next columns of the list.
-func (g *Generator) cellsOf(columns, width int, z, list, units, done Reg, name string) {
-	groups := width / g.Lanes()
-	var cells []cellGroup
-	for i := range columns {
-		c := g.LoadReg(list, i*columnSize+sliceSize, "c")
-		h := g.LoadReg(list, i*columnSize+2*sliceSize, "h")
-		g.Add(c, done)
-		g.Add(h, done)
-		at := cellPlace{c: c, h: h, units: units, certain: fewestUnits(width), name: fmt.Sprintf("%s_%d", name, i)}
-		for j := range groups {
-			load := func() Vec { return g.Load(c, j*g.vectorSize(), "cell state") }
-			group := cellGroup{
-				c:      load,
-				again:  load,
-				storeC: func(v Vec) { g.Store(v, c, j*g.vectorSize()) },
-				storeH: func(v Vec) { g.storeHidden(v, at, j) },
-			}
-			g.gatesFrom(&group, z, i*panel.RowFloats*floatSize, groups, j)
-			cells = append(cells, group)
-		}
-	}
-	g.cells(cells, g.TileLockstep())
-	g.AddImm(z, columns*panel.RowFloats*floatSize)
-	g.AddImm(list, columns*columnSize)
 }
 
 // panelNames are what labels call the panels of each width.

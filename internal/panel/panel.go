@@ -1,11 +1,11 @@
 // Package panel is the geometry of packed weights, the one description that
 // packing, the oracle and the kernel generator share.
 //
-// A panel holds all weights of [Units] hidden units. Its rows are stored one
-// after another: first the bias, then one row for each element k of the
-// concatenation [x; h]. A row is the values of the four gates i, f, g, o, each
-// of them as many floats as the panel has units. The last panel of a layer is
-// narrow when [NarrowUnits] are enough, so that odd sizes do not pay for padding.
+// A panel holds all weights of [Units] hidden units: one row for each element k
+// of the concatenation [x; h], one after another. A row is the values of the four
+// gates i, f, g, o, each of them as many floats as the panel has units. The last
+// panel of a layer is narrow when [NarrowUnits] are enough, so that odd sizes do
+// not pay for padding. The biases are rows like these, apart from the weights.
 package panel
 
 // Sizes of a panel.
@@ -20,6 +20,14 @@ const (
 const (
 	MaxColumns   = 6  // vectors that the widest tile multiplies the weights with
 	ElementBlock = 16 // divides the number of elements of an elementwise kernel
+)
+
+// The layout of a column, the three slices x, c and h that a tile kernel finds a
+// stream's vectors by, on 64 bits: bytes from its beginning.
+const (
+	ColumnC    = 24
+	ColumnH    = 48
+	ColumnSize = 72
 )
 
 // Work of one iteration of the kernels that measure a machine's peaks.
@@ -40,7 +48,7 @@ func Width(remaining int) int {
 
 // Stride returns the number of floats from one panel to the next, for a
 // concatenation [x; h] of k elements.
-func Stride(k int) int { return RowFloats * (1 + k) }
+func Stride(k int) int { return RowFloats * k }
 
 // PaddedUnits returns hidden rounded up to whole panels, a narrow one at the
 // end if that is enough.
@@ -52,6 +60,9 @@ func PaddedUnits(hidden int) int {
 	return whole + Width(hidden-whole)
 }
 
-// Floats returns the number of floats of all panels of a layer. It grows with
+// BiasFloats returns the number of floats of the biases of a layer.
+func BiasFloats(hidden int) int { return Gates * PaddedUnits(hidden) }
+
+// Floats returns the number of weights of all panels of a layer. It grows with
 // the product of its arguments, which the caller has checked.
-func Floats(hidden, k int) int { return Gates * PaddedUnits(hidden) * (1 + k) }
+func Floats(hidden, k int) int { return Gates * PaddedUnits(hidden) * k }

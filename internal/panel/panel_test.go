@@ -15,7 +15,7 @@ func TestPanelsAddUp(t *testing.T) {
 			for left := hidden; left > 0; left -= Units {
 				require.Equal(t, floats, units/Units*Stride(k), "panel of unit %d of %d", units, hidden)
 				units += Width(left)
-				floats += Gates * Width(left) * (1 + k)
+				floats += Gates * Width(left) * k
 			}
 			require.Equal(t, units, PaddedUnits(hidden), "hidden size %d", hidden)
 			require.Equal(t, floats, Floats(hidden, k), "hidden size %d", hidden)

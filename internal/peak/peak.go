@@ -6,6 +6,7 @@ package peak
 import (
 	"unsafe"
 
+	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/panel"
 )
 
@@ -31,14 +32,21 @@ func Buffer(n int) []float32 {
 // Load loads p, as many floats as fit the kernel's iterations, with the vectors of
 // that path. It reports whether there is such a kernel.
 func Load(path string, p []float32) bool {
-	return load(path, p[:len(p)/panel.LoadIteration*panel.LoadIteration])
+	on, _ := dispatch.Named(path)
+	return load(on, p[:len(p)/panel.LoadIteration*panel.LoadIteration])
 }
 
 // FMA does iterations × FMAIteration fused multiply-adds of the path's vectors, which
 // do not wait for each other, and returns how many lanes a vector has: 0 if
 // there is no such kernel.
-func FMA(path string, iterations int) (lanes int) { return fma(path, iterations) }
+func FMA(path string, iterations int) (lanes int) {
+	on, _ := dispatch.Named(path)
+	if !fma(on, iterations) {
+		return 0
+	}
+	return on.Lanes()
+}
 
 // Clock does iterations × ClockIteration additions that wait for each other, of a cycle
 // each, and reports whether there is a kernel for it.
-func Clock(iterations int) bool { return clock(iterations) }
+func Clock(iterations int) bool { return clock(dispatch.Best(), iterations) }

@@ -4,6 +4,48 @@
 
 package peak
 
+import (
+	"unsafe"
+
+	"example.com/lstm/internal/dispatch"
+)
+
+func load(path dispatch.Path, p []float32) bool {
+	switch path {
+	case dispatch.AVX2:
+		loadAVX2(unsafe.SliceData(p), len(p))
+	case dispatch.AVX512:
+		loadAVX512(unsafe.SliceData(p), len(p))
+	default:
+		return false
+	}
+	return true
+}
+
+func fma(path dispatch.Path, n int) bool {
+	switch path {
+	case dispatch.AVX2:
+		fmaAVX2(n)
+	case dispatch.AVX512:
+		fmaAVX512(n)
+	default:
+		return false
+	}
+	return true
+}
+
+func clock(path dispatch.Path, n int) bool {
+	switch path {
+	case dispatch.AVX2:
+		clockAVX2(n)
+	case dispatch.AVX512:
+		clockAVX512(n)
+	default:
+		return false
+	}
+	return true
+}
+
 // loadAVX2 loads n floats, a multiple of panel.LoadIteration, and does nothing with them.
 //
 //go:noescape

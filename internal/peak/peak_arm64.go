@@ -4,6 +4,42 @@
 
 package peak
 
+import (
+	"unsafe"
+
+	"example.com/lstm/internal/dispatch"
+)
+
+func load(path dispatch.Path, p []float32) bool {
+	switch path {
+	case dispatch.NEON:
+		loadNEON(unsafe.SliceData(p), len(p))
+	default:
+		return false
+	}
+	return true
+}
+
+func fma(path dispatch.Path, n int) bool {
+	switch path {
+	case dispatch.NEON:
+		fmaNEON(n)
+	default:
+		return false
+	}
+	return true
+}
+
+func clock(path dispatch.Path, n int) bool {
+	switch path {
+	case dispatch.NEON:
+		clockNEON(n)
+	default:
+		return false
+	}
+	return true
+}
+
 // loadNEON loads n floats, a multiple of panel.LoadIteration, and does nothing with them.
 //
 //go:noescape
