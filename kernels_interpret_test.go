@@ -41,7 +41,7 @@ func TestPlans(t *testing.T) {
 			if tuning.Lanes < k.MinLanes {
 				continue
 			}
-			t.Run(k.Name+tuning.Path, func(t *testing.T) {
+			t.Run(k.Name+tuning.Name, func(t *testing.T) {
 				t.Parallel()
 				test(t, interpret.Record(k, tuning, fma))
 			})
@@ -53,7 +53,7 @@ func TestPlans(t *testing.T) {
 func TestPathsHavePlans(t *testing.T) {
 	lanes := map[string]int{}
 	for _, tuning := range gen.Tunings {
-		lanes[tuning.Path] = tuning.Lanes
+		lanes[tuning.Name] = tuning.Lanes
 	}
 	for _, d := range dispatch.All {
 		if d.Suffix != "" {

@@ -30,10 +30,9 @@ func generate() ([]file, error) {
 		base := filepath.Join(set.dir, set.name)
 
 		m := x86.New("amd64,!purego,!noasm")
-		for _, t := range []x86.Traits{x86.AVX2, x86.AVX512} {
-			m.Use(t)
+		for _, t := range []*gen.Tuning{&gen.AVX2, &gen.AVX512} {
 			for _, k := range set.kernels {
-				gen.Emit(m, k)
+				gen.Emit(m, t, k)
 			}
 		}
 		code, stubs, err := m.Print(cfg)
@@ -44,7 +43,7 @@ func generate() ([]file, error) {
 
 		n := neon.New("arm64,!purego,!noasm")
 		for _, k := range set.kernels {
-			gen.Emit(n, k)
+			gen.Emit(n, &gen.NEON, k)
 		}
 		if code, stubs, err = n.Print(cfg); err != nil {
 			return nil, fmt.Errorf("arm64: %s: %w", set.name, err)

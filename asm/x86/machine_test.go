@@ -41,21 +41,20 @@ func TestTooManyRegisters(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		set  x86.Traits
+		set  *gen.Tuning
 		body func(g *gen.Generator)
 		fail string
 	}{
-		{"16 vectors of AVX2", x86.AVX2, vectors(16), ""},
-		{"17 vectors of AVX2", x86.AVX2, vectors(17), "kAVX2 needs more than 16 vector registers"},
-		{"32 vectors of AVX-512", x86.AVX512, vectors(32), ""},
-		{"33 vectors of AVX-512", x86.AVX512, vectors(33), "failed to allocate registers"},
-		{"14 pointers", x86.AVX2, pointers(14), ""},
-		{"15 pointers", x86.AVX2, pointers(15), "failed to allocate registers"},
+		{"16 vectors of AVX2", &gen.AVX2, vectors(16), ""},
+		{"17 vectors of AVX2", &gen.AVX2, vectors(17), "kAVX2 needs more than 16 vector registers"},
+		{"32 vectors of AVX-512", &gen.AVX512, vectors(32), ""},
+		{"33 vectors of AVX-512", &gen.AVX512, vectors(33), "failed to allocate registers"},
+		{"14 pointers", &gen.AVX2, pointers(14), ""},
+		{"15 pointers", &gen.AVX2, pointers(15), "failed to allocate registers"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := x86.New("amd64")
-			m.Use(tt.set)
-			gen.Emit(m, &gen.Kernel{Name: "k", Params: "p *float32", Doc: []string{"does nothing."}, Body: tt.body})
+			gen.Emit(m, tt.set, &gen.Kernel{Name: "k", Params: "p *float32", Doc: []string{"does nothing."}, Body: tt.body})
 			_, _, err := m.Print(printer.Config{Name: "go test", Pkg: "x86"})
 			if tt.fail == "" {
 				require.NoError(t, err)

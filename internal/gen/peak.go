@@ -42,13 +42,14 @@ func (g *Generator) loadPeak() {
 func (g *Generator) fmaPeak() {
 	n := g.Arg("n", "iterations left")
 	x := g.ZeroVec("x")
-	sums := make([]Vec, g.TileVectors()*panel.MaxColumns)
+	w := g.VecWeight(x)
+	sums := make([]Vec, g.TileVectors*panel.MaxColumns)
 	for i := range sums {
 		sums[i] = g.ZeroVec("sums")
 	}
 	g.countdown(n, 1, "fmas", func() {
 		for i := range panel.FMAIteration {
-			g.MulAccVec(sums[i%len(sums)], Factor{Vec: x}, x)
+			g.MulAccVec(sums[i%len(sums)], w, x)
 		}
 	})
 	g.Return()

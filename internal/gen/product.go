@@ -37,12 +37,12 @@ const tileAhead = 32
 // The streams' pointers, x and n are used up.
 func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 	block := func(elements int) {
-		scalars := make([][]Factor, len(x))
+		scalars := make([][]Scalar, len(x))
 		for i := range x {
 			scalars[i] = g.LoadScalars(x[i], 0, elements)
 		}
 		for k := range elements {
-			of := make([]Factor, len(x))
+			of := make([]Scalar, len(x))
 			for i := range x {
 				of[i] = scalars[i][k]
 			}
@@ -71,6 +71,11 @@ func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 		g.Comment("The elements of x that are left.")
 		g.countdown(n, 1, name+"_rest", func() { block(1) })
 	}
+	for _, s := range streams {
+		g.Drop(s.w)
+	}
+	g.Drop(x...)
+	g.Drop(n)
 }
 
 // askAhead asks for the lines that go with so many rows. Tiles of several
@@ -86,15 +91,15 @@ func (g *Generator) askAhead(s stream, rows int) {
 
 // productRow multiplies the row of a stream at that offset with an element of
 // every column.
-func (g *Generator) productRow(s stream, offset int, x []Factor) {
+func (g *Generator) productRow(s stream, offset int, x []Scalar) {
 	vectors := len(s.sums[0])
 	if len(s.sums) > 1 {
 		for line := 0; line < vectors*g.vectorSize(); line += CacheLine {
 			g.Prefetch(s.w, offset+tileAhead*s.row+line)
 		}
 	}
-	for first := 0; first < vectors; first += g.WeightsAtOnce() {
-		ws := g.LoadWeights(s.w, offset+first*g.vectorSize(), min(g.WeightsAtOnce(), vectors-first), len(s.sums))
+	for first := 0; first < vectors; first += g.WeightsAtOnce {
+		ws := g.LoadWeights(s.w, offset+first*g.vectorSize(), min(g.WeightsAtOnce, vectors-first), len(s.sums))
 		for i := range s.sums {
 			m := g.Spread(x[i])
 			for v := range ws {

@@ -68,7 +68,7 @@ func (g *Generator) advanceArg(pointer, stride string) {
 // single column there are registers for whole rows, as in step.
 func (g *Generator) tilePanel(width int, finish func(width int)) {
 	row := panel.Gates * width * floatSize
-	vectors := min(g.TileVectors(), row/g.vectorSize())
+	vectors := min(g.TileVectors, row/g.vectorSize())
 	pass := vectors * g.vectorSize()
 	name := panelNames[width]
 
@@ -195,7 +195,7 @@ func (g *Generator) cellsOf(columns, width int, z, list, units, done Reg, name s
 			cells = append(cells, group)
 		}
 	}
-	g.cells(cells, g.TileLockstep())
+	g.cells(cells, g.TileLockstep)
 	g.AddImm(z, columns*panel.RowFloats*floatSize)
 	g.AddImm(list, columns*columnSize)
 }

@@ -19,10 +19,10 @@ type FMA func(x, y, z float32) float32
 
 // Program is a kernel's plan for one path.
 type Program struct {
-	kernel *gen.Kernel
-	path   string
-	fma    FMA
-	params []param
+	name    string
+	params  []param
+	scratch int // bytes
+	fma     FMA
 
 	instructions []instruction
 	labels       map[string]int // the instruction that follows
@@ -40,14 +40,14 @@ type instruction struct {
 // lanes. fma is all of the arithmetic that Go lacks.
 func Record(k *gen.Kernel, t *gen.Tuning, fma FMA) *Program {
 	if t.Lanes < k.MinLanes {
-		panic(fmt.Sprintf("interpret: %s needs %d lanes, %s has %d", k.Name, k.MinLanes, t.Path, t.Lanes))
+		panic(fmt.Sprintf("interpret: %s needs %d lanes, %s has %d", k.Name, k.MinLanes, t.Name, t.Lanes))
 	}
-	r := &recorder{Tuning: t, lanes: t.Lanes, program: &Program{path: t.Path, fma: fma}}
-	gen.Emit(r, k)
+	r := &recorder{fma: fma}
+	gen.Emit(r, t, k)
 	return r.program
 }
 
-func (p *Program) String() string { return p.kernel.Name + p.path }
+func (p *Program) String() string { return p.name }
 
 // Run executes the program. An error says where the plan does what it must not,
 // and what the arguments hold by then is of no use.
@@ -62,8 +62,8 @@ func (p *Program) Run(args Arguments) (err error) {
 		haveReg: make([]bool, p.regs),
 		haveVec: make([]bool, p.vecs),
 	}
-	if p.kernel.Scratch > 0 {
-		n := p.kernel.Scratch / floatSize
+	if p.scratch > 0 {
+		n := p.scratch / floatSize
 		s.scratch = &region{name: "scratch memory", floats: make([]float32, n), written: make([]bool, n)}
 	}
 	if s.args, err = bind(p.params, args); err != nil {

@@ -10,61 +10,27 @@ import (
 
 // recorder is the back-end: a gen.Machine whose code is a Program.
 type recorder struct {
-	*gen.Tuning
+	fma     FMA
 	lanes   int
 	program *Program
-	text    string   // the last comment
-	targets []string // of jumps
-	kinds   map[gen.Vec]kind
+	text    string // the last comment
 }
-
-// kind is what a vector register that is a factor has been made for.
-type kind int
-
-const (
-	vectorKind kind = iota
-	weightKind
-	scalarKind
-	spreadKind
-)
 
 func (r *recorder) fail(format string, args ...any) {
 	panic(fmt.Sprintf("interpret: %v, at %q: %s", r.program, r.text, fmt.Sprintf(format, args...)))
 }
 
-// The facts that are fields of the table.
+func (r *recorder) Lanes() int     { return r.lanes }
+func (r *recorder) SetLanes(n int) { r.lanes = n }
 
-func (r *recorder) Lanes() int          { return r.lanes }
-func (r *recorder) TileVectors() int    { return r.Tuning.TileVectors }
-func (r *recorder) WeightsAtOnce() int  { return r.Tuning.WeightsAtOnce }
-func (r *recorder) Lockstep() int       { return r.Tuning.Lockstep }
-func (r *recorder) TileLockstep() int   { return r.Tuning.TileLockstep }
-func (r *recorder) ElementVectors() int { return r.Tuning.ElementVectors }
-func (r *recorder) ShadowSteps() int    { return r.Tuning.ShadowSteps }
-func (r *recorder) ShadowLockstep() int { return r.Tuning.ShadowLockstep }
-func (r *recorder) HeadRows() int       { return r.Tuning.HeadRows }
-
-func (r *recorder) SetLanes(n int) {
-	if n <= 0 || n > r.Tuning.Lanes {
-		r.fail("%d lanes, and a vector has %d", n, r.Tuning.Lanes)
-	}
-	r.lanes = n
-}
-
-func (r *recorder) Begin(k *gen.Kernel) {
-	r.program.kernel = k
-	r.program.params = parseParams(k.Params)
-	r.program.labels = map[string]int{}
-	r.kinds = map[gen.Vec]kind{}
-}
-
-func (r *recorder) End() {
-	for _, label := range r.targets {
-		if _, ok := r.program.labels[label]; !ok {
-			r.fail("jump to %s, which is no label", label)
-		}
+func (r *recorder) Begin(k *gen.Kernel, set gen.InstructionSet) {
+	r.lanes = set.Lanes
+	r.program = &Program{
+		fma: r.fma, name: k.Name + set.Name, params: parseParams(k.Params), scratch: k.Scratch, labels: map[string]int{},
 	}
 }
+
+func (r *recorder) End() {}
 
 // add appends an instruction.
 func (r *recorder) add(do func(s *state)) {
@@ -73,30 +39,25 @@ func (r *recorder) add(do func(s *state)) {
 
 func (r *recorder) newReg() gen.Reg {
 	r.program.regs++
-	return gen.Reg(r.program.regs - 1)
+	return gen.Reg{ID: r.program.regs - 1}
 }
 
 func (r *recorder) newVec() gen.Vec {
 	r.program.vecs++
-	return gen.Vec(r.program.vecs - 1)
+	return gen.Vec{ID: r.program.vecs - 1, Lanes: r.lanes}
 }
 
 func (r *recorder) Comment(text string) { r.text = text }
 
 func (r *recorder) Label(name string) {
-	if _, ok := r.program.labels[name]; ok {
-		r.fail("label %s is defined twice", name)
-	}
 	r.program.labels[name] = len(r.program.instructions)
 }
 
 func (r *recorder) Jump(label string) {
-	r.targets = append(r.targets, label)
 	r.add(func(s *state) { s.jump(label) })
 }
 
 func (r *recorder) JumpIf(a gen.Reg, cond gen.Condition, b int, label string) {
-	r.targets = append(r.targets, label)
 	r.add(func(s *state) {
 		if compare(s.integer(a), cond, b) {
 			s.jump(label)
@@ -105,7 +66,6 @@ func (r *recorder) JumpIf(a gen.Reg, cond gen.Condition, b int, label string) {
 }
 
 func (r *recorder) SubJumpIf(a gen.Reg, n int, cond gen.Condition, label string) {
-	r.targets = append(r.targets, label)
 	r.add(func(s *state) {
 		left := s.integer(a) - n
 		s.setReg(a, value{n: left})
@@ -170,9 +130,6 @@ func (r *recorder) LoadReg(base gen.Reg, offset int, _ string) gen.Reg {
 }
 
 func (r *recorder) Scratch(string) gen.Reg {
-	if r.program.kernel.Scratch == 0 {
-		r.fail("the kernel has no scratch memory")
-	}
 	d := r.newReg()
 	r.add(func(s *state) { s.setReg(d, value{region: s.scratch}) })
 	return d
@@ -210,14 +167,14 @@ func (r *recorder) Reload(v gen.Vec, base gen.Reg, offset int) {
 func (r *recorder) load(v gen.Vec, base gen.Reg, offset, n int) {
 	r.add(func(s *state) {
 		m := s.memory(s.address(base, offset), n, false)
-		copy(s.setVec(v, n)[:], m)
+		copy(s.setVec(v.ID, n)[:], m)
 	})
 }
 
 func (r *recorder) Store(v gen.Vec, base gen.Reg, offset int) {
 	lanes := r.lanes
 	r.add(func(s *state) {
-		copy(s.memory(s.address(base, offset), lanes, true), s.vec(v)[:])
+		copy(s.memory(s.address(base, offset), lanes, true), s.vec(v.ID)[:])
 	})
 }
 
@@ -228,7 +185,7 @@ func (r *recorder) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 		if n <= 0 || n >= lanes {
 			s.fail("stores the first %d of %d lanes", n, lanes)
 		}
-		copy(s.memory(s.address(base, offset), n, true), s.vec(v)[:])
+		copy(s.memory(s.address(base, offset), n, true), s.vec(v.ID)[:])
 	})
 }
 
@@ -243,58 +200,48 @@ func (r *recorder) Prefetch(base gen.Reg, _ int) {
 
 func (r *recorder) PrefetchFar(base gen.Reg, offset int) { r.Prefetch(base, offset) }
 
-func (r *recorder) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
-	ws := make([]gen.Factor, n)
+func (r *recorder) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Weight {
+	ws := make([]gen.Weight, n)
 	for i := range ws {
-		ws[i].Vec = r.Load(base, offset+i*r.lanes*floatSize, "")
-		r.kinds[ws[i].Vec] = weightKind
+		v := r.Load(base, offset+i*r.lanes*floatSize, "")
+		ws[i] = gen.Weight{ID: v.ID, Lanes: r.lanes}
 	}
 	return ws
 }
 
-func (r *recorder) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
-	d := r.newVec()
-	r.load(d, base, offset, n)
-	r.kinds[d] = scalarKind
-	scalars := make([]gen.Factor, n)
+func (r *recorder) VecWeight(v gen.Vec) gen.Weight { return gen.Weight{ID: v.ID, Lanes: v.Lanes} }
+
+func (r *recorder) LoadScalars(base gen.Reg, offset, n int) []gen.Scalar {
+	scalars := make([]gen.Scalar, n)
 	for i := range scalars {
-		scalars[i] = gen.Factor{Vec: d, Lane: i}
+		d := r.newVec()
+		r.load(d, base, offset+i*floatSize, 1)
+		scalars[i].ID = d.ID
 	}
 	return scalars
 }
 
-func (r *recorder) Spread(scalar gen.Factor) gen.Factor {
-	r.want(scalar, scalarKind)
+func (r *recorder) Spread(scalar gen.Scalar) gen.Multiplier {
 	d, lanes := r.newVec(), r.lanes
 	r.add(func(s *state) {
-		x := s.vec(scalar.Vec)[scalar.Lane]
-		to := s.setVec(d, lanes)
+		x := s.vec(scalar.ID)[0]
+		to := s.setVec(d.ID, lanes)
 		for i := range lanes {
 			to[i] = x
 		}
 	})
-	r.kinds[d] = spreadKind
-	return gen.Factor{Vec: d}
+	return gen.Multiplier{ID: d.ID, Lanes: lanes}
 }
 
-// want panics if the factor was made for something else.
-func (r *recorder) want(f gen.Factor, k kind) {
-	if f.InMemory || r.kinds[f.Vec] != k {
-		r.fail("factor %+v is of kind %d, want kind %d", f, r.kinds[f.Vec], k)
-	}
+func (r *recorder) MulAcc(acc gen.Vec, w gen.Weight, m gen.Multiplier) {
+	r.multiply(acc.ID, w.ID, m.ID)
 }
 
-func (r *recorder) MulAcc(acc gen.Vec, w, m gen.Factor) {
-	r.want(w, weightKind)
-	r.want(m, spreadKind)
-	r.multiply(acc, w.Vec, m.Vec)
+func (r *recorder) MulAccVec(acc gen.Vec, w gen.Weight, x gen.Vec) {
+	r.multiply(acc.ID, w.ID, x.ID)
 }
 
-func (r *recorder) MulAccVec(acc gen.Vec, w gen.Factor, x gen.Vec) {
-	r.multiply(acc, w.Vec, x)
-}
-
-func (r *recorder) multiply(acc, w, x gen.Vec) {
+func (r *recorder) multiply(acc, w, x int) {
 	lanes := r.lanes
 	r.add(func(s *state) {
 		w, x, sum := s.vec(w), s.vec(x), s.vec(acc)
@@ -307,7 +254,7 @@ func (r *recorder) multiply(acc, w, x gen.Vec) {
 
 func (r *recorder) ZeroVec(string) gen.Vec {
 	d := r.newVec()
-	r.add(func(s *state) { s.setVec(d, 0) })
+	r.add(func(s *state) { s.setVec(d.ID, 0) })
 	return d
 }
 
@@ -319,7 +266,7 @@ func (r *recorder) StoreSum(v []gen.Vec, bias gen.Reg, biasOffset int, y gen.Reg
 	r.add(func(s *state) {
 		var sums [contract.HeadSums]float32
 		for i, v := range v {
-			copy(sums[i*lanes:], s.vec(v)[:lanes])
+			copy(sums[i*lanes:], s.vec(v.ID)[:lanes])
 		}
 		for n := len(sums) / 2; n > 0; n /= 2 {
 			for i := range n {
@@ -336,7 +283,7 @@ func (r *recorder) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen
 	d, lanes := r.newVec(), r.lanes
 	f := operation(op, shift)
 	if f == nil {
-		r.fail("operation %d is unknown", op)
+		r.fail("%v is unknown", op)
 	}
 	get := make([]func(*state) *vector, 3)
 	for i := range get {
@@ -352,10 +299,10 @@ func (r *recorder) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen
 		default:
 			v, dies := args[i].Vec, dies[i]
 			get[i] = func(s *state) *vector {
-				from := s.vec(v)
+				from := s.vec(v.ID)
 				if dies {
 					// It may be an argument twice: gone only after this.
-					s.consumed = append(s.consumed, v)
+					s.consumed = append(s.consumed, v.ID)
 				}
 				return from
 			}
@@ -364,7 +311,7 @@ func (r *recorder) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen
 	r.add(func(s *state) {
 		s.consumed = s.consumed[:0]
 		a, b, c := get[0](s), get[1](s), get[2](s)
-		f(s, s.setVec(d, lanes)[:lanes], a, b, c)
+		f(s, s.setVec(d.ID, lanes)[:lanes], a, b, c)
 		for _, v := range s.consumed {
 			s.haveVec[v] = false
 		}

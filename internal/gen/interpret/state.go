@@ -23,8 +23,8 @@ type state struct {
 	haveReg  []bool // what has been written, and not been consumed
 	haveVec  []bool
 	scratch  *region
-	at, next int       // this instruction, and the one after it
-	consumed []gen.Vec // by this instruction
+	at, next int   // this instruction, and the one after it
+	consumed []int // by this instruction
 }
 
 // fault is the panic of a run that cannot go on.
@@ -35,14 +35,14 @@ func (s *state) fail(format string, args ...any) {
 }
 
 func (s *state) reg(r gen.Reg) value {
-	if !s.haveReg[r] {
-		s.fail("reads general register %d before it is written", r)
+	if !s.haveReg[r.ID] {
+		s.fail("reads general register %d before it is written", r.ID)
 	}
-	return s.regs[r]
+	return s.regs[r.ID]
 }
 
 func (s *state) setReg(r gen.Reg, v value) {
-	s.regs[r], s.haveReg[r] = v, true
+	s.regs[r.ID], s.haveReg[r.ID] = v, true
 }
 
 // integer is what a register holds that must not be a pointer.
@@ -72,7 +72,7 @@ func (s *state) add(a, b value) value {
 	return value{}
 }
 
-func (s *state) vec(v gen.Vec) *vector {
+func (s *state) vec(v int) *vector {
 	if !s.haveVec[v] {
 		s.fail("reads vector register %d before it is written or after it is consumed", v)
 	}
@@ -80,7 +80,7 @@ func (s *state) vec(v gen.Vec) *vector {
 }
 
 // setVec is the register that an operation of that many lanes is about to write.
-func (s *state) setVec(v gen.Vec, lanes int) *vector {
+func (s *state) setVec(v int, lanes int) *vector {
 	s.haveVec[v] = true
 	clear(s.vecs[v][lanes:])
 	return &s.vecs[v]
