@@ -1,6 +1,10 @@
 package gen
 
-import "fmt"
+import (
+	"fmt"
+
+	"example.com/lstm/internal/panel"
+)
 
 // stream is a run of weights and the sums that it is multiplied into: for each
 // column a vector of sums for each vector of weights in a row.
@@ -9,9 +13,7 @@ type stream struct {
 	row  int // bytes from one row of weights to the next
 	sums [][]Vec
 
-	// What a later call will need, to be asked for on the side: a quarter as
-	// much as this one reads. Only if there are several columns.
-	ahead Reg
+	ahead Reg // what a later call will need, if there are several columns
 }
 
 // firstRow points to the row of the panel that the chain goes on with.
@@ -78,9 +80,11 @@ func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 	g.Drop(n)
 }
 
-// askAhead asks for the lines that go with so many rows. Tiles of several
-// columns leave the memory idle; so the first of them that needs the next
-// weights finds them in the second-level cache.
+// A line is what a tile asks for with each row, see panel.AheadFloats.
+var _ = [1]struct{}{}[panel.AheadFloats*floatSize-CacheLine]
+
+// askAhead asks for the lines that go with so many rows, or with what a pass
+// takes of them. The call that needs them finds them in the second-level cache.
 func (g *Generator) askAhead(s stream, rows int) {
 	lines := rows * len(s.sums[0]) * g.vectorSize() / s.row
 	for i := range lines {
