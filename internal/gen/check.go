@@ -24,8 +24,8 @@ type checked struct {
 	made                                      int // registers so far
 	regs, vecs, weights, scalars, multipliers map[int]*register
 
-	labels  map[string]bool
-	targets map[string]bool
+	labels, targets map[string]bool
+	returns         bool
 }
 
 // register is what is known of a general register, a vector register or a factor.
@@ -150,6 +150,9 @@ func (c *checked) End() {
 			c.fail("a jump to %s, and there is no such label", label)
 		}
 	}
+	if !c.returns {
+		c.fail("the kernel does not return")
+	}
 	c.m.End()
 }
 
@@ -183,7 +186,10 @@ func (c *checked) SubJumpIf(r Reg, n int, cond Condition, label string) {
 	c.m.SubJumpIf(r, n, cond, label)
 }
 
-func (c *checked) Return() { c.m.Return() }
+func (c *checked) Return() {
+	c.returns = true
+	c.m.Return()
+}
 
 func (c *checked) Arg(arg, name string) Reg { return c.newReg(c.m.Arg(arg, name), name) }
 

@@ -117,6 +117,9 @@ func TestMisusePanics(t *testing.T) {
 			g.JumpIf(g.Arg("n", "n"), gen.Equal, 0, "there")
 			g.Label("here")
 		}},
+		{"no return", "the kernel does not return", func(g *gen.Generator) {
+			g.Zero("n")
+		}},
 		{"scratch memory that is not there", "the kernel has no scratch memory", func(g *gen.Generator) {
 			g.Scratch("z")
 		}},

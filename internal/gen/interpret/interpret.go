@@ -78,12 +78,15 @@ func (p *Program) Run(args Arguments) (err error) {
 			err = fmt.Errorf("interpret: %v: instruction %d, at %q: %s", p, s.at, p.instructions[s.at].text, f)
 		}
 	}()
-	for steps := 0; s.next < len(p.instructions); steps++ {
-		s.at = s.next
-		s.next++
+	for steps := 0; !s.returned; steps++ {
+		if s.next == len(p.instructions) {
+			s.fail("the kernel goes on after its end, without a return")
+		}
 		if steps == maxSteps {
 			s.fail("still running after %d instructions", steps)
 		}
+		s.at = s.next
+		s.next++
 		p.instructions[s.at].do(s)
 	}
 	return nil

@@ -15,9 +15,15 @@ import (
 // fma is right for the small integers of these tests.
 func fma(x, y, z float32) float32 { return float32(float64(x)*float64(y) + float64(z)) }
 
-// kernel makes a kernel of all kinds of arguments.
+// kernel makes a kernel of all kinds of arguments, which returns after body.
 func kernel(scratch int, body func(g *gen.Generator)) *gen.Kernel {
-	return &gen.Kernel{Name: "test", Params: "x *float32, n int, columns *[]float32", Scratch: scratch, Body: body}
+	return &gen.Kernel{
+		Name: "test", Params: "x *float32, n int, columns *[]float32", Scratch: scratch,
+		Body: func(g *gen.Generator) {
+			body(g)
+			g.Return()
+		},
+	}
 }
 
 func run(k *gen.Kernel, t *gen.Tuning, x []float32, n int, columns ...interpret.Column) error {
@@ -128,8 +134,22 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestEndWithoutReturn(t *testing.T) {
+	k := &gen.Kernel{Name: "test", Params: "n int", Body: func(g *gen.Generator) {
+		n := g.Arg("n", "n")
+		g.JumpIf(n, gen.Greater, 0, "end")
+		g.Return()
+		g.Label("end")
+		g.Zero("")
+	}}
+	p := interpret.Record(k, &gen.NEON, fma)
+	require.NoError(t, p.Run(interpret.Arguments{"n": 0}))
+	require.EqualError(t, p.Run(interpret.Arguments{"n": 1}),
+		`interpret: testNEON: instruction 3, at "": the kernel goes on after its end, without a return`)
+}
+
 func TestArguments(t *testing.T) {
-	p := interpret.Record(kernel(0, (*gen.Generator).Return), &gen.AVX2, fma)
+	p := interpret.Record(kernel(0, func(*gen.Generator) {}), &gen.AVX2, fma)
 	good := func() interpret.Arguments {
 		return interpret.Arguments{"x": []float32(nil), "n": 1, "columns": []interpret.Column(nil)}
 	}

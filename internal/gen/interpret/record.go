@@ -92,7 +92,7 @@ func compare(a int, cond gen.Condition, b int) bool {
 }
 
 func (r *recorder) Return() {
-	r.add(func(s *state) { s.next = len(s.program.instructions) })
+	r.add(func(s *state) { s.returned = true })
 }
 
 // slot is the place of an argument among the parameters.

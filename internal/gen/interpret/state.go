@@ -23,7 +23,8 @@ type state struct {
 	haveReg  []bool // what has been written, and not been consumed
 	haveVec  []bool
 	scratch  *region
-	at, next int   // this instruction, and the one after it
+	at, next int // this instruction, and the one after it
+	returned bool
 	consumed []int // by this instruction
 }
 
