@@ -31,7 +31,7 @@ type panels struct {
 	skip   int
 
 	// What a tile may ask memory for on the side because a later call needs it,
-	// or nil: a quarter as much as it reads.
+	// or nil, see panel.AheadFloats.
 	ahead []float32
 }
 

@@ -157,14 +157,14 @@ func (p panels) tileUnits(columns, chain int) int {
 	return max(1, floats/(panel.RowFloats*chain)) * panel.Units
 }
 
-// share is what tile t of the calls before p asks memory for: each of the first
-// four a quarter of the weights of so many units, see panels.ahead.
+// share is what tile t of the calls before p asks memory for of the weights of so
+// many units, see panel.AheadTiles.
 func (p panels) share(t, units int) []float32 {
-	quarter := units / panel.Units * p.stride / 4
-	if t >= 4 || (t+1)*quarter > len(p.floats) {
+	share := units / panel.Units * p.stride / panel.AheadTiles
+	if t >= panel.AheadTiles || (t+1)*share > len(p.floats) {
 		return nil
 	}
-	return p.floats[t*quarter:]
+	return p.floats[t*share:]
 }
 
 // stepTile is the kernel of that name for no more than tileUnits units, in
@@ -223,7 +223,7 @@ func (p panels) gates(format weightFormat, from chainStart, columns []column, un
 
 // skipLines drops what a call with a chain of that length has asked for.
 func skipLines(ahead []float32, chain int) []float32 {
-	return ahead[min(chain*alignmentFloats, len(ahead)):]
+	return ahead[min(chain*panel.AheadFloats, len(ahead)):]
 }
 
 // packedHead is a linear head whose rows are padded to whole vectors.

@@ -22,10 +22,9 @@ func generate() ([]file, error) {
 	for _, p := range packs {
 		kernels := gen.Kernels(p.functions)
 		m := x86.New("amd64,!purego,!noasm")
-		for _, t := range []x86.Traits{x86.AVX2, x86.AVX512} {
-			m.Use(t)
+		for _, t := range []*gen.Tuning{&gen.AVX2, &gen.AVX512} {
 			for _, k := range kernels {
-				gen.Emit(m, k)
+				gen.Emit(m, t, k)
 			}
 		}
 		code, err := m.Print(p.config())
@@ -36,7 +35,7 @@ func generate() ([]file, error) {
 
 		n := neon.New("arm64,!purego,!noasm")
 		for _, k := range kernels {
-			gen.Emit(n, k)
+			gen.Emit(n, &gen.NEON, k)
 		}
 		if code, err = n.Print(p.config()); err != nil {
 			return nil, fmt.Errorf("arm64: %s: %w", p.file, err)

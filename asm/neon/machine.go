@@ -17,7 +17,9 @@ type Machine struct {
 	fn   *Function
 	regs []X
 	vecs []V
-	tags int // labels of our own
+
+	scalars []Lane
+	tags    int // labels of our own
 
 	scratchSize int // of the kernel, allocated when it is asked for
 	hasScratch  bool
@@ -26,16 +28,7 @@ type Machine struct {
 // New begins a file for that build constraint.
 func New(constraint string) *Machine { return &Machine{file: NewFile(constraint)} }
 
-func (m *Machine) Lanes() int          { return lanes }
-func (m *Machine) KBlock(int) int      { return lanes }
-func (m *Machine) TileVectors() int    { return 4 } // × 6 columns = 24 sums, 6 registers of multipliers and 2 weights
-func (m *Machine) WeightsAtOnce() int  { return 2 }
-func (m *Machine) Lockstep() int       { return 3 }
-func (m *Machine) TileLockstep() int   { return 4 }
-func (m *Machine) ElementVectors() int { return 4 }
-func (m *Machine) ShadowSteps() int    { return 0 } // 16 sums and their weights leave too few
-func (m *Machine) ShadowLockstep() int { return 0 }
-func (m *Machine) HeadRows() int       { return 4 }
+func (m *Machine) Lanes() int { return lanes }
 
 const lanes = 4
 
@@ -50,9 +43,9 @@ func (m *Machine) fail(format string, args ...any) {
 	panic("arm64: " + fmt.Sprintf(format, args...))
 }
 
-func (m *Machine) Begin(k *gen.Kernel) {
-	name := k.Name + "NEON"
-	m.regs, m.vecs, m.tags = nil, nil, 0
+func (m *Machine) Begin(k *gen.Kernel, set gen.InstructionSet) {
+	name := k.Name + set.Name
+	m.regs, m.vecs, m.scalars, m.tags = nil, nil, nil, 0
 	m.fn = m.file.Function(name, "func("+k.Params()+")")
 	m.scratchSize, m.hasScratch = k.Scratch, false
 }
@@ -63,20 +56,20 @@ func (m *Machine) Comment(text string)    { m.fn.Comment(text) }
 func (m *Machine) Label(name string)      { m.fn.Label(name) }
 func (m *Machine) Jump(label string)      { m.fn.B(label) }
 func (m *Machine) Return()                { m.fn.RET() }
-func (m *Machine) r(r gen.Reg) X          { return m.regs[r] }
-func (m *Machine) v(v gen.Vec) V          { return m.vecs[v] }
+func (m *Machine) r(r gen.Reg) X          { return m.regs[r.ID] }
+func (m *Machine) v(v gen.Vec) V          { return m.vecs[v.ID] }
 func (m *Machine) tag(name string) string { m.tags++; return fmt.Sprintf("%s_%d", name, m.tags) }
 
 func (m *Machine) newReg(name string) (gen.Reg, X) {
 	r := m.fn.X(name)
 	m.regs = append(m.regs, r)
-	return gen.Reg(len(m.regs) - 1), r
+	return gen.Reg{ID: len(m.regs) - 1}, r
 }
 
 func (m *Machine) newVec(name string) (gen.Vec, V) {
 	v := m.fn.V(name)
 	m.vecs = append(m.vecs, v)
-	return gen.Vec(len(m.vecs) - 1), v
+	return gen.Vec{ID: len(m.vecs) - 1, Lanes: lanes}, v
 }
 
 func (m *Machine) mem(base gen.Reg, offset int) Mem {
@@ -183,17 +176,19 @@ func (m *Machine) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 func (m *Machine) Prefetch(base gen.Reg, offset int)    { m.fn.PRFM(m.mem(base, offset), PLDL1KEEP) }
 func (m *Machine) PrefetchFar(base gen.Reg, offset int) { m.fn.PRFM(m.mem(base, offset), PLDL2KEEP) }
 
-func (m *Machine) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
-	ws := make([]gen.Factor, n)
+func (m *Machine) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Weight {
+	ws := make([]gen.Weight, n)
 	for i := range ws {
-		ws[i].Vec = m.Load(base, offset+i*4*lanes, "weights")
+		ws[i] = m.VecWeight(m.Load(base, offset+i*4*lanes, "weights"))
 	}
 	return ws
 }
 
+func (m *Machine) VecWeight(v gen.Vec) gen.Weight { return gen.Weight{ID: v.ID, Lanes: lanes} }
+
 // LoadScalars loads a whole vector of them, or one.
-func (m *Machine) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
-	id, v := m.newVec("x[k]")
+func (m *Machine) LoadScalars(base gen.Reg, offset, n int) []gen.Scalar {
+	_, v := m.newVec("x[k]")
 	switch n {
 	case 1:
 		m.fn.LDRS(m.mem(base, offset), v)
@@ -202,21 +197,23 @@ func (m *Machine) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
 	default:
 		m.fail("%d scalars", n)
 	}
-	scalars := make([]gen.Factor, n)
+	scalars := make([]gen.Scalar, n)
 	for i := range scalars {
-		scalars[i] = gen.Factor{Vec: id, Lane: i}
+		m.scalars = append(m.scalars, Lane{V: v, Index: i})
+		scalars[i].ID = len(m.scalars) - 1
 	}
 	return scalars
 }
 
-func (m *Machine) Spread(scalar gen.Factor) gen.Factor { return scalar }
+// Spread has nothing to do: a product takes its multiplier from a lane.
+func (m *Machine) Spread(s gen.Scalar) gen.Multiplier { return gen.Multiplier{ID: s.ID, Lanes: lanes} }
 
-func (m *Machine) MulAcc(acc gen.Vec, w, scalar gen.Factor) {
-	m.fn.FMLALane(Lane{V: m.v(scalar.Vec), Index: scalar.Lane}, m.v(w.Vec), m.v(acc))
+func (m *Machine) MulAcc(acc gen.Vec, w gen.Weight, by gen.Multiplier) {
+	m.fn.FMLALane(m.scalars[by.ID], m.vecs[w.ID], m.v(acc))
 }
 
-func (m *Machine) MulAccVec(acc gen.Vec, w gen.Factor, x gen.Vec) {
-	m.fn.FMLA(m.v(w.Vec), m.v(x), m.v(acc))
+func (m *Machine) MulAccVec(acc gen.Vec, w gen.Weight, x gen.Vec) {
+	m.fn.FMLA(m.vecs[w.ID], m.v(x), m.v(acc))
 }
 
 func (m *Machine) ZeroVec(name string) gen.Vec {
@@ -283,8 +280,8 @@ func (m *Machine) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.
 		m.fn.BIC(below, v, d)
 		return id
 	}
-	m.fail("operation %d", op)
-	return 0
+	m.fail("operation %v", op)
+	return gen.Vec{}
 }
 
 const allButSign = 1<<31 - 1

@@ -64,7 +64,7 @@ func (m *Machine) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.
 	case gen.ZeroBelow:
 		return m.zeroBelow(args[0].Vec, args[1].Constant, args[2].Vec)
 	}
-	panic(fmt.Sprintf("x86: operation %d", op))
+	panic(fmt.Sprintf("x86: operation %v", op))
 }
 
 type instruction = func(ops ...operand.Op)

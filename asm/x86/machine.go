@@ -17,13 +17,15 @@ import (
 	x86asm "github.com/mmcloughlin/avo/x86"
 )
 
-// Machine is a gen.Machine for whichever instruction set is in use.
+// Machine is a gen.Machine for both.
 type Machine struct {
-	Traits
 	ctx         *build.Context
-	lanes       int
+	lanes       int // of a vector now
+	maxLanes    int
 	regs        []reg.GPVirtual
 	vecs        []reg.VecVirtual
+	weights     []operand.Op
+	scalars     []operand.Mem
 	scratch     operand.Mem // none until it is asked for
 	scratchSize int
 	tails       int // stores of less than a vector in the kernel
@@ -39,58 +41,13 @@ type kernel struct {
 	roles   roles
 }
 
-// Traits are what sets the instruction sets of this back-end apart.
-type Traits struct {
-	suffix         string // of the kernels' names
-	maxLanes       int
-	registers      int // vector registers
-	tile           int
-	stepBlock      int // elements of x an iteration, of a step
-	lockstep       int
-	tileLockstep   int
-	elements       int
-	shadow         int
-	shadowLockstep int
-	headRows       int
-}
-
-// The instruction sets.
-var (
-	AVX2 = Traits{
-		suffix:         "AVX2",
-		maxLanes:       8,
-		registers:      16,
-		tile:           2, // × 6 columns = 12 sums, 2 weights and 1 or 2 multipliers
-		stepBlock:      8,
-		lockstep:       2,
-		tileLockstep:   3,
-		elements:       3,
-		shadow:         32,
-		shadowLockstep: 1,
-		headRows:       4,
-	}
-	AVX512 = Traits{
-		suffix:         "AVX512",
-		maxLanes:       16,
-		registers:      32,
-		tile:           4, // × 6 columns = 24 sums, 4 weights and 1 or 2 multipliers
-		stepBlock:      4,
-		lockstep:       4,
-		tileLockstep:   6,
-		elements:       4,
-		shadow:         48,
-		shadowLockstep: 2,
-		headRows:       4,
-	}
-)
-
 // symbol is read-only data: 32-bit words.
 type symbol struct {
 	name  string
 	words []uint32
 }
 
-// New begins a file for that build constraint. Use comes before the first kernel.
+// New begins a file for that build constraint.
 func New(constraint string) *Machine {
 	ctx := build.NewContext()
 	ctx.ConstraintExpr(constraint)
@@ -101,32 +58,15 @@ func New(constraint string) *Machine {
 	}
 }
 
-// Use changes the instruction set of the kernels that follow.
-func (m *Machine) Use(t Traits) { m.Traits, m.lanes = t, t.maxLanes }
-
 func (m *Machine) Lanes() int     { return m.lanes }
 func (m *Machine) SetLanes(n int) { m.lanes = n }
-func (m *Machine) KBlock(columns int) int {
-	if columns == 1 {
-		return m.stepBlock
-	}
-	return 4
-}
-func (m *Machine) TileVectors() int    { return m.tile }
-func (m *Machine) WeightsAtOnce() int  { return 8 } // all there are: a row of AVX2
-func (m *Machine) Lockstep() int       { return m.lockstep }
-func (m *Machine) TileLockstep() int   { return m.tileLockstep }
-func (m *Machine) ElementVectors() int { return m.elements }
-func (m *Machine) ShadowSteps() int    { return m.shadow }
-func (m *Machine) ShadowLockstep() int { return m.shadowLockstep }
-func (m *Machine) HeadRows() int       { return m.headRows }
 
-func (m *Machine) Begin(k *gen.Kernel) {
-	name := k.Name + m.suffix
-	m.lanes = m.maxLanes
-	m.regs, m.vecs, m.tails = nil, nil, 0
+func (m *Machine) Begin(k *gen.Kernel, set gen.InstructionSet) {
+	name := k.Name + set.Name
+	m.lanes, m.maxLanes = set.Lanes, set.Lanes
+	m.regs, m.vecs, m.weights, m.scalars, m.tails = nil, nil, nil, nil, 0
 	m.roles = roles{}
-	m.kernels[name] = kernel{m.registers, m.roles}
+	m.kernels[name] = kernel{set.Registers, m.roles}
 	m.ctx.Function(name)
 	m.ctx.SignatureExpr("func(" + k.Params() + ")")
 	m.scratch, m.scratchSize = operand.Mem{}, k.Scratch
@@ -141,28 +81,28 @@ func (m *Machine) End() {
 func (m *Machine) Comment(text string)       { m.ctx.Comment(text) }
 func (m *Machine) Label(name string)         { m.ctx.Label(name) }
 func (m *Machine) Jump(label string)         { m.ctx.JMP(operand.LabelRef(label)) }
-func (m *Machine) r(r gen.Reg) reg.GPVirtual { return m.regs[r] }
+func (m *Machine) r(r gen.Reg) reg.GPVirtual { return m.regs[r.ID] }
 
-// v is the vector register as wide as vectors are now.
+// v is the vector register, as wide as the vector.
 func (m *Machine) v(v gen.Vec) reg.VecVirtual {
-	if m.lanes == 16 {
-		return m.vecs[v].AsZ().(reg.VecVirtual)
+	if v.Lanes == 16 {
+		return m.vecs[v.ID].AsZ().(reg.VecVirtual)
 	}
-	return m.vecs[v].AsY().(reg.VecVirtual)
+	return m.vecs[v.ID].AsY().(reg.VecVirtual)
 }
 
 func (m *Machine) newReg(name string) (gen.Reg, reg.GPVirtual) {
 	r := m.ctx.GP64()
 	m.regs = append(m.regs, r)
 	m.roles[r.ID()] = name
-	return gen.Reg(len(m.regs) - 1), r
+	return gen.Reg{ID: len(m.regs) - 1}, r
 }
 
 func (m *Machine) newVec(name string) (gen.Vec, reg.VecVirtual) {
 	v := m.ctx.YMM()
 	m.vecs = append(m.vecs, v)
 	m.roles[v.ID()] = name
-	id := gen.Vec(len(m.vecs) - 1)
+	id := gen.Vec{ID: len(m.vecs) - 1, Lanes: m.lanes}
 	return id, m.v(id)
 }
 

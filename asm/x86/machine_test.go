@@ -41,21 +41,20 @@ func TestTooManyRegisters(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		set  x86.Traits
+		set  *gen.Tuning
 		body func(g *gen.Generator)
 		fail string
 	}{
-		{"16 vectors of AVX2", x86.AVX2, vectors(16), ""},
-		{"17 vectors of AVX2", x86.AVX2, vectors(17), "kAVX2 needs more than 16 vector registers"},
-		{"32 vectors of AVX-512", x86.AVX512, vectors(32), ""},
-		{"33 vectors of AVX-512", x86.AVX512, vectors(33), "failed to allocate registers"},
-		{"14 pointers", x86.AVX2, pointers(14), ""},
-		{"15 pointers", x86.AVX2, pointers(15), "failed to allocate registers"},
+		{"16 vectors of AVX2", &gen.AVX2, vectors(16), ""},
+		{"17 vectors of AVX2", &gen.AVX2, vectors(17), "kAVX2 needs more than 16 vector registers"},
+		{"32 vectors of AVX-512", &gen.AVX512, vectors(32), ""},
+		{"33 vectors of AVX-512", &gen.AVX512, vectors(33), "failed to allocate registers"},
+		{"14 pointers", &gen.AVX2, pointers(14), ""},
+		{"15 pointers", &gen.AVX2, pointers(15), "failed to allocate registers"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := x86.New("amd64")
-			m.Use(tt.set)
-			gen.Emit(m, kernel(tt.body))
+			gen.Emit(m, tt.set, kernel(tt.body))
 			_, err := m.Print(printer.Config{Name: "go test", Pkg: "x86"})
 			if tt.fail == "" {
 				require.NoError(t, err)
@@ -68,10 +67,5 @@ func TestTooManyRegisters(t *testing.T) {
 
 // kernel is a kernel named k with a pointer p.
 func kernel(body func(g *gen.Generator)) *gen.Kernel {
-	f := &gen.Function{
-		Name:    "k",
-		Args:    []gen.Arg{{Name: "p", Type: "*float32", Value: "p"}},
-		Kernels: []*gen.Kernel{{Name: "k", Does: "does nothing.", Body: body}},
-	}
-	return gen.Kernels([]*gen.Function{f})[0]
+	return &gen.Kernel{Name: "k", Does: "does nothing.", Args: []gen.Arg{{Name: "p", Type: "*float32", Value: "p"}}, Body: body}
 }

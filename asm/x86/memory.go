@@ -23,7 +23,7 @@ func (m *Machine) Load(base gen.Reg, offset int, name string) gen.Vec {
 		panic(err)
 	}
 	if m.lanes < m.maxLanes {
-		load.Outputs = []operand.Op{m.vecs[id].AsZ()}
+		load.Outputs = []operand.Op{m.vecs[id.ID].AsZ()}
 	}
 	m.ctx.Instruction(load)
 	return id
@@ -56,9 +56,9 @@ func (m *Machine) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 		}
 		m.ctx.Label(skip)
 	}
-	if m.lanes == 16 {
+	if v.Lanes == 16 {
 		z := m.v(v)
-		m.ctx.VMOVAPS(m.vecs[v].AsY(), left)
+		m.ctx.VMOVAPS(m.vecs[v.ID].AsY(), left)
 		part(8, func() { m.ctx.VMOVUPS(left, whole) }, func() { m.ctx.VEXTRACTF64X4(operand.U8(1), z, left) })
 	} else {
 		m.ctx.VMOVAPS(m.v(v), left)
@@ -73,47 +73,50 @@ func (m *Machine) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 func (m *Machine) Prefetch(base gen.Reg, offset int)    { m.ctx.PREFETCHT0(m.mem(base, offset)) }
 func (m *Machine) PrefetchFar(base gen.Reg, offset int) { m.ctx.PREFETCHT1(m.mem(base, offset)) }
 
-func (m *Machine) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Factor {
-	ws := make([]gen.Factor, n)
+// LoadWeights leaves weights that are used once in memory, from where they are
+// multiplied.
+func (m *Machine) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Weight {
+	ws := make([]gen.Weight, n)
 	for i := range ws {
 		at := offset + i*4*m.lanes
 		if uses == 1 {
-			ws[i] = gen.Factor{Base: base, Offset: at, InMemory: true}
+			ws[i] = m.weight(m.mem(base, at))
 		} else {
-			ws[i].Vec = m.Load(base, at, "weights")
+			ws[i] = m.VecWeight(m.Load(base, at, "weights"))
 		}
 	}
 	return ws
 }
 
-func (m *Machine) LoadScalars(base gen.Reg, offset, n int) []gen.Factor {
-	scalars := make([]gen.Factor, n)
+func (m *Machine) VecWeight(v gen.Vec) gen.Weight { return m.weight(m.v(v)) }
+
+func (m *Machine) weight(w operand.Op) gen.Weight {
+	m.weights = append(m.weights, w)
+	return gen.Weight{ID: len(m.weights) - 1, Lanes: m.lanes}
+}
+
+// LoadScalars leaves them in memory until they are spread.
+func (m *Machine) LoadScalars(base gen.Reg, offset, n int) []gen.Scalar {
+	scalars := make([]gen.Scalar, n)
 	for i := range scalars {
-		scalars[i] = gen.Factor{Base: base, Offset: offset + 4*i, InMemory: true}
+		m.scalars = append(m.scalars, m.mem(base, offset+4*i))
+		scalars[i].ID = len(m.scalars) - 1
 	}
 	return scalars
 }
 
-func (m *Machine) Spread(scalar gen.Factor) gen.Factor {
+func (m *Machine) Spread(s gen.Scalar) gen.Multiplier {
 	id, v := m.newVec("x[k]")
-	m.ctx.VBROADCASTSS(m.mem(scalar.Base, scalar.Offset), v)
-	return gen.Factor{Vec: id}
+	m.ctx.VBROADCASTSS(m.scalars[s.ID], v)
+	return gen.Multiplier{ID: id.ID, Lanes: id.Lanes}
 }
 
-// factor is f as an operand.
-func (m *Machine) factor(f gen.Factor) operand.Op {
-	if f.InMemory {
-		return m.mem(f.Base, f.Offset)
-	}
-	return m.v(f.Vec)
+func (m *Machine) MulAcc(acc gen.Vec, w gen.Weight, by gen.Multiplier) {
+	m.ctx.VFMADD231PS(m.weights[w.ID], m.v(gen.Vec{ID: by.ID, Lanes: by.Lanes}), m.v(acc))
 }
 
-func (m *Machine) MulAcc(acc gen.Vec, w, scalar gen.Factor) {
-	m.ctx.VFMADD231PS(m.factor(w), m.v(scalar.Vec), m.v(acc))
-}
-
-func (m *Machine) MulAccVec(acc gen.Vec, w gen.Factor, x gen.Vec) {
-	m.ctx.VFMADD231PS(m.factor(w), m.v(x), m.v(acc))
+func (m *Machine) MulAccVec(acc gen.Vec, w gen.Weight, x gen.Vec) {
+	m.ctx.VFMADD231PS(m.weights[w.ID], m.v(x), m.v(acc))
 }
 
 func (m *Machine) ZeroVec(name string) gen.Vec {
@@ -124,9 +127,9 @@ func (m *Machine) ZeroVec(name string) gen.Vec {
 
 func (m *Machine) StoreSum(v []gen.Vec, bias gen.Reg, biasOffset int, y gen.Reg, yOffset int) {
 	sum, high := m.ctx.YMM(), m.ctx.YMM()
-	if m.lanes == 16 {
+	if v[0].Lanes == 16 {
 		m.ctx.VEXTRACTF64X4(operand.U8(1), m.v(v[0]), high)
-		m.ctx.VADDPS(high, m.vecs[v[0]].AsY(), sum)
+		m.ctx.VADDPS(high, m.vecs[v[0].ID].AsY(), sum)
 	} else {
 		m.ctx.VADDPS(m.v(v[1]), m.v(v[0]), sum)
 	}

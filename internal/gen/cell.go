@@ -245,7 +245,7 @@ func (g *Generator) cellsOf(cell *Cell, columns, width int, from sums, list, uni
 			all = append(all, group)
 		}
 	}
-	g.cells(cell, all, g.TileLockstep())
+	g.cells(cell, all, g.TileLockstep)
 	from.next(columns)
 	g.AddImm(list, columns*panel.ColumnSize)
 }

@@ -22,7 +22,7 @@ func (g *Generator) elementwise(function func(*Formula, Value) (*Thread, Value))
 	x := g.Arg("x", "x")
 	dst := g.Arg("dst", "dst")
 	n := g.Arg("n", "elements left")
-	for _, vectors := range []int{g.ElementVectors(), 1} {
+	for _, vectors := range []int{g.ElementVectors, 1} {
 		g.countdown(n, vectors*g.Lanes(), fmt.Sprintf("vectors_%d", vectors), func() {
 			f := g.NewFormula()
 			var threads []*Thread

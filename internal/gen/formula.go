@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -25,6 +26,31 @@ const (
 	ShiftBits           // bits of a shifted left by a constant
 	ZeroBelow           // c, or +0 where a < b; b is a constant, and a NaN is not below it
 )
+
+// operations are the names of all operations, and what their operands are: v for
+// a vector, c for a constant, and e for either.
+var operations = map[Op]struct{ name, operands string }{
+	FMA:       {"FMA", "eee"},
+	FNMA:      {"FNMA", "eee"},
+	Mul:       {"Mul", "ee"},
+	Add:       {"Add", "ee"},
+	Sub:       {"Sub", "ee"},
+	Div:       {"Div", "ee"},
+	Min:       {"Min", "ce"},
+	Max:       {"Max", "ce"},
+	And:       {"And", "ee"},
+	Or:        {"Or", "ee"},
+	AddInt:    {"AddInt", "ee"},
+	ShiftBits: {"ShiftBits", "v"},
+	ZeroBelow: {"ZeroBelow", "vcv"},
+}
+
+func (o Op) String() string {
+	if name := operations[o].name; name != "" {
+		return name
+	}
+	return fmt.Sprintf("Op(%d)", int(o))
+}
 
 // Constant is a value repeated in every lane, with the name of its symbol.
 type Constant struct {

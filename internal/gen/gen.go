@@ -5,28 +5,46 @@
 //
 // The files follow the mathematics: formula.go is the arithmetic language,
 // activation.go writes the contract's σ, tanh and cell in it, and step.go,
-// tile.go, head.go and elementwise.go are the kernels.
+// tile.go, head.go and elementwise.go are the kernels. tuning.go has the numbers
+// that measurements chose for each path. Between plan and back-end is check.go,
+// which panics where either is wrong; package interpret executes the plan.
 //
 // A mistake in a plan or a back-end is a mistake of ours at build time, never
 // of a user, so everything here panics instead of returning errors.
 package gen
 
-// Reg is a general register that holds a pointer or an integer, Vec a vector
-// register. They are names: the back-end finds real registers for them.
-type (
-	Reg int
-	Vec int
-)
-
-// Factor is what a machine multiplies: a vector register or one lane of it, or
-// memory for a machine that multiplies from there.
-type Factor struct {
-	Vec      Vec
-	Lane     int
-	Base     Reg
-	Offset   int
-	InMemory bool
+// Reg is a general register that holds a pointer or an integer. ID is the name
+// that the machine has given it, and finds a real register for.
+type Reg struct {
+	ID  int
+	use int // which of those that the register has had, see check.go
 }
+
+// Vec is a vector register of so many lanes. A machine's operations on fewer
+// lanes than it has leave 0 in the others.
+type Vec struct {
+	ID, Lanes int
+	use       int
+}
+
+// What the inner loops multiply: a Weight is a vector, a Scalar one float32, and a
+// Multiplier a Scalar made ready to be multiplied with every lane of a vector.
+// Whether they are in registers, in lanes of them or still in memory is known to
+// the machine, by their ID.
+type (
+	Weight struct {
+		ID, Lanes int
+		use       int
+	}
+	Scalar struct {
+		ID  int
+		use int
+	}
+	Multiplier struct {
+		ID, Lanes int
+		use       int
+	}
+)
 
 // Condition compares a general register with a constant, both signed.
 type Condition int
@@ -40,14 +58,26 @@ const (
 	Greater
 )
 
+// InstructionSet is what a machine has to know of a path.
+type InstructionSet struct {
+	Name      string // which the names of its kernels end with, see package dispatch
+	Lanes     int    // float32 in the widest vector
+	Registers int    // vector registers
+}
+
 // Machine is an instruction set as the plan sees it. Sizes and offsets are in
 // bytes. Registers are virtual; a machine that has too few for the plan panics.
+// What the plan says is checked before (check.go): a machine sees no register
+// that has not been made or is used up, and vectors of as many lanes as Lanes.
 type Machine interface {
-	Traits
-
 	// Begin and End enclose one kernel. Begin takes care of the frame.
-	Begin(k *Kernel)
+	Begin(k *Kernel, set InstructionSet)
 	End()
+
+	// Lanes is the number of float32 in a vector, as SetLanes has set it; at
+	// first the most there is. Lanes of fewer are asked for by narrow panels.
+	Lanes() int
+	SetLanes(n int)
 
 	// Comment puts a comment before the next instruction.
 	Comment(text string)
@@ -79,8 +109,8 @@ type Machine interface {
 	SubJumpIf(r Reg, n int, cond Condition, label string)
 
 	// Load and Store move whole vectors, Reload to the register of another,
-	// StoreFirst only the first n lanes,
-	// 0 < n < Lanes, without touching the memory behind.
+	// StoreFirst only the first n lanes, 0 < n < Lanes, without touching the
+	// memory after them.
 	Load(base Reg, offset int, name string) Vec
 	Reload(v Vec, base Reg, offset int)
 	Store(v Vec, base Reg, offset int)
@@ -91,14 +121,17 @@ type Machine interface {
 	PrefetchFar(base Reg, offset int)
 
 	// LoadWeights makes n consecutive vectors ready, each for that many uses.
-	LoadWeights(base Reg, offset, n, uses int) []Factor
-	// LoadScalars makes n ≤ KBlock consecutive float32 ready, and Spread one of
-	// them, to be multiplied with every lane of a vector.
-	LoadScalars(base Reg, offset, n int) []Factor
-	Spread(scalar Factor) Factor
+	// base must not change before the last of them.
+	LoadWeights(base Reg, offset, n, uses int) []Weight
+	// VecWeight is a vector as a weight.
+	VecWeight(v Vec) Weight
+	// LoadScalars makes n consecutive float32 ready, and Spread one of them, to
+	// be multiplied with every lane of a vector. base must not change before.
+	LoadScalars(base Reg, offset, n int) []Scalar
+	Spread(s Scalar) Multiplier
 	// MulAcc is acc[i] += w[i]·m, MulAccVec acc[i] += w[i]·x[i], both fused.
-	MulAcc(acc Vec, w, m Factor)
-	MulAccVec(acc Vec, w Factor, x Vec)
+	MulAcc(acc Vec, w Weight, m Multiplier)
+	MulAccVec(acc Vec, w Weight, x Vec)
 
 	// ZeroVec makes a vector of zeros.
 	ZeroVec(name string) Vec
@@ -108,57 +141,26 @@ type Machine interface {
 	StoreSum(v []Vec, bias Reg, biasOffset int, y Reg, yOffset int)
 
 	// Do performs one operation and returns where the result is. dies[i] says
-	// that argument i is not needed afterwards, so its register may be reused.
+	// that argument i is used up, so its register may be reused.
 	Do(op Op, args []Operand, dies []bool, shift int) Vec
 }
 
-// Traits are the facts about an instruction set that shape the plan.
-type Traits interface {
-	// Lanes is the number of float32 in a vector, as SetLanes has set it; at
-	// first the most there is. Lanes of fewer are asked for by narrow panels.
-	Lanes() int
-	SetLanes(n int)
-	// KBlock is the number of elements of x in one iteration of the inner loop, for
-	// that many columns.
-	KBlock(columns int) int
-	// TileVectors is the number of weight vectors that a tile multiplies with
-	// each of its columns: so many times the columns, and what they are
-	// multiplied from, must fit the registers.
-	TileVectors() int
-	// WeightsAtOnce is the number of weight vectors that there are registers for
-	// beside the sums and their multipliers.
-	WeightsAtOnce() int
-	// Lockstep is the number of activations of a cell whose operations take
-	// turns, so that one's latency hides another's, as registers allow.
-	Lockstep() int
-	// TileLockstep is the same for the cells of tiles, whose sums wait in memory.
-	TileLockstep() int
-	// ElementVectors is the same for the elementwise kernels, which have the
-	// registers to themselves.
-	ElementVectors() int
-	// ShadowSteps is the number of elements of x that a step needs to have the
-	// cells of one panel computed while the weights of the next come from memory,
-	// 0 if the registers do not suffice for both.
-	ShadowSteps() int
-	// ShadowLockstep is Lockstep for those cells.
-	ShadowLockstep() int
-	// HeadRows is the number of rows that the head sums side by side.
-	HeadRows() int
-}
-
-// Generator writes kernels with a machine.
+// Generator writes kernels with a machine, as the path's tuning says.
 type Generator struct {
-	Machine
+	*checked
+	*Tuning
 }
 
-// Emit writes one kernel, if it makes sense for the machine.
-func Emit(m Machine, k *Kernel) {
-	if m.Lanes() < k.MinLanes {
+// Emit writes one kernel for one path, if it makes sense for its lanes.
+func Emit(m Machine, t *Tuning, k *Kernel) {
+	if t.Lanes < k.MinLanes {
 		return
 	}
-	m.Begin(k)
-	k.Body(&Generator{m})
-	m.End()
+	t.check()
+	c := newChecked(m, t, k)
+	c.Begin(k, t.InstructionSet)
+	k.Body(&Generator{c, t})
+	c.End()
 }
 
 const floatSize = 4

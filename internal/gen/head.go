@@ -15,7 +15,7 @@ func (g *Generator) head() {
 	outputs := g.Arg("outputs", "outputs left")
 	rowSize := g.Arg("n", "bytes of a row")
 	g.ShiftLeft(rowSize, 2)
-	for _, rows := range []int{g.HeadRows(), 1} {
+	for _, rows := range []int{g.HeadRows, 1} {
 		g.countdown(outputs, rows, fmt.Sprintf("rows_%d", rows), func() {
 			g.headRows(rows, weights, rowSize, bias, y)
 			for range rows {

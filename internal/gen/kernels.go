@@ -53,28 +53,29 @@ type Kernel struct {
 	// next, where there is no Choice. The last has none.
 	If   string
 	Body func(g *Generator)
-
-	function *Function
+	Args []Arg // those of its function
 }
 
 // Params is the kernel's parameter list in Go.
 func (k *Kernel) Params() string {
 	var list []string
-	for _, a := range k.function.Args {
+	for _, a := range k.Args {
 		list = append(list, a.Name+" "+a.Type)
 	}
 	return strings.Join(list, ", ")
 }
 
-// Function is the function in Go that calls the kernel.
-func (k *Kernel) Function() *Function { return k.function }
+// function gives the kernels of f its arguments.
+func function(f Function) *Function {
+	for _, k := range f.Kernels {
+		k.Args = f.Args
+	}
+	return &f
+}
 
 // Kernels returns the kernels of all functions, in their order.
 func Kernels(functions []*Function) (all []*Kernel) {
 	for _, f := range functions {
-		for _, k := range f.Kernels {
-			k.function = f
-		}
 		all = append(all, f.Kernels...)
 	}
 	return all
@@ -111,7 +112,7 @@ var (
 // Functions are those of the root package. kernels.go says more about their
 // parameters.
 var Functions = []*Function{
-	{
+	function(Function{
 		Name:   "step",
 		Does:   "one step of one stream: continues the gates' sums over x, then updates c and stores h",
 		Params: "from *chainStart, p *panels, x, c, h []float32",
@@ -137,8 +138,8 @@ var Functions = []*Function{
 				Body:    func(g *Generator) { g.step(1) },
 			},
 		},
-	},
-	{
+	}),
+	function(Function{
 		Name:   "stepTile",
 		Does:   "the same for up to panel.MaxColumns streams, which share each load of a weight",
 		Params: "from *chainStart, p *panels, columns []column",
@@ -153,8 +154,8 @@ var Functions = []*Function{
 			Scratch: panel.MaxColumns * panel.RowFloats * floatSize,
 			Body:    (*Generator).stepTile,
 		}},
-	},
-	{
+	}),
+	function(Function{
 		Name:    "gates",
 		Does:    "the gates' sums alone, of up to panel.MaxColumns vectors x, stored to z; one kernel for each format of weights",
 		Params:  "from *chainStart, p *panels, columns []column, units int, z []float32, zStride int",
@@ -162,8 +163,8 @@ var Functions = []*Function{
 		Args:    slices.Concat(tileArgs, []Arg{{"units", "int", "units"}}, zArgs),
 		Reads:   []string{"column.x"},
 		Kernels: []*Kernel{float32Gates},
-	},
-	{
+	}),
+	function(Function{
 		Name:   "cells",
 		Does:   "c' and h' from the gates' sums in z and from c, of up to panel.MaxColumns streams; one kernel for each cell",
 		Params: "z []float32, zStride int, parameters []float32, columns []column",
@@ -173,8 +174,8 @@ var Functions = []*Function{
 		Reads:   []string{"column.c[:len(column.h)]"},
 		Writes:  []string{"column.c[:len(column.h)]", "column.h"},
 		Kernels: cellKernels(),
-	},
-	{
+	}),
+	function(Function{
 		Name:   "head",
 		Does:   "the linear head",
 		Params: "weights, bias, x, y []float32",
@@ -188,8 +189,8 @@ var Functions = []*Function{
 			Does: "applies the linear head, see headGeneric.",
 			Body: (*Generator).head,
 		}},
-	},
-	{
+	}),
+	function(Function{
 		Name:   "elements",
 		Does:   "a function of every element of a slice",
 		Params: "dst, x []float32",
@@ -202,5 +203,5 @@ var Functions = []*Function{
 			elementwise("tanh", "tanh", (*Formula).tanh),
 			elementwise("flush", "flush", (*Formula).flush),
 		},
-	},
+	}),
 }

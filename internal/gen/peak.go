@@ -5,7 +5,7 @@ import "example.com/lstm/internal/panel"
 // Peaks are kernels that do nothing but what limits the others: they measure
 // what the machine can do at best, beside the benchmarks, in the same run.
 var Peaks = []*Function{
-	{
+	function(Function{
 		Name:   "load",
 		Params: "p []float32",
 		Args:   []Arg{pointer("p"), {"n", "int", "len(p)"}},
@@ -14,8 +14,8 @@ var Peaks = []*Function{
 			Does: "loads n floats, a multiple of panel.LoadIteration, and does nothing with them.",
 			Body: (*Generator).loadPeak,
 		}},
-	},
-	{
+	}),
+	function(Function{
 		Name:   "fma",
 		Params: "n int",
 		Args:   []Arg{{"n", "int", "n"}},
@@ -24,8 +24,8 @@ var Peaks = []*Function{
 			Does: "does n times panel.FMAIteration fused multiply-adds of vectors that do not wait for each other.",
 			Body: (*Generator).fmaPeak,
 		}},
-	},
-	{
+	}),
+	function(Function{
 		Name:   "clock",
 		Params: "n int",
 		Args:   []Arg{{"n", "int", "n"}},
@@ -34,7 +34,7 @@ var Peaks = []*Function{
 			Does: "does n times panel.ClockIteration additions that wait for each other, a cycle each.",
 			Body: (*Generator).clockPeak,
 		}},
-	},
+	}),
 }
 
 func (g *Generator) loadPeak() {
@@ -54,13 +54,14 @@ func (g *Generator) loadPeak() {
 func (g *Generator) fmaPeak() {
 	n := g.Arg("n", "iterations left")
 	x := g.ZeroVec("x")
-	sums := make([]Vec, g.TileVectors()*panel.MaxColumns)
+	w := g.VecWeight(x)
+	sums := make([]Vec, g.TileVectors*panel.MaxColumns)
 	for i := range sums {
 		sums[i] = g.ZeroVec("sums")
 	}
 	g.countdown(n, 1, "fmas", func() {
 		for i := range panel.FMAIteration {
-			g.MulAccVec(sums[i%len(sums)], Factor{Vec: x}, x)
+			g.MulAccVec(sums[i%len(sums)], w, x)
 		}
 	})
 	g.Return()

@@ -1,6 +1,10 @@
 package gen
 
-import "fmt"
+import (
+	"fmt"
+
+	"example.com/lstm/internal/panel"
+)
 
 // stream is a run of weights and the sums that it is multiplied into: for each
 // column a vector of sums for each vector of weights in a row.
@@ -9,9 +13,7 @@ type stream struct {
 	row  int // bytes from one row of weights to the next
 	sums [][]Vec
 
-	// What a later call will need, to be asked for on the side: a quarter as
-	// much as this one reads. Only if there are several columns.
-	ahead Reg
+	ahead Reg // what a later call will need, if there are several columns
 }
 
 // firstRow points to the row of the panel that the chain goes on with.
@@ -37,12 +39,12 @@ const tileAhead = 32
 // The streams' pointers, x and n are used up.
 func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 	block := func(elements int) {
-		scalars := make([][]Factor, len(x))
+		scalars := make([][]Scalar, len(x))
 		for i := range x {
 			scalars[i] = g.LoadScalars(x[i], 0, elements)
 		}
 		for k := range elements {
-			of := make([]Factor, len(x))
+			of := make([]Scalar, len(x))
 			for i := range x {
 				of[i] = scalars[i][k]
 			}
@@ -71,11 +73,18 @@ func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 		g.Comment("The elements of x that are left.")
 		g.countdown(n, 1, name+"_rest", func() { block(1) })
 	}
+	for _, s := range streams {
+		g.Drop(s.w)
+	}
+	g.Drop(x...)
+	g.Drop(n)
 }
 
-// askAhead asks for the lines that go with so many rows. Tiles of several
-// columns leave the memory idle; so the first of them that needs the next
-// weights finds them in the second-level cache.
+// A line is what a tile asks for with each row, see panel.AheadFloats.
+var _ = [1]struct{}{}[panel.AheadFloats*floatSize-CacheLine]
+
+// askAhead asks for the lines that go with so many rows, or with what a pass
+// takes of them. The call that needs them finds them in the second-level cache.
 func (g *Generator) askAhead(s stream, rows int) {
 	lines := rows * len(s.sums[0]) * g.vectorSize() / s.row
 	for i := range lines {
@@ -86,15 +95,15 @@ func (g *Generator) askAhead(s stream, rows int) {
 
 // productRow multiplies the row of a stream at that offset with an element of
 // every column.
-func (g *Generator) productRow(s stream, offset int, x []Factor) {
+func (g *Generator) productRow(s stream, offset int, x []Scalar) {
 	vectors := len(s.sums[0])
 	if len(s.sums) > 1 {
 		for line := 0; line < vectors*g.vectorSize(); line += CacheLine {
 			g.Prefetch(s.w, offset+tileAhead*s.row+line)
 		}
 	}
-	for first := 0; first < vectors; first += g.WeightsAtOnce() {
-		ws := g.LoadWeights(s.w, offset+first*g.vectorSize(), min(g.WeightsAtOnce(), vectors-first), len(s.sums))
+	for first := 0; first < vectors; first += g.WeightsAtOnce {
+		ws := g.LoadWeights(s.w, offset+first*g.vectorSize(), min(g.WeightsAtOnce, vectors-first), len(s.sums))
 		for i := range s.sums {
 			m := g.Spread(x[i])
 			for v := range ws {

@@ -73,7 +73,7 @@ func (g *Generator) stepPanels(at stepPointers, name string, widths ...int) {
 // among the first rows of the second, in the shadow of its weights' way from
 // memory. It ends with a panel whose cells are still to be done.
 func (g *Generator) shadowPanels(s stream, at stepPointers) {
-	steps := g.ShadowSteps()
+	steps := g.ShadowSteps
 	if steps == 0 {
 		return
 	}
@@ -109,7 +109,7 @@ func (g *Generator) shadowPanels(s stream, at stepPointers) {
 			storeH: func(v Vec) { g.Store(v, at.h, j*g.vectorSize()) },
 		}
 		g.gatesFrom(&group, z, 0, groups, j)
-		g.cellAmong(plainCell, group, g.ShadowLockstep(), func(line, lines int) {
+		g.cellAmong(plainCell, group, g.ShadowLockstep, func(line, lines int) {
 			for ; done*groups*lines < (j*lines+line)*steps; done++ {
 				g.nextRow(s, done, x)
 			}
@@ -156,6 +156,7 @@ func (g *Generator) nextPanels(panels int, at stepPointers, done string) {
 func (g *Generator) addFloats(r, n Reg) {
 	g.ShiftLeft(n, 2)
 	g.Add(r, n)
+	g.Drop(n)
 }
 
 // sumPanels computes the sums of consecutive panels of those widths.
@@ -207,7 +208,7 @@ func (g *Generator) finishPanels(panels []stream, at stepPointers, name string) 
 		}
 		before += width
 	}
-	g.cells(plainCell, cells, g.Lockstep())
+	g.cells(plainCell, cells, g.Lockstep)
 }
 
 // cellPlace is where the cells of a panel are: at c and h, so many bytes
@@ -264,10 +265,10 @@ func (g *Generator) narrowCells(sums []Vec, at cellPlace) []cellGroup {
 			i: gate(0), f: gate(1), g: gate(2), o: gate(3),
 			c: func() (v Vec) {
 				narrowly(func() { v = g.Load(at.c, offset, "cell state") })
-				return v
+				return g.Fit(v)
 			},
-			storeC: func(v Vec) { narrowly(func() { g.Store(v, at.c, offset) }) },
-			storeH: func(v Vec) { narrowly(func() { g.storeHidden(v, at, j) }) },
+			storeC: func(v Vec) { narrowly(func() { g.Store(g.Fit(v), at.c, offset) }) },
+			storeH: func(v Vec) { narrowly(func() { g.storeHidden(g.Fit(v), at, j) }) },
 		}
 	}
 	return cells

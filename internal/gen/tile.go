@@ -65,7 +65,7 @@ func (g *Generator) advanceArg(pointer, stride string) {
 // single column there are registers for whole rows, as in step.
 func (g *Generator) tilePanel(width int, finish func(width int)) {
 	row := panel.Gates * width * floatSize
-	vectors := min(g.TileVectors(), row/g.vectorSize())
+	vectors := min(g.TileVectors, row/g.vectorSize())
 	pass := vectors * g.vectorSize()
 	name := panelNames[width]
 

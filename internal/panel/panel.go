@@ -30,6 +30,15 @@ const (
 	ColumnSize = 72
 )
 
+// A tile of several columns leaves the memory idle. For each row of a panel that it
+// reads it asks memory for AheadFloats of the weights that a later call needs, one
+// cache line; AheadTiles of them ask for as much as one reads. (A narrow panel's
+// rows are half as long, but it is the last.)
+const (
+	AheadFloats = 16
+	AheadTiles  = RowFloats / AheadFloats
+)
+
 // Work of one iteration of the kernels that measure a machine's peaks.
 const (
 	LoadIteration  = RowFloats // floats that are loaded, so that a row is whole iterations

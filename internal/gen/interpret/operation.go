@@ -1,0 +1,84 @@
+package interpret
+
+import (
+	"math"
+
+	"example.com/lstm/internal/gen"
+)
+
+// operation returns what an operation of formulas does to vectors of len(d)
+// lanes, or nil if there is none. Arguments that it does not have are nil.
+func operation(op gen.Op, shift int) func(s *state, d []float32, a, b, c *vector) {
+	switch op {
+	case gen.FMA:
+		return func(s *state, d []float32, a, b, c *vector) {
+			for i := range d {
+				d[i] = s.fma(a[i], b[i], c[i])
+			}
+		}
+	case gen.FNMA:
+		return func(s *state, d []float32, a, b, c *vector) {
+			for i := range d {
+				d[i] = s.fma(-a[i], b[i], c[i])
+			}
+		}
+	case gen.ZeroBelow:
+		return func(_ *state, d []float32, a, b, c *vector) {
+			for i := range d {
+				d[i] = c[i]
+				if a[i] < b[i] {
+					d[i] = 0
+				}
+			}
+		}
+	case gen.Mul:
+		return two(func(a, b float32) float32 { return a * b })
+	case gen.Add:
+		return two(func(a, b float32) float32 { return a + b })
+	case gen.Sub:
+		return two(func(a, b float32) float32 { return a - b })
+	case gen.Div:
+		return two(func(a, b float32) float32 { return a / b })
+	case gen.Min:
+		return two(func(a, b float32) float32 {
+			if a < b {
+				return a
+			}
+			return b
+		})
+	case gen.Max:
+		return two(func(a, b float32) float32 {
+			if a > b {
+				return a
+			}
+			return b
+		})
+	case gen.And:
+		return bits(func(a, b uint32) uint32 { return a & b })
+	case gen.Or:
+		return bits(func(a, b uint32) uint32 { return a | b })
+	case gen.AddInt:
+		return bits(func(a, b uint32) uint32 { return a + b })
+	case gen.ShiftBits:
+		return func(_ *state, d []float32, a, _, _ *vector) {
+			for i := range d {
+				d[i] = math.Float32frombits(math.Float32bits(a[i]) << shift)
+			}
+		}
+	}
+	return nil
+}
+
+func two(f func(a, b float32) float32) func(s *state, d []float32, a, b, c *vector) {
+	return func(_ *state, d []float32, a, b, _ *vector) {
+		for i := range d {
+			d[i] = f(a[i], b[i])
+		}
+	}
+}
+
+func bits(f func(a, b uint32) uint32) func(s *state, d []float32, a, b, c *vector) {
+	return two(func(a, b float32) float32 {
+		return math.Float32frombits(f(math.Float32bits(a), math.Float32bits(b)))
+	})
+}

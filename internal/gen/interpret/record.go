@@ -1,0 +1,320 @@
+package interpret
+
+import (
+	"fmt"
+	"math"
+
+	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/gen"
+)
+
+// recorder is the back-end: a gen.Machine whose code is a Program.
+type recorder struct {
+	fma     FMA
+	lanes   int
+	program *Program
+	text    string // the last comment
+}
+
+func (r *recorder) fail(format string, args ...any) {
+	panic(fmt.Sprintf("interpret: %v, at %q: %s", r.program, r.text, fmt.Sprintf(format, args...)))
+}
+
+func (r *recorder) Lanes() int     { return r.lanes }
+func (r *recorder) SetLanes(n int) { r.lanes = n }
+
+func (r *recorder) Begin(k *gen.Kernel, set gen.InstructionSet) {
+	r.lanes = set.Lanes
+	r.program = &Program{
+		fma: r.fma, name: k.Name + set.Name, params: newParams(k.Args), scratch: k.Scratch, labels: map[string]int{},
+	}
+}
+
+func (r *recorder) End() {}
+
+// add appends an instruction.
+func (r *recorder) add(do func(s *state)) {
+	r.program.instructions = append(r.program.instructions, instruction{r.text, do})
+}
+
+func (r *recorder) newReg() gen.Reg {
+	r.program.regs++
+	return gen.Reg{ID: r.program.regs - 1}
+}
+
+func (r *recorder) newVec() gen.Vec {
+	r.program.vecs++
+	return gen.Vec{ID: r.program.vecs - 1, Lanes: r.lanes}
+}
+
+func (r *recorder) Comment(text string) { r.text = text }
+
+func (r *recorder) Label(name string) {
+	r.program.labels[name] = len(r.program.instructions)
+}
+
+func (r *recorder) Jump(label string) {
+	r.add(func(s *state) { s.jump(label) })
+}
+
+func (r *recorder) JumpIf(a gen.Reg, cond gen.Condition, b int, label string) {
+	r.add(func(s *state) {
+		if compare(s.integer(a), cond, b) {
+			s.jump(label)
+		}
+	})
+}
+
+func (r *recorder) SubJumpIf(a gen.Reg, n int, cond gen.Condition, label string) {
+	r.add(func(s *state) {
+		left := s.integer(a) - n
+		s.setReg(a, value{n: left})
+		if compare(left, cond, 0) {
+			s.jump(label)
+		}
+	})
+}
+
+func compare(a int, cond gen.Condition, b int) bool {
+	switch cond {
+	case gen.Less:
+		return a < b
+	case gen.LessOrEqual:
+		return a <= b
+	case gen.Equal:
+		return a == b
+	case gen.GreaterOrEqual:
+		return a >= b
+	case gen.Greater:
+		return a > b
+	}
+	panic(fmt.Sprintf("interpret: condition %d", cond))
+}
+
+func (r *recorder) Return() {
+	r.add(func(s *state) { s.returned = true })
+}
+
+// slot is the place of an argument among the parameters.
+func (r *recorder) slot(arg string) int {
+	for i, p := range r.program.params {
+		if p.name == arg {
+			return i
+		}
+	}
+	r.fail("no parameter is named %s", arg)
+	return 0
+}
+
+func (r *recorder) Arg(arg, _ string) gen.Reg {
+	d, slot := r.newReg(), r.slot(arg)
+	r.add(func(s *state) { s.setReg(d, s.args[slot]) })
+	return d
+}
+
+func (r *recorder) SetArg(arg string, a gen.Reg) {
+	slot := r.slot(arg)
+	r.add(func(s *state) { s.args[slot] = s.reg(a) })
+}
+
+func (r *recorder) Copy(a gen.Reg, _ string) gen.Reg {
+	d := r.newReg()
+	r.add(func(s *state) { s.setReg(d, s.reg(a)) })
+	return d
+}
+
+func (r *recorder) LoadReg(base gen.Reg, offset int, _ string) gen.Reg {
+	d := r.newReg()
+	r.add(func(s *state) { s.setReg(d, s.word(s.address(base, offset))) })
+	return d
+}
+
+func (r *recorder) Scratch(string) gen.Reg {
+	d := r.newReg()
+	r.add(func(s *state) { s.setReg(d, value{region: s.scratch}) })
+	return d
+}
+
+func (r *recorder) Zero(string) gen.Reg {
+	d := r.newReg()
+	r.add(func(s *state) { s.setReg(d, value{}) })
+	return d
+}
+
+func (r *recorder) AddImm(a gen.Reg, n int) {
+	r.add(func(s *state) { s.setReg(a, s.add(s.reg(a), value{n: n})) })
+}
+
+func (r *recorder) Add(a, b gen.Reg) {
+	r.add(func(s *state) { s.setReg(a, s.add(s.reg(a), s.reg(b))) })
+}
+
+func (r *recorder) ShiftLeft(a gen.Reg, n int) {
+	r.add(func(s *state) { s.setReg(a, value{n: s.integer(a) << n}) })
+}
+
+func (r *recorder) Load(base gen.Reg, offset int, _ string) gen.Vec {
+	d := r.newVec()
+	r.Reload(d, base, offset)
+	return d
+}
+
+func (r *recorder) Reload(v gen.Vec, base gen.Reg, offset int) {
+	r.load(v, base, offset, r.lanes)
+}
+
+// load reads n floats into a register.
+func (r *recorder) load(v gen.Vec, base gen.Reg, offset, n int) {
+	r.add(func(s *state) {
+		m := s.memory(s.address(base, offset), n, false)
+		copy(s.setVec(v.ID, n)[:], m)
+	})
+}
+
+func (r *recorder) Store(v gen.Vec, base gen.Reg, offset int) {
+	lanes := r.lanes
+	r.add(func(s *state) {
+		copy(s.memory(s.address(base, offset), lanes, true), s.vec(v.ID)[:])
+	})
+}
+
+func (r *recorder) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
+	lanes := r.lanes
+	r.add(func(s *state) {
+		n := s.integer(n)
+		if n <= 0 || n >= lanes {
+			s.fail("stores the first %d of %d lanes", n, lanes)
+		}
+		copy(s.memory(s.address(base, offset), n, true), s.vec(v.ID)[:])
+	})
+}
+
+// Prefetch does nothing. What it asks for need not be memory.
+func (r *recorder) Prefetch(base gen.Reg, _ int) {
+	r.add(func(s *state) {
+		if at := s.reg(base); at.region == nil {
+			s.fail("prefetches at %v, which is no pointer", at)
+		}
+	})
+}
+
+func (r *recorder) PrefetchFar(base gen.Reg, offset int) { r.Prefetch(base, offset) }
+
+func (r *recorder) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Weight {
+	ws := make([]gen.Weight, n)
+	for i := range ws {
+		v := r.Load(base, offset+i*r.lanes*floatSize, "")
+		ws[i] = gen.Weight{ID: v.ID, Lanes: r.lanes}
+	}
+	return ws
+}
+
+func (r *recorder) VecWeight(v gen.Vec) gen.Weight { return gen.Weight{ID: v.ID, Lanes: v.Lanes} }
+
+func (r *recorder) LoadScalars(base gen.Reg, offset, n int) []gen.Scalar {
+	scalars := make([]gen.Scalar, n)
+	for i := range scalars {
+		d := r.newVec()
+		r.load(d, base, offset+i*floatSize, 1)
+		scalars[i].ID = d.ID
+	}
+	return scalars
+}
+
+func (r *recorder) Spread(scalar gen.Scalar) gen.Multiplier {
+	d, lanes := r.newVec(), r.lanes
+	r.add(func(s *state) {
+		x := s.vec(scalar.ID)[0]
+		to := s.setVec(d.ID, lanes)
+		for i := range lanes {
+			to[i] = x
+		}
+	})
+	return gen.Multiplier{ID: d.ID, Lanes: lanes}
+}
+
+func (r *recorder) MulAcc(acc gen.Vec, w gen.Weight, m gen.Multiplier) {
+	r.multiply(acc.ID, w.ID, m.ID)
+}
+
+func (r *recorder) MulAccVec(acc gen.Vec, w gen.Weight, x gen.Vec) {
+	r.multiply(acc.ID, w.ID, x.ID)
+}
+
+func (r *recorder) multiply(acc, w, x int) {
+	lanes := r.lanes
+	r.add(func(s *state) {
+		w, x, sum := s.vec(w), s.vec(x), s.vec(acc)
+		for i := range lanes {
+			sum[i] = s.fma(w[i], x[i], sum[i])
+		}
+		clear(sum[lanes:])
+	})
+}
+
+func (r *recorder) ZeroVec(string) gen.Vec {
+	d := r.newVec()
+	r.add(func(s *state) { s.setVec(d.ID, 0) })
+	return d
+}
+
+func (r *recorder) StoreSum(v []gen.Vec, bias gen.Reg, biasOffset int, y gen.Reg, yOffset int) {
+	lanes := r.lanes
+	if len(v)*lanes != contract.HeadSums {
+		r.fail("%d vectors of %d lanes are not %d sums", len(v), lanes, contract.HeadSums)
+	}
+	r.add(func(s *state) {
+		var sums [contract.HeadSums]float32
+		for i, v := range v {
+			copy(sums[i*lanes:], s.vec(v.ID)[:lanes])
+		}
+		for n := len(sums) / 2; n > 0; n /= 2 {
+			for i := range n {
+				sums[i] += sums[i+n]
+			}
+		}
+		b := s.memory(s.address(bias, biasOffset), 1, false)[0]
+		s.memory(s.address(y, yOffset), 1, true)[0] = sums[0] + b
+	})
+}
+
+// Do records one operation of a formula. What dies in it cannot be read again.
+func (r *recorder) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.Vec {
+	d, lanes := r.newVec(), r.lanes
+	f := operation(op, shift)
+	if f == nil {
+		r.fail("%v is unknown", op)
+	}
+	get := make([]func(*state) *vector, 3)
+	for i := range get {
+		switch {
+		case i >= len(args):
+			get[i] = func(*state) *vector { return nil }
+		case args[i].Constant != nil:
+			var c vector
+			for lane := range c {
+				c[lane] = math.Float32frombits(args[i].Constant.Bits)
+			}
+			get[i] = func(*state) *vector { return &c }
+		default:
+			v, dies := args[i].Vec, dies[i]
+			get[i] = func(s *state) *vector {
+				from := s.vec(v.ID)
+				if dies {
+					// It may be an argument twice: gone only after this.
+					s.consumed = append(s.consumed, v.ID)
+				}
+				return from
+			}
+		}
+	}
+	r.add(func(s *state) {
+		s.consumed = s.consumed[:0]
+		a, b, c := get[0](s), get[1](s), get[2](s)
+		f(s, s.setVec(d.ID, lanes)[:lanes], a, b, c)
+		for _, v := range s.consumed {
+			s.haveVec[v] = false
+		}
+	})
+	return d
+}

@@ -1,0 +1,147 @@
+package gen
+
+import (
+	"fmt"
+
+	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/panel"
+)
+
+// Tuning is how the plan is shaped for one path: numbers found by measuring. None
+// of them changes a result.
+type Tuning struct {
+	InstructionSet
+
+	// StepBlock and TileBlock are the numbers of elements of x in one iteration
+	// of the inner loop, for one column and for several: so much that the loop's
+	// own instructions do not show, and no more, since what is left over goes one
+	// by one.
+	StepBlock, TileBlock int
+	// TileVectors is the number of weight vectors that a tile multiplies with
+	// each of its columns: so many times the columns, and what they are
+	// multiplied from, must fit the registers.
+	TileVectors int
+	// WeightsAtOnce is the number of weight vectors that there are registers for
+	// beside the sums and their multipliers.
+	WeightsAtOnce int
+	// Lockstep is the number of activations of a cell whose operations take
+	// turns, so that one's latency hides another's, as registers allow.
+	Lockstep int
+	// TileLockstep is the same for the cells of tiles, whose sums wait in memory.
+	TileLockstep int
+	// ElementVectors is the same for the elementwise kernels, which have the
+	// registers to themselves.
+	ElementVectors int
+	// ShadowSteps is the number of elements of x that a step needs to have the
+	// cells of one panel computed while the weights of the next come from memory,
+	// among so many of their rows; 0 if the registers do not suffice for both.
+	ShadowSteps int
+	// ShadowLockstep is Lockstep for those cells.
+	ShadowLockstep int
+	// HeadRows is the number of rows that the head sums side by side.
+	HeadRows int
+}
+
+// KBlock is the number of elements of x in one iteration of the inner loop, for
+// that many columns.
+func (t *Tuning) KBlock(columns int) int {
+	if columns == 1 {
+		return t.StepBlock
+	}
+	return t.TileBlock
+}
+
+// check panics if the path's registers do not suffice for the numbers, as far as
+// that can be computed: activations are too many to count their registers here, and
+// the back-ends panic where they find none.
+func (t *Tuning) check() {
+	fail := func(format string, args ...any) {
+		panic(fmt.Sprintf("gen: tuning of %s: %s", t.Name, fmt.Sprintf(format, args...)))
+	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"StepBlock", t.StepBlock},
+		{"TileBlock", t.TileBlock},
+		{"TileVectors", t.TileVectors},
+		{"WeightsAtOnce", t.WeightsAtOnce},
+		{"Lockstep", t.Lockstep},
+		{"TileLockstep", t.TileLockstep},
+		{"ElementVectors", t.ElementVectors},
+		{"HeadRows", t.HeadRows},
+	} {
+		if n.value < 1 {
+			fail("%s is %d, want at least 1", n.name, n.value)
+		}
+	}
+	if t.ShadowSteps > 0 && t.ShadowLockstep < 1 {
+		fail("ShadowLockstep is %d, want at least 1 for %d steps in the shadow", t.ShadowLockstep, t.ShadowSteps)
+	}
+	row := panel.RowFloats / t.Lanes
+	if row%t.TileVectors != 0 {
+		fail("a row of %d vectors is not whole passes of %d", row, t.TileVectors)
+	}
+	const multiplier = 1
+	for _, of := range []struct {
+		what    string
+		vectors int
+	}{
+		{"a tile", t.TileVectors*panel.MaxColumns + min(t.TileVectors, t.WeightsAtOnce) + multiplier},
+		{"a step", row + multiplier}, // weights may be multiplied from memory
+		{"the head", t.HeadRows*max(1, contract.HeadSums/t.Lanes) + multiplier},
+	} {
+		if of.vectors > t.Registers {
+			fail("%s needs %d vector registers, and there are %d", of.what, of.vectors, t.Registers)
+		}
+	}
+}
+
+// Tunings are the paths that there is assembly for.
+var Tunings = []*Tuning{&AVX2, &AVX512, &NEON}
+
+// The tuning of each path. Numbers without a reason beside them are those that the
+// benchmarks of steps, batches and activations at the root found fastest.
+var (
+	AVX2 = Tuning{
+		InstructionSet: InstructionSet{Name: "AVX2", Lanes: 8, Registers: 16},
+
+		StepBlock:      8,
+		TileBlock:      4,
+		TileVectors:    2, // × 6 columns = 12 sums, 2 weights and 1 or 2 multipliers
+		WeightsAtOnce:  8, // all there are: a row
+		Lockstep:       2, // beside 8 sums, and what each activation holds
+		TileLockstep:   3, // i, g and f of a vector
+		ElementVectors: 3,
+		ShadowSteps:    32,
+		ShadowLockstep: 1, // beside the next panel's 8 sums
+		HeadRows:       4, // × 2 sums = 8 chains, enough for a latency of 4 cycles
+	}
+	AVX512 = Tuning{
+		InstructionSet: InstructionSet{Name: "AVX512", Lanes: 16, Registers: 32},
+
+		StepBlock:      4,
+		TileBlock:      4,
+		TileVectors:    4, // × 6 columns = 24 sums, 4 weights and 1 or 2 multipliers
+		WeightsAtOnce:  8,
+		Lockstep:       4,
+		TileLockstep:   6, // i, g and f of two vectors
+		ElementVectors: 4,
+		ShadowSteps:    48,
+		ShadowLockstep: 2,
+		HeadRows:       4,
+	}
+	NEON = Tuning{
+		InstructionSet: InstructionSet{Name: "NEON", Lanes: 4, Registers: 32},
+
+		StepBlock:      4, // one load of x
+		TileBlock:      4,
+		TileVectors:    4, // × 6 columns = 24 sums, 6 registers of multipliers and 2 weights
+		WeightsAtOnce:  2, // one load of a pair
+		Lockstep:       3,
+		TileLockstep:   4,
+		ElementVectors: 4, // a block; 2 to 6 make no difference, see docs/neon.md
+		ShadowSteps:    0, // 16 sums and their weights leave too few registers
+		HeadRows:       4, // × 4 sums
+	}
+)
