@@ -3202,7 +3202,7 @@ TEXT ·stepTileAVX2(SB), $1600-88
 	XORL AX, AX
 
 panel:
-	// Registers: units done, in bytes AX
+	// Registers: bytes of the units done AX
 	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
@@ -4171,7 +4171,7 @@ wide_summed:
 	JLT  wide_cell_done
 
 wide_cell:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI, lanes left DI, h R8
 	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
@@ -5689,7 +5689,7 @@ narrow_summed:
 	JLT  narrow_cells_done
 
 narrow_cells:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
 	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
@@ -6298,7 +6298,7 @@ narrow_cells_done:
 	JLT  narrow_cell_done
 
 narrow_cell:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI, lanes left DI, h R8
 	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
@@ -14237,7 +14237,7 @@ TEXT ·stepTileAVX512(SB), $1600-88
 	XORL AX, AX
 
 panel:
-	// Registers: units done, in bytes AX
+	// Registers: bytes of the units done AX
 	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
@@ -15559,7 +15559,7 @@ wide_summed:
 	JLT  wide_cells_done
 
 wide_cells:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
 	//            z Z0 Z1 Z3-Z5 Z7, cell state Z1 Z4
 	MOVQ 24(DX), DI
@@ -16147,7 +16147,7 @@ wide_cells_done:
 	JLT  wide_cell_done
 
 wide_cell:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI, lanes left DI, h R8
 	//            z Z0 Z1 Z3, cell state Z1
 	MOVQ 24(DX), DI
@@ -17405,7 +17405,7 @@ narrow_summed:
 	JLT  narrow_cells_done
 
 narrow_cells:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
 	//            z Y0 Y1 Y3-Y5 Y7, cell state Y1 Y4
 	MOVQ 24(DX), DI
@@ -17979,7 +17979,7 @@ narrow_cells_done:
 	JLT  narrow_cell_done
 
 narrow_cell:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI, lanes left DI, h R8
 	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI

@@ -4426,7 +4426,7 @@ TEXT ·stepTileNEON(SB), $1600-88
 	MOVD ZR, R1
 
 panel:
-	// Registers: table of constants R0, units done, in bytes R1
+	// Registers: table of constants R0, bytes of the units done R1
 	MOVD units+80(FP), R2
 	CMP  $8, R2
 	BLE  narrow
@@ -5594,7 +5594,7 @@ wide_summed:
 	FMOVQ 400(R0), F10 // sigmoidLeast
 
 wide_cell:
-	// Registers: table of constants R0, units done, in bytes R1, z of the column R2,
+	// Registers: table of constants R0, bytes of the units done R1, z of the column R2,
 	//            column R3, columns left R4, units left R5, c R6, lanes left R6, h R7
 	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
 	MOVD 24(R3), R6
@@ -7866,7 +7866,7 @@ narrow_summed:
 	FMOVQ 400(R0), F10 // sigmoidLeast
 
 narrow_cell:
-	// Registers: table of constants R0, units done, in bytes R1, z of the column R2,
+	// Registers: table of constants R0, bytes of the units done R1, z of the column R2,
 	//            column R3, columns left R4, units left R5, c R6, lanes left R6, h R7
 	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
 	MOVD 24(R3), R6
