@@ -212,16 +212,16 @@ shadow:
 	VFMADD231PS  192(R8), Y9, Y6
 	VFMADD231PS  224(R8), Y9, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y9
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y8, Y9
 	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y8
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y8
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y8, Y8, Y10
 	VPSLLD $0x17, Y9, Y9
 
@@ -236,17 +236,17 @@ shadow:
 	VFMADD231PS  448(R8), Y11, Y6
 	VFMADD231PS  480(R8), Y11, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y8, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y8, Y12
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y11
 	VFMADD231PS Y10, Y11, Y12
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y12, Y8
 
 	// Next panel: sums += weights·x[2]
@@ -260,15 +260,15 @@ shadow:
 	VFMADD231PS  704(R8), Y10, Y6
 	VFMADD231PS  736(R8), Y10, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y9, Y10
 	VFNMADD231PS Y9, Y8, Y10
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y10, Y11, Y11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y10, Y9, Y12
 	VADDPS       one<>+0(SB), Y12, Y12
 	VFNMADD231PS Y9, Y8, Y12
@@ -288,19 +288,19 @@ shadow:
 	VFMADD231PS  960(R8), Y8, Y6
 	VFMADD231PS  992(R8), Y8, Y7
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y11, Y11, Y10
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y11, Y8
 	VANDNPS     Y10, Y8, Y8
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 128(DI), Y9
 	VANDPS  allButSign<>+0(SB), Y9, Y10
 	VANDPS  signBit<>+0(SB), Y9, Y9
 	VMOVUPS tanhMax<>+0(SB), Y11
 	VMINPS  Y10, Y11, Y10
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y11
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
@@ -319,16 +319,16 @@ shadow:
 	VFMADD231PS  1216(R8), Y13, Y6
 	VFMADD231PS  1248(R8), Y13, Y7
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
 	VMULPS      Y10, Y10, Y12
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
 	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y11, Y11
 	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
@@ -343,11 +343,11 @@ shadow:
 	VFMADD231PS  1472(R8), Y14, Y6
 	VFMADD231PS  1504(R8), Y14, Y7
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y12, Y10, Y12
 	VFMADD231PS Y13, Y12, Y10
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y12
 	VSUBPS       Y11, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
@@ -356,7 +356,7 @@ shadow:
 	VADDPS       one<>+0(SB), Y11, Y14
 	VFMADD231PS  Y12, Y10, Y14
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y14, Y13, Y10
 	VFNMADD231PS Y11, Y10, Y12
 	VORPS        Y9, Y12, Y9
@@ -379,16 +379,16 @@ shadow:
 	VFMADD231PS  1728(R8), Y11, Y6
 	VFMADD231PS  1760(R8), Y11, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y11
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y10, Y11
 	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y10
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y10, Y10, Y12
 	VPSLLD $0x17, Y11, Y11
 
@@ -403,20 +403,20 @@ shadow:
 	VFMADD231PS  1984(R8), Y13, Y6
 	VFMADD231PS  2016(R8), Y13, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y10, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y10, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y13
 	VFMADD231PS Y12, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y12, Y14, Y10
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y11, Y12
 	VFNMADD231PS Y11, Y10, Y12
 
@@ -431,11 +431,11 @@ shadow:
 	VFMADD231PS  2240(R8), Y13, Y6
 	VFMADD231PS  2272(R8), Y13, Y7
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y13
 	VDIVPS  Y12, Y13, Y13
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y12, Y11, Y14
 	VADDPS       one<>+0(SB), Y14, Y14
 	VFNMADD231PS Y11, Y10, Y14
@@ -455,12 +455,12 @@ shadow:
 	VFMADD231PS  2496(R8), Y10, Y6
 	VFMADD231PS  2528(R8), Y10, Y7
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y13, Y13, Y12
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y13, Y10
 	VANDNPS     Y12, Y10, Y10
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y9, Y8, Y8
 	VMOVUPS     (DX), Y9
 	VFMADD231PS Y9, Y10, Y8
@@ -487,20 +487,20 @@ shadow:
 	VFMADD231PS  2752(R8), Y10, Y6
 	VFMADD231PS  2784(R8), Y10, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y10
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
 	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y9, Y9, Y11
 	VPSLLD $0x17, Y10, Y10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
 	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y12
 	VMOVUPS     sigmoidP0<>+0(SB), Y13
@@ -517,14 +517,14 @@ shadow:
 	VFMADD231PS  3008(R8), Y14, Y6
 	VFMADD231PS  3040(R8), Y14, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y12
 	VFMADD231PS Y11, Y12, Y13
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y11, Y13, Y9
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y10, Y11
 	VFNMADD231PS Y10, Y9, Y11
 
@@ -539,11 +539,11 @@ shadow:
 	VFMADD231PS  3264(R8), Y12, Y6
 	VFMADD231PS  3296(R8), Y12, Y7
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y12
 	VDIVPS  Y11, Y12, Y12
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y11, Y10, Y13
 	VADDPS       one<>+0(SB), Y13, Y13
 	VFNMADD231PS Y10, Y9, Y13
@@ -563,18 +563,18 @@ shadow:
 	VFMADD231PS  3520(R8), Y9, Y6
 	VFMADD231PS  3552(R8), Y9, Y7
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y12, Y12, Y11
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y12, Y9
 	VANDNPS     Y11, Y9, Y9
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y8, Y10
 	VANDPS  signBit<>+0(SB), Y8, Y8
 	VMOVUPS tanhMax<>+0(SB), Y11
 	VMINPS  Y10, Y11, Y10
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y11
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
@@ -582,7 +582,7 @@ shadow:
 	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
 	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
 	VMULPS      Y10, Y10, Y12
 
@@ -597,16 +597,16 @@ shadow:
 	VFMADD231PS  3776(R8), Y13, Y6
 	VFMADD231PS  3808(R8), Y13, Y7
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
 	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y11, Y11
 	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y12, Y10, Y12
 	VFMADD231PS Y13, Y12, Y10
 
@@ -621,7 +621,7 @@ shadow:
 	VFMADD231PS  4032(R8), Y12, Y6
 	VFMADD231PS  4064(R8), Y12, Y7
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y12
 	VSUBPS       Y11, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
@@ -630,11 +630,11 @@ shadow:
 	VADDPS       one<>+0(SB), Y11, Y14
 	VFMADD231PS  Y12, Y10, Y14
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y14, Y13, Y10
 	VFNMADD231PS Y11, Y10, Y12
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS  Y12, Y9, Y9
 	VORPS   Y8, Y9, Y8
 	VCMPPS  $0x11, tiny<>+0(SB), Y9, Y9
@@ -659,16 +659,16 @@ shadow:
 	VFMADD231PS  4288(R8), Y9, Y6
 	VFMADD231PS  4320(R8), Y9, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y9
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y8, Y9
 	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y8
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y8
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y8, Y8, Y10
 	VPSLLD $0x17, Y9, Y9
 
@@ -683,17 +683,17 @@ shadow:
 	VFMADD231PS  4544(R8), Y11, Y6
 	VFMADD231PS  4576(R8), Y11, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y8, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y8, Y12
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y11
 	VFMADD231PS Y10, Y11, Y12
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y12, Y8
 
 	// Next panel: sums += weights·x[18]
@@ -707,15 +707,15 @@ shadow:
 	VFMADD231PS  4800(R8), Y10, Y6
 	VFMADD231PS  4832(R8), Y10, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y9, Y10
 	VFNMADD231PS Y9, Y8, Y10
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y10, Y11, Y11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y10, Y9, Y12
 	VADDPS       one<>+0(SB), Y12, Y12
 	VFNMADD231PS Y9, Y8, Y12
@@ -735,19 +735,19 @@ shadow:
 	VFMADD231PS  5056(R8), Y8, Y6
 	VFMADD231PS  5088(R8), Y8, Y7
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y11, Y11, Y10
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y11, Y8
 	VANDNPS     Y10, Y8, Y8
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 160(DI), Y9
 	VANDPS  allButSign<>+0(SB), Y9, Y10
 	VANDPS  signBit<>+0(SB), Y9, Y9
 	VMOVUPS tanhMax<>+0(SB), Y11
 	VMINPS  Y10, Y11, Y10
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y11
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
@@ -766,16 +766,16 @@ shadow:
 	VFMADD231PS  5312(R8), Y13, Y6
 	VFMADD231PS  5344(R8), Y13, Y7
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
 	VMULPS      Y10, Y10, Y12
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
 	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y11, Y11
 	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
@@ -790,11 +790,11 @@ shadow:
 	VFMADD231PS  5568(R8), Y14, Y6
 	VFMADD231PS  5600(R8), Y14, Y7
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y12, Y10, Y12
 	VFMADD231PS Y13, Y12, Y10
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y12
 	VSUBPS       Y11, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
@@ -803,7 +803,7 @@ shadow:
 	VADDPS       one<>+0(SB), Y11, Y14
 	VFMADD231PS  Y12, Y10, Y14
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y14, Y13, Y10
 	VFNMADD231PS Y11, Y10, Y12
 	VORPS        Y9, Y12, Y9
@@ -826,16 +826,16 @@ shadow:
 	VFMADD231PS  5824(R8), Y11, Y6
 	VFMADD231PS  5856(R8), Y11, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y11
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y10, Y11
 	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y10
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y10, Y10, Y12
 	VPSLLD $0x17, Y11, Y11
 
@@ -850,20 +850,20 @@ shadow:
 	VFMADD231PS  6080(R8), Y13, Y6
 	VFMADD231PS  6112(R8), Y13, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y10, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y10, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y13
 	VFMADD231PS Y12, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y12, Y14, Y10
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y11, Y12
 	VFNMADD231PS Y11, Y10, Y12
 
@@ -878,11 +878,11 @@ shadow:
 	VFMADD231PS  6336(R8), Y13, Y6
 	VFMADD231PS  6368(R8), Y13, Y7
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y13
 	VDIVPS  Y12, Y13, Y13
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y12, Y11, Y14
 	VADDPS       one<>+0(SB), Y14, Y14
 	VFNMADD231PS Y11, Y10, Y14
@@ -902,12 +902,12 @@ shadow:
 	VFMADD231PS  6592(R8), Y10, Y6
 	VFMADD231PS  6624(R8), Y10, Y7
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y13, Y13, Y12
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y13, Y10
 	VANDNPS     Y12, Y10, Y10
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y9, Y8, Y8
 	VMOVUPS     32(DX), Y9
 	VFMADD231PS Y9, Y10, Y8
@@ -934,20 +934,20 @@ shadow:
 	VFMADD231PS  6848(R8), Y10, Y6
 	VFMADD231PS  6880(R8), Y10, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y10
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
 	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y9, Y9, Y11
 	VPSLLD $0x17, Y10, Y10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
 	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y12
 	VMOVUPS     sigmoidP0<>+0(SB), Y13
@@ -964,14 +964,14 @@ shadow:
 	VFMADD231PS  7104(R8), Y14, Y6
 	VFMADD231PS  7136(R8), Y14, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y12
 	VFMADD231PS Y11, Y12, Y13
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y11, Y13, Y9
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y10, Y11
 	VFNMADD231PS Y10, Y9, Y11
 
@@ -986,11 +986,11 @@ shadow:
 	VFMADD231PS  7360(R8), Y12, Y6
 	VFMADD231PS  7392(R8), Y12, Y7
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y12
 	VDIVPS  Y11, Y12, Y12
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y11, Y10, Y13
 	VADDPS       one<>+0(SB), Y13, Y13
 	VFNMADD231PS Y10, Y9, Y13
@@ -1010,18 +1010,18 @@ shadow:
 	VFMADD231PS  7616(R8), Y9, Y6
 	VFMADD231PS  7648(R8), Y9, Y7
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y12, Y12, Y11
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y12, Y9
 	VANDNPS     Y11, Y9, Y9
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y8, Y10
 	VANDPS  signBit<>+0(SB), Y8, Y8
 	VMOVUPS tanhMax<>+0(SB), Y11
 	VMINPS  Y10, Y11, Y10
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y11
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
@@ -1029,7 +1029,7 @@ shadow:
 	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
 	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
 	VMULPS      Y10, Y10, Y12
 
@@ -1044,16 +1044,16 @@ shadow:
 	VFMADD231PS  7872(R8), Y13, Y6
 	VFMADD231PS  7904(R8), Y13, Y7
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
 	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y11, Y11
 	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y12, Y10, Y12
 	VFMADD231PS Y13, Y12, Y10
 
@@ -1068,7 +1068,7 @@ shadow:
 	VFMADD231PS  8128(R8), Y12, Y6
 	VFMADD231PS  8160(R8), Y12, Y7
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y12
 	VSUBPS       Y11, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
@@ -1077,11 +1077,11 @@ shadow:
 	VADDPS       one<>+0(SB), Y11, Y14
 	VFMADD231PS  Y12, Y10, Y14
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y14, Y13, Y10
 	VFNMADD231PS Y11, Y10, Y12
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS  Y12, Y9, Y9
 	VORPS   Y8, Y9, Y8
 	VCMPPS  $0x11, tiny<>+0(SB), Y9, Y9
@@ -1212,18 +1212,18 @@ last:
 	VMOVUPS sigmoidMax<>+0(SB), Y8
 	VMINPS  Y0, Y8, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y4, Y8
 	VANDPS  signBit<>+0(SB), Y4, Y4
 	VMOVUPS tanhMax<>+0(SB), Y9
 	VMINPS  Y8, Y9, Y8
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y9
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y9
 	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y11
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y8, Y11
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
@@ -1231,45 +1231,45 @@ last:
 	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
 	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y8
 	VMULPS      Y8, Y8, Y10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y12
 	VPSLLD $0x17, Y9, Y9
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
 	VFMADD231PS tanhP3<>+0(SB), Y10, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y10, Y13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y14
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y14
 	VMOVUPS     sigmoidP0<>+0(SB), Y15
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y15
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y11, Y11
 	VFMADD213PS tanhP0<>+0(SB), Y10, Y13
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y14
 	VFMADD231PS Y12, Y14, Y15
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y10, Y8, Y10
 	VFMADD231PS Y13, Y10, Y8
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y12, Y15, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y10
 	VSUBPS       Y11, Y10, Y10
 	VMOVUPS      three<>+0(SB), Y12
@@ -1278,20 +1278,20 @@ last:
 	VADDPS       one<>+0(SB), Y11, Y13
 	VFMADD231PS  Y10, Y8, Y13
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y9, Y8
 	VFNMADD231PS Y9, Y0, Y8
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y13, Y12, Y12
 	VFNMADD231PS Y11, Y12, Y10
 	VORPS        Y4, Y10, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y10
 	VDIVPS  Y8, Y10, Y10
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y8, Y9, Y11
 	VADDPS       one<>+0(SB), Y11, Y11
 	VFNMADD231PS Y9, Y0, Y11
@@ -1300,7 +1300,7 @@ last:
 	VFNMADD213PS one<>+0(SB), Y10, Y8
 	VFNMADD231PS Y10, Y11, Y8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y10, Y10, Y8
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y0
 	VANDNPS     Y8, Y0, Y0
@@ -1311,41 +1311,41 @@ last:
 	VMOVUPS sigmoidMax<>+0(SB), Y8
 	VMINPS  Y2, Y8, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y2
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y2, Y2, Y9
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y10
 	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
 	VMOVUPS     sigmoidP0<>+0(SB), Y11
 	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y10
 	VFMADD231PS Y9, Y10, Y11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y9, Y11, Y2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y9
 	VFNMADD231PS Y8, Y2, Y9
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y10
 	VDIVPS  Y9, Y10, Y10
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y9, Y8, Y11
 	VADDPS       one<>+0(SB), Y11, Y11
 	VFNMADD231PS Y8, Y2, Y11
@@ -1354,12 +1354,12 @@ last:
 	VFNMADD213PS one<>+0(SB), Y10, Y9
 	VFNMADD231PS Y10, Y11, Y9
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y10, Y10, Y9
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y2
 	VANDNPS     Y9, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y4, Y0, Y0
 	VMOVUPS     (DX), Y4
 	VFMADD231PS Y4, Y2, Y0
@@ -1374,18 +1374,18 @@ last:
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y5, Y2
 	VANDPS  signBit<>+0(SB), Y5, Y4
 	VMOVUPS tanhMax<>+0(SB), Y5
 	VMINPS  Y2, Y5, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y5
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y5
 	VSUBPS      sigmoidRound<>+0(SB), Y5, Y8
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y9
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y9
 	VMOVUPS     tanhRoundMax<>+0(SB), Y10
@@ -1393,45 +1393,45 @@ last:
 	VANDPS      tanhRoundMask<>+0(SB), Y9, Y9
 	VSUBPS      tanhRoundZero<>+0(SB), Y9, Y10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y1
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y2
 	VMULPS      Y2, Y2, Y8
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y1, Y1, Y10
 	VPSLLD $0x17, Y5, Y5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y11
 	VFMADD231PS tanhP3<>+0(SB), Y8, Y11
 	VFMADD213PS tanhP1<>+0(SB), Y8, Y11
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
 	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y12
 	VMOVUPS     sigmoidP0<>+0(SB), Y13
 	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y9, Y9
 	VFMADD213PS tanhP0<>+0(SB), Y8, Y11
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y12
 	VFMADD231PS Y10, Y12, Y13
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y8, Y2, Y8
 	VFMADD231PS Y11, Y8, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y13, Y1
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y8
 	VSUBPS       Y9, Y8, Y8
 	VMOVUPS      three<>+0(SB), Y10
@@ -1440,20 +1440,20 @@ last:
 	VADDPS       one<>+0(SB), Y9, Y11
 	VFMADD231PS  Y8, Y2, Y11
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y1, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y11, Y10, Y10
 	VFNMADD231PS Y9, Y10, Y8
 	VORPS        Y4, Y8, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y2, Y8, Y8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y5, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y5, Y1, Y9
@@ -1462,7 +1462,7 @@ last:
 	VFNMADD213PS one<>+0(SB), Y8, Y2
 	VFNMADD231PS Y8, Y9, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y8, Y8, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y1
 	VANDNPS     Y2, Y1, Y1
@@ -1473,41 +1473,41 @@ last:
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y2, Y2, Y5
 	VPSLLD $0x17, Y3, Y3
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y8
 	VFMADD231PS Y5, Y8, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y5, Y9, Y2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y5
 	VFNMADD231PS Y3, Y2, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y5, Y8, Y8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y5, Y3, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y3, Y2, Y9
@@ -1516,12 +1516,12 @@ last:
 	VFNMADD213PS one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y9, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y8, Y8, Y5
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y4, Y1, Y1
 	VMOVUPS     32(DX), Y3
 	VFMADD231PS Y3, Y2, Y1
@@ -1536,18 +1536,18 @@ last:
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y0, Y3
 	VANDPS  signBit<>+0(SB), Y0, Y0
 	VMOVUPS tanhMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y8
@@ -1555,45 +1555,45 @@ last:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y8
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y3
 	VMULPS      Y3, Y3, Y5
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y2, Y2, Y8
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y10
 	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
 	VMOVUPS     sigmoidP0<>+0(SB), Y11
 	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y10
 	VFMADD231PS Y8, Y10, Y11
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y3, Y5
 	VFMADD231PS Y9, Y5, Y3
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y8, Y11, Y2
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y8
@@ -1602,19 +1602,19 @@ last:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y3, Y9
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y3
 	VFNMADD231PS Y4, Y2, Y3
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y9, Y8, Y8
 	VFNMADD231PS Y6, Y8, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y3, Y6, Y6
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y3, Y4, Y8
 	VADDPS       one<>+0(SB), Y8, Y8
 	VFNMADD231PS Y4, Y2, Y8
@@ -1623,12 +1623,12 @@ last:
 	VFNMADD213PS one<>+0(SB), Y6, Y3
 	VFNMADD231PS Y6, Y8, Y3
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y3
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y2
 	VANDNPS     Y3, Y2, Y2
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS  Y5, Y2, Y2
 	VORPS   Y0, Y2, Y0
 	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
@@ -1641,18 +1641,18 @@ last:
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y0, Y2, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -1660,45 +1660,45 @@ last:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -1707,19 +1707,19 @@ last:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -1728,12 +1728,12 @@ last:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -1982,18 +1982,18 @@ wide_narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y8
 	VMINPS  Y0, Y8, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y4, Y8
 	VANDPS  signBit<>+0(SB), Y4, Y4
 	VMOVUPS tanhMax<>+0(SB), Y9
 	VMINPS  Y8, Y9, Y8
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y9
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y9
 	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y11
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y8, Y11
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
@@ -2001,45 +2001,45 @@ wide_narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
 	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y8
 	VMULPS      Y8, Y8, Y10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y12
 	VPSLLD $0x17, Y9, Y9
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
 	VFMADD231PS tanhP3<>+0(SB), Y10, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y10, Y13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y14
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y14
 	VMOVUPS     sigmoidP0<>+0(SB), Y15
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y15
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y11, Y11
 	VFMADD213PS tanhP0<>+0(SB), Y10, Y13
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y14
 	VFMADD231PS Y12, Y14, Y15
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y10, Y8, Y10
 	VFMADD231PS Y13, Y10, Y8
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y12, Y15, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y10
 	VSUBPS       Y11, Y10, Y10
 	VMOVUPS      three<>+0(SB), Y12
@@ -2048,20 +2048,20 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y11, Y13
 	VFMADD231PS  Y10, Y8, Y13
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y9, Y8
 	VFNMADD231PS Y9, Y0, Y8
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y13, Y12, Y12
 	VFNMADD231PS Y11, Y12, Y10
 	VORPS        Y4, Y10, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y10
 	VDIVPS  Y8, Y10, Y10
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y8, Y9, Y11
 	VADDPS       one<>+0(SB), Y11, Y11
 	VFNMADD231PS Y9, Y0, Y11
@@ -2070,7 +2070,7 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y10, Y8
 	VFNMADD231PS Y10, Y11, Y8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y10, Y10, Y8
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y0
 	VANDNPS     Y8, Y0, Y0
@@ -2081,41 +2081,41 @@ wide_narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y8
 	VMINPS  Y2, Y8, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y2
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y2, Y2, Y9
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y10
 	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
 	VMOVUPS     sigmoidP0<>+0(SB), Y11
 	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y10
 	VFMADD231PS Y9, Y10, Y11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y9, Y11, Y2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y9
 	VFNMADD231PS Y8, Y2, Y9
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y10
 	VDIVPS  Y9, Y10, Y10
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y9, Y8, Y11
 	VADDPS       one<>+0(SB), Y11, Y11
 	VFNMADD231PS Y8, Y2, Y11
@@ -2124,12 +2124,12 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y10, Y9
 	VFNMADD231PS Y10, Y11, Y9
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y10, Y10, Y9
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y2
 	VANDNPS     Y9, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y4, Y0, Y0
 	VMOVUPS     (DX), Y4
 	VFMADD231PS Y4, Y2, Y0
@@ -2144,18 +2144,18 @@ wide_narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y5, Y2
 	VANDPS  signBit<>+0(SB), Y5, Y4
 	VMOVUPS tanhMax<>+0(SB), Y5
 	VMINPS  Y2, Y5, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y5
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y5
 	VSUBPS      sigmoidRound<>+0(SB), Y5, Y8
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y9
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y9
 	VMOVUPS     tanhRoundMax<>+0(SB), Y10
@@ -2163,45 +2163,45 @@ wide_narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y9, Y9
 	VSUBPS      tanhRoundZero<>+0(SB), Y9, Y10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y1
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y2
 	VMULPS      Y2, Y2, Y8
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y1, Y1, Y10
 	VPSLLD $0x17, Y5, Y5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y11
 	VFMADD231PS tanhP3<>+0(SB), Y8, Y11
 	VFMADD213PS tanhP1<>+0(SB), Y8, Y11
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
 	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y12
 	VMOVUPS     sigmoidP0<>+0(SB), Y13
 	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y9, Y9
 	VFMADD213PS tanhP0<>+0(SB), Y8, Y11
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y12
 	VFMADD231PS Y10, Y12, Y13
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y8, Y2, Y8
 	VFMADD231PS Y11, Y8, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y13, Y1
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y8
 	VSUBPS       Y9, Y8, Y8
 	VMOVUPS      three<>+0(SB), Y10
@@ -2210,20 +2210,20 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y9, Y11
 	VFMADD231PS  Y8, Y2, Y11
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y1, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y11, Y10, Y10
 	VFNMADD231PS Y9, Y10, Y8
 	VORPS        Y4, Y8, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y2, Y8, Y8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y5, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y5, Y1, Y9
@@ -2232,7 +2232,7 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y2
 	VFNMADD231PS Y8, Y9, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y8, Y8, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y1
 	VANDNPS     Y2, Y1, Y1
@@ -2243,41 +2243,41 @@ wide_narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y2, Y2, Y5
 	VPSLLD $0x17, Y3, Y3
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y8
 	VFMADD231PS Y5, Y8, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y5, Y9, Y2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y5
 	VFNMADD231PS Y3, Y2, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y5, Y8, Y8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y5, Y3, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y3, Y2, Y9
@@ -2286,12 +2286,12 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y9, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y8, Y8, Y5
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y4, Y1, Y1
 	VMOVUPS     32(DX), Y3
 	VFMADD231PS Y3, Y2, Y1
@@ -2307,19 +2307,19 @@ wide_narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(CX), Y3
 	VANDPS  allButSign<>+0(SB), Y3, Y4
 	VANDPS  signBit<>+0(SB), Y3, Y3
 	VMOVUPS tanhMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y5
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
 	VSUBPS      sigmoidRound<>+0(SB), Y5, Y8
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y9
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y9
 	VMOVUPS     tanhRoundMax<>+0(SB), Y10
@@ -2327,45 +2327,45 @@ wide_narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y9, Y9
 	VSUBPS      tanhRoundZero<>+0(SB), Y9, Y10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y2
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y4
 	VMULPS      Y4, Y4, Y8
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y2, Y2, Y10
 	VPSLLD $0x17, Y5, Y5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y11
 	VFMADD231PS tanhP3<>+0(SB), Y8, Y11
 	VFMADD213PS tanhP1<>+0(SB), Y8, Y11
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
 	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y12
 	VMOVUPS     sigmoidP0<>+0(SB), Y13
 	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y9, Y9
 	VFMADD213PS tanhP0<>+0(SB), Y8, Y11
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y12
 	VFMADD231PS Y10, Y12, Y13
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y8, Y4, Y8
 	VFMADD231PS Y11, Y8, Y4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y13, Y2
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y8
 	VSUBPS       Y9, Y8, Y8
 	VMOVUPS      three<>+0(SB), Y10
@@ -2374,20 +2374,20 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y9, Y11
 	VFMADD231PS  Y8, Y4, Y11
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y2, Y4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y11, Y10, Y10
 	VFNMADD231PS Y9, Y10, Y8
 	VORPS        Y3, Y8, Y3
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y4, Y8, Y8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y4, Y5, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y5, Y2, Y9
@@ -2396,7 +2396,7 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y4
 	VFNMADD231PS Y8, Y9, Y4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y8, Y8, Y4
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y2
 	VANDNPS     Y4, Y2, Y2
@@ -2408,41 +2408,41 @@ wide_narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y5
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y5
 	VSUBPS      sigmoidRound<>+0(SB), Y5, Y8
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y4
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y4, Y4, Y8
 	VPSLLD $0x17, Y5, Y5
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y9
 	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y9
 	VMOVUPS     sigmoidP0<>+0(SB), Y10
 	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y10
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
 	VFMADD231PS Y8, Y9, Y10
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y8, Y10, Y4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y5, Y8
 	VFNMADD231PS Y5, Y4, Y8
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y9
 	VDIVPS  Y8, Y9, Y9
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y8, Y5, Y10
 	VADDPS       one<>+0(SB), Y10, Y10
 	VFNMADD231PS Y5, Y4, Y10
@@ -2451,12 +2451,12 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y9, Y8
 	VFNMADD231PS Y9, Y10, Y8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y9, Y9, Y8
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y9, Y4
 	VANDNPS     Y8, Y4, Y4
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y3, Y2, Y2
 	VMOVUPS     64(DX), Y3
 	VFMADD231PS Y3, Y4, Y2
@@ -2471,18 +2471,18 @@ wide_narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y0, Y4
 	VANDPS  signBit<>+0(SB), Y0, Y0
 	VMOVUPS tanhMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y5
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y5
 	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y8
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
 	VMOVUPS     tanhRoundMax<>+0(SB), Y9
@@ -2490,45 +2490,45 @@ wide_narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
 	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y3
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y4
 	VMULPS      Y4, Y4, Y6
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y9
 	VPSLLD $0x17, Y5, Y5
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y10
 	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
 	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y12
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y8, Y8
 	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y11
 	VFMADD231PS Y9, Y11, Y12
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y6, Y4, Y6
 	VFMADD231PS Y10, Y6, Y4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y9, Y12, Y3
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y6
 	VSUBPS       Y8, Y6, Y6
 	VMOVUPS      three<>+0(SB), Y9
@@ -2537,19 +2537,19 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y8, Y10
 	VFMADD231PS  Y6, Y4, Y10
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y3, Y4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y10, Y9, Y9
 	VFNMADD231PS Y8, Y9, Y6
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y4, Y8, Y8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y4, Y5, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y5, Y3, Y9
@@ -2558,12 +2558,12 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y4
 	VFNMADD231PS Y8, Y9, Y4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y8, Y8, Y4
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y3
 	VANDNPS     Y4, Y3, Y3
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS  Y6, Y3, Y3
 	VORPS   Y0, Y3, Y0
 	VCMPPS  $0x11, tiny<>+0(SB), Y3, Y3
@@ -2576,18 +2576,18 @@ wide_narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y0, Y3, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y1, Y3
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -2595,45 +2595,45 @@ wide_narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
 	VMULPS      Y3, Y3, Y5
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y8
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y9
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
 	VMOVUPS     sigmoidP0<>+0(SB), Y10
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y10
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
 	VFMADD231PS Y7, Y9, Y10
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y3, Y5
 	VFMADD231PS Y8, Y5, Y3
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y10, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -2642,19 +2642,19 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y6, Y8
 	VFMADD231PS  Y5, Y3, Y8
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y3
 	VFNMADD231PS Y4, Y0, Y3
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y8, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y3, Y6, Y6
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y3, Y4, Y7
 	VADDPS       one<>+0(SB), Y7, Y7
 	VFNMADD231PS Y4, Y0, Y7
@@ -2663,12 +2663,12 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y6, Y3
 	VFNMADD231PS Y6, Y7, Y3
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y3
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y3, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS  Y5, Y0, Y0
 	VORPS   Y1, Y0, Y1
 	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
@@ -2682,18 +2682,18 @@ wide_narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y2, Y1
 	VANDPS  signBit<>+0(SB), Y2, Y2
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y1, Y3, Y1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -2701,45 +2701,45 @@ wide_narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y1
 	VMULPS      Y1, Y1, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y1, Y4
 	VFMADD231PS Y7, Y4, Y1
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -2748,19 +2748,19 @@ wide_narrow_rest_done:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y1, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y1
 	VFNMADD231PS Y3, Y0, Y1
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y1, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y1, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -2769,12 +2769,12 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y5, Y1
 	VFNMADD231PS Y5, Y6, Y1
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y1
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y1, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y2, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -2902,18 +2902,18 @@ narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y0, Y4, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y2, Y4
 	VANDPS  signBit<>+0(SB), Y2, Y2
 	VMOVUPS tanhMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y5
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y5
 	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y7
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y7
 	VMOVUPS     tanhRoundMax<>+0(SB), Y8
@@ -2921,45 +2921,45 @@ narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
 	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
 	VMULPS      Y4, Y4, Y6
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y8
 	VPSLLD $0x17, Y5, Y5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y6, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y6, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y10
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y10
 	VMOVUPS     sigmoidP0<>+0(SB), Y11
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y11
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y7, Y7
 	VFMADD213PS tanhP0<>+0(SB), Y6, Y9
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y10
 	VFMADD231PS Y8, Y10, Y11
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y6, Y4, Y6
 	VFMADD231PS Y9, Y6, Y4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y8, Y11, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y6
 	VSUBPS       Y7, Y6, Y6
 	VMOVUPS      three<>+0(SB), Y8
@@ -2968,20 +2968,20 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y7, Y9
 	VFMADD231PS  Y6, Y4, Y9
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y0, Y4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y8, Y8
 	VFNMADD231PS Y7, Y8, Y6
 	VORPS        Y2, Y6, Y2
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y4, Y6, Y6
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y4, Y5, Y7
 	VADDPS       one<>+0(SB), Y7, Y7
 	VFNMADD231PS Y5, Y0, Y7
@@ -2990,7 +2990,7 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y6, Y4
 	VFNMADD231PS Y6, Y7, Y4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y4
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y4, Y0, Y0
@@ -3001,41 +3001,41 @@ narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y1, Y4, Y1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y1, Y1, Y5
 	VPSLLD $0x17, Y4, Y4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y6
 	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y6
 	VMOVUPS     sigmoidP0<>+0(SB), Y7
 	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y6
 	VFMADD231PS Y5, Y6, Y7
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y5, Y7, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y5
 	VFNMADD231PS Y4, Y1, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y5, Y6, Y6
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y5, Y4, Y7
 	VADDPS       one<>+0(SB), Y7, Y7
 	VFNMADD231PS Y4, Y1, Y7
@@ -3044,12 +3044,12 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y6, Y5
 	VFNMADD231PS Y6, Y7, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y5
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y1
 	VANDNPS     Y5, Y1, Y1
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y2, Y0, Y0
 	VMOVUPS     (DX), Y2
 	VFMADD231PS Y2, Y1, Y0
@@ -3064,18 +3064,18 @@ narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y0, Y2
 	VANDPS  signBit<>+0(SB), Y0, Y0
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -3083,45 +3083,45 @@ narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y1, Y1, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y1
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -3130,19 +3130,19 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y1, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y1, Y6
@@ -3151,12 +3151,12 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y1
 	VANDNPS     Y2, Y1, Y1
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y1, Y1
 	VORPS        Y0, Y1, Y0
 	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
@@ -3202,7 +3202,7 @@ TEXT ·stepTileAVX2(SB), $1600-88
 	XORL AX, AX
 
 panel:
-	// Registers: units done, in bytes AX
+	// Registers: bytes of the units done AX
 	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
@@ -4171,7 +4171,7 @@ wide_summed:
 	JLT  wide_cell_done
 
 wide_cell:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI, lanes left DI, h R8
 	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
@@ -4186,7 +4186,7 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 128(CX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -4200,12 +4200,12 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -4213,68 +4213,68 @@ wide_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -4283,29 +4283,29 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -4319,7 +4319,7 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -4327,7 +4327,7 @@ wide_cell:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -4343,7 +4343,7 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 160(CX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -4357,12 +4357,12 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -4370,68 +4370,68 @@ wide_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -4440,29 +4440,29 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -4476,7 +4476,7 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -4484,7 +4484,7 @@ wide_cell:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     32(DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -4500,19 +4500,19 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -4520,45 +4520,45 @@ wide_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -4567,19 +4567,19 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -4588,12 +4588,12 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS  Y4, Y0, Y0
 	VORPS   Y1, Y0, Y1
 	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
@@ -4607,19 +4607,19 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 32(DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -4627,45 +4627,45 @@ wide_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -4674,19 +4674,19 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -4695,12 +4695,12 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -5689,7 +5689,7 @@ narrow_summed:
 	JLT  narrow_cells_done
 
 narrow_cells:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
 	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
@@ -5708,7 +5708,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(CX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -5722,12 +5722,12 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -5735,68 +5735,68 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -5805,29 +5805,29 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -5841,7 +5841,7 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -5849,7 +5849,7 @@ narrow_cells:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -5865,7 +5865,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 320(CX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -5879,12 +5879,12 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -5892,68 +5892,68 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -5962,29 +5962,29 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -5998,7 +5998,7 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -6006,7 +6006,7 @@ narrow_cells:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (R9), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -6022,19 +6022,19 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -6042,45 +6042,45 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -6089,19 +6089,19 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -6110,12 +6110,12 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -6158,19 +6158,19 @@ h_done_narrow_cells_0_0:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (R9), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -6178,45 +6178,45 @@ h_done_narrow_cells_0_0:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -6225,19 +6225,19 @@ h_done_narrow_cells_0_0:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -6246,12 +6246,12 @@ h_done_narrow_cells_0_0:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -6298,7 +6298,7 @@ narrow_cells_done:
 	JLT  narrow_cell_done
 
 narrow_cell:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI, lanes left DI, h R8
 	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
@@ -6313,7 +6313,7 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(CX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -6327,12 +6327,12 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -6340,68 +6340,68 @@ narrow_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -6410,29 +6410,29 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -6446,7 +6446,7 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -6454,7 +6454,7 @@ narrow_cell:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -6470,19 +6470,19 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -6490,45 +6490,45 @@ narrow_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -6537,19 +6537,19 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -6558,12 +6558,12 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -8609,7 +8609,7 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 128(R9), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -8623,12 +8623,12 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -8636,68 +8636,68 @@ wide_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -8706,29 +8706,29 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -8742,7 +8742,7 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -8750,7 +8750,7 @@ wide_cell:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -8766,7 +8766,7 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 160(R9), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -8780,12 +8780,12 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -8793,68 +8793,68 @@ wide_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -8863,29 +8863,29 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -8899,7 +8899,7 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -8907,7 +8907,7 @@ wide_cell:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     32(DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -8923,19 +8923,19 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -8943,45 +8943,45 @@ wide_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -8990,19 +8990,19 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -9011,12 +9011,12 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS  Y4, Y0, Y0
 	VORPS   Y1, Y0, Y1
 	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
@@ -9030,19 +9030,19 @@ wide_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 32(DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -9050,45 +9050,45 @@ wide_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -9097,19 +9097,19 @@ wide_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -9118,12 +9118,12 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -9213,7 +9213,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(R9), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -9227,12 +9227,12 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -9240,68 +9240,68 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -9310,29 +9310,29 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -9346,7 +9346,7 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -9354,7 +9354,7 @@ narrow_cells:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -9370,7 +9370,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(R12), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -9384,12 +9384,12 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -9397,68 +9397,68 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -9467,29 +9467,29 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -9503,7 +9503,7 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -9511,7 +9511,7 @@ narrow_cells:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (R10), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -9527,19 +9527,19 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -9547,45 +9547,45 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -9594,19 +9594,19 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -9615,12 +9615,12 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -9663,19 +9663,19 @@ h_done_narrow_cells_0_0:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (R10), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -9683,45 +9683,45 @@ h_done_narrow_cells_0_0:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -9730,19 +9730,19 @@ h_done_narrow_cells_0_0:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -9751,12 +9751,12 @@ h_done_narrow_cells_0_0:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -9824,7 +9824,7 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(R9), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -9838,12 +9838,12 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -9851,68 +9851,68 @@ narrow_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -9921,29 +9921,29 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -9957,7 +9957,7 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -9965,7 +9965,7 @@ narrow_cell:
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
 	VANDNPS     Y5, Y2, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -9981,19 +9981,19 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -10001,45 +10001,45 @@ narrow_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -10048,19 +10048,19 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -10069,12 +10069,12 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
 	VANDNPS     Y2, Y0, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
@@ -10312,7 +10312,7 @@ vectors_3:
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
@@ -10323,7 +10323,7 @@ vectors_3:
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y7
 	VSUBPS      sigmoidRound<>+0(SB), Y7, Y8
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y1
@@ -10331,7 +10331,7 @@ vectors_3:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y2
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y4
 	VPSLLD $0x17, Y3, Y3
 	VMULPS Y1, Y1, Y6
@@ -10339,7 +10339,7 @@ vectors_3:
 	VMULPS Y2, Y2, Y8
 	VPSLLD $0x17, Y7, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y9
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
 	VMOVUPS     sigmoidP0<>+0(SB), Y10
@@ -10353,7 +10353,7 @@ vectors_3:
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y4, Y9
 	VFMADD231PS Y4, Y9, Y10
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y11
@@ -10361,12 +10361,12 @@ vectors_3:
 	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y13
 	VFMADD231PS Y8, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y4, Y10, Y0
 	VFNMADD231PS Y6, Y12, Y1
 	VFNMADD231PS Y8, Y14, Y2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y4
 	VFNMADD231PS Y3, Y0, Y4
 	VADDPS       one<>+0(SB), Y5, Y6
@@ -10374,7 +10374,7 @@ vectors_3:
 	VADDPS       one<>+0(SB), Y7, Y8
 	VFNMADD231PS Y7, Y2, Y8
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y9
 	VDIVPS  Y4, Y9, Y9
 	VMOVUPS one<>+0(SB), Y10
@@ -10382,7 +10382,7 @@ vectors_3:
 	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y8, Y11, Y11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y4, Y3, Y12
 	VADDPS       one<>+0(SB), Y12, Y12
 	VFNMADD231PS Y3, Y0, Y12
@@ -10401,7 +10401,7 @@ vectors_3:
 	VFNMADD213PS one<>+0(SB), Y11, Y8
 	VFNMADD231PS Y11, Y1, Y8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y9, Y9, Y4
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y9, Y0
 	VANDNPS     Y4, Y0, Y0
@@ -10434,41 +10434,41 @@ vectors_1:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y1
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y1
 	VSUBPS      sigmoidRound<>+0(SB), Y1, Y2
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y2, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y2, Y0
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y2
 	VPSLLD $0x17, Y1, Y1
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y3
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y3
 	VMOVUPS     sigmoidP0<>+0(SB), Y4
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y2, Y3
 	VFMADD231PS Y2, Y3, Y4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y2, Y4, Y0
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y1, Y2
 	VFNMADD231PS Y1, Y0, Y2
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y3
 	VDIVPS  Y2, Y3, Y3
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y1, Y4
 	VADDPS       one<>+0(SB), Y4, Y4
 	VFNMADD231PS Y1, Y0, Y4
@@ -10477,7 +10477,7 @@ vectors_1:
 	VFNMADD213PS one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y4, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y3, Y3, Y2
 	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y3, Y0
 	VANDNPS     Y2, Y0, Y0
@@ -10504,7 +10504,7 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
 vectors_3:
 	// Registers: x AX, dst CX, elements left DX
 	//            x Y0 Y2 Y4
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (AX), Y0
 	VANDPS  allButSign<>+0(SB), Y0, Y1
 	VANDPS  signBit<>+0(SB), Y0, Y0
@@ -10521,7 +10521,7 @@ vectors_3:
 	VMOVUPS tanhMax<>+0(SB), Y6
 	VMINPS  Y5, Y6, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -10541,7 +10541,7 @@ vectors_3:
 	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
 	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y1
 	VMULPS      Y1, Y1, Y7
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y3
@@ -10549,7 +10549,7 @@ vectors_3:
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y5
 	VMULPS      Y5, Y5, Y11
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y12
 	VFMADD231PS tanhP3<>+0(SB), Y7, Y12
 	VFMADD213PS tanhP1<>+0(SB), Y7, Y12
@@ -10560,7 +10560,7 @@ vectors_3:
 	VFMADD231PS tanhP3<>+0(SB), Y11, Y14
 	VFMADD213PS tanhP1<>+0(SB), Y11, Y14
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y7, Y12
 	VPSLLD      $0x0b, Y8, Y8
@@ -10568,7 +10568,7 @@ vectors_3:
 	VPSLLD      $0x0b, Y10, Y10
 	VFMADD213PS tanhP0<>+0(SB), Y11, Y14
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y7, Y1, Y7
 	VFMADD231PS Y12, Y7, Y1
 	VMULPS      Y9, Y3, Y7
@@ -10576,7 +10576,7 @@ vectors_3:
 	VMULPS      Y11, Y5, Y7
 	VFMADD231PS Y14, Y7, Y5
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y7
 	VSUBPS       Y6, Y7, Y7
 	VMOVUPS      three<>+0(SB), Y9
@@ -10599,7 +10599,7 @@ vectors_3:
 	VADDPS       one<>+0(SB), Y10, Y15
 	VFMADD231PS  Y3, Y5, Y15
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y11, Y9, Y5
 	VFNMADD231PS Y6, Y5, Y7
 	VORPS        Y0, Y7, Y0
@@ -10625,14 +10625,14 @@ vectors_3_done:
 vectors_1:
 	// Registers: x AX, dst CX, elements left DX
 	//            x Y0
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (AX), Y0
 	VANDPS  allButSign<>+0(SB), Y0, Y1
 	VANDPS  signBit<>+0(SB), Y0, Y0
 	VMOVUPS tanhMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y2
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y2
 	VMOVUPS     tanhRoundMax<>+0(SB), Y3
@@ -10640,24 +10640,24 @@ vectors_1:
 	VANDPS      tanhRoundMask<>+0(SB), Y2, Y2
 	VSUBPS      tanhRoundZero<>+0(SB), Y2, Y3
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y3, Y1
 	VMULPS      Y1, Y1, Y3
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y4
 	VFMADD231PS tanhP3<>+0(SB), Y3, Y4
 	VFMADD213PS tanhP1<>+0(SB), Y3, Y4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y2, Y2
 	VFMADD213PS tanhP0<>+0(SB), Y3, Y4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y3, Y1, Y3
 	VFMADD231PS Y4, Y3, Y1
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y3
 	VSUBPS       Y2, Y3, Y3
 	VMOVUPS      three<>+0(SB), Y4
@@ -10666,7 +10666,7 @@ vectors_1:
 	VADDPS       one<>+0(SB), Y2, Y5
 	VFMADD231PS  Y3, Y1, Y5
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y5, Y4, Y1
 	VFNMADD231PS Y2, Y1, Y3
 	VORPS        Y0, Y3, Y0
@@ -10693,7 +10693,7 @@ TEXT ·flushAVX2(SB), NOSPLIT, $0-24
 vectors_3:
 	// Registers: x AX, dst CX, elements left DX
 	//            x Y0
-	// x, or 0 where |x| is tiny
+	// y = x or 0 where |x| < tiny
 	VMOVUPS (AX), Y0
 	VANDPS  allButSign<>+0(SB), Y0, Y1
 	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
@@ -10720,7 +10720,7 @@ vectors_3_done:
 	JLT  vectors_1_done
 
 vectors_1:
-	// x, or 0 where |x| is tiny
+	// y = x or 0 where |x| < tiny
 	VMOVUPS (AX), Y0
 	VANDPS  allButSign<>+0(SB), Y0, Y1
 	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
@@ -10873,7 +10873,7 @@ pair_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z0, Z8, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z2, Z8
 	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
 	VBROADCASTSS tanhMax<>+0(SB), Z9
@@ -10885,12 +10885,12 @@ pair_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z9
 	VMINPS       Z1, Z9, Z1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z9
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z11
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z8, Z11
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z12
@@ -10898,68 +10898,68 @@ pair_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z11, Z11
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z11, Z12
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z13
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z13, Z14
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z12, Z8
 	VMULPS           Z8, Z8, Z10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z14, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z14, Z1
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z12
 	VPSLLD $0x17, Z9, Z9
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z14
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z14
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z14
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z15
 	VPSLLD $0x17, Z13, Z13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z17
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z11, Z11
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z10, Z14
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z18
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z19
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z16
 	VFMADD231PS      Z12, Z16, Z17
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z10, Z8, Z10
 	VFMADD231PS Z14, Z10, Z8
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z18
 	VFMADD231PS      Z15, Z18, Z19
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z12, Z17, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z10
 	VSUBPS       Z11, Z10, Z10
 	VBROADCASTSS three<>+0(SB), Z12
@@ -10968,29 +10968,29 @@ pair_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z11, Z14
 	VFMADD231PS  Z10, Z8, Z14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z15, Z19, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z9, Z8
 	VFNMADD231PS Z9, Z0, Z8
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z14, Z12, Z12
 	VFNMADD231PS Z11, Z12, Z10
 	VORPS        Z2, Z10, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z13, Z10
 	VFNMADD231PS Z13, Z1, Z10
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z8, Z11, Z11
 	VBROADCASTSS one<>+0(SB), Z12
 	VDIVPS       Z10, Z12, Z12
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z8, Z9, Z14
 	VADDPS.BCST  one<>+0(SB), Z14, Z14
 	VFNMADD231PS Z9, Z0, Z14
@@ -11004,7 +11004,7 @@ pair_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z12, Z10
 	VFNMADD231PS      Z12, Z0, Z10
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z11, Z11, Z8
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z8, K1, Z0
@@ -11012,7 +11012,7 @@ pair_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
 	VMOVAPS.Z   Z10, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z2, Z0, Z0
 	VMOVUPS     (DX), Z2
 	VFMADD231PS Z2, Z1, Z0
@@ -11027,7 +11027,7 @@ pair_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z6, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z6, Z4
 	VBROADCASTSS tanhMax<>+0(SB), Z6
@@ -11039,12 +11039,12 @@ pair_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z8
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z9
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z9
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
@@ -11052,68 +11052,68 @@ pair_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z11
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z1
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z2
 	VMULPS           Z2, Z2, Z8
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z10
 	VPSLLD $0x17, Z6, Z6
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z12
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z12
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z12
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z5, Z5, Z13
 	VPSLLD $0x17, Z11, Z11
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z9, Z9
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z12
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z17
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z14
 	VFMADD231PS      Z10, Z14, Z15
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z8, Z2, Z8
 	VFMADD231PS Z12, Z8, Z2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z16
 	VFMADD231PS      Z13, Z16, Z17
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z10, Z15, Z1
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z8
 	VSUBPS       Z9, Z8, Z8
 	VBROADCASTSS three<>+0(SB), Z10
@@ -11122,29 +11122,29 @@ pair_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z9, Z12
 	VFMADD231PS  Z8, Z2, Z12
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z13, Z17, Z5
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z2
 	VFNMADD231PS Z6, Z1, Z2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z12, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
 	VORPS        Z4, Z8, Z4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z11, Z8
 	VFNMADD231PS Z11, Z5, Z8
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z2, Z9, Z9
 	VBROADCASTSS one<>+0(SB), Z10
 	VDIVPS       Z8, Z10, Z10
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z6, Z12
 	VADDPS.BCST  one<>+0(SB), Z12, Z12
 	VFNMADD231PS Z6, Z1, Z12
@@ -11158,7 +11158,7 @@ pair_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z10, Z8
 	VFNMADD231PS      Z10, Z1, Z8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z2, K1, Z1
@@ -11166,7 +11166,7 @@ pair_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
 	VMOVAPS.Z   Z8, K1, Z2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z4, Z1, Z1
 	VMOVUPS     64(DX), Z4
 	VFMADD231PS Z4, Z2, Z1
@@ -11181,7 +11181,7 @@ pair_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z3
 	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
 	VBROADCASTSS tanhMax<>+0(SB), Z4
@@ -11193,18 +11193,18 @@ pair_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z5
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z8
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
@@ -11212,12 +11212,12 @@ pair_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z12
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
@@ -11225,80 +11225,80 @@ pair_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
 	VMULPS           Z3, Z3, Z7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z2, Z2, Z11
 	VPSLLD $0x17, Z6, Z6
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z4, Z4, Z14
 	VPSLLD $0x17, Z10, Z10
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z8, Z8
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z12, Z12
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
 	VFMADD231PS      Z11, Z16, Z17
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z7, Z3, Z7
 	VFMADD231PS Z13, Z7, Z3
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
 	VFMADD231PS      Z14, Z18, Z19
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z9, Z5, Z7
 	VFMADD231PS Z15, Z7, Z5
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z17, Z2
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z7
 	VSUBPS       Z8, Z7, Z7
 	VBROADCASTSS three<>+0(SB), Z9
@@ -11307,10 +11307,10 @@ pair_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z8, Z11
 	VFMADD231PS  Z7, Z3, Z11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z14, Z19, Z4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z3
 	VSUBPS       Z12, Z3, Z3
 	VBROADCASTSS three<>+0(SB), Z13
@@ -11319,29 +11319,29 @@ pair_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
 	VFMADD231PS  Z3, Z5, Z14
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z5
 	VFNMADD231PS Z6, Z2, Z5
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z10, Z8
 	VFNMADD231PS Z10, Z4, Z8
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z14, Z13, Z9
 	VFNMADD231PS Z12, Z9, Z3
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z5, Z9, Z9
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z8, Z11, Z11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z5, Z6, Z12
 	VADDPS.BCST  one<>+0(SB), Z12, Z12
 	VFNMADD231PS Z6, Z2, Z12
@@ -11355,7 +11355,7 @@ pair_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z5
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z5, K1, Z2
@@ -11363,7 +11363,7 @@ pair_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z8, K1, Z4
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS        Z7, Z2, Z2
 	VORPS         Z0, Z2, Z0
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z2, K1
@@ -11578,7 +11578,7 @@ pair_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z0, Z8, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z2, Z8
 	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
 	VBROADCASTSS tanhMax<>+0(SB), Z9
@@ -11590,12 +11590,12 @@ pair_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z9
 	VMINPS       Z1, Z9, Z1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z9
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z11
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z8, Z11
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z12
@@ -11603,68 +11603,68 @@ pair_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z11, Z11
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z11, Z12
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z13
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z13, Z14
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z12, Z8
 	VMULPS           Z8, Z8, Z10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z14, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z14, Z1
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z12
 	VPSLLD $0x17, Z9, Z9
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z14
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z14
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z14
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z15
 	VPSLLD $0x17, Z13, Z13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z17
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z11, Z11
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z10, Z14
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z18
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z19
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z16
 	VFMADD231PS      Z12, Z16, Z17
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z10, Z8, Z10
 	VFMADD231PS Z14, Z10, Z8
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z18
 	VFMADD231PS      Z15, Z18, Z19
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z12, Z17, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z10
 	VSUBPS       Z11, Z10, Z10
 	VBROADCASTSS three<>+0(SB), Z12
@@ -11673,29 +11673,29 @@ pair_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z11, Z14
 	VFMADD231PS  Z10, Z8, Z14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z15, Z19, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z9, Z8
 	VFNMADD231PS Z9, Z0, Z8
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z14, Z12, Z12
 	VFNMADD231PS Z11, Z12, Z10
 	VORPS        Z2, Z10, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z13, Z10
 	VFNMADD231PS Z13, Z1, Z10
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z8, Z11, Z11
 	VBROADCASTSS one<>+0(SB), Z12
 	VDIVPS       Z10, Z12, Z12
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z8, Z9, Z14
 	VADDPS.BCST  one<>+0(SB), Z14, Z14
 	VFNMADD231PS Z9, Z0, Z14
@@ -11709,7 +11709,7 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z12, Z10
 	VFNMADD231PS      Z12, Z0, Z10
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z11, Z11, Z8
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z8, K1, Z0
@@ -11717,7 +11717,7 @@ pair_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
 	VMOVAPS.Z   Z10, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z2, Z0, Z0
 	VMOVUPS     (DX), Z2
 	VFMADD231PS Z2, Z1, Z0
@@ -11732,7 +11732,7 @@ pair_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z6, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z6, Z4
 	VBROADCASTSS tanhMax<>+0(SB), Z6
@@ -11744,12 +11744,12 @@ pair_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z8
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z9
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z9
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
@@ -11757,68 +11757,68 @@ pair_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z11
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z1
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z2
 	VMULPS           Z2, Z2, Z8
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z10
 	VPSLLD $0x17, Z6, Z6
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z12
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z12
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z12
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z5, Z5, Z13
 	VPSLLD $0x17, Z11, Z11
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z9, Z9
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z12
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z17
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z14
 	VFMADD231PS      Z10, Z14, Z15
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z8, Z2, Z8
 	VFMADD231PS Z12, Z8, Z2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z16
 	VFMADD231PS      Z13, Z16, Z17
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z10, Z15, Z1
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z8
 	VSUBPS       Z9, Z8, Z8
 	VBROADCASTSS three<>+0(SB), Z10
@@ -11827,29 +11827,29 @@ pair_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z9, Z12
 	VFMADD231PS  Z8, Z2, Z12
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z13, Z17, Z5
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z2
 	VFNMADD231PS Z6, Z1, Z2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z12, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
 	VORPS        Z4, Z8, Z4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z11, Z8
 	VFNMADD231PS Z11, Z5, Z8
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z2, Z9, Z9
 	VBROADCASTSS one<>+0(SB), Z10
 	VDIVPS       Z8, Z10, Z10
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z6, Z12
 	VADDPS.BCST  one<>+0(SB), Z12, Z12
 	VFNMADD231PS Z6, Z1, Z12
@@ -11863,7 +11863,7 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z10, Z8
 	VFNMADD231PS      Z10, Z1, Z8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z2, K1, Z1
@@ -11871,7 +11871,7 @@ pair_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
 	VMOVAPS.Z   Z8, K1, Z2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z4, Z1, Z1
 	VMOVUPS     64(DX), Z4
 	VFMADD231PS Z4, Z2, Z1
@@ -11887,7 +11887,7 @@ pair_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z2, Z4, Z2
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      64(CX), Z4
 	VANDPS.BCST  allButSign<>+0(SB), Z4, Z5
 	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
@@ -11901,12 +11901,12 @@ pair_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z6, Z8, Z6
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z8
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z10
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z10
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z11
@@ -11914,68 +11914,68 @@ pair_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z10, Z10
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z10, Z11
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z6, Z12
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z2
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z2
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z6
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z6
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z2, Z2, Z11
 	VPSLLD $0x17, Z8, Z8
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z13
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z6, Z6, Z14
 	VPSLLD $0x17, Z12, Z12
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z15
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z16
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z10, Z10
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z17
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z6, Z18
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z15
 	VFMADD231PS      Z11, Z15, Z16
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z9, Z5, Z9
 	VFMADD231PS Z13, Z9, Z5
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z17
 	VFMADD231PS      Z14, Z17, Z18
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z16, Z2
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z9
 	VSUBPS       Z10, Z9, Z9
 	VBROADCASTSS three<>+0(SB), Z11
@@ -11984,29 +11984,29 @@ pair_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z10, Z13
 	VFMADD231PS  Z9, Z5, Z13
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z14, Z18, Z6
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z8, Z5
 	VFNMADD231PS Z8, Z2, Z5
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z13, Z11, Z11
 	VFNMADD231PS Z10, Z11, Z9
 	VORPS        Z4, Z9, Z4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z12, Z9
 	VFNMADD231PS Z12, Z6, Z9
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z10
 	VDIVPS       Z5, Z10, Z10
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z9, Z11, Z11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z5, Z8, Z13
 	VADDPS.BCST  one<>+0(SB), Z13, Z13
 	VFNMADD231PS Z8, Z2, Z13
@@ -12020,7 +12020,7 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z9
 	VFNMADD231PS      Z11, Z2, Z9
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z10, Z10, Z5
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
 	VMOVAPS.Z   Z5, K1, Z2
@@ -12028,7 +12028,7 @@ pair_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z9, K1, Z5
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z4, Z2, Z2
 	VMOVUPS     128(DX), Y4
 	VFMADD231PS Z4, Z5, Z2
@@ -12043,7 +12043,7 @@ pair_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z4
 	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
 	VBROADCASTSS tanhMax<>+0(SB), Z5
@@ -12055,18 +12055,18 @@ pair_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z6
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z7
 	VMINPS       Z6, Z7, Z6
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z7
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z9
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z9
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
@@ -12074,12 +12074,12 @@ pair_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z9, Z9
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z9, Z10
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z11
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z13
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z13
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z14
@@ -12087,80 +12087,80 @@ pair_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z13, Z13
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z13, Z14
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z3
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z4
 	VMULPS           Z4, Z4, Z8
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z14, Z6
 	VMULPS           Z6, Z6, Z10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z3, Z3, Z12
 	VPSLLD $0x17, Z7, Z7
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z14
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z14
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z14
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z5, Z5, Z15
 	VPSLLD $0x17, Z11, Z11
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z16
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z16
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z16
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z17
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z18
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z9, Z9
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z14
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z19
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z19
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z20
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z20
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z13, Z13
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z10, Z16
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z17
 	VFMADD231PS      Z12, Z17, Z18
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z8, Z4, Z8
 	VFMADD231PS Z14, Z8, Z4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z19
 	VFMADD231PS      Z15, Z19, Z20
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z10, Z6, Z8
 	VFMADD231PS Z16, Z8, Z6
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z12, Z18, Z3
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z8
 	VSUBPS       Z9, Z8, Z8
 	VBROADCASTSS three<>+0(SB), Z10
@@ -12169,10 +12169,10 @@ pair_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z9, Z12
 	VFMADD231PS  Z8, Z4, Z12
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z15, Z20, Z5
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z4
 	VSUBPS       Z13, Z4, Z4
 	VBROADCASTSS three<>+0(SB), Z14
@@ -12181,29 +12181,29 @@ pair_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z13, Z15
 	VFMADD231PS  Z4, Z6, Z15
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z7, Z6
 	VFNMADD231PS Z7, Z3, Z6
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z12, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z11, Z9
 	VFNMADD231PS Z11, Z5, Z9
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z15, Z14, Z10
 	VFNMADD231PS Z13, Z10, Z4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z10
 	VDIVPS       Z6, Z10, Z10
 	VBROADCASTSS one<>+0(SB), Z12
 	VDIVPS       Z9, Z12, Z12
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z6, Z7, Z13
 	VADDPS.BCST  one<>+0(SB), Z13, Z13
 	VFNMADD231PS Z7, Z3, Z13
@@ -12217,7 +12217,7 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z12, Z9
 	VFNMADD231PS      Z12, Z3, Z9
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z10, Z10, Z6
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
 	VMOVAPS.Z   Z6, K1, Z3
@@ -12225,7 +12225,7 @@ pair_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
 	VMOVAPS.Z   Z9, K1, Z5
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS      Z8, Z3, Z3
 	VORPS       Z0, Z3, Z0
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z3, K1
@@ -12244,18 +12244,18 @@ pair_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z2, Z1
 	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z1, Z3, Z1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z3
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z5
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z5
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
@@ -12263,45 +12263,45 @@ pair_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z1
 	VMULPS           Z1, Z1, Z4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z6
 	VPSLLD $0x17, Z3, Z3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z8
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z5, Z5
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
 	VFMADD231PS      Z6, Z8, Z9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z4, Z1, Z4
 	VFMADD231PS Z7, Z4, Z1
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z6, Z9, Z0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z4
 	VSUBPS       Z5, Z4, Z4
 	VBROADCASTSS three<>+0(SB), Z6
@@ -12310,19 +12310,19 @@ pair_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z5, Z7
 	VFMADD231PS  Z4, Z1, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z3, Z1
 	VFNMADD231PS Z3, Z0, Z1
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z7, Z6, Z6
 	VFNMADD231PS Z5, Z6, Z4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z5
 	VDIVPS       Z1, Z5, Z5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z1, Z3, Z6
 	VADDPS.BCST  one<>+0(SB), Z6, Z6
 	VFNMADD231PS Z3, Z0, Z6
@@ -12331,12 +12331,12 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z1
 	VFNMADD231PS      Z5, Z6, Z1
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z5, Z5, Z1
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
 	VMOVAPS.Z   Z1, K1, Z0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Z4, Z0, Z0
 	VORPS        Z2, Z0, Z1
 	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z0, K1
@@ -12444,7 +12444,7 @@ wide_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z0, Z4, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
 	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
 	VBROADCASTSS tanhMax<>+0(SB), Z5
@@ -12456,12 +12456,12 @@ wide_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z1, Z5, Z1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z7
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
@@ -12469,68 +12469,68 @@ wide_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
 	VMULPS           Z4, Z4, Z6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z8
 	VPSLLD $0x17, Z5, Z5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z10
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z11
 	VPSLLD $0x17, Z9, Z9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z7, Z7
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
 	VFMADD231PS      Z8, Z12, Z13
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z6, Z4, Z6
 	VFMADD231PS Z10, Z6, Z4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
 	VFMADD231PS      Z11, Z14, Z15
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z8, Z13, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z6
 	VSUBPS       Z7, Z6, Z6
 	VBROADCASTSS three<>+0(SB), Z8
@@ -12539,29 +12539,29 @@ wide_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z7, Z10
 	VFMADD231PS  Z6, Z4, Z10
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z15, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z5, Z4
 	VFNMADD231PS Z5, Z0, Z4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z10, Z8, Z8
 	VFNMADD231PS Z7, Z8, Z6
 	VORPS        Z2, Z6, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z9, Z6
 	VFNMADD231PS Z9, Z1, Z6
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z4, Z7, Z7
 	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z4, Z5, Z10
 	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z5, Z0, Z10
@@ -12575,7 +12575,7 @@ wide_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z7, Z7, Z4
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
 	VMOVAPS.Z   Z4, K1, Z0
@@ -12583,7 +12583,7 @@ wide_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
 	VMOVAPS.Z   Z6, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z2, Z0, Z0
 	VMOVUPS     (DX), Z2
 	VFMADD231PS Z2, Z1, Z0
@@ -12598,18 +12598,18 @@ wide_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z3
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z5
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
@@ -12617,45 +12617,45 @@ wide_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
 	VMULPS           Z2, Z2, Z4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z6
 	VPSLLD $0x17, Z3, Z3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z8
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z5, Z5
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
 	VFMADD231PS      Z6, Z8, Z9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z4, Z2, Z4
 	VFMADD231PS Z7, Z4, Z2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z6, Z9, Z1
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z4
 	VSUBPS       Z5, Z4, Z4
 	VBROADCASTSS three<>+0(SB), Z6
@@ -12664,19 +12664,19 @@ wide_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z5, Z7
 	VFMADD231PS  Z4, Z2, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z3, Z2
 	VFNMADD231PS Z3, Z1, Z2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z7, Z6, Z6
 	VFNMADD231PS Z5, Z6, Z4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z5
 	VDIVPS       Z2, Z5, Z5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z3, Z6
 	VADDPS.BCST  one<>+0(SB), Z6, Z6
 	VFNMADD231PS Z3, Z1, Z6
@@ -12685,12 +12685,12 @@ wide_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
 	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z5, Z5, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
 	VMOVAPS.Z   Z2, K1, Z1
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS        Z4, Z1, Z1
 	VORPS         Z0, Z1, Z0
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
@@ -12843,7 +12843,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z0, Z4, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
 	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
 	VBROADCASTSS tanhMax<>+0(SB), Z5
@@ -12855,12 +12855,12 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z1, Z5, Z1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z7
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
@@ -12868,68 +12868,68 @@ wide_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
 	VMULPS           Z4, Z4, Z6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z8
 	VPSLLD $0x17, Z5, Z5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z10
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z11
 	VPSLLD $0x17, Z9, Z9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z7, Z7
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
 	VFMADD231PS      Z8, Z12, Z13
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z6, Z4, Z6
 	VFMADD231PS Z10, Z6, Z4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
 	VFMADD231PS      Z11, Z14, Z15
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z8, Z13, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z6
 	VSUBPS       Z7, Z6, Z6
 	VBROADCASTSS three<>+0(SB), Z8
@@ -12938,29 +12938,29 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z7, Z10
 	VFMADD231PS  Z6, Z4, Z10
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z15, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z5, Z4
 	VFNMADD231PS Z5, Z0, Z4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z10, Z8, Z8
 	VFNMADD231PS Z7, Z8, Z6
 	VORPS        Z2, Z6, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z9, Z6
 	VFNMADD231PS Z9, Z1, Z6
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z4, Z7, Z7
 	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z4, Z5, Z10
 	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z5, Z0, Z10
@@ -12974,7 +12974,7 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z7, Z7, Z4
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
 	VMOVAPS.Z   Z4, K1, Z0
@@ -12982,7 +12982,7 @@ wide_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
 	VMOVAPS.Z   Z6, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z2, Z0, Z0
 	VMOVUPS     (DX), Z2
 	VFMADD231PS Z2, Z1, Z0
@@ -12998,7 +12998,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      64(CX), Z2
 	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
 	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
@@ -13012,12 +13012,12 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z8
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
@@ -13025,68 +13025,68 @@ wide_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z10
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
 	VMULPS           Z4, Z4, Z7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z9
 	VPSLLD $0x17, Z6, Z6
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z11
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z5, Z5, Z12
 	VPSLLD $0x17, Z10, Z10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z13
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z14
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z8, Z8
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z15
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z16
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z13
 	VFMADD231PS      Z9, Z13, Z14
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z7, Z4, Z7
 	VFMADD231PS Z11, Z7, Z4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z15
 	VFMADD231PS      Z12, Z15, Z16
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z9, Z14, Z1
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z7
 	VSUBPS       Z8, Z7, Z7
 	VBROADCASTSS three<>+0(SB), Z9
@@ -13095,29 +13095,29 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z8, Z11
 	VFMADD231PS  Z7, Z4, Z11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z12, Z16, Z5
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z4
 	VFNMADD231PS Z6, Z1, Z4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
 	VORPS        Z2, Z7, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z10, Z7
 	VFNMADD231PS Z10, Z5, Z7
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z4, Z8, Z8
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z7, Z9, Z9
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z4, Z6, Z11
 	VADDPS.BCST  one<>+0(SB), Z11, Z11
 	VFNMADD231PS Z6, Z1, Z11
@@ -13131,7 +13131,7 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z9, Z7
 	VFNMADD231PS      Z9, Z1, Z7
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z8, Z8, Z4
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
 	VMOVAPS.Z   Z4, K1, Z1
@@ -13139,7 +13139,7 @@ wide_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z7, K1, Z4
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z2, Z1, Z1
 	VMOVUPS     64(DX), Y2
 	VFMADD231PS Z2, Z4, Z1
@@ -13154,7 +13154,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z3
 	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
 	VBROADCASTSS tanhMax<>+0(SB), Z4
@@ -13167,18 +13167,18 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z5
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z8
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
@@ -13186,12 +13186,12 @@ wide_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z12
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
@@ -13199,80 +13199,80 @@ wide_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
 	VMULPS           Z3, Z3, Z7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z2, Z2, Z11
 	VPSLLD $0x17, Z6, Z6
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z4, Z4, Z14
 	VPSLLD $0x17, Z10, Z10
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z8, Z8
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z12, Z12
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
 	VFMADD231PS      Z11, Z16, Z17
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z7, Z3, Z7
 	VFMADD231PS Z13, Z7, Z3
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
 	VFMADD231PS      Z14, Z18, Z19
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z9, Z5, Z7
 	VFMADD231PS Z15, Z7, Z5
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z17, Z2
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z7
 	VSUBPS       Z8, Z7, Z7
 	VBROADCASTSS three<>+0(SB), Z9
@@ -13281,10 +13281,10 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z8, Z11
 	VFMADD231PS  Z7, Z3, Z11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z14, Z19, Z4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z3
 	VSUBPS       Z12, Z3, Z3
 	VBROADCASTSS three<>+0(SB), Z13
@@ -13293,29 +13293,29 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
 	VFMADD231PS  Z3, Z5, Z14
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z5
 	VFNMADD231PS Z6, Z2, Z5
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z10, Z8
 	VFNMADD231PS Z10, Z4, Z8
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z14, Z13, Z9
 	VFNMADD231PS Z12, Z9, Z3
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z5, Z9, Z9
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z8, Z11, Z11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z5, Z6, Z12
 	VADDPS.BCST  one<>+0(SB), Z12, Z12
 	VFNMADD231PS Z6, Z2, Z12
@@ -13329,7 +13329,7 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z5
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z5, K1, Z2
@@ -13337,7 +13337,7 @@ wide_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z8, K1, Z4
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Z7, Z2, Z2
 	VORPS        Z0, Z2, Z0
 	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z2, K1
@@ -13450,7 +13450,7 @@ narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y0, Y4, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y2, Y4
 	VANDPS  signBit<>+0(SB), Y2, Y2
 	VMOVUPS tanhMax<>+0(SB), Y5
@@ -13462,12 +13462,12 @@ narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y5
 	VMINPS  Y1, Y5, Y1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y5
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y5
 	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y7
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y7
 	VMOVUPS     tanhRoundMax<>+0(SB), Y8
@@ -13475,68 +13475,68 @@ narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
 	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y9
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y9
 	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
 	VMULPS      Y4, Y4, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y8
 	VPSLLD $0x17, Y5, Y5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y10
 	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
 	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y1, Y1, Y11
 	VPSLLD $0x17, Y9, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y12
 	VMOVUPS     sigmoidP0<>+0(SB), Y13
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y7, Y7
 	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y14
 	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y14
 	VMOVUPS     sigmoidP0<>+0(SB), Y15
 	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y12
 	VFMADD231PS Y8, Y12, Y13
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y6, Y4, Y6
 	VFMADD231PS Y10, Y6, Y4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y14
 	VFMADD231PS Y11, Y14, Y15
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y8, Y13, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y6
 	VSUBPS       Y7, Y6, Y6
 	VMOVUPS      three<>+0(SB), Y8
@@ -13545,29 +13545,29 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y7, Y10
 	VFMADD231PS  Y6, Y4, Y10
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y11, Y15, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y0, Y4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y10, Y8, Y8
 	VFNMADD231PS Y7, Y8, Y6
 	VORPS        Y2, Y6, Y2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y9, Y6
 	VFNMADD231PS Y9, Y1, Y6
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y4, Y7, Y7
 	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y6, Y8, Y8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y4, Y5, Y10
 	VADDPS       one<>+0(SB), Y10, Y10
 	VFNMADD231PS Y5, Y0, Y10
@@ -13581,7 +13581,7 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y0, Y6
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y7, Y7, Y4
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
 	VMOVAPS.Z   Y4, K1, Y0
@@ -13589,7 +13589,7 @@ narrow_rest_done:
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y8, K1
 	VMOVAPS.Z   Y6, K1, Y1
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y2, Y0, Y0
 	VMOVUPS     (DX), Y2
 	VFMADD231PS Y2, Y1, Y0
@@ -13604,18 +13604,18 @@ narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y0, Y2
 	VANDPS  signBit<>+0(SB), Y0, Y0
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -13623,45 +13623,45 @@ narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y1, Y1, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y1
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -13670,19 +13670,19 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y1, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y1, Y6
@@ -13691,12 +13691,12 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
 	VMOVAPS.Z   Y2, K1, Y1
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y1, Y1
 	VORPS        Y0, Y1, Y0
 	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
@@ -13872,7 +13872,7 @@ shadow:
 	VFMADD231PS  128(R8), Z5, Z2
 	VFMADD231PS  192(R8), Z5, Z3
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      128(DI), Z5
 	VANDPS.BCST  allButSign<>+0(SB), Z5, Z6
 	VANDPS.BCST  signBit<>+0(SB), Z5, Z5
@@ -13886,7 +13886,7 @@ shadow:
 	VFMADD231PS  384(R8), Z7, Z2
 	VFMADD231PS  448(R8), Z7, Z3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z7
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
@@ -13898,7 +13898,7 @@ shadow:
 	VFMADD231PS  640(R8), Z9, Z2
 	VFMADD231PS  704(R8), Z9, Z3
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z9
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z9
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
@@ -13913,7 +13913,7 @@ shadow:
 	VFMADD231PS  896(R8), Z11, Z2
 	VFMADD231PS  960(R8), Z11, Z3
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z4
 
@@ -13924,7 +13924,7 @@ shadow:
 	VFMADD231PS  1152(R8), Z8, Z2
 	VFMADD231PS  1216(R8), Z8, Z3
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
 	VMULPS           Z6, Z6, Z8
 
@@ -13935,7 +13935,7 @@ shadow:
 	VFMADD231PS  1408(R8), Z10, Z2
 	VFMADD231PS  1472(R8), Z10, Z3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z4, Z4, Z10
 	VPSLLD $0x17, Z7, Z7
 
@@ -13946,7 +13946,7 @@ shadow:
 	VFMADD231PS  1664(R8), Z11, Z2
 	VFMADD231PS  1728(R8), Z11, Z3
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z11
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z11
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z11
@@ -13958,13 +13958,13 @@ shadow:
 	VFMADD231PS  1920(R8), Z12, Z2
 	VFMADD231PS  1984(R8), Z12, Z3
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z12
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z9, Z9
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z11
 
@@ -13975,7 +13975,7 @@ shadow:
 	VFMADD231PS  2176(R8), Z14, Z2
 	VFMADD231PS  2240(R8), Z14, Z3
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z12
 	VFMADD231PS      Z10, Z12, Z13
 
@@ -13986,7 +13986,7 @@ shadow:
 	VFMADD231PS  2432(R8), Z12, Z2
 	VFMADD231PS  2496(R8), Z12, Z3
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z8, Z6, Z8
 	VFMADD231PS Z11, Z8, Z6
 
@@ -13997,7 +13997,7 @@ shadow:
 	VFMADD231PS  2688(R8), Z8, Z2
 	VFMADD231PS  2752(R8), Z8, Z3
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z10, Z13, Z4
 
 	// Next panel: sums += weights·x[11]
@@ -14007,7 +14007,7 @@ shadow:
 	VFMADD231PS  2944(R8), Z8, Z2
 	VFMADD231PS  3008(R8), Z8, Z3
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z8
 	VSUBPS       Z9, Z8, Z8
 	VBROADCASTSS three<>+0(SB), Z10
@@ -14023,7 +14023,7 @@ shadow:
 	VFMADD231PS  3200(R8), Z6, Z2
 	VFMADD231PS  3264(R8), Z6, Z3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z7, Z6
 	VFNMADD231PS Z7, Z4, Z6
 
@@ -14034,7 +14034,7 @@ shadow:
 	VFMADD231PS  3456(R8), Z12, Z2
 	VFMADD231PS  3520(R8), Z12, Z3
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z11, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
 	VORPS        Z5, Z8, Z5
@@ -14046,7 +14046,7 @@ shadow:
 	VFMADD231PS  3712(R8), Z8, Z2
 	VFMADD231PS  3776(R8), Z8, Z3
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
@@ -14057,7 +14057,7 @@ shadow:
 	VFMADD231PS  3968(R8), Z9, Z2
 	VFMADD231PS  4032(R8), Z9, Z3
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z6, Z7, Z9
 	VADDPS.BCST  one<>+0(SB), Z9, Z9
 	VFNMADD231PS Z7, Z4, Z9
@@ -14073,7 +14073,7 @@ shadow:
 	VFMADD231PS  4224(R8), Z4, Z2
 	VFMADD231PS  4288(R8), Z4, Z3
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z8, Z8, Z6
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
 	VMOVAPS.Z   Z6, K1, Z4
@@ -14099,7 +14099,7 @@ shadow:
 	VFMADD231PS  4736(R8), Z7, Z2
 	VFMADD231PS  4800(R8), Z7, Z3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z6, Z7
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
@@ -14111,7 +14111,7 @@ shadow:
 	VFMADD231PS  4992(R8), Z9, Z2
 	VFMADD231PS  5056(R8), Z9, Z3
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z6
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z6
 
@@ -14122,7 +14122,7 @@ shadow:
 	VFMADD231PS  5248(R8), Z8, Z2
 	VFMADD231PS  5312(R8), Z8, Z3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z6, Z6, Z8
 	VPSLLD $0x17, Z7, Z7
 
@@ -14133,7 +14133,7 @@ shadow:
 	VFMADD231PS  5504(R8), Z9, Z2
 	VFMADD231PS  5568(R8), Z9, Z3
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z9
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z10
@@ -14146,7 +14146,7 @@ shadow:
 	VFMADD231PS  5760(R8), Z11, Z2
 	VFMADD231PS  5824(R8), Z11, Z3
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z9
 	VFMADD231PS      Z8, Z9, Z10
 
@@ -14157,10 +14157,10 @@ shadow:
 	VFMADD231PS  6016(R8), Z9, Z2
 	VFMADD231PS  6080(R8), Z9, Z3
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z8, Z10, Z6
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z7, Z8
 	VFNMADD231PS Z7, Z6, Z8
 
@@ -14171,7 +14171,7 @@ shadow:
 	VFMADD231PS  6272(R8), Z9, Z2
 	VFMADD231PS  6336(R8), Z9, Z3
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z8, Z9, Z9
 
@@ -14182,7 +14182,7 @@ shadow:
 	VFMADD231PS  6528(R8), Z10, Z2
 	VFMADD231PS  6592(R8), Z10, Z3
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z8, Z7, Z10
 	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z7, Z6, Z10
@@ -14205,7 +14205,7 @@ shadow:
 	VFMADD231PS  7040(R8), Z6, Z2
 	VFMADD231PS  7104(R8), Z6, Z3
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z8
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z8, K1, Z6
@@ -14217,7 +14217,7 @@ shadow:
 	VFMADD231PS  7296(R8), Z7, Z2
 	VFMADD231PS  7360(R8), Z7, Z3
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z5, Z4, Z4
 	VMOVUPS     (DX), Z5
 	VFMADD231PS Z5, Z6, Z4
@@ -14247,7 +14247,7 @@ shadow:
 	VFMADD231PS  7808(R8), Z6, Z2
 	VFMADD231PS  7872(R8), Z6, Z3
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z4, Z6
 	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
 	VBROADCASTSS tanhMax<>+0(SB), Z7
@@ -14260,12 +14260,12 @@ shadow:
 	VFMADD231PS  8064(R8), Z7, Z2
 	VFMADD231PS  8128(R8), Z7, Z3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z7
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z9
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z9
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z10
@@ -14280,7 +14280,7 @@ shadow:
 	VFMADD231PS  8320(R8), Z11, Z2
 	VFMADD231PS  8384(R8), Z11, Z3
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z5
 
@@ -14291,7 +14291,7 @@ shadow:
 	VFMADD231PS  8576(R8), Z8, Z2
 	VFMADD231PS  8640(R8), Z8, Z3
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
 	VMULPS           Z6, Z6, Z8
 
@@ -14302,7 +14302,7 @@ shadow:
 	VFMADD231PS  8832(R8), Z10, Z2
 	VFMADD231PS  8896(R8), Z10, Z3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z5, Z5, Z10
 	VPSLLD $0x17, Z7, Z7
 
@@ -14313,7 +14313,7 @@ shadow:
 	VFMADD231PS  9088(R8), Z11, Z2
 	VFMADD231PS  9152(R8), Z11, Z3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z11
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z11
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z11
@@ -14325,7 +14325,7 @@ shadow:
 	VFMADD231PS  9344(R8), Z12, Z2
 	VFMADD231PS  9408(R8), Z12, Z3
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z12
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
@@ -14338,7 +14338,7 @@ shadow:
 	VFMADD231PS  9600(R8), Z14, Z2
 	VFMADD231PS  9664(R8), Z14, Z3
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z9, Z9
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z11
 
@@ -14349,7 +14349,7 @@ shadow:
 	VFMADD231PS  9856(R8), Z14, Z2
 	VFMADD231PS  9920(R8), Z14, Z3
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z12
 	VFMADD231PS      Z10, Z12, Z13
 
@@ -14360,11 +14360,11 @@ shadow:
 	VFMADD231PS  10112(R8), Z12, Z2
 	VFMADD231PS  10176(R8), Z12, Z3
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z8, Z6, Z8
 	VFMADD231PS Z11, Z8, Z6
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z10, Z13, Z5
 
 	// Next panel: sums += weights·x[40]
@@ -14374,7 +14374,7 @@ shadow:
 	VFMADD231PS  10368(R8), Z8, Z2
 	VFMADD231PS  10432(R8), Z8, Z3
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z8
 	VSUBPS       Z9, Z8, Z8
 	VBROADCASTSS three<>+0(SB), Z10
@@ -14390,7 +14390,7 @@ shadow:
 	VFMADD231PS  10624(R8), Z6, Z2
 	VFMADD231PS  10688(R8), Z6, Z3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z7, Z6
 	VFNMADD231PS Z7, Z5, Z6
 
@@ -14401,7 +14401,7 @@ shadow:
 	VFMADD231PS  10880(R8), Z12, Z2
 	VFMADD231PS  10944(R8), Z12, Z3
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z11, Z10, Z10
 	VFNMADD231PS Z9, Z10, Z8
 
@@ -14412,7 +14412,7 @@ shadow:
 	VFMADD231PS  11136(R8), Z9, Z2
 	VFMADD231PS  11200(R8), Z9, Z3
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z6, Z9, Z9
 
@@ -14423,7 +14423,7 @@ shadow:
 	VFMADD231PS  11392(R8), Z10, Z2
 	VFMADD231PS  11456(R8), Z10, Z3
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z6, Z7, Z10
 	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z7, Z5, Z10
@@ -14446,7 +14446,7 @@ shadow:
 	VFMADD231PS  11904(R8), Z5, Z2
 	VFMADD231PS  11968(R8), Z5, Z3
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z6
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z6, K1, Z5
@@ -14458,7 +14458,7 @@ shadow:
 	VFMADD231PS  12160(R8), Z6, Z2
 	VFMADD231PS  12224(R8), Z6, Z3
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS      Z8, Z5, Z5
 	VORPS       Z4, Z5, Z4
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z5, K1
@@ -14533,7 +14533,7 @@ last:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z0, Z4, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
 	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
 	VBROADCASTSS tanhMax<>+0(SB), Z5
@@ -14545,12 +14545,12 @@ last:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z1, Z5, Z1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z7
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
@@ -14558,68 +14558,68 @@ last:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
 	VMULPS           Z4, Z4, Z6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z8
 	VPSLLD $0x17, Z5, Z5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z10
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z11
 	VPSLLD $0x17, Z9, Z9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z7, Z7
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
 	VFMADD231PS      Z8, Z12, Z13
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z6, Z4, Z6
 	VFMADD231PS Z10, Z6, Z4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
 	VFMADD231PS      Z11, Z14, Z15
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z8, Z13, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z6
 	VSUBPS       Z7, Z6, Z6
 	VBROADCASTSS three<>+0(SB), Z8
@@ -14628,29 +14628,29 @@ last:
 	VADDPS.BCST  one<>+0(SB), Z7, Z10
 	VFMADD231PS  Z6, Z4, Z10
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z15, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z5, Z4
 	VFNMADD231PS Z5, Z0, Z4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z10, Z8, Z8
 	VFNMADD231PS Z7, Z8, Z6
 	VORPS        Z2, Z6, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z9, Z6
 	VFNMADD231PS Z9, Z1, Z6
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z4, Z7, Z7
 	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z4, Z5, Z10
 	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z5, Z0, Z10
@@ -14664,7 +14664,7 @@ last:
 	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z7, Z7, Z4
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
 	VMOVAPS.Z   Z4, K1, Z0
@@ -14672,7 +14672,7 @@ last:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
 	VMOVAPS.Z   Z6, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z2, Z0, Z0
 	VMOVUPS     (DX), Z2
 	VFMADD231PS Z2, Z1, Z0
@@ -14687,18 +14687,18 @@ last:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z3
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z5
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
@@ -14706,45 +14706,45 @@ last:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
 	VMULPS           Z2, Z2, Z4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z6
 	VPSLLD $0x17, Z3, Z3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z8
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z5, Z5
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
 	VFMADD231PS      Z6, Z8, Z9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z4, Z2, Z4
 	VFMADD231PS Z7, Z4, Z2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z6, Z9, Z1
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z4
 	VSUBPS       Z5, Z4, Z4
 	VBROADCASTSS three<>+0(SB), Z6
@@ -14753,19 +14753,19 @@ last:
 	VADDPS.BCST  one<>+0(SB), Z5, Z7
 	VFMADD231PS  Z4, Z2, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z3, Z2
 	VFNMADD231PS Z3, Z1, Z2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z7, Z6, Z6
 	VFNMADD231PS Z5, Z6, Z4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z5
 	VDIVPS       Z2, Z5, Z5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z3, Z6
 	VADDPS.BCST  one<>+0(SB), Z6, Z6
 	VFNMADD231PS Z3, Z1, Z6
@@ -14774,12 +14774,12 @@ last:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
 	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z5, Z5, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
 	VMOVAPS.Z   Z2, K1, Z1
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS        Z4, Z1, Z1
 	VORPS         Z0, Z1, Z0
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
@@ -14942,7 +14942,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z0, Z4, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
 	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
 	VBROADCASTSS tanhMax<>+0(SB), Z5
@@ -14954,12 +14954,12 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z1, Z5, Z1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z5
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z7
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z7
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
@@ -14967,68 +14967,68 @@ wide_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z9
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z9, Z10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
 	VMULPS           Z4, Z4, Z6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z8
 	VPSLLD $0x17, Z5, Z5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z10
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z11
 	VPSLLD $0x17, Z9, Z9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z7, Z7
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z6, Z10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z14
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z12
 	VFMADD231PS      Z8, Z12, Z13
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z6, Z4, Z6
 	VFMADD231PS Z10, Z6, Z4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
 	VFMADD231PS      Z11, Z14, Z15
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z8, Z13, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z6
 	VSUBPS       Z7, Z6, Z6
 	VBROADCASTSS three<>+0(SB), Z8
@@ -15037,29 +15037,29 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z7, Z10
 	VFMADD231PS  Z6, Z4, Z10
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z15, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z5, Z4
 	VFNMADD231PS Z5, Z0, Z4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z10, Z8, Z8
 	VFNMADD231PS Z7, Z8, Z6
 	VORPS        Z2, Z6, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z9, Z6
 	VFNMADD231PS Z9, Z1, Z6
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z4, Z7, Z7
 	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z6, Z8, Z8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z4, Z5, Z10
 	VADDPS.BCST  one<>+0(SB), Z10, Z10
 	VFNMADD231PS Z5, Z0, Z10
@@ -15073,7 +15073,7 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z7, Z7, Z4
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
 	VMOVAPS.Z   Z4, K1, Z0
@@ -15081,7 +15081,7 @@ wide_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
 	VMOVAPS.Z   Z6, K1, Z1
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z2, Z0, Z0
 	VMOVUPS     (DX), Z2
 	VFMADD231PS Z2, Z1, Z0
@@ -15097,7 +15097,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      64(CX), Z2
 	VANDPS.BCST  allButSign<>+0(SB), Z2, Z4
 	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
@@ -15111,12 +15111,12 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z8
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
@@ -15124,68 +15124,68 @@ wide_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z10
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
 	VMULPS           Z4, Z4, Z7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z1, Z1, Z9
 	VPSLLD $0x17, Z6, Z6
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z11
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z5, Z5, Z12
 	VPSLLD $0x17, Z10, Z10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z13
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z14
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z8, Z8
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z15
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z16
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z13
 	VFMADD231PS      Z9, Z13, Z14
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z7, Z4, Z7
 	VFMADD231PS Z11, Z7, Z4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z15
 	VFMADD231PS      Z12, Z15, Z16
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z9, Z14, Z1
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z7
 	VSUBPS       Z8, Z7, Z7
 	VBROADCASTSS three<>+0(SB), Z9
@@ -15194,29 +15194,29 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z8, Z11
 	VFMADD231PS  Z7, Z4, Z11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z12, Z16, Z5
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z4
 	VFNMADD231PS Z6, Z1, Z4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
 	VORPS        Z2, Z7, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z10, Z7
 	VFNMADD231PS Z10, Z5, Z7
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z8
 	VDIVPS       Z4, Z8, Z8
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z7, Z9, Z9
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z4, Z6, Z11
 	VADDPS.BCST  one<>+0(SB), Z11, Z11
 	VFNMADD231PS Z6, Z1, Z11
@@ -15230,7 +15230,7 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z9, Z7
 	VFNMADD231PS      Z9, Z1, Z7
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z8, Z8, Z4
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
 	VMOVAPS.Z   Z4, K1, Z1
@@ -15238,7 +15238,7 @@ wide_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z7, K1, Z4
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z2, Z1, Z1
 	VMOVUPS     64(DX), Y2
 	VFMADD231PS Z2, Z4, Z1
@@ -15253,7 +15253,7 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z3
 	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
 	VBROADCASTSS tanhMax<>+0(SB), Z4
@@ -15266,18 +15266,18 @@ wide_narrow_rest_done:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z5
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z8
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
@@ -15285,12 +15285,12 @@ wide_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z12
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
@@ -15298,80 +15298,80 @@ wide_narrow_rest_done:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
 	VMULPS           Z3, Z3, Z7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z2, Z2, Z11
 	VPSLLD $0x17, Z6, Z6
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z4, Z4, Z14
 	VPSLLD $0x17, Z10, Z10
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z8, Z8
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z12, Z12
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
 	VFMADD231PS      Z11, Z16, Z17
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z7, Z3, Z7
 	VFMADD231PS Z13, Z7, Z3
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
 	VFMADD231PS      Z14, Z18, Z19
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z9, Z5, Z7
 	VFMADD231PS Z15, Z7, Z5
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z17, Z2
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z7
 	VSUBPS       Z8, Z7, Z7
 	VBROADCASTSS three<>+0(SB), Z9
@@ -15380,10 +15380,10 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z8, Z11
 	VFMADD231PS  Z7, Z3, Z11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z14, Z19, Z4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z3
 	VSUBPS       Z12, Z3, Z3
 	VBROADCASTSS three<>+0(SB), Z13
@@ -15392,29 +15392,29 @@ wide_narrow_rest_done:
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
 	VFMADD231PS  Z3, Z5, Z14
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z5
 	VFNMADD231PS Z6, Z2, Z5
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z10, Z8
 	VFNMADD231PS Z10, Z4, Z8
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z14, Z13, Z9
 	VFNMADD231PS Z12, Z9, Z3
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z5, Z9, Z9
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z8, Z11, Z11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z5, Z6, Z12
 	VADDPS.BCST  one<>+0(SB), Z12, Z12
 	VFNMADD231PS Z6, Z2, Z12
@@ -15428,7 +15428,7 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z5
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z5, K1, Z2
@@ -15436,7 +15436,7 @@ wide_narrow_rest_done:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z8, K1, Z4
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Z7, Z2, Z2
 	VORPS        Z0, Z2, Z0
 	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z2, K1
@@ -15549,7 +15549,7 @@ narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y0, Y4, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y2, Y4
 	VANDPS  signBit<>+0(SB), Y2, Y2
 	VMOVUPS tanhMax<>+0(SB), Y5
@@ -15561,12 +15561,12 @@ narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y5
 	VMINPS  Y1, Y5, Y1
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y5
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y5
 	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y7
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y7
 	VMOVUPS     tanhRoundMax<>+0(SB), Y8
@@ -15574,68 +15574,68 @@ narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
 	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y9
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y9
 	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
 	VMULPS      Y4, Y4, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y8
 	VPSLLD $0x17, Y5, Y5
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y10
 	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
 	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y1, Y1, Y11
 	VPSLLD $0x17, Y9, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y12
 	VMOVUPS     sigmoidP0<>+0(SB), Y13
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y13
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y7, Y7
 	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y14
 	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y14
 	VMOVUPS     sigmoidP0<>+0(SB), Y15
 	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y12
 	VFMADD231PS Y8, Y12, Y13
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y6, Y4, Y6
 	VFMADD231PS Y10, Y6, Y4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y14
 	VFMADD231PS Y11, Y14, Y15
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y8, Y13, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y6
 	VSUBPS       Y7, Y6, Y6
 	VMOVUPS      three<>+0(SB), Y8
@@ -15644,29 +15644,29 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y7, Y10
 	VFMADD231PS  Y6, Y4, Y10
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y11, Y15, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y5, Y4
 	VFNMADD231PS Y5, Y0, Y4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y10, Y8, Y8
 	VFNMADD231PS Y7, Y8, Y6
 	VORPS        Y2, Y6, Y2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y9, Y6
 	VFNMADD231PS Y9, Y1, Y6
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y4, Y7, Y7
 	VMOVUPS one<>+0(SB), Y8
 	VDIVPS  Y6, Y8, Y8
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y4, Y5, Y10
 	VADDPS       one<>+0(SB), Y10, Y10
 	VFNMADD231PS Y5, Y0, Y10
@@ -15680,7 +15680,7 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y0, Y6
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y7, Y7, Y4
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
 	VMOVAPS.Z   Y4, K1, Y0
@@ -15688,7 +15688,7 @@ narrow_rest_done:
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y8, K1
 	VMOVAPS.Z   Y6, K1, Y1
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y2, Y0, Y0
 	VMOVUPS     (DX), Y2
 	VFMADD231PS Y2, Y1, Y0
@@ -15703,18 +15703,18 @@ narrow_rest_done:
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y0, Y2
 	VANDPS  signBit<>+0(SB), Y0, Y0
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -15722,45 +15722,45 @@ narrow_rest_done:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y1, Y1, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y1
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -15769,19 +15769,19 @@ narrow_rest_done:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y1, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y1, Y6
@@ -15790,12 +15790,12 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
 	VMOVAPS.Z   Y2, K1, Y1
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y1, Y1
 	VORPS        Y0, Y1, Y0
 	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
@@ -15841,7 +15841,7 @@ TEXT ·stepTileAVX512(SB), $1600-88
 	XORL AX, AX
 
 panel:
-	// Registers: units done, in bytes AX
+	// Registers: bytes of the units done AX
 	MOVQ units+80(FP), CX
 	CMPQ CX, $+8
 	JLE  narrow
@@ -17163,7 +17163,7 @@ wide_summed:
 	JLT  wide_cells_done
 
 wide_cells:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
 	//            z Z0 Z1 Z3-Z5 Z7, cell state Z1 Z4
 	MOVQ 24(DX), DI
@@ -17182,7 +17182,7 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      128(CX), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
@@ -17201,7 +17201,7 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      384(CX), Z5
 	VANDPS.BCST  allButSign<>+0(SB), Z5, Z6
 	VANDPS.BCST  signBit<>+0(SB), Z5, Z5
@@ -17215,12 +17215,12 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z7, Z8, Z7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z8
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z10
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z10
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z11
@@ -17228,7 +17228,7 @@ wide_cells:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z10, Z10
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z10, Z11
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z12
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
@@ -17236,7 +17236,7 @@ wide_cells:
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z14
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z14, Z15
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z16
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z16
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z17
@@ -17244,68 +17244,68 @@ wide_cells:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z16, Z16
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z16, Z17
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z7, Z18
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z18, Z19
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z2
 	VMULPS           Z2, Z2, Z9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z3
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z15, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z17, Z6
 	VMULPS           Z6, Z6, Z11
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z19, Z7
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z19, Z7
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z13
 	VPSLLD $0x17, Z8, Z8
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z3, Z3, Z17
 	VPSLLD $0x17, Z12, Z12
 	VMULPS Z4, Z4, Z19
 	VPSLLD $0x17, Z14, Z14
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z20
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z20
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z20
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z7, Z7, Z21
 	VPSLLD $0x17, Z18, Z18
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z22
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z22
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z23
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z23
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z10, Z10
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z24
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z24
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z25
@@ -17315,42 +17315,42 @@ wide_cells:
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z27
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z27
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z16, Z16
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z11, Z20
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z28
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z7, Z28
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z29
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z7, Z29
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z22
 	VFMADD231PS      Z13, Z22, Z23
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z9, Z2, Z9
 	VFMADD231PS Z15, Z9, Z2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z17, Z24
 	VFMADD231PS      Z17, Z24, Z25
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z19, Z26
 	VFMADD231PS      Z19, Z26, Z27
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z11, Z6, Z9
 	VFMADD231PS Z20, Z9, Z6
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z21, Z28
 	VFMADD231PS      Z21, Z28, Z29
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z13, Z23, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z9
 	VSUBPS       Z10, Z9, Z9
 	VBROADCASTSS three<>+0(SB), Z11
@@ -17359,11 +17359,11 @@ wide_cells:
 	VADDPS.BCST  one<>+0(SB), Z10, Z13
 	VFMADD231PS  Z9, Z2, Z13
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z17, Z25, Z3
 	VFNMADD231PS Z19, Z27, Z4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z2
 	VSUBPS       Z16, Z2, Z2
 	VBROADCASTSS three<>+0(SB), Z15
@@ -17372,34 +17372,34 @@ wide_cells:
 	VADDPS.BCST  one<>+0(SB), Z16, Z17
 	VFMADD231PS  Z2, Z6, Z17
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z21, Z29, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z8, Z6
 	VFNMADD231PS Z8, Z0, Z6
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z13, Z11, Z11
 	VFNMADD231PS Z10, Z11, Z9
 	VORPS        Z1, Z9, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z12, Z9
 	VFNMADD231PS Z12, Z3, Z9
 	VADDPS.BCST  one<>+0(SB), Z14, Z10
 	VFNMADD231PS Z14, Z4, Z10
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z17, Z15, Z11
 	VFNMADD231PS Z16, Z11, Z2
 	VORPS        Z5, Z2, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z18, Z5
 	VFNMADD231PS Z18, Z7, Z5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z6, Z11, Z11
 	VBROADCASTSS one<>+0(SB), Z13
@@ -17409,7 +17409,7 @@ wide_cells:
 	VBROADCASTSS one<>+0(SB), Z16
 	VDIVPS       Z5, Z16, Z16
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z6, Z8, Z17
 	VADDPS.BCST  one<>+0(SB), Z17, Z17
 	VFNMADD231PS Z8, Z0, Z17
@@ -17433,7 +17433,7 @@ wide_cells:
 	VFNMADD213PS.BCST one<>+0(SB), Z16, Z5
 	VFNMADD231PS      Z16, Z4, Z5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z11, Z11, Z6
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z6, K1, Z0
@@ -17447,7 +17447,7 @@ wide_cells:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z16, K1
 	VMOVAPS.Z   Z5, K1, Z5
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     (DI), Z1
 	VFMADD231PS Z1, Z3, Z0
@@ -17470,7 +17470,7 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      (DI), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
@@ -17484,19 +17484,19 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      (R9), Z4
 	VANDPS.BCST  allButSign<>+0(SB), Z4, Z5
 	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z8
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z8
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
@@ -17504,12 +17504,12 @@ wide_cells:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z10
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z12
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
@@ -17517,80 +17517,80 @@ wide_cells:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z2
 	VMULPS           Z2, Z2, Z7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z11
 	VPSLLD $0x17, Z6, Z6
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z3, Z3, Z14
 	VPSLLD $0x17, Z10, Z10
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z17
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z8, Z8
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z18
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z19
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z12, Z12
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
 	VFMADD231PS      Z11, Z16, Z17
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z7, Z2, Z7
 	VFMADD231PS Z13, Z7, Z2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
 	VFMADD231PS      Z14, Z18, Z19
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z9, Z5, Z7
 	VFMADD231PS Z15, Z7, Z5
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z17, Z0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z7
 	VSUBPS       Z8, Z7, Z7
 	VBROADCASTSS three<>+0(SB), Z9
@@ -17599,10 +17599,10 @@ wide_cells:
 	VADDPS.BCST  one<>+0(SB), Z8, Z11
 	VFMADD231PS  Z7, Z2, Z11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z14, Z19, Z3
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z2
 	VSUBPS       Z12, Z2, Z2
 	VBROADCASTSS three<>+0(SB), Z13
@@ -17611,29 +17611,29 @@ wide_cells:
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
 	VFMADD231PS  Z2, Z5, Z14
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z5
 	VFNMADD231PS Z6, Z0, Z5
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z10, Z8
 	VFNMADD231PS Z10, Z3, Z8
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z14, Z13, Z9
 	VFNMADD231PS Z12, Z9, Z2
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z5, Z9, Z9
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z8, Z11, Z11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z5, Z6, Z12
 	VADDPS.BCST  one<>+0(SB), Z12, Z12
 	VFNMADD231PS Z6, Z0, Z12
@@ -17647,7 +17647,7 @@ wide_cells:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z0, Z8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z5
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z5, K1, Z0
@@ -17655,7 +17655,7 @@ wide_cells:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z8, K1, Z3
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS        Z7, Z0, Z0
 	VORPS         Z1, Z0, Z1
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
@@ -17751,7 +17751,7 @@ wide_cells_done:
 	JLT  wide_cell_done
 
 wide_cell:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI, lanes left DI, h R8
 	//            z Z0 Z1 Z3, cell state Z1
 	MOVQ 24(DX), DI
@@ -17766,7 +17766,7 @@ wide_cell:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      128(CX), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
@@ -17780,12 +17780,12 @@ wide_cell:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z4
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z4
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z4, Z5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z6
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
@@ -17793,68 +17793,68 @@ wide_cell:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z8
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
 	VMULPS           Z2, Z2, Z5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z7
 	VPSLLD $0x17, Z4, Z4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z9
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z9
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z3, Z3, Z10
 	VPSLLD $0x17, Z8, Z8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z11
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z11
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z6, Z6
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z5, Z9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z13
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z11
 	VFMADD231PS      Z7, Z11, Z12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z5, Z2, Z5
 	VFMADD231PS Z9, Z5, Z2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z13
 	VFMADD231PS      Z10, Z13, Z14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z7, Z12, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z5
 	VSUBPS       Z6, Z5, Z5
 	VBROADCASTSS three<>+0(SB), Z7
@@ -17863,29 +17863,29 @@ wide_cell:
 	VADDPS.BCST  one<>+0(SB), Z6, Z9
 	VFMADD231PS  Z5, Z2, Z9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z10, Z14, Z3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z4, Z2
 	VFNMADD231PS Z4, Z0, Z2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z9, Z7, Z7
 	VFNMADD231PS Z6, Z7, Z5
 	VORPS        Z1, Z5, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z8, Z5
 	VFNMADD231PS Z8, Z3, Z5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z6
 	VDIVPS       Z2, Z6, Z6
 	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z5, Z7, Z7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z4, Z9
 	VADDPS.BCST  one<>+0(SB), Z9, Z9
 	VFNMADD231PS Z4, Z0, Z9
@@ -17899,7 +17899,7 @@ wide_cell:
 	VFNMADD213PS.BCST one<>+0(SB), Z7, Z5
 	VFNMADD231PS      Z7, Z0, Z5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z6, Z6, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z6, K1
 	VMOVAPS.Z   Z2, K1, Z0
@@ -17907,7 +17907,7 @@ wide_cell:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
 	VMOVAPS.Z   Z5, K1, Z2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     (DI), Z1
 	VFMADD231PS Z1, Z2, Z0
@@ -17923,19 +17923,19 @@ wide_cell:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      (DI), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z3
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z5
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
@@ -17943,45 +17943,45 @@ wide_cell:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
 	VMULPS           Z2, Z2, Z4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z6
 	VPSLLD $0x17, Z3, Z3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z8
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z5, Z5
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
 	VFMADD231PS      Z6, Z8, Z9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z4, Z2, Z4
 	VFMADD231PS Z7, Z4, Z2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z6, Z9, Z0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z4
 	VSUBPS       Z5, Z4, Z4
 	VBROADCASTSS three<>+0(SB), Z6
@@ -17990,19 +17990,19 @@ wide_cell:
 	VADDPS.BCST  one<>+0(SB), Z5, Z7
 	VFMADD231PS  Z4, Z2, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z3, Z2
 	VFNMADD231PS Z3, Z0, Z2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z7, Z6, Z6
 	VFNMADD231PS Z5, Z6, Z4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z5
 	VDIVPS       Z2, Z5, Z5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z3, Z6
 	VADDPS.BCST  one<>+0(SB), Z6, Z6
 	VFNMADD231PS Z3, Z0, Z6
@@ -18011,12 +18011,12 @@ wide_cell:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
 	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z5, Z5, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
 	VMOVAPS.Z   Z2, K1, Z0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS        Z4, Z0, Z0
 	VORPS         Z1, Z0, Z1
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
@@ -19009,7 +19009,7 @@ narrow_summed:
 	JLT  narrow_cells_done
 
 narrow_cells:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI R9, lanes left DI, h R8 R10
 	//            z Y0 Y1 Y3-Y5 Y7, cell state Y1 Y4
 	MOVQ 24(DX), DI
@@ -19028,7 +19028,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(CX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -19047,7 +19047,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 320(CX), Y5
 	VANDPS  allButSign<>+0(SB), Y5, Y6
 	VANDPS  signBit<>+0(SB), Y5, Y5
@@ -19061,12 +19061,12 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y8
 	VMINPS  Y7, Y8, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y10
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y10
 	VMOVUPS     tanhRoundMax<>+0(SB), Y11
@@ -19074,7 +19074,7 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
 	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y12
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y12
 	VSUBPS      sigmoidRound<>+0(SB), Y12, Y13
@@ -19082,7 +19082,7 @@ narrow_cells:
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y14
 	VSUBPS      sigmoidRound<>+0(SB), Y14, Y15
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y16
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y6, Y16
 	VMOVUPS     tanhRoundMax<>+0(SB), Y17
@@ -19090,68 +19090,68 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y16, Y16
 	VSUBPS      tanhRoundZero<>+0(SB), Y16, Y17
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y18
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y7, Y18
 	VSUBPS      sigmoidRound<>+0(SB), Y18, Y19
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y2
 	VMULPS      Y2, Y2, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y13, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y13, Y3
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y15, Y4
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y15, Y4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y17, Y6
 	VMULPS      Y6, Y6, Y11
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y19, Y7
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y19, Y7
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y13
 	VPSLLD $0x17, Y8, Y8
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y15
 	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
 	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y17
 	VPSLLD $0x17, Y12, Y12
 	VMULPS Y4, Y4, Y19
 	VPSLLD $0x17, Y14, Y14
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y20
 	VFMADD231PS tanhP3<>+0(SB), Y11, Y20
 	VFMADD213PS tanhP1<>+0(SB), Y11, Y20
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y7, Y7, Y21
 	VPSLLD $0x17, Y18, Y18
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y22
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y22
 	VMOVUPS     sigmoidP0<>+0(SB), Y23
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y23
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y10, Y10
 	VFMADD213PS tanhP0<>+0(SB), Y9, Y15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y24
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y24
 	VMOVUPS     sigmoidP0<>+0(SB), Y25
@@ -19161,42 +19161,42 @@ narrow_cells:
 	VMOVUPS     sigmoidP0<>+0(SB), Y27
 	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y27
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y16, Y16
 	VFMADD213PS tanhP0<>+0(SB), Y11, Y20
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y28
 	VFMADD231PS sigmoidP3<>+0(SB), Y7, Y28
 	VMOVUPS     sigmoidP0<>+0(SB), Y29
 	VFMADD231PS sigmoidP1<>+0(SB), Y7, Y29
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y13, Y22
 	VFMADD231PS Y13, Y22, Y23
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y9, Y2, Y9
 	VFMADD231PS Y15, Y9, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y17, Y24
 	VFMADD231PS Y17, Y24, Y25
 	VFMADD231PS sigmoidP4<>+0(SB), Y19, Y26
 	VFMADD231PS Y19, Y26, Y27
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y11, Y6, Y9
 	VFMADD231PS Y20, Y9, Y6
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y21, Y28
 	VFMADD231PS Y21, Y28, Y29
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y13, Y23, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y9
 	VSUBPS       Y10, Y9, Y9
 	VMOVUPS      three<>+0(SB), Y11
@@ -19205,11 +19205,11 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y10, Y13
 	VFMADD231PS  Y9, Y2, Y13
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y17, Y25, Y3
 	VFNMADD231PS Y19, Y27, Y4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y2
 	VSUBPS       Y16, Y2, Y2
 	VMOVUPS      three<>+0(SB), Y15
@@ -19218,34 +19218,34 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y16, Y17
 	VFMADD231PS  Y2, Y6, Y17
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y21, Y29, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y0, Y6
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y13, Y11, Y11
 	VFNMADD231PS Y10, Y11, Y9
 	VORPS        Y1, Y9, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y12, Y9
 	VFNMADD231PS Y12, Y3, Y9
 	VADDPS       one<>+0(SB), Y14, Y10
 	VFNMADD231PS Y14, Y4, Y10
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y17, Y15, Y11
 	VFNMADD231PS Y16, Y11, Y2
 	VORPS        Y5, Y2, Y2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y18, Y5
 	VFNMADD231PS Y18, Y7, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y6, Y11, Y11
 	VMOVUPS one<>+0(SB), Y13
@@ -19255,7 +19255,7 @@ narrow_cells:
 	VMOVUPS one<>+0(SB), Y16
 	VDIVPS  Y5, Y16, Y16
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y6, Y8, Y17
 	VADDPS       one<>+0(SB), Y17, Y17
 	VFNMADD231PS Y8, Y0, Y17
@@ -19279,7 +19279,7 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y16, Y5
 	VFNMADD231PS Y16, Y4, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y11, Y11, Y6
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
 	VMOVAPS.Z   Y6, K1, Y0
@@ -19293,7 +19293,7 @@ narrow_cells:
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y16, K1
 	VMOVAPS.Z   Y5, K1, Y5
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y3, Y0
@@ -19316,7 +19316,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -19330,19 +19330,19 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (R9), Y4
 	VANDPS  allButSign<>+0(SB), Y4, Y5
 	VANDPS  signBit<>+0(SB), Y4, Y4
 	VMOVUPS tanhMax<>+0(SB), Y6
 	VMINPS  Y5, Y6, Y5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y6
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y6
 	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y8
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y8
 	VMOVUPS     tanhRoundMax<>+0(SB), Y9
@@ -19350,12 +19350,12 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
 	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y10
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y10
 	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y12
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y5, Y12
 	VMOVUPS     tanhRoundMax<>+0(SB), Y13
@@ -19363,80 +19363,80 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y12, Y12
 	VSUBPS      tanhRoundZero<>+0(SB), Y12, Y13
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y2
 	VMULPS      Y2, Y2, Y7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y3
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y13, Y5
 	VMULPS      Y5, Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y11
 	VPSLLD $0x17, Y6, Y6
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
 	VFMADD231PS tanhP3<>+0(SB), Y7, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y7, Y13
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y14
 	VPSLLD $0x17, Y10, Y10
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y15
 	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
 	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y16
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y16
 	VMOVUPS     sigmoidP0<>+0(SB), Y17
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y17
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y8, Y8
 	VFMADD213PS tanhP0<>+0(SB), Y7, Y13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y18
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y18
 	VMOVUPS     sigmoidP0<>+0(SB), Y19
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y19
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y12, Y12
 	VFMADD213PS tanhP0<>+0(SB), Y9, Y15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y16
 	VFMADD231PS Y11, Y16, Y17
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y7, Y2, Y7
 	VFMADD231PS Y13, Y7, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y14, Y18
 	VFMADD231PS Y14, Y18, Y19
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y9, Y5, Y7
 	VFMADD231PS Y15, Y7, Y5
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y11, Y17, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y7
 	VSUBPS       Y8, Y7, Y7
 	VMOVUPS      three<>+0(SB), Y9
@@ -19445,10 +19445,10 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y8, Y11
 	VFMADD231PS  Y7, Y2, Y11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y14, Y19, Y3
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y2
 	VSUBPS       Y12, Y2, Y2
 	VMOVUPS      three<>+0(SB), Y13
@@ -19457,29 +19457,29 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y12, Y14
 	VFMADD231PS  Y2, Y5, Y14
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y6, Y5
 	VFNMADD231PS Y6, Y0, Y5
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y11, Y9, Y9
 	VFNMADD231PS Y8, Y9, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y10, Y8
 	VFNMADD231PS Y10, Y3, Y8
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y14, Y13, Y9
 	VFNMADD231PS Y12, Y9, Y2
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y9
 	VDIVPS  Y5, Y9, Y9
 	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y8, Y11, Y11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y5, Y6, Y12
 	VADDPS       one<>+0(SB), Y12, Y12
 	VFNMADD231PS Y6, Y0, Y12
@@ -19493,7 +19493,7 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y11, Y8
 	VFNMADD231PS Y11, Y0, Y8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y9, Y9, Y5
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y9, K1
 	VMOVAPS.Z   Y5, K1, Y0
@@ -19501,7 +19501,7 @@ narrow_cells:
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
 	VMOVAPS.Z   Y8, K1, Y3
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y7, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
@@ -19583,7 +19583,7 @@ narrow_cells_done:
 	JLT  narrow_cell_done
 
 narrow_cell:
-	// Registers: units done, in bytes AX, z of the column CX, column DX,
+	// Registers: bytes of the units done AX, z of the column CX, column DX,
 	//            columns left BX, units left SI, c DI, lanes left DI, h R8
 	//            z Y0 Y1 Y3, cell state Y1
 	MOVQ 24(DX), DI
@@ -19598,7 +19598,7 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(CX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -19612,12 +19612,12 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -19625,68 +19625,68 @@ narrow_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -19695,29 +19695,29 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -19731,7 +19731,7 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y6, K1
 	VMOVAPS.Z   Y2, K1, Y0
@@ -19739,7 +19739,7 @@ narrow_cell:
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
 	VMOVAPS.Z   Y5, K1, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -19755,19 +19755,19 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -19775,45 +19775,45 @@ narrow_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -19822,19 +19822,19 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -19843,12 +19843,12 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
 	VMOVAPS.Z   Y2, K1, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
@@ -22254,7 +22254,7 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      128(R9), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
@@ -22273,7 +22273,7 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      128(R12), Z5
 	VANDPS.BCST  allButSign<>+0(SB), Z5, Z6
 	VANDPS.BCST  signBit<>+0(SB), Z5, Z5
@@ -22287,12 +22287,12 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z7, Z8, Z7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z8
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z10
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z10
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z11
@@ -22300,7 +22300,7 @@ wide_cells:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z10, Z10
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z10, Z11
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z12
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
@@ -22308,7 +22308,7 @@ wide_cells:
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z14
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z14, Z15
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z16
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z16
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z17
@@ -22316,68 +22316,68 @@ wide_cells:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z16, Z16
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z16, Z17
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z7, Z18
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z18, Z19
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z2
 	VMULPS           Z2, Z2, Z9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z3
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z15, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z17, Z6
 	VMULPS           Z6, Z6, Z11
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z19, Z7
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z19, Z7
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z13
 	VPSLLD $0x17, Z8, Z8
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z3, Z3, Z17
 	VPSLLD $0x17, Z12, Z12
 	VMULPS Z4, Z4, Z19
 	VPSLLD $0x17, Z14, Z14
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z20
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z20
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z20
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z7, Z7, Z21
 	VPSLLD $0x17, Z18, Z18
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z22
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z22
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z23
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z23
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z10, Z10
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z24
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z24
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z25
@@ -22387,42 +22387,42 @@ wide_cells:
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z27
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z27
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z16, Z16
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z11, Z20
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z28
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z7, Z28
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z29
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z7, Z29
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z22
 	VFMADD231PS      Z13, Z22, Z23
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z9, Z2, Z9
 	VFMADD231PS Z15, Z9, Z2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z17, Z24
 	VFMADD231PS      Z17, Z24, Z25
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z19, Z26
 	VFMADD231PS      Z19, Z26, Z27
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z11, Z6, Z9
 	VFMADD231PS Z20, Z9, Z6
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z21, Z28
 	VFMADD231PS      Z21, Z28, Z29
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z13, Z23, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z9
 	VSUBPS       Z10, Z9, Z9
 	VBROADCASTSS three<>+0(SB), Z11
@@ -22431,11 +22431,11 @@ wide_cells:
 	VADDPS.BCST  one<>+0(SB), Z10, Z13
 	VFMADD231PS  Z9, Z2, Z13
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z17, Z25, Z3
 	VFNMADD231PS Z19, Z27, Z4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z2
 	VSUBPS       Z16, Z2, Z2
 	VBROADCASTSS three<>+0(SB), Z15
@@ -22444,34 +22444,34 @@ wide_cells:
 	VADDPS.BCST  one<>+0(SB), Z16, Z17
 	VFMADD231PS  Z2, Z6, Z17
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z21, Z29, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z8, Z6
 	VFNMADD231PS Z8, Z0, Z6
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z13, Z11, Z11
 	VFNMADD231PS Z10, Z11, Z9
 	VORPS        Z1, Z9, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z12, Z9
 	VFNMADD231PS Z12, Z3, Z9
 	VADDPS.BCST  one<>+0(SB), Z14, Z10
 	VFNMADD231PS Z14, Z4, Z10
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z17, Z15, Z11
 	VFNMADD231PS Z16, Z11, Z2
 	VORPS        Z5, Z2, Z2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z18, Z5
 	VFNMADD231PS Z18, Z7, Z5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z6, Z11, Z11
 	VBROADCASTSS one<>+0(SB), Z13
@@ -22481,7 +22481,7 @@ wide_cells:
 	VBROADCASTSS one<>+0(SB), Z16
 	VDIVPS       Z5, Z16, Z16
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z6, Z8, Z17
 	VADDPS.BCST  one<>+0(SB), Z17, Z17
 	VFNMADD231PS Z8, Z0, Z17
@@ -22505,7 +22505,7 @@ wide_cells:
 	VFNMADD213PS.BCST one<>+0(SB), Z16, Z5
 	VFNMADD231PS      Z16, Z4, Z5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z11, Z11, Z6
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z6, K1, Z0
@@ -22519,7 +22519,7 @@ wide_cells:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z16, K1
 	VMOVAPS.Z   Z5, K1, Z5
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     (DI), Z1
 	VFMADD231PS Z1, Z3, Z0
@@ -22542,7 +22542,7 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      (DI), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
@@ -22556,19 +22556,19 @@ wide_cells:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      (R10), Z4
 	VANDPS.BCST  allButSign<>+0(SB), Z4, Z5
 	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z8
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z8
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
@@ -22576,12 +22576,12 @@ wide_cells:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z10
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z12
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
@@ -22589,80 +22589,80 @@ wide_cells:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z2
 	VMULPS           Z2, Z2, Z7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z11
 	VPSLLD $0x17, Z6, Z6
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z3, Z3, Z14
 	VPSLLD $0x17, Z10, Z10
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z17
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z8, Z8
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z18
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z19
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z12, Z12
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
 	VFMADD231PS      Z11, Z16, Z17
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z7, Z2, Z7
 	VFMADD231PS Z13, Z7, Z2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
 	VFMADD231PS      Z14, Z18, Z19
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z9, Z5, Z7
 	VFMADD231PS Z15, Z7, Z5
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z11, Z17, Z0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z7
 	VSUBPS       Z8, Z7, Z7
 	VBROADCASTSS three<>+0(SB), Z9
@@ -22671,10 +22671,10 @@ wide_cells:
 	VADDPS.BCST  one<>+0(SB), Z8, Z11
 	VFMADD231PS  Z7, Z2, Z11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z14, Z19, Z3
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z2
 	VSUBPS       Z12, Z2, Z2
 	VBROADCASTSS three<>+0(SB), Z13
@@ -22683,29 +22683,29 @@ wide_cells:
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
 	VFMADD231PS  Z2, Z5, Z14
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z5
 	VFNMADD231PS Z6, Z0, Z5
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z11, Z9, Z9
 	VFNMADD231PS Z8, Z9, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z10, Z8
 	VFNMADD231PS Z10, Z3, Z8
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z14, Z13, Z9
 	VFNMADD231PS Z12, Z9, Z2
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
 	VDIVPS       Z5, Z9, Z9
 	VBROADCASTSS one<>+0(SB), Z11
 	VDIVPS       Z8, Z11, Z11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z5, Z6, Z12
 	VADDPS.BCST  one<>+0(SB), Z12, Z12
 	VFNMADD231PS Z6, Z0, Z12
@@ -22719,7 +22719,7 @@ wide_cells:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z0, Z8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z5
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
 	VMOVAPS.Z   Z5, K1, Z0
@@ -22727,7 +22727,7 @@ wide_cells:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
 	VMOVAPS.Z   Z8, K1, Z3
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS        Z7, Z0, Z0
 	VORPS         Z1, Z0, Z1
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
@@ -22844,7 +22844,7 @@ wide_cell:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      128(R9), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
@@ -22858,12 +22858,12 @@ wide_cell:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z4
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z4
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z4, Z5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z6
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
@@ -22871,68 +22871,68 @@ wide_cell:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z8
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
 	VMULPS           Z2, Z2, Z5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z7
 	VPSLLD $0x17, Z4, Z4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z9
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z9
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z3, Z3, Z10
 	VPSLLD $0x17, Z8, Z8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z11
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z11
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z6, Z6
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z5, Z9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z13
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z11
 	VFMADD231PS      Z7, Z11, Z12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z5, Z2, Z5
 	VFMADD231PS Z9, Z5, Z2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z13
 	VFMADD231PS      Z10, Z13, Z14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z7, Z12, Z0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z5
 	VSUBPS       Z6, Z5, Z5
 	VBROADCASTSS three<>+0(SB), Z7
@@ -22941,29 +22941,29 @@ wide_cell:
 	VADDPS.BCST  one<>+0(SB), Z6, Z9
 	VFMADD231PS  Z5, Z2, Z9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z10, Z14, Z3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z4, Z2
 	VFNMADD231PS Z4, Z0, Z2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z9, Z7, Z7
 	VFNMADD231PS Z6, Z7, Z5
 	VORPS        Z1, Z5, Z1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z8, Z5
 	VFNMADD231PS Z8, Z3, Z5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z6
 	VDIVPS       Z2, Z6, Z6
 	VBROADCASTSS one<>+0(SB), Z7
 	VDIVPS       Z5, Z7, Z7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z4, Z9
 	VADDPS.BCST  one<>+0(SB), Z9, Z9
 	VFNMADD231PS Z4, Z0, Z9
@@ -22977,7 +22977,7 @@ wide_cell:
 	VFNMADD213PS.BCST one<>+0(SB), Z7, Z5
 	VFNMADD231PS      Z7, Z0, Z5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z6, Z6, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z6, K1
 	VMOVAPS.Z   Z2, K1, Z0
@@ -22985,7 +22985,7 @@ wide_cell:
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
 	VMOVAPS.Z   Z5, K1, Z2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     (DI), Z1
 	VFMADD231PS Z1, Z2, Z0
@@ -23001,19 +23001,19 @@ wide_cell:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      (DI), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z3
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z5
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
@@ -23021,45 +23021,45 @@ wide_cell:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
 	VMULPS           Z2, Z2, Z4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z6
 	VPSLLD $0x17, Z3, Z3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z8
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z5, Z5
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
 	VFMADD231PS      Z6, Z8, Z9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Z4, Z2, Z4
 	VFMADD231PS Z7, Z4, Z2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z6, Z9, Z0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z4
 	VSUBPS       Z5, Z4, Z4
 	VBROADCASTSS three<>+0(SB), Z6
@@ -23068,19 +23068,19 @@ wide_cell:
 	VADDPS.BCST  one<>+0(SB), Z5, Z7
 	VFMADD231PS  Z4, Z2, Z7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z3, Z2
 	VFNMADD231PS Z3, Z0, Z2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z7, Z6, Z6
 	VFNMADD231PS Z5, Z6, Z4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z5
 	VDIVPS       Z2, Z5, Z5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z3, Z6
 	VADDPS.BCST  one<>+0(SB), Z6, Z6
 	VFNMADD231PS Z3, Z0, Z6
@@ -23089,12 +23089,12 @@ wide_cell:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
 	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z5, Z5, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
 	VMOVAPS.Z   Z2, K1, Z0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS        Z4, Z0, Z0
 	VORPS         Z1, Z0, Z1
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
@@ -23190,7 +23190,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(R9), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -23209,7 +23209,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(R12), Y5
 	VANDPS  allButSign<>+0(SB), Y5, Y6
 	VANDPS  signBit<>+0(SB), Y5, Y5
@@ -23223,12 +23223,12 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y8
 	VMINPS  Y7, Y8, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y10
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y10
 	VMOVUPS     tanhRoundMax<>+0(SB), Y11
@@ -23236,7 +23236,7 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
 	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y12
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y12
 	VSUBPS      sigmoidRound<>+0(SB), Y12, Y13
@@ -23244,7 +23244,7 @@ narrow_cells:
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y14
 	VSUBPS      sigmoidRound<>+0(SB), Y14, Y15
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y16
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y6, Y16
 	VMOVUPS     tanhRoundMax<>+0(SB), Y17
@@ -23252,68 +23252,68 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y16, Y16
 	VSUBPS      tanhRoundZero<>+0(SB), Y16, Y17
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y18
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y7, Y18
 	VSUBPS      sigmoidRound<>+0(SB), Y18, Y19
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y2
 	VMULPS      Y2, Y2, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y13, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y13, Y3
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y15, Y4
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y15, Y4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y17, Y6
 	VMULPS      Y6, Y6, Y11
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y19, Y7
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y19, Y7
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y13
 	VPSLLD $0x17, Y8, Y8
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y15
 	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
 	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y17
 	VPSLLD $0x17, Y12, Y12
 	VMULPS Y4, Y4, Y19
 	VPSLLD $0x17, Y14, Y14
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y20
 	VFMADD231PS tanhP3<>+0(SB), Y11, Y20
 	VFMADD213PS tanhP1<>+0(SB), Y11, Y20
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y7, Y7, Y21
 	VPSLLD $0x17, Y18, Y18
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y22
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y22
 	VMOVUPS     sigmoidP0<>+0(SB), Y23
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y23
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y10, Y10
 	VFMADD213PS tanhP0<>+0(SB), Y9, Y15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y24
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y24
 	VMOVUPS     sigmoidP0<>+0(SB), Y25
@@ -23323,42 +23323,42 @@ narrow_cells:
 	VMOVUPS     sigmoidP0<>+0(SB), Y27
 	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y27
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y16, Y16
 	VFMADD213PS tanhP0<>+0(SB), Y11, Y20
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y28
 	VFMADD231PS sigmoidP3<>+0(SB), Y7, Y28
 	VMOVUPS     sigmoidP0<>+0(SB), Y29
 	VFMADD231PS sigmoidP1<>+0(SB), Y7, Y29
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y13, Y22
 	VFMADD231PS Y13, Y22, Y23
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y9, Y2, Y9
 	VFMADD231PS Y15, Y9, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y17, Y24
 	VFMADD231PS Y17, Y24, Y25
 	VFMADD231PS sigmoidP4<>+0(SB), Y19, Y26
 	VFMADD231PS Y19, Y26, Y27
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y11, Y6, Y9
 	VFMADD231PS Y20, Y9, Y6
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y21, Y28
 	VFMADD231PS Y21, Y28, Y29
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y13, Y23, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y9
 	VSUBPS       Y10, Y9, Y9
 	VMOVUPS      three<>+0(SB), Y11
@@ -23367,11 +23367,11 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y10, Y13
 	VFMADD231PS  Y9, Y2, Y13
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y17, Y25, Y3
 	VFNMADD231PS Y19, Y27, Y4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y2
 	VSUBPS       Y16, Y2, Y2
 	VMOVUPS      three<>+0(SB), Y15
@@ -23380,34 +23380,34 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y16, Y17
 	VFMADD231PS  Y2, Y6, Y17
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y21, Y29, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y0, Y6
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y13, Y11, Y11
 	VFNMADD231PS Y10, Y11, Y9
 	VORPS        Y1, Y9, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y12, Y9
 	VFNMADD231PS Y12, Y3, Y9
 	VADDPS       one<>+0(SB), Y14, Y10
 	VFNMADD231PS Y14, Y4, Y10
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y17, Y15, Y11
 	VFNMADD231PS Y16, Y11, Y2
 	VORPS        Y5, Y2, Y2
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y18, Y5
 	VFNMADD231PS Y18, Y7, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y6, Y11, Y11
 	VMOVUPS one<>+0(SB), Y13
@@ -23417,7 +23417,7 @@ narrow_cells:
 	VMOVUPS one<>+0(SB), Y16
 	VDIVPS  Y5, Y16, Y16
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y6, Y8, Y17
 	VADDPS       one<>+0(SB), Y17, Y17
 	VFNMADD231PS Y8, Y0, Y17
@@ -23441,7 +23441,7 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y16, Y5
 	VFNMADD231PS Y16, Y4, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y11, Y11, Y6
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
 	VMOVAPS.Z   Y6, K1, Y0
@@ -23455,7 +23455,7 @@ narrow_cells:
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y16, K1
 	VMOVAPS.Z   Y5, K1, Y5
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y3, Y0
@@ -23478,7 +23478,7 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -23492,19 +23492,19 @@ narrow_cells:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (R10), Y4
 	VANDPS  allButSign<>+0(SB), Y4, Y5
 	VANDPS  signBit<>+0(SB), Y4, Y4
 	VMOVUPS tanhMax<>+0(SB), Y6
 	VMINPS  Y5, Y6, Y5
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y6
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y6
 	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y8
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y8
 	VMOVUPS     tanhRoundMax<>+0(SB), Y9
@@ -23512,12 +23512,12 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
 	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y10
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y10
 	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y12
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y5, Y12
 	VMOVUPS     tanhRoundMax<>+0(SB), Y13
@@ -23525,80 +23525,80 @@ narrow_cells:
 	VANDPS      tanhRoundMask<>+0(SB), Y12, Y12
 	VSUBPS      tanhRoundZero<>+0(SB), Y12, Y13
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y2
 	VMULPS      Y2, Y2, Y7
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y3
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y13, Y5
 	VMULPS      Y5, Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y11
 	VPSLLD $0x17, Y6, Y6
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
 	VFMADD231PS tanhP3<>+0(SB), Y7, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y7, Y13
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y14
 	VPSLLD $0x17, Y10, Y10
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y15
 	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
 	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y16
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y16
 	VMOVUPS     sigmoidP0<>+0(SB), Y17
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y17
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y8, Y8
 	VFMADD213PS tanhP0<>+0(SB), Y7, Y13
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y18
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y18
 	VMOVUPS     sigmoidP0<>+0(SB), Y19
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y19
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y12, Y12
 	VFMADD213PS tanhP0<>+0(SB), Y9, Y15
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y16
 	VFMADD231PS Y11, Y16, Y17
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y7, Y2, Y7
 	VFMADD231PS Y13, Y7, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y14, Y18
 	VFMADD231PS Y14, Y18, Y19
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y9, Y5, Y7
 	VFMADD231PS Y15, Y7, Y5
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y11, Y17, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y7
 	VSUBPS       Y8, Y7, Y7
 	VMOVUPS      three<>+0(SB), Y9
@@ -23607,10 +23607,10 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y8, Y11
 	VFMADD231PS  Y7, Y2, Y11
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y14, Y19, Y3
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y2
 	VSUBPS       Y12, Y2, Y2
 	VMOVUPS      three<>+0(SB), Y13
@@ -23619,29 +23619,29 @@ narrow_cells:
 	VADDPS       one<>+0(SB), Y12, Y14
 	VFMADD231PS  Y2, Y5, Y14
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y6, Y5
 	VFNMADD231PS Y6, Y0, Y5
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y11, Y9, Y9
 	VFNMADD231PS Y8, Y9, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y10, Y8
 	VFNMADD231PS Y10, Y3, Y8
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y14, Y13, Y9
 	VFNMADD231PS Y12, Y9, Y2
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y9
 	VDIVPS  Y5, Y9, Y9
 	VMOVUPS one<>+0(SB), Y11
 	VDIVPS  Y8, Y11, Y11
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y5, Y6, Y12
 	VADDPS       one<>+0(SB), Y12, Y12
 	VFNMADD231PS Y6, Y0, Y12
@@ -23655,7 +23655,7 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y11, Y8
 	VFNMADD231PS Y11, Y0, Y8
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y9, Y9, Y5
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y9, K1
 	VMOVAPS.Z   Y5, K1, Y0
@@ -23663,7 +23663,7 @@ narrow_cells:
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
 	VMOVAPS.Z   Y8, K1, Y3
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y7, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
@@ -23766,7 +23766,7 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 64(R9), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
@@ -23780,12 +23780,12 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y4
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
 	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y6
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
 	VMOVUPS     tanhRoundMax<>+0(SB), Y7
@@ -23793,68 +23793,68 @@ narrow_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
 	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y8
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
 	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
 	VMULPS      Y2, Y2, Y5
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y7
 	VPSLLD $0x17, Y4, Y4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y3, Y3, Y10
 	VPSLLD $0x17, Y8, Y8
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
 	VMOVUPS     sigmoidP0<>+0(SB), Y12
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y6, Y6
 	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
 	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
 	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
 	VFMADD231PS Y7, Y11, Y12
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Y5, Y2, Y5
 	VFMADD231PS Y9, Y5, Y2
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
 	VFMADD231PS Y10, Y13, Y14
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y7, Y12, Y0
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y5
 	VSUBPS       Y6, Y5, Y5
 	VMOVUPS      three<>+0(SB), Y7
@@ -23863,29 +23863,29 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y6, Y9
 	VFMADD231PS  Y5, Y2, Y9
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y10, Y14, Y3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y4, Y2
 	VFNMADD231PS Y4, Y0, Y2
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Y9, Y7, Y7
 	VFNMADD231PS Y6, Y7, Y5
 	VORPS        Y1, Y5, Y1
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y8, Y5
 	VFNMADD231PS Y8, Y3, Y5
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
 	VDIVPS  Y5, Y7, Y7
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y4, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
 	VFNMADD231PS Y4, Y0, Y9
@@ -23899,7 +23899,7 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y6, Y6, Y2
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y6, K1
 	VMOVAPS.Z   Y2, K1, Y0
@@ -23907,7 +23907,7 @@ narrow_cell:
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
 	VMOVAPS.Z   Y5, K1, Y2
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     (DI), Y1
 	VFMADD231PS Y1, Y2, Y0
@@ -23923,19 +23923,19 @@ narrow_cell:
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS (DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VMOVUPS     tanhRound<>+0(SB), Y5
 	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
 	VMOVUPS     tanhRoundMax<>+0(SB), Y6
@@ -23943,45 +23943,45 @@ narrow_cell:
 	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Y0, Y0, Y6
 	VPSLLD $0x17, Y3, Y3
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
 	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
 	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
 	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
 	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
 	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
 	VFMADD231PS Y6, Y8, Y9
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	VMULPS      Y4, Y2, Y4
 	VFMADD231PS Y7, Y4, Y2
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Y6, Y9, Y0
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
 	VSUBPS       Y5, Y4, Y4
 	VMOVUPS      three<>+0(SB), Y6
@@ -23990,19 +23990,19 @@ narrow_cell:
 	VADDPS       one<>+0(SB), Y5, Y7
 	VFMADD231PS  Y4, Y2, Y7
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
 	VFNMADD231PS Y3, Y0, Y2
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
 	VFNMADD231PS Y5, Y6, Y4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y5
 	VDIVPS  Y2, Y5, Y5
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
 	VFNMADD231PS Y3, Y0, Y6
@@ -24011,12 +24011,12 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
 	VMOVAPS.Z   Y2, K1, Y0
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	VMULPS       Y4, Y0, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
@@ -24252,7 +24252,7 @@ vectors_4:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z4
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z4
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z4, Z5
@@ -24266,7 +24266,7 @@ vectors_4:
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z10
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
@@ -24276,7 +24276,7 @@ vectors_4:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z5
 	VPSLLD $0x17, Z4, Z4
 	VMULPS Z1, Z1, Z7
@@ -24286,7 +24286,7 @@ vectors_4:
 	VMULPS Z3, Z3, Z11
 	VPSLLD $0x17, Z10, Z10
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
@@ -24304,7 +24304,7 @@ vectors_4:
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z19
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z5, Z12
 	VFMADD231PS      Z5, Z12, Z13
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z14
@@ -24314,13 +24314,13 @@ vectors_4:
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z18
 	VFMADD231PS      Z11, Z18, Z19
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z5, Z13, Z0
 	VFNMADD231PS Z7, Z15, Z1
 	VFNMADD231PS Z9, Z17, Z2
 	VFNMADD231PS Z11, Z19, Z3
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z4, Z5
 	VFNMADD231PS Z4, Z0, Z5
 	VADDPS.BCST  one<>+0(SB), Z6, Z7
@@ -24330,7 +24330,7 @@ vectors_4:
 	VADDPS.BCST  one<>+0(SB), Z10, Z11
 	VFNMADD231PS Z10, Z3, Z11
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z12
 	VDIVPS       Z5, Z12, Z12
 	VBROADCASTSS one<>+0(SB), Z13
@@ -24340,7 +24340,7 @@ vectors_4:
 	VBROADCASTSS one<>+0(SB), Z15
 	VDIVPS       Z11, Z15, Z15
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z5, Z4, Z16
 	VADDPS.BCST  one<>+0(SB), Z16, Z16
 	VFNMADD231PS Z4, Z0, Z16
@@ -24364,7 +24364,7 @@ vectors_4:
 	VFNMADD213PS.BCST one<>+0(SB), Z15, Z11
 	VFNMADD231PS      Z15, Z2, Z11
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z12, Z12, Z5
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
 	VMOVAPS.Z   Z5, K1, Z0
@@ -24401,41 +24401,41 @@ vectors_1:
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z1
 	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z1
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z1, Z2
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z2, Z0
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	VMULPS Z0, Z0, Z2
 	VPSLLD $0x17, Z1, Z1
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z3
 	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z3
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z4
 	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z2, Z3
 	VFMADD231PS      Z2, Z3, Z4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFNMADD231PS Z2, Z4, Z0
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z1, Z2
 	VFNMADD231PS Z1, Z0, Z2
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z3
 	VDIVPS       Z2, Z3, Z3
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z1, Z4
 	VADDPS.BCST  one<>+0(SB), Z4, Z4
 	VFNMADD231PS Z1, Z0, Z4
@@ -24444,7 +24444,7 @@ vectors_1:
 	VFNMADD213PS.BCST one<>+0(SB), Z3, Z2
 	VFNMADD231PS      Z3, Z4, Z2
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z3, Z3, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z3, K1
 	VMOVAPS.Z   Z2, K1, Z0
@@ -24471,7 +24471,7 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
 vectors_4:
 	// Registers: x AX, dst CX, elements left DX
 	//            x Z0 Z2 Z4 Z6
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      (AX), Z0
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
 	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
@@ -24493,7 +24493,7 @@ vectors_4:
 	VBROADCASTSS tanhMax<>+0(SB), Z8
 	VMINPS       Z7, Z8, Z7
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z8
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z8
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
@@ -24519,7 +24519,7 @@ vectors_4:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z14, Z14
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z14, Z15
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z1
 	VMULPS           Z1, Z1, Z9
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z3
@@ -24529,7 +24529,7 @@ vectors_4:
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z15, Z7
 	VMULPS           Z7, Z7, Z15
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z16
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z16
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z16
@@ -24543,7 +24543,7 @@ vectors_4:
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z15, Z19
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z15, Z19
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z8, Z8
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z16
 	VPSLLD           $0x0b, Z10, Z10
@@ -24553,7 +24553,7 @@ vectors_4:
 	VPSLLD           $0x0b, Z14, Z14
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z15, Z19
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z9, Z1, Z9
 	VFMADD231PS Z16, Z9, Z1
 	VMULPS      Z11, Z3, Z9
@@ -24563,7 +24563,7 @@ vectors_4:
 	VMULPS      Z15, Z7, Z9
 	VFMADD231PS Z19, Z9, Z7
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
 	VBROADCASTSS three<>+0(SB), Z11
@@ -24593,7 +24593,7 @@ vectors_4:
 	VADDPS.BCST  one<>+0(SB), Z14, Z20
 	VFMADD231PS  Z5, Z7, Z20
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z13, Z11, Z7
 	VFNMADD231PS Z8, Z7, Z9
 	VORPS        Z0, Z9, Z0
@@ -24623,14 +24623,14 @@ vectors_4_done:
 vectors_1:
 	// Registers: x AX, dst CX, elements left DX
 	//            x Z0
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS      (AX), Z0
 	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
 	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
 	VBROADCASTSS tanhMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z2
 	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z2
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z3
@@ -24638,24 +24638,24 @@ vectors_1:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z2, Z2
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z2, Z3
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z3, Z1
 	VMULPS           Z1, Z1, Z3
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z4
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z3, Z4
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z3, Z4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z2, Z2
 	VFMADD213PS.BCST tanhP0<>+0(SB), Z3, Z4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	VMULPS      Z3, Z1, Z3
 	VFMADD231PS Z4, Z3, Z1
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z3
 	VSUBPS       Z2, Z3, Z3
 	VBROADCASTSS three<>+0(SB), Z4
@@ -24664,7 +24664,7 @@ vectors_1:
 	VADDPS.BCST  one<>+0(SB), Z2, Z5
 	VFMADD231PS  Z3, Z1, Z5
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	VDIVPS       Z5, Z4, Z1
 	VFNMADD231PS Z2, Z1, Z3
 	VORPS        Z0, Z3, Z0
@@ -24691,7 +24691,7 @@ TEXT ·flushAVX512(SB), NOSPLIT, $0-24
 vectors_4:
 	// Registers: x AX, dst CX, elements left DX
 	//            x Z0
-	// x, or 0 where |x| is tiny
+	// y = x or 0 where |x| < tiny
 	VMOVUPS     (AX), Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
@@ -24723,7 +24723,7 @@ vectors_4_done:
 	JLT  vectors_1_done
 
 vectors_1:
-	// x, or 0 where |x| is tiny
+	// y = x or 0 where |x| < tiny
 	VMOVUPS     (AX), Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1

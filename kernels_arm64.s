@@ -201,7 +201,7 @@ wide_rest_done:
 	FMOVQ 16(R0), F19 // sigmoidMax
 	WORD  $0x4ea3f663 // fmin v3.4s, v19.4s, v3.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f973 // fabs v19.4s, v11.4s
 	FMOVQ 32(R0), F20 // signBit
 	VAND  V20.B16, V11.B16, V11.B16
@@ -214,14 +214,14 @@ wide_rest_done:
 	FMOVQ 16(R0), F20 // sigmoidMax
 	WORD  $0x4ea7f687 // fmin v7.4s, v20.4s, v7.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F20 // sigmoidRound
 	FMOVQ 80(R0), F21 // sigmoidNegLog2E
 	VFMLA V21.S4, V3.S4, V20.S4
 	FMOVQ 64(R0), F21 // sigmoidRound
 	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F22  // tanhRound
 	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
 	VFMLA V23.S4, V19.S4, V22.S4
@@ -232,44 +232,44 @@ wide_rest_done:
 	FMOVQ 160(R0), F23 // tanhRoundZero
 	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F24 // sigmoidRound
 	FMOVQ 80(R0), F25 // sigmoidNegLog2E
 	VFMLA V25.S4, V7.S4, V24.S4
 	FMOVQ 64(R0), F25 // sigmoidRound
 	WORD  $0x4eb9d719 // fsub v25.4s, v24.4s, v25.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V21.S4, V3.S4
 	FMOVQ 192(R0), F26 // sigmoidLn2Lo
 	VFMLA V26.S4, V21.S4, V3.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F21 // tanhHalfLn2
 	VFMLA V21.S4, V23.S4, V19.S4
 	WORD  $0x6e33de75  // fmul v21.4s, v19.4s, v19.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V25.S4, V7.S4
 	FMOVQ 192(R0), F23 // sigmoidLn2Lo
 	VFMLA V23.S4, V25.S4, V7.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e23dc77 // fmul v23.4s, v3.4s, v3.4s
 	VSHL $23, V20.S4, V20.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F25 // tanhP2
 	FMOVQ 240(R0), F26 // tanhP3
 	VFMLA V26.S4, V21.S4, V25.S4
 	FMOVQ 256(R0), F26 // tanhP1
 	VFMLA V21.S4, V25.S4, V26.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e27dcf9 // fmul v25.4s, v7.4s, v7.4s
 	VSHL $23, V24.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F27 // sigmoidP2
 	FMOVQ 288(R0), F28 // sigmoidP3
 	VFMLA V28.S4, V3.S4, V27.S4
@@ -277,12 +277,12 @@ wide_rest_done:
 	FMOVQ 320(R0), F29 // sigmoidP1
 	VFMLA V29.S4, V3.S4, V28.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V22.S4, V22.S4
 	FMOVQ 336(R0), F29 // tanhP0
 	VFMLA V21.S4, V26.S4, V29.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
 	FMOVQ 288(R0), F30 // sigmoidP3
 	VFMLA V30.S4, V7.S4, V26.S4
@@ -290,24 +290,24 @@ wide_rest_done:
 	FMOVQ 320(R0), F31 // sigmoidP1
 	VFMLA V31.S4, V7.S4, V30.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F31 // sigmoidP4
 	VFMLA V31.S4, V23.S4, V27.S4
 	VFMLA V23.S4, V27.S4, V28.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e35de75 // fmul v21.4s, v19.4s, v21.4s
 	VFMLA V29.S4, V21.S4, V19.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F21 // sigmoidP4
 	VFMLA V21.S4, V25.S4, V26.S4
 	VFMLA V25.S4, V26.S4, V30.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V23.S4, V28.S4, V3.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb6d435  // fsub v21.4s, v1.4s, v22.4s
 	FMOVQ 384(R0), F23 // three
 	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
@@ -316,27 +316,27 @@ wide_rest_done:
 	WORD  $0x4e21d6d7  // fadd v23.4s, v22.4s, v1.4s
 	VFMLA V19.S4, V21.S4, V23.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V25.S4, V30.S4, V7.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d693 // fadd v19.4s, v20.4s, v1.4s
 	VFMLS V20.S4, V3.S4, V19.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e37ff57 // fdiv v23.4s, v26.4s, v23.4s
 	VFMLS V22.S4, V23.S4, V21.S4
 	VORR  V11.B16, V21.B16, V11.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d715 // fadd v21.4s, v24.4s, v1.4s
 	VFMLS V24.S4, V7.S4, V21.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e33fc36 // fdiv v22.4s, v1.4s, v19.4s
 	WORD $0x6e35fc37 // fdiv v23.4s, v1.4s, v21.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb3d699 // fsub v25.4s, v20.4s, v19.4s
 	WORD  $0x4e21d739 // fadd v25.4s, v25.4s, v1.4s
 	VFMLS V20.S4, V3.S4, V25.S4
@@ -352,7 +352,7 @@ wide_rest_done:
 	VFMLS V21.S4, V23.S4, V19.S4
 	VFMLS V3.S4, V23.S4, V19.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V22.B16, V3.B16
 	VFMLA V22.S4, V7.S4, V3.S4
 	WORD  $0x6eb6e447 // fcmgt v7.4s, v2.4s, v22.4s
@@ -362,7 +362,7 @@ wide_rest_done:
 	WORD  $0x6eb7e453 // fcmgt v19.4s, v2.4s, v23.4s
 	WORD  $0x4e731ce7 // bic v7.16b, v7.16b, v19.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2bdc63  // fmul v3.4s, v3.4s, v11.4s
 	FMOVQ (R3), F11
 	VFMLA V11.S4, V7.S4, V3.S4
@@ -378,7 +378,7 @@ wide_rest_done:
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f987 // fabs v7.4s, v12.4s
 	FMOVQ 32(R0), F11 // signBit
 	VAND  V11.B16, V12.B16, V11.B16
@@ -391,14 +391,14 @@ wide_rest_done:
 	FMOVQ 16(R0), F12 // sigmoidMax
 	WORD  $0x4ea8f588 // fmin v8.4s, v12.4s, v8.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F12 // sigmoidRound
 	FMOVQ 80(R0), F19 // sigmoidNegLog2E
 	VFMLA V19.S4, V4.S4, V12.S4
 	FMOVQ 64(R0), F19 // sigmoidRound
 	WORD  $0x4eb3d593 // fsub v19.4s, v12.4s, v19.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F20  // tanhRound
 	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
 	VFMLA V21.S4, V7.S4, V20.S4
@@ -409,44 +409,44 @@ wide_rest_done:
 	FMOVQ 160(R0), F21 // tanhRoundZero
 	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F22 // sigmoidRound
 	FMOVQ 80(R0), F23 // sigmoidNegLog2E
 	VFMLA V23.S4, V8.S4, V22.S4
 	FMOVQ 64(R0), F23 // sigmoidRound
 	WORD  $0x4eb7d6d7 // fsub v23.4s, v22.4s, v23.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V19.S4, V4.S4
 	FMOVQ 192(R0), F24 // sigmoidLn2Lo
 	VFMLA V24.S4, V19.S4, V4.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F19 // tanhHalfLn2
 	VFMLA V19.S4, V21.S4, V7.S4
 	WORD  $0x6e27dcf3  // fmul v19.4s, v7.4s, v7.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V23.S4, V8.S4
 	FMOVQ 192(R0), F21 // sigmoidLn2Lo
 	VFMLA V21.S4, V23.S4, V8.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e24dc95 // fmul v21.4s, v4.4s, v4.4s
 	VSHL $23, V12.S4, V12.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F23 // tanhP2
 	FMOVQ 240(R0), F24 // tanhP3
 	VFMLA V24.S4, V19.S4, V23.S4
 	FMOVQ 256(R0), F24 // tanhP1
 	VFMLA V19.S4, V23.S4, V24.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e28dd17 // fmul v23.4s, v8.4s, v8.4s
 	VSHL $23, V22.S4, V22.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
 	FMOVQ 288(R0), F26 // sigmoidP3
 	VFMLA V26.S4, V4.S4, V25.S4
@@ -454,12 +454,12 @@ wide_rest_done:
 	FMOVQ 320(R0), F27 // sigmoidP1
 	VFMLA V27.S4, V4.S4, V26.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
 	FMOVQ 336(R0), F27 // tanhP0
 	VFMLA V19.S4, V24.S4, V27.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F24 // sigmoidP2
 	FMOVQ 288(R0), F28 // sigmoidP3
 	VFMLA V28.S4, V8.S4, V24.S4
@@ -467,24 +467,24 @@ wide_rest_done:
 	FMOVQ 320(R0), F29 // sigmoidP1
 	VFMLA V29.S4, V8.S4, V28.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F29 // sigmoidP4
 	VFMLA V29.S4, V21.S4, V25.S4
 	VFMLA V21.S4, V25.S4, V26.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e33dcf3 // fmul v19.4s, v7.4s, v19.4s
 	VFMLA V27.S4, V19.S4, V7.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F19 // sigmoidP4
 	VFMLA V19.S4, V23.S4, V24.S4
 	VFMLA V23.S4, V24.S4, V28.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V21.S4, V26.S4, V4.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb4d433  // fsub v19.4s, v1.4s, v20.4s
 	FMOVQ 384(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
@@ -493,27 +493,27 @@ wide_rest_done:
 	WORD  $0x4e21d695  // fadd v21.4s, v20.4s, v1.4s
 	VFMLA V7.S4, V19.S4, V21.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V23.S4, V28.S4, V8.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d587 // fadd v7.4s, v12.4s, v1.4s
 	VFMLS V12.S4, V4.S4, V7.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
 	VFMLS V20.S4, V21.S4, V19.S4
 	VORR  V11.B16, V19.B16, V11.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d6d3 // fadd v19.4s, v22.4s, v1.4s
 	VFMLS V22.S4, V8.S4, V19.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e27fc34 // fdiv v20.4s, v1.4s, v7.4s
 	WORD $0x6e33fc35 // fdiv v21.4s, v1.4s, v19.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d597 // fsub v23.4s, v12.4s, v7.4s
 	WORD  $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
 	VFMLS V12.S4, V4.S4, V23.S4
@@ -529,7 +529,7 @@ wide_rest_done:
 	VFMLS V19.S4, V21.S4, V7.S4
 	VFMLS V4.S4, V21.S4, V7.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V20.B16, V4.B16
 	VFMLA V20.S4, V8.S4, V4.S4
 	WORD  $0x6eb4e448 // fcmgt v8.4s, v2.4s, v20.4s
@@ -539,7 +539,7 @@ wide_rest_done:
 	WORD  $0x6eb5e447 // fcmgt v7.4s, v2.4s, v21.4s
 	WORD  $0x4e671d07 // bic v7.16b, v8.16b, v7.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
 	FMOVQ 16(R3), F8
 	VFMLA V8.S4, V7.S4, V4.S4
@@ -555,7 +555,7 @@ wide_rest_done:
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea5f4e5 // fmin v5.4s, v7.4s, v5.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f9a7 // fabs v7.4s, v13.4s
 	FMOVQ 32(R0), F8  // signBit
 	VAND  V8.B16, V13.B16, V8.B16
@@ -568,14 +568,14 @@ wide_rest_done:
 	FMOVQ 16(R0), F11 // sigmoidMax
 	WORD  $0x4ea9f569 // fmin v9.4s, v11.4s, v9.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F11 // sigmoidRound
 	FMOVQ 80(R0), F12 // sigmoidNegLog2E
 	VFMLA V12.S4, V5.S4, V11.S4
 	FMOVQ 64(R0), F12 // sigmoidRound
 	WORD  $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F13  // tanhRound
 	FMOVQ 112(R0), F19 // tanhNegTwoLog2E
 	VFMLA V19.S4, V7.S4, V13.S4
@@ -586,44 +586,44 @@ wide_rest_done:
 	FMOVQ 160(R0), F19 // tanhRoundZero
 	WORD  $0x4eb3d5b3  // fsub v19.4s, v13.4s, v19.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F20 // sigmoidRound
 	FMOVQ 80(R0), F21 // sigmoidNegLog2E
 	VFMLA V21.S4, V9.S4, V20.S4
 	FMOVQ 64(R0), F21 // sigmoidRound
 	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V12.S4, V5.S4
 	FMOVQ 192(R0), F22 // sigmoidLn2Lo
 	VFMLA V22.S4, V12.S4, V5.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F12 // tanhHalfLn2
 	VFMLA V12.S4, V19.S4, V7.S4
 	WORD  $0x6e27dcec  // fmul v12.4s, v7.4s, v7.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V21.S4, V9.S4
 	FMOVQ 192(R0), F19 // sigmoidLn2Lo
 	VFMLA V19.S4, V21.S4, V9.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e25dcb3 // fmul v19.4s, v5.4s, v5.4s
 	VSHL $23, V11.S4, V11.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F21 // tanhP2
 	FMOVQ 240(R0), F22 // tanhP3
 	VFMLA V22.S4, V12.S4, V21.S4
 	FMOVQ 256(R0), F22 // tanhP1
 	VFMLA V12.S4, V21.S4, V22.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e29dd35 // fmul v21.4s, v9.4s, v9.4s
 	VSHL $23, V20.S4, V20.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F23 // sigmoidP2
 	FMOVQ 288(R0), F24 // sigmoidP3
 	VFMLA V24.S4, V5.S4, V23.S4
@@ -631,12 +631,12 @@ wide_rest_done:
 	FMOVQ 320(R0), F25 // sigmoidP1
 	VFMLA V25.S4, V5.S4, V24.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V13.S4, V13.S4
 	FMOVQ 336(R0), F25 // tanhP0
 	VFMLA V12.S4, V22.S4, V25.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	FMOVQ 288(R0), F26 // sigmoidP3
 	VFMLA V26.S4, V9.S4, V22.S4
@@ -644,24 +644,24 @@ wide_rest_done:
 	FMOVQ 320(R0), F27 // sigmoidP1
 	VFMLA V27.S4, V9.S4, V26.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F27 // sigmoidP4
 	VFMLA V27.S4, V19.S4, V23.S4
 	VFMLA V19.S4, V23.S4, V24.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e2cdcec // fmul v12.4s, v7.4s, v12.4s
 	VFMLA V25.S4, V12.S4, V7.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F12 // sigmoidP4
 	VFMLA V12.S4, V21.S4, V22.S4
 	VFMLA V21.S4, V22.S4, V26.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V19.S4, V24.S4, V5.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eadd42c  // fsub v12.4s, v1.4s, v13.4s
 	FMOVQ 384(R0), F19 // three
 	WORD  $0x4eadd673  // fsub v19.4s, v19.4s, v13.4s
@@ -670,27 +670,27 @@ wide_rest_done:
 	WORD  $0x4e21d5b3  // fadd v19.4s, v13.4s, v1.4s
 	VFMLA V7.S4, V12.S4, V19.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V21.S4, V26.S4, V9.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d567 // fadd v7.4s, v11.4s, v1.4s
 	VFMLS V11.S4, V5.S4, V7.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e33fed3 // fdiv v19.4s, v22.4s, v19.4s
 	VFMLS V13.S4, V19.S4, V12.S4
 	VORR  V8.B16, V12.B16, V8.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d68c // fadd v12.4s, v20.4s, v1.4s
 	VFMLS V20.S4, V9.S4, V12.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e27fc2d // fdiv v13.4s, v1.4s, v7.4s
 	WORD $0x6e2cfc33 // fdiv v19.4s, v1.4s, v12.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d575 // fsub v21.4s, v11.4s, v7.4s
 	WORD  $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
 	VFMLS V11.S4, V5.S4, V21.S4
@@ -706,7 +706,7 @@ wide_rest_done:
 	VFMLS V12.S4, V19.S4, V7.S4
 	VFMLS V5.S4, V19.S4, V7.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V13.B16, V5.B16
 	VFMLA V13.S4, V9.S4, V5.S4
 	WORD  $0x6eade449 // fcmgt v9.4s, v2.4s, v13.4s
@@ -716,7 +716,7 @@ wide_rest_done:
 	WORD  $0x6eb3e447 // fcmgt v7.4s, v2.4s, v19.4s
 	WORD  $0x4e671d27 // bic v7.16b, v9.16b, v7.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	FMOVQ 32(R3), F8
 	VFMLA V8.S4, V7.S4, V5.S4
@@ -732,7 +732,7 @@ wide_rest_done:
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f9c7 // fabs v7.4s, v14.4s
 	FMOVQ 32(R0), F8  // signBit
 	VAND  V8.B16, V14.B16, V8.B16
@@ -745,14 +745,14 @@ wide_rest_done:
 	FMOVQ 16(R0), F10 // sigmoidMax
 	WORD  $0x4ea9f549 // fmin v9.4s, v10.4s, v9.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F10 // sigmoidRound
 	FMOVQ 80(R0), F11 // sigmoidNegLog2E
 	VFMLA V11.S4, V6.S4, V10.S4
 	FMOVQ 64(R0), F11 // sigmoidRound
 	WORD  $0x4eabd54b // fsub v11.4s, v10.4s, v11.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F12  // tanhRound
 	FMOVQ 112(R0), F13 // tanhNegTwoLog2E
 	VFMLA V13.S4, V7.S4, V12.S4
@@ -763,44 +763,44 @@ wide_rest_done:
 	FMOVQ 160(R0), F13 // tanhRoundZero
 	WORD  $0x4eadd58d  // fsub v13.4s, v12.4s, v13.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F14 // sigmoidRound
 	FMOVQ 80(R0), F19 // sigmoidNegLog2E
 	VFMLA V19.S4, V9.S4, V14.S4
 	FMOVQ 64(R0), F19 // sigmoidRound
 	WORD  $0x4eb3d5d3 // fsub v19.4s, v14.4s, v19.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V11.S4, V6.S4
 	FMOVQ 192(R0), F20 // sigmoidLn2Lo
 	VFMLA V20.S4, V11.S4, V6.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F11 // tanhHalfLn2
 	VFMLA V11.S4, V13.S4, V7.S4
 	WORD  $0x6e27dceb  // fmul v11.4s, v7.4s, v7.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V19.S4, V9.S4
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
 	VFMLA V13.S4, V19.S4, V9.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e26dccd // fmul v13.4s, v6.4s, v6.4s
 	VSHL $23, V10.S4, V10.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F19 // tanhP2
 	FMOVQ 240(R0), F20 // tanhP3
 	VFMLA V20.S4, V11.S4, V19.S4
 	FMOVQ 256(R0), F20 // tanhP1
 	VFMLA V11.S4, V19.S4, V20.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e29dd33 // fmul v19.4s, v9.4s, v9.4s
 	VSHL $23, V14.S4, V14.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	FMOVQ 288(R0), F22 // sigmoidP3
 	VFMLA V22.S4, V6.S4, V21.S4
@@ -808,12 +808,12 @@ wide_rest_done:
 	FMOVQ 320(R0), F23 // sigmoidP1
 	VFMLA V23.S4, V6.S4, V22.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V12.S4, V12.S4
 	FMOVQ 336(R0), F23 // tanhP0
 	VFMLA V11.S4, V20.S4, V23.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F20 // sigmoidP2
 	FMOVQ 288(R0), F24 // sigmoidP3
 	VFMLA V24.S4, V9.S4, V20.S4
@@ -821,24 +821,24 @@ wide_rest_done:
 	FMOVQ 320(R0), F25 // sigmoidP1
 	VFMLA V25.S4, V9.S4, V24.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F25 // sigmoidP4
 	VFMLA V25.S4, V13.S4, V21.S4
 	VFMLA V13.S4, V21.S4, V22.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e2bdceb // fmul v11.4s, v7.4s, v11.4s
 	VFMLA V23.S4, V11.S4, V7.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F11 // sigmoidP4
 	VFMLA V11.S4, V19.S4, V20.S4
 	VFMLA V19.S4, V20.S4, V24.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V13.S4, V22.S4, V6.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eacd42b  // fsub v11.4s, v1.4s, v12.4s
 	FMOVQ 384(R0), F13 // three
 	WORD  $0x4eacd5ad  // fsub v13.4s, v13.4s, v12.4s
@@ -847,27 +847,27 @@ wide_rest_done:
 	WORD  $0x4e21d58d  // fadd v13.4s, v12.4s, v1.4s
 	VFMLA V7.S4, V11.S4, V13.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V19.S4, V24.S4, V9.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d547 // fadd v7.4s, v10.4s, v1.4s
 	VFMLS V10.S4, V6.S4, V7.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e2dfe8d // fdiv v13.4s, v20.4s, v13.4s
 	VFMLS V12.S4, V13.S4, V11.S4
 	VORR  V8.B16, V11.B16, V8.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d5cb // fadd v11.4s, v14.4s, v1.4s
 	VFMLS V14.S4, V9.S4, V11.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e27fc2c // fdiv v12.4s, v1.4s, v7.4s
 	WORD $0x6e2bfc2d // fdiv v13.4s, v1.4s, v11.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d553 // fsub v19.4s, v10.4s, v7.4s
 	WORD  $0x4e21d673 // fadd v19.4s, v19.4s, v1.4s
 	VFMLS V10.S4, V6.S4, V19.S4
@@ -883,7 +883,7 @@ wide_rest_done:
 	VFMLS V11.S4, V13.S4, V7.S4
 	VFMLS V6.S4, V13.S4, V7.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V12.B16, V6.B16
 	VFMLA V12.S4, V9.S4, V6.S4
 	WORD  $0x6eace449 // fcmgt v9.4s, v2.4s, v12.4s
@@ -893,7 +893,7 @@ wide_rest_done:
 	WORD  $0x6eade447 // fcmgt v7.4s, v2.4s, v13.4s
 	WORD  $0x4e671d27 // bic v7.16b, v9.16b, v7.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
 	FMOVQ 48(R3), F8
 	VFMLA V8.S4, V7.S4, V6.S4
@@ -909,21 +909,21 @@ wide_rest_done:
 	FMOVQ 16(R0), F8  // sigmoidMax
 	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f868 // fabs v8.4s, v3.4s
 	FMOVQ 32(R0), F9  // signBit
 	VAND  V9.B16, V3.B16, V3.B16
 	FMOVQ 48(R0), F9  // tanhMax
 	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F9  // sigmoidRound
 	FMOVQ 80(R0), F10 // sigmoidNegLog2E
 	VFMLA V10.S4, V7.S4, V9.S4
 	FMOVQ 64(R0), F10 // sigmoidRound
 	WORD  $0x4eaad52a // fsub v10.4s, v9.4s, v10.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F11  // tanhRound
 	FMOVQ 112(R0), F12 // tanhNegTwoLog2E
 	VFMLA V12.S4, V8.S4, V11.S4
@@ -934,28 +934,28 @@ wide_rest_done:
 	FMOVQ 160(R0), F12 // tanhRoundZero
 	WORD  $0x4eacd56c  // fsub v12.4s, v11.4s, v12.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V10.S4, V7.S4
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
 	VFMLA V13.S4, V10.S4, V7.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F10 // tanhHalfLn2
 	VFMLA V10.S4, V12.S4, V8.S4
 	WORD  $0x6e28dd0a  // fmul v10.4s, v8.4s, v8.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e27dcec // fmul v12.4s, v7.4s, v7.4s
 	VSHL $23, V9.S4, V9.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F13 // tanhP2
 	FMOVQ 240(R0), F14 // tanhP3
 	VFMLA V14.S4, V10.S4, V13.S4
 	FMOVQ 256(R0), F14 // tanhP1
 	VFMLA V10.S4, V13.S4, V14.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F13 // sigmoidP2
 	FMOVQ 288(R0), F15 // sigmoidP3
 	VFMLA V15.S4, V7.S4, V13.S4
@@ -963,24 +963,24 @@ wide_rest_done:
 	FMOVQ 320(R0), F19 // sigmoidP1
 	VFMLA V19.S4, V7.S4, V15.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V11.S4, V11.S4
 	FMOVQ 336(R0), F19 // tanhP0
 	VFMLA V10.S4, V14.S4, V19.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F14 // sigmoidP4
 	VFMLA V14.S4, V12.S4, V13.S4
 	VFMLA V12.S4, V13.S4, V15.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e2add0a // fmul v10.4s, v8.4s, v10.4s
 	VFMLA V19.S4, V10.S4, V8.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V12.S4, V15.S4, V7.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eabd42a  // fsub v10.4s, v1.4s, v11.4s
 	FMOVQ 384(R0), F12 // three
 	WORD  $0x4eabd58c  // fsub v12.4s, v12.4s, v11.4s
@@ -989,18 +989,18 @@ wide_rest_done:
 	WORD  $0x4e21d56c  // fadd v12.4s, v11.4s, v1.4s
 	VFMLA V8.S4, V10.S4, V12.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d528 // fadd v8.4s, v9.4s, v1.4s
 	VFMLS V9.S4, V7.S4, V8.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e2cfdac // fdiv v12.4s, v13.4s, v12.4s
 	VFMLS V11.S4, V12.S4, V10.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e28fc2b // fdiv v11.4s, v1.4s, v8.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea8d52c // fsub v12.4s, v9.4s, v8.4s
 	WORD  $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
 	VFMLS V9.S4, V7.S4, V12.S4
@@ -1010,13 +1010,13 @@ wide_rest_done:
 	VFMLS V8.S4, V11.S4, V7.S4
 	VFMLS V12.S4, V11.S4, V7.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V11.B16, V8.B16
 	VFMLA V11.S4, V7.S4, V8.S4
 	WORD  $0x6eabe447 // fcmgt v7.4s, v2.4s, v11.4s
 	WORD  $0x4e671d07 // bic v7.16b, v8.16b, v7.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
 	VORR  V3.B16, V7.B16, V3.B16
 	FMOVQ 416(R0), F8 // tiny
@@ -1030,21 +1030,21 @@ wide_rest_done:
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea3f4e3 // fmin v3.4s, v7.4s, v3.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f887 // fabs v7.4s, v4.4s
 	FMOVQ 32(R0), F8  // signBit
 	VAND  V8.B16, V4.B16, V4.B16
 	FMOVQ 48(R0), F8  // tanhMax
 	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F8  // sigmoidRound
 	FMOVQ 80(R0), F9  // sigmoidNegLog2E
 	VFMLA V9.S4, V3.S4, V8.S4
 	FMOVQ 64(R0), F9  // sigmoidRound
 	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F10  // tanhRound
 	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
 	VFMLA V11.S4, V7.S4, V10.S4
@@ -1055,28 +1055,28 @@ wide_rest_done:
 	FMOVQ 160(R0), F11 // tanhRoundZero
 	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V9.S4, V3.S4
 	FMOVQ 192(R0), F12 // sigmoidLn2Lo
 	VFMLA V12.S4, V9.S4, V3.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F9 // tanhHalfLn2
 	VFMLA V9.S4, V11.S4, V7.S4
 	WORD  $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
 	VSHL $23, V8.S4, V8.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F12 // tanhP2
 	FMOVQ 240(R0), F13 // tanhP3
 	VFMLA V13.S4, V9.S4, V12.S4
 	FMOVQ 256(R0), F13 // tanhP1
 	VFMLA V9.S4, V12.S4, V13.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F12 // sigmoidP2
 	FMOVQ 288(R0), F14 // sigmoidP3
 	VFMLA V14.S4, V3.S4, V12.S4
@@ -1084,24 +1084,24 @@ wide_rest_done:
 	FMOVQ 320(R0), F15 // sigmoidP1
 	VFMLA V15.S4, V3.S4, V14.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V10.S4, V10.S4
 	FMOVQ 336(R0), F15 // tanhP0
 	VFMLA V9.S4, V13.S4, V15.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F13 // sigmoidP4
 	VFMLA V13.S4, V11.S4, V12.S4
 	VFMLA V11.S4, V12.S4, V14.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e29dce9 // fmul v9.4s, v7.4s, v9.4s
 	VFMLA V15.S4, V9.S4, V7.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V11.S4, V14.S4, V3.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eaad429  // fsub v9.4s, v1.4s, v10.4s
 	FMOVQ 384(R0), F11 // three
 	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
@@ -1110,18 +1110,18 @@ wide_rest_done:
 	WORD  $0x4e21d54b  // fadd v11.4s, v10.4s, v1.4s
 	VFMLA V7.S4, V9.S4, V11.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d507 // fadd v7.4s, v8.4s, v1.4s
 	VFMLS V8.S4, V3.S4, V7.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
 	VFMLS V10.S4, V11.S4, V9.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e27fc2a // fdiv v10.4s, v1.4s, v7.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d50b // fsub v11.4s, v8.4s, v7.4s
 	WORD  $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
 	VFMLS V8.S4, V3.S4, V11.S4
@@ -1131,13 +1131,13 @@ wide_rest_done:
 	VFMLS V7.S4, V10.S4, V3.S4
 	VFMLS V11.S4, V10.S4, V3.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V10.B16, V7.B16
 	VFMLA V10.S4, V3.S4, V7.S4
 	WORD  $0x6eaae443 // fcmgt v3.4s, v2.4s, v10.4s
 	WORD  $0x4e631ce3 // bic v3.16b, v7.16b, v3.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	VORR  V4.B16, V3.B16, V4.B16
 	FMOVQ 416(R0), F7 // tiny
@@ -1151,21 +1151,21 @@ wide_rest_done:
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f8a4 // fabs v4.4s, v5.4s
 	FMOVQ 32(R0), F7  // signBit
 	VAND  V7.B16, V5.B16, V5.B16
 	FMOVQ 48(R0), F7  // tanhMax
 	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F7  // sigmoidRound
 	FMOVQ 80(R0), F8  // sigmoidNegLog2E
 	VFMLA V8.S4, V3.S4, V7.S4
 	FMOVQ 64(R0), F8  // sigmoidRound
 	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F9   // tanhRound
 	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
 	VFMLA V10.S4, V4.S4, V9.S4
@@ -1176,28 +1176,28 @@ wide_rest_done:
 	FMOVQ 160(R0), F10 // tanhRoundZero
 	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V8.S4, V3.S4
 	FMOVQ 192(R0), F11 // sigmoidLn2Lo
 	VFMLA V11.S4, V8.S4, V3.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F8 // tanhHalfLn2
 	VFMLA V8.S4, V10.S4, V4.S4
 	WORD  $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
 	VSHL $23, V7.S4, V7.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F11 // tanhP2
 	FMOVQ 240(R0), F12 // tanhP3
 	VFMLA V12.S4, V8.S4, V11.S4
 	FMOVQ 256(R0), F12 // tanhP1
 	VFMLA V8.S4, V11.S4, V12.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F11 // sigmoidP2
 	FMOVQ 288(R0), F13 // sigmoidP3
 	VFMLA V13.S4, V3.S4, V11.S4
@@ -1205,24 +1205,24 @@ wide_rest_done:
 	FMOVQ 320(R0), F14 // sigmoidP1
 	VFMLA V14.S4, V3.S4, V13.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V9.S4, V9.S4
 	FMOVQ 336(R0), F14 // tanhP0
 	VFMLA V8.S4, V12.S4, V14.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F12 // sigmoidP4
 	VFMLA V12.S4, V10.S4, V11.S4
 	VFMLA V10.S4, V11.S4, V13.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e28dc88 // fmul v8.4s, v4.4s, v8.4s
 	VFMLA V14.S4, V8.S4, V4.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V10.S4, V13.S4, V3.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4ea9d428  // fsub v8.4s, v1.4s, v9.4s
 	FMOVQ 384(R0), F10 // three
 	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
@@ -1231,18 +1231,18 @@ wide_rest_done:
 	WORD  $0x4e21d52a  // fadd v10.4s, v9.4s, v1.4s
 	VFMLA V4.S4, V8.S4, V10.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d4e4 // fadd v4.4s, v7.4s, v1.4s
 	VFMLS V7.S4, V3.S4, V4.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e2afd6a // fdiv v10.4s, v11.4s, v10.4s
 	VFMLS V9.S4, V10.S4, V8.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e24fc29 // fdiv v9.4s, v1.4s, v4.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d4ea // fsub v10.4s, v7.4s, v4.4s
 	WORD  $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
 	VFMLS V7.S4, V3.S4, V10.S4
@@ -1252,13 +1252,13 @@ wide_rest_done:
 	VFMLS V4.S4, V9.S4, V3.S4
 	VFMLS V10.S4, V9.S4, V3.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V9.B16, V4.B16
 	VFMLA V9.S4, V3.S4, V4.S4
 	WORD  $0x6ea9e443 // fcmgt v3.4s, v2.4s, v9.4s
 	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	VORR  V5.B16, V3.B16, V4.B16
 	FMOVQ 416(R0), F5 // tiny
@@ -1291,21 +1291,21 @@ h_done_wide_0_2:
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f8c4 // fabs v4.4s, v6.4s
 	FMOVQ 32(R0), F5  // signBit
 	VAND  V5.B16, V6.B16, V5.B16
 	FMOVQ 48(R0), F6  // tanhMax
 	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F6  // sigmoidRound
 	FMOVQ 80(R0), F7  // sigmoidNegLog2E
 	VFMLA V7.S4, V3.S4, V6.S4
 	FMOVQ 64(R0), F7  // sigmoidRound
 	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F8  // tanhRound
 	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
 	VFMLA V9.S4, V4.S4, V8.S4
@@ -1316,28 +1316,28 @@ h_done_wide_0_2:
 	FMOVQ 160(R0), F9 // tanhRoundZero
 	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V0.S4, V7.S4, V3.S4
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V7.S4, V3.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F7 // tanhHalfLn2
 	VFMLA V7.S4, V9.S4, V4.S4
 	WORD  $0x6e24dc87 // fmul v7.4s, v4.4s, v4.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
 	VSHL $23, V6.S4, V6.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F10 // tanhP2
 	FMOVQ 240(R0), F11 // tanhP3
 	VFMLA V11.S4, V7.S4, V10.S4
 	FMOVQ 256(R0), F11 // tanhP1
 	VFMLA V7.S4, V10.S4, V11.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F10 // sigmoidP2
 	FMOVQ 288(R0), F12 // sigmoidP3
 	VFMLA V12.S4, V3.S4, V10.S4
@@ -1345,24 +1345,24 @@ h_done_wide_0_2:
 	FMOVQ 320(R0), F13 // sigmoidP1
 	VFMLA V13.S4, V3.S4, V12.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V8.S4, V8.S4
 	FMOVQ 336(R0), F13 // tanhP0
 	VFMLA V7.S4, V11.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F11 // sigmoidP4
 	VFMLA V11.S4, V9.S4, V10.S4
 	VFMLA V9.S4, V10.S4, V12.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e27dc87 // fmul v7.4s, v4.4s, v7.4s
 	VFMLA V13.S4, V7.S4, V4.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V9.S4, V12.S4, V3.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4ea8d427 // fsub v7.4s, v1.4s, v8.4s
 	FMOVQ 384(R0), F9 // three
 	WORD  $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
@@ -1371,18 +1371,18 @@ h_done_wide_0_2:
 	WORD  $0x4e21d509 // fadd v9.4s, v8.4s, v1.4s
 	VFMLA V4.S4, V7.S4, V9.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e21d4c4 // fadd v4.4s, v6.4s, v1.4s
 	VFMLS V6.S4, V3.S4, V4.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e29fd49 // fdiv v9.4s, v10.4s, v9.4s
 	VFMLS V8.S4, V9.S4, V7.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e24fc28 // fdiv v8.4s, v1.4s, v4.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d4c9 // fsub v9.4s, v6.4s, v4.4s
 	WORD  $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
 	VFMLS V6.S4, V3.S4, V9.S4
@@ -1392,13 +1392,13 @@ h_done_wide_0_2:
 	VFMLS V4.S4, V8.S4, V3.S4
 	VFMLS V9.S4, V8.S4, V3.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V8.B16, V4.B16
 	VFMLA V8.S4, V3.S4, V4.S4
 	WORD  $0x6ea8e443 // fcmgt v3.4s, v2.4s, v8.4s
 	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	VORR  V5.B16, V3.B16, V4.B16
 	FMOVQ 416(R0), F5 // tiny
@@ -1697,7 +1697,7 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F16 // sigmoidMax
 	WORD  $0x4ea0f600 // fmin v0.4s, v16.4s, v0.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f910 // fabs v16.4s, v8.4s
 	FMOVQ 32(R0), F17 // signBit
 	VAND  V17.B16, V8.B16, V8.B16
@@ -1710,14 +1710,14 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F17 // sigmoidMax
 	WORD  $0x4ea4f624 // fmin v4.4s, v17.4s, v4.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
 	FMOVQ 80(R0), F18 // sigmoidNegLog2E
 	VFMLA V18.S4, V0.S4, V17.S4
 	FMOVQ 64(R0), F18 // sigmoidRound
 	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
 	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
 	VFMLA V20.S4, V16.S4, V19.S4
@@ -1728,46 +1728,46 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F20 // tanhRoundZero
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
 	FMOVQ 80(R0), F22 // sigmoidNegLog2E
 	VFMLA V22.S4, V4.S4, V21.S4
 	FMOVQ 64(R0), F22 // sigmoidRound
 	WORD  $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F23 // sigmoidLn2Hi
 	VFMLA V23.S4, V18.S4, V0.S4
 	FMOVQ 192(R0), F23 // sigmoidLn2Lo
 	VFMLA V23.S4, V18.S4, V0.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V16.S4
 	WORD  $0x6e30de12  // fmul v18.4s, v16.4s, v16.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F20 // sigmoidLn2Hi
 	VFMLA V20.S4, V22.S4, V4.S4
 	FMOVQ 192(R0), F20 // sigmoidLn2Lo
 	VFMLA V20.S4, V22.S4, V4.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e20dc14 // fmul v20.4s, v0.4s, v0.4s
 	VSHL $23, V17.S4, V17.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F22 // tanhP2
 	FMOVQ 240(R0), F23 // tanhP3
 	VFMLA V23.S4, V18.S4, V22.S4
 	FMOVQ 256(R0), F23 // tanhP1
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e24dc96 // fmul v22.4s, v4.4s, v4.4s
 	VSHL $23, V21.S4, V21.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F24 // sigmoidP2
 	FMOVQ 288(R0), F25 // sigmoidP3
 	VFMLA V25.S4, V0.S4, V24.S4
@@ -1775,12 +1775,12 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F26 // sigmoidP1
 	VFMLA V26.S4, V0.S4, V25.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
 	FMOVQ 336(R0), F26 // tanhP0
 	VFMLA V18.S4, V23.S4, V26.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F23 // sigmoidP2
 	FMOVQ 288(R0), F27 // sigmoidP3
 	VFMLA V27.S4, V4.S4, V23.S4
@@ -1788,24 +1788,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F28 // sigmoidP1
 	VFMLA V28.S4, V4.S4, V27.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F28 // sigmoidP4
 	VFMLA V28.S4, V20.S4, V24.S4
 	VFMLA V20.S4, V24.S4, V25.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e32de12 // fmul v18.4s, v16.4s, v18.4s
 	VFMLA V26.S4, V18.S4, V16.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F18 // sigmoidP4
 	VFMLA V18.S4, V22.S4, V23.S4
 	VFMLA V22.S4, V23.S4, V27.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V0.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F18 // one
 	WORD  $0x4eb3d652  // fsub v18.4s, v18.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
@@ -1816,31 +1816,31 @@ wide_narrow_rest_done:
 	WORD  $0x4e34d674  // fadd v20.4s, v19.4s, v20.4s
 	VFMLA V16.S4, V18.S4, V20.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V22.S4, V27.S4, V4.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F16 // one
 	WORD  $0x4e30d630  // fadd v16.4s, v17.4s, v16.4s
 	VFMLS V17.S4, V0.S4, V16.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e34fef4 // fdiv v20.4s, v23.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
 	VORR  V8.B16, V18.B16, V8.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F18 // one
 	WORD  $0x4e32d6b2  // fadd v18.4s, v21.4s, v18.4s
 	VFMLS V21.S4, V4.S4, V18.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F19 // one
 	WORD  $0x6e30fe73  // fdiv v19.4s, v19.4s, v16.4s
 	FMOVQ 368(R0), F20 // one
 	WORD  $0x6e32fe94  // fdiv v20.4s, v20.4s, v18.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d636  // fsub v22.4s, v17.4s, v16.4s
 	FMOVQ 368(R0), F23 // one
 	WORD  $0x4e37d6d6  // fadd v22.4s, v22.4s, v23.4s
@@ -1858,7 +1858,7 @@ wide_narrow_rest_done:
 	VFMLS V18.S4, V20.S4, V16.S4
 	VFMLS V0.S4, V20.S4, V16.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V19.B16, V0.B16
 	VFMLA V19.S4, V4.S4, V0.S4
 	FMOVQ 400(R0), F4  // sigmoidLeast
@@ -1870,7 +1870,7 @@ wide_narrow_rest_done:
 	WORD  $0x6eb4e610  // fcmgt v16.4s, v16.4s, v20.4s
 	WORD  $0x4e701c84  // bic v4.16b, v4.16b, v16.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	FMOVQ (R3), F8
 	VFMLA V8.S4, V4.S4, V0.S4
@@ -1886,7 +1886,7 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f924 // fabs v4.4s, v9.4s
 	FMOVQ 32(R0), F8  // signBit
 	VAND  V8.B16, V9.B16, V8.B16
@@ -1899,14 +1899,14 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F9  // sigmoidMax
 	WORD  $0x4ea5f525 // fmin v5.4s, v9.4s, v5.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F9  // sigmoidRound
 	FMOVQ 80(R0), F16 // sigmoidNegLog2E
 	VFMLA V16.S4, V1.S4, V9.S4
 	FMOVQ 64(R0), F16 // sigmoidRound
 	WORD  $0x4eb0d530 // fsub v16.4s, v9.4s, v16.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V4.S4, V17.S4
@@ -1917,46 +1917,46 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	FMOVQ 80(R0), F20 // sigmoidNegLog2E
 	VFMLA V20.S4, V5.S4, V19.S4
 	FMOVQ 64(R0), F20 // sigmoidRound
 	WORD  $0x4eb4d674 // fsub v20.4s, v19.4s, v20.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F21 // sigmoidLn2Hi
 	VFMLA V21.S4, V16.S4, V1.S4
 	FMOVQ 192(R0), F21 // sigmoidLn2Lo
 	VFMLA V21.S4, V16.S4, V1.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V4.S4
 	WORD  $0x6e24dc90  // fmul v16.4s, v4.4s, v4.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F18 // sigmoidLn2Hi
 	VFMLA V18.S4, V20.S4, V5.S4
 	FMOVQ 192(R0), F18 // sigmoidLn2Lo
 	VFMLA V18.S4, V20.S4, V5.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
 	VSHL $23, V9.S4, V9.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e25dcb4 // fmul v20.4s, v5.4s, v5.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	FMOVQ 288(R0), F23 // sigmoidP3
 	VFMLA V23.S4, V1.S4, V22.S4
@@ -1964,12 +1964,12 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F24 // sigmoidP1
 	VFMLA V24.S4, V1.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	FMOVQ 288(R0), F25 // sigmoidP3
 	VFMLA V25.S4, V5.S4, V21.S4
@@ -1977,24 +1977,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F26 // sigmoidP1
 	VFMLA V26.S4, V5.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F26 // sigmoidP4
 	VFMLA V26.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30dc90 // fmul v16.4s, v4.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V4.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F16 // sigmoidP4
 	VFMLA V16.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V1.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F16 // one
 	WORD  $0x4eb1d610  // fsub v16.4s, v16.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
@@ -2005,31 +2005,31 @@ wide_narrow_rest_done:
 	WORD  $0x4e32d632  // fadd v18.4s, v17.4s, v18.4s
 	VFMLA V4.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V5.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F4 // one
 	WORD  $0x4e24d524 // fadd v4.4s, v9.4s, v4.4s
 	VFMLS V9.S4, V1.S4, V4.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V8.B16, V16.B16, V8.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F16 // one
 	WORD  $0x4e30d670  // fadd v16.4s, v19.4s, v16.4s
 	VFMLS V19.S4, V5.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F17 // one
 	WORD  $0x6e24fe31  // fdiv v17.4s, v17.4s, v4.4s
 	FMOVQ 368(R0), F18 // one
 	WORD  $0x6e30fe52  // fdiv v18.4s, v18.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d534  // fsub v20.4s, v9.4s, v4.4s
 	FMOVQ 368(R0), F21 // one
 	WORD  $0x4e35d694  // fadd v20.4s, v20.4s, v21.4s
@@ -2047,7 +2047,7 @@ wide_narrow_rest_done:
 	VFMLS V16.S4, V18.S4, V4.S4
 	VFMLS V1.S4, V18.S4, V4.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V1.B16
 	VFMLA V17.S4, V5.S4, V1.S4
 	FMOVQ 400(R0), F5 // sigmoidLeast
@@ -2059,7 +2059,7 @@ wide_narrow_rest_done:
 	WORD  $0x6eb2e484 // fcmgt v4.4s, v4.4s, v18.4s
 	WORD  $0x4e641ca4 // bic v4.16b, v5.16b, v4.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	FMOVQ 16(R3), F5
 	VFMLA V5.S4, V4.S4, V1.S4
@@ -2075,7 +2075,7 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f944 // fabs v4.4s, v10.4s
 	FMOVQ 32(R0), F5  // signBit
 	VAND  V5.B16, V10.B16, V5.B16
@@ -2088,14 +2088,14 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F8  // sigmoidMax
 	WORD  $0x4ea6f506 // fmin v6.4s, v8.4s, v6.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F8  // sigmoidRound
 	FMOVQ 80(R0), F9  // sigmoidNegLog2E
 	VFMLA V9.S4, V2.S4, V8.S4
 	FMOVQ 64(R0), F9  // sigmoidRound
 	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F10  // tanhRound
 	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
 	VFMLA V16.S4, V4.S4, V10.S4
@@ -2106,46 +2106,46 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F16 // tanhRoundZero
 	WORD  $0x4eb0d550  // fsub v16.4s, v10.4s, v16.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
 	FMOVQ 80(R0), F18 // sigmoidNegLog2E
 	VFMLA V18.S4, V6.S4, V17.S4
 	FMOVQ 64(R0), F18 // sigmoidRound
 	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F19 // sigmoidLn2Hi
 	VFMLA V19.S4, V9.S4, V2.S4
 	FMOVQ 192(R0), F19 // sigmoidLn2Lo
 	VFMLA V19.S4, V9.S4, V2.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F9 // tanhHalfLn2
 	VFMLA V9.S4, V16.S4, V4.S4
 	WORD  $0x6e24dc89 // fmul v9.4s, v4.4s, v4.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F16 // sigmoidLn2Hi
 	VFMLA V16.S4, V18.S4, V6.S4
 	FMOVQ 192(R0), F16 // sigmoidLn2Lo
 	VFMLA V16.S4, V18.S4, V6.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
 	VSHL $23, V8.S4, V8.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F18 // tanhP2
 	FMOVQ 240(R0), F19 // tanhP3
 	VFMLA V19.S4, V9.S4, V18.S4
 	FMOVQ 256(R0), F19 // tanhP1
 	VFMLA V9.S4, V18.S4, V19.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
 	VSHL $23, V17.S4, V17.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F20 // sigmoidP2
 	FMOVQ 288(R0), F21 // sigmoidP3
 	VFMLA V21.S4, V2.S4, V20.S4
@@ -2153,12 +2153,12 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F22 // sigmoidP1
 	VFMLA V22.S4, V2.S4, V21.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V10.S4, V10.S4
 	FMOVQ 336(R0), F22 // tanhP0
 	VFMLA V9.S4, V19.S4, V22.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F19 // sigmoidP2
 	FMOVQ 288(R0), F23 // sigmoidP3
 	VFMLA V23.S4, V6.S4, V19.S4
@@ -2166,24 +2166,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F24 // sigmoidP1
 	VFMLA V24.S4, V6.S4, V23.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F24 // sigmoidP4
 	VFMLA V24.S4, V16.S4, V20.S4
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e29dc89 // fmul v9.4s, v4.4s, v9.4s
 	VFMLA V22.S4, V9.S4, V4.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F9 // sigmoidP4
 	VFMLA V9.S4, V18.S4, V19.S4
 	VFMLA V18.S4, V19.S4, V23.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V16.S4, V21.S4, V2.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F9  // one
 	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
 	FMOVQ 384(R0), F16 // three
@@ -2194,31 +2194,31 @@ wide_narrow_rest_done:
 	WORD  $0x4e30d550  // fadd v16.4s, v10.4s, v16.4s
 	VFMLA V4.S4, V9.S4, V16.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V6.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F4 // one
 	WORD  $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
 	VFMLS V8.S4, V2.S4, V4.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
 	VFMLS V10.S4, V16.S4, V9.S4
 	VORR  V5.B16, V9.B16, V5.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F9 // one
 	WORD  $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V6.S4, V9.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x6e24fd4a  // fdiv v10.4s, v10.4s, v4.4s
 	FMOVQ 368(R0), F16 // one
 	WORD  $0x6e29fe10  // fdiv v16.4s, v16.4s, v9.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d512  // fsub v18.4s, v8.4s, v4.4s
 	FMOVQ 368(R0), F19 // one
 	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
@@ -2236,7 +2236,7 @@ wide_narrow_rest_done:
 	VFMLS V9.S4, V16.S4, V4.S4
 	VFMLS V2.S4, V16.S4, V4.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V10.B16, V2.B16
 	VFMLA V10.S4, V6.S4, V2.S4
 	FMOVQ 400(R0), F6 // sigmoidLeast
@@ -2248,7 +2248,7 @@ wide_narrow_rest_done:
 	WORD  $0x6eb0e484 // fcmgt v4.4s, v4.4s, v16.4s
 	WORD  $0x4e641cc4 // bic v4.16b, v6.16b, v4.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	FMOVQ 32(R3), F5
 	VFMLA V5.S4, V4.S4, V2.S4
@@ -2264,7 +2264,7 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f964 // fabs v4.4s, v11.4s
 	FMOVQ 32(R0), F5  // signBit
 	VAND  V5.B16, V11.B16, V5.B16
@@ -2277,14 +2277,14 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F7  // sigmoidRound
 	FMOVQ 80(R0), F8  // sigmoidNegLog2E
 	VFMLA V8.S4, V3.S4, V7.S4
 	FMOVQ 64(R0), F8  // sigmoidRound
 	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F9   // tanhRound
 	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
 	VFMLA V10.S4, V4.S4, V9.S4
@@ -2295,46 +2295,46 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F10 // tanhRoundZero
 	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F11 // sigmoidRound
 	FMOVQ 80(R0), F16 // sigmoidNegLog2E
 	VFMLA V16.S4, V6.S4, V11.S4
 	FMOVQ 64(R0), F16 // sigmoidRound
 	WORD  $0x4eb0d570 // fsub v16.4s, v11.4s, v16.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F17 // sigmoidLn2Hi
 	VFMLA V17.S4, V8.S4, V3.S4
 	FMOVQ 192(R0), F17 // sigmoidLn2Lo
 	VFMLA V17.S4, V8.S4, V3.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F8 // tanhHalfLn2
 	VFMLA V8.S4, V10.S4, V4.S4
 	WORD  $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F10 // sigmoidLn2Hi
 	VFMLA V10.S4, V16.S4, V6.S4
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V16.S4, V6.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
 	VSHL $23, V7.S4, V7.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F16 // tanhP2
 	FMOVQ 240(R0), F17 // tanhP3
 	VFMLA V17.S4, V8.S4, V16.S4
 	FMOVQ 256(R0), F17 // tanhP1
 	VFMLA V8.S4, V16.S4, V17.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e26dcd0 // fmul v16.4s, v6.4s, v6.4s
 	VSHL $23, V11.S4, V11.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F18 // sigmoidP2
 	FMOVQ 288(R0), F19 // sigmoidP3
 	VFMLA V19.S4, V3.S4, V18.S4
@@ -2342,12 +2342,12 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F20 // sigmoidP1
 	VFMLA V20.S4, V3.S4, V19.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V9.S4, V9.S4
 	FMOVQ 336(R0), F20 // tanhP0
 	VFMLA V8.S4, V17.S4, V20.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F17 // sigmoidP2
 	FMOVQ 288(R0), F21 // sigmoidP3
 	VFMLA V21.S4, V6.S4, V17.S4
@@ -2355,24 +2355,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F22 // sigmoidP1
 	VFMLA V22.S4, V6.S4, V21.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F22 // sigmoidP4
 	VFMLA V22.S4, V10.S4, V18.S4
 	VFMLA V10.S4, V18.S4, V19.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e28dc88 // fmul v8.4s, v4.4s, v8.4s
 	VFMLA V20.S4, V8.S4, V4.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F8 // sigmoidP4
 	VFMLA V8.S4, V16.S4, V17.S4
 	VFMLA V16.S4, V17.S4, V21.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V10.S4, V19.S4, V3.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F8  // one
 	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
 	FMOVQ 384(R0), F10 // three
@@ -2383,31 +2383,31 @@ wide_narrow_rest_done:
 	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
 	VFMLA V4.S4, V8.S4, V10.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V16.S4, V21.S4, V6.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F4 // one
 	WORD  $0x4e24d4e4 // fadd v4.4s, v7.4s, v4.4s
 	VFMLS V7.S4, V3.S4, V4.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e2afe2a // fdiv v10.4s, v17.4s, v10.4s
 	VFMLS V9.S4, V10.S4, V8.S4
 	VORR  V5.B16, V8.B16, V5.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F8 // one
 	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
 	VFMLS V11.S4, V6.S4, V8.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F9  // one
 	WORD  $0x6e24fd29  // fdiv v9.4s, v9.4s, v4.4s
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d4f0  // fsub v16.4s, v7.4s, v4.4s
 	FMOVQ 368(R0), F17 // one
 	WORD  $0x4e31d610  // fadd v16.4s, v16.4s, v17.4s
@@ -2425,7 +2425,7 @@ wide_narrow_rest_done:
 	VFMLS V8.S4, V10.S4, V4.S4
 	VFMLS V3.S4, V10.S4, V4.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V9.B16, V3.B16
 	VFMLA V9.S4, V6.S4, V3.S4
 	FMOVQ 400(R0), F6 // sigmoidLeast
@@ -2437,7 +2437,7 @@ wide_narrow_rest_done:
 	WORD  $0x6eaae484 // fcmgt v4.4s, v4.4s, v10.4s
 	WORD  $0x4e641cc4 // bic v4.16b, v6.16b, v4.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	FMOVQ 48(R3), F5
 	VFMLA V5.S4, V4.S4, V3.S4
@@ -2454,7 +2454,7 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F5  // sigmoidMax
 	WORD  $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 64(R2), F5
 	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
 	FMOVQ 32(R0), F7  // signBit
@@ -2469,14 +2469,14 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F8  // sigmoidMax
 	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F8  // sigmoidRound
 	FMOVQ 80(R0), F9  // sigmoidNegLog2E
 	VFMLA V9.S4, V4.S4, V8.S4
 	FMOVQ 64(R0), F9  // sigmoidRound
 	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F10  // tanhRound
 	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
 	VFMLA V11.S4, V6.S4, V10.S4
@@ -2487,46 +2487,46 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F11 // tanhRoundZero
 	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F16 // sigmoidRound
 	FMOVQ 80(R0), F17 // sigmoidNegLog2E
 	VFMLA V17.S4, V7.S4, V16.S4
 	FMOVQ 64(R0), F17 // sigmoidRound
 	WORD  $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F18 // sigmoidLn2Hi
 	VFMLA V18.S4, V9.S4, V4.S4
 	FMOVQ 192(R0), F18 // sigmoidLn2Lo
 	VFMLA V18.S4, V9.S4, V4.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F9 // tanhHalfLn2
 	VFMLA V9.S4, V11.S4, V6.S4
 	WORD  $0x6e26dcc9 // fmul v9.4s, v6.4s, v6.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F11 // sigmoidLn2Hi
 	VFMLA V11.S4, V17.S4, V7.S4
 	FMOVQ 192(R0), F11 // sigmoidLn2Lo
 	VFMLA V11.S4, V17.S4, V7.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e24dc8b // fmul v11.4s, v4.4s, v4.4s
 	VSHL $23, V8.S4, V8.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F17 // tanhP2
 	FMOVQ 240(R0), F18 // tanhP3
 	VFMLA V18.S4, V9.S4, V17.S4
 	FMOVQ 256(R0), F18 // tanhP1
 	VFMLA V9.S4, V17.S4, V18.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e27dcf1 // fmul v17.4s, v7.4s, v7.4s
 	VSHL $23, V16.S4, V16.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F19 // sigmoidP2
 	FMOVQ 288(R0), F20 // sigmoidP3
 	VFMLA V20.S4, V4.S4, V19.S4
@@ -2534,12 +2534,12 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F21 // sigmoidP1
 	VFMLA V21.S4, V4.S4, V20.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V10.S4, V10.S4
 	FMOVQ 336(R0), F21 // tanhP0
 	VFMLA V9.S4, V18.S4, V21.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F18 // sigmoidP2
 	FMOVQ 288(R0), F22 // sigmoidP3
 	VFMLA V22.S4, V7.S4, V18.S4
@@ -2547,24 +2547,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F23 // sigmoidP1
 	VFMLA V23.S4, V7.S4, V22.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F23 // sigmoidP4
 	VFMLA V23.S4, V11.S4, V19.S4
 	VFMLA V11.S4, V19.S4, V20.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e29dcc9 // fmul v9.4s, v6.4s, v9.4s
 	VFMLA V21.S4, V9.S4, V6.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F9 // sigmoidP4
 	VFMLA V9.S4, V17.S4, V18.S4
 	VFMLA V17.S4, V18.S4, V22.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V11.S4, V20.S4, V4.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F9  // one
 	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
 	FMOVQ 384(R0), F11 // three
@@ -2575,31 +2575,31 @@ wide_narrow_rest_done:
 	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
 	VFMLA V6.S4, V9.S4, V11.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V17.S4, V22.S4, V7.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F6 // one
 	WORD  $0x4e26d506 // fadd v6.4s, v8.4s, v6.4s
 	VFMLS V8.S4, V4.S4, V6.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e2bfe4b // fdiv v11.4s, v18.4s, v11.4s
 	VFMLS V10.S4, V11.S4, V9.S4
 	VORR  V5.B16, V9.B16, V5.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F9 // one
 	WORD  $0x4e29d609 // fadd v9.4s, v16.4s, v9.4s
 	VFMLS V16.S4, V7.S4, V9.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x6e26fd4a  // fdiv v10.4s, v10.4s, v6.4s
 	FMOVQ 368(R0), F11 // one
 	WORD  $0x6e29fd6b  // fdiv v11.4s, v11.4s, v9.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea6d511  // fsub v17.4s, v8.4s, v6.4s
 	FMOVQ 368(R0), F18 // one
 	WORD  $0x4e32d631  // fadd v17.4s, v17.4s, v18.4s
@@ -2617,7 +2617,7 @@ wide_narrow_rest_done:
 	VFMLS V9.S4, V11.S4, V6.S4
 	VFMLS V4.S4, V11.S4, V6.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V10.B16, V4.B16
 	VFMLA V10.S4, V7.S4, V4.S4
 	FMOVQ 400(R0), F7 // sigmoidLeast
@@ -2629,7 +2629,7 @@ wide_narrow_rest_done:
 	WORD  $0x6eabe4c6 // fcmgt v6.4s, v6.4s, v11.4s
 	WORD  $0x4e661ce6 // bic v6.16b, v7.16b, v6.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	FMOVQ 64(R3), F5
 	VFMLA V5.S4, V6.S4, V4.S4
@@ -2646,7 +2646,7 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F6  // sigmoidMax
 	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 80(R2), F6
 	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
 	FMOVQ 32(R0), F8  // signBit
@@ -2661,14 +2661,14 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F9  // sigmoidMax
 	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F9  // sigmoidRound
 	FMOVQ 80(R0), F10 // sigmoidNegLog2E
 	VFMLA V10.S4, V5.S4, V9.S4
 	FMOVQ 64(R0), F10 // sigmoidRound
 	WORD  $0x4eaad52a // fsub v10.4s, v9.4s, v10.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F11  // tanhRound
 	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
 	VFMLA V16.S4, V7.S4, V11.S4
@@ -2679,46 +2679,46 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F16 // tanhRoundZero
 	WORD  $0x4eb0d570  // fsub v16.4s, v11.4s, v16.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
 	FMOVQ 80(R0), F18 // sigmoidNegLog2E
 	VFMLA V18.S4, V8.S4, V17.S4
 	FMOVQ 64(R0), F18 // sigmoidRound
 	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F19 // sigmoidLn2Hi
 	VFMLA V19.S4, V10.S4, V5.S4
 	FMOVQ 192(R0), F19 // sigmoidLn2Lo
 	VFMLA V19.S4, V10.S4, V5.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F10 // tanhHalfLn2
 	VFMLA V10.S4, V16.S4, V7.S4
 	WORD  $0x6e27dcea  // fmul v10.4s, v7.4s, v7.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F16 // sigmoidLn2Hi
 	VFMLA V16.S4, V18.S4, V8.S4
 	FMOVQ 192(R0), F16 // sigmoidLn2Lo
 	VFMLA V16.S4, V18.S4, V8.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e25dcb0 // fmul v16.4s, v5.4s, v5.4s
 	VSHL $23, V9.S4, V9.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F18 // tanhP2
 	FMOVQ 240(R0), F19 // tanhP3
 	VFMLA V19.S4, V10.S4, V18.S4
 	FMOVQ 256(R0), F19 // tanhP1
 	VFMLA V10.S4, V18.S4, V19.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e28dd12 // fmul v18.4s, v8.4s, v8.4s
 	VSHL $23, V17.S4, V17.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F20 // sigmoidP2
 	FMOVQ 288(R0), F21 // sigmoidP3
 	VFMLA V21.S4, V5.S4, V20.S4
@@ -2726,12 +2726,12 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F22 // sigmoidP1
 	VFMLA V22.S4, V5.S4, V21.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V11.S4, V11.S4
 	FMOVQ 336(R0), F22 // tanhP0
 	VFMLA V10.S4, V19.S4, V22.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F19 // sigmoidP2
 	FMOVQ 288(R0), F23 // sigmoidP3
 	VFMLA V23.S4, V8.S4, V19.S4
@@ -2739,24 +2739,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F24 // sigmoidP1
 	VFMLA V24.S4, V8.S4, V23.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F24 // sigmoidP4
 	VFMLA V24.S4, V16.S4, V20.S4
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e2adcea // fmul v10.4s, v7.4s, v10.4s
 	VFMLA V22.S4, V10.S4, V7.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F10 // sigmoidP4
 	VFMLA V10.S4, V18.S4, V19.S4
 	VFMLA V18.S4, V19.S4, V23.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V16.S4, V21.S4, V5.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x4eabd54a  // fsub v10.4s, v10.4s, v11.4s
 	FMOVQ 384(R0), F16 // three
@@ -2767,31 +2767,31 @@ wide_narrow_rest_done:
 	WORD  $0x4e30d570  // fadd v16.4s, v11.4s, v16.4s
 	VFMLA V7.S4, V10.S4, V16.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V8.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F7 // one
 	WORD  $0x4e27d527 // fadd v7.4s, v9.4s, v7.4s
 	VFMLS V9.S4, V5.S4, V7.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
 	VFMLS V11.S4, V16.S4, V10.S4
 	VORR  V6.B16, V10.B16, V6.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x4e2ad62a  // fadd v10.4s, v17.4s, v10.4s
 	VFMLS V17.S4, V8.S4, V10.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F11 // one
 	WORD  $0x6e27fd6b  // fdiv v11.4s, v11.4s, v7.4s
 	FMOVQ 368(R0), F16 // one
 	WORD  $0x6e2afe10  // fdiv v16.4s, v16.4s, v10.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d532  // fsub v18.4s, v9.4s, v7.4s
 	FMOVQ 368(R0), F19 // one
 	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
@@ -2809,7 +2809,7 @@ wide_narrow_rest_done:
 	VFMLS V10.S4, V16.S4, V7.S4
 	VFMLS V5.S4, V16.S4, V7.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V11.B16, V5.B16
 	VFMLA V11.S4, V8.S4, V5.S4
 	FMOVQ 400(R0), F8 // sigmoidLeast
@@ -2821,7 +2821,7 @@ wide_narrow_rest_done:
 	WORD  $0x6eb0e4e7 // fcmgt v7.4s, v7.4s, v16.4s
 	WORD  $0x4e671d07 // bic v7.16b, v8.16b, v7.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
 	FMOVQ 80(R3), F6
 	VFMLA V6.S4, V7.S4, V5.S4
@@ -2837,21 +2837,21 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f807 // fabs v7.4s, v0.4s
 	FMOVQ 32(R0), F8  // signBit
 	VAND  V8.B16, V0.B16, V0.B16
 	FMOVQ 48(R0), F8  // tanhMax
 	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F8  // sigmoidRound
 	FMOVQ 80(R0), F9  // sigmoidNegLog2E
 	VFMLA V9.S4, V6.S4, V8.S4
 	FMOVQ 64(R0), F9  // sigmoidRound
 	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F10  // tanhRound
 	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
 	VFMLA V11.S4, V7.S4, V10.S4
@@ -2862,29 +2862,29 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F11 // tanhRoundZero
 	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F12 // sigmoidLn2Hi
 	VFMLA V12.S4, V9.S4, V6.S4
 	FMOVQ 192(R0), F12 // sigmoidLn2Lo
 	VFMLA V12.S4, V9.S4, V6.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F9 // tanhHalfLn2
 	VFMLA V9.S4, V11.S4, V7.S4
 	WORD  $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e26dccb // fmul v11.4s, v6.4s, v6.4s
 	VSHL $23, V8.S4, V8.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F12 // tanhP2
 	FMOVQ 240(R0), F16 // tanhP3
 	VFMLA V16.S4, V9.S4, V12.S4
 	FMOVQ 256(R0), F16 // tanhP1
 	VFMLA V9.S4, V12.S4, V16.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F12 // sigmoidP2
 	FMOVQ 288(R0), F17 // sigmoidP3
 	VFMLA V17.S4, V6.S4, V12.S4
@@ -2892,24 +2892,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F18 // sigmoidP1
 	VFMLA V18.S4, V6.S4, V17.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V10.S4, V10.S4
 	FMOVQ 336(R0), F18 // tanhP0
 	VFMLA V9.S4, V16.S4, V18.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F16 // sigmoidP4
 	VFMLA V16.S4, V11.S4, V12.S4
 	VFMLA V11.S4, V12.S4, V17.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e29dce9 // fmul v9.4s, v7.4s, v9.4s
 	VFMLA V18.S4, V9.S4, V7.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V11.S4, V17.S4, V6.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F9  // one
 	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
 	FMOVQ 384(R0), F11 // three
@@ -2920,20 +2920,20 @@ wide_narrow_rest_done:
 	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
 	VFMLA V7.S4, V9.S4, V11.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F7 // one
 	WORD  $0x4e27d507 // fadd v7.4s, v8.4s, v7.4s
 	VFMLS V8.S4, V6.S4, V7.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
 	VFMLS V10.S4, V11.S4, V9.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x6e27fd4a  // fdiv v10.4s, v10.4s, v7.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d50b  // fsub v11.4s, v8.4s, v7.4s
 	FMOVQ 368(R0), F12 // one
 	WORD  $0x4e2cd56b  // fadd v11.4s, v11.4s, v12.4s
@@ -2944,14 +2944,14 @@ wide_narrow_rest_done:
 	VFMLS V7.S4, V10.S4, V6.S4
 	VFMLS V11.S4, V10.S4, V6.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V10.B16, V7.B16
 	VFMLA V10.S4, V6.S4, V7.S4
 	FMOVQ 400(R0), F6 // sigmoidLeast
 	WORD  $0x6eaae4c6 // fcmgt v6.4s, v6.4s, v10.4s
 	WORD  $0x4e661ce6 // bic v6.16b, v7.16b, v6.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
 	VORR  V0.B16, V6.B16, V0.B16
 	FMOVQ 416(R0), F7 // tiny
@@ -2965,21 +2965,21 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F6  // sigmoidMax
 	WORD  $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f826 // fabs v6.4s, v1.4s
 	FMOVQ 32(R0), F7  // signBit
 	VAND  V7.B16, V1.B16, V1.B16
 	FMOVQ 48(R0), F7  // tanhMax
 	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F7  // sigmoidRound
 	FMOVQ 80(R0), F8  // sigmoidNegLog2E
 	VFMLA V8.S4, V0.S4, V7.S4
 	FMOVQ 64(R0), F8  // sigmoidRound
 	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F9   // tanhRound
 	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
 	VFMLA V10.S4, V6.S4, V9.S4
@@ -2990,29 +2990,29 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F10 // tanhRoundZero
 	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F11 // sigmoidLn2Hi
 	VFMLA V11.S4, V8.S4, V0.S4
 	FMOVQ 192(R0), F11 // sigmoidLn2Lo
 	VFMLA V11.S4, V8.S4, V0.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F8 // tanhHalfLn2
 	VFMLA V8.S4, V10.S4, V6.S4
 	WORD  $0x6e26dcc8 // fmul v8.4s, v6.4s, v6.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e20dc0a // fmul v10.4s, v0.4s, v0.4s
 	VSHL $23, V7.S4, V7.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F11 // tanhP2
 	FMOVQ 240(R0), F12 // tanhP3
 	VFMLA V12.S4, V8.S4, V11.S4
 	FMOVQ 256(R0), F12 // tanhP1
 	VFMLA V8.S4, V11.S4, V12.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F11 // sigmoidP2
 	FMOVQ 288(R0), F13 // sigmoidP3
 	VFMLA V13.S4, V0.S4, V11.S4
@@ -3020,24 +3020,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F16 // sigmoidP1
 	VFMLA V16.S4, V0.S4, V13.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V9.S4, V9.S4
 	FMOVQ 336(R0), F16 // tanhP0
 	VFMLA V8.S4, V12.S4, V16.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F12 // sigmoidP4
 	VFMLA V12.S4, V10.S4, V11.S4
 	VFMLA V10.S4, V11.S4, V13.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e28dcc8 // fmul v8.4s, v6.4s, v8.4s
 	VFMLA V16.S4, V8.S4, V6.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V10.S4, V13.S4, V0.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F8  // one
 	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
 	FMOVQ 384(R0), F10 // three
@@ -3048,20 +3048,20 @@ wide_narrow_rest_done:
 	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
 	VFMLA V6.S4, V8.S4, V10.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F6 // one
 	WORD  $0x4e26d4e6 // fadd v6.4s, v7.4s, v6.4s
 	VFMLS V7.S4, V0.S4, V6.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e2afd6a // fdiv v10.4s, v11.4s, v10.4s
 	VFMLS V9.S4, V10.S4, V8.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F9 // one
 	WORD  $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea6d4ea  // fsub v10.4s, v7.4s, v6.4s
 	FMOVQ 368(R0), F11 // one
 	WORD  $0x4e2bd54a  // fadd v10.4s, v10.4s, v11.4s
@@ -3072,14 +3072,14 @@ wide_narrow_rest_done:
 	VFMLS V6.S4, V9.S4, V0.S4
 	VFMLS V10.S4, V9.S4, V0.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V9.B16, V6.B16
 	VFMLA V9.S4, V0.S4, V6.S4
 	FMOVQ 400(R0), F0 // sigmoidLeast
 	WORD  $0x6ea9e400 // fcmgt v0.4s, v0.4s, v9.4s
 	WORD  $0x4e601cc0 // bic v0.16b, v6.16b, v0.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	VORR  V1.B16, V0.B16, V1.B16
 	FMOVQ 416(R0), F6 // tiny
@@ -3093,21 +3093,21 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F1  // sigmoidMax
 	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f841 // fabs v1.4s, v2.4s
 	FMOVQ 32(R0), F6  // signBit
 	VAND  V6.B16, V2.B16, V2.B16
 	FMOVQ 48(R0), F6  // tanhMax
 	WORD  $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F6  // sigmoidRound
 	FMOVQ 80(R0), F7  // sigmoidNegLog2E
 	VFMLA V7.S4, V0.S4, V6.S4
 	FMOVQ 64(R0), F7  // sigmoidRound
 	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F8  // tanhRound
 	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
 	VFMLA V9.S4, V1.S4, V8.S4
@@ -3118,29 +3118,29 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F9 // tanhRoundZero
 	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F10 // sigmoidLn2Hi
 	VFMLA V10.S4, V7.S4, V0.S4
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V7.S4, V0.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F7 // tanhHalfLn2
 	VFMLA V7.S4, V9.S4, V1.S4
 	WORD  $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e20dc09 // fmul v9.4s, v0.4s, v0.4s
 	VSHL $23, V6.S4, V6.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F10 // tanhP2
 	FMOVQ 240(R0), F11 // tanhP3
 	VFMLA V11.S4, V7.S4, V10.S4
 	FMOVQ 256(R0), F11 // tanhP1
 	VFMLA V7.S4, V10.S4, V11.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F10 // sigmoidP2
 	FMOVQ 288(R0), F12 // sigmoidP3
 	VFMLA V12.S4, V0.S4, V10.S4
@@ -3148,24 +3148,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F13 // sigmoidP1
 	VFMLA V13.S4, V0.S4, V12.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V8.S4, V8.S4
 	FMOVQ 336(R0), F13 // tanhP0
 	VFMLA V7.S4, V11.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F11 // sigmoidP4
 	VFMLA V11.S4, V9.S4, V10.S4
 	VFMLA V9.S4, V10.S4, V12.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e27dc27 // fmul v7.4s, v1.4s, v7.4s
 	VFMLA V13.S4, V7.S4, V1.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V9.S4, V12.S4, V0.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F7 // one
 	WORD  $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
 	FMOVQ 384(R0), F9 // three
@@ -3176,20 +3176,20 @@ wide_narrow_rest_done:
 	WORD  $0x4e29d509 // fadd v9.4s, v8.4s, v9.4s
 	VFMLA V1.S4, V7.S4, V9.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F1 // one
 	WORD  $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
 	VFMLS V6.S4, V0.S4, V1.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e29fd49 // fdiv v9.4s, v10.4s, v9.4s
 	VFMLS V8.S4, V9.S4, V7.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F8 // one
 	WORD  $0x6e21fd08 // fdiv v8.4s, v8.4s, v1.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea1d4c9  // fsub v9.4s, v6.4s, v1.4s
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
@@ -3200,14 +3200,14 @@ wide_narrow_rest_done:
 	VFMLS V1.S4, V8.S4, V0.S4
 	VFMLS V9.S4, V8.S4, V0.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V8.B16, V1.B16
 	VFMLA V8.S4, V0.S4, V1.S4
 	FMOVQ 400(R0), F0 // sigmoidLeast
 	WORD  $0x6ea8e400 // fcmgt v0.4s, v0.4s, v8.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	VORR  V2.B16, V0.B16, V1.B16
 	FMOVQ 416(R0), F2 // tiny
@@ -3221,21 +3221,21 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F1  // sigmoidMax
 	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f861 // fabs v1.4s, v3.4s
 	FMOVQ 32(R0), F2  // signBit
 	VAND  V2.B16, V3.B16, V2.B16
 	FMOVQ 48(R0), F3  // tanhMax
 	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F3  // sigmoidRound
 	FMOVQ 80(R0), F6  // sigmoidNegLog2E
 	VFMLA V6.S4, V0.S4, V3.S4
 	FMOVQ 64(R0), F6  // sigmoidRound
 	WORD  $0x4ea6d466 // fsub v6.4s, v3.4s, v6.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F7  // tanhRound
 	FMOVQ 112(R0), F8 // tanhNegTwoLog2E
 	VFMLA V8.S4, V1.S4, V7.S4
@@ -3246,29 +3246,29 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F8 // tanhRoundZero
 	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F9 // sigmoidLn2Hi
 	VFMLA V9.S4, V6.S4, V0.S4
 	FMOVQ 192(R0), F9 // sigmoidLn2Lo
 	VFMLA V9.S4, V6.S4, V0.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F6 // tanhHalfLn2
 	VFMLA V6.S4, V8.S4, V1.S4
 	WORD  $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
 	VSHL $23, V3.S4, V3.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F9  // tanhP2
 	FMOVQ 240(R0), F10 // tanhP3
 	VFMLA V10.S4, V6.S4, V9.S4
 	FMOVQ 256(R0), F10 // tanhP1
 	VFMLA V6.S4, V9.S4, V10.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F9  // sigmoidP2
 	FMOVQ 288(R0), F11 // sigmoidP3
 	VFMLA V11.S4, V0.S4, V9.S4
@@ -3276,24 +3276,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F12 // sigmoidP1
 	VFMLA V12.S4, V0.S4, V11.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V7.S4, V7.S4
 	FMOVQ 336(R0), F12 // tanhP0
 	VFMLA V6.S4, V10.S4, V12.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F10 // sigmoidP4
 	VFMLA V10.S4, V8.S4, V9.S4
 	VFMLA V8.S4, V9.S4, V11.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e26dc26 // fmul v6.4s, v1.4s, v6.4s
 	VFMLA V12.S4, V6.S4, V1.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V8.S4, V11.S4, V0.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F6 // one
 	WORD  $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
 	FMOVQ 384(R0), F8 // three
@@ -3304,20 +3304,20 @@ wide_narrow_rest_done:
 	WORD  $0x4e28d4e8 // fadd v8.4s, v7.4s, v8.4s
 	VFMLA V1.S4, V6.S4, V8.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F1 // one
 	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 	VFMLS V3.S4, V0.S4, V1.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
 	VFMLS V7.S4, V8.S4, V6.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F7 // one
 	WORD  $0x6e21fce7 // fdiv v7.4s, v7.4s, v1.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea1d468 // fsub v8.4s, v3.4s, v1.4s
 	FMOVQ 368(R0), F9 // one
 	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
@@ -3328,14 +3328,14 @@ wide_narrow_rest_done:
 	VFMLS V1.S4, V7.S4, V0.S4
 	VFMLS V8.S4, V7.S4, V0.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V7.B16, V1.B16
 	VFMLA V7.S4, V0.S4, V1.S4
 	FMOVQ 400(R0), F0 // sigmoidLeast
 	WORD  $0x6ea7e400 // fcmgt v0.4s, v0.4s, v7.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
 	VORR  V2.B16, V0.B16, V1.B16
 	FMOVQ 416(R0), F2 // tiny
@@ -3350,21 +3350,21 @@ wide_narrow_rest_done:
 	FMOVQ 16(R0), F1  // sigmoidMax
 	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f881 // fabs v1.4s, v4.4s
 	FMOVQ 32(R0), F2  // signBit
 	VAND  V2.B16, V4.B16, V2.B16
 	FMOVQ 48(R0), F3  // tanhMax
 	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F3  // sigmoidRound
 	FMOVQ 80(R0), F4  // sigmoidNegLog2E
 	VFMLA V4.S4, V0.S4, V3.S4
 	FMOVQ 64(R0), F4  // sigmoidRound
 	WORD  $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F6  // tanhRound
 	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
 	VFMLA V7.S4, V1.S4, V6.S4
@@ -3375,29 +3375,29 @@ wide_narrow_rest_done:
 	FMOVQ 160(R0), F7 // tanhRoundZero
 	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F8 // sigmoidLn2Hi
 	VFMLA V8.S4, V4.S4, V0.S4
 	FMOVQ 192(R0), F8 // sigmoidLn2Lo
 	VFMLA V8.S4, V4.S4, V0.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F4 // tanhHalfLn2
 	VFMLA V4.S4, V7.S4, V1.S4
 	WORD  $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
 	VSHL $23, V3.S4, V3.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F8 // tanhP2
 	FMOVQ 240(R0), F9 // tanhP3
 	VFMLA V9.S4, V4.S4, V8.S4
 	FMOVQ 256(R0), F9 // tanhP1
 	VFMLA V4.S4, V8.S4, V9.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F8  // sigmoidP2
 	FMOVQ 288(R0), F10 // sigmoidP3
 	VFMLA V10.S4, V0.S4, V8.S4
@@ -3405,24 +3405,24 @@ wide_narrow_rest_done:
 	FMOVQ 320(R0), F11 // sigmoidP1
 	VFMLA V11.S4, V0.S4, V10.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V6.S4, V6.S4
 	FMOVQ 336(R0), F11 // tanhP0
 	VFMLA V4.S4, V9.S4, V11.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F9 // sigmoidP4
 	VFMLA V9.S4, V7.S4, V8.S4
 	VFMLA V7.S4, V8.S4, V10.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e24dc24 // fmul v4.4s, v1.4s, v4.4s
 	VFMLA V11.S4, V4.S4, V1.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V7.S4, V10.S4, V0.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F4 // one
 	WORD  $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	FMOVQ 384(R0), F7 // three
@@ -3433,20 +3433,20 @@ wide_narrow_rest_done:
 	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
 	VFMLA V1.S4, V4.S4, V7.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F1 // one
 	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 	VFMLS V3.S4, V0.S4, V1.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e27fd07 // fdiv v7.4s, v8.4s, v7.4s
 	VFMLS V6.S4, V7.S4, V4.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F6 // one
 	WORD  $0x6e21fcc6 // fdiv v6.4s, v6.4s, v1.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
 	FMOVQ 368(R0), F8 // one
 	WORD  $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
@@ -3457,14 +3457,14 @@ wide_narrow_rest_done:
 	VFMLS V1.S4, V6.S4, V0.S4
 	VFMLS V7.S4, V6.S4, V0.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V6.B16, V1.B16
 	VFMLA V6.S4, V0.S4, V1.S4
 	FMOVQ 400(R0), F0 // sigmoidLeast
 	WORD  $0x6ea6e400 // fcmgt v0.4s, v0.4s, v6.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	VORR  V2.B16, V0.B16, V1.B16
 	FMOVQ 416(R0), F2 // tiny
@@ -3497,21 +3497,21 @@ h_done_wide_narrow_1_0:
 	FMOVQ 16(R0), F1  // sigmoidMax
 	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f8a1 // fabs v1.4s, v5.4s
 	FMOVQ 32(R0), F2  // signBit
 	VAND  V2.B16, V5.B16, V2.B16
 	FMOVQ 48(R0), F3  // tanhMax
 	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F3  // sigmoidRound
 	FMOVQ 80(R0), F4  // sigmoidNegLog2E
 	VFMLA V4.S4, V0.S4, V3.S4
 	FMOVQ 64(R0), F4  // sigmoidRound
 	WORD  $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F5  // tanhRound
 	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
 	VFMLA V6.S4, V1.S4, V5.S4
@@ -3522,29 +3522,29 @@ h_done_wide_narrow_1_0:
 	FMOVQ 160(R0), F6 // tanhRoundZero
 	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F7 // sigmoidLn2Hi
 	VFMLA V7.S4, V4.S4, V0.S4
 	FMOVQ 192(R0), F7 // sigmoidLn2Lo
 	VFMLA V7.S4, V4.S4, V0.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F4 // tanhHalfLn2
 	VFMLA V4.S4, V6.S4, V1.S4
 	WORD  $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
 	VSHL $23, V3.S4, V3.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F7 // tanhP2
 	FMOVQ 240(R0), F8 // tanhP3
 	VFMLA V8.S4, V4.S4, V7.S4
 	FMOVQ 256(R0), F8 // tanhP1
 	VFMLA V4.S4, V7.S4, V8.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F7  // sigmoidP2
 	FMOVQ 288(R0), F9  // sigmoidP3
 	VFMLA V9.S4, V0.S4, V7.S4
@@ -3552,24 +3552,24 @@ h_done_wide_narrow_1_0:
 	FMOVQ 320(R0), F10 // sigmoidP1
 	VFMLA V10.S4, V0.S4, V9.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V5.S4, V5.S4
 	FMOVQ 336(R0), F10 // tanhP0
 	VFMLA V4.S4, V8.S4, V10.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F8 // sigmoidP4
 	VFMLA V8.S4, V6.S4, V7.S4
 	VFMLA V6.S4, V7.S4, V9.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e24dc24 // fmul v4.4s, v1.4s, v4.4s
 	VFMLA V10.S4, V4.S4, V1.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V6.S4, V9.S4, V0.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F4 // one
 	WORD  $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	FMOVQ 384(R0), F6 // three
@@ -3580,20 +3580,20 @@ h_done_wide_narrow_1_0:
 	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
 	VFMLA V1.S4, V4.S4, V6.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F1 // one
 	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 	VFMLS V3.S4, V0.S4, V1.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
 	VFMLS V5.S4, V6.S4, V4.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F5 // one
 	WORD  $0x6e21fca5 // fdiv v5.4s, v5.4s, v1.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea1d466 // fsub v6.4s, v3.4s, v1.4s
 	FMOVQ 368(R0), F7 // one
 	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
@@ -3604,14 +3604,14 @@ h_done_wide_narrow_1_0:
 	VFMLS V1.S4, V5.S4, V0.S4
 	VFMLS V6.S4, V5.S4, V0.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V5.B16, V1.B16
 	VFMLA V5.S4, V0.S4, V1.S4
 	FMOVQ 400(R0), F0 // sigmoidLeast
 	WORD  $0x6ea5e400 // fcmgt v0.4s, v0.4s, v5.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	VORR  V2.B16, V0.B16, V1.B16
 	FMOVQ 416(R0), F2 // tiny
@@ -3750,7 +3750,7 @@ narrow_rest_done:
 	FMOVQ 16(R0), F8  // sigmoidMax
 	WORD  $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f888 // fabs v8.4s, v4.4s
 	FMOVQ 32(R0), F9  // signBit
 	VAND  V9.B16, V4.B16, V4.B16
@@ -3763,14 +3763,14 @@ narrow_rest_done:
 	FMOVQ 16(R0), F9  // sigmoidMax
 	WORD  $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F9  // sigmoidRound
 	FMOVQ 80(R0), F10 // sigmoidNegLog2E
 	VFMLA V10.S4, V0.S4, V9.S4
 	FMOVQ 64(R0), F10 // sigmoidRound
 	WORD  $0x4eaad52a // fsub v10.4s, v9.4s, v10.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F11  // tanhRound
 	FMOVQ 112(R0), F12 // tanhNegTwoLog2E
 	VFMLA V12.S4, V8.S4, V11.S4
@@ -3781,46 +3781,46 @@ narrow_rest_done:
 	FMOVQ 160(R0), F12 // tanhRoundZero
 	WORD  $0x4eacd56c  // fsub v12.4s, v11.4s, v12.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F13 // sigmoidRound
 	FMOVQ 80(R0), F14 // sigmoidNegLog2E
 	VFMLA V14.S4, V2.S4, V13.S4
 	FMOVQ 64(R0), F14 // sigmoidRound
 	WORD  $0x4eaed5ae // fsub v14.4s, v13.4s, v14.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F15 // sigmoidLn2Hi
 	VFMLA V15.S4, V10.S4, V0.S4
 	FMOVQ 192(R0), F15 // sigmoidLn2Lo
 	VFMLA V15.S4, V10.S4, V0.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F10 // tanhHalfLn2
 	VFMLA V10.S4, V12.S4, V8.S4
 	WORD  $0x6e28dd0a  // fmul v10.4s, v8.4s, v8.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F12 // sigmoidLn2Hi
 	VFMLA V12.S4, V14.S4, V2.S4
 	FMOVQ 192(R0), F12 // sigmoidLn2Lo
 	VFMLA V12.S4, V14.S4, V2.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
 	VSHL $23, V9.S4, V9.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F14 // tanhP2
 	FMOVQ 240(R0), F15 // tanhP3
 	VFMLA V15.S4, V10.S4, V14.S4
 	FMOVQ 256(R0), F15 // tanhP1
 	VFMLA V10.S4, V14.S4, V15.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
 	VSHL $23, V13.S4, V13.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F16 // sigmoidP2
 	FMOVQ 288(R0), F17 // sigmoidP3
 	VFMLA V17.S4, V0.S4, V16.S4
@@ -3828,12 +3828,12 @@ narrow_rest_done:
 	FMOVQ 320(R0), F18 // sigmoidP1
 	VFMLA V18.S4, V0.S4, V17.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V11.S4, V11.S4
 	FMOVQ 336(R0), F18 // tanhP0
 	VFMLA V10.S4, V15.S4, V18.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F15 // sigmoidP2
 	FMOVQ 288(R0), F19 // sigmoidP3
 	VFMLA V19.S4, V2.S4, V15.S4
@@ -3841,24 +3841,24 @@ narrow_rest_done:
 	FMOVQ 320(R0), F20 // sigmoidP1
 	VFMLA V20.S4, V2.S4, V19.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F20 // sigmoidP4
 	VFMLA V20.S4, V12.S4, V16.S4
 	VFMLA V12.S4, V16.S4, V17.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e2add0a // fmul v10.4s, v8.4s, v10.4s
 	VFMLA V18.S4, V10.S4, V8.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F10 // sigmoidP4
 	VFMLA V10.S4, V14.S4, V15.S4
 	VFMLA V14.S4, V15.S4, V19.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V12.S4, V17.S4, V0.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x4eabd54a  // fsub v10.4s, v10.4s, v11.4s
 	FMOVQ 384(R0), F12 // three
@@ -3869,31 +3869,31 @@ narrow_rest_done:
 	WORD  $0x4e2cd56c  // fadd v12.4s, v11.4s, v12.4s
 	VFMLA V8.S4, V10.S4, V12.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V14.S4, V19.S4, V2.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F8 // one
 	WORD  $0x4e28d528 // fadd v8.4s, v9.4s, v8.4s
 	VFMLS V9.S4, V0.S4, V8.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e2cfdec // fdiv v12.4s, v15.4s, v12.4s
 	VFMLS V11.S4, V12.S4, V10.S4
 	VORR  V4.B16, V10.B16, V4.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x4e2ad5aa  // fadd v10.4s, v13.4s, v10.4s
 	VFMLS V13.S4, V2.S4, V10.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F11 // one
 	WORD  $0x6e28fd6b  // fdiv v11.4s, v11.4s, v8.4s
 	FMOVQ 368(R0), F12 // one
 	WORD  $0x6e2afd8c  // fdiv v12.4s, v12.4s, v10.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea8d52e  // fsub v14.4s, v9.4s, v8.4s
 	FMOVQ 368(R0), F15 // one
 	WORD  $0x4e2fd5ce  // fadd v14.4s, v14.4s, v15.4s
@@ -3911,7 +3911,7 @@ narrow_rest_done:
 	VFMLS V10.S4, V12.S4, V8.S4
 	VFMLS V0.S4, V12.S4, V8.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V11.B16, V0.B16
 	VFMLA V11.S4, V2.S4, V0.S4
 	FMOVQ 400(R0), F2 // sigmoidLeast
@@ -3923,7 +3923,7 @@ narrow_rest_done:
 	WORD  $0x6eace508 // fcmgt v8.4s, v8.4s, v12.4s
 	WORD  $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVQ (R3), F4
 	VFMLA V4.S4, V2.S4, V0.S4
@@ -3939,7 +3939,7 @@ narrow_rest_done:
 	FMOVQ 16(R0), F2  // sigmoidMax
 	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f8a2 // fabs v2.4s, v5.4s
 	FMOVQ 32(R0), F4  // signBit
 	VAND  V4.B16, V5.B16, V4.B16
@@ -3952,14 +3952,14 @@ narrow_rest_done:
 	FMOVQ 16(R0), F5  // sigmoidMax
 	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F5  // sigmoidRound
 	FMOVQ 80(R0), F8  // sigmoidNegLog2E
 	VFMLA V8.S4, V1.S4, V5.S4
 	FMOVQ 64(R0), F8  // sigmoidRound
 	WORD  $0x4ea8d4a8 // fsub v8.4s, v5.4s, v8.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F9   // tanhRound
 	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
 	VFMLA V10.S4, V2.S4, V9.S4
@@ -3970,46 +3970,46 @@ narrow_rest_done:
 	FMOVQ 160(R0), F10 // tanhRoundZero
 	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F11 // sigmoidRound
 	FMOVQ 80(R0), F12 // sigmoidNegLog2E
 	VFMLA V12.S4, V3.S4, V11.S4
 	FMOVQ 64(R0), F12 // sigmoidRound
 	WORD  $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F13 // sigmoidLn2Hi
 	VFMLA V13.S4, V8.S4, V1.S4
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
 	VFMLA V13.S4, V8.S4, V1.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F8 // tanhHalfLn2
 	VFMLA V8.S4, V10.S4, V2.S4
 	WORD  $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F10 // sigmoidLn2Hi
 	VFMLA V10.S4, V12.S4, V3.S4
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V12.S4, V3.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e21dc2a // fmul v10.4s, v1.4s, v1.4s
 	VSHL $23, V5.S4, V5.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F12 // tanhP2
 	FMOVQ 240(R0), F13 // tanhP3
 	VFMLA V13.S4, V8.S4, V12.S4
 	FMOVQ 256(R0), F13 // tanhP1
 	VFMLA V8.S4, V12.S4, V13.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e23dc6c // fmul v12.4s, v3.4s, v3.4s
 	VSHL $23, V11.S4, V11.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F14 // sigmoidP2
 	FMOVQ 288(R0), F15 // sigmoidP3
 	VFMLA V15.S4, V1.S4, V14.S4
@@ -4017,12 +4017,12 @@ narrow_rest_done:
 	FMOVQ 320(R0), F16 // sigmoidP1
 	VFMLA V16.S4, V1.S4, V15.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V9.S4, V9.S4
 	FMOVQ 336(R0), F16 // tanhP0
 	VFMLA V8.S4, V13.S4, V16.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F13 // sigmoidP2
 	FMOVQ 288(R0), F17 // sigmoidP3
 	VFMLA V17.S4, V3.S4, V13.S4
@@ -4030,24 +4030,24 @@ narrow_rest_done:
 	FMOVQ 320(R0), F18 // sigmoidP1
 	VFMLA V18.S4, V3.S4, V17.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F18 // sigmoidP4
 	VFMLA V18.S4, V10.S4, V14.S4
 	VFMLA V10.S4, V14.S4, V15.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e28dc48 // fmul v8.4s, v2.4s, v8.4s
 	VFMLA V16.S4, V8.S4, V2.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F8 // sigmoidP4
 	VFMLA V8.S4, V12.S4, V13.S4
 	VFMLA V12.S4, V13.S4, V17.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V10.S4, V15.S4, V1.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F8  // one
 	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
 	FMOVQ 384(R0), F10 // three
@@ -4058,31 +4058,31 @@ narrow_rest_done:
 	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
 	VFMLA V2.S4, V8.S4, V10.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V12.S4, V17.S4, V3.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F2 // one
 	WORD  $0x4e22d4a2 // fadd v2.4s, v5.4s, v2.4s
 	VFMLS V5.S4, V1.S4, V2.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e2afdaa // fdiv v10.4s, v13.4s, v10.4s
 	VFMLS V9.S4, V10.S4, V8.S4
 	VORR  V4.B16, V8.B16, V4.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F8 // one
 	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
 	VFMLS V11.S4, V3.S4, V8.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F9  // one
 	WORD  $0x6e22fd29  // fdiv v9.4s, v9.4s, v2.4s
 	FMOVQ 368(R0), F10 // one
 	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea2d4ac  // fsub v12.4s, v5.4s, v2.4s
 	FMOVQ 368(R0), F13 // one
 	WORD  $0x4e2dd58c  // fadd v12.4s, v12.4s, v13.4s
@@ -4100,7 +4100,7 @@ narrow_rest_done:
 	VFMLS V8.S4, V10.S4, V2.S4
 	VFMLS V1.S4, V10.S4, V2.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V9.B16, V1.B16
 	VFMLA V9.S4, V3.S4, V1.S4
 	FMOVQ 400(R0), F3 // sigmoidLeast
@@ -4112,7 +4112,7 @@ narrow_rest_done:
 	WORD  $0x6eaae442 // fcmgt v2.4s, v2.4s, v10.4s
 	WORD  $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	FMOVQ 16(R3), F3
 	VFMLA V3.S4, V2.S4, V1.S4
@@ -4128,21 +4128,21 @@ narrow_rest_done:
 	FMOVQ 16(R0), F3  // sigmoidMax
 	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f803 // fabs v3.4s, v0.4s
 	FMOVQ 32(R0), F4  // signBit
 	VAND  V4.B16, V0.B16, V0.B16
 	FMOVQ 48(R0), F4  // tanhMax
 	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F4  // sigmoidRound
 	FMOVQ 80(R0), F5  // sigmoidNegLog2E
 	VFMLA V5.S4, V2.S4, V4.S4
 	FMOVQ 64(R0), F5  // sigmoidRound
 	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F6  // tanhRound
 	FMOVQ 112(R0), F8 // tanhNegTwoLog2E
 	VFMLA V8.S4, V3.S4, V6.S4
@@ -4153,29 +4153,29 @@ narrow_rest_done:
 	FMOVQ 160(R0), F8 // tanhRoundZero
 	WORD  $0x4ea8d4c8 // fsub v8.4s, v6.4s, v8.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F9 // sigmoidLn2Hi
 	VFMLA V9.S4, V5.S4, V2.S4
 	FMOVQ 192(R0), F9 // sigmoidLn2Lo
 	VFMLA V9.S4, V5.S4, V2.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F5 // tanhHalfLn2
 	VFMLA V5.S4, V8.S4, V3.S4
 	WORD  $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
 	VSHL $23, V4.S4, V4.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F9  // tanhP2
 	FMOVQ 240(R0), F10 // tanhP3
 	VFMLA V10.S4, V5.S4, V9.S4
 	FMOVQ 256(R0), F10 // tanhP1
 	VFMLA V5.S4, V9.S4, V10.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F9  // sigmoidP2
 	FMOVQ 288(R0), F11 // sigmoidP3
 	VFMLA V11.S4, V2.S4, V9.S4
@@ -4183,24 +4183,24 @@ narrow_rest_done:
 	FMOVQ 320(R0), F12 // sigmoidP1
 	VFMLA V12.S4, V2.S4, V11.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V6.S4, V6.S4
 	FMOVQ 336(R0), F12 // tanhP0
 	VFMLA V5.S4, V10.S4, V12.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F10 // sigmoidP4
 	VFMLA V10.S4, V8.S4, V9.S4
 	VFMLA V8.S4, V9.S4, V11.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e25dc65 // fmul v5.4s, v3.4s, v5.4s
 	VFMLA V12.S4, V5.S4, V3.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V8.S4, V11.S4, V2.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F5 // one
 	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
 	FMOVQ 384(R0), F8 // three
@@ -4211,20 +4211,20 @@ narrow_rest_done:
 	WORD  $0x4e28d4c8 // fadd v8.4s, v6.4s, v8.4s
 	VFMLA V3.S4, V5.S4, V8.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F3 // one
 	WORD  $0x4e23d483 // fadd v3.4s, v4.4s, v3.4s
 	VFMLS V4.S4, V2.S4, V3.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
 	VFMLS V6.S4, V8.S4, V5.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F6 // one
 	WORD  $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea3d488 // fsub v8.4s, v4.4s, v3.4s
 	FMOVQ 368(R0), F9 // one
 	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
@@ -4235,14 +4235,14 @@ narrow_rest_done:
 	VFMLS V3.S4, V6.S4, V2.S4
 	VFMLS V8.S4, V6.S4, V2.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V6.B16, V3.B16
 	VFMLA V6.S4, V2.S4, V3.S4
 	FMOVQ 400(R0), F2 // sigmoidLeast
 	WORD  $0x6ea6e442 // fcmgt v2.4s, v2.4s, v6.4s
 	WORD  $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	VORR  V0.B16, V2.B16, V0.B16
 	FMOVQ 416(R0), F3 // tiny
@@ -4274,21 +4274,21 @@ h_done_narrow_0_0:
 	FMOVQ 16(R0), F2  // sigmoidMax
 	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
 	FMOVQ 32(R0), F3  // signBit
 	VAND  V3.B16, V1.B16, V1.B16
 	FMOVQ 48(R0), F3  // tanhMax
 	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F3  // sigmoidRound
 	FMOVQ 80(R0), F4  // sigmoidNegLog2E
 	VFMLA V4.S4, V0.S4, V3.S4
 	FMOVQ 64(R0), F4  // sigmoidRound
 	WORD  $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F5  // tanhRound
 	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
 	VFMLA V6.S4, V2.S4, V5.S4
@@ -4299,29 +4299,29 @@ h_done_narrow_0_0:
 	FMOVQ 160(R0), F6 // tanhRoundZero
 	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F7 // sigmoidLn2Hi
 	VFMLA V7.S4, V4.S4, V0.S4
 	FMOVQ 192(R0), F7 // sigmoidLn2Lo
 	VFMLA V7.S4, V4.S4, V0.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F4 // tanhHalfLn2
 	VFMLA V4.S4, V6.S4, V2.S4
 	WORD  $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
 	VSHL $23, V3.S4, V3.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F7 // tanhP2
 	FMOVQ 240(R0), F8 // tanhP3
 	VFMLA V8.S4, V4.S4, V7.S4
 	FMOVQ 256(R0), F8 // tanhP1
 	VFMLA V4.S4, V7.S4, V8.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F7  // sigmoidP2
 	FMOVQ 288(R0), F9  // sigmoidP3
 	VFMLA V9.S4, V0.S4, V7.S4
@@ -4329,24 +4329,24 @@ h_done_narrow_0_0:
 	FMOVQ 320(R0), F10 // sigmoidP1
 	VFMLA V10.S4, V0.S4, V9.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V5.S4, V5.S4
 	FMOVQ 336(R0), F10 // tanhP0
 	VFMLA V4.S4, V8.S4, V10.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	FMOVQ 352(R0), F8 // sigmoidP4
 	VFMLA V8.S4, V6.S4, V7.S4
 	VFMLA V6.S4, V7.S4, V9.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
 	VFMLA V10.S4, V4.S4, V2.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V6.S4, V9.S4, V0.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	FMOVQ 368(R0), F4 // one
 	WORD  $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	FMOVQ 384(R0), F6 // three
@@ -4357,20 +4357,20 @@ h_done_narrow_0_0:
 	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
 	VFMLA V2.S4, V4.S4, V6.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	FMOVQ 368(R0), F2 // one
 	WORD  $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
 	VFMLS V3.S4, V0.S4, V2.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
 	VFMLS V5.S4, V6.S4, V4.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	FMOVQ 368(R0), F5 // one
 	WORD  $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea2d466 // fsub v6.4s, v3.4s, v2.4s
 	FMOVQ 368(R0), F7 // one
 	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
@@ -4381,14 +4381,14 @@ h_done_narrow_0_0:
 	VFMLS V2.S4, V5.S4, V0.S4
 	VFMLS V6.S4, V5.S4, V0.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V5.B16, V2.B16
 	VFMLA V5.S4, V0.S4, V2.S4
 	FMOVQ 400(R0), F0 // sigmoidLeast
 	WORD  $0x6ea5e400 // fcmgt v0.4s, v0.4s, v5.4s
 	WORD  $0x4e601c40 // bic v0.16b, v2.16b, v0.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	VORR  V1.B16, V0.B16, V1.B16
 	FMOVQ 416(R0), F2 // tiny
@@ -4426,7 +4426,7 @@ TEXT ·stepTileNEON(SB), $1600-88
 	MOVD ZR, R1
 
 panel:
-	// Registers: table of constants R0, units done, in bytes R1
+	// Registers: table of constants R0, bytes of the units done R1
 	MOVD units+80(FP), R2
 	CMP  $8, R2
 	BLE  narrow
@@ -5594,7 +5594,7 @@ wide_summed:
 	FMOVQ 400(R0), F10 // sigmoidLeast
 
 wide_cell:
-	// Registers: table of constants R0, units done, in bytes R1, z of the column R2,
+	// Registers: table of constants R0, bytes of the units done R1, z of the column R2,
 	//            column R3, columns left R4, units left R5, c R6, lanes left R6, h R7
 	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
 	MOVD 24(R3), R6
@@ -5607,7 +5607,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 128(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -5620,12 +5620,12 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -5636,72 +5636,72 @@ wide_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -5710,27 +5710,27 @@ wide_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -5746,7 +5746,7 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -5756,7 +5756,7 @@ wide_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ (R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -5771,7 +5771,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 144(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -5784,12 +5784,12 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -5800,72 +5800,72 @@ wide_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -5874,27 +5874,27 @@ wide_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -5910,7 +5910,7 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -5920,7 +5920,7 @@ wide_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 16(R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -5935,7 +5935,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 160(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -5948,12 +5948,12 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -5964,72 +5964,72 @@ wide_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -6038,27 +6038,27 @@ wide_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -6074,7 +6074,7 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -6084,7 +6084,7 @@ wide_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 32(R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -6099,7 +6099,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 176(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -6112,12 +6112,12 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -6128,72 +6128,72 @@ wide_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -6202,27 +6202,27 @@ wide_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -6238,7 +6238,7 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -6248,7 +6248,7 @@ wide_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 48(R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -6263,7 +6263,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ (R6), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -6276,7 +6276,7 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 16(R6), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
 	FMOVQ 32(R0), F17 // signBit
@@ -6284,12 +6284,12 @@ wide_cell:
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V17.S4
 	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
 	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
 	VFMLA V20.S4, V13.S4, V19.S4
@@ -6300,12 +6300,12 @@ wide_cell:
 	FMOVQ 160(R0), F20 // tanhRoundZero
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V21.S4
 	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
 	VFMLA V24.S4, V16.S4, V23.S4
@@ -6316,88 +6316,88 @@ wide_cell:
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V18.S4, V11.S4
 	VFMLA V5.S4, V18.S4, V11.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V13.S4
 	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F20 // tanhHalfLn2
 	VFMLA V20.S4, V24.S4, V16.S4
 	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
 	VSHL $23, V17.S4, V17.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F24 // tanhP2
 	FMOVQ 240(R0), F25 // tanhP3
 	VFMLA V25.S4, V18.S4, V24.S4
 	FMOVQ 256(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F26 // tanhP2
 	FMOVQ 240(R0), F27 // tanhP3
 	VFMLA V27.S4, V20.S4, V26.S4
 	FMOVQ 256(R0), F27 // tanhP1
 	VFMLA V20.S4, V26.S4, V27.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V26.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V28.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
 	FMOVQ 336(R0), F29 // tanhP0
 	VFMLA V18.S4, V25.S4, V29.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V30.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
 	FMOVQ 336(R0), F31 // tanhP0
 	VFMLA V20.S4, V27.S4, V31.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V28.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
 	VFMLA V29.S4, V18.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V30.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
 	VFMLA V31.S4, V18.S4, V16.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V22.S4, V28.S4, V11.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
@@ -6406,10 +6406,10 @@ wide_cell:
 	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
 	VFMLA V13.S4, V18.S4, V20.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V30.S4, V14.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
@@ -6418,27 +6418,27 @@ wide_cell:
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V19.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
 	VFMLS V23.S4, V20.S4, V13.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
 	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
 	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V23.S4
@@ -6454,7 +6454,7 @@ wide_cell:
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V20.B16, V11.B16
 	VFMLA V20.S4, V14.S4, V11.S4
 	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
@@ -6464,7 +6464,7 @@ wide_cell:
 	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
 	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
 	FMOVQ 416(R0), F16 // tiny
@@ -6483,7 +6483,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 32(R6), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -6496,7 +6496,7 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 48(R6), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
 	FMOVQ 32(R0), F17 // signBit
@@ -6504,12 +6504,12 @@ wide_cell:
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V17.S4
 	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
 	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
 	VFMLA V20.S4, V13.S4, V19.S4
@@ -6520,12 +6520,12 @@ wide_cell:
 	FMOVQ 160(R0), F20 // tanhRoundZero
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V21.S4
 	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
 	VFMLA V24.S4, V16.S4, V23.S4
@@ -6536,88 +6536,88 @@ wide_cell:
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V18.S4, V11.S4
 	VFMLA V5.S4, V18.S4, V11.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V13.S4
 	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F20 // tanhHalfLn2
 	VFMLA V20.S4, V24.S4, V16.S4
 	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
 	VSHL $23, V17.S4, V17.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F24 // tanhP2
 	FMOVQ 240(R0), F25 // tanhP3
 	VFMLA V25.S4, V18.S4, V24.S4
 	FMOVQ 256(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F26 // tanhP2
 	FMOVQ 240(R0), F27 // tanhP3
 	VFMLA V27.S4, V20.S4, V26.S4
 	FMOVQ 256(R0), F27 // tanhP1
 	VFMLA V20.S4, V26.S4, V27.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V26.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V28.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
 	FMOVQ 336(R0), F29 // tanhP0
 	VFMLA V18.S4, V25.S4, V29.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V30.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
 	FMOVQ 336(R0), F31 // tanhP0
 	VFMLA V20.S4, V27.S4, V31.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V28.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
 	VFMLA V29.S4, V18.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V30.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
 	VFMLA V31.S4, V18.S4, V16.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V22.S4, V28.S4, V11.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
@@ -6626,10 +6626,10 @@ wide_cell:
 	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
 	VFMLA V13.S4, V18.S4, V20.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V30.S4, V14.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
@@ -6638,27 +6638,27 @@ wide_cell:
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V19.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
 	VFMLS V23.S4, V20.S4, V13.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
 	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
 	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V23.S4
@@ -6674,7 +6674,7 @@ wide_cell:
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V20.B16, V11.B16
 	VFMLA V20.S4, V14.S4, V11.S4
 	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
@@ -6684,7 +6684,7 @@ wide_cell:
 	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
 	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
 	FMOVQ 416(R0), F16 // tiny
@@ -7866,7 +7866,7 @@ narrow_summed:
 	FMOVQ 400(R0), F10 // sigmoidLeast
 
 narrow_cell:
-	// Registers: table of constants R0, units done, in bytes R1, z of the column R2,
+	// Registers: table of constants R0, bytes of the units done R1, z of the column R2,
 	//            column R3, columns left R4, units left R5, c R6, lanes left R6, h R7
 	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
 	MOVD 24(R3), R6
@@ -7879,7 +7879,7 @@ narrow_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 64(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -7892,12 +7892,12 @@ narrow_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -7908,72 +7908,72 @@ narrow_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -7982,27 +7982,27 @@ narrow_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -8018,7 +8018,7 @@ narrow_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -8028,7 +8028,7 @@ narrow_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ (R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -8043,7 +8043,7 @@ narrow_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 80(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -8056,12 +8056,12 @@ narrow_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -8072,72 +8072,72 @@ narrow_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -8146,27 +8146,27 @@ narrow_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -8182,7 +8182,7 @@ narrow_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -8192,7 +8192,7 @@ narrow_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 16(R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -8207,7 +8207,7 @@ narrow_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ (R6), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -8220,7 +8220,7 @@ narrow_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 16(R6), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
 	FMOVQ 32(R0), F17 // signBit
@@ -8228,12 +8228,12 @@ narrow_cell:
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V17.S4
 	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
 	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
 	VFMLA V20.S4, V13.S4, V19.S4
@@ -8244,12 +8244,12 @@ narrow_cell:
 	FMOVQ 160(R0), F20 // tanhRoundZero
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V21.S4
 	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
 	VFMLA V24.S4, V16.S4, V23.S4
@@ -8260,88 +8260,88 @@ narrow_cell:
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V18.S4, V11.S4
 	VFMLA V5.S4, V18.S4, V11.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V13.S4
 	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F20 // tanhHalfLn2
 	VFMLA V20.S4, V24.S4, V16.S4
 	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
 	VSHL $23, V17.S4, V17.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F24 // tanhP2
 	FMOVQ 240(R0), F25 // tanhP3
 	VFMLA V25.S4, V18.S4, V24.S4
 	FMOVQ 256(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F26 // tanhP2
 	FMOVQ 240(R0), F27 // tanhP3
 	VFMLA V27.S4, V20.S4, V26.S4
 	FMOVQ 256(R0), F27 // tanhP1
 	VFMLA V20.S4, V26.S4, V27.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V26.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V28.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
 	FMOVQ 336(R0), F29 // tanhP0
 	VFMLA V18.S4, V25.S4, V29.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V30.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
 	FMOVQ 336(R0), F31 // tanhP0
 	VFMLA V20.S4, V27.S4, V31.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V28.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
 	VFMLA V29.S4, V18.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V30.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
 	VFMLA V31.S4, V18.S4, V16.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V22.S4, V28.S4, V11.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
@@ -8350,10 +8350,10 @@ narrow_cell:
 	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
 	VFMLA V13.S4, V18.S4, V20.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V30.S4, V14.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
@@ -8362,27 +8362,27 @@ narrow_cell:
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V19.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
 	VFMLS V23.S4, V20.S4, V13.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
 	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
 	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V23.S4
@@ -8398,7 +8398,7 @@ narrow_cell:
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V20.B16, V11.B16
 	VFMLA V20.S4, V14.S4, V11.S4
 	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
@@ -8408,7 +8408,7 @@ narrow_cell:
 	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
 	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
 	FMOVQ 416(R0), F16 // tiny
@@ -10826,7 +10826,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 128(R8), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -10839,12 +10839,12 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -10855,72 +10855,72 @@ wide_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -10929,27 +10929,27 @@ wide_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -10965,7 +10965,7 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -10975,7 +10975,7 @@ wide_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ (R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -10990,7 +10990,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 144(R8), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -11003,12 +11003,12 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -11019,72 +11019,72 @@ wide_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -11093,27 +11093,27 @@ wide_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -11129,7 +11129,7 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -11139,7 +11139,7 @@ wide_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 16(R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -11154,7 +11154,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 160(R8), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -11167,12 +11167,12 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -11183,72 +11183,72 @@ wide_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -11257,27 +11257,27 @@ wide_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -11293,7 +11293,7 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -11303,7 +11303,7 @@ wide_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 32(R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -11318,7 +11318,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 176(R8), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -11331,12 +11331,12 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -11347,72 +11347,72 @@ wide_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -11421,27 +11421,27 @@ wide_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -11457,7 +11457,7 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -11467,7 +11467,7 @@ wide_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 48(R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -11482,7 +11482,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ (R6), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -11495,7 +11495,7 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 16(R6), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
 	FMOVQ 32(R0), F17 // signBit
@@ -11503,12 +11503,12 @@ wide_cell:
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V17.S4
 	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
 	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
 	VFMLA V20.S4, V13.S4, V19.S4
@@ -11519,12 +11519,12 @@ wide_cell:
 	FMOVQ 160(R0), F20 // tanhRoundZero
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V21.S4
 	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
 	VFMLA V24.S4, V16.S4, V23.S4
@@ -11535,88 +11535,88 @@ wide_cell:
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V18.S4, V11.S4
 	VFMLA V5.S4, V18.S4, V11.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V13.S4
 	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F20 // tanhHalfLn2
 	VFMLA V20.S4, V24.S4, V16.S4
 	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
 	VSHL $23, V17.S4, V17.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F24 // tanhP2
 	FMOVQ 240(R0), F25 // tanhP3
 	VFMLA V25.S4, V18.S4, V24.S4
 	FMOVQ 256(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F26 // tanhP2
 	FMOVQ 240(R0), F27 // tanhP3
 	VFMLA V27.S4, V20.S4, V26.S4
 	FMOVQ 256(R0), F27 // tanhP1
 	VFMLA V20.S4, V26.S4, V27.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V26.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V28.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
 	FMOVQ 336(R0), F29 // tanhP0
 	VFMLA V18.S4, V25.S4, V29.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V30.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
 	FMOVQ 336(R0), F31 // tanhP0
 	VFMLA V20.S4, V27.S4, V31.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V28.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
 	VFMLA V29.S4, V18.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V30.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
 	VFMLA V31.S4, V18.S4, V16.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V22.S4, V28.S4, V11.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
@@ -11625,10 +11625,10 @@ wide_cell:
 	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
 	VFMLA V13.S4, V18.S4, V20.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V30.S4, V14.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
@@ -11637,27 +11637,27 @@ wide_cell:
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V19.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
 	VFMLS V23.S4, V20.S4, V13.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
 	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
 	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V23.S4
@@ -11673,7 +11673,7 @@ wide_cell:
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V20.B16, V11.B16
 	VFMLA V20.S4, V14.S4, V11.S4
 	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
@@ -11683,7 +11683,7 @@ wide_cell:
 	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
 	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
 	FMOVQ 416(R0), F16 // tiny
@@ -11702,7 +11702,7 @@ wide_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 32(R6), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -11715,7 +11715,7 @@ wide_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 48(R6), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
 	FMOVQ 32(R0), F17 // signBit
@@ -11723,12 +11723,12 @@ wide_cell:
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V17.S4
 	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
 	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
 	VFMLA V20.S4, V13.S4, V19.S4
@@ -11739,12 +11739,12 @@ wide_cell:
 	FMOVQ 160(R0), F20 // tanhRoundZero
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V21.S4
 	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
 	VFMLA V24.S4, V16.S4, V23.S4
@@ -11755,88 +11755,88 @@ wide_cell:
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V18.S4, V11.S4
 	VFMLA V5.S4, V18.S4, V11.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V13.S4
 	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F20 // tanhHalfLn2
 	VFMLA V20.S4, V24.S4, V16.S4
 	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
 	VSHL $23, V17.S4, V17.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F24 // tanhP2
 	FMOVQ 240(R0), F25 // tanhP3
 	VFMLA V25.S4, V18.S4, V24.S4
 	FMOVQ 256(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F26 // tanhP2
 	FMOVQ 240(R0), F27 // tanhP3
 	VFMLA V27.S4, V20.S4, V26.S4
 	FMOVQ 256(R0), F27 // tanhP1
 	VFMLA V20.S4, V26.S4, V27.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V26.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V28.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
 	FMOVQ 336(R0), F29 // tanhP0
 	VFMLA V18.S4, V25.S4, V29.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V30.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
 	FMOVQ 336(R0), F31 // tanhP0
 	VFMLA V20.S4, V27.S4, V31.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V28.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
 	VFMLA V29.S4, V18.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V30.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
 	VFMLA V31.S4, V18.S4, V16.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V22.S4, V28.S4, V11.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
@@ -11845,10 +11845,10 @@ wide_cell:
 	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
 	VFMLA V13.S4, V18.S4, V20.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V30.S4, V14.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
@@ -11857,27 +11857,27 @@ wide_cell:
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V19.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
 	VFMLS V23.S4, V20.S4, V13.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
 	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
 	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V23.S4
@@ -11893,7 +11893,7 @@ wide_cell:
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V20.B16, V11.B16
 	VFMLA V20.S4, V14.S4, V11.S4
 	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
@@ -11903,7 +11903,7 @@ wide_cell:
 	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
 	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
 	FMOVQ 416(R0), F16 // tiny
@@ -12010,7 +12010,7 @@ narrow_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 64(R8), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -12023,12 +12023,12 @@ narrow_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -12039,72 +12039,72 @@ narrow_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -12113,27 +12113,27 @@ narrow_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -12149,7 +12149,7 @@ narrow_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -12159,7 +12159,7 @@ narrow_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ (R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -12174,7 +12174,7 @@ narrow_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 80(R8), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -12187,12 +12187,12 @@ narrow_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
 	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
 	VFMLA V18.S4, V13.S4, V17.S4
@@ -12203,72 +12203,72 @@ narrow_cell:
 	FMOVQ 160(R0), F18 // tanhRoundZero
 	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V19.S4
 	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F20 // tanhP2
 	FMOVQ 240(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
 	FMOVQ 256(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V19.S4, V19.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V23.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
 	FMOVQ 336(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V25.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
 	VFMLA V24.S4, V16.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
@@ -12277,27 +12277,27 @@ narrow_cell:
 	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
 	VFMLS V17.S4, V18.S4, V16.S4
 	VORR  V12.B16, V16.B16, V12.B16
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
 	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
 	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V20.S4
@@ -12313,7 +12313,7 @@ narrow_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V17.B16, V11.B16
 	VFMLA V17.S4, V14.S4, V11.S4
 	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
@@ -12323,7 +12323,7 @@ narrow_cell:
 	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
 	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
 
-	// c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
 	FMOVQ 16(R6), F12
 	VFMLA V12.S4, V13.S4, V11.S4
@@ -12338,7 +12338,7 @@ narrow_cell:
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ (R6), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
 	FMOVQ 32(R0), F14 // signBit
@@ -12351,7 +12351,7 @@ narrow_cell:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// tanh c': A = min(9.1, |x|), and x's sign
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 16(R6), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
 	FMOVQ 32(R0), F17 // signBit
@@ -12359,12 +12359,12 @@ narrow_cell:
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V17.S4
 	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
 	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
 	VFMLA V20.S4, V13.S4, V19.S4
@@ -12375,12 +12375,12 @@ narrow_cell:
 	FMOVQ 160(R0), F20 // tanhRoundZero
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
 	VFMLA V2.S4, V14.S4, V21.S4
 	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
 
-	// tanh c': m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
 	VFMLA V24.S4, V16.S4, V23.S4
@@ -12391,88 +12391,88 @@ narrow_cell:
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V18.S4, V11.S4
 	VFMLA V5.S4, V18.S4, V11.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V13.S4
 	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// tanh c': r = A + n·ln2/2, z = r²
+	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F20 // tanhHalfLn2
 	VFMLA V20.S4, V24.S4, V16.S4
 	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
 	VSHL $23, V17.S4, V17.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F24 // tanhP2
 	FMOVQ 240(R0), F25 // tanhP3
 	VFMLA V25.S4, V18.S4, V24.S4
 	FMOVQ 256(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
-	// tanh c': p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F26 // tanhP2
 	FMOVQ 240(R0), F27 // tanhP3
 	VFMLA V27.S4, V20.S4, V26.S4
 	FMOVQ 256(R0), F27 // tanhP1
 	VFMLA V20.S4, V26.S4, V27.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V26.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V28.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
 	FMOVQ 336(R0), F29 // tanhP0
 	VFMLA V18.S4, V25.S4, V29.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V30.S4
 
-	// tanh c': F = 2^n by its bits
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
 	FMOVQ 336(R0), F31 // tanhP0
 	VFMLA V20.S4, V27.S4, V31.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V28.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
 	VFMLA V29.S4, V18.S4, V13.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V30.S4
 
-	// tanh c': t = r + r·z·p = tanh r
+	// tanh c': t = r·z·p + r (t = tanh r)
 	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
 	VFMLA V31.S4, V18.S4, V16.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V22.S4, V28.S4, V11.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
@@ -12481,10 +12481,10 @@ narrow_cell:
 	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
 	VFMLA V13.S4, V18.S4, V20.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V30.S4, V14.S4
 
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
@@ -12493,27 +12493,27 @@ narrow_cell:
 	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V19.S4
 
-	// tanh c': |tanh| = a - F·N/D, and x's sign
+	// tanh c': |tanh| = a - N/D·F
 	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
 	VFMLS V23.S4, V20.S4, V13.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
 	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
 	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
 	VFMLS V17.S4, V11.S4, V23.S4
@@ -12529,7 +12529,7 @@ narrow_cell:
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V20.B16, V11.B16
 	VFMLA V20.S4, V14.S4, V11.S4
 	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
@@ -12539,7 +12539,7 @@ narrow_cell:
 	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
 	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
 
-	// h' = σ(o)·tanh(c'), or 0 where it is tiny
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
 	FMOVQ 416(R0), F16 // tiny
@@ -12846,7 +12846,7 @@ vectors_4:
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
-	// σ: m = x·(-1/ln2) + Round, n = m - Round
+	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
 	VFMLA V2.S4, V11.S4, V15.S4
 	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
@@ -12860,7 +12860,7 @@ vectors_4:
 	VFMLA V2.S4, V14.S4, V21.S4
 	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
 
-	// σ: r = x + n·ln2, in two parts
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
 	VFMLA V4.S4, V18.S4, V12.S4
@@ -12870,7 +12870,7 @@ vectors_4:
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// σ: r², and s = 2^n by its bits
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd70 // fmul v16.4s, v11.4s, v11.4s
 	VSHL $23, V15.S4, V15.S4
 	WORD $0x6e2cdd92 // fmul v18.4s, v12.4s, v12.4s
@@ -12880,7 +12880,7 @@ vectors_4:
 	WORD $0x6e2eddd6 // fmul v22.4s, v14.4s, v14.4s
 	VSHL $23, V21.S4, V21.S4
 
-	// σ: a = P3·r + P2, b = P1·r + P0
+	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F23 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V23.S4
 	FMOVQ 304(R0), F24 // sigmoidP0
@@ -12898,7 +12898,7 @@ vectors_4:
 	FMOVQ 304(R0), F30 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V30.S4
 
-	// σ: q = (P4·r² + a)·r² + b
+	// σ: q = (r²·P4 + a)·r² + b
 	VFMLA V8.S4, V16.S4, V23.S4
 	VFMLA V16.S4, V23.S4, V24.S4
 	VFMLA V8.S4, V18.S4, V25.S4
@@ -12908,13 +12908,13 @@ vectors_4:
 	VFMLA V8.S4, V22.S4, V29.S4
 	VFMLA V22.S4, V29.S4, V30.S4
 
-	// σ: -w = r - q·r², w = e^-r - 1
+	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V16.S4, V24.S4, V11.S4
 	VFMLS V18.S4, V26.S4, V12.S4
 	VFMLS V20.S4, V28.S4, V13.S4
 	VFMLS V22.S4, V30.S4, V14.S4
 
-	// σ: d = (s + 1) + w·s
+	// σ: d = (s + 1) - v·s
 	WORD  $0x4e29d5f0 // fadd v16.4s, v15.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V16.S4
 	WORD  $0x4e29d632 // fadd v18.4s, v17.4s, v9.4s
@@ -12924,13 +12924,13 @@ vectors_4:
 	WORD  $0x4e29d6b6 // fadd v22.4s, v21.4s, v9.4s
 	VFMLS V21.S4, V14.S4, V22.S4
 
-	// σ: y = 1 / d
+	// σ: y = 1/d
 	WORD $0x6e30fd37 // fdiv v23.4s, v9.4s, v16.4s
 	WORD $0x6e32fd38 // fdiv v24.4s, v9.4s, v18.4s
 	WORD $0x6e34fd39 // fdiv v25.4s, v9.4s, v20.4s
 	WORD $0x6e36fd3a // fdiv v26.4s, v9.4s, v22.4s
 
-	// σ: e = ((s - d) + 1) + w·s, what d lacks
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d5fb // fsub v27.4s, v15.4s, v16.4s
 	WORD  $0x4e29d77b // fadd v27.4s, v27.4s, v9.4s
 	VFMLS V15.S4, V11.S4, V27.S4
@@ -12958,7 +12958,7 @@ vectors_4:
 	VFMLS V22.S4, V26.S4, V12.S4
 	VFMLS V13.S4, V26.S4, V12.S4
 
-	// σ: σ = y + g·y, or 0 where y < Least
+	// σ: σ = (g·y + y) or 0 where y < Least
 	VMOV  V23.B16, V13.B16
 	VFMLA V23.S4, V14.S4, V13.S4
 	WORD  $0x6eb7e54e // fcmgt v14.4s, v10.4s, v23.4s
@@ -13012,7 +13012,7 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-24
 vectors_4:
 	// Registers: table of constants R0, x R1, dst R2, elements left R3
 	//            constants V0-V9, x V10 V12 V14 V16
-	// tanh: A = min(9.1, |x|), and x's sign
+	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ (R1), F10
 	WORD  $0x4ea0f94b // fabs v11.4s, v10.4s
 	VAND  V0.B16, V10.B16, V10.B16
@@ -13030,7 +13030,7 @@ vectors_4:
 	VAND  V0.B16, V16.B16, V16.B16
 	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
 
-	// tanh: m = A·(-2/ln2) + Round, cut to n + 3199, n ≤ 0
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F18 // tanhRound
 	VFMLA V2.S4, V11.S4, V18.S4
 	WORD  $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
@@ -13052,7 +13052,7 @@ vectors_4:
 	VAND  V4.B16, V24.B16, V24.B16
 	WORD  $0x4ea5d719 // fsub v25.4s, v24.4s, v5.4s
 
-	// tanh: r = A + n·ln2/2, z = r²
+	// tanh: r = n·HalfLn2 + A, z = r·r
 	VFMLA V6.S4, V19.S4, V11.S4
 	WORD  $0x6e2bdd73 // fmul v19.4s, v11.4s, v11.4s
 	VFMLA V6.S4, V21.S4, V13.S4
@@ -13062,7 +13062,7 @@ vectors_4:
 	VFMLA V6.S4, V25.S4, V17.S4
 	WORD  $0x6e31de39 // fmul v25.4s, v17.4s, v17.4s
 
-	// tanh: p = ((P3·z + P2)·z + P1)·z + P0
+	// tanh: p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F26 // tanhP2
 	VFMLA V7.S4, V19.S4, V26.S4
 	FMOVQ 256(R0), F27 // tanhP1
@@ -13080,7 +13080,7 @@ vectors_4:
 	FMOVQ 256(R0), F30 // tanhP1
 	VFMLA V25.S4, V26.S4, V30.S4
 
-	// tanh: F = 2^n by its bits
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V18.S4, V18.S4
 	FMOVQ 336(R0), F26 // tanhP0
 	VFMLA V19.S4, V27.S4, V26.S4
@@ -13094,7 +13094,7 @@ vectors_4:
 	FMOVQ 336(R0), F29 // tanhP0
 	VFMLA V25.S4, V30.S4, V29.S4
 
-	// tanh: t = r + r·z·p = tanh r
+	// tanh: t = r·z·p + r (t = tanh r)
 	WORD  $0x6e33dd73 // fmul v19.4s, v11.4s, v19.4s
 	VFMLA V26.S4, V19.S4, V11.S4
 	WORD  $0x6e35ddb3 // fmul v19.4s, v13.4s, v21.4s
@@ -13104,7 +13104,7 @@ vectors_4:
 	WORD  $0x6e39de33 // fmul v19.4s, v17.4s, v25.4s
 	VFMLA V29.S4, V19.S4, V17.S4
 
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = (1 + F) + a·t
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb2d513 // fsub v19.4s, v8.4s, v18.4s
 	WORD  $0x4eb2d535 // fsub v21.4s, v9.4s, v18.4s
 	VMOV  V19.B16, V23.B16
@@ -13130,7 +13130,7 @@ vectors_4:
 	WORD  $0x4e28d71d // fadd v29.4s, v24.4s, v8.4s
 	VFMLA V17.S4, V15.S4, V29.S4
 
-	// tanh: |tanh| = a - F·N/D, and x's sign
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
 	WORD  $0x6e35fef1 // fdiv v17.4s, v23.4s, v21.4s
 	VFMLS V18.S4, V17.S4, V19.S4
 	VORR  V10.B16, V19.B16, V10.B16
@@ -13171,7 +13171,7 @@ TEXT ·flushNEON(SB), NOSPLIT, $0-24
 vectors_4:
 	// Registers: x R1, dst R2, elements left R3
 	//            constants V0, x V1
-	// x, or 0 where |x| is tiny
+	// y = x or 0 where |x| < tiny
 	FMOVQ (R1), F1
 	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
 	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s

@@ -12,11 +12,12 @@ var plainCell = &Cell{
 		tg, g := f.tanh(in.g)
 		tf, forget := f.sigmoid(in.f)
 		t := f.Thread("")
-		t.say("c' = σ(f)·c + σ(i)·tanh(g), or 0 where it is tiny")
-		c = t.do(FMA, forget, in.c, t.do(Mul, i, g))
+		t.line()
+		update := t.do(Mul, t.see(i, "σ(i)"), t.see(g, "tanh(g)"))
+		c = t.let("c'", FMA, t.see(forget, "σ(f)"), t.see(in.c, "c"), update)
 		// The tanh need not wait for what is tiny to become 0: of it, it would make
 		// an h' that is tiny, and becomes 0 in its turn.
-		return []*Thread{ti, tg, tf}, t, c, t.flush(c)
+		return []*Thread{ti, tg, tf}, t, c, t.flush("c'", c)
 	},
 	// σ(o), for which nothing else waits, runs beside the tanh that waits for all.
 	newH: func(f *Formula, in *unit, c Value) (threads []*Thread, last *Thread, stored Value) {
@@ -24,8 +25,9 @@ var plainCell = &Cell{
 		tc := f.Thread("tanh c': ")
 		y, sign := tc.tanh(c)
 		t := f.Thread("")
-		t.say("h' = σ(o)·tanh(c'), or 0 where it is tiny")
-		abs := t.do(Mul, o, y)
-		return []*Thread{to, tc}, t, t.do(ZeroBelow, abs, tiny, t.do(Or, abs, sign))
+		t.line()
+		abs := t.let("|h'|", Mul, t.see(o, "σ(o)"), t.see(y, "|tanh(c')|"))
+		signed := t.do(Or, abs, t.see(sign, "sign"))
+		return []*Thread{to, tc}, t, t.let("h'", ZeroBelow, abs, tiny, signed)
 	},
 }

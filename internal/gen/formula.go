@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Op is an operation on vectors, lane by lane. Each rounds once.
@@ -75,10 +76,11 @@ type Value struct {
 
 func constant(c Constant) Value { return Value{constant: &c} }
 
-// line is what one line of a formula says, and the operations that do it.
+// line is some operations that stay together, and what they are to say of
+// themselves.
 type line struct {
-	text string
-	ops  []operation
+	text, note string
+	ops        []operation
 }
 
 type operation struct {
@@ -114,27 +116,66 @@ func (f *Formula) Input(get func() Vec) Value {
 // InRegister is the Input that v is already.
 func InRegister(v Vec) func() Vec { return func() Vec { return v } }
 
-// Thread is a list of lines that depend on each other.
+// Thread is a list of lines that depend on each other. The comment of a line is
+// made of its operations: each named result with the expression that it is, in
+// which results without a name are written out.
 type Thread struct {
 	f     *Formula
 	name  string
 	lines []line
+	texts map[int]text // of values
 }
 
 // Thread begins a list of lines; their comments begin with name.
-func (f *Formula) Thread(name string) *Thread { return &Thread{f: f, name: name} }
-
-// say begins a line.
-func (t *Thread) say(text string) {
-	t.lines = append(t.lines, line{text: t.name + text})
+func (f *Formula) Thread(name string) *Thread {
+	return &Thread{f: f, name: name, texts: map[int]text{}}
 }
 
+// see gives a value of another thread, or an input, the name that it has in this
+// thread's comments.
+func (t *Thread) see(v Value, name string) Value {
+	t.texts[v.id] = text{name, atom}
+	return v
+}
+
+// line begins a line. Its comment ends with the note, if there is one: what the
+// operations do not say.
+func (t *Thread) line(note ...string) {
+	t.lines = append(t.lines, line{note: strings.Join(note, ", ")})
+}
+
+// do is an operation without a name.
 func (t *Thread) do(op Op, args ...Value) Value {
-	t.f.values++
-	result := Value{id: t.f.values}
+	return t.add(operation{op: op, args: args})
+}
+
+// let is an operation whose result has a name.
+func (t *Thread) let(name string, op Op, args ...Value) Value {
+	return t.named(name, t.do(op, args...))
+}
+
+// shift is a shifted left, by name.
+func (t *Thread) shift(name string, a Value, bits int) Value {
+	return t.named(name, t.add(operation{op: ShiftBits, args: []Value{a}, shift: bits}))
+}
+
+// named adds the result's name and expression to the comment of the line.
+func (t *Thread) named(name string, v Value) Value {
 	last := &t.lines[len(t.lines)-1]
-	last.ops = append(last.ops, operation{op: op, args: args, result: result})
-	return result
+	if last.text != "" {
+		last.text += ", "
+	}
+	last.text += name + " = " + t.texts[v.id].string
+	return t.see(v, name)
+}
+
+func (t *Thread) add(op operation) Value {
+	t.f.values++
+	op.result = Value{id: t.f.values}
+	t.texts[op.result.id] = op.text(t.text)
+	last := &t.lines[len(t.lines)-1]
+	last.ops = append(last.ops, op)
+	return op.result
 }
 
 // give hands v, once it is computed, to a function that stores it.
@@ -143,11 +184,14 @@ func (t *Thread) give(v Value, sink func(Vec)) {
 	last.ops = append(last.ops, operation{args: []Value{v}, sink: sink})
 }
 
-func (t *Thread) shift(v Value, bits int) Value {
-	result := t.do(ShiftBits, v)
-	ops := t.lines[len(t.lines)-1].ops
-	ops[len(ops)-1].shift = bits
-	return result
+// finished is line i with its whole comment.
+func (t *Thread) finished(i int) line {
+	l := t.lines[i]
+	l.text = t.name + l.text
+	if l.note != "" {
+		l.text += " (" + l.note + ")"
+	}
+	return l
 }
 
 // Lockstep adds threads to the formula, at most width of them at a time, their
@@ -161,7 +205,7 @@ func (f *Formula) Lockstep(width int, threads ...*Thread) {
 		for i := range longest {
 			for _, t := range group {
 				if i < len(t.lines) {
-					f.lines = append(f.lines, t.lines[i])
+					f.lines = append(f.lines, t.finished(i))
 				}
 			}
 		}

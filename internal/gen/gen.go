@@ -90,7 +90,7 @@ type Machine interface {
 
 	// Arg loads an argument, SetArg stores to its slot, from where Arg loads
 	// it again: what a loop does not need waits there. name is the role that
-	// the register map at the head of the kernel gives the register.
+	// the maps of registers at the loops give the register.
 	Arg(arg, name string) Reg
 	SetArg(arg string, r Reg)
 

@@ -12,7 +12,7 @@ import (
 // the result of gates and the scratch of stepTile.
 
 func (g *Generator) stepTile() {
-	done := g.Zero("units done, in bytes")
+	done := g.Zero("bytes of the units done")
 	g.tile(func(width int) {
 		g.cellColumns(plainCell, width, done, g.sumsInScratch())
 		g.AddImm(done, width*floatSize)
