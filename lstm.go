@@ -158,10 +158,10 @@ func (n *Network) Metadata() map[string]string { return maps.Clone(n.metadata) }
 // made from.
 func (n *Network) Parameters() int { return n.parameters }
 
-// Bytes returns the memory that the packed parameters occupy: four bytes each,
-// the two biases of a layer as one, and what pads hidden sizes and heads that
-// are no multiple of 16.
-func (n *Network) Bytes() int {
+// MemorySize returns the bytes of memory that the packed parameters occupy: four
+// each, the two biases of a layer as one, and what pads hidden sizes and heads
+// that are no multiple of 16.
+func (n *Network) MemorySize() int {
 	floats := 0
 	for i := range n.layers {
 		floats += len(n.layers[i].panels.floats)

@@ -302,7 +302,7 @@ func TestNetworkDescribesItself(t *testing.T) {
 	require.True(t, n.HasHead())
 	require.Equal(t, 4*17*(3+17+2)+4*5*(17+5+2)+2*(5+1), n.Parameters())
 	// 17 units are a panel and a narrow one, 5 a narrow one, the head's rows 16.
-	require.Equal(t, 4*(4*24*(1+3+17)+4*8*(1+17+5)+2*16+2), n.Bytes())
+	require.Equal(t, 4*(4*24*(1+3+17)+4*8*(1+17+5)+2*16+2), n.MemorySize())
 	require.Nil(t, n.Metadata())
 
 	bare := newNetwork(t, 0, 3, 17, 5)

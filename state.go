@@ -146,7 +146,9 @@ func (s *State) CopyFrom(t *State) {
 	copy(s.cells, t.cells)
 }
 
-// Bytes returns the memory that s occupies beside the struct itself.
-func (s *State) Bytes() int {
+// MemorySize returns the bytes of memory that s occupies beside the struct
+// itself: 2·(I + ΣH) + ΣH floats of four bytes, ΣH being the sum of the layers'
+// hidden sizes, and what pads its parts to cache lines and whole vectors.
+func (s *State) MemorySize() int {
 	return 4 * (cap(s.buffers[0]) + cap(s.buffers[1]) + cap(s.cells))
 }
