@@ -7,9 +7,10 @@ import (
 	"example.com/lstm"
 )
 
-// Run a model from a file over a stream, one time step at a time.
+// Run a model over a stream, one time step at a time. RandomModel stands in for
+// a trained one, which Open reads from a file.
 func Example() {
-	net, err := lstm.Open("testdata/golden/i3h7_head.model.safetensors")
+	net, err := lstm.New(lstm.RandomModel(1, 2, 3, 32)) // or lstm.Open("model.safetensors")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -20,9 +21,9 @@ func Example() {
 		fmt.Println(y)
 	}
 	// Output:
-	// [0.49995047 -0.2117421]
-	// [0.58883727 0.14361459]
-	// [0.43199772 -0.11025296]
+	// [0.015417777 -0.11575215]
+	// [0.057198294 -0.14232816]
+	// [0.07256999 -0.13645627]
 }
 
 // counter is the network of ExampleNew: one unit whose cell adds up its input.
@@ -119,7 +120,7 @@ func ExampleNetwork_StepBatch() {
 
 // A sequence may be cut anywhere: every bit of the outputs is the same.
 func ExampleNetwork_Forward() {
-	net, err := lstm.Open("testdata/golden/i3h7_head.model.safetensors")
+	net, err := lstm.New(lstm.RandomModel(1, 2, 3, 32))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func ExampleNetwork_Forward() {
 		}
 	}
 	fmt.Println(whole[8:])
-	// Output: [0.71641135 0.4204603]
+	// Output: [0.024213329 -0.12868685]
 }
 
 // A stream goes on in another process, or on another machine.
@@ -189,4 +190,15 @@ func ExampleTanh() {
 	lstm.Tanh(y, x)
 	fmt.Println(y)
 	// Output: [-0.7615942 0 0.7615942]
+}
+
+// A model without a file, for tests.
+func ExampleRandomModel() {
+	model := lstm.RandomModel(1, 2, 3, 16, 8) // 2 outputs; 3 inputs, layers of 16 and 8 units
+	net, err := lstm.New(model)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(net.InputSize(), net.HiddenSize(0), net.HiddenSize(1), net.OutputSize(), model.Layers[0].WeightIH[:2])
+	// Output: 3 16 8 2 [0.04913047 -0.20544413]
 }
