@@ -1,8 +1,10 @@
 package lstm_test
 
 import (
+	"errors"
 	"fmt"
 	"log"
+	"math"
 
 	"example.com/lstm"
 )
@@ -118,6 +120,46 @@ func ExampleNetwork_StepBatch() {
 	// Output: [[2.0] [4.0] [3.0]]
 }
 
+// Inputs and outputs of a batch may be one slice each.
+func ExampleNetwork_StepBatchFlat() {
+	net := counter()
+	states := []*lstm.State{net.NewState(), net.NewState(), net.NewState()}
+	x := []float32{1, 2, 3} // [3, 1]
+	y := make([]float32, len(states)*net.OutputSize())
+	net.StepBatchFlat(states, x, y)
+	net.StepBatchFlat(states, x, y)
+	fmt.Printf("%.1f\n", y)
+	// Output: [2.0 4.0 6.0]
+}
+
+// What a stranger sends is checked before it is used, and answered.
+func ExampleNetwork_CheckStep() {
+	net := counter()
+	state, y := net.NewState(), make([]float32, net.OutputSize())
+	request := []float32{1, 2}
+	err := net.CheckStep(state, request, y)
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, lstm.ErrShape))
+	// Output:
+	// lstm: Step: x has length 2, want 1 (InputSize)
+	// true
+}
+
+// A new model takes over live streams, whose h and c it continues with.
+func ExampleNetwork_Adopt() {
+	net := counter()
+	state, y := net.NewState(), make([]float32, net.OutputSize())
+	net.Step(state, []float32{5}, nil)
+
+	retrained := counter()
+	if err := retrained.Adopt(state); err != nil {
+		log.Fatal(err) // the layers have other sizes
+	}
+	retrained.Step(state, []float32{1}, y)
+	fmt.Printf("%.1f, and now the old network owns it: %v\n", y, net.Owns(state))
+	// Output: [6.0], and now the old network owns it: false
+}
+
 // A sequence may be cut anywhere: every bit of the outputs is the same.
 func ExampleNetwork_Forward() {
 	net, err := lstm.New(lstm.RandomModel(1, 2, 3, 32))
@@ -166,6 +208,21 @@ func ExampleState_MarshalBinary() {
 	net.Step(resumed, []float32{1}, y)
 	fmt.Printf("%d bytes, and then %.1f\n", len(data), y)
 	// Output: 32 bytes, and then [3.0]
+}
+
+// A NaN in an input is there for good, so long as the state goes on.
+func ExampleState_Finite() {
+	net := counter()
+	state := net.NewState()
+	for _, x := range []float32{1, float32(math.NaN()), 2} {
+		before := state.Clone()
+		net.Step(state, []float32{x}, nil)
+		if !state.Finite() {
+			state.CopyFrom(before) // as if x had not been there
+		}
+	}
+	fmt.Printf("%.2f\n", state.C(0))
+	// Output: [0.03]
 }
 
 // The hidden and the cell state are open to reading and writing.

@@ -26,13 +26,19 @@ const (
 // MarshalBinary encodes s, so that a stream can go on in another process or on
 // another machine: little-endian, with the network's sizes and the contract's
 // number, and a checksum. The parameters of the network are not part of it.
-// The error is always nil.
+// The error is nil if s is a State made by NewState.
 func (s *State) MarshalBinary() ([]byte, error) {
+	if err := s.check("MarshalBinary: s"); err != nil {
+		return nil, err
+	}
 	return s.AppendBinary(make([]byte, 0, s.encodedSize()))
 }
 
 // AppendBinary appends what MarshalBinary returns to b.
 func (s *State) AppendBinary(b []byte) ([]byte, error) {
+	if err := s.check("AppendBinary: s"); err != nil {
+		return b, err
+	}
 	start := len(b)
 	b = s.appendHeader(slices.Grow(b, s.encodedSize()))
 	for l := range s.network.layers {
@@ -71,8 +77,8 @@ func (s *State) encodedSize() int {
 // parameters were the same as well is for the caller to know. The error says
 // what differs or that the data is damaged; then s has not changed.
 func (s *State) UnmarshalBinary(data []byte) error {
-	if s.network == nil {
-		return fmt.Errorf("lstm: state: UnmarshalBinary needs a state made by Network.NewState")
+	if err := s.check("UnmarshalBinary: s"); err != nil {
+		return err
 	}
 	if err := s.checkEncoding(data); err != nil {
 		return err
