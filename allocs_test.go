@@ -47,6 +47,9 @@ func TestNoAllocations(t *testing.T) {
 			requireNone(fmt.Sprintf("UnmarshalBinary of %v", shape), func() { _ = s.UnmarshalBinary(buffer) })
 			requireNone(fmt.Sprintf("Reset and CopyFrom of %v", shape), func() { s.CopyFrom(states[1]); s.Reset() })
 			requireNone(fmt.Sprintf("Finite and Owns of %v", shape), func() { _, _ = s.Finite(), n.Owns(s) })
+			values, err := DecodeState(buffer)
+			require.NoError(t, err)
+			requireNone(fmt.Sprintf("SetValues of %v", shape), func() { _ = s.SetValues(values) })
 			twin := newNetwork(t, shape.outputs, shape.sizes...)
 			requireNone(fmt.Sprintf("Adopt of %v", shape), func() { _, _ = twin.Adopt(s), n.Adopt(s) })
 		}

@@ -160,6 +160,17 @@ func ExampleNetwork_Adopt() {
 	// Output: [6.0], and now the old network owns it: false
 }
 
+// Fingerprints tell whether two networks compute the same.
+func ExampleNetwork_Fingerprint() {
+	a, b := counter(), counter()
+	c, err := lstm.New(lstm.RandomModel(1, 1, 1, 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(a.Fingerprint() == b.Fingerprint(), a.Fingerprint() == c.Fingerprint())
+	// Output: true false
+}
+
 // A sequence may be cut anywhere: every bit of the outputs is the same.
 func ExampleNetwork_Forward() {
 	net, err := lstm.New(lstm.RandomModel(1, 2, 3, 32))
@@ -207,7 +218,39 @@ func ExampleState_MarshalBinary() {
 	y := make([]float32, 1)
 	net.Step(resumed, []float32{1}, y)
 	fmt.Printf("%d bytes, and then %.1f\n", len(data), y)
-	// Output: 32 bytes, and then [3.0]
+	// Output: 52 bytes, and then [3.0]
+}
+
+// Streams go on with other weights where that is meant: as the numbers that
+// their states are.
+func ExampleDecodeState() {
+	old := counter()
+	state := old.NewState()
+	old.Step(state, []float32{4}, nil)
+	data, err := state.MarshalBinary()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	net, err := lstm.New(lstm.RandomModel(1, 0, 1, 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	taken := net.NewState()
+	err = taken.UnmarshalBinary(data)
+	fmt.Println("other weights:", errors.Is(err, lstm.ErrWeights))
+
+	values, err := lstm.DecodeState(data)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := taken.SetValues(values); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("c is %.2f\n", taken.C(0))
+	// Output:
+	// other weights: true
+	// c is [0.04]
 }
 
 // A NaN in an input is there for good, so long as the state goes on.

@@ -102,6 +102,7 @@ package lstm
 import (
 	"errors"
 	"maps"
+	"sync"
 )
 
 // Contract is the version of the numeric contract, the specification of every
@@ -122,6 +123,9 @@ type Network struct {
 	stateSize  stateSize
 	block      blockSize
 	rooms      rooms
+
+	hashOnce    sync.Once
+	fingerprint Fingerprint // by hashOnce
 }
 
 // New makes a network of m, which it checks and copies: every size at least 1,
