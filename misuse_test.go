@@ -214,6 +214,14 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// The number of elements that are wanted may be none that an int holds.
+func TestCheckRowsDoesNotWrapAround(t *testing.T) {
+	const rows = 1 << (bits.UintSize - 2)
+	require.Error(t, checkRows("y", nil, rows, 4, "rows × 4"))
+	require.Error(t, checkRows("y", make([]float32, 4), rows+1, 4, "rows × 4"))
+	require.NoError(t, checkRows("y", make([]float32, 8), 2, 4, "rows × 4"))
+}
+
 // A struct that has been copied shares the memory of its original: two of them in
 // a batch would be one stream stepped twice.
 func TestCopiedStateStructs(t *testing.T) {
