@@ -26,7 +26,7 @@ const maxElements = 1 << 13
 // apply computes f in whole blocks, the last elements in a block of their own.
 func (f function) apply(name string, dst, x []float32) {
 	if len(dst) != len(x) {
-		panicLength(name+": dst", len(dst), len(x), "the length of x")
+		panic(lengthError(name+": dst", len(dst), len(x), "the length of x"))
 	}
 	for len(x) >= panel.ElementBlock {
 		n := min(len(x), maxElements) / panel.ElementBlock * panel.ElementBlock

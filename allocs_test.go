@@ -30,6 +30,11 @@ func TestNoAllocations(t *testing.T) {
 			requireNone(fmt.Sprintf("Step of %v", shape), func() { n.Step(s, x, y) })
 			for size := range len(states) + 1 {
 				requireNone(fmt.Sprintf("StepBatch of %d × %v", size, shape), func() { n.StepBatch(states[:size], xs[:size], ys[:size]) })
+				x, y := make([]float32, size*n.InputSize()), make([]float32, size*n.OutputSize())
+				requireNone(fmt.Sprintf("StepBatchFlat of %d × %v", size, shape), func() { n.StepBatchFlat(states[:size], x, y) })
+				requireNone(fmt.Sprintf("Checks of %d × %v", size, shape), func() {
+					_, _, _ = n.CheckStepBatch(states[:size], xs[:size], nil), n.CheckStepBatchFlat(states[:size], x, y), n.CheckForward(s, x, nil)
+				})
 			}
 			for _, steps := range []int{0, 1, 2, 3, blockSteps, 2*blockSteps + 1} {
 				x, y := make([]float32, steps*n.InputSize()), make([]float32, steps*n.OutputSize())
@@ -41,6 +46,12 @@ func TestNoAllocations(t *testing.T) {
 			requireNone(fmt.Sprintf("AppendBinary of %v", shape), func() { buffer, _ = s.AppendBinary(buffer[:0]) })
 			requireNone(fmt.Sprintf("UnmarshalBinary of %v", shape), func() { _ = s.UnmarshalBinary(buffer) })
 			requireNone(fmt.Sprintf("Reset and CopyFrom of %v", shape), func() { s.CopyFrom(states[1]); s.Reset() })
+			requireNone(fmt.Sprintf("Finite and Owns of %v", shape), func() { _, _ = s.Finite(), n.Owns(s) })
+			values, err := DecodeState(buffer)
+			require.NoError(t, err)
+			requireNone(fmt.Sprintf("SetValues of %v", shape), func() { _ = s.SetValues(values) })
+			twin := newNetwork(t, shape.outputs, shape.sizes...)
+			requireNone(fmt.Sprintf("Adopt of %v", shape), func() { _, _ = twin.Adopt(s), n.Adopt(s) })
 		}
 		for _, length := range []int{0, 1, 100, 2*maxElements + 1} {
 			dst, x := make([]float32, length), make([]float32, length)

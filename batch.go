@@ -1,10 +1,6 @@
 package lstm
 
-import (
-	"fmt"
-
-	"example.com/lstm/internal/panel"
-)
+import "example.com/lstm/internal/panel"
 
 // StepBatch advances many streams by one time step each. It computes what
 // Step(states[i], xs[i], ys[i]) would for every i, faster, since each weight is
@@ -12,25 +8,56 @@ import (
 //
 // states, xs and ys have the same length, which may be 0. Each xs[i] has
 // InputSize elements and each ys[i] OutputSize; ys may be nil if the outputs are
-// not wanted, and so may single ys[i]. The slices may overlap one another, but
-// no state may occur twice. StepBatch panics, before anything has changed, if
-// a length is wrong, a state is not one of n, or a state occurs twice.
+// not wanted, and so may single ys[i]. All inputs are read before any output is
+// written, so the slices of xs and ys may overlap one another; but no state may
+// occur twice. StepBatch panics, before anything has changed, if a length is
+// wrong, a state is not one of n, or a state occurs twice.
 func (n *Network) StepBatch(states []*State, xs, ys [][]float32) {
-	n.checkBatch(states, xs, ys)
-	if len(states) == 0 {
+	must(n.CheckStepBatch(states, xs, ys))
+	for i, s := range states {
+		flushTo(s.input(), xs[i])
+	}
+	n.stepBatch(states)
+	if ys == nil {
 		return
 	}
 	for i, s := range states {
-		flushTo(s.input(), xs[i])
+		if ys[i] != nil {
+			n.writeOutput(s, ys[i])
+		}
+	}
+}
+
+// StepBatchFlat is [Network.StepBatch] with the inputs and the outputs in one
+// slice each, stream after stream: x has the shape [B, InputSize] and y
+// [B, OutputSize], row by row, B being the number of states. y may be nil if the
+// outputs are not wanted. The whole of x is read before any of y is written, so
+// they may overlap. StepBatchFlat panics like StepBatch.
+func (n *Network) StepBatchFlat(states []*State, x, y []float32) {
+	must(n.CheckStepBatchFlat(states, x, y))
+	for i, s := range states {
+		input := s.input()
+		flushTo(input, x[i*len(input):][:len(input)])
+	}
+	n.stepBatch(states)
+	if y == nil {
+		return
+	}
+	for i, s := range states {
+		n.writeOutput(s, y[i*n.output:][:n.output])
+	}
+}
+
+// stepBatch advances all streams, whose inputs are in their states.
+func (n *Network) stepBatch(states []*State) {
+	if len(states) == 0 {
+		return
 	}
 	for l := range n.layers {
 		n.layers[l].stepBatch(states)
 	}
-	for i, s := range states {
-		s.turn()
-		if ys != nil && ys[i] != nil {
-			n.writeOutput(s, ys[i])
-		}
+	for _, s := range states {
+		s.swap()
 	}
 }
 
@@ -66,45 +93,4 @@ func (l *layer) stepBatch(states []*State) {
 		}
 		from, p = from.advance(units), next
 	}
-}
-
-// checkBatch panics if the arguments of StepBatch are not what it documents.
-func (n *Network) checkBatch(states []*State, xs, ys [][]float32) {
-	if len(xs) != len(states) {
-		panicLength("StepBatch: xs", len(xs), len(states), "the number of states")
-	}
-	if ys != nil && len(ys) != len(states) {
-		panicLength("StepBatch: ys", len(ys), len(states), "the number of states")
-	}
-	for i, s := range states {
-		if s == nil || s.network != n {
-			n.checkState(fmt.Sprintf("StepBatch: states[%d]", i), s)
-		}
-		if len(xs[i]) != n.layers[0].input {
-			panicLength(fmt.Sprintf("StepBatch: xs[%d]", i), len(xs[i]), n.layers[0].input, "InputSize")
-		}
-		if ys != nil && ys[i] != nil && len(ys[i]) != n.output {
-			panicLength(fmt.Sprintf("StepBatch: ys[%d]", i), len(ys[i]), n.output, "OutputSize")
-		}
-	}
-	if first, second := findTwice(states); second > 0 {
-		panic(fmt.Sprintf("lstm: StepBatch: states[%d] is the same as states[%d], want each state once", second, first))
-	}
-}
-
-// findTwice returns the indices of the first state that occurs for the second
-// time, or zeros. It marks each state with its index, and unmarks it again.
-func findTwice(states []*State) (first, second int) {
-	marked := len(states)
-	for i, s := range states {
-		if s.batched != 0 {
-			first, second, marked = s.batched-1, i, i
-			break
-		}
-		s.batched = i + 1
-	}
-	for _, s := range states[:marked] {
-		s.batched = 0
-	}
-	return first, second
 }

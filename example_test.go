@@ -1,15 +1,18 @@
 package lstm_test
 
 import (
+	"errors"
 	"fmt"
 	"log"
+	"math"
 
 	"example.com/lstm"
 )
 
-// Run a model from a file over a stream, one time step at a time.
+// Run a model over a stream, one time step at a time. RandomModel stands in for
+// a trained one, which Open reads from a file.
 func Example() {
-	net, err := lstm.Open("testdata/golden/i3h7_head.model.safetensors")
+	net, err := lstm.New(lstm.RandomModel(1, 2, 3, 32)) // or lstm.Open("model.safetensors")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -20,9 +23,9 @@ func Example() {
 		fmt.Println(y)
 	}
 	// Output:
-	// [0.49995047 -0.2117421]
-	// [0.58883727 0.14361459]
-	// [0.43199772 -0.11025296]
+	// [0.015417777 -0.11575215]
+	// [0.057198294 -0.14232816]
+	// [0.07256999 -0.13645627]
 }
 
 // counter is the network of ExampleNew: one unit whose cell adds up its input.
@@ -117,9 +120,60 @@ func ExampleNetwork_StepBatch() {
 	// Output: [[2.0] [4.0] [3.0]]
 }
 
+// Inputs and outputs of a batch may be one slice each.
+func ExampleNetwork_StepBatchFlat() {
+	net := counter()
+	states := []*lstm.State{net.NewState(), net.NewState(), net.NewState()}
+	x := []float32{1, 2, 3} // [3, 1]
+	y := make([]float32, len(states)*net.OutputSize())
+	net.StepBatchFlat(states, x, y)
+	net.StepBatchFlat(states, x, y)
+	fmt.Printf("%.1f\n", y)
+	// Output: [2.0 4.0 6.0]
+}
+
+// What a stranger sends is checked before it is used, and answered.
+func ExampleNetwork_CheckStep() {
+	net := counter()
+	state, y := net.NewState(), make([]float32, net.OutputSize())
+	request := []float32{1, 2}
+	err := net.CheckStep(state, request, y)
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, lstm.ErrShape))
+	// Output:
+	// lstm: Step: x has length 2, want 1 (InputSize)
+	// true
+}
+
+// A new model takes over live streams, whose h and c it continues with.
+func ExampleNetwork_Adopt() {
+	net := counter()
+	state, y := net.NewState(), make([]float32, net.OutputSize())
+	net.Step(state, []float32{5}, nil)
+
+	retrained := counter()
+	if err := retrained.Adopt(state); err != nil {
+		log.Fatal(err) // the layers have other sizes
+	}
+	retrained.Step(state, []float32{1}, y)
+	fmt.Printf("%.1f, and now the old network owns it: %v\n", y, net.Owns(state))
+	// Output: [6.0], and now the old network owns it: false
+}
+
+// Fingerprints tell whether two networks compute the same.
+func ExampleNetwork_Fingerprint() {
+	a, b := counter(), counter()
+	c, err := lstm.New(lstm.RandomModel(1, 1, 1, 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(a.Fingerprint() == b.Fingerprint(), a.Fingerprint() == c.Fingerprint())
+	// Output: true false
+}
+
 // A sequence may be cut anywhere: every bit of the outputs is the same.
 func ExampleNetwork_Forward() {
-	net, err := lstm.Open("testdata/golden/i3h7_head.model.safetensors")
+	net, err := lstm.New(lstm.RandomModel(1, 2, 3, 32))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -142,7 +196,7 @@ func ExampleNetwork_Forward() {
 		}
 	}
 	fmt.Println(whole[8:])
-	// Output: [0.71641135 0.4204603]
+	// Output: [0.024213329 -0.12868685]
 }
 
 // A stream goes on in another process, or on another machine.
@@ -164,7 +218,54 @@ func ExampleState_MarshalBinary() {
 	y := make([]float32, 1)
 	net.Step(resumed, []float32{1}, y)
 	fmt.Printf("%d bytes, and then %.1f\n", len(data), y)
-	// Output: 32 bytes, and then [3.0]
+	// Output: 52 bytes, and then [3.0]
+}
+
+// Streams go on with other weights where that is meant: as the numbers that
+// their states are.
+func ExampleDecodeState() {
+	old := counter()
+	state := old.NewState()
+	old.Step(state, []float32{4}, nil)
+	data, err := state.MarshalBinary()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	net, err := lstm.New(lstm.RandomModel(1, 0, 1, 1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	taken := net.NewState()
+	err = taken.UnmarshalBinary(data)
+	fmt.Println("other weights:", errors.Is(err, lstm.ErrWeights))
+
+	values, err := lstm.DecodeState(data)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := taken.SetValues(values); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("c is %.2f\n", taken.C(0))
+	// Output:
+	// other weights: true
+	// c is [0.04]
+}
+
+// A NaN in an input is there for good, so long as the state goes on.
+func ExampleState_Finite() {
+	net := counter()
+	state := net.NewState()
+	for _, x := range []float32{1, float32(math.NaN()), 2} {
+		before := state.Clone()
+		net.Step(state, []float32{x}, nil)
+		if !state.Finite() {
+			state.CopyFrom(before) // as if x had not been there
+		}
+	}
+	fmt.Printf("%.2f\n", state.C(0))
+	// Output: [0.03]
 }
 
 // The hidden and the cell state are open to reading and writing.
@@ -189,4 +290,15 @@ func ExampleTanh() {
 	lstm.Tanh(y, x)
 	fmt.Println(y)
 	// Output: [-0.7615942 0 0.7615942]
+}
+
+// A model without a file, for tests.
+func ExampleRandomModel() {
+	model := lstm.RandomModel(1, 2, 3, 16, 8) // 2 outputs; 3 inputs, layers of 16 and 8 units
+	net, err := lstm.New(model)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(net.InputSize(), net.HiddenSize(0), net.HiddenSize(1), net.OutputSize(), model.Layers[0].WeightIH[:2])
+	// Output: 3 16 8 2 [0.04913047 -0.20544413]
 }

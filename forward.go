@@ -18,15 +18,8 @@ import (
 // of s, as [State.H] returns it. Forward panics, before anything has changed, if
 // a length is wrong or s is not a state of n.
 func (n *Network) Forward(s *State, x, y []float32) {
-	n.checkState("Forward: s", s)
-	input := n.layers[0].input
-	if len(x)%input != 0 {
-		panicLength("Forward: x", len(x), roundUp(len(x), input), "a multiple of InputSize")
-	}
-	steps := len(x) / input
-	if y != nil && len(y) != steps*n.output {
-		panicLength("Forward: y", len(y), steps*n.output, "steps × OutputSize")
-	}
+	must(n.CheckForward(s, x, y))
+	steps := len(x) / n.layers[0].input
 	if steps < minBlock || n.block.widestInput < minInput {
 		n.forwardSteps(s, x, y)
 		return

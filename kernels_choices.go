@@ -9,6 +9,12 @@ const (
 	float32Weights weightFormat = iota
 )
 
+func (format weightFormat) String() string {
+	return [...]string{
+		float32Weights: "float32",
+	}[format]
+}
+
 func gatesGeneric(format weightFormat, from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
 	switch format {
 	case float32Weights:
@@ -22,6 +28,12 @@ type cellKind int
 const (
 	plainCell cellKind = iota
 )
+
+func (cell cellKind) String() string {
+	return [...]string{
+		plainCell: "plain",
+	}[cell]
+}
 
 // vectors is the number of vectors that a unit has besides its weights.
 func (cell cellKind) vectors() int {
@@ -45,6 +57,14 @@ const (
 	tanhFunction
 	flushFunction
 )
+
+func (f function) String() string {
+	return [...]string{
+		sigmoidFunction: "sigmoid",
+		tanhFunction:    "tanh",
+		flushFunction:   "flush",
+	}[f]
+}
 
 func elementsGeneric(f function, dst, x []float32) {
 	switch f {

@@ -234,7 +234,7 @@ func testElementsPlan(t *testing.T, p *interpret.Program, kernel int) {
 		}
 		for _, inPlace := range []bool{false, true} {
 			call := &kernelCall{
-				what:      fmt.Sprintf("function %d of %d elements, in place is %v", f, len(x), inPlace),
+				what:      fmt.Sprintf("%v of %d elements, in place is %v", f, len(x), inPlace),
 				arguments: []argument{{name: "x", floats: x}, {name: "dst", floats: sentinels(len(x))}},
 				twin:      func(m [][]float32) { elementsGeneric(f, m[1], m[0]) },
 			}

@@ -426,7 +426,7 @@ func (c *gateCall) tile(r *rack, last bool) *kernelCall {
 // gates is the call of gates. Its z is gap floats longer from column to column
 // than it must be; inPlace, it is where the sums are.
 func (c *gateCall) gates(format weightFormat, r *rack, last bool, gap int, inPlace bool) *kernelCall {
-	what := fmt.Sprintf("gates, format %d, of %s", format, c)
+	what := fmt.Sprintf("gates of %v weights, %s", format, c)
 	zStride := panel.Gates*panel.PaddedUnits(c.units) + gap
 	a := c.arguments()
 	for i := range c.columns {
@@ -495,7 +495,7 @@ func (c *gateCall) cells(cell cellKind, r *rack, last bool, gap int) *kernelCall
 		return list
 	}
 	return &kernelCall{
-		what:      fmt.Sprintf("cells, cell %d, of %s: %d units, %d columns", cell, c.kind.name, c.units, c.columns),
+		what:      fmt.Sprintf("cells, %v, of %s: %d units, %d columns", cell, c.kind.name, c.units, c.columns),
 		arguments: a,
 		kernel: func(m [][]float32) {
 			cells(cell, m[0], zStride, m[1], r.guardedColumns(columns(m), last))
@@ -703,7 +703,7 @@ func elementsCall(r *rand.Rand, f function, n int, inPlace bool) *kernelCall {
 		}
 	}
 	call := &kernelCall{
-		what:      fmt.Sprintf("function %d of %d elements", f, n),
+		what:      fmt.Sprintf("%v of %d elements", f, n),
 		arguments: []argument{{name: "x", floats: x}, {name: "dst", floats: sentinels(n)}},
 		kernel:    func(m [][]float32) { elements(f, m[1], m[0]) },
 		twin:      func(m [][]float32) { elementsGeneric(f, m[1], m[0]) },

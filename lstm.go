@@ -4,7 +4,7 @@
 //
 // # Use
 //
-// A [Network] is a stack of LSTM layers, with a linear head behind it or not.
+// A [Network] is a stack of LSTM layers, with or without a linear head.
 // It comes from a file with the parameters of a PyTorch model ([Open]), or from
 // slices ([New]), and does not change afterwards. A [State] is what one stream
 // of data has left behind in a network, the h and c of every layer.
@@ -22,7 +22,14 @@
 //
 // [Network.Step] advances one stream by one time step, [Network.StepBatch]
 // many streams by one step each, [Network.Forward] one stream by many steps.
-// The three mix freely: they are three speeds of one computation.
+// Each step gives the same bits by whichever of them it is taken, so a stream may
+// go through them in any order.
+//
+// The first step of a process is slower than the others, like the first after a
+// pause: the weights are not in the processor's caches yet. A service that cares
+// takes a few steps with a spare state before it says that it is ready. Where
+// many streams are live, one worker that takes what is ready and calls StepBatch
+// does more than a goroutine for each stream that calls Step.
 //
 // # What is promised
 //
@@ -32,7 +39,8 @@
 //     goroutines. (A NaN is a NaN everywhere; its payload and sign are not
 //     promised.) So a service may batch as it likes, move a stream to a machine
 //     of another kind, and replay an incident exactly.
-//   - Nothing is allocated by Step, StepBatch, Forward, [Sigmoid] and [Tanh].
+//   - Nothing is allocated by Step, StepBatch, StepBatchFlat, Forward, [Sigmoid]
+//     and [Tanh].
 //   - No goroutine is started, and no call into assembly, which the scheduler
 //     cannot interrupt, takes longer than about ten microseconds.
 //   - Sigmoid and Tanh are within 1 unit in the last place of the exact value,
@@ -65,14 +73,25 @@
 // A parameter, an element of an input, an h' or a c' that is nearer to zero than
 // 2^-64 counts as +0, so that no number makes a step slow.
 //
-// NaN and infinities are data: they go through the network as IEEE 754 says.
+// # NaN
+//
+// NaN and infinities are data: they go through the network as IEEE 754 says. One
+// NaN in an input makes every h and c of its stream NaN, and no later input makes
+// them numbers again: the stream is lost. Other streams, of the same batch too,
+// do not notice. Where inputs are not checked, ask [State.Finite] now and then,
+// and when it says no, go on from a Clone or an encoding that was finite, or
+// Reset the state.
 //
 // # Errors
 //
 // Constructors and files return errors that name what is wrong, its value and
-// what was expected. A slice of a wrong length, a state of another network or a
-// layer that does not exist is a mistake in the program: the methods panic with
-// a message that says as much, and nothing has changed when they do.
+// what was expected, and that errors.Is tells apart: [ErrDamaged], [ErrShape]
+// and the others.
+//
+// A slice of a wrong length, a state of another network or a layer that does not
+// exist is a mistake in the program: the methods panic with an error that says
+// as much, and nothing has changed when they do. Code whose slices come from
+// strangers asks first, see [Network.CheckStep].
 //
 // # Concurrency
 //
@@ -81,8 +100,9 @@
 package lstm
 
 import (
-	"fmt"
+	"errors"
 	"maps"
+	"sync"
 )
 
 // Contract is the version of the numeric contract, the specification of every
@@ -91,8 +111,9 @@ import (
 const Contract = 2
 
 // A Network is a stack of LSTM layers with an optional linear head, packed for
-// the kernels. [Open], [Read] and [New] make one; the zero Network is of no use.
-// It does not change, and any number of goroutines may use it.
+// the kernels. [Open], [Read] and [New] make one; the zero Network has no layers,
+// and methods that need one panic. It does not change, and any number of
+// goroutines may use it.
 type Network struct {
 	layers     []layer
 	head       *packedHead // nil for none
@@ -102,6 +123,9 @@ type Network struct {
 	stateSize  stateSize
 	block      blockSize
 	rooms      rooms
+
+	hashOnce    sync.Once
+	fingerprint Fingerprint // by hashOnce
 }
 
 // New makes a network of m, which it checks and copies: every size at least 1,
@@ -110,7 +134,7 @@ type Network struct {
 // error names the tensor, its size and the size expected.
 func New(m *Model) (*Network, error) {
 	if m == nil {
-		return nil, fmt.Errorf("lstm: the model is nil")
+		return nil, errors.New("lstm: the model is nil")
 	}
 	if err := m.check(); err != nil {
 		return nil, err
@@ -133,19 +157,25 @@ func New(m *Model) (*Network, error) {
 func (n *Network) Layers() int { return len(n.layers) }
 
 // InputSize returns I, the number of elements of the input of one step.
-func (n *Network) InputSize() int { return n.layers[0].input }
+func (n *Network) InputSize() int {
+	must(n.checkMade("InputSize"))
+	return n.stateSize.input
+}
 
-// HiddenSize returns H of a layer, the number of elements of its h and its c.
-// Layers are counted from 0, the one that reads the input. HiddenSize panics if
-// there is no such layer.
+// HiddenSize returns H of a layer, PyTorch's hidden_size: the number of elements
+// of its c. Layers are counted from 0, the one that reads the input. HiddenSize
+// panics if there is no such layer.
 func (n *Network) HiddenSize(layer int) int {
-	n.checkLayer("HiddenSize", layer)
+	must(n.checkLayer("HiddenSize", layer))
 	return n.layers[layer].hidden
 }
 
 // OutputSize returns the number of elements of the output of one step: the
-// OutFeatures of the head, or without one the hidden size of the last layer.
-func (n *Network) OutputSize() int { return n.output }
+// OutFeatures of the head, or without one the size of the last layer's h.
+func (n *Network) OutputSize() int {
+	must(n.checkMade("OutputSize"))
+	return n.output
+}
 
 // HasHead reports whether a linear head follows the last layer.
 func (n *Network) HasHead() bool { return n.head != nil }
@@ -158,10 +188,10 @@ func (n *Network) Metadata() map[string]string { return maps.Clone(n.metadata) }
 // made from.
 func (n *Network) Parameters() int { return n.parameters }
 
-// Bytes returns the memory that the packed parameters occupy: four bytes each,
-// the two biases of a layer as one, and what pads hidden sizes and heads that
-// are no multiple of 16.
-func (n *Network) Bytes() int {
+// MemorySize returns the bytes of memory that the packed parameters occupy: four
+// each, the two biases of a layer as one, and what pads hidden sizes and heads
+// that are no multiple of 16.
+func (n *Network) MemorySize() int {
 	floats := 0
 	for i := range n.layers {
 		l := &n.layers[i]
@@ -171,63 +201,4 @@ func (n *Network) Bytes() int {
 		floats += len(n.head.weights) + len(n.head.bias)
 	}
 	return 4 * floats
-}
-
-// Step advances the stream of s by one time step with the input x, and writes
-// the output to y: the head's result, or without a head the last layer's h.
-//
-// x has InputSize elements and y OutputSize; y may be nil if the output is not
-// wanted. x and y may overlap. Step panics, before anything has changed, if a
-// length is wrong or s is not a state of n.
-func (n *Network) Step(s *State, x, y []float32) {
-	n.checkState("Step: s", s)
-	if len(x) != n.layers[0].input {
-		panicLength("Step: x", len(x), n.layers[0].input, "InputSize")
-	}
-	if y != nil && len(y) != n.output {
-		panicLength("Step: y", len(y), n.output, "OutputSize")
-	}
-	if len(x) < shortInput {
-		flushGeneric(s.input(), x)
-	} else {
-		flushTo(s.input(), x)
-	}
-	for i := range n.layers {
-		l := &n.layers[i]
-		l.step(s.concat(l), s.cell(l), s.nextHidden(l))
-	}
-	s.turn()
-	if y != nil {
-		n.writeOutput(s, y)
-	}
-}
-
-// writeOutput writes what the last step of s has left in the last layer to y,
-// through the head if there is one.
-func (n *Network) writeOutput(s *State, y []float32) {
-	top := &n.layers[len(n.layers)-1]
-	if n.head == nil {
-		copy(y, s.hidden(top))
-		return
-	}
-	n.head.apply(s.paddedHidden(top), y)
-}
-
-func (n *Network) checkState(argument string, s *State) {
-	if s == nil {
-		panic("lstm: " + argument + " is nil, want a state of this network")
-	}
-	if s.network != n {
-		panic("lstm: " + argument + " is a state of another network, want one made by NewState of this one")
-	}
-}
-
-func (n *Network) checkLayer(method string, layer int) {
-	if layer < 0 || layer >= len(n.layers) {
-		panic(fmt.Sprintf("lstm: %s: layer is %d, want 0 to %d", method, layer, len(n.layers)-1))
-	}
-}
-
-func panicLength(argument string, got, want int, name string) {
-	panic(fmt.Sprintf("lstm: %s has length %d, want %d (%s)", argument, got, want, name))
 }

@@ -28,7 +28,7 @@ func BenchmarkNew(b *testing.B) {
 		for b.Loop() {
 			n, _ = New(m)
 		}
-		b.ReportMetric(float64(n.Bytes())/float64(n.Parameters()), "B/parameter")
+		b.ReportMetric(float64(n.MemorySize())/float64(n.Parameters()), "B/parameter")
 	})
 }
 

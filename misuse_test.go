@@ -1,8 +1,10 @@
 package lstm
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,7 +28,7 @@ func (m *misuse) panics(want string, call func()) {
 	for _, s := range m.states {
 		before = append(before, values(s))
 	}
-	require.PanicsWithValue(m.t, want, call)
+	require.PanicsWithError(m.t, want, call)
 	for i, s := range m.states {
 		requireValues(m.t, before[i], s, "state %d after %q", i, want)
 	}
@@ -49,11 +51,11 @@ func TestMisuse(t *testing.T) {
 		s, x, y := states[0], make([]float32, 30), make([]float32, 30)
 		m := &misuse{t, append([]*State{alien}, states...), y}
 
-		m.panics("lstm: Step: s is nil, want a state of this network",
+		m.panics("lstm: Step: s is nil, want a State made by Network.NewState",
 			func() { n.Step(nil, x[:3], y[:2]) })
-		m.panics("lstm: Step: s is a state of another network, want one made by NewState of this one",
+		m.panics("lstm: Step: s is a state of another network, want one that this network has made or adopted",
 			func() { n.Step(alien, x[:3], y[:2]) })
-		m.panics("lstm: Step: s is a state of another network, want one made by NewState of this one",
+		m.panics("lstm: Step: s is the zero State, want one made by Network.NewState",
 			func() { n.Step(new(State), x[:3], y[:2]) })
 		m.panics("lstm: Step: x has length 2, want 3 (InputSize)",
 			func() { n.Step(s, x[:2], y[:2]) })
@@ -66,9 +68,9 @@ func TestMisuse(t *testing.T) {
 		m.panics("lstm: Step: y has length 0, want 2 (OutputSize)",
 			func() { n.Step(s, x[:3], y[:0]) })
 
-		m.panics("lstm: Forward: s is nil, want a state of this network",
+		m.panics("lstm: Forward: s is nil, want a State made by Network.NewState",
 			func() { n.Forward(nil, x[:6], y[:4]) })
-		m.panics("lstm: Forward: s is a state of another network, want one made by NewState of this one",
+		m.panics("lstm: Forward: s is a state of another network, want one that this network has made or adopted",
 			func() { n.Forward(alien, x[:6], y[:4]) })
 		m.panics("lstm: Forward: x has length 7, want 9 (a multiple of InputSize)",
 			func() { n.Forward(s, x[:7], y[:4]) })
@@ -89,9 +91,9 @@ func TestMisuse(t *testing.T) {
 			func() { n.StepBatch(states, in, out[:2]) })
 		m.panics("lstm: StepBatch: ys has length 0, want 4 (the number of states)",
 			func() { n.StepBatch(states, in, out[:0]) })
-		m.panics("lstm: StepBatch: states[2] is nil, want a state of this network",
+		m.panics("lstm: StepBatch: states[2] is nil, want a State made by Network.NewState",
 			func() { n.StepBatch([]*State{states[0], states[1], nil}, in[:3], out[:3]) })
-		m.panics("lstm: StepBatch: states[1] is a state of another network, want one made by NewState of this one",
+		m.panics("lstm: StepBatch: states[1] is a state of another network, want one that this network has made or adopted",
 			func() { n.StepBatch([]*State{states[0], alien}, in[:2], out[:2]) })
 		m.panics("lstm: StepBatch: xs[3] has length 2, want 3 (InputSize)",
 			func() { n.StepBatch(states, [][]float32{in[0], in[1], in[2], x[:2]}, out) })
@@ -104,11 +106,30 @@ func TestMisuse(t *testing.T) {
 		m.panics("lstm: StepBatch: states[1] is the same as states[0], want each state once",
 			func() { n.StepBatch([]*State{s, s, s}, in[:3], out[:3]) })
 
-		m.panics("lstm: CopyFrom: t is nil, want a state of this network",
+		m.panics("lstm: StepBatchFlat: states[1] is nil, want a State made by Network.NewState",
+			func() { n.StepBatchFlat([]*State{states[0], nil}, x[:6], y[:4]) })
+		m.panics("lstm: StepBatchFlat: states[0] is a state of another network, want one that this network has made or adopted",
+			func() { n.StepBatchFlat([]*State{alien, states[0]}, x[:6], y[:4]) })
+		m.panics("lstm: StepBatchFlat: x has length 11, want 12 (states × InputSize)",
+			func() { n.StepBatchFlat(states, x[:11], y[:8]) })
+		m.panics("lstm: StepBatchFlat: x has length 15, want 12 (states × InputSize)",
+			func() { n.StepBatchFlat(states, x[:15], y[:8]) })
+		m.panics("lstm: StepBatchFlat: x has length 0, want 12 (states × InputSize)",
+			func() { n.StepBatchFlat(states, nil, y[:8]) })
+		m.panics("lstm: StepBatchFlat: x has length 3, want 0 (states × InputSize)",
+			func() { n.StepBatchFlat(nil, x[:3], nil) })
+		m.panics("lstm: StepBatchFlat: y has length 7, want 8 (states × OutputSize)",
+			func() { n.StepBatchFlat(states, x[:12], y[:7]) })
+		m.panics("lstm: StepBatchFlat: y has length 0, want 8 (states × OutputSize)",
+			func() { n.StepBatchFlat(states, x[:12], y[:0]) })
+		m.panics("lstm: StepBatchFlat: states[2] is the same as states[0], want each state once",
+			func() { n.StepBatchFlat([]*State{states[0], states[1], states[0]}, x[:9], y[:6]) })
+
+		m.panics("lstm: CopyFrom: t is nil, want a State made by Network.NewState",
 			func() { s.CopyFrom(nil) })
-		m.panics("lstm: CopyFrom: t is a state of another network, want one made by NewState of this one",
+		m.panics("lstm: CopyFrom: t is a state of another network, want one that this network has made or adopted",
 			func() { s.CopyFrom(alien) })
-		m.panics("lstm: CopyFrom: t is a state of another network, want one made by NewState of this one",
+		m.panics("lstm: CopyFrom: t is the zero State, want one made by Network.NewState",
 			func() { s.CopyFrom(new(State)) })
 		m.panics("lstm: H: layer is 2, want 0 to 1", func() { s.H(2) })
 		m.panics("lstm: H: layer is -1, want 0 to 1", func() { s.H(-1) })
@@ -136,6 +157,193 @@ func TestMisuse(t *testing.T) {
 		n.StepBatch(states, in, out[:4])
 		for i := range out[:3] {
 			requireBits(t, ys[i], out[i], "stream %d", i)
+		}
+	})
+}
+
+// The Check methods return the errors of the panics, and nil where there is none.
+func TestChecks(t *testing.T) {
+	n := newNetwork(t, 2, 3, 17, 5)
+	one, two, alien := n.NewState(), n.NewState(), newNetwork(t, 2, 3, 17, 5).NewState()
+	x, y := make([]float32, 12), make([]float32, 12)
+	type rows = [][]float32
+	for _, c := range []struct {
+		check func() error
+		call  func()
+		want  error // that a check of shapes has found it, or nil
+		fine  bool
+	}{
+		{func() error { return n.CheckStep(one, x[:3], y[:2]) }, func() { n.Step(one, x[:3], y[:2]) }, nil, true},
+		{func() error { return n.CheckStep(one, x[:3], nil) }, func() { n.Step(one, x[:3], nil) }, nil, true},
+		{func() error { return n.CheckStep(one, x[:4], nil) }, func() { n.Step(one, x[:4], nil) }, ErrShape, false},
+		{func() error { return n.CheckStep(one, x[:3], y[:3]) }, func() { n.Step(one, x[:3], y[:3]) }, ErrShape, false},
+		{func() error { return n.CheckStep(alien, x[:3], y[:2]) }, func() { n.Step(alien, x[:3], y[:2]) }, nil, false},
+
+		{func() error { return n.CheckForward(one, x[:6], y[:4]) }, func() { n.Forward(one, x[:6], y[:4]) }, nil, true},
+		{func() error { return n.CheckForward(one, nil, nil) }, func() { n.Forward(one, nil, nil) }, nil, true},
+		{func() error { return n.CheckForward(one, x[:5], nil) }, func() { n.Forward(one, x[:5], nil) }, ErrShape, false},
+		{func() error { return n.CheckForward(one, x[:6], y[:5]) }, func() { n.Forward(one, x[:6], y[:5]) }, ErrShape, false},
+		{func() error { return n.CheckForward(nil, x[:6], y[:4]) }, func() { n.Forward(nil, x[:6], y[:4]) }, nil, false},
+
+		{func() error { return n.CheckStepBatch([]*State{one, two}, rows{x[:3], x[:3]}, rows{y[:2], nil}) },
+			func() { n.StepBatch([]*State{one, two}, rows{x[:3], x[:3]}, rows{y[:2], nil}) }, nil, true},
+		{func() error { return n.CheckStepBatch(nil, nil, nil) }, func() { n.StepBatch(nil, nil, nil) }, nil, true},
+		{func() error { return n.CheckStepBatch([]*State{one}, nil, nil) }, func() { n.StepBatch([]*State{one}, nil, nil) }, ErrShape, false},
+		{func() error { return n.CheckStepBatch([]*State{one}, rows{x[:2]}, nil) },
+			func() { n.StepBatch([]*State{one}, rows{x[:2]}, nil) }, ErrShape, false},
+		{func() error { return n.CheckStepBatch([]*State{one, one}, rows{x[:3], x[:3]}, nil) },
+			func() { n.StepBatch([]*State{one, one}, rows{x[:3], x[:3]}, nil) }, nil, false},
+
+		{func() error { return n.CheckStepBatchFlat([]*State{one, two}, x[:6], y[:4]) },
+			func() { n.StepBatchFlat([]*State{one, two}, x[:6], y[:4]) }, nil, true},
+		{func() error { return n.CheckStepBatchFlat(nil, nil, nil) }, func() { n.StepBatchFlat(nil, nil, nil) }, nil, true},
+		{func() error { return n.CheckStepBatchFlat([]*State{one, two}, x[:5], nil) },
+			func() { n.StepBatchFlat([]*State{one, two}, x[:5], nil) }, ErrShape, false},
+		{func() error { return n.CheckStepBatchFlat([]*State{one, one}, x[:6], nil) },
+			func() { n.StepBatchFlat([]*State{one, one}, x[:6], nil) }, nil, false},
+	} {
+		err := c.check()
+		if c.fine {
+			require.NoError(t, err)
+			require.NotPanics(t, c.call)
+			continue
+		}
+		require.Error(t, err)
+		require.PanicsWithError(t, err.Error(), c.call)
+		require.Equal(t, c.want != nil, errors.Is(err, ErrShape), err.Error())
+	}
+}
+
+// The number of elements that are wanted may be none that an int holds.
+func TestCheckRowsDoesNotWrapAround(t *testing.T) {
+	const rows = 1 << (bits.UintSize - 2)
+	require.Error(t, checkRows("y", nil, rows, 4, "rows × 4"))
+	require.Error(t, checkRows("y", make([]float32, 4), rows+1, 4, "rows × 4"))
+	require.NoError(t, checkRows("y", make([]float32, 8), 2, 4, "rows × 4"))
+}
+
+// A struct that has been copied shares the memory of its original: two of them in
+// a batch would be one stream stepped twice.
+func TestCopiedStateStructs(t *testing.T) {
+	n := newNetwork(t, 2, 3, 17, 5)
+	s := n.NewState()
+	advance(n, s, 1, 3)
+	data, err := s.MarshalBinary()
+	require.NoError(t, err)
+	copied := *s
+	const what = " is a copied struct that shares the memory of another State, want one made by Network.NewState or State.Clone"
+	m := &misuse{t, []*State{s}, nil}
+	requireUnmade(t, m, n, &copied, what, data)
+	m.panics("lstm: StepBatch: states[1]"+what, func() { n.StepBatch([]*State{s, &copied}, [][]float32{{1, 2, 3}, {1, 2, 3}}, nil) })
+}
+
+func TestZeroState(t *testing.T) {
+	n := newNetwork(t, 2, 3, 17, 5)
+	s := n.NewState()
+	data, err := s.MarshalBinary()
+	require.NoError(t, err)
+	requireUnmade(t, &misuse{t, []*State{s}, nil}, n, new(State), " is the zero State, want one made by Network.NewState", data)
+}
+
+// requireUnmade calls everything there is with a State that NewState has not
+// made.
+func requireUnmade(t *testing.T, m *misuse, n *Network, s *State, what string, data []byte) {
+	t.Helper()
+	require.False(t, n.Owns(s))
+	x := []float32{1, 2, 3}
+	m.panics("lstm: Step: s"+what, func() { n.Step(s, x, nil) })
+	m.panics("lstm: Forward: s"+what, func() { n.Forward(s, x, nil) })
+	m.panics("lstm: StepBatch: states[0]"+what, func() { n.StepBatch([]*State{s}, [][]float32{x}, nil) })
+	m.panics("lstm: StepBatchFlat: states[0]"+what, func() { n.StepBatchFlat([]*State{s}, x, nil) })
+	m.panics("lstm: H: s"+what, func() { s.H(0) })
+	m.panics("lstm: C: s"+what, func() { s.C(0) })
+	m.panics("lstm: Finite: s"+what, func() { s.Finite() })
+	m.panics("lstm: Reset: s"+what, func() { s.Reset() })
+	m.panics("lstm: Clone: s"+what, func() { s.Clone() })
+	m.panics("lstm: CopyFrom: s"+what, func() { s.CopyFrom(n.NewState()) })
+	m.panics("lstm: CopyFrom: t"+what, func() { n.NewState().CopyFrom(s) })
+	m.panics("lstm: MemorySize: s"+what, func() { s.MemorySize() })
+
+	require.EqualError(t, n.CheckStep(s, x, nil), "lstm: Step: s"+what)
+	require.EqualError(t, n.Adopt(s), "lstm: Adopt: s"+what)
+	require.EqualError(t, s.UnmarshalBinary(data), "lstm: UnmarshalBinary: s"+what)
+	require.EqualError(t, s.SetValues(&StateValues{}), "lstm: SetValues: s"+what)
+	_, err := s.MarshalBinary()
+	require.EqualError(t, err, "lstm: MarshalBinary: s"+what)
+	before := []byte("before")
+	after, err := s.AppendBinary(before)
+	require.EqualError(t, err, "lstm: AppendBinary: s"+what)
+	require.Equal(t, before, after)
+}
+
+func TestZeroNetwork(t *testing.T) {
+	var n Network
+	s := newNetwork(t, 0, 1, 1).NewState()
+	const what = "the Network is the zero Network, want one made by Open, Read or New"
+	m := &misuse{t, []*State{s}, nil}
+	m.panics("lstm: NewState: "+what, func() { n.NewState() })
+	m.panics("lstm: InputSize: "+what, func() { n.InputSize() })
+	m.panics("lstm: OutputSize: "+what, func() { n.OutputSize() })
+	m.panics("lstm: HiddenSize: "+what, func() { n.HiddenSize(0) })
+	m.panics("lstm: Fingerprint: "+what, func() { n.Fingerprint() })
+	m.panics("lstm: Step: s: "+what, func() { n.Step(s, []float32{1}, nil) })
+	m.panics("lstm: Step: s: "+what, func() { n.Step(new(State), nil, nil) })
+	m.panics("lstm: Forward: s: "+what, func() { n.Forward(s, nil, nil) })
+	m.panics("lstm: StepBatch: "+what, func() { n.StepBatch(nil, nil, nil) })
+	m.panics("lstm: StepBatchFlat: "+what, func() { n.StepBatchFlat(nil, nil, nil) })
+	require.EqualError(t, n.Adopt(s), "lstm: Adopt: "+what)
+	require.False(t, n.Owns(s))
+	require.False(t, n.Owns(new(State)))
+	require.Zero(t, n.Layers())
+	require.Zero(t, n.Parameters())
+	require.Zero(t, n.MemorySize())
+	require.False(t, n.HasHead())
+	require.Nil(t, n.Metadata())
+}
+
+func TestOwns(t *testing.T) {
+	n, twin := newNetwork(t, 0, 3, 4), newNetwork(t, 0, 3, 4)
+	s := n.NewState()
+	require.True(t, n.Owns(s))
+	require.True(t, n.Owns(s.Clone()))
+	require.False(t, twin.Owns(s))
+	require.False(t, n.Owns(nil))
+}
+
+// StepBatchFlat is StepBatch, also where x and y are the same memory at any
+// distance.
+func TestStepBatchFlat(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		for _, shape := range shapes {
+			n := newNetwork(t, shape.outputs, shape.sizes...)
+			in, out := n.InputSize(), n.OutputSize()
+			r := newRand(21)
+			for batch := range 15 {
+				for _, distance := range []int{-1000, -3, 0, 1, 7, 1000} {
+					memory := normals(r, 4000+batch*(in+out), 1)
+					x, y := memory[1500:][:batch*in], memory[1500+distance:][:batch*out]
+					if distance == 1000 {
+						y = nil // not wanted
+					}
+					var states, alone []*State
+					var xs, want [][]float32
+					for i := range batch {
+						s := n.NewState()
+						advance(n, s, i, i%3)
+						states, alone = append(states, s), append(alone, s.Clone())
+						xs = append(xs, slices.Clone(x[i*in:][:in]))
+						want = append(want, make([]float32, out))
+					}
+					n.StepBatch(alone, xs, want)
+					n.StepBatchFlat(states, x, y)
+					if y != nil {
+						requireBits(t, slices.Concat(want...), y, "%v batch of %d, %d apart", shape, batch, distance)
+					}
+					for i := range states {
+						requireValues(t, values(alone[i]), states[i], "%v stream %d of %d", shape, i, batch)
+					}
+				}
+			}
 		}
 	})
 }
@@ -207,6 +415,8 @@ func TestEmptyCalls(t *testing.T) {
 		before := values(s)
 		n.StepBatch(nil, nil, nil)
 		n.StepBatch([]*State{}, [][]float32{}, [][]float32{})
+		n.StepBatchFlat(nil, nil, nil)
+		n.StepBatchFlat([]*State{}, []float32{}, []float32{})
 		n.Forward(s, nil, nil)
 		n.Forward(s, []float32{}, []float32{})
 		requireValues(t, before, s, "after nothing")
@@ -302,7 +512,7 @@ func TestNetworkDescribesItself(t *testing.T) {
 	require.True(t, n.HasHead())
 	require.Equal(t, 4*17*(3+17+2)+4*5*(17+5+2)+2*(5+1), n.Parameters())
 	// 17 units are a panel and a narrow one, 5 a narrow one, the head's rows 16.
-	require.Equal(t, 4*(4*24*(1+3+17)+4*8*(1+17+5)+2*16+2), n.Bytes())
+	require.Equal(t, 4*(4*24*(1+3+17)+4*8*(1+17+5)+2*16+2), n.MemorySize())
 	require.Nil(t, n.Metadata())
 
 	bare := newNetwork(t, 0, 3, 17, 5)

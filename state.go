@@ -7,19 +7,21 @@ import (
 
 // A State is what one stream has left behind in a [Network]: the hidden state
 // h and the cell state c of every layer. [Network.NewState] makes one; it works
-// with that network only.
+// with that network only, until another adopts it.
 //
-// A State belongs to one call at a time. Different states are independent. The
-// zero State belongs to no network and is of no use.
+// A State belongs to one call at a time. Different states are independent. Copy
+// one with Clone or CopyFrom, not by assignment: methods panic with a copied
+// struct, as they do with the zero State.
 type State struct {
 	network *Network
+	self    *State // the State itself, which tells it from a copied struct
 	// Two buffers of [x; h of layer 0; h of layer 1; …], so that a step can
 	// read the old h and write the new, and no vector is ever moved: layer l
 	// reads [h of layer l-1; h of layer l] from the buffer that the layer below
 	// has just written to, and writes its h to the other.
 	buffers [2][]float32
 	cells   []float32 // c of layer 0, c of layer 1, …, each padded to whole panels
-	turned  int       // the buffer that layer 0 reads
+	current int       // the buffer that layer 0 reads
 	batched int       // 1 + its index in the batch being checked, else 0
 }
 
@@ -34,7 +36,7 @@ type place struct {
 // stateSize is the number of floats of a State.
 type stateSize struct {
 	input  int // of x
-	buffer int // of a buffer, with zeros behind the last h for the head
+	buffer int // of a buffer, with zeros after the last h for the head
 	cells  int // of all cells
 }
 
@@ -61,12 +63,13 @@ func placeLayers(layers []layer) stateSize {
 
 // NewState returns a state of zeros, the beginning of a stream.
 func (n *Network) NewState() *State {
+	must(n.checkMade("NewState"))
 	size := &n.stateSize
 	// The hidden states begin at a cache line, whatever the input size.
 	lead := roundUp(size.input, alignmentFloats) - size.input
 	each := roundUp(lead+size.buffer, alignmentFloats)
 	all := alignedFloats(2*each + size.cells)
-	return &State{
+	s := &State{
 		network: n,
 		buffers: [2][]float32{
 			all[lead:][:size.buffer:size.buffer],
@@ -74,6 +77,36 @@ func (n *Network) NewState() *State {
 		},
 		cells: all[2*each:],
 	}
+	s.self = s
+	return s
+}
+
+// Adopt makes s a state of n, with its h and c as they are: for a stream that
+// goes on with another model, retrained or replaced. s has been a state of any
+// network whose layers have the same sizes; heads may differ. Nothing is
+// allocated, and going back is adopting again.
+//
+// The error says what differs, an [ErrShape], or that s is not a State made by
+// NewState; then s has not changed.
+func (n *Network) Adopt(s *State) error {
+	if err := n.checkMade("Adopt"); err != nil {
+		return err
+	}
+	if err := s.check("Adopt: s"); err != nil {
+		return err
+	}
+	if got, want := len(s.network.layers), len(n.layers); got != want {
+		return errorOf(ErrShape, "lstm: Adopt: s has %d layers, want %d", got, want)
+	}
+	for i := range n.layers {
+		got, want := &s.network.layers[i], &n.layers[i]
+		if got.input != want.input || got.hidden != want.hidden {
+			return errorOf(ErrShape, "lstm: Adopt: layer %d of s has input size %d and hidden size %d, want %d and %d",
+				i, got.input, got.hidden, want.input, want.hidden)
+		}
+	}
+	s.network = n
+	return nil
 }
 
 // input is where the input of the next step goes.
@@ -81,8 +114,8 @@ func (s *State) input() []float32 { return s.old(&s.network.layers[0])[:s.networ
 
 // old is the buffer that a layer reads in the next step, next the one that it
 // writes.
-func (s *State) old(l *layer) []float32  { return s.buffers[(s.turned^l.place.odd)&1] }
-func (s *State) next(l *layer) []float32 { return s.buffers[(s.turned^l.place.odd^1)&1] }
+func (s *State) old(l *layer) []float32  { return s.buffers[(s.current^l.place.odd)&1] }
+func (s *State) next(l *layer) []float32 { return s.buffers[(s.current^l.place.odd^1)&1] }
 
 // concat is what a layer reads in the next step: [x; h], x being the new h of
 // the layer below.
@@ -92,21 +125,23 @@ func (s *State) concat(l *layer) []float32 { return s.old(l)[l.place.x:l.place.e
 func (s *State) hidden(l *layer) []float32     { return s.old(l)[l.place.h:l.place.end] }
 func (s *State) nextHidden(l *layer) []float32 { return s.next(l)[l.place.h:l.place.end] }
 
-// paddedHidden is h of the last layer and the zeros behind it.
+// paddedHidden is h of the last layer and the zeros after it.
 func (s *State) paddedHidden(l *layer) []float32 { return s.old(l)[l.place.h:] }
 
 // cell is c of a layer, padded to whole panels.
 func (s *State) cell(l *layer) []float32 { return s.cells[l.place.c:l.place.cEnd] }
 
-// turn ends a step.
-func (s *State) turn() { s.turned ^= 1 }
+// swap ends a step: the buffers change places.
+func (s *State) swap() { s.current ^= 1 }
 
-// H returns the hidden state of a layer, HiddenSize elements, layer 0 being the
-// one that reads the input. The slice is the state's own memory: writing to it
-// sets the state, and the next step that uses the state moves h elsewhere, so
-// call H again. H panics if there is no such layer.
+// H returns the hidden state of a layer, which is the layer's output, layer 0
+// being the one that reads the network's input. It has HiddenSize elements, since
+// no layer of this version projects its h. The slice is the state's own memory:
+// writing to it sets the state, and the next step that uses the state moves h
+// elsewhere, so call H again. H panics if there is no such layer.
 func (s *State) H(layer int) []float32 {
-	s.network.checkLayer("H", layer)
+	must(s.check("H: s"))
+	must(s.network.checkLayer("H", layer))
 	h := s.hidden(&s.network.layers[layer])
 	return h[:len(h):len(h)]
 }
@@ -115,13 +150,38 @@ func (s *State) H(layer int) []float32 {
 // state's own memory: writing to it sets the state. C panics if there is no
 // such layer.
 func (s *State) C(layer int) []float32 {
-	s.network.checkLayer("C", layer)
+	must(s.check("C: s"))
+	must(s.network.checkLayer("C", layer))
 	l := &s.network.layers[layer]
 	return s.cell(l)[:l.hidden:l.hidden]
 }
 
+// Finite reports whether every element of h and c is a number, neither NaN nor
+// infinite. A stream whose state is not will not become so again by itself (see
+// the package documentation). It reads h and c once.
+func (s *State) Finite() bool {
+	must(s.check("Finite: s"))
+	for i := range s.network.layers {
+		l := &s.network.layers[i]
+		if !finite(s.hidden(l)) || !finite(s.cell(l)[:l.hidden]) {
+			return false
+		}
+	}
+	return true
+}
+
+func finite(floats []float32) bool {
+	for _, v := range floats {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Reset makes s the beginning of a stream: every h and c is zero.
 func (s *State) Reset() {
+	must(s.check("Reset: s"))
 	for i := range s.network.layers {
 		clear(s.hidden(&s.network.layers[i]))
 	}
@@ -130,6 +190,7 @@ func (s *State) Reset() {
 
 // Clone returns a copy of s that is independent of it.
 func (s *State) Clone() *State {
+	must(s.check("Clone: s"))
 	clone := s.network.NewState()
 	clone.CopyFrom(s)
 	return clone
@@ -138,7 +199,10 @@ func (s *State) Clone() *State {
 // CopyFrom makes s equal to t. It panics if they are states of different
 // networks.
 func (s *State) CopyFrom(t *State) {
-	s.network.checkState("CopyFrom: t", t)
+	must(s.check("CopyFrom: s"))
+	if !s.network.Owns(t) {
+		panic(s.network.stateError("CopyFrom: t", t))
+	}
 	for i := range s.network.layers {
 		l := &s.network.layers[i]
 		copy(s.hidden(l), t.hidden(l))
@@ -146,7 +210,10 @@ func (s *State) CopyFrom(t *State) {
 	copy(s.cells, t.cells)
 }
 
-// Bytes returns the memory that s occupies beside the struct itself.
-func (s *State) Bytes() int {
+// MemorySize returns the bytes of memory that s occupies beside the struct
+// itself: 2·(I + ΣH) + ΣH floats of four bytes, ΣH being the sum of the layers'
+// hidden sizes, and what pads its parts to cache lines and whole vectors.
+func (s *State) MemorySize() int {
+	must(s.check("MemorySize: s"))
 	return 4 * (cap(s.buffers[0]) + cap(s.buffers[1]) + cap(s.cells))
 }

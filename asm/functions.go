@@ -155,7 +155,7 @@ func printCalls(f *goFile, function *gen.Function, path dispatch.Description) {
 			continue
 		}
 		if function.Choice != nil {
-			f.printf("case %s:\n", k.Chosen)
+			f.printf("case %s:\n", function.Choice.Value(k))
 		}
 		if k.If != "" {
 			f.printf("if %s {\n", k.If)
@@ -256,25 +256,30 @@ func (p *pack) choicesFile() ([]byte, error) {
 		}
 		f.printf("// %s\ntype %s int\n\nconst (\n", c.Doc, c.Type)
 		for i, k := range function.Kernels {
-			f.printf("%s", k.Chosen)
+			f.printf("%s", c.Value(k))
 			if i == 0 {
 				f.printf(" %s = iota", c.Type)
 			}
 			f.printf("\n")
 		}
 		f.printf(")\n\n")
+		f.printf("func (%s %s) String() string {\nreturn [...]string{\n", c.Param, c.Type)
+		for _, k := range function.Kernels {
+			f.printf("%s: %q,\n", c.Value(k), k.Label)
+		}
+		f.printf("}[%s]\n}\n\n", c.Param)
 		if c.Vectors {
 			f.printf("// vectors is the number of vectors that a unit has besides its weights.\n")
 			f.printf("func (%s %s) vectors() int {\nreturn [...]int{\n", c.Param, c.Type)
 			for _, k := range function.Kernels {
-				f.printf("%s: %d,\n", k.Chosen, k.Vectors)
+				f.printf("%s: %d,\n", c.Value(k), k.Vectors)
 			}
 			f.printf("}[%s]\n}\n\n", c.Param)
 		}
 		f.printf("func %sGeneric(%s) {\nswitch %s {\n", function.Name, parameters(function), c.Param)
 		_, rest, _ := strings.Cut(arguments(function), ", ")
 		for _, k := range function.Kernels {
-			f.printf("case %s:\n%sGeneric(%s)\n", k.Chosen, k.Name, rest)
+			f.printf("case %s:\n%sGeneric(%s)\n", c.Value(k), k.Name, rest)
 		}
 		f.printf("}\n}\n\n")
 	}

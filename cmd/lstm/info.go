@@ -134,8 +134,8 @@ func cpuOptions(godebug string) string {
 func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 	fmt.Fprintf(w, "\nmodel\t%s\n", name)
 	fmt.Fprintf(w, "parameters\t%d, weights and biases\n", net.Parameters())
-	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", formatBytes(net.Bytes()))
-	fmt.Fprintf(w, "memory a stream\t%s\n", formatBytes(net.NewState().Bytes()))
+	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", formatBytes(net.MemorySize()))
+	fmt.Fprintf(w, "memory a stream\t%s\n", formatBytes(net.NewState().MemorySize()))
 
 	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\n")
 	input := net.InputSize()

@@ -58,8 +58,8 @@ func (s Shape) measureMemory() (Memory, error) {
 		m = Memory{
 			Input: s.Input, Hidden: s.Hidden,
 			Parameters: n.Parameters(),
-			Network:    n.Bytes(),
-			Stream:     state.Bytes(),
+			Network:    n.MemorySize(),
+			Stream:     state.MemorySize(),
 			NewAllocs:  int(after.Mallocs - before.Mallocs),
 			NewBytes:   int(after.TotalAlloc - before.TotalAlloc),
 		}

@@ -12,7 +12,7 @@ import (
 // A Cell is what a hidden unit does with the sums of its gates. Each is described
 // in a file of its own, and is one kernel a path, for every format of weights.
 type Cell struct {
-	Name string // with a capital
+	Name string
 	Does string // for its declaration
 	// Parameters are the names of the vectors that a unit has besides its weights.
 	// They are stored panel by panel, one vector after another.
@@ -120,10 +120,11 @@ func chunks[T any](s []T, n int) iter.Seq[[]T] { return slices.Chunk(s, max(1, n
 // cellKernels are the kernels of all cells.
 func cellKernels() (kernels []*Kernel) {
 	for _, cell := range Cells {
+		name := "cells" + strings.ToUpper(cell.Name[:1]) + cell.Name[1:]
 		kernels = append(kernels, &Kernel{
-			Name:    "cells" + cell.Name,
-			Does:    cell.Does + ", see cells" + cell.Name + "Generic.",
-			Chosen:  strings.ToLower(cell.Name[:1]) + cell.Name[1:] + "Cell",
+			Name:    name,
+			Does:    cell.Does + ", see " + name + "Generic.",
+			Label:   cell.Name,
 			Vectors: len(cell.Parameters),
 			Body:    func(g *Generator) { g.cellsKernel(cell) },
 		})

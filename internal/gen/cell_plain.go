@@ -5,7 +5,7 @@ package gen
 //	c' = flush(σ(f)·c + σ(i)·tanh(g))
 //	h' = flush(σ(o)·tanh(c'))
 var plainCell = &Cell{
-	Name: "Plain",
+	Name: "plain",
 	Does: "updates c and h from the gates' sums",
 	newC: func(f *Formula, in *unit) (threads []*Thread, last *Thread, c, stored Value) {
 		ti, i := f.sigmoid(in.i)

@@ -9,10 +9,10 @@ import (
 // elementwise is the kernel of a function of every element.
 func elementwise(name, sign string, function func(*Formula, Value) (*Thread, Value)) *Kernel {
 	return &Kernel{
-		Name:   name,
-		Does:   "is " + sign + " of n elements, a multiple of panel.ElementBlock, see " + name + "Generic.",
-		Chosen: name + "Function",
-		Body:   func(g *Generator) { g.elementwise(function) },
+		Name:  name,
+		Does:  "is " + sign + " of n elements, a multiple of panel.ElementBlock, see " + name + "Generic.",
+		Label: name,
+		Body:  func(g *Generator) { g.elementwise(function) },
 	}
 }
 

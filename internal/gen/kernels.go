@@ -34,17 +34,19 @@ type Function struct {
 // expression of the Go function's parameters that it is given.
 type Arg struct{ Name, Type, Value string }
 
-// A Choice is a parameter whose values each stand for a kernel.
+// A Choice is a parameter whose values each stand for a kernel. They are called
+// as the kernel is labelled, with a suffix.
 type Choice struct {
-	Param, Type, Doc string
-	Vectors          bool // the type has a method that tells the kernels' Vectors
+	Param, Type, Suffix, Doc string
+
+	Vectors bool // the type has a method that tells the kernels' Vectors
 }
 
 // A Kernel is one assembly function.
 type Kernel struct {
 	Name    string // without the instruction set
 	Does    string // what the declaration says
-	Chosen  string // the value of the function's Choice that stands for it
+	Label   string // names the value of the function's Choice that stands for it
 	Vectors int    // that a unit has besides its weights, of a cell
 	Scratch int    // bytes of scratch memory, if it is used
 	// MinLanes is the number of lanes below which the kernel makes no sense.
@@ -55,6 +57,9 @@ type Kernel struct {
 	Body func(g *Generator)
 	Args []Arg // those of its function
 }
+
+// Value is the value that stands for k.
+func (c *Choice) Value(k *Kernel) string { return k.Label + c.Suffix }
 
 // Params is the kernel's parameter list in Go.
 func (k *Kernel) Params() string {
@@ -159,7 +164,7 @@ var Functions = []*Function{
 		Name:    "gates",
 		Does:    "the gates' sums alone, of up to panel.MaxColumns vectors x, stored to z; one kernel for each format of weights",
 		Params:  "from *chainStart, p *panels, columns []column, units int, z []float32, zStride int",
-		Choice:  &Choice{Param: "format", Type: "weightFormat", Doc: "A weightFormat is how the weights of a layer are stored."},
+		Choice:  &Choice{Param: "format", Type: "weightFormat", Suffix: "Weights", Doc: "A weightFormat is how the weights of a layer are stored."},
 		Args:    slices.Concat(tileArgs, []Arg{{"units", "int", "units"}}, zArgs),
 		Reads:   []string{"column.x"},
 		Kernels: []*Kernel{float32Gates},
@@ -168,7 +173,7 @@ var Functions = []*Function{
 		Name:   "cells",
 		Does:   "c' and h' from the gates' sums in z and from c, of up to panel.MaxColumns streams; one kernel for each cell",
 		Params: "z []float32, zStride int, parameters []float32, columns []column",
-		Choice: &Choice{Param: "cell", Type: "cellKind", Doc: "A cellKind is what the units of a layer do with their gates' sums.", Vectors: true},
+		Choice: &Choice{Param: "cell", Type: "cellKind", Suffix: "Cell", Doc: "A cellKind is what the units of a layer do with their gates' sums.", Vectors: true},
 		Args: slices.Concat(zArgs, []Arg{pointer("parameters")}, columnArgs,
 			[]Arg{{"units", "int", "len(columns[0].h)"}}),
 		Reads:   []string{"column.c[:len(column.h)]"},
@@ -194,7 +199,7 @@ var Functions = []*Function{
 		Name:   "elements",
 		Does:   "a function of every element of a slice",
 		Params: "dst, x []float32",
-		Choice: &Choice{Param: "f", Type: "function", Doc: "A function is one that has an elementwise kernel."},
+		Choice: &Choice{Param: "f", Type: "function", Suffix: "Function", Doc: "A function is one that has an elementwise kernel."},
 		Args:   []Arg{pointer("dst"), pointer("x"), {"n", "int", "len(x)"}},
 		Reads:  []string{"x"},
 		Writes: []string{"dst"},

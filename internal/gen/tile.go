@@ -21,10 +21,10 @@ func (g *Generator) stepTile() {
 
 // float32Gates is the kernel of weights that are stored as float32.
 var float32Gates = &Kernel{
-	Name:   "gatesFloat32",
-	Does:   "stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.",
-	Chosen: "float32Weights",
-	Body:   func(g *Generator) { g.tile(nil) },
+	Name:  "gatesFloat32",
+	Does:  "stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.",
+	Label: "float32",
+	Body:  func(g *Generator) { g.tile(nil) },
 }
 
 // tile is both kernels: finish, if there is one, does something with the sums

@@ -1,0 +1,195 @@
+package lstm
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// referenceFingerprint computes the definition in docs/state.md from the model.
+func referenceFingerprint(m *Model) (f Fingerprint) {
+	var b []byte
+	number := func(n int) { b = binary.LittleEndian.AppendUint32(b, uint32(n)) }
+	float := func(v float32) { b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v)) }
+	number(len("float32"))
+	b = append(b, "float32"...)
+	number(Contract)
+	number(len(m.Layers))
+	for _, w := range m.Layers {
+		number(w.InputSize)
+		number(w.HiddenSize)
+	}
+	if m.Head == nil {
+		number(0)
+	} else {
+		number(m.Head.OutFeatures)
+	}
+	at := func(s []float32, i int) float32 {
+		if s == nil {
+			return 0
+		}
+		return s[i]
+	}
+	for _, w := range m.Layers {
+		rows := 4 * w.HiddenSize
+		for r := range rows {
+			float(at(w.BiasIH, r) + at(w.BiasHH, r))
+		}
+		for k := range w.InputSize {
+			for r := range rows {
+				float(w.WeightIH[r*w.InputSize+k])
+			}
+		}
+		for k := range w.HiddenSize {
+			for r := range rows {
+				float(w.WeightHH[r*w.HiddenSize+k])
+			}
+		}
+	}
+	if m.Head != nil {
+		for _, v := range m.Head.Weight {
+			float(v)
+		}
+		for o := range m.Head.OutFeatures {
+			float(at(m.Head.Bias, o))
+		}
+	}
+	sum := sha256.Sum256(b)
+	copy(f[:], sum[:])
+	return f
+}
+
+func TestFingerprintIsItsDefinition(t *testing.T) {
+	for _, shape := range shapes {
+		m := randomModel(newRand(1), shape.outputs, shape.sizes...)
+		for _, without := range []string{"nothing", "biases"} {
+			n, err := New(m)
+			require.NoError(t, err)
+			eachPath(t, func(t *testing.T) {
+				require.Equal(t, referenceFingerprint(m), n.Fingerprint(), "%v without %s", shape, without)
+			})
+			for l := range m.Layers {
+				m.Layers[l].BiasHH = nil
+			}
+			if m.Head != nil {
+				m.Head.Bias = nil
+			}
+		}
+	}
+}
+
+// Any parameter and any size makes another fingerprint; what is not used does
+// not.
+func TestFingerprintTellsNetworksApart(t *testing.T) {
+	of := func(change func(m *Model)) Fingerprint {
+		m := RandomModel(1, 2, 3, 9, 5)
+		m.Metadata = map[string]string{"key": "value"}
+		change(m)
+		n, err := New(m)
+		require.NoError(t, err)
+		return n.Fingerprint()
+	}
+	same := of(func(*Model) {})
+	seen := map[Fingerprint]string{same: "unchanged", {}: "none"}
+	another := func(name string, change func(m *Model)) {
+		f := of(change)
+		require.Empty(t, seen[f], name)
+		seen[f] = name
+	}
+	m := RandomModel(1, 2, 3, 9, 5)
+	for i, tensor := range tensorsOf(m) {
+		for j := range *tensor {
+			another(fmt.Sprintf("tensor %d element %d", i, j), func(m *Model) { (*tensorsOf(m)[i])[j] += float32(1 + i) })
+		}
+	}
+	another("no head", func(m *Model) { m.Head = nil })
+	another("no bias", func(m *Model) { m.Layers[0].BiasHH = nil })
+	another("another input size", func(m *Model) { *m = *RandomModel(1, 2, 4, 9, 5) })
+	another("another hidden size", func(m *Model) { *m = *RandomModel(1, 2, 3, 8, 5) })
+	another("fewer layers", func(m *Model) { *m = *RandomModel(1, 2, 3, 9) })
+
+	require.Equal(t, same, of(func(m *Model) { m.Metadata = nil }))
+	require.Equal(t, same, of(func(m *Model) {
+		for l := range m.Layers {
+			w := &m.Layers[l]
+			w.BiasIH, w.BiasHH = w.BiasHH, w.BiasIH // their sum is used
+		}
+	}))
+}
+
+func tensorsOf(m *Model) (tensors []*[]float32) {
+	for l := range m.Layers {
+		w := &m.Layers[l]
+		tensors = append(tensors, &w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH)
+	}
+	return append(tensors, &m.Head.Weight, &m.Head.Bias)
+}
+
+// Which NaN the sum of two biases is depends on the machine.
+func TestFingerprintOfNaN(t *testing.T) {
+	of := func(bits uint32) Fingerprint {
+		m := RandomModel(1, 1, 3, 9)
+		m.Layers[0].WeightIH[3], m.Head.Weight[4], m.Head.Bias[0] = math.Float32frombits(bits), math.Float32frombits(bits), math.Float32frombits(bits)
+		m.Layers[0].BiasIH[0] = math.Float32frombits(bits)
+		n, err := New(m)
+		require.NoError(t, err)
+		return n.Fingerprint()
+	}
+	require.Equal(t, of(0x7fc00000), of(0xffc12345))
+}
+
+func TestFingerprintFromManyGoroutines(t *testing.T) {
+	m := RandomModel(1, 2, 3, 40)
+	n, err := New(m)
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	var got [8]Fingerprint
+	for i := range got {
+		group.Go(func() { got[i] = n.Fingerprint() })
+	}
+	group.Wait()
+	for _, f := range got {
+		require.Equal(t, referenceFingerprint(m), f)
+	}
+}
+
+func TestFingerprintText(t *testing.T) {
+	f := Fingerprint{0xab, 1, 15: 0xff}
+	require.Equal(t, "ab0100000000000000000000000000ff", f.String())
+	require.Equal(t, f.String(), fmt.Sprint(f))
+	text, err := json.Marshal(map[string]Fingerprint{"model": f})
+	require.NoError(t, err)
+	require.Equal(t, `{"model":"`+f.String()+`"}`, string(text))
+	var back map[string]Fingerprint
+	require.NoError(t, json.Unmarshal(text, &back))
+	require.Equal(t, f, back["model"])
+
+	for _, c := range []struct{ text, want string }{
+		{"", `lstm: fingerprint "" has 0 digits, want 32`},
+		{f.String()[1:], `lstm: fingerprint "b0100000000000000000000000000ff" has 31 digits, want 32`},
+		{"x" + f.String()[1:], `lstm: fingerprint "xb0100000000000000000000000000ff": encoding/hex: invalid byte: U+0078 'x'`},
+	} {
+		got := f
+		require.EqualError(t, got.UnmarshalText([]byte(c.text)), c.want)
+		require.Equal(t, f, got, "changed by an error")
+	}
+}
+
+// What the contract does to parameters is done to what is hashed.
+func TestFingerprintOfTinyParameters(t *testing.T) {
+	of := func(v float32) Fingerprint {
+		m := RandomModel(1, 1, 3, 9)
+		m.Layers[0].WeightIH[3], m.Layers[0].WeightHH[4], m.Head.Weight[5] = v, v, v
+		n, err := New(m)
+		require.NoError(t, err)
+		return n.Fingerprint()
+	}
+	require.Equal(t, of(0), of(-0x1p-65))
+	require.NotEqual(t, of(0), of(0x1p-64))
+}
