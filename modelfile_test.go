@@ -306,7 +306,7 @@ func TestReadTakes(t *testing.T) {
 		times float64 // the file
 	}{
 		// The tensors, those that grew into them, and the packed ones.
-		{"F32", []string{"weight_ih_l0 F32 2048 512", "weight_hh_l0 F32 2048 512"}, 3.5},
+		{"F32", []string{"weight_ih_l0 F32 2048 514", "weight_hh_l0 F32 2048 512"}, 4.2},
 		{"F32 of one unit", []string{"weight_ih_l0 F32 4 300000", "weight_hh_l0 F32 4 1"}, 12},
 		{"F16 of one unit", []string{"weight_ih_l0 F16 4 300000", "weight_hh_l0 F16 4 1"}, 24},
 		{"F16 head of one unit", []string{"weight_ih_l0 F16 4 1", "weight_hh_l0 F16 4 1", "head.weight F16 300000 1"}, 44},
