@@ -39,14 +39,13 @@ func openGolden(t *testing.T, name string) *golden {
 	file, err := os.Open(name + ".run.safetensors")
 	require.NoError(t, err)
 	defer file.Close()
-	tensors, metadata, err := readTensors(file)
-	require.NoError(t, err)
+	tensors, metadata := readTensors(t, file)
 
-	steps := tensors["x"].shape[0]
+	steps := tensors["x"].Shape[0]
 	layers, hidden := n.Layers(), n.HiddenSize(0)
 	take := func(name string, shape ...int) []float32 {
-		require.Equal(t, shape, tensors[name].shape, name)
-		return tensors[name].data
+		require.Equal(t, shape, tensors[name].Shape, name)
+		return tensors[name].Data
 	}
 	g := &golden{
 		network: n,

@@ -120,6 +120,7 @@ type Network struct {
 	output     int         // elements of an output
 	parameters int
 	metadata   map[string]string
+	source     Source
 	stateSize  stateSize
 	block      blockSize
 	rooms      rooms
@@ -139,7 +140,7 @@ func New(m *Model) (*Network, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	n := &Network{parameters: m.parameters(), metadata: maps.Clone(m.Metadata)}
+	n := &Network{parameters: m.parameters(), metadata: maps.Clone(m.Metadata), source: m.Source.clone()}
 	for l := range m.Layers {
 		n.layers = append(n.layers, packLayer(&m.Layers[l]))
 	}
@@ -183,6 +184,10 @@ func (n *Network) HasHead() bool { return n.head != nil }
 // Metadata returns a copy of the Metadata of the [Model], or of the model's file,
 // that the network was made from. It is nil if there were none.
 func (n *Network) Metadata() map[string]string { return maps.Clone(n.metadata) }
+
+// Source returns the names of the tensors that the network was made from, if they
+// came from a file.
+func (n *Network) Source() Source { return n.source.clone() }
 
 // Parameters returns the number of weights and biases that the network was
 // made from.

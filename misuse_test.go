@@ -3,6 +3,7 @@ package lstm
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"testing"
@@ -467,8 +468,8 @@ func TestNewErrors(t *testing.T) {
 			func(m *Model) { m.Layers[0].InputSize = huge }},
 		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 %d 3] has more elements than can be addressed", huge),
 			func(m *Model) { m.Layers[0].HiddenSize = huge }},
-		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 %d %d] has more elements than can be addressed", maxInt, maxInt),
-			func(m *Model) { m.Layers[0].HiddenSize, m.Layers[0].InputSize = int(maxInt), int(maxInt) }},
+		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 %d %d] has more elements than can be addressed", math.MaxInt, math.MaxInt),
+			func(m *Model) { m.Layers[0].HiddenSize, m.Layers[0].InputSize = math.MaxInt, math.MaxInt }},
 		{fmt.Sprintf("head: Weight of shape [OutFeatures, InFeatures] = [%d 5] has more elements than can be addressed", huge),
 			func(m *Model) { m.Head.OutFeatures = huge }},
 	} {

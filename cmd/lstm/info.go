@@ -22,20 +22,26 @@ func newInfoCommand(std streams) *cli.Command {
 	return &cli.Command{
 		Name:      "info",
 		Usage:     "describe this machine's CPU and a network",
-		UsageText: "lstm info [FILE]",
+		UsageText: "lstm info [-lstm MODULE] [-head MODULE] [FILE]",
 		Description: `Prints which CPU features there are, which path the computation takes and why,
-and the layers, sizes and memory of the network in FILE, or of the embedded one.
+and the layers, sizes and memory of the network in FILE, or of the embedded one,
+with the names of the modules that they come from.
 
 Examples:
    lstm info
    lstm info model.safetensors
    GODEBUG=cpu.avx512f=off lstm info      as if the CPU had less`,
+		Flags:        modelFlags(),
 		OnUsageError: onUsageError,
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Len() > 1 {
 				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().Get(1)))
 			}
-			net, name, err := openModel(cmd.Args().First())
+			options, err := modelOptions(cmd)
+			if err != nil {
+				return err
+			}
+			net, name, err := openModel(cmd.Args().First(), options...)
 			if err != nil {
 				return err
 			}
@@ -133,6 +139,7 @@ func cpuOptions(godebug string) string {
 
 func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 	fmt.Fprintf(w, "\nmodel\t%s\n", name)
+	describeSource(w, net)
 	fmt.Fprintf(w, "parameters\t%d, weights and biases\n", net.Parameters())
 	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", formatBytes(net.MemorySize()))
 	fmt.Fprintf(w, "memory a stream\t%s\n", formatBytes(net.NewState().MemorySize()))

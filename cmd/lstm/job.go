@@ -41,7 +41,7 @@ func openJob(ctx context.Context, std streams, o runOptions) (_ *job, err error)
 			return nil, err
 		}
 	}
-	if j.net, j.modelName, err = openModel(o.model); err != nil {
+	if j.net, j.modelName, err = openModel(o.model, o.modelOptions...); err != nil {
 		return nil, err
 	}
 	j.state = j.net.NewState()

@@ -15,11 +15,11 @@ const (
 
 // openModel reads the network in a file, or the embedded one if path is "".
 // It returns the name under which messages speak of it.
-func openModel(path string) (net *lstm.Network, name string, err error) {
+func openModel(path string, options ...lstm.Option) (net *lstm.Network, name string, err error) {
 	if path != "" {
-		net, err = lstm.Open(path)
+		net, err = lstm.Open(path, options...)
 		return net, path, err
 	}
-	net, err = lstm.Read(bytes.NewReader(seattle.Model))
+	net, err = lstm.Read(bytes.NewReader(seattle.Model), options...)
 	return net, embeddedModel, err
 }

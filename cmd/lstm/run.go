@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/urfave/cli/v3"
+
+	"example.com/lstm"
 )
 
 func newRunCommand(std streams) *cli.Command {
@@ -35,7 +37,7 @@ Examples:
    lstm run -out /dev/null -plot a.svg    truth and forecast as a picture
    lstm run -model m.safetensors -in a.csv -out b.csv
    tail -n +1 -f a.csv | lstm run -model m.safetensors | consumer`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Destination: &o.model,
 				Usage: "run the network in `FILE`, safetensors with PyTorch's names"},
 			&cli.StringFlag{Name: "in", Destination: &o.in,
@@ -44,16 +46,20 @@ Examples:
 				Usage: "write rows to `FILE`, by default - for standard output"},
 			&cli.StringFlag{Name: "plot", Destination: &o.plot,
 				Usage: "draw truth and forecast in `FILE`, .svg or .png; keeps all points in memory"},
-		},
+		}, modelFlags()...),
 		OnUsageError: onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
 				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
 			}
-			for _, flag := range cmd.LocalFlagNames() {
-				if cmd.String(flag) == "" {
+			for _, flag := range []string{"model", "in", "out", "plot"} {
+				if cmd.IsSet(flag) && cmd.String(flag) == "" {
 					return newUsageError(cmd, fmt.Errorf("-%s is empty, want the name of a file", flag))
 				}
+			}
+			var err error
+			if o.modelOptions, err = modelOptions(cmd); err != nil {
+				return err
 			}
 			return run(ctx, std, o)
 		},
@@ -63,6 +69,7 @@ Examples:
 // runOptions are the flags of lstm run; a flag that is not given is "".
 type runOptions struct {
 	model, in, out, plot string
+	modelOptions         []lstm.Option
 }
 
 // run does what lstm run does: forecasts as far as the rows go, and then says

@@ -2,9 +2,12 @@ package lstm
 
 import (
 	"fmt"
-	"math/bits"
+	"math"
+	"slices"
 
+	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/panel"
+	"example.com/lstm/internal/sizes"
 )
 
 // Weights are the trained parameters of one LSTM layer in one direction, with
@@ -23,8 +26,8 @@ type Weights struct {
 }
 
 // Linear is a fully connected layer, y = Weight·x + Bias, with the names and
-// shapes of PyTorch's nn.Linear. A [Network] may have one behind its last
-// layer, as its head.
+// shapes of PyTorch's nn.Linear. A [Network] may have one after its last layer,
+// as its head.
 type Linear struct {
 	InFeatures  int // number of features of the input, at least 1
 	OutFeatures int // number of features of the output, at least 1
@@ -39,6 +42,22 @@ type Model struct {
 	Layers   []Weights         // from the input up, at least one
 	Head     *Linear           // nil for none: the output is the last layer's h
 	Metadata map[string]string // free text kept with the parameters, may be nil
+	Source   Source            // where ReadModel found it; for information only
+}
+
+// Source says which tensors of a file became a [Model], so that a log can show
+// it and a person can see whether it is what was meant. Modules have the names
+// of a PyTorch state_dict: encoder.lstm where a tensor is encoder.lstm.weight_ih_l0,
+// and "" where names have no prefix.
+type Source struct {
+	LSTM   string   // the module whose tensors are the layers
+	Head   string   // the module whose tensors are the head; "" also without a head
+	Unused []string // tensors that were passed over, since the caller named the others
+}
+
+func (s Source) clone() Source {
+	s.Unused = slices.Clone(s.Unused)
+	return s
 }
 
 // parameters counts the weights and biases of m.
@@ -57,8 +76,9 @@ func (m *Model) parameters() int {
 // check reports the first thing that keeps m from being a network.
 func (m *Model) check() error {
 	if len(m.Layers) == 0 {
-		return fmt.Errorf("lstm: a network needs at least one layer, got none")
+		return errorOf(ErrShape, "lstm: a network needs at least one layer, got none")
 	}
+	room := memory(math.MaxInt)
 	for l := range m.Layers {
 		w := &m.Layers[l]
 		name := fmt.Sprintf("layer %d", l)
@@ -66,8 +86,12 @@ func (m *Model) check() error {
 			return err
 		}
 		if l > 0 && w.InputSize != m.Layers[l-1].HiddenSize {
-			return fmt.Errorf("lstm: %s: InputSize is %d, want %d, the HiddenSize of layer %d",
+			return errorOf(ErrShape, "lstm: %s: InputSize is %d, want %d, the HiddenSize of layer %d",
 				name, w.InputSize, m.Layers[l-1].HiddenSize, l-1)
+		}
+		if !room.take(panel.Gates, panel.PaddedUnits(w.HiddenSize), 1+w.InputSize+w.HiddenSize) {
+			return errorOf(ErrUnsupported, "lstm: %s: packed weights of InputSize %d and HiddenSize %d, with those of the layers below, take more bytes than can be addressed",
+				name, w.InputSize, w.HiddenSize)
 		}
 	}
 	if m.Head == nil {
@@ -78,10 +102,30 @@ func (m *Model) check() error {
 		return err
 	}
 	if m.Head.InFeatures != top {
-		return fmt.Errorf("lstm: head: InFeatures is %d, want %d, the HiddenSize of the last layer",
+		return errorOf(ErrShape, "lstm: head: InFeatures is %d, want %d, the HiddenSize of the last layer",
 			m.Head.InFeatures, top)
 	}
+	if !room.take(m.Head.OutFeatures, roundUp(top, contract.HeadSums)+1) {
+		return errorOf(ErrUnsupported, "lstm: head: packed weights of InFeatures %d and OutFeatures %d, with those of the layers, take more bytes than can be addressed",
+			top, m.Head.OutFeatures)
+	}
 	return nil
+}
+
+// memory is a number of bytes that are left. Padding can make packed weights 16
+// times as large as the tensors, so that those fit an int of 32 bits where the
+// packed ones do not.
+type memory int
+
+// take takes a block of so many floats, and says whether there was room for it.
+func (m *memory) take(dims ...int) bool {
+	floats, fits := sizes.Product(dims...)
+	bytes, fit := sizes.Product(floats, 4)
+	if !fits || !fit || bytes > int(*m)-alignment {
+		return false
+	}
+	*m -= memory(bytes + alignment)
+	return true
 }
 
 func (w *Weights) check(name string) error {
@@ -107,11 +151,6 @@ func (w *Weights) check(name string) error {
 			return err
 		}
 	}
-	// With 32 bits, tensors may fit where their panels, which are padded, do not.
-	if _, ok := product(panel.Gates, panel.PaddedUnits(w.HiddenSize), 1+w.InputSize+w.HiddenSize); !ok {
-		return fmt.Errorf("lstm: %s: packed weights of InputSize %d and HiddenSize %d have more elements than can be addressed",
-			name, w.InputSize, w.HiddenSize)
-	}
 	return nil
 }
 
@@ -133,7 +172,7 @@ func (d *Linear) check() error {
 
 func checkSize(owner, field string, n int) error {
 	if n < 1 {
-		return fmt.Errorf("lstm: %s: %s is %d, want at least 1", owner, field, n)
+		return errorOf(ErrShape, "lstm: %s: %s is %d, want at least 1", owner, field, n)
 	}
 	return nil
 }
@@ -141,31 +180,15 @@ func checkSize(owner, field string, n int) error {
 // checkTensor compares the length of a tensor with the product of its
 // dimensions, which may not fit an int when the sizes are hostile.
 func checkTensor(owner, field string, t []float32, shape string, dims ...int) error {
-	want, ok := product(dims...)
+	want, ok := sizes.Product(dims...)
 	if !ok {
-		return fmt.Errorf("lstm: %s: %s of shape %s = %v has more elements than can be addressed", owner, field, shape, dims)
+		return errorOf(ErrShape, "lstm: %s: %s of shape %s = %v has more elements than can be addressed", owner, field, shape, dims)
 	}
 	if t == nil {
-		return fmt.Errorf("lstm: %s: %s is nil, want %d elements, shape %s", owner, field, want, shape)
+		return errorOf(ErrShape, "lstm: %s: %s is nil, want %d elements, shape %s", owner, field, want, shape)
 	}
 	if len(t) != want {
-		return fmt.Errorf("lstm: %s: %s has %d elements, want %d, shape %s", owner, field, len(t), want, shape)
+		return errorOf(ErrShape, "lstm: %s: %s has %d elements, want %d, shape %s", owner, field, len(t), want, shape)
 	}
 	return nil
 }
-
-// product multiplies dimensions that are not negative; ok is false when the
-// result does not fit an int.
-func product(dims ...int) (n int, ok bool) {
-	p := uint(1)
-	for _, d := range dims {
-		hi, lo := bits.Mul(p, uint(d))
-		if hi != 0 || lo > maxInt {
-			return 0, false
-		}
-		p = lo
-	}
-	return int(p), true
-}
-
-const maxInt = uint(^uint(0) >> 1)
