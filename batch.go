@@ -53,18 +53,34 @@ func (n *Network) stepBatch(states []*State) {
 	if len(states) == 0 {
 		return
 	}
+	var room *room
+	if n.needsSums() {
+		room = n.rooms.take(&n.block)
+		defer n.rooms.giveBack(room)
+	}
 	for l := range n.layers {
-		n.layers[l].stepBatch(states)
+		n.layers[l].stepBatch(states, room)
 	}
 	for _, s := range states {
 		s.swap()
 	}
 }
 
+// needsSums reports whether batches need memory for the gates' sums.
+func (n *Network) needsSums() bool {
+	for i := range n.layers {
+		if !n.layers[i].fused {
+			return true
+		}
+	}
+	return false
+}
+
 // stepBatch advances one layer of all streams. The panels of one call serve
 // all tiles before the next panels are read, so weights that fit no cache are
-// still read once, and on their way while the tiles multiply.
-func (l *layer) stepBatch(states []*State) {
+// still read once, and on their way while the tiles multiply. room is where the
+// gates' sums of a layer without fused kernels go.
+func (l *layer) stepBatch(states []*State, room *room) {
 	if len(states) == 1 {
 		s := states[0]
 		l.step(s.concat(l), s.cell(l), s.nextHidden(l))
@@ -89,7 +105,11 @@ func (l *layer) stepBatch(states []*State) {
 				}
 			}
 			p.ahead = next.share(t, units)
-			l.stepPanels(from, p, u, columns[:len(tile)])
+			if l.fused {
+				p.stepTile(from, columns[:len(tile)])
+			} else {
+				l.stepColumns(&from, &p, u, columns[:len(tile)], room.sums, len(room.sums)/blockSteps)
+			}
 		}
 		from, p = from.advance(units), next
 	}

@@ -2,7 +2,9 @@ package lstm
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/peak"
@@ -104,6 +106,36 @@ func BenchmarkForward(b *testing.B) {
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*steps), "ns/step")
 				reportFLOPs(b, s[0], s[1], steps)
+			})
+		})
+	}
+}
+
+// BenchmarkTwoKernels steps with gates and then cells, as formats and cells without
+// fused kernels do, in turns with the fused step, and reports the ratio of the
+// medians.
+func BenchmarkTwoKernels(b *testing.B) {
+	for _, s := range benchShapes {
+		b.Run(fmt.Sprintf("input=%d/hidden=%d", s[0], s[1]), func(b *testing.B) {
+			fused := benchNetwork(b, s[0], s[1])
+			two := unfused(fused)
+			eachBenchPath(b, func(b *testing.B, _ string) {
+				x, y := normals(newRand(1), s[0], 1), make([]float32, s[1])
+				states := [2]*State{fused.NewState(), two.NewState()}
+				steps := max(1, 10_000/s[1]/(s[0]+s[1])) // of some microseconds
+				var times [2][]time.Duration
+				for b.Loop() {
+					for i, n := range []*Network{fused, two} {
+						start := time.Now()
+						for range steps {
+							n.Step(states[i], x, y)
+						}
+						times[i] = append(times[i], time.Since(start))
+					}
+				}
+				slices.Sort(times[0])
+				slices.Sort(times[1])
+				b.ReportMetric(float64(times[1][len(times[1])/2])/float64(times[0][len(times[0])/2]), "ratio")
 			})
 		})
 	}

@@ -76,6 +76,14 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
 	case dispatch.AVX512:
+		if units <= panel.NarrowUnits {
+			switch format {
+			case float32Weights:
+				gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			}
+			return
+		}
 		switch format {
 		case float32Weights:
 			gatesFloat32AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
@@ -101,6 +109,13 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 			cellsPlainAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
 		}
 	case dispatch.AVX512:
+		if len(columns[0].h) <= panel.NarrowUnits {
+			switch cell {
+			case plainCell:
+				cellsPlainAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+			}
+			return
+		}
 		switch cell {
 		case plainCell:
 			cellsPlainAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))

@@ -8578,46 +8578,41 @@ done:
 // func cellsPlainAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·cellsPlainAVX2(SB), NOSPLIT, $0-48
-	XORL AX, AX
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
+
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
 
 panel:
-	// Registers: units done, in bytes AX
-	MOVQ units+40(FP), CX
-	CMPQ CX, $+8
-	JLE  narrow
-	MOVQ z+0(FP), CX
-	MOVQ columns+24(FP), DX
-	MOVQ count+32(FP), BX
-	MOVQ units+40(FP), SI
-	SUBQ $+1, BX
-	JLT  wide_cell_done
-
-wide_cell:
-	// Registers: units done, in bytes AX, z of the column CX R9, column DX,
-	//            columns left BX, units left SI, c DI, lanes left DI, stride DI, h R8
-	//            z Y0 Y1 Y3, cell state Y1
-	MOVQ 24(DX), DI
-	MOVQ 48(DX), R8
-	ADDQ AX, DI
-	ADDQ AX, R8
-	MOVQ CX, R9
+	// Registers: z BX, c SI, h DI, units left R8, lanes left R9
+	//            z Y0-Y4, cell state Y1 Y2
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS (R9), Y0
+	VMOVUPS (BX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 128(R9), Y1
+	VMOVUPS 128(BX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS 64(R9), Y3
+	VMOVUPS 64(BX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
@@ -8752,286 +8747,284 @@ wide_cell:
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
-	VMOVUPS     (DI), Y1
+	VMOVUPS     (SI), Y1
 	VFMADD231PS Y1, Y2, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
-	VANDNPS     Y0, Y1, Y0
-	VMOVUPS     Y0, (DI)
+	VANDNPS     Y0, Y1, Y1
+	VMOVUPS     Y1, (SI)
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS 32(R9), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
+	VMOVUPS 32(BX), Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 160(R9), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 96(R9), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
-	VMAXPS  Y3, Y4, Y3
-	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMOVUPS 160(BX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS 96(BX), Y4
+	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMAXPS  Y4, Y5, Y4
+	VMOVUPS sigmoidMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y4
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
-	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
-	VMOVUPS     tanhRoundMax<>+0(SB), Y7
-	VMINPS      Y6, Y7, Y6
-	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
-	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+	VMOVUPS     tanhRound<>+0(SB), Y7
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y7
+	VMOVUPS     tanhRoundMax<>+0(SB), Y8
+	VMINPS      Y7, Y8, Y7
+	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
+	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y8
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
-	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y1
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y3
+	VMULPS      Y3, Y3, Y6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y4
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	VMULPS Y1, Y1, Y8
+	VPSLLD $0x17, Y5, Y5
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y9
-	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
-	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	VMULPS Y4, Y4, Y11
+	VPSLLD $0x17, Y9, Y9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y11
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
-	VMOVUPS     sigmoidP0<>+0(SB), Y12
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y13
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+	VPSLLD      $0x0b, Y7, Y7
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y13
-	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
-	VMOVUPS     sigmoidP0<>+0(SB), Y14
-	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+	VMOVUPS     sigmoidP2<>+0(SB), Y14
+	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y14
+	VMOVUPS     sigmoidP0<>+0(SB), Y15
+	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y15
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
-	VFMADD231PS Y7, Y11, Y12
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y12
+	VFMADD231PS Y8, Y12, Y13
 
 	// tanh: t = r·z·p + r (t = tanh r)
-	VMULPS      Y5, Y2, Y5
-	VFMADD231PS Y9, Y5, Y2
+	VMULPS      Y6, Y3, Y6
+	VFMADD231PS Y10, Y6, Y3
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
-	VFMADD231PS Y10, Y13, Y14
+	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y14
+	VFMADD231PS Y11, Y14, Y15
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y7, Y12, Y0
+	VFNMADD231PS Y8, Y13, Y1
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y5
-	VSUBPS       Y6, Y5, Y5
-	VMOVUPS      three<>+0(SB), Y7
-	VSUBPS       Y6, Y7, Y7
-	VFNMADD213PS Y5, Y2, Y7
-	VADDPS       one<>+0(SB), Y6, Y9
-	VFMADD231PS  Y5, Y2, Y9
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VFNMADD213PS Y6, Y3, Y8
+	VADDPS       one<>+0(SB), Y7, Y10
+	VFMADD231PS  Y6, Y3, Y10
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y10, Y14, Y3
+	VFNMADD231PS Y11, Y15, Y4
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y0, Y2
+	VADDPS       one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y1, Y3
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	VDIVPS       Y9, Y7, Y7
-	VFNMADD231PS Y6, Y7, Y5
-	VORPS        Y1, Y5, Y1
+	VDIVPS       Y10, Y8, Y8
+	VFNMADD231PS Y7, Y8, Y6
+	VORPS        Y2, Y6, Y2
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y8, Y5
-	VFNMADD231PS Y8, Y3, Y5
+	VADDPS       one<>+0(SB), Y9, Y6
+	VFNMADD231PS Y9, Y4, Y6
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y6
-	VDIVPS  Y2, Y6, Y6
 	VMOVUPS one<>+0(SB), Y7
-	VDIVPS  Y5, Y7, Y7
+	VDIVPS  Y3, Y7, Y7
+	VMOVUPS one<>+0(SB), Y8
+	VDIVPS  Y6, Y8, Y8
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y2, Y4, Y9
-	VADDPS       one<>+0(SB), Y9, Y9
-	VFNMADD231PS Y4, Y0, Y9
-	VSUBPS       Y5, Y8, Y0
-	VADDPS       one<>+0(SB), Y0, Y0
-	VFNMADD231PS Y8, Y3, Y0
+	VSUBPS       Y3, Y5, Y10
+	VADDPS       one<>+0(SB), Y10, Y10
+	VFNMADD231PS Y5, Y1, Y10
+	VSUBPS       Y6, Y9, Y1
+	VADDPS       one<>+0(SB), Y1, Y1
+	VFNMADD231PS Y9, Y4, Y1
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y6, Y2
-	VFNMADD231PS Y6, Y9, Y2
-	VFNMADD213PS one<>+0(SB), Y7, Y5
-	VFNMADD231PS Y7, Y0, Y5
+	VFNMADD213PS one<>+0(SB), Y7, Y3
+	VFNMADD231PS Y7, Y10, Y3
+	VFNMADD213PS one<>+0(SB), Y8, Y6
+	VFNMADD231PS Y8, Y1, Y6
 
 	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
+	VFMADD213PS Y7, Y7, Y3
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y1
+	VANDNPS     Y3, Y1, Y1
+	VFMADD213PS Y8, Y8, Y6
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y3
+	VANDNPS     Y6, Y3, Y3
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     32(DI), Y1
-	VFMADD231PS Y1, Y2, Y0
-	VANDPS      allButSign<>+0(SB), Y0, Y1
-	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
-	VANDNPS     Y0, Y1, Y0
-	VMOVUPS     Y0, 32(DI)
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     32(SI), Y2
+	VFMADD231PS Y2, Y3, Y1
+	VANDPS      allButSign<>+0(SB), Y1, Y2
+	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS     Y1, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS 192(R9), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
+	VMOVUPS 192(BX), Y2
+	VMOVUPS sigmoidMin<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS (DI), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
+	VANDPS  allButSign<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y5
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
-	VMOVUPS     tanhRoundMax<>+0(SB), Y6
-	VMINPS      Y5, Y6, Y5
-	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
-	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMULPS      Y3, Y3, Y5
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	VMULPS Y2, Y2, Y7
+	VPSLLD $0x17, Y4, Y4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y7
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y10
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y5, Y5
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
-	VFMADD231PS Y6, Y8, Y9
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
 
 	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Y4, Y2, Y4
-	VFMADD231PS Y7, Y4, Y2
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y6, Y9, Y0
+	VFNMADD231PS Y7, Y10, Y2
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y6
-	VFNMADD213PS Y4, Y2, Y6
-	VADDPS       one<>+0(SB), Y5, Y7
-	VFMADD231PS  Y4, Y2, Y7
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y3, Y2
-	VFNMADD231PS Y3, Y0, Y2
+	VADDPS       one<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y2, Y3
 
 	// tanh c': |tanh| = a - N/D·F
-	VDIVPS       Y7, Y6, Y6
-	VFNMADD231PS Y5, Y6, Y4
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y5
-	VDIVPS  Y2, Y5, Y5
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y3, Y6, Y6
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y2, Y3, Y6
-	VADDPS       one<>+0(SB), Y6, Y6
-	VFNMADD231PS Y3, Y0, Y6
+	VSUBPS       Y3, Y4, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y4, Y2, Y7
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y5, Y2
-	VFNMADD231PS Y5, Y6, Y2
+	VFNMADD213PS one<>+0(SB), Y6, Y3
+	VFNMADD231PS Y6, Y7, Y3
 
 	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
+	VFMADD213PS Y6, Y6, Y3
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y2
+	VANDNPS     Y3, Y2, Y2
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS  Y4, Y0, Y0
-	VORPS   Y1, Y0, Y1
-	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
-	VANDNPS Y1, Y0, Y0
-	VMOVUPS Y0, (R8)
+	VMULPS  Y5, Y2, Y2
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y0, Y2, Y0
+	VMOVUPS Y0, (DI)
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS 224(R9), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
+	VMOVUPS 224(BX), Y0
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 32(DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
@@ -9128,100 +9121,61 @@ wide_cell:
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS      Y1, Y0, Y0
-	CMPQ         SI, $+16
-	JGE          h_whole_wide_cell_0_1
-	MOVQ         SI, DI
-	SUBQ         $+8, DI
-	LEAQ         32(R8), R8
+	CMPQ         R8, $+16
+	JGE          h_whole_wide_0_1
+	MOVQ         R8, R9
+	SUBQ         $+8, R9
+	LEAQ         32(DI), R10
 	VMOVAPS      Y0, Y0
 	VMOVAPS      X0, X1
-	TESTQ        $+4, DI
+	TESTQ        $+4, R9
 	JZ           tail_1_4
-	VMOVUPS      X1, (R8)
+	VMOVUPS      X1, (R10)
 	VEXTRACTF128 $0x01, Y0, X1
-	ADDQ         $+16, R8
+	ADDQ         $+16, R10
 
 tail_1_4:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R9
 	JZ       tail_1_2
-	VMOVLPS  X1, (R8)
+	VMOVLPS  X1, (R10)
 	VMOVHLPS X1, X1, X1
-	ADDQ     $+8, R8
+	ADDQ     $+8, R10
 
 tail_1_2:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R9
 	JZ     tail_1_1
-	VMOVSS X1, (R8)
+	VMOVSS X1, (R10)
 
 tail_1_1:
-	JMP h_done_wide_cell_0_1
+	JMP h_done_wide_0_1
 
-h_whole_wide_cell_0_1:
-	VMOVUPS Y0, 32(R8)
+h_whole_wide_0_1:
+	VMOVUPS Y0, 32(DI)
 
-h_done_wide_cell_0_1:
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	ADDQ $+72, DX
-	SUBQ $+1, BX
-	JGE  wide_cell
-
-wide_cell_done:
-	ADDQ $+1, BX
-	MOVQ units+40(FP), CX
-	SUBQ $+16, CX
-	JLE  done
-	MOVQ CX, units+40(FP)
-	MOVQ z+0(FP), CX
-	ADDQ $+256, CX
-	MOVQ CX, z+0(FP)
-	ADDQ $+64, AX
+h_done_wide_0_1:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	SUBQ $+16, R8
 	JMP  panel
 
 narrow:
-	MOVQ z+0(FP), CX
-	MOVQ columns+24(FP), DX
-	MOVQ count+32(FP), BX
-	MOVQ units+40(FP), SI
-	SUBQ $+2, BX
-	JLT  narrow_cells_done
-
-narrow_cells:
-	// Registers: units done, in bytes AX, z of the column CX R9 R12, column DX,
-	//            columns left BX, units left SI, c DI R10, lanes left DI, stride DI R13,
-	//            h R8 R11
-	//            z Y0 Y1 Y3, cell state Y1
-	MOVQ 24(DX), DI
-	MOVQ 48(DX), R8
-	ADDQ AX, DI
-	ADDQ AX, R8
-	MOVQ CX, R9
-	MOVQ 96(DX), R10
-	MOVQ 120(DX), R11
-	ADDQ AX, R10
-	ADDQ AX, R11
-	MOVQ CX, R12
-	MOVQ zColumn+8(FP), R13
-	SHLQ $0x02, R13
-	ADDQ R13, R12
-
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS (R9), Y0
+	VMOVUPS (BX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 64(R9), Y1
+	VMOVUPS 64(BX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS 32(R9), Y3
+	VMOVUPS 32(BX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
@@ -9356,187 +9310,29 @@ narrow_cells:
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
-	VMOVUPS     (DI), Y1
+	VMOVUPS     (SI), Y1
 	VFMADD231PS Y1, Y2, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
-	VANDNPS     Y0, Y1, Y0
-	VMOVUPS     Y0, (DI)
+	VANDNPS     Y0, Y1, Y1
+	VMOVUPS     Y1, (SI)
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS (R12), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
-
-	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 64(R12), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 32(R12), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
-	VMAXPS  Y3, Y4, Y3
-	VMOVUPS sigmoidMax<>+0(SB), Y4
-	VMINPS  Y3, Y4, Y3
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y4
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
-	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
-	VMOVUPS     tanhRoundMax<>+0(SB), Y7
-	VMINPS      Y6, Y7, Y6
-	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
-	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y8
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
-	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y9
-	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
-	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y11
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
-	VMOVUPS     sigmoidP0<>+0(SB), Y12
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y13
-	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
-	VMOVUPS     sigmoidP0<>+0(SB), Y14
-	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
-	VFMADD231PS Y7, Y11, Y12
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	VMULPS      Y5, Y2, Y5
-	VFMADD231PS Y9, Y5, Y2
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
-	VFMADD231PS Y10, Y13, Y14
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y7, Y12, Y0
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y5
-	VSUBPS       Y6, Y5, Y5
-	VMOVUPS      three<>+0(SB), Y7
-	VSUBPS       Y6, Y7, Y7
-	VFNMADD213PS Y5, Y2, Y7
-	VADDPS       one<>+0(SB), Y6, Y9
-	VFMADD231PS  Y5, Y2, Y9
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y10, Y14, Y3
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y0, Y2
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	VDIVPS       Y9, Y7, Y7
-	VFNMADD231PS Y6, Y7, Y5
-	VORPS        Y1, Y5, Y1
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y8, Y5
-	VFNMADD231PS Y8, Y3, Y5
-
-	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y6
-	VDIVPS  Y2, Y6, Y6
-	VMOVUPS one<>+0(SB), Y7
-	VDIVPS  Y5, Y7, Y7
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y2, Y4, Y9
-	VADDPS       one<>+0(SB), Y9, Y9
-	VFNMADD231PS Y4, Y0, Y9
-	VSUBPS       Y5, Y8, Y0
-	VADDPS       one<>+0(SB), Y0, Y0
-	VFNMADD231PS Y8, Y3, Y0
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y6, Y2
-	VFNMADD231PS Y6, Y9, Y2
-	VFNMADD213PS one<>+0(SB), Y7, Y5
-	VFNMADD231PS Y7, Y0, Y5
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
-
-	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     (R10), Y1
-	VFMADD231PS Y1, Y2, Y0
-	VANDPS      allButSign<>+0(SB), Y0, Y1
-	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
-	VANDNPS     Y0, Y1, Y0
-	VMOVUPS     Y0, (R10)
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 96(R9), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
+	VMOVUPS 96(BX), Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS (DI), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
@@ -9548,15 +9344,15 @@ narrow_cells:
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
+	VMULPS Y1, Y1, Y6
 	VPSLLD $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
@@ -9566,9 +9362,9 @@ narrow_cells:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
@@ -9583,7 +9379,7 @@ narrow_cells:
 	VFMADD231PS Y7, Y4, Y2
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y6, Y9, Y0
+	VFNMADD231PS Y6, Y9, Y1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
@@ -9596,7 +9392,7 @@ narrow_cells:
 
 	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
-	VFNMADD231PS Y3, Y0, Y2
+	VFNMADD231PS Y3, Y1, Y2
 
 	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
@@ -9609,7 +9405,7 @@ narrow_cells:
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
-	VFNMADD231PS Y3, Y0, Y6
+	VFNMADD231PS Y3, Y1, Y6
 
 	// σ: g = (1 - y·d) - y·e
 	VFNMADD213PS one<>+0(SB), Y5, Y2
@@ -9617,510 +9413,55 @@ narrow_cells:
 
 	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
+	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y1
+	VANDNPS     Y2, Y1, Y1
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
-	VORPS        Y1, Y0, Y1
-	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
-	VANDNPS      Y1, Y0, Y0
-	CMPQ         SI, $+8
-	JGE          h_whole_narrow_cells_0_0
-	MOVQ         SI, DI
-	LEAQ         (R8), R8
+	VMULPS       Y4, Y1, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R9
 	VMOVAPS      Y0, Y0
 	VMOVAPS      X0, X1
-	TESTQ        $+4, DI
+	TESTQ        $+4, R8
 	JZ           tail_2_4
-	VMOVUPS      X1, (R8)
+	VMOVUPS      X1, (R9)
 	VEXTRACTF128 $0x01, Y0, X1
-	ADDQ         $+16, R8
+	ADDQ         $+16, R9
 
 tail_2_4:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       tail_2_2
-	VMOVLPS  X1, (R8)
+	VMOVLPS  X1, (R9)
 	VMOVHLPS X1, X1, X1
-	ADDQ     $+8, R8
+	ADDQ     $+8, R9
 
 tail_2_2:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     tail_2_1
-	VMOVSS X1, (R8)
+	VMOVSS X1, (R9)
 
 tail_2_1:
-	JMP h_done_narrow_cells_0_0
-
-h_whole_narrow_cells_0_0:
-	VMOVUPS Y0, (R8)
-
-h_done_narrow_cells_0_0:
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 96(R12), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
-
-	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS (R10), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
-
-	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y5
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
-	VMOVUPS     tanhRoundMax<>+0(SB), Y6
-	VMINPS      Y5, Y6, Y5
-	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
-	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
-
-	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
-
-	// tanh c': p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y7
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
-
-	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y5, Y5
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
-	VFMADD231PS Y6, Y8, Y9
-
-	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Y4, Y2, Y4
-	VFMADD231PS Y7, Y4, Y2
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y6, Y9, Y0
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y6
-	VFNMADD213PS Y4, Y2, Y6
-	VADDPS       one<>+0(SB), Y5, Y7
-	VFMADD231PS  Y4, Y2, Y7
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y3, Y2
-	VFNMADD231PS Y3, Y0, Y2
-
-	// tanh c': |tanh| = a - N/D·F
-	VDIVPS       Y7, Y6, Y6
-	VFNMADD231PS Y5, Y6, Y4
-
-	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y5
-	VDIVPS  Y2, Y5, Y5
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y2, Y3, Y6
-	VADDPS       one<>+0(SB), Y6, Y6
-	VFNMADD231PS Y3, Y0, Y6
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y5, Y2
-	VFNMADD231PS Y5, Y6, Y2
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
-
-	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
-	VORPS        Y1, Y0, Y1
-	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
-	VANDNPS      Y1, Y0, Y0
-	CMPQ         SI, $+8
-	JGE          h_whole_narrow_cells_1_0
-	MOVQ         SI, DI
-	LEAQ         (R11), R8
-	VMOVAPS      Y0, Y0
-	VMOVAPS      X0, X1
-	TESTQ        $+4, DI
-	JZ           tail_3_4
-	VMOVUPS      X1, (R8)
-	VEXTRACTF128 $0x01, Y0, X1
-	ADDQ         $+16, R8
-
-tail_3_4:
-	TESTQ    $+2, DI
-	JZ       tail_3_2
-	VMOVLPS  X1, (R8)
-	VMOVHLPS X1, X1, X1
-	ADDQ     $+8, R8
-
-tail_3_2:
-	TESTQ  $+1, DI
-	JZ     tail_3_1
-	VMOVSS X1, (R8)
-
-tail_3_1:
-	JMP h_done_narrow_cells_1_0
-
-h_whole_narrow_cells_1_0:
-	VMOVUPS Y0, (R11)
-
-h_done_narrow_cells_1_0:
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	ADDQ $+144, DX
-	SUBQ $+2, BX
-	JGE  narrow_cells
-
-narrow_cells_done:
-	ADDQ $+2, BX
-	SUBQ $+1, BX
-	JLT  narrow_cell_done
-
-narrow_cell:
-	// Registers: units done, in bytes AX, z of the column CX R9, column DX,
-	//            columns left BX, units left SI, c DI, lanes left DI, stride DI, h R8
-	//            z Y0 Y1 Y3, cell state Y1
-	MOVQ 24(DX), DI
-	MOVQ 48(DX), R8
-	ADDQ AX, DI
-	ADDQ AX, R8
-	MOVQ CX, R9
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS (R9), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
-
-	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 64(R9), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 32(R9), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
-	VMAXPS  Y3, Y4, Y3
-	VMOVUPS sigmoidMax<>+0(SB), Y4
-	VMINPS  Y3, Y4, Y3
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y4
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
-	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
-	VMOVUPS     tanhRoundMax<>+0(SB), Y7
-	VMINPS      Y6, Y7, Y6
-	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
-	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y8
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
-	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y9
-	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
-	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y11
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
-	VMOVUPS     sigmoidP0<>+0(SB), Y12
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y13
-	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
-	VMOVUPS     sigmoidP0<>+0(SB), Y14
-	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
-	VFMADD231PS Y7, Y11, Y12
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	VMULPS      Y5, Y2, Y5
-	VFMADD231PS Y9, Y5, Y2
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
-	VFMADD231PS Y10, Y13, Y14
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y7, Y12, Y0
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y5
-	VSUBPS       Y6, Y5, Y5
-	VMOVUPS      three<>+0(SB), Y7
-	VSUBPS       Y6, Y7, Y7
-	VFNMADD213PS Y5, Y2, Y7
-	VADDPS       one<>+0(SB), Y6, Y9
-	VFMADD231PS  Y5, Y2, Y9
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y10, Y14, Y3
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y0, Y2
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	VDIVPS       Y9, Y7, Y7
-	VFNMADD231PS Y6, Y7, Y5
-	VORPS        Y1, Y5, Y1
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y8, Y5
-	VFNMADD231PS Y8, Y3, Y5
-
-	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y6
-	VDIVPS  Y2, Y6, Y6
-	VMOVUPS one<>+0(SB), Y7
-	VDIVPS  Y5, Y7, Y7
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y2, Y4, Y9
-	VADDPS       one<>+0(SB), Y9, Y9
-	VFNMADD231PS Y4, Y0, Y9
-	VSUBPS       Y5, Y8, Y0
-	VADDPS       one<>+0(SB), Y0, Y0
-	VFNMADD231PS Y8, Y3, Y0
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y6, Y2
-	VFNMADD231PS Y6, Y9, Y2
-	VFNMADD213PS one<>+0(SB), Y7, Y5
-	VFNMADD231PS Y7, Y0, Y5
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
-
-	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y2, Y0
-	VANDPS      allButSign<>+0(SB), Y0, Y1
-	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
-	VANDNPS     Y0, Y1, Y0
-	VMOVUPS     Y0, (DI)
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 96(R9), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
-
-	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS (DI), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
-
-	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y5
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
-	VMOVUPS     tanhRoundMax<>+0(SB), Y6
-	VMINPS      Y5, Y6, Y5
-	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
-	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
-
-	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
-
-	// tanh c': p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y7
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
-
-	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y5, Y5
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
-	VFMADD231PS Y6, Y8, Y9
-
-	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Y4, Y2, Y4
-	VFMADD231PS Y7, Y4, Y2
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y6, Y9, Y0
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y6
-	VFNMADD213PS Y4, Y2, Y6
-	VADDPS       one<>+0(SB), Y5, Y7
-	VFMADD231PS  Y4, Y2, Y7
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y3, Y2
-	VFNMADD231PS Y3, Y0, Y2
-
-	// tanh c': |tanh| = a - N/D·F
-	VDIVPS       Y7, Y6, Y6
-	VFNMADD231PS Y5, Y6, Y4
-
-	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y5
-	VDIVPS  Y2, Y5, Y5
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y2, Y3, Y6
-	VADDPS       one<>+0(SB), Y6, Y6
-	VFNMADD231PS Y3, Y0, Y6
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y5, Y2
-	VFNMADD231PS Y5, Y6, Y2
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
-
-	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
-	VORPS        Y1, Y0, Y1
-	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
-	VANDNPS      Y1, Y0, Y0
-	CMPQ         SI, $+8
-	JGE          h_whole_narrow_cell_0_0
-	MOVQ         SI, DI
-	LEAQ         (R8), R8
-	VMOVAPS      Y0, Y0
-	VMOVAPS      X0, X1
-	TESTQ        $+4, DI
-	JZ           tail_4_4
-	VMOVUPS      X1, (R8)
-	VEXTRACTF128 $0x01, Y0, X1
-	ADDQ         $+16, R8
-
-tail_4_4:
-	TESTQ    $+2, DI
-	JZ       tail_4_2
-	VMOVLPS  X1, (R8)
-	VMOVHLPS X1, X1, X1
-	ADDQ     $+8, R8
-
-tail_4_2:
-	TESTQ  $+1, DI
-	JZ     tail_4_1
-	VMOVSS X1, (R8)
-
-tail_4_1:
-	JMP h_done_narrow_cell_0_0
-
-h_whole_narrow_cell_0_0:
-	VMOVUPS Y0, (R8)
-
-h_done_narrow_cell_0_0:
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	ADDQ $+72, DX
-	SUBQ $+1, BX
-	JGE  narrow_cell
-
-narrow_cell_done:
-	ADDQ $+1, BX
-
-done:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
+
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
+
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
 	VZEROUPPER
 	RET
 
@@ -22214,74 +21555,57 @@ done:
 // func cellsPlainAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
 TEXT ·cellsPlainAVX512(SB), NOSPLIT, $0-48
-	XORL AX, AX
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
 
-panel:
-	// Registers: units done, in bytes AX
-	MOVQ units+40(FP), CX
-	CMPQ CX, $+8
-	JLE  narrow
-	MOVQ z+0(FP), CX
-	MOVQ columns+24(FP), DX
-	MOVQ count+32(FP), BX
-	MOVQ units+40(FP), SI
-	SUBQ $+2, BX
-	JLT  wide_cells_done
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
+	SUBQ $+32, R8
+	JLT  panels_done
 
-wide_cells:
-	// Registers: units done, in bytes AX, z of the column CX R9 R12, column DX,
-	//            columns left BX, units left SI, c DI R10, lanes left DI, stride DI R13,
-	//            h R8 R11
-	//            z Z0 Z1 Z3-Z5 Z7, cell state Z1 Z4
-	MOVQ 24(DX), DI
-	MOVQ 48(DX), R8
-	ADDQ AX, DI
-	ADDQ AX, R8
-	MOVQ CX, R9
-	MOVQ 96(DX), R10
-	MOVQ 120(DX), R11
-	ADDQ AX, R10
-	ADDQ AX, R11
-	MOVQ CX, R12
-	MOVQ zColumn+8(FP), R13
-	SHLQ $0x02, R13
-	ADDQ R13, R12
-
+panels:
+	// Registers: z BX, c SI, h DI, units left R8
+	//            z Z0-Z5 Z7, cell state Z1 Z2
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS      (R9), Z0
+	VMOVUPS      (BX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS      128(R9), Z1
+	VMOVUPS      128(BX), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS      64(R9), Z3
+	VMOVUPS      64(BX), Z3
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
-	VMOVUPS      (R12), Z4
+	VMOVUPS      256(BX), Z4
 	VBROADCASTSS sigmoidMin<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS      128(R12), Z5
+	VMOVUPS      384(BX), Z5
 	VANDPS.BCST  allButSign<>+0(SB), Z5, Z6
 	VANDPS.BCST  signBit<>+0(SB), Z5, Z5
 	VBROADCASTSS tanhMax<>+0(SB), Z7
 	VMINPS       Z6, Z7, Z6
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS      64(R12), Z7
+	VMOVUPS      320(BX), Z7
 	VBROADCASTSS sigmoidMin<>+0(SB), Z8
 	VMAXPS       Z7, Z8, Z7
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
@@ -22521,56 +21845,54 @@ wide_cells:
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     (DI), Z1
+	VMOVUPS     (SI), Z1
 	VFMADD231PS Z1, Z3, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     Z0, (DI)
-	VMULPS      Z2, Z4, Z0
-	VMOVUPS     (R10), Z1
-	VFMADD231PS Z1, Z5, Z0
-	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
-	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     Z0, (R10)
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (SI)
+	VMULPS      Z2, Z4, Z1
+	VMOVUPS     64(SI), Z2
+	VFMADD231PS Z2, Z5, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z2
+	VMOVUPS     Z2, 64(SI)
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS      192(R9), Z0
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS sigmoidMax<>+0(SB), Z1
-	VMINPS       Z0, Z1, Z0
-
-	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS      (DI), Z1
-	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
-	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
-	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMOVUPS      192(BX), Z2
+	VBROADCASTSS sigmoidMin<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VBROADCASTSS sigmoidMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS      192(R12), Z3
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
-	VMAXPS       Z3, Z4, Z3
-	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
+	// σ: x = min(40, max(Min, x))
+	VMOVUPS      448(BX), Z4
+	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VMAXPS       Z4, Z5, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS      (R10), Z4
-	VANDPS.BCST  allButSign<>+0(SB), Z4, Z5
-	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	VBROADCASTSS     tanhRound<>+0(SB), Z8
-	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
 	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
 	VMINPS           Z8, Z9, Z8
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
@@ -22578,7 +21900,7 @@ wide_cells:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
@@ -22590,23 +21912,23 @@ wide_cells:
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z0
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z0
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z2
-	VMULPS           Z2, Z2, Z7
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
+	VMULPS           Z3, Z3, Z7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
 	VMULPS           Z5, Z5, Z9
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z11
+	VMULPS Z2, Z2, Z11
 	VPSLLD $0x17, Z6, Z6
 
 	// tanh c': p = (z·P3 + P2)·z + P1
@@ -22615,7 +21937,7 @@ wide_cells:
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z3, Z3, Z14
+	VMULPS Z4, Z4, Z14
 	VPSLLD $0x17, Z10, Z10
 
 	// tanh c': p = (z·P3 + P2)·z + P1
@@ -22625,9 +21947,9 @@ wide_cells:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z8, Z8
@@ -22635,9 +21957,9 @@ wide_cells:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z12, Z12
@@ -22648,8 +21970,8 @@ wide_cells:
 	VFMADD231PS      Z11, Z16, Z17
 
 	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Z7, Z2, Z7
-	VFMADD231PS Z13, Z7, Z2
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z13, Z7, Z3
 
 	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
@@ -22660,32 +21982,32 @@ wide_cells:
 	VFMADD231PS Z15, Z7, Z5
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Z11, Z17, Z0
+	VFNMADD231PS Z11, Z17, Z2
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z7
 	VSUBPS       Z8, Z7, Z7
 	VBROADCASTSS three<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
-	VFNMADD213PS Z7, Z2, Z9
+	VFNMADD213PS Z7, Z3, Z9
 	VADDPS.BCST  one<>+0(SB), Z8, Z11
-	VFMADD231PS  Z7, Z2, Z11
+	VFMADD231PS  Z7, Z3, Z11
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Z14, Z19, Z3
+	VFNMADD231PS Z14, Z19, Z4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VBROADCASTSS one<>+0(SB), Z2
-	VSUBPS       Z12, Z2, Z2
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z12, Z3, Z3
 	VBROADCASTSS three<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
-	VFNMADD213PS Z2, Z5, Z13
+	VFNMADD213PS Z3, Z5, Z13
 	VADDPS.BCST  one<>+0(SB), Z12, Z14
-	VFMADD231PS  Z2, Z5, Z14
+	VFMADD231PS  Z3, Z5, Z14
 
 	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z6, Z5
-	VFNMADD231PS Z6, Z0, Z5
+	VFNMADD231PS Z6, Z2, Z5
 
 	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z11, Z9, Z9
@@ -22693,11 +22015,11 @@ wide_cells:
 
 	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z10, Z8
-	VFNMADD231PS Z10, Z3, Z8
+	VFNMADD231PS Z10, Z4, Z8
 
 	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z14, Z13, Z9
-	VFNMADD231PS Z12, Z9, Z2
+	VFNMADD231PS Z12, Z9, Z3
 
 	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
@@ -22708,151 +22030,69 @@ wide_cells:
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z5, Z6, Z12
 	VADDPS.BCST  one<>+0(SB), Z12, Z12
-	VFNMADD231PS Z6, Z0, Z12
-	VSUBPS       Z8, Z10, Z0
-	VADDPS.BCST  one<>+0(SB), Z0, Z0
-	VFNMADD231PS Z10, Z3, Z0
+	VFNMADD231PS Z6, Z2, Z12
+	VSUBPS       Z8, Z10, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
+	VFNMADD231PS Z10, Z4, Z2
 
 	// σ: g = (1 - y·d) - y·e
 	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
 	VFNMADD231PS      Z9, Z12, Z5
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
-	VFNMADD231PS      Z11, Z0, Z8
+	VFNMADD231PS      Z11, Z2, Z8
 
 	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z9, Z9, Z5
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z5, K1, Z0
+	VMOVAPS.Z   Z5, K1, Z2
 	VFMADD213PS Z11, Z11, Z8
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z8, K1, Z3
+	VMOVAPS.Z   Z8, K1, Z4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS        Z7, Z0, Z0
-	VORPS         Z1, Z0, Z1
-	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
-	VMOVAPS.Z     Z1, K1, Z0
-	CMPQ          SI, $+16
-	JGE           h_whole_wide_cells_0_0
-	MOVQ          SI, DI
-	LEAQ          (R8), R8
-	VMOVAPS       Y0, Y1
-	TESTQ         $+8, DI
-	JZ            tail_1_8
-	VMOVUPS       Y1, (R8)
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	ADDQ          $+32, R8
+	VMULPS      Z7, Z2, Z2
+	VORPS       Z0, Z2, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (DI)
+	VMULPS      Z3, Z4, Z0
+	VORPS       Z1, Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+512, BX
+	ADDQ        $+128, SI
+	ADDQ        $+128, DI
+	SUBQ        $+32, R8
+	JGE         panels
 
-tail_1_8:
-	VMOVAPS      X1, X0
-	TESTQ        $+4, DI
-	JZ           tail_1_4
-	VMOVUPS      X0, (R8)
-	VEXTRACTF128 $0x01, Y1, X0
-	ADDQ         $+16, R8
+panels_done:
+	ADDQ $+32, R8
 
-tail_1_4:
-	TESTQ    $+2, DI
-	JZ       tail_1_2
-	VMOVLPS  X0, (R8)
-	VMOVHLPS X0, X0, X0
-	ADDQ     $+8, R8
-
-tail_1_2:
-	TESTQ  $+1, DI
-	JZ     tail_1_1
-	VMOVSS X0, (R8)
-
-tail_1_1:
-	JMP h_done_wide_cells_0_0
-
-h_whole_wide_cells_0_0:
-	VMOVUPS Z0, (R8)
-
-h_done_wide_cells_0_0:
-	VMULPS        Z2, Z3, Z0
-	VORPS         Z4, Z0, Z1
-	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
-	VMOVAPS.Z     Z1, K1, Z0
-	CMPQ          SI, $+16
-	JGE           h_whole_wide_cells_1_0
-	MOVQ          SI, DI
-	LEAQ          (R11), R8
-	VMOVAPS       Y0, Y1
-	TESTQ         $+8, DI
-	JZ            tail_2_8
-	VMOVUPS       Y1, (R8)
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	ADDQ          $+32, R8
-
-tail_2_8:
-	VMOVAPS      X1, X0
-	TESTQ        $+4, DI
-	JZ           tail_2_4
-	VMOVUPS      X0, (R8)
-	VEXTRACTF128 $0x01, Y1, X0
-	ADDQ         $+16, R8
-
-tail_2_4:
-	TESTQ    $+2, DI
-	JZ       tail_2_2
-	VMOVLPS  X0, (R8)
-	VMOVHLPS X0, X0, X0
-	ADDQ     $+8, R8
-
-tail_2_2:
-	TESTQ  $+1, DI
-	JZ     tail_2_1
-	VMOVSS X0, (R8)
-
-tail_2_1:
-	JMP h_done_wide_cells_1_0
-
-h_whole_wide_cells_1_0:
-	VMOVUPS Z0, (R11)
-
-h_done_wide_cells_1_0:
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	ADDQ $+144, DX
-	SUBQ $+2, BX
-	JGE  wide_cells
-
-wide_cells_done:
-	ADDQ $+2, BX
-	SUBQ $+1, BX
-	JLT  wide_cell_done
-
-wide_cell:
-	// Registers: units done, in bytes AX, z of the column CX R9, column DX,
-	//            columns left BX, units left SI, c DI, lanes left DI, stride DI, h R8
+panel:
+	// Registers: z BX, c SI, h DI, units left R8, lanes left R9
 	//            z Z0 Z1 Z3, cell state Z1
-	MOVQ 24(DX), DI
-	MOVQ 48(DX), R8
-	ADDQ AX, DI
-	ADDQ AX, R8
-	MOVQ CX, R9
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS      (R9), Z0
+	VMOVUPS      (BX), Z0
 	VBROADCASTSS sigmoidMin<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS      128(R9), Z1
+	VMOVUPS      128(BX), Z1
 	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
 	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS      64(R9), Z3
+	VMOVUPS      64(BX), Z3
 	VBROADCASTSS sigmoidMin<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
@@ -22987,30 +22227,29 @@ wide_cell:
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     (DI), Z1
+	VMOVUPS     (SI), Z1
 	VFMADD231PS Z1, Z2, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     Z0, (DI)
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (SI)
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS      192(R9), Z0
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS sigmoidMax<>+0(SB), Z1
-	VMINPS       Z0, Z1, Z0
+	VMOVUPS      192(BX), Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS      (DI), Z1
-	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
-	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z3
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z3
 	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
@@ -23022,15 +22261,15 @@ wide_cell:
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
 	VMULPS           Z2, Z2, Z4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z6
+	VMULPS Z1, Z1, Z6
 	VPSLLD $0x17, Z3, Z3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
@@ -23040,9 +22279,9 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z8
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z9
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD           $0x0b, Z5, Z5
@@ -23057,7 +22296,7 @@ wide_cell:
 	VFMADD231PS Z7, Z4, Z2
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Z6, Z9, Z0
+	VFNMADD231PS Z6, Z9, Z1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VBROADCASTSS one<>+0(SB), Z4
@@ -23070,7 +22309,7 @@ wide_cell:
 
 	// σ: d = (s + 1) - v·s
 	VADDPS.BCST  one<>+0(SB), Z3, Z2
-	VFNMADD231PS Z3, Z0, Z2
+	VFNMADD231PS Z3, Z1, Z2
 
 	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Z7, Z6, Z6
@@ -23083,7 +22322,7 @@ wide_cell:
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Z2, Z3, Z6
 	VADDPS.BCST  one<>+0(SB), Z6, Z6
-	VFNMADD231PS Z3, Z0, Z6
+	VFNMADD231PS Z3, Z1, Z6
 
 	// σ: g = (1 - y·d) - y·e
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
@@ -23092,689 +22331,74 @@ wide_cell:
 	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Z5, Z5, Z2
 	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
-	VMOVAPS.Z   Z2, K1, Z0
+	VMOVAPS.Z   Z2, K1, Z1
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS        Z4, Z0, Z0
-	VORPS         Z1, Z0, Z1
-	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
-	VMOVAPS.Z     Z1, K1, Z0
-	CMPQ          SI, $+16
-	JGE           h_whole_wide_cell_0_0
-	MOVQ          SI, DI
-	LEAQ          (R8), R8
+	VMULPS        Z4, Z1, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	CMPQ          R8, $+16
+	JGE           h_whole_wide_0_0
+	MOVQ          R8, R9
+	LEAQ          (DI), R10
 	VMOVAPS       Y0, Y1
-	TESTQ         $+8, DI
-	JZ            tail_3_8
-	VMOVUPS       Y1, (R8)
+	TESTQ         $+8, R9
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R10)
 	VEXTRACTF64X4 $0x01, Z0, Y1
-	ADDQ          $+32, R8
+	ADDQ          $+32, R10
 
-tail_3_8:
+tail_1_8:
 	VMOVAPS      X1, X0
-	TESTQ        $+4, DI
-	JZ           tail_3_4
-	VMOVUPS      X0, (R8)
+	TESTQ        $+4, R9
+	JZ           tail_1_4
+	VMOVUPS      X0, (R10)
 	VEXTRACTF128 $0x01, Y1, X0
-	ADDQ         $+16, R8
+	ADDQ         $+16, R10
 
-tail_3_4:
-	TESTQ    $+2, DI
-	JZ       tail_3_2
-	VMOVLPS  X0, (R8)
+tail_1_4:
+	TESTQ    $+2, R9
+	JZ       tail_1_2
+	VMOVLPS  X0, (R10)
 	VMOVHLPS X0, X0, X0
-	ADDQ     $+8, R8
+	ADDQ     $+8, R10
 
-tail_3_2:
-	TESTQ  $+1, DI
-	JZ     tail_3_1
-	VMOVSS X0, (R8)
+tail_1_2:
+	TESTQ  $+1, R9
+	JZ     tail_1_1
+	VMOVSS X0, (R10)
 
-tail_3_1:
-	JMP h_done_wide_cell_0_0
+tail_1_1:
+	JMP h_done_wide_0_0
 
-h_whole_wide_cell_0_0:
-	VMOVUPS Z0, (R8)
+h_whole_wide_0_0:
+	VMOVUPS Z0, (DI)
 
-h_done_wide_cell_0_0:
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	ADDQ $+72, DX
-	SUBQ $+1, BX
-	JGE  wide_cell
-
-wide_cell_done:
-	ADDQ $+1, BX
-	MOVQ units+40(FP), CX
-	SUBQ $+16, CX
-	JLE  done
-	MOVQ CX, units+40(FP)
-	MOVQ z+0(FP), CX
-	ADDQ $+256, CX
-	MOVQ CX, z+0(FP)
-	ADDQ $+64, AX
+h_done_wide_0_0:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	SUBQ $+16, R8
 	JMP  panel
 
 narrow:
-	MOVQ z+0(FP), CX
-	MOVQ columns+24(FP), DX
-	MOVQ count+32(FP), BX
-	MOVQ units+40(FP), SI
-	SUBQ $+2, BX
-	JLT  narrow_cells_done
-
-narrow_cells:
-	// Registers: units done, in bytes AX, z of the column CX R9 R12, column DX,
-	//            columns left BX, units left SI, c DI R10, lanes left DI, stride DI R13,
-	//            h R8 R11
-	//            z Y0 Y1 Y3-Y5 Y7, cell state Y1 Y4
-	MOVQ 24(DX), DI
-	MOVQ 48(DX), R8
-	ADDQ AX, DI
-	ADDQ AX, R8
-	MOVQ CX, R9
-	MOVQ 96(DX), R10
-	MOVQ 120(DX), R11
-	ADDQ AX, R10
-	ADDQ AX, R11
-	MOVQ CX, R12
-	MOVQ zColumn+8(FP), R13
-	SHLQ $0x02, R13
-	ADDQ R13, R12
-
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS (R9), Y0
+	VMOVUPS (BX), Y0
 	VMOVUPS sigmoidMin<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 64(R9), Y1
+	VMOVUPS 64(BX), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS 32(R9), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
-	VMAXPS  Y3, Y4, Y3
-	VMOVUPS sigmoidMax<>+0(SB), Y4
-	VMINPS  Y3, Y4, Y3
-	VMOVUPS (R12), Y4
-	VMOVUPS sigmoidMin<>+0(SB), Y5
-	VMAXPS  Y4, Y5, Y4
-	VMOVUPS sigmoidMax<>+0(SB), Y5
-	VMINPS  Y4, Y5, Y4
-
-	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 64(R12), Y5
-	VANDPS  allButSign<>+0(SB), Y5, Y6
-	VANDPS  signBit<>+0(SB), Y5, Y5
-	VMOVUPS tanhMax<>+0(SB), Y7
-	VMINPS  Y6, Y7, Y6
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 32(R12), Y7
-	VMOVUPS sigmoidMin<>+0(SB), Y8
-	VMAXPS  Y7, Y8, Y7
-	VMOVUPS sigmoidMax<>+0(SB), Y8
-	VMINPS  Y7, Y8, Y7
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y8
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y8
-	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y10
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y10
-	VMOVUPS     tanhRoundMax<>+0(SB), Y11
-	VMINPS      Y10, Y11, Y10
-	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
-	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y12
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y12
-	VSUBPS      sigmoidRound<>+0(SB), Y12, Y13
-	VMOVUPS     sigmoidRound<>+0(SB), Y14
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y14
-	VSUBPS      sigmoidRound<>+0(SB), Y14, Y15
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y16
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y6, Y16
-	VMOVUPS     tanhRoundMax<>+0(SB), Y17
-	VMINPS      Y16, Y17, Y16
-	VANDPS      tanhRoundMask<>+0(SB), Y16, Y16
-	VSUBPS      tanhRoundZero<>+0(SB), Y16, Y17
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y18
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y7, Y18
-	VSUBPS      sigmoidRound<>+0(SB), Y18, Y19
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y0
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y2
-	VMULPS      Y2, Y2, Y9
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y13, Y3
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y13, Y3
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y15, Y4
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y15, Y4
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y17, Y6
-	VMULPS      Y6, Y6, Y11
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y19, Y7
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y19, Y7
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y13
-	VPSLLD $0x17, Y8, Y8
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y15
-	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
-	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y17
-	VPSLLD $0x17, Y12, Y12
-	VMULPS Y4, Y4, Y19
-	VPSLLD $0x17, Y14, Y14
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y20
-	VFMADD231PS tanhP3<>+0(SB), Y11, Y20
-	VFMADD213PS tanhP1<>+0(SB), Y11, Y20
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y7, Y7, Y21
-	VPSLLD $0x17, Y18, Y18
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y22
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y22
-	VMOVUPS     sigmoidP0<>+0(SB), Y23
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y23
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y10, Y10
-	VFMADD213PS tanhP0<>+0(SB), Y9, Y15
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y24
-	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y24
-	VMOVUPS     sigmoidP0<>+0(SB), Y25
-	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y25
-	VMOVUPS     sigmoidP2<>+0(SB), Y26
-	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y26
-	VMOVUPS     sigmoidP0<>+0(SB), Y27
-	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y27
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y16, Y16
-	VFMADD213PS tanhP0<>+0(SB), Y11, Y20
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y28
-	VFMADD231PS sigmoidP3<>+0(SB), Y7, Y28
-	VMOVUPS     sigmoidP0<>+0(SB), Y29
-	VFMADD231PS sigmoidP1<>+0(SB), Y7, Y29
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y13, Y22
-	VFMADD231PS Y13, Y22, Y23
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	VMULPS      Y9, Y2, Y9
-	VFMADD231PS Y15, Y9, Y2
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y17, Y24
-	VFMADD231PS Y17, Y24, Y25
-	VFMADD231PS sigmoidP4<>+0(SB), Y19, Y26
-	VFMADD231PS Y19, Y26, Y27
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	VMULPS      Y11, Y6, Y9
-	VFMADD231PS Y20, Y9, Y6
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y21, Y28
-	VFMADD231PS Y21, Y28, Y29
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y13, Y23, Y0
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y9
-	VSUBPS       Y10, Y9, Y9
-	VMOVUPS      three<>+0(SB), Y11
-	VSUBPS       Y10, Y11, Y11
-	VFNMADD213PS Y9, Y2, Y11
-	VADDPS       one<>+0(SB), Y10, Y13
-	VFMADD231PS  Y9, Y2, Y13
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y17, Y25, Y3
-	VFNMADD231PS Y19, Y27, Y4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y2
-	VSUBPS       Y16, Y2, Y2
-	VMOVUPS      three<>+0(SB), Y15
-	VSUBPS       Y16, Y15, Y15
-	VFNMADD213PS Y2, Y6, Y15
-	VADDPS       one<>+0(SB), Y16, Y17
-	VFMADD231PS  Y2, Y6, Y17
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y21, Y29, Y7
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y8, Y6
-	VFNMADD231PS Y8, Y0, Y6
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	VDIVPS       Y13, Y11, Y11
-	VFNMADD231PS Y10, Y11, Y9
-	VORPS        Y1, Y9, Y1
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y12, Y9
-	VFNMADD231PS Y12, Y3, Y9
-	VADDPS       one<>+0(SB), Y14, Y10
-	VFNMADD231PS Y14, Y4, Y10
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	VDIVPS       Y17, Y15, Y11
-	VFNMADD231PS Y16, Y11, Y2
-	VORPS        Y5, Y2, Y2
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y18, Y5
-	VFNMADD231PS Y18, Y7, Y5
-
-	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y11
-	VDIVPS  Y6, Y11, Y11
-	VMOVUPS one<>+0(SB), Y13
-	VDIVPS  Y9, Y13, Y13
-	VMOVUPS one<>+0(SB), Y15
-	VDIVPS  Y10, Y15, Y15
-	VMOVUPS one<>+0(SB), Y16
-	VDIVPS  Y5, Y16, Y16
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y6, Y8, Y17
-	VADDPS       one<>+0(SB), Y17, Y17
-	VFNMADD231PS Y8, Y0, Y17
-	VSUBPS       Y9, Y12, Y0
-	VADDPS       one<>+0(SB), Y0, Y0
-	VFNMADD231PS Y12, Y3, Y0
-	VSUBPS       Y10, Y14, Y3
-	VADDPS       one<>+0(SB), Y3, Y3
-	VFNMADD231PS Y14, Y4, Y3
-	VSUBPS       Y5, Y18, Y4
-	VADDPS       one<>+0(SB), Y4, Y4
-	VFNMADD231PS Y18, Y7, Y4
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y11, Y6
-	VFNMADD231PS Y11, Y17, Y6
-	VFNMADD213PS one<>+0(SB), Y13, Y9
-	VFNMADD231PS Y13, Y0, Y9
-	VFNMADD213PS one<>+0(SB), Y15, Y10
-	VFNMADD231PS Y15, Y3, Y10
-	VFNMADD213PS one<>+0(SB), Y16, Y5
-	VFNMADD231PS Y16, Y4, Y5
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y11, Y11, Y6
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
-	VMOVAPS.Z   Y6, K1, Y0
-	VFMADD213PS Y13, Y13, Y9
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y13, K1
-	VMOVAPS.Z   Y9, K1, Y3
-	VFMADD213PS Y15, Y15, Y10
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y15, K1
-	VMOVAPS.Z   Y10, K1, Y4
-	VFMADD213PS Y16, Y16, Y5
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y16, K1
-	VMOVAPS.Z   Y5, K1, Y5
-
-	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y3, Y0
-	VANDPS      allButSign<>+0(SB), Y0, Y1
-	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
-	VMOVAPS.Z   Y0, K1, Y0
-	VMOVUPS     Y0, (DI)
-	VMULPS      Y2, Y4, Y0
-	VMOVUPS     (R10), Y1
-	VFMADD231PS Y1, Y5, Y0
-	VANDPS      allButSign<>+0(SB), Y0, Y1
-	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
-	VMOVAPS.Z   Y0, K1, Y0
-	VMOVUPS     Y0, (R10)
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 96(R9), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
-
-	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS (DI), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 96(R12), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
-	VMAXPS  Y3, Y4, Y3
-	VMOVUPS sigmoidMax<>+0(SB), Y4
-	VMINPS  Y3, Y4, Y3
-
-	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS (R10), Y4
-	VANDPS  allButSign<>+0(SB), Y4, Y5
-	VANDPS  signBit<>+0(SB), Y4, Y4
-	VMOVUPS tanhMax<>+0(SB), Y6
-	VMINPS  Y5, Y6, Y5
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y6
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y6
-	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
-
-	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y8
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y8
-	VMOVUPS     tanhRoundMax<>+0(SB), Y9
-	VMINPS      Y8, Y9, Y8
-	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
-	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y10
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y10
-	VSUBPS      sigmoidRound<>+0(SB), Y10, Y11
-
-	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y12
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y5, Y12
-	VMOVUPS     tanhRoundMax<>+0(SB), Y13
-	VMINPS      Y12, Y13, Y12
-	VANDPS      tanhRoundMask<>+0(SB), Y12, Y12
-	VSUBPS      tanhRoundZero<>+0(SB), Y12, Y13
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y0
-
-	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y2
-	VMULPS      Y2, Y2, Y7
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y3
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y3
-
-	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y13, Y5
-	VMULPS      Y5, Y5, Y9
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y11
-	VPSLLD $0x17, Y6, Y6
-
-	// tanh c': p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y13
-	VFMADD231PS tanhP3<>+0(SB), Y7, Y13
-	VFMADD213PS tanhP1<>+0(SB), Y7, Y13
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y14
-	VPSLLD $0x17, Y10, Y10
-
-	// tanh c': p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y15
-	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
-	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y16
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y16
-	VMOVUPS     sigmoidP0<>+0(SB), Y17
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y17
-
-	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y8, Y8
-	VFMADD213PS tanhP0<>+0(SB), Y7, Y13
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y18
-	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y18
-	VMOVUPS     sigmoidP0<>+0(SB), Y19
-	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y19
-
-	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y12, Y12
-	VFMADD213PS tanhP0<>+0(SB), Y9, Y15
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y16
-	VFMADD231PS Y11, Y16, Y17
-
-	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Y7, Y2, Y7
-	VFMADD231PS Y13, Y7, Y2
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y14, Y18
-	VFMADD231PS Y14, Y18, Y19
-
-	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Y9, Y5, Y7
-	VFMADD231PS Y15, Y7, Y5
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y11, Y17, Y0
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y7
-	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      three<>+0(SB), Y9
-	VSUBPS       Y8, Y9, Y9
-	VFNMADD213PS Y7, Y2, Y9
-	VADDPS       one<>+0(SB), Y8, Y11
-	VFMADD231PS  Y7, Y2, Y11
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y14, Y19, Y3
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y2
-	VSUBPS       Y12, Y2, Y2
-	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y12, Y13, Y13
-	VFNMADD213PS Y2, Y5, Y13
-	VADDPS       one<>+0(SB), Y12, Y14
-	VFMADD231PS  Y2, Y5, Y14
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y6, Y5
-	VFNMADD231PS Y6, Y0, Y5
-
-	// tanh c': |tanh| = a - N/D·F
-	VDIVPS       Y11, Y9, Y9
-	VFNMADD231PS Y8, Y9, Y7
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y10, Y8
-	VFNMADD231PS Y10, Y3, Y8
-
-	// tanh c': |tanh| = a - N/D·F
-	VDIVPS       Y14, Y13, Y9
-	VFNMADD231PS Y12, Y9, Y2
-
-	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y9
-	VDIVPS  Y5, Y9, Y9
-	VMOVUPS one<>+0(SB), Y11
-	VDIVPS  Y8, Y11, Y11
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y5, Y6, Y12
-	VADDPS       one<>+0(SB), Y12, Y12
-	VFNMADD231PS Y6, Y0, Y12
-	VSUBPS       Y8, Y10, Y0
-	VADDPS       one<>+0(SB), Y0, Y0
-	VFNMADD231PS Y10, Y3, Y0
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y9, Y5
-	VFNMADD231PS Y9, Y12, Y5
-	VFNMADD213PS one<>+0(SB), Y11, Y8
-	VFNMADD231PS Y11, Y0, Y8
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y9, Y9, Y5
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y9, K1
-	VMOVAPS.Z   Y5, K1, Y0
-	VFMADD213PS Y11, Y11, Y8
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
-	VMOVAPS.Z   Y8, K1, Y3
-
-	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y7, Y0, Y0
-	VORPS        Y1, Y0, Y1
-	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
-	VMOVAPS.Z    Y1, K1, Y0
-	CMPQ         SI, $+8
-	JGE          h_whole_narrow_cells_0_0
-	MOVQ         SI, DI
-	LEAQ         (R8), R8
-	VMOVAPS      Y0, Y0
-	VMOVAPS      X0, X1
-	TESTQ        $+4, DI
-	JZ           tail_4_4
-	VMOVUPS      X1, (R8)
-	VEXTRACTF128 $0x01, Y0, X1
-	ADDQ         $+16, R8
-
-tail_4_4:
-	TESTQ    $+2, DI
-	JZ       tail_4_2
-	VMOVLPS  X1, (R8)
-	VMOVHLPS X1, X1, X1
-	ADDQ     $+8, R8
-
-tail_4_2:
-	TESTQ  $+1, DI
-	JZ     tail_4_1
-	VMOVSS X1, (R8)
-
-tail_4_1:
-	JMP h_done_narrow_cells_0_0
-
-h_whole_narrow_cells_0_0:
-	VMOVUPS Y0, (R8)
-
-h_done_narrow_cells_0_0:
-	VMULPS       Y2, Y3, Y0
-	VORPS        Y4, Y0, Y1
-	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
-	VMOVAPS.Z    Y1, K1, Y0
-	CMPQ         SI, $+8
-	JGE          h_whole_narrow_cells_1_0
-	MOVQ         SI, DI
-	LEAQ         (R11), R8
-	VMOVAPS      Y0, Y0
-	VMOVAPS      X0, X1
-	TESTQ        $+4, DI
-	JZ           tail_5_4
-	VMOVUPS      X1, (R8)
-	VEXTRACTF128 $0x01, Y0, X1
-	ADDQ         $+16, R8
-
-tail_5_4:
-	TESTQ    $+2, DI
-	JZ       tail_5_2
-	VMOVLPS  X1, (R8)
-	VMOVHLPS X1, X1, X1
-	ADDQ     $+8, R8
-
-tail_5_2:
-	TESTQ  $+1, DI
-	JZ     tail_5_1
-	VMOVSS X1, (R8)
-
-tail_5_1:
-	JMP h_done_narrow_cells_1_0
-
-h_whole_narrow_cells_1_0:
-	VMOVUPS Y0, (R11)
-
-h_done_narrow_cells_1_0:
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	ADDQ $+144, DX
-	SUBQ $+2, BX
-	JGE  narrow_cells
-
-narrow_cells_done:
-	ADDQ $+2, BX
-	SUBQ $+1, BX
-	JLT  narrow_cell_done
-
-narrow_cell:
-	// Registers: units done, in bytes AX, z of the column CX R9, column DX,
-	//            columns left BX, units left SI, c DI, lanes left DI, stride DI, h R8
-	//            z Y0 Y1 Y3, cell state Y1
-	MOVQ 24(DX), DI
-	MOVQ 48(DX), R8
-	ADDQ AX, DI
-	ADDQ AX, R8
-	MOVQ CX, R9
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS (R9), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
-
-	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 64(R9), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
-
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 32(R9), Y3
+	VMOVUPS 32(BX), Y3
 	VMOVUPS sigmoidMin<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
@@ -23909,30 +22533,29 @@ narrow_cell:
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
 	VMULPS      Y1, Y0, Y0
-	VMOVUPS     (DI), Y1
+	VMOVUPS     (SI), Y1
 	VFMADD231PS Y1, Y2, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
-	VMOVAPS.Z   Y0, K1, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVAPS.Z   Y0, K1, Y1
+	VMOVUPS     Y1, (SI)
 
 	// σ: x = min(40, max(Min, x))
-	VMOVUPS 96(R9), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS sigmoidMax<>+0(SB), Y1
-	VMINPS  Y0, Y1, Y0
+	VMOVUPS 96(BX), Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS (DI), Y1
-	VANDPS  allButSign<>+0(SB), Y1, Y2
-	VANDPS  signBit<>+0(SB), Y1, Y1
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
 	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
@@ -23944,15 +22567,15 @@ narrow_cell:
 	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
 	VMULPS      Y2, Y2, Y4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
+	VMULPS Y1, Y1, Y6
 	VPSLLD $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
@@ -23962,9 +22585,9 @@ narrow_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VPSLLD      $0x0b, Y5, Y5
@@ -23979,7 +22602,7 @@ narrow_cell:
 	VFMADD231PS Y7, Y4, Y2
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y6, Y9, Y0
+	VFNMADD231PS Y6, Y9, Y1
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y4
@@ -23992,7 +22615,7 @@ narrow_cell:
 
 	// σ: d = (s + 1) - v·s
 	VADDPS       one<>+0(SB), Y3, Y2
-	VFNMADD231PS Y3, Y0, Y2
+	VFNMADD231PS Y3, Y1, Y2
 
 	// tanh c': |tanh| = a - N/D·F
 	VDIVPS       Y7, Y6, Y6
@@ -24005,7 +22628,7 @@ narrow_cell:
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	VSUBPS       Y2, Y3, Y6
 	VADDPS       one<>+0(SB), Y6, Y6
-	VFNMADD231PS Y3, Y0, Y6
+	VFNMADD231PS Y3, Y1, Y6
 
 	// σ: g = (1 - y·d) - y·e
 	VFNMADD213PS one<>+0(SB), Y5, Y2
@@ -24014,55 +22637,54 @@ narrow_cell:
 	// σ: σ = (g·y + y) or 0 where y < Least
 	VFMADD213PS Y5, Y5, Y2
 	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
-	VMOVAPS.Z   Y2, K1, Y0
+	VMOVAPS.Z   Y2, K1, Y1
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
-	VORPS        Y1, Y0, Y1
-	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
-	VMOVAPS.Z    Y1, K1, Y0
-	CMPQ         SI, $+8
-	JGE          h_whole_narrow_cell_0_0
-	MOVQ         SI, DI
-	LEAQ         (R8), R8
+	VMULPS       Y4, Y1, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R9
 	VMOVAPS      Y0, Y0
 	VMOVAPS      X0, X1
-	TESTQ        $+4, DI
-	JZ           tail_6_4
-	VMOVUPS      X1, (R8)
+	TESTQ        $+4, R8
+	JZ           tail_2_4
+	VMOVUPS      X1, (R9)
 	VEXTRACTF128 $0x01, Y0, X1
-	ADDQ         $+16, R8
+	ADDQ         $+16, R9
 
-tail_6_4:
-	TESTQ    $+2, DI
-	JZ       tail_6_2
-	VMOVLPS  X1, (R8)
+tail_2_4:
+	TESTQ    $+2, R8
+	JZ       tail_2_2
+	VMOVLPS  X1, (R9)
 	VMOVHLPS X1, X1, X1
-	ADDQ     $+8, R8
+	ADDQ     $+8, R9
 
-tail_6_2:
-	TESTQ  $+1, DI
-	JZ     tail_6_1
-	VMOVSS X1, (R8)
+tail_2_2:
+	TESTQ  $+1, R8
+	JZ     tail_2_1
+	VMOVSS X1, (R9)
 
-tail_6_1:
-	JMP h_done_narrow_cell_0_0
+tail_2_1:
+	JMP h_done_narrow_0_0
 
-h_whole_narrow_cell_0_0:
-	VMOVUPS Y0, (R8)
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
 
-h_done_narrow_cell_0_0:
-	MOVQ zColumn+8(FP), DI
-	SHLQ $0x02, DI
-	ADDQ DI, CX
-	ADDQ $+72, DX
-	SUBQ $+1, BX
-	JGE  narrow_cell
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
 
-narrow_cell_done:
-	ADDQ $+1, BX
-
-done:
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
 	VZEROUPPER
 	RET
 

@@ -10782,752 +10782,550 @@ done:
 // func cellsPlainNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 TEXT ·cellsPlainNEON(SB), NOSPLIT, $0-48
 	MOVD $constants<>(SB), R0
-	MOVD ZR, R1
+	MOVD z+0(FP), R1
+	MOVD columns+24(FP), R2
+	MOVD count+32(FP), R3
 
 	// Constants that stay in registers.
 	FMOVQ (R0), F0     // sigmoidMin
 	FMOVQ 16(R0), F1   // sigmoidMax
-	FMOVQ 80(R0), F2   // sigmoidNegLog2E
-	FMOVQ 64(R0), F3   // sigmoidRound
-	FMOVQ 176(R0), F4  // sigmoidLn2Hi
-	FMOVQ 192(R0), F5  // sigmoidLn2Lo
-	FMOVQ 288(R0), F6  // sigmoidP3
-	FMOVQ 320(R0), F7  // sigmoidP1
-	FMOVQ 352(R0), F8  // sigmoidP4
-	FMOVQ 368(R0), F9  // one
-	FMOVQ 400(R0), F10 // sigmoidLeast
+	FMOVQ 32(R0), F2   // signBit
+	FMOVQ 48(R0), F3   // tanhMax
+	FMOVQ 80(R0), F4   // sigmoidNegLog2E
+	FMOVQ 64(R0), F5   // sigmoidRound
+	FMOVQ 176(R0), F6  // sigmoidLn2Hi
+	FMOVQ 192(R0), F7  // sigmoidLn2Lo
+	FMOVQ 208(R0), F8  // tanhHalfLn2
+	FMOVQ 288(R0), F9  // sigmoidP3
+	FMOVQ 320(R0), F10 // sigmoidP1
+	FMOVQ 352(R0), F11 // sigmoidP4
+	FMOVQ 368(R0), F12 // one
+	FMOVQ 400(R0), F13 // sigmoidLeast
+
+column:
+	// Registers: table of constants R0, z of the column R1, column R2, columns left R3
+	//            constants V0-V13
+	MOVD R1, R4
+	MOVD 24(R2), R5
+	MOVD 48(R2), R6
+	MOVD units+40(FP), R7
 
 panel:
-	// Registers: table of constants R0, units done, in bytes R1
-	//            constants V0-V10
-	MOVD units+40(FP), R2
-	CMP  $8, R2
-	BLE  narrow
-	MOVD z+0(FP), R2
-	MOVD columns+24(FP), R3
-	MOVD count+32(FP), R4
-	MOVD units+40(FP), R5
-	SUBS $1, R4
-	BLT  wide_cell_done
-
-wide_cell:
-	// Registers: table of constants R0, units done, in bytes R1, z of the column R2 R8,
-	//            column R3, columns left R4, units left R5, c R6, lanes left R6,
-	//            stride R6, h R7
-	//            constants V0-V10, z V11 V12 V14, cell state V12 V15
-	MOVD 24(R3), R6
-	MOVD 48(R3), R7
-	ADD  R1, R6
-	ADD  R1, R7
-	MOVD R2, R8
+	// Registers: table of constants R0, z R4, c R5, h R6, units left R7, lanes left R8
+	//            constants V0-V13, z V14-V20, cell state V15-V18
+	CMP $0, R7
+	BLE next
+	CMP $8, R7
+	BLE narrow
 
 	// σ: x = min(40, max(Min, x))
-	FMOVQ (R8), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
+	FMOVQ (R4), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 128(R8), F12
-	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 64(R8), F14
-	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
-	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F17  // tanhRound
-	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
-	VFMLA V18.S4, V13.S4, V17.S4
-	FMOVQ 128(R0), F18 // tanhRoundMax
-	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
-	FMOVQ 144(R0), F18 // tanhRoundMask
-	VAND  V18.B16, V17.B16, V17.B16
-	FMOVQ 160(R0), F18 // tanhRoundZero
-	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
-	VFMLA V5.S4, V16.S4, V11.S4
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
-	VFMLA V5.S4, V20.S4, V14.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
-	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
-	VFMLA V16.S4, V20.S4, V21.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
-	VFMLA V16.S4, V21.S4, V24.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
-	VFMLA V18.S4, V22.S4, V23.S4
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
-	VFMLA V24.S4, V16.S4, V13.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
-	VFMLA V20.S4, V21.S4, V25.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V18.S4, V23.S4, V11.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
-	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
-	VMOV  V16.B16, V21.B16
-	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
-	VFMLA V13.S4, V16.S4, V18.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V20.S4, V25.S4, V14.S4
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V13.S4
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
-	VFMLS V17.S4, V18.S4, V16.S4
-	VORR  V12.B16, V16.B16, V12.B16
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V16.S4
-
-	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V20.S4
-	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V11.S4
-
-	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
-	VFMLS V13.S4, V17.S4, V14.S4
-	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
-	VFMLS V16.S4, V18.S4, V13.S4
-	VFMLS V11.S4, V18.S4, V13.S4
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
-
-	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
-	FMOVQ (R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
-	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
-	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
-	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
-	FMOVQ F11, (R6)
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 16(R8), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// tanh: sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 144(R8), F12
-	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 80(R8), F14
-	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
-	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F17  // tanhRound
-	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
-	VFMLA V18.S4, V13.S4, V17.S4
-	FMOVQ 128(R0), F18 // tanhRoundMax
-	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
-	FMOVQ 144(R0), F18 // tanhRoundMask
-	VAND  V18.B16, V17.B16, V17.B16
-	FMOVQ 160(R0), F18 // tanhRoundZero
-	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
-	VFMLA V5.S4, V16.S4, V11.S4
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
-	VFMLA V5.S4, V20.S4, V14.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
-	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
-	VFMLA V16.S4, V20.S4, V21.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
-	VFMLA V16.S4, V21.S4, V24.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
-	VFMLA V18.S4, V22.S4, V23.S4
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
-	VFMLA V24.S4, V16.S4, V13.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
-	VFMLA V20.S4, V21.S4, V25.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V18.S4, V23.S4, V11.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
-	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
-	VMOV  V16.B16, V21.B16
-	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
-	VFMLA V13.S4, V16.S4, V18.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V20.S4, V25.S4, V14.S4
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V13.S4
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
-	VFMLS V17.S4, V18.S4, V16.S4
-	VORR  V12.B16, V16.B16, V12.B16
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V16.S4
-
-	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V20.S4
-	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V11.S4
-
-	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
-	VFMLS V13.S4, V17.S4, V14.S4
-	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
-	VFMLS V16.S4, V18.S4, V13.S4
-	VFMLS V11.S4, V18.S4, V13.S4
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
-
-	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
-	FMOVQ 16(R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
-	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
-	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
-	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
-	FMOVQ F11, 16(R6)
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 32(R8), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// tanh: sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 160(R8), F12
-	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 96(R8), F14
-	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
-	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F17  // tanhRound
-	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
-	VFMLA V18.S4, V13.S4, V17.S4
-	FMOVQ 128(R0), F18 // tanhRoundMax
-	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
-	FMOVQ 144(R0), F18 // tanhRoundMask
-	VAND  V18.B16, V17.B16, V17.B16
-	FMOVQ 160(R0), F18 // tanhRoundZero
-	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
-	VFMLA V5.S4, V16.S4, V11.S4
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
-	VFMLA V5.S4, V20.S4, V14.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
-	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
-	VFMLA V16.S4, V20.S4, V21.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
-	VFMLA V16.S4, V21.S4, V24.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
-	VFMLA V18.S4, V22.S4, V23.S4
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
-	VFMLA V24.S4, V16.S4, V13.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
-	VFMLA V20.S4, V21.S4, V25.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V18.S4, V23.S4, V11.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
-	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
-	VMOV  V16.B16, V21.B16
-	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
-	VFMLA V13.S4, V16.S4, V18.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V20.S4, V25.S4, V14.S4
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V13.S4
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
-	VFMLS V17.S4, V18.S4, V16.S4
-	VORR  V12.B16, V16.B16, V12.B16
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V16.S4
-
-	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V20.S4
-	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V11.S4
-
-	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
-	VFMLS V13.S4, V17.S4, V14.S4
-	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
-	VFMLS V16.S4, V18.S4, V13.S4
-	VFMLS V11.S4, V18.S4, V13.S4
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
-
-	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
-	FMOVQ 32(R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
-	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
-	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
-	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
-	FMOVQ F11, 32(R6)
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 48(R8), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// tanh: sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 176(R8), F12
-	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 112(R8), F14
-	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
-	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F17  // tanhRound
-	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
-	VFMLA V18.S4, V13.S4, V17.S4
-	FMOVQ 128(R0), F18 // tanhRoundMax
-	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
-	FMOVQ 144(R0), F18 // tanhRoundMask
-	VAND  V18.B16, V17.B16, V17.B16
-	FMOVQ 160(R0), F18 // tanhRoundZero
-	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
-	VFMLA V5.S4, V16.S4, V11.S4
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
-	VFMLA V5.S4, V20.S4, V14.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
-	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
-	VFMLA V16.S4, V20.S4, V21.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
-	VFMLA V16.S4, V21.S4, V24.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
-	VFMLA V18.S4, V22.S4, V23.S4
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
-	VFMLA V24.S4, V16.S4, V13.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
-	VFMLA V20.S4, V21.S4, V25.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V18.S4, V23.S4, V11.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
-	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
-	VMOV  V16.B16, V21.B16
-	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
-	VFMLA V13.S4, V16.S4, V18.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V20.S4, V25.S4, V14.S4
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V13.S4
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
-	VFMLS V17.S4, V18.S4, V16.S4
-	VORR  V12.B16, V16.B16, V12.B16
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V16.S4
-
-	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V20.S4
-	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V11.S4
-
-	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
-	VFMLS V13.S4, V17.S4, V14.S4
-	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
-	VFMLS V16.S4, V18.S4, V13.S4
-	VFMLS V11.S4, V18.S4, V13.S4
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
-
-	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
-	FMOVQ 48(R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
-	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
-	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
-	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
-	FMOVQ F11, 48(R6)
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 192(R8), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	FMOVQ (R6), F12
-	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 208(R8), F14
-	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
-	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
-
-	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 16(R6), F15
+	FMOVQ 128(R4), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
-	FMOVQ 32(R0), F17 // signBit
-	VAND  V17.B16, V15.B16, V15.B16
-	FMOVQ 48(R0), F17 // tanhMax
-	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+	VAND  V2.B16, V15.B16, V15.B16
+	WORD  $0x4eb0f470 // fmin v16.4s, v3.4s, v16.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 64(R4), F17
+	WORD  $0x4e31f411 // fmax v17.4s, v0.4s, v17.4s
+	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F17 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V17.S4
-	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V4.S4, V14.S4, V18.S4
+	WORD  $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
 
-	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F19  // tanhRound
-	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
-	VFMLA V20.S4, V13.S4, V19.S4
-	FMOVQ 128(R0), F20 // tanhRoundMax
-	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
-	FMOVQ 144(R0), F20 // tanhRoundMask
-	VAND  V20.B16, V19.B16, V19.B16
-	FMOVQ 160(R0), F20 // tanhRoundZero
-	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 128(R0), F21 // tanhRoundMax
+	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
+	FMOVQ 144(R0), F21 // tanhRoundMask
+	VAND  V21.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V4.S4, V17.S4, V22.S4
+	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V19.S4, V14.S4
+	VFMLA V7.S4, V19.S4, V14.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V21.S4, V16.S4
+	WORD  $0x6e30de13 // fmul v19.4s, v16.4s, v16.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V23.S4, V17.S4
+	VFMLA V7.S4, V23.S4, V17.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e2eddd5 // fmul v21.4s, v14.4s, v14.4s
+	VSHL $23, V18.S4, V18.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 224(R0), F23 // tanhP2
+	FMOVQ 240(R0), F24 // tanhP3
+	VFMLA V24.S4, V19.S4, V23.S4
+	FMOVQ 256(R0), F24 // tanhP1
+	VFMLA V19.S4, V23.S4, V24.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e31de37 // fmul v23.4s, v17.4s, v17.4s
+	VSHL $23, V22.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V9.S4, V14.S4, V25.S4
+	FMOVQ 304(R0), F26 // sigmoidP0
+	VFMLA V10.S4, V14.S4, V26.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 336(R0), F27 // tanhP0
+	VFMLA V19.S4, V24.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F24 // sigmoidP2
+	VFMLA V9.S4, V17.S4, V24.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V10.S4, V17.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V21.S4, V25.S4
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33de13 // fmul v19.4s, v16.4s, v19.4s
+	VFMLA V27.S4, V19.S4, V16.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V28.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V26.S4, V14.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d593  // fsub v19.4s, v12.4s, v20.4s
+	FMOVQ 384(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V24.B16
+	VFMLS V21.S4, V16.S4, V24.S4
+	WORD  $0x4e2cd695  // fadd v21.4s, v20.4s, v12.4s
+	VFMLA V16.S4, V19.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V28.S4, V17.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd650 // fadd v16.4s, v18.4s, v12.4s
+	VFMLS V18.S4, V14.S4, V16.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+	VORR  V15.B16, V19.B16, V15.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd6d3 // fadd v19.4s, v22.4s, v12.4s
+	VFMLS V22.S4, V17.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e30fd94 // fdiv v20.4s, v12.4s, v16.4s
+	WORD $0x6e33fd95 // fdiv v21.4s, v12.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d657 // fsub v23.4s, v18.4s, v16.4s
+	WORD  $0x4e2cd6f7 // fadd v23.4s, v23.4s, v12.4s
+	VFMLS V18.S4, V14.S4, V23.S4
+	WORD  $0x4eb3d6ce // fsub v14.4s, v22.4s, v19.4s
+	WORD  $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
+	VFMLS V22.S4, V17.S4, V14.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F17 // one
+	VFMLS V16.S4, V20.S4, V17.S4
+	VFMLS V23.S4, V20.S4, V17.S4
+	FMOVQ 368(R0), F16 // one
+	VFMLS V19.S4, V21.S4, V16.S4
+	VFMLS V14.S4, V21.S4, V16.S4
+
+	// σ: σ = (g·y + y) or 0 where y < Least
+	VMOV  V20.B16, V14.B16
+	VFMLA V20.S4, V17.S4, V14.S4
+	WORD  $0x6eb4e5b1 // fcmgt v17.4s, v13.4s, v20.4s
+	WORD  $0x4e711dce // bic v14.16b, v14.16b, v17.16b
+	VMOV  V21.B16, V17.B16
+	VFMLA V21.S4, V16.S4, V17.S4
+	WORD  $0x6eb5e5b0 // fcmgt v16.4s, v13.4s, v21.4s
+	WORD  $0x4e701e30 // bic v16.16b, v17.16b, v16.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e2fddce  // fmul v14.4s, v14.4s, v15.4s
+	FMOVQ (R5), F15
+	VFMLA V15.S4, V16.S4, V14.S4
+	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eafe60f  // fcmgt v15.4s, v16.4s, v15.4s
+	WORD  $0x4e6f1dcf  // bic v15.16b, v14.16b, v15.16b
+	FMOVQ F15, (R5)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 16(R4), F15
+	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
+	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	FMOVQ 144(R4), F16
+	WORD  $0x4ea0fa11 // fabs v17.4s, v16.4s
+	VAND  V2.B16, V16.B16, V16.B16
+	WORD  $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 80(R4), F18
+	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
+	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V4.S4, V15.S4, V19.S4
+	WORD  $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F21  // tanhRound
+	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
+	VFMLA V22.S4, V17.S4, V21.S4
+	FMOVQ 128(R0), F22 // tanhRoundMax
+	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
+	FMOVQ 144(R0), F22 // tanhRoundMask
+	VAND  V22.B16, V21.B16, V21.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V4.S4, V18.S4, V23.S4
+	WORD  $0x4ea5d6f8 // fsub v24.4s, v23.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V20.S4, V15.S4
+	VFMLA V7.S4, V20.S4, V15.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V22.S4, V17.S4
+	WORD  $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V24.S4, V18.S4
+	VFMLA V7.S4, V24.S4, V18.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e2fddf6 // fmul v22.4s, v15.4s, v15.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V20.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V20.S4, V24.S4, V25.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
+	VSHL $23, V23.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V9.S4, V15.S4, V26.S4
+	FMOVQ 304(R0), F27 // sigmoidP0
+	VFMLA V10.S4, V15.S4, V27.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 336(R0), F28 // tanhP0
+	VFMLA V20.S4, V25.S4, V28.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V9.S4, V18.S4, V25.S4
+	FMOVQ 304(R0), F29 // sigmoidP0
+	VFMLA V10.S4, V18.S4, V29.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e34de34 // fmul v20.4s, v17.4s, v20.4s
+	VFMLA V28.S4, V20.S4, V17.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V29.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V22.S4, V27.S4, V15.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb5d594  // fsub v20.4s, v12.4s, v21.4s
+	FMOVQ 384(R0), F22 // three
+	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
+	VMOV  V20.B16, V25.B16
+	VFMLS V22.S4, V17.S4, V25.S4
+	WORD  $0x4e2cd6b6  // fadd v22.4s, v21.4s, v12.4s
+	VFMLA V17.S4, V20.S4, V22.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V29.S4, V18.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd671 // fadd v17.4s, v19.4s, v12.4s
+	VFMLS V19.S4, V15.S4, V17.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e36ff36 // fdiv v22.4s, v25.4s, v22.4s
+	VFMLS V21.S4, V22.S4, V20.S4
+	VORR  V16.B16, V20.B16, V16.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd6f4 // fadd v20.4s, v23.4s, v12.4s
+	VFMLS V23.S4, V18.S4, V20.S4
+
+	// σ: y = 1/d
+	WORD $0x6e31fd95 // fdiv v21.4s, v12.4s, v17.4s
+	WORD $0x6e34fd96 // fdiv v22.4s, v12.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb1d678 // fsub v24.4s, v19.4s, v17.4s
+	WORD  $0x4e2cd718 // fadd v24.4s, v24.4s, v12.4s
+	VFMLS V19.S4, V15.S4, V24.S4
+	WORD  $0x4eb4d6ef // fsub v15.4s, v23.4s, v20.4s
+	WORD  $0x4e2cd5ef // fadd v15.4s, v15.4s, v12.4s
+	VFMLS V23.S4, V18.S4, V15.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F18 // one
+	VFMLS V17.S4, V21.S4, V18.S4
+	VFMLS V24.S4, V21.S4, V18.S4
+	FMOVQ 368(R0), F17 // one
+	VFMLS V20.S4, V22.S4, V17.S4
+	VFMLS V15.S4, V22.S4, V17.S4
+
+	// σ: σ = (g·y + y) or 0 where y < Least
+	VMOV  V21.B16, V15.B16
+	VFMLA V21.S4, V18.S4, V15.S4
+	WORD  $0x6eb5e5b2 // fcmgt v18.4s, v13.4s, v21.4s
+	WORD  $0x4e721def // bic v15.16b, v15.16b, v18.16b
+	VMOV  V22.B16, V18.B16
+	VFMLA V22.S4, V17.S4, V18.S4
+	WORD  $0x6eb6e5b1 // fcmgt v17.4s, v13.4s, v22.4s
+	WORD  $0x4e711e51 // bic v17.16b, v18.16b, v17.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e30ddef  // fmul v15.4s, v15.4s, v16.4s
+	FMOVQ 16(R5), F16
+	VFMLA V16.S4, V17.S4, V15.S4
+	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
+	FMOVQ 416(R0), F17 // tiny
+	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
+	WORD  $0x4e701df0  // bic v16.16b, v15.16b, v16.16b
+	FMOVQ F16, 16(R5)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 32(R4), F16
+	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
+	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	FMOVQ 160(R4), F17
+	WORD  $0x4ea0fa32 // fabs v18.4s, v17.4s
+	VAND  V2.B16, V17.B16, V17.B16
+	WORD  $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 96(R4), F19
+	WORD  $0x4e33f413 // fmax v19.4s, v0.4s, v19.4s
+	WORD  $0x4eb3f433 // fmin v19.4s, v1.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V4.S4, V16.S4, V20.S4
+	WORD  $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22  // tanhRound
+	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
+	VFMLA V23.S4, V18.S4, V22.S4
+	FMOVQ 128(R0), F23 // tanhRoundMax
+	WORD  $0x4eb6f6f6  // fmin v22.4s, v23.4s, v22.4s
+	FMOVQ 144(R0), F23 // tanhRoundMask
+	VAND  V23.B16, V22.B16, V22.B16
+	FMOVQ 160(R0), F23 // tanhRoundZero
+	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F24 // sigmoidRound
+	VFMLA V4.S4, V19.S4, V24.S4
+	WORD  $0x4ea5d719 // fsub v25.4s, v24.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V21.S4, V16.S4
+	VFMLA V7.S4, V21.S4, V16.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V23.S4, V18.S4
+	WORD  $0x6e32de55 // fmul v21.4s, v18.4s, v18.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V25.S4, V19.S4
+	VFMLA V7.S4, V25.S4, V19.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e30de17 // fmul v23.4s, v16.4s, v16.4s
+	VSHL $23, V20.S4, V20.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 224(R0), F25 // tanhP2
+	FMOVQ 240(R0), F26 // tanhP3
+	VFMLA V26.S4, V21.S4, V25.S4
+	FMOVQ 256(R0), F26 // tanhP1
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e33de79 // fmul v25.4s, v19.4s, v19.4s
+	VSHL $23, V24.S4, V24.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F27 // sigmoidP2
+	VFMLA V9.S4, V16.S4, V27.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V10.S4, V16.S4, V28.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 336(R0), F29 // tanhP0
+	VFMLA V21.S4, V26.S4, V29.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V9.S4, V19.S4, V26.S4
+	FMOVQ 304(R0), F30 // sigmoidP0
+	VFMLA V10.S4, V19.S4, V30.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V23.S4, V27.S4
+	VFMLA V23.S4, V27.S4, V28.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de55 // fmul v21.4s, v18.4s, v21.4s
+	VFMLA V29.S4, V21.S4, V18.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V30.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V28.S4, V16.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d595  // fsub v21.4s, v12.4s, v22.4s
+	FMOVQ 384(R0), F23 // three
+	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
+	VMOV  V21.B16, V26.B16
+	VFMLS V23.S4, V18.S4, V26.S4
+	WORD  $0x4e2cd6d7  // fadd v23.4s, v22.4s, v12.4s
+	VFMLA V18.S4, V21.S4, V23.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V30.S4, V19.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd692 // fadd v18.4s, v20.4s, v12.4s
+	VFMLS V20.S4, V16.S4, V18.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e37ff57 // fdiv v23.4s, v26.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
+	VORR  V17.B16, V21.B16, V17.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd715 // fadd v21.4s, v24.4s, v12.4s
+	VFMLS V24.S4, V19.S4, V21.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fd96 // fdiv v22.4s, v12.4s, v18.4s
+	WORD $0x6e35fd97 // fdiv v23.4s, v12.4s, v21.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d699 // fsub v25.4s, v20.4s, v18.4s
+	WORD  $0x4e2cd739 // fadd v25.4s, v25.4s, v12.4s
+	VFMLS V20.S4, V16.S4, V25.S4
+	WORD  $0x4eb5d710 // fsub v16.4s, v24.4s, v21.4s
+	WORD  $0x4e2cd610 // fadd v16.4s, v16.4s, v12.4s
+	VFMLS V24.S4, V19.S4, V16.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F19 // one
+	VFMLS V18.S4, V22.S4, V19.S4
+	VFMLS V25.S4, V22.S4, V19.S4
+	FMOVQ 368(R0), F18 // one
+	VFMLS V21.S4, V23.S4, V18.S4
+	VFMLS V16.S4, V23.S4, V18.S4
+
+	// σ: σ = (g·y + y) or 0 where y < Least
+	VMOV  V22.B16, V16.B16
+	VFMLA V22.S4, V19.S4, V16.S4
+	WORD  $0x6eb6e5b3 // fcmgt v19.4s, v13.4s, v22.4s
+	WORD  $0x4e731e10 // bic v16.16b, v16.16b, v19.16b
+	VMOV  V23.B16, V19.B16
+	VFMLA V23.S4, V18.S4, V19.S4
+	WORD  $0x6eb7e5b2 // fcmgt v18.4s, v13.4s, v23.4s
+	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e31de10  // fmul v16.4s, v16.4s, v17.4s
+	FMOVQ 32(R5), F17
+	VFMLA V17.S4, V18.S4, V16.S4
+	WORD  $0x4ea0fa11  // fabs v17.4s, v16.4s
+	FMOVQ 416(R0), F18 // tiny
+	WORD  $0x6eb1e651  // fcmgt v17.4s, v18.4s, v17.4s
+	WORD  $0x4e711e11  // bic v17.16b, v16.16b, v17.16b
+	FMOVQ F17, 32(R5)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 48(R4), F17
+	WORD  $0x4e31f411 // fmax v17.4s, v0.4s, v17.4s
+	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	FMOVQ 176(R4), F18
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	VAND  V2.B16, V18.B16, V18.B16
+	WORD  $0x4eb3f473 // fmin v19.4s, v3.4s, v19.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 112(R4), F20
+	WORD  $0x4e34f414 // fmax v20.4s, v0.4s, v20.4s
+	WORD  $0x4eb4f434 // fmin v20.4s, v1.4s, v20.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V21.S4
-	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+	VFMLA V4.S4, V17.S4, V21.S4
+	WORD  $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
 
-	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
 	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
-	VFMLA V24.S4, V16.S4, V23.S4
+	VFMLA V24.S4, V19.S4, V23.S4
 	FMOVQ 128(R0), F24 // tanhRoundMax
 	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
 	FMOVQ 144(R0), F24 // tanhRoundMask
@@ -11535,839 +11333,506 @@ wide_cell:
 	FMOVQ 160(R0), F24 // tanhRoundZero
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V18.S4, V11.S4
-	VFMLA V5.S4, V18.S4, V11.S4
-
-	// tanh c': r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F18 // tanhHalfLn2
-	VFMLA V18.S4, V20.S4, V13.S4
-	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F25 // sigmoidRound
+	VFMLA V4.S4, V20.S4, V25.S4
+	WORD  $0x4ea5d73a // fsub v26.4s, v25.4s, v5.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V22.S4, V14.S4
-	VFMLA V5.S4, V22.S4, V14.S4
+	VFMLA V6.S4, V22.S4, V17.S4
+	VFMLA V7.S4, V22.S4, V17.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F20 // tanhHalfLn2
-	VFMLA V20.S4, V24.S4, V16.S4
-	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+	// tanh: r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V24.S4, V19.S4
+	WORD  $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V26.S4, V20.S4
+	VFMLA V7.S4, V26.S4, V20.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
-	VSHL $23, V17.S4, V17.S4
+	WORD $0x6e31de38 // fmul v24.4s, v17.4s, v17.4s
+	VSHL $23, V21.S4, V21.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F27 // tanhP3
+	VFMLA V27.S4, V22.S4, V26.S4
+	FMOVQ 256(R0), F27 // tanhP1
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e34de9a // fmul v26.4s, v20.4s, v20.4s
+	VSHL $23, V25.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F28 // sigmoidP2
+	VFMLA V9.S4, V17.S4, V28.S4
+	FMOVQ 304(R0), F29 // sigmoidP0
+	VFMLA V10.S4, V17.S4, V29.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 336(R0), F30 // tanhP0
+	VFMLA V22.S4, V27.S4, V30.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F27 // sigmoidP2
+	VFMLA V9.S4, V20.S4, V27.S4
+	FMOVQ 304(R0), F31 // sigmoidP0
+	VFMLA V10.S4, V20.S4, V31.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V24.S4, V28.S4
+	VFMLA V24.S4, V28.S4, V29.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de76 // fmul v22.4s, v19.4s, v22.4s
+	VFMLA V30.S4, V22.S4, V19.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V26.S4, V27.S4
+	VFMLA V26.S4, V27.S4, V31.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V29.S4, V17.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb7d596  // fsub v22.4s, v12.4s, v23.4s
+	FMOVQ 384(R0), F24 // three
+	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
+	VMOV  V22.B16, V27.B16
+	VFMLS V24.S4, V19.S4, V27.S4
+	WORD  $0x4e2cd6f8  // fadd v24.4s, v23.4s, v12.4s
+	VFMLA V19.S4, V22.S4, V24.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V26.S4, V31.S4, V20.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd6b3 // fadd v19.4s, v21.4s, v12.4s
+	VFMLS V21.S4, V17.S4, V19.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e38ff78 // fdiv v24.4s, v27.4s, v24.4s
+	VFMLS V23.S4, V24.S4, V22.S4
+	VORR  V18.B16, V22.B16, V18.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd736 // fadd v22.4s, v25.4s, v12.4s
+	VFMLS V25.S4, V20.S4, V22.S4
+
+	// σ: y = 1/d
+	WORD $0x6e33fd97 // fdiv v23.4s, v12.4s, v19.4s
+	WORD $0x6e36fd98 // fdiv v24.4s, v12.4s, v22.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb3d6ba // fsub v26.4s, v21.4s, v19.4s
+	WORD  $0x4e2cd75a // fadd v26.4s, v26.4s, v12.4s
+	VFMLS V21.S4, V17.S4, V26.S4
+	WORD  $0x4eb6d731 // fsub v17.4s, v25.4s, v22.4s
+	WORD  $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	VFMLS V25.S4, V20.S4, V17.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F20 // one
+	VFMLS V19.S4, V23.S4, V20.S4
+	VFMLS V26.S4, V23.S4, V20.S4
+	FMOVQ 368(R0), F19 // one
+	VFMLS V22.S4, V24.S4, V19.S4
+	VFMLS V17.S4, V24.S4, V19.S4
+
+	// σ: σ = (g·y + y) or 0 where y < Least
+	VMOV  V23.B16, V17.B16
+	VFMLA V23.S4, V20.S4, V17.S4
+	WORD  $0x6eb7e5b4 // fcmgt v20.4s, v13.4s, v23.4s
+	WORD  $0x4e741e31 // bic v17.16b, v17.16b, v20.16b
+	VMOV  V24.B16, V20.B16
+	VFMLA V24.S4, V19.S4, V20.S4
+	WORD  $0x6eb8e5b3 // fcmgt v19.4s, v13.4s, v24.4s
+	WORD  $0x4e731e93 // bic v19.16b, v20.16b, v19.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e32de31  // fmul v17.4s, v17.4s, v18.4s
+	FMOVQ 48(R5), F18
+	VFMLA V18.S4, V19.S4, V17.S4
+	WORD  $0x4ea0fa32  // fabs v18.4s, v17.4s
+	FMOVQ 416(R0), F19 // tiny
+	WORD  $0x6eb2e672  // fcmgt v18.4s, v19.4s, v18.4s
+	WORD  $0x4e721e32  // bic v18.16b, v17.16b, v18.16b
+	FMOVQ F18, 48(R5)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 192(R4), F18
+	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
+	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0f9d3 // fabs v19.4s, v14.4s
+	VAND V2.B16, V14.B16, V14.B16
+	WORD $0x4eb3f473 // fmin v19.4s, v3.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V4.S4, V18.S4, V20.S4
+	WORD  $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22  // tanhRound
+	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
+	VFMLA V23.S4, V19.S4, V22.S4
+	FMOVQ 128(R0), F23 // tanhRoundMax
+	WORD  $0x4eb6f6f6  // fmin v22.4s, v23.4s, v22.4s
+	FMOVQ 144(R0), F23 // tanhRoundMask
+	VAND  V23.B16, V22.B16, V22.B16
+	FMOVQ 160(R0), F23 // tanhRoundZero
+	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V21.S4, V18.S4
+	VFMLA V7.S4, V21.S4, V18.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V23.S4, V19.S4
+	WORD  $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e32de57 // fmul v23.4s, v18.4s, v18.4s
+	VSHL $23, V20.S4, V20.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	FMOVQ 224(R0), F24 // tanhP2
 	FMOVQ 240(R0), F25 // tanhP3
-	VFMLA V25.S4, V18.S4, V24.S4
+	VFMLA V25.S4, V21.S4, V24.S4
 	FMOVQ 256(R0), F25 // tanhP1
-	VFMLA V18.S4, V24.S4, V25.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
-	VSHL $23, V21.S4, V21.S4
-
-	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F26 // tanhP2
-	FMOVQ 240(R0), F27 // tanhP3
-	VFMLA V27.S4, V20.S4, V26.S4
-	FMOVQ 256(R0), F27 // tanhP1
-	VFMLA V20.S4, V26.S4, V27.S4
+	VFMLA V21.S4, V24.S4, V25.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V26.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V28.S4
+	FMOVQ 272(R0), F24 // sigmoidP2
+	VFMLA V9.S4, V18.S4, V24.S4
+	FMOVQ 304(R0), F26 // sigmoidP0
+	VFMLA V10.S4, V18.S4, V26.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F29 // tanhP0
-	VFMLA V18.S4, V25.S4, V29.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V25.S4
-	FMOVQ 304(R0), F30 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V30.S4
-
-	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F31 // tanhP0
-	VFMLA V20.S4, V27.S4, V31.S4
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 336(R0), F27 // tanhP0
+	VFMLA V21.S4, V25.S4, V27.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V22.S4, V26.S4
-	VFMLA V22.S4, V26.S4, V28.S4
+	VFMLA V11.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V26.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
-	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
-	VFMLA V29.S4, V18.S4, V13.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V24.S4, V25.S4
-	VFMLA V24.S4, V25.S4, V30.S4
-
-	// tanh c': t = r·z·p + r (t = tanh r)
-	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
-	VFMLA V31.S4, V18.S4, V16.S4
+	WORD  $0x6e35de75 // fmul v21.4s, v19.4s, v21.4s
+	VFMLA V27.S4, V21.S4, V19.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V22.S4, V28.S4, V11.S4
+	VFMLS V23.S4, V26.S4, V18.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
-	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
-	VMOV  V18.B16, V22.B16
-	VFMLS V20.S4, V13.S4, V22.S4
-	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
-	VFMLA V13.S4, V18.S4, V20.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V24.S4, V30.S4, V14.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
-	FMOVQ 384(R0), F24 // three
-	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
-	VMOV  V13.B16, V25.B16
-	VFMLS V24.S4, V16.S4, V25.S4
-	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
-	VFMLA V16.S4, V13.S4, V24.S4
+	WORD  $0x4eb6d595  // fsub v21.4s, v12.4s, v22.4s
+	FMOVQ 384(R0), F23 // three
+	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
+	VMOV  V21.B16, V24.B16
+	VFMLS V23.S4, V19.S4, V24.S4
+	WORD  $0x4e2cd6d7  // fadd v23.4s, v22.4s, v12.4s
+	VFMLA V19.S4, V21.S4, V23.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
-	VFMLS V17.S4, V11.S4, V16.S4
+	WORD  $0x4e2cd693 // fadd v19.4s, v20.4s, v12.4s
+	VFMLS V20.S4, V18.S4, V19.S4
 
 	// tanh c': |tanh| = a - N/D·F
-	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
-	VFMLS V19.S4, V20.S4, V18.S4
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
-	VFMLS V21.S4, V14.S4, V19.S4
-
-	// tanh c': |tanh| = a - N/D·F
-	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
-	VFMLS V23.S4, V20.S4, V13.S4
+	WORD  $0x6e37ff17 // fdiv v23.4s, v24.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
 
 	// σ: y = 1/d
-	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
-	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
+	WORD $0x6e33fd96 // fdiv v22.4s, v12.4s, v19.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
-	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
-	VFMLS V17.S4, V11.S4, V23.S4
-	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	VFMLS V21.S4, V14.S4, V11.S4
+	WORD  $0x4eb3d697 // fsub v23.4s, v20.4s, v19.4s
+	WORD  $0x4e2cd6f7 // fadd v23.4s, v23.4s, v12.4s
+	VFMLS V20.S4, V18.S4, V23.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
-	VFMLS V16.S4, V20.S4, V14.S4
-	VFMLS V23.S4, V20.S4, V14.S4
-	FMOVQ 368(R0), F16 // one
-	VFMLS V19.S4, V22.S4, V16.S4
-	VFMLS V11.S4, V22.S4, V16.S4
+	FMOVQ 368(R0), F18 // one
+	VFMLS V19.S4, V22.S4, V18.S4
+	VFMLS V23.S4, V22.S4, V18.S4
 
 	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V11.B16
-	VFMLA V20.S4, V14.S4, V11.S4
-	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V22.B16, V14.B16
-	VFMLA V22.S4, V16.S4, V14.S4
-	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
-	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	VMOV  V22.B16, V19.B16
+	VFMLA V22.S4, V18.S4, V19.S4
+	WORD  $0x6eb6e5b2 // fcmgt v18.4s, v13.4s, v22.4s
+	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
-	VORR  V12.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F16 // tiny
-	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
-	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
-	FMOVQ F11, (R7)
-	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
-	VORR  V15.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F13 // tiny
-	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
-	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
-	FMOVQ F11, 16(R7)
+	WORD  $0x6e35de52  // fmul v18.4s, v18.4s, v21.4s
+	VORR  V14.B16, V18.B16, V14.B16
+	FMOVQ 416(R0), F19 // tiny
+	WORD  $0x6eb2e672  // fcmgt v18.4s, v19.4s, v18.4s
+	WORD  $0x4e721dce  // bic v14.16b, v14.16b, v18.16b
+	FMOVQ F14, (R6)
 
 	// σ: x = min(40, max(Min, x))
-	FMOVQ 224(R8), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 32(R6), F12
-	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 240(R8), F14
+	FMOVQ 208(R4), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 48(R6), F15
-	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
-	FMOVQ 32(R0), F17 // signBit
-	VAND  V17.B16, V15.B16, V15.B16
-	FMOVQ 48(R0), F17 // tanhMax
-	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+	WORD $0x4ea0f9f2 // fabs v18.4s, v15.4s
+	VAND V2.B16, V15.B16, V15.B16
+	WORD $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F17 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V17.S4
-	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V4.S4, V14.S4, V19.S4
+	WORD  $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F19  // tanhRound
-	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
-	VFMLA V20.S4, V13.S4, V19.S4
-	FMOVQ 128(R0), F20 // tanhRoundMax
-	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
-	FMOVQ 144(R0), F20 // tanhRoundMask
-	VAND  V20.B16, V19.B16, V19.B16
-	FMOVQ 160(R0), F20 // tanhRoundZero
-	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F21 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V21.S4
-	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
-
-	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F23  // tanhRound
-	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
-	VFMLA V24.S4, V16.S4, V23.S4
-	FMOVQ 128(R0), F24 // tanhRoundMax
-	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
-	FMOVQ 144(R0), F24 // tanhRoundMask
-	VAND  V24.B16, V23.B16, V23.B16
-	FMOVQ 160(R0), F24 // tanhRoundZero
-	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
+	FMOVQ 96(R0), F21  // tanhRound
+	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
+	VFMLA V22.S4, V18.S4, V21.S4
+	FMOVQ 128(R0), F22 // tanhRoundMax
+	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
+	FMOVQ 144(R0), F22 // tanhRoundMask
+	VAND  V22.B16, V21.B16, V21.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V18.S4, V11.S4
-	VFMLA V5.S4, V18.S4, V11.S4
+	VFMLA V6.S4, V20.S4, V14.S4
+	VFMLA V7.S4, V20.S4, V14.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F18 // tanhHalfLn2
-	VFMLA V18.S4, V20.S4, V13.S4
-	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V22.S4, V14.S4
-	VFMLA V5.S4, V22.S4, V14.S4
-
-	// tanh c': r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F20 // tanhHalfLn2
-	VFMLA V20.S4, V24.S4, V16.S4
-	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+	VFMLA V8.S4, V22.S4, V18.S4
+	WORD  $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
-	VSHL $23, V17.S4, V17.S4
+	WORD $0x6e2eddd6 // fmul v22.4s, v14.4s, v14.4s
+	VSHL $23, V19.S4, V19.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
-	VFMLA V25.S4, V18.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
-	VFMLA V18.S4, V24.S4, V25.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
-	VSHL $23, V21.S4, V21.S4
-
-	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F26 // tanhP2
-	FMOVQ 240(R0), F27 // tanhP3
-	VFMLA V27.S4, V20.S4, V26.S4
-	FMOVQ 256(R0), F27 // tanhP1
-	VFMLA V20.S4, V26.S4, V27.S4
+	FMOVQ 224(R0), F23 // tanhP2
+	FMOVQ 240(R0), F24 // tanhP3
+	VFMLA V24.S4, V20.S4, V23.S4
+	FMOVQ 256(R0), F24 // tanhP1
+	VFMLA V20.S4, V23.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V26.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V28.S4
+	FMOVQ 272(R0), F23 // sigmoidP2
+	VFMLA V9.S4, V14.S4, V23.S4
+	FMOVQ 304(R0), F25 // sigmoidP0
+	VFMLA V10.S4, V14.S4, V25.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F29 // tanhP0
-	VFMLA V18.S4, V25.S4, V29.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V25.S4
-	FMOVQ 304(R0), F30 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V30.S4
-
-	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F31 // tanhP0
-	VFMLA V20.S4, V27.S4, V31.S4
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 336(R0), F26 // tanhP0
+	VFMLA V20.S4, V24.S4, V26.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V22.S4, V26.S4
-	VFMLA V22.S4, V26.S4, V28.S4
+	VFMLA V11.S4, V22.S4, V23.S4
+	VFMLA V22.S4, V23.S4, V25.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
-	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
-	VFMLA V29.S4, V18.S4, V13.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V24.S4, V25.S4
-	VFMLA V24.S4, V25.S4, V30.S4
-
-	// tanh c': t = r·z·p + r (t = tanh r)
-	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
-	VFMLA V31.S4, V18.S4, V16.S4
+	WORD  $0x6e34de54 // fmul v20.4s, v18.4s, v20.4s
+	VFMLA V26.S4, V20.S4, V18.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V22.S4, V28.S4, V11.S4
+	VFMLS V22.S4, V25.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
-	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
-	VMOV  V18.B16, V22.B16
-	VFMLS V20.S4, V13.S4, V22.S4
-	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
-	VFMLA V13.S4, V18.S4, V20.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V24.S4, V30.S4, V14.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
-	FMOVQ 384(R0), F24 // three
-	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
-	VMOV  V13.B16, V25.B16
-	VFMLS V24.S4, V16.S4, V25.S4
-	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
-	VFMLA V16.S4, V13.S4, V24.S4
+	WORD  $0x4eb5d594  // fsub v20.4s, v12.4s, v21.4s
+	FMOVQ 384(R0), F22 // three
+	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
+	VMOV  V20.B16, V23.B16
+	VFMLS V22.S4, V18.S4, V23.S4
+	WORD  $0x4e2cd6b6  // fadd v22.4s, v21.4s, v12.4s
+	VFMLA V18.S4, V20.S4, V22.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
-	VFMLS V17.S4, V11.S4, V16.S4
+	WORD  $0x4e2cd672 // fadd v18.4s, v19.4s, v12.4s
+	VFMLS V19.S4, V14.S4, V18.S4
 
 	// tanh c': |tanh| = a - N/D·F
-	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
-	VFMLS V19.S4, V20.S4, V18.S4
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
-	VFMLS V21.S4, V14.S4, V19.S4
-
-	// tanh c': |tanh| = a - N/D·F
-	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
-	VFMLS V23.S4, V20.S4, V13.S4
+	WORD  $0x6e36fef6 // fdiv v22.4s, v23.4s, v22.4s
+	VFMLS V21.S4, V22.S4, V20.S4
 
 	// σ: y = 1/d
-	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
-	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
+	WORD $0x6e32fd95 // fdiv v21.4s, v12.4s, v18.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
-	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
-	VFMLS V17.S4, V11.S4, V23.S4
-	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	VFMLS V21.S4, V14.S4, V11.S4
+	WORD  $0x4eb2d676 // fsub v22.4s, v19.4s, v18.4s
+	WORD  $0x4e2cd6d6 // fadd v22.4s, v22.4s, v12.4s
+	VFMLS V19.S4, V14.S4, V22.S4
 
 	// σ: g = (1 - y·d) - y·e
 	FMOVQ 368(R0), F14 // one
-	VFMLS V16.S4, V20.S4, V14.S4
-	VFMLS V23.S4, V20.S4, V14.S4
-	FMOVQ 368(R0), F16 // one
-	VFMLS V19.S4, V22.S4, V16.S4
-	VFMLS V11.S4, V22.S4, V16.S4
+	VFMLS V18.S4, V21.S4, V14.S4
+	VFMLS V22.S4, V21.S4, V14.S4
 
 	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V11.B16
-	VFMLA V20.S4, V14.S4, V11.S4
-	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V22.B16, V14.B16
-	VFMLA V22.S4, V16.S4, V14.S4
-	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
-	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	VMOV  V21.B16, V18.B16
+	VFMLA V21.S4, V14.S4, V18.S4
+	WORD  $0x6eb5e5ae // fcmgt v14.4s, v13.4s, v21.4s
+	WORD  $0x4e6e1e4e // bic v14.16b, v18.16b, v14.16b
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
-	VORR  V12.B16, V11.B16, V12.B16
+	WORD  $0x6e34ddce  // fmul v14.4s, v14.4s, v20.4s
+	VORR  V15.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F18 // tiny
+	WORD  $0x6eaee64e  // fcmgt v14.4s, v18.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	FMOVQ F14, 16(R6)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 224(R4), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0fa0f // fabs v15.4s, v16.4s
+	VAND V2.B16, V16.B16, V16.B16
+	WORD $0x4eaff46f // fmin v15.4s, v3.4s, v15.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V4.S4, V14.S4, V18.S4
+	WORD  $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
+	VFMLA V21.S4, V15.S4, V20.S4
+	FMOVQ 128(R0), F21 // tanhRoundMax
+	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
+	FMOVQ 144(R0), F21 // tanhRoundMask
+	VAND  V21.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V19.S4, V14.S4
+	VFMLA V7.S4, V19.S4, V14.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V21.S4, V15.S4
+	WORD  $0x6e2fddf3 // fmul v19.4s, v15.4s, v15.4s
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e2eddd5 // fmul v21.4s, v14.4s, v14.4s
+	VSHL $23, V18.S4, V18.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 224(R0), F22 // tanhP2
+	FMOVQ 240(R0), F23 // tanhP3
+	VFMLA V23.S4, V19.S4, V22.S4
+	FMOVQ 256(R0), F23 // tanhP1
+	VFMLA V19.S4, V22.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V9.S4, V14.S4, V22.S4
+	FMOVQ 304(R0), F24 // sigmoidP0
+	VFMLA V10.S4, V14.S4, V24.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 336(R0), F25 // tanhP0
+	VFMLA V19.S4, V23.S4, V25.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V21.S4, V22.S4
+	VFMLA V21.S4, V22.S4, V24.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33ddf3 // fmul v19.4s, v15.4s, v19.4s
+	VFMLA V25.S4, V19.S4, V15.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V24.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d593  // fsub v19.4s, v12.4s, v20.4s
+	FMOVQ 384(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V22.B16
+	VFMLS V21.S4, V15.S4, V22.S4
+	WORD  $0x4e2cd695  // fadd v21.4s, v20.4s, v12.4s
+	VFMLA V15.S4, V19.S4, V21.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd64f // fadd v15.4s, v18.4s, v12.4s
+	VFMLS V18.S4, V14.S4, V15.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e35fed5 // fdiv v21.4s, v22.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e2ffd94 // fdiv v20.4s, v12.4s, v15.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eafd655 // fsub v21.4s, v18.4s, v15.4s
+	WORD  $0x4e2cd6b5 // fadd v21.4s, v21.4s, v12.4s
+	VFMLS V18.S4, V14.S4, V21.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V15.S4, V20.S4, V14.S4
+	VFMLS V21.S4, V20.S4, V14.S4
+
+	// σ: σ = (g·y + y) or 0 where y < Least
+	VMOV  V20.B16, V15.B16
+	VFMLA V20.S4, V14.S4, V15.S4
+	WORD  $0x6eb4e5ae // fcmgt v14.4s, v13.4s, v20.4s
+	WORD  $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e33ddce  // fmul v14.4s, v14.4s, v19.4s
+	VORR  V16.B16, V14.B16, V15.B16
 	FMOVQ 416(R0), F16 // tiny
-	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
-	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
-	CMP   $12, R5
-	BGE   h_whole_wide_cell_0_2
-	MOVD  R5, R6
-	SUB   $8, R6
-	TBZ   $1, R6, one_lane_1
-	FMOVD F11, 32(R7)
-	TBZ   $0, R6, lanes_done_2
-	VDUP  V11.D[1], V11.D2
-	FMOVS F11, 40(R7)
+	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	CMP   $12, R7
+	BGE   h_whole_wide_0_2
+	MOVD  R7, R8
+	SUB   $8, R8
+	TBZ   $1, R8, one_lane_1
+	FMOVD F14, 32(R6)
+	TBZ   $0, R8, lanes_done_2
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 40(R6)
 	JMP   lanes_done_2
 
 one_lane_1:
-	FMOVS F11, 32(R7)
+	FMOVS F14, 32(R6)
 
 lanes_done_2:
-	JMP h_done_wide_cell_0_2
+	JMP h_done_wide_0_2
 
-h_whole_wide_cell_0_2:
-	FMOVQ F11, 32(R7)
+h_whole_wide_0_2:
+	FMOVQ F14, 32(R6)
 
-h_done_wide_cell_0_2:
-	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
-	VORR  V15.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F13 // tiny
-	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
-	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
-	CMP   $16, R5
-	BGE   h_whole_wide_cell_0_3
-	CMP   $12, R5
-	BLE   h_done_wide_cell_0_3
-	MOVD  R5, R6
-	SUB   $12, R6
-	TBZ   $1, R6, one_lane_3
-	FMOVD F11, 48(R7)
-	TBZ   $0, R6, lanes_done_4
-	VDUP  V11.D[1], V11.D2
-	FMOVS F11, 56(R7)
-	JMP   lanes_done_4
-
-one_lane_3:
-	FMOVS F11, 48(R7)
-
-lanes_done_4:
-	JMP h_done_wide_cell_0_3
-
-h_whole_wide_cell_0_3:
-	FMOVQ F11, 48(R7)
-
-h_done_wide_cell_0_3:
-	MOVD zColumn+8(FP), R6
-	LSL  $2, R6
-	ADD  R6, R2
-	ADD  $72, R3
-	SUBS $1, R4
-	BGE  wide_cell
-
-wide_cell_done:
-	ADD  $1, R4
-	MOVD units+40(FP), R2
-	SUBS $16, R2
-	BLE  done
-	MOVD R2, units+40(FP)
-	MOVD z+0(FP), R2
-	ADD  $256, R2
-	MOVD R2, z+0(FP)
-	ADD  $64, R1
-	JMP  panel
-
-narrow:
-	MOVD z+0(FP), R2
-	MOVD columns+24(FP), R3
-	MOVD count+32(FP), R4
-	MOVD units+40(FP), R5
-	SUBS $1, R4
-	BLT  narrow_cell_done
-
-	// Constants that stay in registers.
-	FMOVQ (R0), F0     // sigmoidMin
-	FMOVQ 16(R0), F1   // sigmoidMax
-	FMOVQ 80(R0), F2   // sigmoidNegLog2E
-	FMOVQ 64(R0), F3   // sigmoidRound
-	FMOVQ 176(R0), F4  // sigmoidLn2Hi
-	FMOVQ 192(R0), F5  // sigmoidLn2Lo
-	FMOVQ 288(R0), F6  // sigmoidP3
-	FMOVQ 320(R0), F7  // sigmoidP1
-	FMOVQ 352(R0), F8  // sigmoidP4
-	FMOVQ 368(R0), F9  // one
-	FMOVQ 400(R0), F10 // sigmoidLeast
-
-narrow_cell:
-	MOVD 24(R3), R6
-	MOVD 48(R3), R7
-	ADD  R1, R6
-	ADD  R1, R7
-	MOVD R2, R8
-
+h_done_wide_0_2:
 	// σ: x = min(40, max(Min, x))
-	FMOVQ (R8), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// tanh: sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 64(R8), F12
-	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 32(R8), F14
-	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
-	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F17  // tanhRound
-	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
-	VFMLA V18.S4, V13.S4, V17.S4
-	FMOVQ 128(R0), F18 // tanhRoundMax
-	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
-	FMOVQ 144(R0), F18 // tanhRoundMask
-	VAND  V18.B16, V17.B16, V17.B16
-	FMOVQ 160(R0), F18 // tanhRoundZero
-	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
-	VFMLA V5.S4, V16.S4, V11.S4
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
-	VFMLA V5.S4, V20.S4, V14.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
-	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
-	VFMLA V16.S4, V20.S4, V21.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
-	VFMLA V16.S4, V21.S4, V24.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
-	VFMLA V18.S4, V22.S4, V23.S4
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
-	VFMLA V24.S4, V16.S4, V13.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
-	VFMLA V20.S4, V21.S4, V25.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V18.S4, V23.S4, V11.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
-	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
-	VMOV  V16.B16, V21.B16
-	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
-	VFMLA V13.S4, V16.S4, V18.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V20.S4, V25.S4, V14.S4
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V13.S4
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
-	VFMLS V17.S4, V18.S4, V16.S4
-	VORR  V12.B16, V16.B16, V12.B16
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V16.S4
-
-	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V20.S4
-	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V11.S4
-
-	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
-	VFMLS V13.S4, V17.S4, V14.S4
-	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
-	VFMLS V16.S4, V18.S4, V13.S4
-	VFMLS V11.S4, V18.S4, V13.S4
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
-
-	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
-	FMOVQ (R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
-	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
-	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
-	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
-	FMOVQ F11, (R6)
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 16(R8), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// tanh: sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 80(R8), F12
-	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 48(R8), F14
-	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
-	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
-
-	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F17  // tanhRound
-	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
-	VFMLA V18.S4, V13.S4, V17.S4
-	FMOVQ 128(R0), F18 // tanhRoundMax
-	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
-	FMOVQ 144(R0), F18 // tanhRoundMask
-	VAND  V18.B16, V17.B16, V17.B16
-	FMOVQ 160(R0), F18 // tanhRoundZero
-	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
-	VFMLA V5.S4, V16.S4, V11.S4
-
-	// tanh: r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F16 // tanhHalfLn2
-	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
-	VFMLA V5.S4, V20.S4, V14.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
-
-	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
-	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
-	VFMLA V16.S4, V20.S4, V21.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
-
-	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
-	VFMLA V16.S4, V21.S4, V24.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
-	VFMLA V18.S4, V22.S4, V23.S4
-
-	// tanh: t = r·z·p + r (t = tanh r)
-	WORD  $0x6e30ddb0 // fmul v16.4s, v13.4s, v16.4s
-	VFMLA V24.S4, V16.S4, V13.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
-	VFMLA V20.S4, V21.S4, V25.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V18.S4, V23.S4, V11.S4
-
-	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
-	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
-	VMOV  V16.B16, V21.B16
-	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
-	VFMLA V13.S4, V16.S4, V18.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V20.S4, V25.S4, V14.S4
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V13.S4
-
-	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
-	VFMLS V17.S4, V18.S4, V16.S4
-	VORR  V12.B16, V16.B16, V12.B16
-
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V16.S4
-
-	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
-	VFMLS V15.S4, V11.S4, V20.S4
-	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	VFMLS V19.S4, V14.S4, V11.S4
-
-	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
-	VFMLS V13.S4, V17.S4, V14.S4
-	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
-	VFMLS V16.S4, V18.S4, V13.S4
-	VFMLS V11.S4, V18.S4, V13.S4
-
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
-
-	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
-	FMOVQ 16(R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
-	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
-	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
-	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
-	FMOVQ F11, 16(R6)
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 96(R8), F11
-	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
-	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
-
-	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	FMOVQ (R6), F12
-	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
-	FMOVQ 48(R0), F14 // tanhMax
-	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
-
-	// σ: x = min(40, max(Min, x))
-	FMOVQ 112(R8), F14
+	FMOVQ 240(R4), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	FMOVQ 16(R6), F15
-	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
-	FMOVQ 32(R0), F17 // signBit
-	VAND  V17.B16, V15.B16, V15.B16
-	FMOVQ 48(R0), F17 // tanhMax
-	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+	WORD $0x4ea0fa2f // fabs v15.4s, v17.4s
+	VAND V2.B16, V17.B16, V16.B16
+	WORD $0x4eaff46f // fmin v15.4s, v3.4s, v15.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V17.S4
-	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+	VFMLA V4.S4, V14.S4, V17.S4
+	WORD  $0x4ea5d632 // fsub v18.4s, v17.4s, v5.4s
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
 	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
-	VFMLA V20.S4, V13.S4, V19.S4
+	VFMLA V20.S4, V15.S4, V19.S4
 	FMOVQ 128(R0), F20 // tanhRoundMax
 	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
 	FMOVQ 144(R0), F20 // tanhRoundMask
@@ -12375,235 +11840,713 @@ narrow_cell:
 	FMOVQ 160(R0), F20 // tanhRoundZero
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	FMOVQ 64(R0), F21 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V21.S4
-	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
-
-	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	FMOVQ 96(R0), F23  // tanhRound
-	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
-	VFMLA V24.S4, V16.S4, V23.S4
-	FMOVQ 128(R0), F24 // tanhRoundMax
-	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
-	FMOVQ 144(R0), F24 // tanhRoundMask
-	VAND  V24.B16, V23.B16, V23.B16
-	FMOVQ 160(R0), F24 // tanhRoundZero
-	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
-
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V18.S4, V11.S4
-	VFMLA V5.S4, V18.S4, V11.S4
+	VFMLA V6.S4, V18.S4, V14.S4
+	VFMLA V7.S4, V18.S4, V14.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F18 // tanhHalfLn2
-	VFMLA V18.S4, V20.S4, V13.S4
-	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V22.S4, V14.S4
-	VFMLA V5.S4, V22.S4, V14.S4
-
-	// tanh c': r = n·HalfLn2 + A, z = r·r
-	FMOVQ 208(R0), F20 // tanhHalfLn2
-	VFMLA V20.S4, V24.S4, V16.S4
-	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+	VFMLA V8.S4, V20.S4, V15.S4
+	WORD  $0x6e2fddf2 // fmul v18.4s, v15.4s, v15.4s
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
 	VSHL $23, V17.S4, V17.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
-	VFMLA V25.S4, V18.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
-	VFMLA V18.S4, V24.S4, V25.S4
-
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
-	VSHL $23, V21.S4, V21.S4
-
-	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F26 // tanhP2
-	FMOVQ 240(R0), F27 // tanhP3
-	VFMLA V27.S4, V20.S4, V26.S4
-	FMOVQ 256(R0), F27 // tanhP1
-	VFMLA V20.S4, V26.S4, V27.S4
+	FMOVQ 224(R0), F21 // tanhP2
+	FMOVQ 240(R0), F22 // tanhP3
+	VFMLA V22.S4, V18.S4, V21.S4
+	FMOVQ 256(R0), F22 // tanhP1
+	VFMLA V18.S4, V21.S4, V22.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V26.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V28.S4
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V9.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V10.S4, V14.S4, V23.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F29 // tanhP0
-	VFMLA V18.S4, V25.S4, V29.S4
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V25.S4
-	FMOVQ 304(R0), F30 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V30.S4
-
-	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F31 // tanhP0
-	VFMLA V20.S4, V27.S4, V31.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V18.S4, V22.S4, V24.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V22.S4, V26.S4
-	VFMLA V22.S4, V26.S4, V28.S4
+	VFMLA V11.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V23.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
-	WORD  $0x6e32ddb2 // fmul v18.4s, v13.4s, v18.4s
-	VFMLA V29.S4, V18.S4, V13.S4
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V24.S4, V25.S4
-	VFMLA V24.S4, V25.S4, V30.S4
-
-	// tanh c': t = r·z·p + r (t = tanh r)
-	WORD  $0x6e34de12 // fmul v18.4s, v16.4s, v20.4s
-	VFMLA V31.S4, V18.S4, V16.S4
+	WORD  $0x6e32ddf2 // fmul v18.4s, v15.4s, v18.4s
+	VFMLA V24.S4, V18.S4, V15.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V22.S4, V28.S4, V11.S4
+	VFMLS V20.S4, V23.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	WORD  $0x4eb3d592  // fsub v18.4s, v12.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
-	VMOV  V18.B16, V22.B16
-	VFMLS V20.S4, V13.S4, V22.S4
-	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
-	VFMLA V13.S4, V18.S4, V20.S4
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFMLS V24.S4, V30.S4, V14.S4
-
-	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
-	FMOVQ 384(R0), F24 // three
-	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
-	VMOV  V13.B16, V25.B16
-	VFMLS V24.S4, V16.S4, V25.S4
-	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
-	VFMLA V16.S4, V13.S4, V24.S4
+	VMOV  V18.B16, V21.B16
+	VFMLS V20.S4, V15.S4, V21.S4
+	WORD  $0x4e2cd674  // fadd v20.4s, v19.4s, v12.4s
+	VFMLA V15.S4, V18.S4, V20.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
-	VFMLS V17.S4, V11.S4, V16.S4
+	WORD  $0x4e2cd62f // fadd v15.4s, v17.4s, v12.4s
+	VFMLS V17.S4, V14.S4, V15.S4
 
 	// tanh c': |tanh| = a - N/D·F
-	WORD  $0x6e34fed4 // fdiv v20.4s, v22.4s, v20.4s
+	WORD  $0x6e34feb4 // fdiv v20.4s, v21.4s, v20.4s
 	VFMLS V19.S4, V20.S4, V18.S4
 
-	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
-	VFMLS V21.S4, V14.S4, V19.S4
-
-	// tanh c': |tanh| = a - N/D·F
-	WORD  $0x6e38ff34 // fdiv v20.4s, v25.4s, v24.4s
-	VFMLS V23.S4, V20.S4, V13.S4
-
 	// σ: y = 1/d
-	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
-	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
+	WORD $0x6e2ffd93 // fdiv v19.4s, v12.4s, v15.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
-	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
-	VFMLS V17.S4, V11.S4, V23.S4
-	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	VFMLS V21.S4, V14.S4, V11.S4
+	WORD  $0x4eafd634 // fsub v20.4s, v17.4s, v15.4s
+	WORD  $0x4e2cd694 // fadd v20.4s, v20.4s, v12.4s
+	VFMLS V17.S4, V14.S4, V20.S4
 
 	// σ: g = (1 - y·d) - y·e
 	FMOVQ 368(R0), F14 // one
-	VFMLS V16.S4, V20.S4, V14.S4
-	VFMLS V23.S4, V20.S4, V14.S4
-	FMOVQ 368(R0), F16 // one
-	VFMLS V19.S4, V22.S4, V16.S4
-	VFMLS V11.S4, V22.S4, V16.S4
+	VFMLS V15.S4, V19.S4, V14.S4
+	VFMLS V20.S4, V19.S4, V14.S4
 
 	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V11.B16
-	VFMLA V20.S4, V14.S4, V11.S4
-	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V22.B16, V14.B16
-	VFMLA V22.S4, V16.S4, V14.S4
-	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
-	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	VMOV  V19.B16, V15.B16
+	VFMLA V19.S4, V14.S4, V15.S4
+	WORD  $0x6eb3e5ae // fcmgt v14.4s, v13.4s, v19.4s
+	WORD  $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
-	VORR  V12.B16, V11.B16, V12.B16
+	WORD  $0x6e32ddce  // fmul v14.4s, v14.4s, v18.4s
+	VORR  V16.B16, V14.B16, V15.B16
 	FMOVQ 416(R0), F16 // tiny
-	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
-	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
-	CMP   $4, R5
-	BGE   h_whole_narrow_cell_0_0
-	MOVD  R5, R6
-	TBZ   $1, R6, one_lane_5
-	FMOVD F11, (R7)
-	TBZ   $0, R6, lanes_done_6
-	VDUP  V11.D[1], V11.D2
-	FMOVS F11, 8(R7)
+	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	CMP   $16, R7
+	BGE   h_whole_wide_0_3
+	CMP   $12, R7
+	BLE   h_done_wide_0_3
+	MOVD  R7, R8
+	SUB   $12, R8
+	TBZ   $1, R8, one_lane_3
+	FMOVD F14, 48(R6)
+	TBZ   $0, R8, lanes_done_4
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 56(R6)
+	JMP   lanes_done_4
+
+one_lane_3:
+	FMOVS F14, 48(R6)
+
+lanes_done_4:
+	JMP h_done_wide_0_3
+
+h_whole_wide_0_3:
+	FMOVQ F14, 48(R6)
+
+h_done_wide_0_3:
+	ADD $256, R4
+	ADD $64, R5
+	ADD $64, R6
+	SUB $16, R7
+	JMP panel
+
+narrow:
+	// σ: x = min(40, max(Min, x))
+	FMOVQ (R4), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	FMOVQ 64(R4), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	VAND  V2.B16, V15.B16, V15.B16
+	WORD  $0x4eb0f470 // fmin v16.4s, v3.4s, v16.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 32(R4), F17
+	WORD  $0x4e31f411 // fmax v17.4s, v0.4s, v17.4s
+	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V4.S4, V14.S4, V18.S4
+	WORD  $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 128(R0), F21 // tanhRoundMax
+	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
+	FMOVQ 144(R0), F21 // tanhRoundMask
+	VAND  V21.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V4.S4, V17.S4, V22.S4
+	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V19.S4, V14.S4
+	VFMLA V7.S4, V19.S4, V14.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V21.S4, V16.S4
+	WORD  $0x6e30de13 // fmul v19.4s, v16.4s, v16.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V23.S4, V17.S4
+	VFMLA V7.S4, V23.S4, V17.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e2eddd5 // fmul v21.4s, v14.4s, v14.4s
+	VSHL $23, V18.S4, V18.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 224(R0), F23 // tanhP2
+	FMOVQ 240(R0), F24 // tanhP3
+	VFMLA V24.S4, V19.S4, V23.S4
+	FMOVQ 256(R0), F24 // tanhP1
+	VFMLA V19.S4, V23.S4, V24.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e31de37 // fmul v23.4s, v17.4s, v17.4s
+	VSHL $23, V22.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V9.S4, V14.S4, V25.S4
+	FMOVQ 304(R0), F26 // sigmoidP0
+	VFMLA V10.S4, V14.S4, V26.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 336(R0), F27 // tanhP0
+	VFMLA V19.S4, V24.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F24 // sigmoidP2
+	VFMLA V9.S4, V17.S4, V24.S4
+	FMOVQ 304(R0), F28 // sigmoidP0
+	VFMLA V10.S4, V17.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V21.S4, V25.S4
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33de13 // fmul v19.4s, v16.4s, v19.4s
+	VFMLA V27.S4, V19.S4, V16.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V28.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V26.S4, V14.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d593  // fsub v19.4s, v12.4s, v20.4s
+	FMOVQ 384(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V24.B16
+	VFMLS V21.S4, V16.S4, V24.S4
+	WORD  $0x4e2cd695  // fadd v21.4s, v20.4s, v12.4s
+	VFMLA V16.S4, V19.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V28.S4, V17.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd650 // fadd v16.4s, v18.4s, v12.4s
+	VFMLS V18.S4, V14.S4, V16.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+	VORR  V15.B16, V19.B16, V15.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd6d3 // fadd v19.4s, v22.4s, v12.4s
+	VFMLS V22.S4, V17.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e30fd94 // fdiv v20.4s, v12.4s, v16.4s
+	WORD $0x6e33fd95 // fdiv v21.4s, v12.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d657 // fsub v23.4s, v18.4s, v16.4s
+	WORD  $0x4e2cd6f7 // fadd v23.4s, v23.4s, v12.4s
+	VFMLS V18.S4, V14.S4, V23.S4
+	WORD  $0x4eb3d6ce // fsub v14.4s, v22.4s, v19.4s
+	WORD  $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
+	VFMLS V22.S4, V17.S4, V14.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F17 // one
+	VFMLS V16.S4, V20.S4, V17.S4
+	VFMLS V23.S4, V20.S4, V17.S4
+	FMOVQ 368(R0), F16 // one
+	VFMLS V19.S4, V21.S4, V16.S4
+	VFMLS V14.S4, V21.S4, V16.S4
+
+	// σ: σ = (g·y + y) or 0 where y < Least
+	VMOV  V20.B16, V14.B16
+	VFMLA V20.S4, V17.S4, V14.S4
+	WORD  $0x6eb4e5b1 // fcmgt v17.4s, v13.4s, v20.4s
+	WORD  $0x4e711dce // bic v14.16b, v14.16b, v17.16b
+	VMOV  V21.B16, V17.B16
+	VFMLA V21.S4, V16.S4, V17.S4
+	WORD  $0x6eb5e5b0 // fcmgt v16.4s, v13.4s, v21.4s
+	WORD  $0x4e701e30 // bic v16.16b, v17.16b, v16.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e2fddce  // fmul v14.4s, v14.4s, v15.4s
+	FMOVQ (R5), F15
+	VFMLA V15.S4, V16.S4, V14.S4
+	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eafe60f  // fcmgt v15.4s, v16.4s, v15.4s
+	WORD  $0x4e6f1dcf  // bic v15.16b, v14.16b, v15.16b
+	FMOVQ F15, (R5)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 16(R4), F15
+	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
+	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	FMOVQ 80(R4), F16
+	WORD  $0x4ea0fa11 // fabs v17.4s, v16.4s
+	VAND  V2.B16, V16.B16, V16.B16
+	WORD  $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 48(R4), F18
+	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
+	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V4.S4, V15.S4, V19.S4
+	WORD  $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F21  // tanhRound
+	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
+	VFMLA V22.S4, V17.S4, V21.S4
+	FMOVQ 128(R0), F22 // tanhRoundMax
+	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
+	FMOVQ 144(R0), F22 // tanhRoundMask
+	VAND  V22.B16, V21.B16, V21.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V4.S4, V18.S4, V23.S4
+	WORD  $0x4ea5d6f8 // fsub v24.4s, v23.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V20.S4, V15.S4
+	VFMLA V7.S4, V20.S4, V15.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V22.S4, V17.S4
+	WORD  $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V24.S4, V18.S4
+	VFMLA V7.S4, V24.S4, V18.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e2fddf6 // fmul v22.4s, v15.4s, v15.4s
+	VSHL $23, V19.S4, V19.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 224(R0), F24 // tanhP2
+	FMOVQ 240(R0), F25 // tanhP3
+	VFMLA V25.S4, V20.S4, V24.S4
+	FMOVQ 256(R0), F25 // tanhP1
+	VFMLA V20.S4, V24.S4, V25.S4
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
+	VSHL $23, V23.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F26 // sigmoidP2
+	VFMLA V9.S4, V15.S4, V26.S4
+	FMOVQ 304(R0), F27 // sigmoidP0
+	VFMLA V10.S4, V15.S4, V27.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 336(R0), F28 // tanhP0
+	VFMLA V20.S4, V25.S4, V28.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F25 // sigmoidP2
+	VFMLA V9.S4, V18.S4, V25.S4
+	FMOVQ 304(R0), F29 // sigmoidP0
+	VFMLA V10.S4, V18.S4, V29.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e34de34 // fmul v20.4s, v17.4s, v20.4s
+	VFMLA V28.S4, V20.S4, V17.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V29.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V22.S4, V27.S4, V15.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb5d594  // fsub v20.4s, v12.4s, v21.4s
+	FMOVQ 384(R0), F22 // three
+	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
+	VMOV  V20.B16, V25.B16
+	VFMLS V22.S4, V17.S4, V25.S4
+	WORD  $0x4e2cd6b6  // fadd v22.4s, v21.4s, v12.4s
+	VFMLA V17.S4, V20.S4, V22.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V29.S4, V18.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd671 // fadd v17.4s, v19.4s, v12.4s
+	VFMLS V19.S4, V15.S4, V17.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e36ff36 // fdiv v22.4s, v25.4s, v22.4s
+	VFMLS V21.S4, V22.S4, V20.S4
+	VORR  V16.B16, V20.B16, V16.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd6f4 // fadd v20.4s, v23.4s, v12.4s
+	VFMLS V23.S4, V18.S4, V20.S4
+
+	// σ: y = 1/d
+	WORD $0x6e31fd95 // fdiv v21.4s, v12.4s, v17.4s
+	WORD $0x6e34fd96 // fdiv v22.4s, v12.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb1d678 // fsub v24.4s, v19.4s, v17.4s
+	WORD  $0x4e2cd718 // fadd v24.4s, v24.4s, v12.4s
+	VFMLS V19.S4, V15.S4, V24.S4
+	WORD  $0x4eb4d6ef // fsub v15.4s, v23.4s, v20.4s
+	WORD  $0x4e2cd5ef // fadd v15.4s, v15.4s, v12.4s
+	VFMLS V23.S4, V18.S4, V15.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F18 // one
+	VFMLS V17.S4, V21.S4, V18.S4
+	VFMLS V24.S4, V21.S4, V18.S4
+	FMOVQ 368(R0), F17 // one
+	VFMLS V20.S4, V22.S4, V17.S4
+	VFMLS V15.S4, V22.S4, V17.S4
+
+	// σ: σ = (g·y + y) or 0 where y < Least
+	VMOV  V21.B16, V15.B16
+	VFMLA V21.S4, V18.S4, V15.S4
+	WORD  $0x6eb5e5b2 // fcmgt v18.4s, v13.4s, v21.4s
+	WORD  $0x4e721def // bic v15.16b, v15.16b, v18.16b
+	VMOV  V22.B16, V18.B16
+	VFMLA V22.S4, V17.S4, V18.S4
+	WORD  $0x6eb6e5b1 // fcmgt v17.4s, v13.4s, v22.4s
+	WORD  $0x4e711e51 // bic v17.16b, v18.16b, v17.16b
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e30ddef  // fmul v15.4s, v15.4s, v16.4s
+	FMOVQ 16(R5), F16
+	VFMLA V16.S4, V17.S4, V15.S4
+	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
+	FMOVQ 416(R0), F17 // tiny
+	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
+	WORD  $0x4e701df0  // bic v16.16b, v15.16b, v16.16b
+	FMOVQ F16, 16(R5)
+
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 96(R4), F16
+	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
+	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0f9d1 // fabs v17.4s, v14.4s
+	VAND V2.B16, V14.B16, V14.B16
+	WORD $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V4.S4, V16.S4, V18.S4
+	WORD  $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
+	VFMLA V21.S4, V17.S4, V20.S4
+	FMOVQ 128(R0), F21 // tanhRoundMax
+	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
+	FMOVQ 144(R0), F21 // tanhRoundMask
+	VAND  V21.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V19.S4, V16.S4
+	VFMLA V7.S4, V19.S4, V16.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V21.S4, V17.S4
+	WORD  $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e30de15 // fmul v21.4s, v16.4s, v16.4s
+	VSHL $23, V18.S4, V18.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 224(R0), F22 // tanhP2
+	FMOVQ 240(R0), F23 // tanhP3
+	VFMLA V23.S4, V19.S4, V22.S4
+	FMOVQ 256(R0), F23 // tanhP1
+	VFMLA V19.S4, V22.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F22 // sigmoidP2
+	VFMLA V9.S4, V16.S4, V22.S4
+	FMOVQ 304(R0), F24 // sigmoidP0
+	VFMLA V10.S4, V16.S4, V24.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 336(R0), F25 // tanhP0
+	VFMLA V19.S4, V23.S4, V25.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V21.S4, V22.S4
+	VFMLA V21.S4, V22.S4, V24.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33de33 // fmul v19.4s, v17.4s, v19.4s
+	VFMLA V25.S4, V19.S4, V17.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V24.S4, V16.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d593  // fsub v19.4s, v12.4s, v20.4s
+	FMOVQ 384(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V22.B16
+	VFMLS V21.S4, V17.S4, V22.S4
+	WORD  $0x4e2cd695  // fadd v21.4s, v20.4s, v12.4s
+	VFMLA V17.S4, V19.S4, V21.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd651 // fadd v17.4s, v18.4s, v12.4s
+	VFMLS V18.S4, V16.S4, V17.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e35fed5 // fdiv v21.4s, v22.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e31fd94 // fdiv v20.4s, v12.4s, v17.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb1d655 // fsub v21.4s, v18.4s, v17.4s
+	WORD  $0x4e2cd6b5 // fadd v21.4s, v21.4s, v12.4s
+	VFMLS V18.S4, V16.S4, V21.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F16 // one
+	VFMLS V17.S4, V20.S4, V16.S4
+	VFMLS V21.S4, V20.S4, V16.S4
+
+	// σ: σ = (g·y + y) or 0 where y < Least
+	VMOV  V20.B16, V17.B16
+	VFMLA V20.S4, V16.S4, V17.S4
+	WORD  $0x6eb4e5b0 // fcmgt v16.4s, v13.4s, v20.4s
+	WORD  $0x4e701e30 // bic v16.16b, v17.16b, v16.16b
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e33de10  // fmul v16.4s, v16.4s, v19.4s
+	VORR  V14.B16, V16.B16, V14.B16
+	FMOVQ 416(R0), F17 // tiny
+	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
+	WORD  $0x4e701dce  // bic v14.16b, v14.16b, v16.16b
+	CMP   $4, R7
+	BGE   h_whole_narrow_0_0
+	MOVD  R7, R8
+	TBZ   $1, R8, one_lane_5
+	FMOVD F14, (R6)
+	TBZ   $0, R8, lanes_done_6
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 8(R6)
 	JMP   lanes_done_6
 
 one_lane_5:
-	FMOVS F11, (R7)
+	FMOVS F14, (R6)
 
 lanes_done_6:
-	JMP h_done_narrow_cell_0_0
+	JMP h_done_narrow_0_0
 
-h_whole_narrow_cell_0_0:
-	FMOVQ F11, (R7)
+h_whole_narrow_0_0:
+	FMOVQ F14, (R6)
 
-h_done_narrow_cell_0_0:
-	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
-	VORR  V15.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F13 // tiny
-	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
-	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
-	CMP   $8, R5
-	BGE   h_whole_narrow_cell_0_1
-	CMP   $4, R5
-	BLE   h_done_narrow_cell_0_1
-	MOVD  R5, R6
-	SUB   $4, R6
-	TBZ   $1, R6, one_lane_7
-	FMOVD F11, 16(R7)
-	TBZ   $0, R6, lanes_done_8
-	VDUP  V11.D[1], V11.D2
-	FMOVS F11, 24(R7)
+h_done_narrow_0_0:
+	// σ: x = min(40, max(Min, x))
+	FMOVQ 112(R4), F14
+	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
+	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	VAND V2.B16, V15.B16, V15.B16
+	WORD $0x4eb0f470 // fmin v16.4s, v3.4s, v16.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V4.S4, V14.S4, V17.S4
+	WORD  $0x4ea5d632 // fsub v18.4s, v17.4s, v5.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F19  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V16.S4, V19.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V18.S4, V14.S4
+	VFMLA V7.S4, V18.S4, V14.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r
+	VFMLA V8.S4, V20.S4, V16.S4
+	WORD  $0x6e30de12 // fmul v18.4s, v16.4s, v16.4s
+
+	// σ: r² = r·r, s = m << 23 (s = 2^n)
+	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
+	VSHL $23, V17.S4, V17.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 224(R0), F21 // tanhP2
+	FMOVQ 240(R0), F22 // tanhP3
+	VFMLA V22.S4, V18.S4, V21.S4
+	FMOVQ 256(R0), F22 // tanhP1
+	VFMLA V18.S4, V21.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 272(R0), F21 // sigmoidP2
+	VFMLA V9.S4, V14.S4, V21.S4
+	FMOVQ 304(R0), F23 // sigmoidP0
+	VFMLA V10.S4, V14.S4, V23.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 336(R0), F24 // tanhP0
+	VFMLA V18.S4, V22.S4, V24.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V11.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V23.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e32de12 // fmul v18.4s, v16.4s, v18.4s
+	VFMLA V24.S4, V18.S4, V16.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V20.S4, V23.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb3d592  // fsub v18.4s, v12.4s, v19.4s
+	FMOVQ 384(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V21.B16
+	VFMLS V20.S4, V16.S4, V21.S4
+	WORD  $0x4e2cd674  // fadd v20.4s, v19.4s, v12.4s
+	VFMLA V16.S4, V18.S4, V20.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2cd630 // fadd v16.4s, v17.4s, v12.4s
+	VFMLS V17.S4, V14.S4, V16.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e34feb4 // fdiv v20.4s, v21.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e30fd93 // fdiv v19.4s, v12.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d634 // fsub v20.4s, v17.4s, v16.4s
+	WORD  $0x4e2cd694 // fadd v20.4s, v20.4s, v12.4s
+	VFMLS V17.S4, V14.S4, V20.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 368(R0), F14 // one
+	VFMLS V16.S4, V19.S4, V14.S4
+	VFMLS V20.S4, V19.S4, V14.S4
+
+	// σ: σ = (g·y + y) or 0 where y < Least
+	VMOV  V19.B16, V16.B16
+	VFMLA V19.S4, V14.S4, V16.S4
+	WORD  $0x6eb3e5ae // fcmgt v14.4s, v13.4s, v19.4s
+	WORD  $0x4e6e1e0e // bic v14.16b, v16.16b, v14.16b
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e32ddce  // fmul v14.4s, v14.4s, v18.4s
+	VORR  V15.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	CMP   $8, R7
+	BGE   h_whole_narrow_0_1
+	CMP   $4, R7
+	BLE   h_done_narrow_0_1
+	MOVD  R7, R7
+	SUB   $4, R7
+	TBZ   $1, R7, one_lane_7
+	FMOVD F14, 16(R6)
+	TBZ   $0, R7, lanes_done_8
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 24(R6)
 	JMP   lanes_done_8
 
 one_lane_7:
-	FMOVS F11, 16(R7)
+	FMOVS F14, 16(R6)
 
 lanes_done_8:
-	JMP h_done_narrow_cell_0_1
+	JMP h_done_narrow_0_1
 
-h_whole_narrow_cell_0_1:
-	FMOVQ F11, 16(R7)
+h_whole_narrow_0_1:
+	FMOVQ F14, 16(R6)
 
-h_done_narrow_cell_0_1:
-	MOVD zColumn+8(FP), R6
-	LSL  $2, R6
-	ADD  R6, R2
-	ADD  $72, R3
-	SUBS $1, R4
-	BGE  narrow_cell
+h_done_narrow_0_1:
+	ADD $256, R4
+	ADD $32, R5
+	ADD $32, R6
 
-narrow_cell_done:
-	ADD $1, R4
-
-done:
+next:
+	MOVD zColumn+8(FP), R4
+	LSL  $2, R4
+	ADD  R4, R1
+	ADD  $72, R2
+	SUBS $1, R3
+	BGT  column
 	RET
 
 // func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)

@@ -19,12 +19,12 @@ import (
 // In float64 the product of two float32 is exact, so only the sum is rounded,
 // and rounding it again to float32 is wrong in just two cases: when it seems to
 // lie half-way between two float32 and does not, and when the result is
-// subnormal, where half-way is elsewhere. About two calls in a million with
-// ordinary numbers take the longer way.
+// subnormal, where half-way is elsewhere. (A zero is exact.) About two calls in a
+// million with ordinary numbers take the longer way.
 func fma(x, y, z float32) float32 {
 	s := float64(x)*float64(y) + float64(z)
 	b := math.Float64bits(s)
-	if b&halfwayMask == halfway || b&exponentMask < minNormalExponent {
+	if b&halfwayMask == halfway || b&exponentMask < minNormalExponent && s != 0 {
 		return fmaOdd(x, y, z)
 	}
 	return float32(s)
@@ -183,22 +183,14 @@ func gatesFloat32Generic(from *chainStart, p *panels, columns []column, units in
 	}
 }
 
-// eachPanel calls cells for every panel of every column: z are the gates' sums of
-// its units, parameters their vectors of the cell, of which each unit has that
-// many.
-func eachPanel(z []float32, zStride int, parameters []float32, vectors int, columns []column, cells func(z, parameters, c, h []float32)) {
+func cellsPlainGeneric(z []float32, zStride int, parameters []float32, columns []column) {
 	for i := range columns {
 		col := &columns[i]
 		for u := 0; u < len(col.h); u += panel.Units {
-			width := panel.Width(len(col.h) - u)
-			cells(z[i*zStride+panel.Gates*u:][:panel.Gates*width], parameters[vectors*u:][:vectors*width],
-				col.c[u:], col.h[u:min(u+panel.Units, len(col.h))])
+			sums := z[i*zStride+panel.Gates*u:][:panel.Gates*panel.Width(len(col.h)-u)]
+			plainUnits(sums, col.c[u:], col.h[u:min(u+panel.Units, len(col.h))])
 		}
 	}
-}
-
-func cellsPlainGeneric(z []float32, zStride int, parameters []float32, columns []column) {
-	eachPanel(z, zStride, parameters, 0, columns, func(z, _, c, h []float32) { plainUnits(z, c, h) })
 }
 
 // plainUnits turns the gates' sums of one panel into the new cell state and

@@ -36,6 +36,7 @@ type layer struct {
 	parameters    []float32 // of the cell, panel after panel
 	fused         bool      // there are kernels for the format and the cell in one
 	inOneCall     bool      // a step is one call of such a kernel
+	inTwoCalls    bool      // or would be one of gates and one of cells
 	place         place     // of the layer's vectors in a State
 }
 
@@ -48,6 +49,7 @@ func newLayer(input, hidden int, biases, weights []float32) layer {
 		bias:   chainStart{sums: biases, stride: panel.RowFloats},
 		fused:  true,
 	}
+	l.inTwoCalls = hidden <= l.panels.tileUnits(1, input+hidden) && input+hidden <= maxTileChain
 	l.inOneCall = l.fused && len(weights) <= maxCallFloats && input+hidden <= maxStepChain
 	return l
 }
@@ -61,8 +63,7 @@ func (l *layer) step(xh, c, h []float32) {
 	case l.fused:
 		l.panels.step(l.bias, xh, c, h)
 	default:
-		columns := [1]column{{x: xh, c: c, h: h}}
-		l.stepInTwo(l.bias, l.panels, 0, columns[:])
+		l.stepInTwo(&l.bias, &l.panels, xh, c, h)
 	}
 }
 
@@ -73,65 +74,64 @@ func (l *layer) recur(sums, h0, c, h []float32) {
 	p.skip += l.input
 	if l.fused {
 		p.step(from, h0, c, h)
+	} else {
+		l.stepInTwo(&from, &p, h0, c, h)
+	}
+}
+
+// stepInTwo is a step in two kernels, for a format and a cell that have none
+// together: gates leaves its sums in memory, where cells finds them. The memory is
+// on the stack, where Go clears it: no more than few units need, and for many a
+// part of them after another.
+func (l *layer) stepInTwo(from *chainStart, p *panels, x, c, h []float32) {
+	columns := [1]column{{x: x, c: c, h: h}}
+	switch {
+	case len(h) <= panel.NarrowUnits:
+		var z [panel.Gates * panel.NarrowUnits]float32
+		l.stepUnits(from, p, columns[:], z[:])
+	case len(h) <= panel.Units:
+		var z [panel.RowFloats]float32
+		l.stepUnits(from, p, columns[:], z[:])
+	case len(h) <= 4*panel.Units:
+		var z [4 * panel.RowFloats]float32
+		l.stepUnits(from, p, columns[:], z[:])
+	default:
+		var z [8 * panel.RowFloats]float32
+		l.stepUnits(from, p, columns[:], z[:])
+	}
+}
+
+// stepUnits is stepInTwo with the memory for the sums.
+func (l *layer) stepUnits(from *chainStart, p *panels, columns []column, z []float32) {
+	if l.inTwoCalls && panel.Gates*panel.PaddedUnits(l.hidden) <= len(z) {
+		gates(l.format, from, p, columns, l.hidden, z, len(z))
+		cells(l.cell, z, len(z), l.parameters, columns)
 		return
 	}
-	columns := [1]column{{x: h0, c: c, h: h}}
-	l.stepInTwo(from, p, 0, columns[:])
+	l.stepColumns(from, p, 0, columns, z, len(z))
 }
 
-// stepPanels advances consecutive panels of several streams by one step. u is the
-// first of their units, of which there are no more than tileUnits.
-func (l *layer) stepPanels(from chainStart, p panels, u int, columns []column) {
-	if l.fused {
-		p.stepTile(from, columns)
-	} else {
-		l.stepInTwo(from, p, u, columns)
-	}
-}
-
-// stepInTwo is stepPanels, for any number of units, for a format and a cell that
-// have no kernels together: gates leaves the sums of some panels in memory, where
-// cells finds them. The memory is on the stack, and what is not needed of it is
-// not cleared.
-func (l *layer) stepInTwo(from chainStart, p panels, u int, columns []column) {
-	switch floats := len(columns) * panel.Gates * panel.PaddedUnits(len(columns[0].h)); {
-	case floats <= len(smallSums{}):
-		var z smallSums
-		l.gatesThenCells(from, p, u, columns, z[:])
-	case floats <= len(mediumSums{}):
-		var z mediumSums
-		l.gatesThenCells(from, p, u, columns, z[:])
-	default:
-		var z largeSums
-		l.gatesThenCells(from, p, u, columns, z[:])
-	}
-}
-
-// Gates' sums, of one panel of one stream and more; the largest has room for four
-// panels of the widest tile.
-type (
-	smallSums  [panel.RowFloats]float32
-	mediumSums [4 * panel.RowFloats]float32
-	largeSums  [4 * panel.MaxColumns * panel.RowFloats]float32
-)
-
-func (l *layer) gatesThenCells(from chainStart, p panels, u int, columns []column, z []float32) {
-	var part [panel.MaxColumns]column
+// stepColumns is a step of several streams in two kernels, from unit u of the
+// layer on, where from and p begin. z is memory for gates' sums, zStride floats for
+// each column, of at least a panel or all there are.
+func (l *layer) stepColumns(from *chainStart, p *panels, u int, columns []column, z []float32, zStride int) {
 	hidden, chain := len(columns[0].h), len(columns[0].x)
-	atOnce := min(len(z)/(len(columns)*panel.Gates)/panel.Units*panel.Units, p.tileUnits(len(columns), min(chain, maxTileChain)))
-	if hidden <= panel.NarrowUnits {
-		atOnce = panel.NarrowUnits
+	fits := panel.Gates*panel.PaddedUnits(hidden) <= zStride
+	units := p.tileUnits(len(columns), min(chain, maxTileChain))
+	if !fits {
+		units = min(units, zStride/panel.RowFloats*panel.Units)
 	}
-	zStride := panel.Gates * atOnce
-	for first := 0; first < hidden; first += atOnce {
-		units := min(atOnce, hidden-first)
+	start, rest := *from, *p
+	var part [panel.MaxColumns]column
+	for first := 0; first < hidden; first += units {
+		n := min(units, hidden-first)
 		for i := range columns {
 			col := &columns[i]
-			part[i] = column{x: col.x, c: col.c[first:], h: col.h[first : first+units]}
+			part[i] = column{x: col.x, c: col.c[first:], h: col.h[first : first+n]}
 		}
-		p.gates(l.format, from, part[:len(columns)], units, z, zStride)
+		rest.gates(l.format, start, part[:len(columns)], n, z, zStride)
 		cells(l.cell, z, zStride, l.parameters[(u+first)*l.cell.vectors():], part[:len(columns)])
-		from, p = from.advance(units), p.advance(units)
+		start, rest = start.advance(units), rest.advance(units)
 	}
 }
 

@@ -63,8 +63,14 @@ func TestLargeHead(t *testing.T) {
 func testEveryWay(t *testing.T, sizes []int, steps int) {
 	t.Helper()
 	m := &Model{Layers: []Weights{sparseLayer(sizes[0], sizes[1])}}
-	n, err := New(m)
+	fused, err := New(m)
 	require.NoError(t, err)
+	testWays(t, m, fused, sizes, steps)
+	testWays(t, m, unfused(fused), sizes, steps)
+}
+
+func testWays(t *testing.T, m *Model, n *Network, sizes []int, steps int) {
+	t.Helper()
 	r := newRand(sizes...)
 	input, output := n.InputSize(), n.OutputSize()
 	// One more than a tile has columns. They get the same input, except one that

@@ -3,6 +3,7 @@ package lstm
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 
@@ -54,6 +55,19 @@ var shapes = []struct {
 	{sizes: []int{20, 8, 30, 1, 12}},
 }
 
+// unfused is a network with the same weights, whose layers run in two kernels,
+// gates and cells, as those do of which format and cell have none together.
+func unfused(n *Network) *Network {
+	two := &Network{
+		layers: slices.Clone(n.layers), head: n.head, output: n.output,
+		parameters: n.parameters, stateSize: n.stateSize, block: n.block,
+	}
+	for l := range two.layers {
+		two.layers[l].fused, two.layers[l].inOneCall = false, false
+	}
+	return two
+}
+
 func TestStepIsTheFormula(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		for _, shape := range shapes {
@@ -61,13 +75,18 @@ func TestStepIsTheFormula(t *testing.T) {
 			m := randomModel(r, shape.outputs, shape.sizes...)
 			n, err := New(m)
 			require.NoError(t, err)
-			s, want := n.NewState(), newReference(m)
+			two := unfused(n)
+			s, sTwo, want := n.NewState(), two.NewState(), newReference(m)
 			y := make([]float32, n.OutputSize())
 			for step := range 6 {
 				x := normals(r, n.InputSize(), 1)
 				n.Step(s, x, y)
-				requireBits(t, want.step(x), y, "%v step %d", shape, step)
+				wantY := want.step(x)
+				requireBits(t, wantY, y, "%v step %d", shape, step)
 				requireState(t, want, s, "%v step %d", shape, step)
+				two.Step(sTwo, x, y)
+				requireBits(t, wantY, y, "%v step %d, in two kernels", shape, step)
+				requireState(t, want, sTwo, "%v step %d, in two kernels", shape, step)
 			}
 		}
 	})
@@ -81,12 +100,18 @@ func TestOneAnswer(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		for _, shape := range shapes {
 			r := newRand(2, shape.sizes[0], shape.sizes[1])
-			n := newNetwork(t, shape.outputs, shape.sizes...)
+			// The streams that are stepped alone use the fused kernels, the others
+			// those in the one half of the cases and gates and cells in the other.
+			single := newNetwork(t, shape.outputs, shape.sizes...)
+			n := single
+			if r.IntN(2) == 0 {
+				n = unfused(single)
+			}
 			const streams = 15
 			var states, alone []*State
 			for range streams {
 				states = append(states, n.NewState())
-				alone = append(alone, n.NewState())
+				alone = append(alone, single.NewState())
 			}
 			inputs := func(steps int) []float32 {
 				if r.IntN(20) == 0 {
@@ -96,7 +121,7 @@ func TestOneAnswer(t *testing.T) {
 			}
 			stepAlone := func(i int, x []float32) []float32 {
 				y := make([]float32, n.OutputSize())
-				n.Step(alone[i], x, y)
+				single.Step(alone[i], x, y)
 				return y
 			}
 			steps, restarts := 0, 0

@@ -132,81 +132,102 @@ func cellKernels() (kernels []*Kernel) {
 	return kernels
 }
 
-// cellsKernel updates panel after panel, and in each column after column.
+// cellsKernel updates column after column, and in each as many panels at once as
+// have the activations for the lockstep.
 func (g *Generator) cellsKernel(cell *Cell) {
-	done := g.Zero("units done, in bytes")
+	panels := max(1, g.CellLockstep/3*g.Lanes()/panel.Units)
+	z := g.Arg("z", "z of the column")
+	list := g.Arg("columns", "column")
+	count := g.Arg("count", "columns left")
+	g.Label("column")
+	at := cellPointers{
+		z:     g.Copy(z, "z"),
+		c:     g.LoadReg(list, panel.ColumnC, "c"),
+		h:     g.LoadReg(list, panel.ColumnH, "h"),
+		units: g.Arg("units", "units left"),
+	}
+	if len(cell.Parameters) > 0 {
+		at.parameters = g.Arg("parameters", "parameters")
+	}
+	if panels > 1 {
+		g.countdown(at.units, panels*panel.Units, "panels", func() { g.cellPanels(cell, at, panels, panel.Units, "panels") })
+	}
 	g.Label("panel")
-	units := g.Arg("units", "units left")
-	g.JumpIf(units, LessOrEqual, panel.NarrowUnits, "narrow")
-	g.cellColumns(cell, panel.Units, done, g.sumsInArgument())
-	units = g.Arg("units", "units left")
-	g.SubJumpIf(units, panel.Units, LessOrEqual, "done")
-	g.SetArg("units", units)
-	g.advanceBy("z", panel.RowFloats*floatSize)
-	g.advanceBy("parameters", len(cell.Parameters)*panel.Units*floatSize)
-	g.AddImm(done, panel.Units*floatSize)
+	g.JumpIf(at.units, LessOrEqual, 0, "next")
+	g.JumpIf(at.units, LessOrEqual, panel.NarrowUnits, "narrow")
+	g.cellPanels(cell, at, 1, panel.Units, "wide")
+	g.AddImm(at.units, -panel.Units)
 	g.Jump("panel")
 	g.Label("narrow")
-	g.cellColumns(cell, panel.NarrowUnits, done, g.sumsInArgument())
-	g.Label("done")
+	g.cellPanels(cell, at, 1, panel.NarrowUnits, "narrow")
+	g.Label("next")
+	g.addFloats(z, g.Arg("zColumn", "stride"))
+	g.AddImm(list, panel.ColumnSize)
+	g.SubJumpIf(count, 1, Greater, "column")
 	g.Return()
 }
 
-// advanceBy adds bytes to a pointer, an argument.
-func (g *Generator) advanceBy(arg string, bytes int) {
-	if bytes == 0 {
-		return
+// cellPointers are the registers that move from panel to panel of a column.
+type cellPointers struct {
+	z, c, h, parameters, units Reg
+}
+
+// cellPanels updates the units of consecutive panels of that width, and moves on.
+func (g *Generator) cellPanels(cell *Cell, at cellPointers, panels, width int, name string) {
+	defer g.narrowTo(width)()
+	var groups []cellGroup
+	for p := range panels {
+		place := cellPlace{
+			c: at.c, h: at.h, offset: p * width * floatSize, units: at.units, certain: fewestUnits(width),
+			name: fmt.Sprintf("%s_%d", name, p),
+		}
+		if panels > 1 {
+			place.certain = width // else there would be fewer at once
+		}
+		groups = append(groups, g.cellGroups(cell, place, width, at.z, p*panel.RowFloats*floatSize, at.parameters)...)
 	}
-	p := g.Arg(arg, arg)
-	g.AddImm(p, bytes)
-	g.SetArg(arg, p)
-}
-
-// sums is where the gates' sums of a panel are, column after column.
-type sums struct {
-	of   func(column int) (z Reg, offset int) // of one of the next columns
-	next func(columns int)                    // moves on
-}
-
-// sumsInScratch are those that a tile has left in its scratch memory.
-func (g *Generator) sumsInScratch() sums {
-	z := g.Scratch("z of the column")
-	const size = panel.RowFloats * floatSize
-	return sums{
-		of:   func(column int) (Reg, int) { return z, column * size },
-		next: func(columns int) { g.AddImm(z, columns*size) },
-	}
-}
-
-// sumsInArgument are those that the arguments z and zColumn say.
-func (g *Generator) sumsInArgument() sums {
-	z := g.Arg("z", "z of the column")
-	return sums{
-		of: func(column int) (Reg, int) {
-			at := g.Copy(z, "z of the column")
-			for range column {
-				g.addFloats(at, g.Arg("zColumn", "stride"))
-			}
-			return at, 0
-		},
-		next: func(columns int) {
-			for range columns {
-				g.addFloats(z, g.Arg("zColumn", "stride"))
-			}
-		},
+	g.cells(cell, groups, g.CellLockstep)
+	g.AddImm(at.z, panels*panel.RowFloats*floatSize)
+	g.AddImm(at.c, panels*width*floatSize)
+	g.AddImm(at.h, panels*width*floatSize)
+	if len(cell.Parameters) > 0 {
+		g.AddImm(at.parameters, panels*len(cell.Parameters)*width*floatSize)
 	}
 }
 
-// cellColumns updates the cells of one panel for every column: several columns
-// together if one has few vectors.
-func (g *Generator) cellColumns(cell *Cell, width int, done Reg, from sums) {
+// cellGroups are the vectors of a panel of that width. Its sums are at z, its
+// cells' parameters at the beginning of a panel's, or none.
+func (g *Generator) cellGroups(cell *Cell, at cellPlace, width int, z Reg, zOffset int, parameters Reg) []cellGroup {
+	groups := make([]cellGroup, width/g.Lanes())
+	before := at.offset * len(cell.Parameters) // in a panel as wide, the parameters lie as the states do
+	for j := range groups {
+		offset := at.offset + j*g.vectorSize()
+		groups[j] = cellGroup{
+			c:      func() Vec { return g.Load(at.c, offset, "cell state") },
+			storeC: func(v Vec) { g.Store(v, at.c, offset) },
+			storeH: func(v Vec) { g.storeHidden(v, at, j) },
+		}
+		g.gatesFrom(&groups[j], z, zOffset, len(groups), j)
+		for p, name := range cell.Parameters {
+			groups[j].parameters = append(groups[j].parameters, func() Vec {
+				return g.Load(parameters, before+p*width*floatSize+j*g.vectorSize(), name)
+			})
+		}
+	}
+	return groups
+}
+
+// cellColumns updates the cells of one panel for every column of a tile, whose
+// sums are in its scratch memory: several columns together if one has few vectors.
+func (g *Generator) cellColumns(cell *Cell, width int, done Reg) {
 	defer g.narrowTo(width)()
 	name := panelNames[width]
+	z := g.Scratch("z of the column")
 	list := g.Arg("columns", "column")
 	count := g.Arg("count", "columns left")
 	units := g.Arg("units", "units left")
 	of := func(columns int, name string) func() {
-		return func() { g.cellsOf(cell, columns, width, from, list, units, done, name) }
+		return func() { g.cellsOf(cell, columns, width, z, list, units, done, name) }
 	}
 	if width == g.Lanes() {
 		g.countdown(count, 2, name+"_cells", of(2, name+"_cells"))
@@ -215,38 +236,21 @@ func (g *Generator) cellColumns(cell *Cell, width int, done Reg, from sums) {
 }
 
 // cellsOf updates the cells of the next columns of the list.
-func (g *Generator) cellsOf(cell *Cell, columns, width int, from sums, list, units, done Reg, name string) {
-	groups := width / g.Lanes()
-	var all []cellGroup
-	var parameters Reg
-	if len(cell.Parameters) > 0 {
-		parameters = g.Arg("parameters", "parameters")
-	}
+func (g *Generator) cellsOf(cell *Cell, columns, width int, z, list, units, done Reg, name string) {
+	const sumsSize = panel.RowFloats * floatSize
+	var groups []cellGroup
 	for i := range columns {
 		c := g.LoadReg(list, i*panel.ColumnSize+panel.ColumnC, "c")
 		h := g.LoadReg(list, i*panel.ColumnSize+panel.ColumnH, "h")
 		g.Add(c, done)
 		g.Add(h, done)
-		z, offset := from.of(i)
 		at := cellPlace{c: c, h: h, units: units, certain: fewestUnits(width), name: fmt.Sprintf("%s_%d", name, i)}
-		for j := range groups {
-			load := func() Vec { return g.Load(c, j*g.vectorSize(), "cell state") }
-			group := cellGroup{
-				c:      load,
-				again:  load,
-				storeC: func(v Vec) { g.Store(v, c, j*g.vectorSize()) },
-				storeH: func(v Vec) { g.storeHidden(v, at, j) },
-			}
-			for p := range cell.Parameters {
-				group.parameters = append(group.parameters, func() Vec {
-					return g.Load(parameters, p*width*floatSize+j*g.vectorSize(), cell.Parameters[p])
-				})
-			}
-			g.gatesFrom(&group, z, offset, groups, j)
-			all = append(all, group)
+		for _, group := range g.cellGroups(cell, at, width, z, i*sumsSize, Reg{}) {
+			group.again = group.c
+			groups = append(groups, group)
 		}
 	}
-	g.cells(cell, all, g.TileLockstep)
-	from.next(columns)
+	g.cells(cell, groups, g.TileLockstep)
+	g.AddImm(z, columns*sumsSize)
 	g.AddImm(list, columns*panel.ColumnSize)
 }

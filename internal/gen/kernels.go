@@ -167,6 +167,7 @@ var Functions = []*Function{
 		Choice:  &Choice{Param: "format", Type: "weightFormat", Suffix: "Weights", Doc: "A weightFormat is how the weights of a layer are stored."},
 		Args:    slices.Concat(tileArgs, []Arg{{"units", "int", "units"}}, zArgs),
 		Reads:   []string{"column.x"},
+		Narrow:  "units <= panel.NarrowUnits",
 		Kernels: []*Kernel{float32Gates},
 	}),
 	function(Function{
@@ -178,6 +179,7 @@ var Functions = []*Function{
 			[]Arg{{"units", "int", "len(columns[0].h)"}}),
 		Reads:   []string{"column.c[:len(column.h)]"},
 		Writes:  []string{"column.c[:len(column.h)]", "column.h"},
+		Narrow:  "len(columns[0].h) <= panel.NarrowUnits",
 		Kernels: cellKernels(),
 	}),
 	function(Function{

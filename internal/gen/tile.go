@@ -14,7 +14,7 @@ import (
 func (g *Generator) stepTile() {
 	done := g.Zero("bytes of the units done")
 	g.tile(func(width int) {
-		g.cellColumns(plainCell, width, done, g.sumsInScratch())
+		g.cellColumns(plainCell, width, done)
 		g.AddImm(done, width*floatSize)
 	})
 }

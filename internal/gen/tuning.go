@@ -29,6 +29,8 @@ type Tuning struct {
 	Lockstep int
 	// TileLockstep is the same for the cells of tiles, whose sums wait in memory.
 	TileLockstep int
+	// CellLockstep is the same for the kernels of cells alone.
+	CellLockstep int
 	// ElementVectors is the same for the elementwise kernels, which have the
 	// registers to themselves.
 	ElementVectors int
@@ -68,6 +70,7 @@ func (t *Tuning) check() {
 		{"WeightsAtOnce", t.WeightsAtOnce},
 		{"Lockstep", t.Lockstep},
 		{"TileLockstep", t.TileLockstep},
+		{"CellLockstep", t.CellLockstep},
 		{"ElementVectors", t.ElementVectors},
 		{"HeadRows", t.HeadRows},
 	} {
@@ -112,6 +115,7 @@ var (
 		WeightsAtOnce:  8, // all there are: a row
 		Lockstep:       2, // beside 8 sums, and what each activation holds
 		TileLockstep:   3, // i, g and f of a vector
+		CellLockstep:   3,
 		ElementVectors: 3,
 		ShadowSteps:    32,
 		ShadowLockstep: 1, // beside the next panel's 8 sums
@@ -126,6 +130,7 @@ var (
 		WeightsAtOnce:  8,
 		Lockstep:       4,
 		TileLockstep:   6, // i, g and f of two vectors
+		CellLockstep:   6,
 		ElementVectors: 4,
 		ShadowSteps:    48,
 		ShadowLockstep: 2,
@@ -140,6 +145,7 @@ var (
 		WeightsAtOnce:  2, // one load of a pair
 		Lockstep:       3,
 		TileLockstep:   4,
+		CellLockstep:   3,
 		ElementVectors: 4, // a block; 2 to 6 make no difference, see docs/neon.md
 		ShadowSteps:    0, // 16 sums and their weights leave too few registers
 		HeadRows:       4, // × 4 sums
