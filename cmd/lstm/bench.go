@@ -67,7 +67,7 @@ Pinned to one core (taskset -c 1 lstm bench), the figures are quieter.`,
 			if o.time <= 0 {
 				return newUsageError(cmd, fmt.Errorf("-time is %s, want more than nothing", o.time))
 			}
-			return runBench(ctx, std, o)
+			return awaitDone(ctx, func() error { return runBench(ctx, std, o) })
 		},
 	}
 }
@@ -141,9 +141,6 @@ func (o *benchOptions) report(ctx context.Context, std streams) (*bench.Report, 
 		bar.ChangeMax(turns)
 		_ = bar.Set(done) // a terminal that is gone is no reason to stop
 	})
-	if errors.Is(err, context.Canceled) {
-		return nil, errInterrupted
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -33,21 +34,25 @@ Examples:
    GODEBUG=cpu.avx512f=off lstm info      as if the CPU had less`,
 		Flags:        modelFlags(),
 		OnUsageError: onUsageError,
-		Action: func(_ context.Context, cmd *cli.Command) error {
+		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Len() > 1 {
 				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().Get(1)))
+			}
+			path := cmd.Args().First()
+			if path == "" && cmd.Args().Present() {
+				return newUsageError(cmd, errors.New("the argument is empty, want the name of a file"))
 			}
 			options, err := modelOptions(cmd)
 			if err != nil {
 				return err
 			}
-			net, name, err := openModel(cmd.Args().First(), options...)
+			net, err := await(ctx, func() (*lstm.Network, error) { return openModel(path, options...) })
 			if err != nil {
 				return err
 			}
 			w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 			describeMachine(w)
-			describeNetwork(w, name, net)
+			describeNetwork(w, modelName(path), net)
 			return w.Flush()
 		},
 	}

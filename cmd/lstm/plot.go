@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image/color"
 	"io"
@@ -40,8 +41,9 @@ func plotFormatOf(path string) (plotFormat, error) {
 	}
 }
 
-// drawPlot draws the forecasts whose truth has come.
-func (j *job) drawPlot() error {
+// drawPlot draws the forecasts whose truth has come. Where that fails, the file
+// is as it was.
+func (j *job) drawPlot(ctx context.Context) error {
 	if !j.hasPoints() {
 		return fmt.Errorf("nothing to draw in %s: no truth has come for a row%s", j.plot.name, j.evaluatedRange())
 	}
@@ -51,7 +53,21 @@ func (j *job) drawPlot() error {
 			charts = append(charts, newChart(&j.columns.layout.outputs[i], j.columns.layout.index, s))
 		}
 	}
-	if err := writeCharts(j.plot, j.chart, charts); err != nil {
+	if ctx.Err() != nil { // what there is by then is still worth a picture
+		ctx = context.WithoutCancel(ctx)
+	}
+	image, err := await(ctx, func() (*bytes.Buffer, error) {
+		var b bytes.Buffer
+		return &b, writeCharts(&b, j.chart, charts)
+	})
+	if err != nil {
+		return fmt.Errorf("drawing %s: %w", j.plot.name, err)
+	}
+	err = j.plot.replace()
+	if err == nil {
+		_, err = image.WriteTo(j.plot)
+	}
+	if err != nil {
 		return fmt.Errorf("writing %s: %w", j.plot.name, err)
 	}
 	return nil

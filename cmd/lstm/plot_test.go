@@ -68,6 +68,11 @@ func TestNothingToDraw(t *testing.T) {
 	require.Equal(t, exitFailure, r.code)
 	require.Contains(t, r.err, "no truth has come for a row with day d3 and later")
 	require.Len(t, r.lines(), 2)
+	require.NoFileExists(t, path)
+	old := writeFile(t, "old.svg", "an older chart")
+	r = lstmWith(t, "day,wind,warmth\nd1,1,1\n", "run", "-model", model, "-plot", old)
+	require.Equal(t, exitFailure, r.code)
+	require.Equal(t, "an older chart", readFile(t, old))
 
 	metadata := weatherMetadata()
 	metadata[keyOutputs] = `[{"name": "a", "truth": "rained", "ahead": 1}]`

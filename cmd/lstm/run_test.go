@@ -161,6 +161,38 @@ func TestOutputFile(t *testing.T) {
 	require.Equal(t, want.out, readFile(t, out))
 }
 
+// What fails before the first row leaves no file behind that was not there, and
+// those that were as they were.
+func TestEarlyFailuresChangeNoFile(t *testing.T) {
+	model := writeModel(t, randomModel(2, 1, weatherMetadata()))
+	folder := t.TempDir()
+	out, link := filepath.Join(folder, "new.csv"), filepath.Join(folder, "link.csv")
+	require.NoError(t, os.Symlink(out, link))
+	for name, test := range map[string]struct {
+		table string
+		plot  string
+	}{
+		"no such column": {"a,b\n1,2\n", filepath.Join(folder, "chart.svg")},
+		"empty table":    {"", filepath.Join(folder, "chart.svg")},
+		"no such folder": {weatherTable, filepath.Join(folder, "none", "chart.svg")},
+		"same file":      {weatherTable, filepath.Join(folder, "link.svg")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old := writeFile(t, "old.csv", "old")
+			for _, path := range []string{out, link, old} {
+				samePlot := filepath.Join(folder, "link.svg")
+				require.NoError(t, os.Symlink(path, samePlot))
+				r := lstmWith(t, test.table, "run", "-model", model, "-out", path, "-plot", test.plot)
+				require.NoError(t, os.Remove(samePlot))
+				require.Equal(t, exitFailure, r.code)
+				require.NoFileExists(t, out)
+				require.NoFileExists(t, filepath.Join(folder, "chart.svg"))
+				require.Equal(t, "old", readFile(t, old))
+			}
+		})
+	}
+}
+
 func TestNoFileIsWrittenOverWhatIsRead(t *testing.T) {
 	model := writeModel(t, randomModel(2, 1, weatherMetadata()))
 	in := writeFile(t, "in.csv", weatherTable)
