@@ -135,7 +135,7 @@ func (c *columns) parse(column, bits int) (float64, error) {
 	}
 	v, err := strconv.ParseFloat(field, bits)
 	if errors.Is(err, strconv.ErrRange) {
-		return 0, c.table.fieldErrorf(column, "%s is beyond float%d", field, bits)
+		return 0, c.table.fieldErrorf(column, "%s is beyond float%d", printable(field, 60), bits)
 	}
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 		return 0, c.table.fieldErrorf(column, "%s is not a finite number", printable(field, 60))

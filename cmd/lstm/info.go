@@ -167,11 +167,10 @@ func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 	}
 	fmt.Fprintf(w, "\nmetadata\n")
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		for i, line := range wrap(printable(metadata[key], 2000), 90) {
-			if i > 0 {
-				key = ""
-			}
-			fmt.Fprintf(w, "%s\t%s\n", key, line)
+		label := printable(key, mostOfName)
+		for _, line := range wrap(printable(metadata[key], 2000), 90) {
+			fmt.Fprintf(w, "%s\t%s\n", label, line)
+			label = ""
 		}
 	}
 }

@@ -367,3 +367,20 @@ func TestTruthIsOptional(t *testing.T) {
 	require.Equal(t, exitFailure, r.code)
 	require.Contains(t, r.err, `standard input:2:8: column "rained": yes is not a finite number`)
 }
+
+// Names in a model file, whose author is not the user, give the terminal no
+// commands and add no lines.
+func TestSummaryOfUnprintableNames(t *testing.T) {
+	metadata := weatherMetadata()
+	metadata[keyOutputs] = `[{"name": "a", "truth": "b\u001b[2J\nrows 7", "ahead": 1}]`
+	metadata[keyEvaluate] = `{"column": "day", "from": "\u001b[1md"}`
+	model := writeModel(t, randomModel(2, 1, metadata))
+	withTruth := strings.Replace(weatherTable, "other", "\"b\x1b[2J\nrows 7\"", 1)
+	for _, table := range []string{weatherTable, strings.ReplaceAll(withTruth, "?", "3")} {
+		r := lstmWith(t, table, "run", "-model", model)
+		require.Zero(t, r.code, r.err)
+		require.Contains(t, r.err, `b\x1b[2J\nrows 7`)
+		require.NotContains(t, r.err, "\x1b")
+		require.NotContains(t, r.err, "\nrows 7")
+	}
+}

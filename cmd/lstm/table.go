@@ -56,8 +56,8 @@ func (t *table) next() error {
 	t.row = row
 	switch {
 	case len(row) < len(t.header):
-		return t.errorf(len(row)-1, "the row ends after %s, want %d: column %q is missing",
-			count(len(row), "field"), len(t.header), t.header[len(row)])
+		return t.errorf(len(row)-1, "the row ends after %s, want %d: column %s is missing",
+			count(len(row), "field"), len(t.header), quoted(t.header[len(row)]))
 	case len(row) > len(t.header):
 		return t.errorf(len(t.header), "the row has %s, want %d", count(len(row), "field"), len(t.header))
 	}
@@ -66,7 +66,7 @@ func (t *table) next() error {
 
 // fieldErrorf is an error about the field of the current row in a column.
 func (t *table) fieldErrorf(column int, format string, args ...any) error {
-	return t.errorf(column, "column %q: %s", t.header[column], fmt.Sprintf(format, args...))
+	return t.errorf(column, "column %s: %s", quoted(t.header[column]), fmt.Sprintf(format, args...))
 }
 
 func (t *table) errorf(field int, format string, args ...any) error {
@@ -91,10 +91,10 @@ func (t *table) locate(err error) error {
 func (t *table) find(name string) (int, error) {
 	i := slices.Index(t.header, name)
 	if i < 0 {
-		return 0, fmt.Errorf("%s: there is no column %q, only %s", t.name, name, quoteAll(t.header))
+		return 0, fmt.Errorf("%s: there is no column %s, only %s", t.name, quoted(name), quoteAll(t.header))
 	}
 	if j := slices.Index(t.header[i+1:], name); j >= 0 {
-		return 0, fmt.Errorf("%s: columns %d and %d are both named %q", t.name, i+1, i+j+2, name)
+		return 0, fmt.Errorf("%s: columns %d and %d are both named %s", t.name, i+1, i+j+2, quoted(name))
 	}
 	return i, nil
 }
