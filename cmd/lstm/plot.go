@@ -83,7 +83,7 @@ func writeCharts(w io.Writer, format plotFormat, charts []*plot.Plot) error {
 	height := chartHeight * vg.Length(len(charts))
 	if format == formatPNG {
 		image := vgimg.NewWith(vgimg.UseWH(chartWidth, height), vgimg.UseDPI(chartDPI))
-		drawCharts(image, charts)
+		drawCharts(shortStrokes{image}, charts)
 		_, err := vgimg.PngCanvas{Canvas: image}.WriteTo(w)
 		return err
 	}
@@ -112,6 +112,27 @@ func drawCharts(c vg.CanvasSizer, charts []*plot.Plot) {
 	area.Fill(area.Rectangle.Path())
 	for i, part := range plot.Align(rows, tiles, area) {
 		charts[i].Draw(part[0])
+	}
+}
+
+// shortStrokes is a canvas on which a long line is drawn in parts: rasterizing a
+// line takes time with the square of its points. Where parts meet, their round
+// ends make the joint that would be there.
+type shortStrokes struct{ vg.CanvasSizer }
+
+// strokePoints are the points of a part.
+const strokePoints = 500
+
+func (c shortStrokes) Stroke(path vg.Path) {
+	isShape := func(p vg.PathComp) bool { return p.Type != vg.MoveComp && p.Type != vg.LineComp }
+	if len(path) <= strokePoints || slices.ContainsFunc(path, isShape) {
+		c.CanvasSizer.Stroke(path)
+		return
+	}
+	for start := 0; start < len(path)-1; start += strokePoints - 1 { // the last point of a part begins the next one
+		part := slices.Clone(path[start:min(start+strokePoints, len(path))])
+		part[0].Type = vg.MoveComp
+		c.CanvasSizer.Stroke(part)
 	}
 }
 
