@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/units"
 )
 
 func newInfoCommand(std streams) *cli.Command {
@@ -146,8 +147,8 @@ func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 	fmt.Fprintf(w, "\nmodel\t%s\n", name)
 	describeSource(w, net)
 	fmt.Fprintf(w, "parameters\t%d, weights and biases\n", net.Parameters())
-	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", formatBytes(net.MemorySize()))
-	fmt.Fprintf(w, "memory a stream\t%s\n", formatBytes(net.NewState().MemorySize()))
+	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", units.Bytes(net.MemorySize()))
+	fmt.Fprintf(w, "memory a stream\t%s\n", units.Bytes(net.NewState().MemorySize()))
 
 	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\n")
 	input := net.InputSize()
@@ -173,15 +174,4 @@ func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 			label = ""
 		}
 	}
-}
-
-// formatBytes is n in the unit that suits it.
-func formatBytes(n int) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%d B", n)
-	case n < 1<<20:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	}
-	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }

@@ -54,9 +54,3 @@ func TestDescribeFeatures(t *testing.T) {
 	require.Equal(t, "not A", describeFeatures([]feature{{"A", false}}))
 	require.Contains(t, describeFeatures(nil), runtime.GOARCH)
 }
-
-func TestFormatBytes(t *testing.T) {
-	require.Equal(t, "416 B", formatBytes(416))
-	require.Equal(t, "1.5 KiB", formatBytes(1536))
-	require.Equal(t, "2.0 MiB", formatBytes(2<<20))
-}

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/units"
 )
 
 // summary says what came of a job.
@@ -17,7 +18,7 @@ func (j *job) summary() string {
 	fmt.Fprintf(w, "rows\t%d of %s\n", j.rows.rows, j.in.name)
 	fmt.Fprintf(w, "path\t%s\n", lstm.Path())
 	if j.times.count() > 0 {
-		fmt.Fprintf(w, "time a step\tmean %s, p99 %s\n", formatDuration(j.times.mean()), formatDuration(j.times.p99()))
+		fmt.Fprintf(w, "time a step\tmean %s, p99 %s\n", units.Duration(float64(j.times.mean())), units.Duration(float64(j.times.p99())))
 	}
 	for i := range j.scores {
 		for l, line := range j.forecastError(i) {

@@ -3,6 +3,8 @@ package bench
 import (
 	"fmt"
 	"math"
+
+	"example.com/lstm/internal/units"
 )
 
 // CompareTable says how every figure of r has changed since the report before.
@@ -21,8 +23,8 @@ func (r *Report) CompareTable(before *Report) *Table {
 		}
 		t.Rows = append(t.Rows, []string{
 			f.Name(),
-			duration(f.Median), duration(old.Median), change(f.Median / old.Median),
-			duration(f.Min), duration(old.Min), change(f.Min / old.Min),
+			units.Duration(f.Median), units.Duration(old.Median), change(f.Median / old.Median),
+			units.Duration(f.Min), units.Duration(old.Min), change(f.Min / old.Min),
 		})
 		if counts[f.Kind] == 0 {
 			kinds = append(kinds, f.Kind)
