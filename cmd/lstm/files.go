@@ -38,14 +38,14 @@ func openInput(ctx context.Context, path string, stdin io.Reader) (*inputFile, e
 type outputFile struct {
 	name string // for messages
 	io.Writer
-	replace  func() error
-	truncate func(size int64) error // nil if the file cannot be cut
-	close    func() error
+	truncate func(size int64) error // nil if it cannot be cut
+	finish   func() error           // what close does; nil for nothing
+	remove   func() error           // what it does before replace, too; nil for nothing
 }
 
 func openOutput(ctx context.Context, path string, stdout io.Writer) (*outputFile, error) {
 	if path == standardStream {
-		return &outputFile{name: "standard output", Writer: stdout, replace: nothing, close: nothing}, nil
+		return &outputFile{name: "standard output", Writer: stdout}, nil
 	}
 	// A pipe is open once somebody reads it.
 	f, err := await(ctx, func() (*os.File, error) { return os.OpenFile(path, os.O_WRONLY, 0) })
@@ -56,19 +56,35 @@ func openOutput(ctx context.Context, path string, stdout io.Writer) (*outputFile
 	if err != nil {
 		return nil, err
 	}
-	o := &outputFile{name: path, Writer: f, replace: nothing, close: f.Close}
-	if regularFile(f) == nil { // pipes and devices hold nothing to replace
-		return o, nil
-	}
-	o.truncate = f.Truncate
-	o.replace = func() error {
-		o.close = f.Close
-		return f.Truncate(0)
+	o := &outputFile{name: path, Writer: f, finish: f.Close}
+	if regularFile(f) != nil { // pipes and devices hold nothing to replace
+		o.truncate = f.Truncate
 	}
 	if isNew {
-		o.close = func() error { return errors.Join(f.Close(), removeTarget(path)) }
+		o.remove = func() error { return removeTarget(path) }
 	}
 	return o, nil
+}
+
+// replace drops what the file held. It is called before the first write.
+func (o *outputFile) replace() error {
+	o.remove = nil
+	if o.truncate == nil {
+		return nil
+	}
+	return o.truncate(0)
+}
+
+// close may be called more than once.
+func (o *outputFile) close() error {
+	var errs []error
+	for _, end := range []func() error{o.finish, o.remove} {
+		if end != nil {
+			errs = append(errs, end())
+		}
+	}
+	o.finish, o.remove = nil, nil
+	return errors.Join(errs...)
 }
 
 // removeTarget removes the file at path, or the one that a link there leads to.
@@ -80,7 +96,7 @@ func removeTarget(path string) error {
 	return os.Remove(path)
 }
 
-// nothing is what is done to a standard stream instead of closing it.
+// nothing is what closing standard input does.
 func nothing() error { return nil }
 
 // regularFile describes the regular file behind a stream; nil if there is
