@@ -26,9 +26,10 @@ func newBenchCommand(std streams) *cli.Command {
 		UsageText: "lstm bench [-time DURATION] [-json FILE] [-svg FOLDER] [-png FOLDER]\n       lstm bench -from FILE [-json FILE] [-svg FOLDER] [-png FOLDER]\n       lstm bench -page FILE",
 		Description: `Times steps, sequences, batches and activations on every path, over layers from
 (1, 8) to (1024, 1024), beside what limits them: loads of as many bytes as the
-weights, multiply-adds that wait for nothing, and the clock. All of it in turns,
+weights, multiply-adds that wait for nothing, and the clock. All of it alternates,
 in slices of 60 µs, of which the median and the minimum are kept: a figure means
-something as a ratio to a peak of the same run, less as a time.
+something as a ratio to a peak of the same run, less as a time. What a change of the
+code changes, scripts/compare shows.
 
 Examples:
    lstm bench                             a minute, and tables
@@ -149,8 +150,8 @@ func (o *benchOptions) report(ctx context.Context, std streams) (*bench.Report, 
 		progressbar.OptionSetDescription("measuring"),
 		progressbar.OptionClearOnFinish(),
 	)
-	err = bench.Measure(ctx, groups, o.time, func(done, turns int) {
-		bar.ChangeMax(turns)
+	err = bench.Measure(ctx, groups, o.time, func(done, iterations int) {
+		bar.ChangeMax(iterations)
 		_ = bar.Set(done) // a terminal that is gone is no reason to stop
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/units"
 )
 
@@ -23,9 +24,6 @@ func (r *Report) Tables() []*Table {
 	}
 	return tables
 }
-
-// lanes are the floats of a vector.
-var lanes = map[string]int{"generic": 1, "neon": 4, "avx2": 8, "avx512": 16}
 
 // Rate is the rate of a figure, NaN if there is none.
 func (r *Report) Rate(what Figure) float64 {
@@ -194,7 +192,7 @@ func (r *Report) activationTable() *Table {
 			}
 			measured = true
 			element := f.Median / f.Work
-			row = append(row, fmt.Sprintf("%.3f ns", element), units.Digits(element*float64(lanes[path])*r.Rate(Figure{Kind: Clock})))
+			row = append(row, fmt.Sprintf("%.3f ns", element), units.Digits(element*lanes(path)*r.Rate(Figure{Kind: Clock})))
 		}
 		if measured {
 			t.Rows = append(t.Rows, row)
@@ -221,6 +219,16 @@ func (r *Report) memoryTable() *Table {
 		})
 	}
 	return t
+}
+
+// lanes are the floats in a vector of a path, NaN if this program does not know it.
+func lanes(path string) float64 {
+	for _, d := range dispatch.All {
+		if d.Name == path {
+			return float64(d.Lanes)
+		}
+	}
+	return math.NaN()
 }
 
 // A mode is one way to call a network that peers are compared in.
@@ -254,7 +262,7 @@ func (r *Report) peerTable(m mode, peers []string) *Table {
 	t := &Table{
 		ID:    m.id,
 		Title: "Peers, " + m.title,
-		Note: fmt.Sprintf("Median time of %s, one thread each, measured in turns; behind each peer its time as a multiple of lstm's; "+
+		Note: fmt.Sprintf("Median time of %s, one thread each, measured alternately; after each peer its time as a multiple of lstm's; "+
 			"last, the multiple of the fastest peer.", m.unit),
 		Columns: []string{"I, H", "lstm"},
 	}
