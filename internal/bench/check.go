@@ -116,7 +116,7 @@ func (f Figure) check() error {
 // check sees to it that the bytes of the weights can be counted, in an int of 32
 // bits too.
 func (s Shape) check() error {
-	if bytes := 4 * panel.Gates * float64(panel.PaddedUnits(s.Hidden)) * float64(s.Input+s.Hidden); bytes > math.MaxInt32 {
+	if bytes := 4 * panel.Gates * float64(panel.PaddedUnits(s.Hidden)) * float64(1+s.Input+s.Hidden); bytes > math.MaxInt32 {
 		return fmt.Errorf("the weights have %g bytes, want at most 2 GiB", bytes)
 	}
 	return nil

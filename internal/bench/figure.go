@@ -28,6 +28,19 @@ const (
 	Clock         Kind = "Clock"         // cycles
 )
 
+// Unit is the unit of the work that a call does a nanosecond.
+func (k Kind) Unit() string {
+	switch k {
+	case Sigmoid, Tanh:
+		return "elements/ns"
+	case Load, LoadRecurrent:
+		return "GB/s"
+	case Clock:
+		return "GHz"
+	}
+	return "GFLOP/s"
+}
+
 // A Figure is how long one call of something takes.
 type Figure struct {
 	Kind   Kind   `json:"kind"`

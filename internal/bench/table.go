@@ -63,10 +63,3 @@ func percent(v float64) string {
 	}
 	return fmt.Sprintf("%.0f %%", 100*v)
 }
-
-func (s Shape) String() string { return fmt.Sprintf("%d, %d", s.Input, s.Hidden) }
-
-// Of is the figure of a kind for the shape, without its times.
-func (s Shape) Of(kind Kind, path string) Figure {
-	return Figure{Kind: kind, Input: s.Input, Hidden: s.Hidden, Path: path}
-}

@@ -65,15 +65,15 @@ func (r *Report) machineTable() *Table {
 	if len(r.withPeaks()) == 0 {
 		return t
 	}
-	clock := []string{"clock", "GHz"}
-	flops := []string{"multiply-adds", "GFLOP/s"}
+	clock := []string{"clock", Clock.Unit()}
+	flops := []string{"multiply-adds", FMA.Unit()}
 	for _, path := range r.withPeaks() {
 		clock = append(clock, units.Digits(r.Rate(Figure{Kind: Clock})))
 		flops = append(flops, units.Digits(r.Rate(Figure{Kind: FMA, Path: path})))
 	}
 	t.Rows = append(t.Rows, clock, flops)
 	for _, s := range r.Shapes() {
-		row := []string{"loads of " + units.Bytes(s.WeightBytes()), "GB/s"}
+		row := []string{"loads of " + units.Bytes(s.WeightBytes()), Load.Unit()}
 		for _, path := range r.withPeaks() {
 			row = append(row, units.Digits(r.Rate(s.Of(Load, path))))
 		}
