@@ -132,7 +132,7 @@ func candidates(s bench.Shape, peers []peer, worst map[peer]float64) ([]*bench.C
 	return group, nil
 }
 
-// repeat returns a function that makes a runner's call so many times.
+// repeat returns a function that makes a runner's call that number of times.
 func repeat(r runner) func(int) {
 	return func(calls int) {
 		for range calls {
