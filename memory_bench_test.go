@@ -1,32 +1,33 @@
-package lstm
+package lstm_test
 
 import (
 	"bytes"
 	"fmt"
 	"testing"
 	"time"
+
+	"example.com/lstm"
+	"example.com/lstm/internal/bench"
 )
 
 // What networks and streams occupy, and what it costs to make them and to use
 // them for the first time.
 
-// eachBenchShape runs a benchmark once per shape.
-func eachBenchShape(b *testing.B, run func(b *testing.B, m *Model)) {
-	for _, s := range benchShapes {
-		b.Run(fmt.Sprintf("input=%d/hidden=%d", s[0], s[1]), func(b *testing.B) {
-			run(b, randomModel(newRand(s[0], s[1]), 0, s[0], s[1]))
-		})
+// eachModel runs a benchmark once per shape.
+func eachModel(b *testing.B, run func(b *testing.B, m *lstm.Model)) {
+	for _, s := range bench.Shapes {
+		b.Run(sizes(s), func(b *testing.B) { run(b, s.Model()) })
 	}
 }
 
 // BenchmarkNew reports what a network holds for each of its weights and biases,
 // which are 4 bytes in the model, beside what it allocates.
 func BenchmarkNew(b *testing.B) {
-	eachBenchShape(b, func(b *testing.B, m *Model) {
-		var n *Network
+	eachModel(b, func(b *testing.B, m *lstm.Model) {
+		var n *lstm.Network
 		b.ReportAllocs()
 		for b.Loop() {
-			n, _ = New(m)
+			n, _ = lstm.New(m)
 		}
 		b.ReportMetric(float64(n.MemorySize())/float64(n.Parameters()), "B/parameter")
 	})
@@ -34,7 +35,7 @@ func BenchmarkNew(b *testing.B) {
 
 // BenchmarkRead reads a file from memory and makes its network, as Open does.
 func BenchmarkRead(b *testing.B) {
-	eachBenchShape(b, func(b *testing.B, m *Model) {
+	eachModel(b, func(b *testing.B, m *lstm.Model) {
 		var file bytes.Buffer
 		if err := m.Write(&file); err != nil {
 			b.Fatal(err)
@@ -42,7 +43,7 @@ func BenchmarkRead(b *testing.B) {
 		b.SetBytes(int64(file.Len()))
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := Read(bytes.NewReader(file.Bytes())); err != nil {
+			if _, err := lstm.Read(bytes.NewReader(file.Bytes())); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -51,8 +52,8 @@ func BenchmarkRead(b *testing.B) {
 
 // BenchmarkNewState reports what a stream holds: B/op.
 func BenchmarkNewState(b *testing.B) {
-	eachBenchShape(b, func(b *testing.B, m *Model) {
-		n, _ := New(m)
+	eachModel(b, func(b *testing.B, m *lstm.Model) {
+		n, _ := lstm.New(m)
 		b.ReportAllocs()
 		for b.Loop() {
 			n.NewState()
@@ -64,11 +65,11 @@ func BenchmarkNewState(b *testing.B) {
 // first step took, beside the second. Nothing is prepared by the first, but of
 // the weights, which have just been packed, a part is in no cache any more.
 func BenchmarkFirstStep(b *testing.B) {
-	eachBenchShape(b, func(b *testing.B, m *Model) {
+	eachModel(b, func(b *testing.B, m *lstm.Model) {
 		x, y := make([]float32, m.Layers[0].InputSize), make([]float32, m.Layers[0].HiddenSize)
 		var times [2]time.Duration
 		for b.Loop() {
-			n, _ := New(m)
+			n, _ := lstm.New(m)
 			s := n.NewState()
 			for i := range times {
 				start := time.Now()
@@ -85,12 +86,12 @@ func BenchmarkFirstStep(b *testing.B) {
 // to grow to the scratch that Forward needs, beside the same sequence on one
 // that has grown.
 func BenchmarkForwardGoroutine(b *testing.B) {
-	for _, s := range [][2]int{{1, 8}, {64, 64}, {128, 128}, {512, 512}} {
+	for _, s := range []bench.Shape{{Input: 1, Hidden: 8}, {Input: 64, Hidden: 64}, {Input: 128, Hidden: 128}, {Input: 512, Hidden: 512}} {
 		for _, steps := range []int{2, 100} {
-			n, _ := New(randomModel(newRand(s[0], s[1]), 0, s[0], s[1]))
-			state, x, y := n.NewState(), make([]float32, steps*s[0]), make([]float32, steps*s[1])
+			n := newNetwork(b, s)
+			state, x, y := n.NewState(), make([]float32, steps*s.Input), make([]float32, steps*s.Hidden)
 			for _, goroutine := range []string{"old", "new"} {
-				b.Run(fmt.Sprintf("input=%d/hidden=%d/steps=%d/goroutine=%s", s[0], s[1], steps, goroutine), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%s/steps=%d/goroutine=%s", sizes(s), steps, goroutine), func(b *testing.B) {
 					done := make(chan struct{})
 					call := func() {
 						n.Forward(state, x, y)

@@ -1,6 +1,6 @@
 // Command peers measures lstm beside what else runs LSTM networks from Go: ONNX
 // Runtime, oneDNN, Gonum and a plain loop. All of them have the same weights and
-// inputs, one thread, and their turns in one run; their answers are compared
+// inputs and one thread, and alternate in one run; their answers are compared
 // first. The script run beside it installs what it needs.
 package main
 
@@ -60,8 +60,8 @@ func run(total time.Duration, json, library string) error {
 		progressbar.OptionSetDescription("measuring"),
 		progressbar.OptionClearOnFinish(),
 	)
-	err := bench.Measure(context.Background(), groups, total, func(done, turns int) {
-		bar.ChangeMax(turns)
+	err := bench.Measure(context.Background(), groups, total, func(done, iterations int) {
+		bar.ChangeMax(iterations)
 		_ = bar.Set(done) // a terminal that is gone is no reason to stop
 	})
 	if err != nil {
@@ -132,7 +132,7 @@ func candidates(s bench.Shape, peers []peer, worst map[peer]float64) ([]*bench.C
 	return group, nil
 }
 
-// repeat returns a function that makes a runner's call so many times.
+// repeat returns a function that makes a runner's call that number of times.
 func repeat(r runner) func(int) {
 	return func(calls int) {
 		for range calls {

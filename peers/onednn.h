@@ -1,4 +1,4 @@
-// One layer of LSTM by oneDNN, for calls of so many steps of so many streams.
+// One layer of LSTM by oneDNN, for calls of a fixed number of steps and streams.
 struct onednn_lstm;
 
 // onednn_open makes one of PyTorch's weights; NULL is no more than a failure.

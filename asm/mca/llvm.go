@@ -32,7 +32,7 @@ const (
 	all  = 300
 )
 
-// measure returns the cycles of a iteration of the loop, and how long its busiest
+// measure returns the cycles of an iteration of the loop, and how long its busiest
 // port is busy.
 func (c core) measure(text string, dispatch int, llvm string) (cycles, bound float64, err error) {
 	var totals [2]float64

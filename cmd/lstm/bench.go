@@ -23,17 +23,17 @@ func newBenchCommand(std streams) *cli.Command {
 	return &cli.Command{
 		Name:      "bench",
 		Usage:     "measure this machine, and the package on it",
-		UsageText: "lstm bench [-time DURATION] [-json FILE] [-svg FOLDER] [-png FOLDER]\n                  [-compare FILE] [-from FILE]\n       lstm bench -page FILE",
+		UsageText: "lstm bench [-time DURATION] [-json FILE] [-svg FOLDER] [-png FOLDER]\n       lstm bench -from FILE [-json FILE] [-svg FOLDER] [-png FOLDER]\n       lstm bench -page FILE",
 		Description: `Times steps, sequences, batches and activations on every path, over layers from
 (1, 8) to (1024, 1024), beside what limits them: loads of as many bytes as the
-weights, multiply-adds that wait for nothing, and the clock. All of it in turns,
+weights, multiply-adds that wait for nothing, and the clock. All of it alternates,
 in slices of 60 µs, of which the median and the minimum are kept: a figure means
-something as a ratio to a peak of the same run, less as a time.
+something as a ratio to a peak of the same run, less as a time. What a change of the
+code changes, scripts/compare shows.
 
 Examples:
    lstm bench                             a minute, and tables
    lstm bench -json new.json -svg charts  keep the figures, draw them
-   lstm bench -compare old.json           what has changed
    lstm bench -from new.json -svg charts  draw what was measured before
    lstm bench -page docs/benchmarks.md    renew the tables of a page
 
@@ -42,13 +42,11 @@ Pinned to one core (taskset -c 1 lstm bench), the figures are quieter.`,
 			&cli.DurationFlag{Name: "time", Destination: &o.time, Value: time.Minute,
 				Usage: "measure for about `DURATION`, a minute if not given"},
 			&cli.StringFlag{Name: "json", Destination: &o.json,
-				Usage: "write the figures to `FILE`"},
+				Usage: "write the figures to `FILE`, - for standard output, which then has no tables"},
 			&cli.StringFlag{Name: "svg", Destination: &o.svg,
 				Usage: "draw charts in `FOLDER`, as .svg"},
 			&cli.StringFlag{Name: "png", Destination: &o.png,
 				Usage: "draw charts in `FOLDER`, as .png"},
-			&cli.StringFlag{Name: "compare", Destination: &o.before,
-				Usage: "print the change of every figure since those in `FILE`"},
 			&cli.StringFlag{Name: "page", Destination: &o.page,
 				Usage: "do not measure, renew the tables in the Markdown `FILE` from the reports it names"},
 			&cli.StringFlag{Name: "from", Destination: &o.from,
@@ -67,6 +65,12 @@ Pinned to one core (taskset -c 1 lstm bench), the figures are quieter.`,
 			if o.time <= 0 {
 				return newUsageError(cmd, fmt.Errorf("-time is %s, want more than nothing", o.time))
 			}
+			if o.page != "" && len(cmd.LocalFlagNames()) > 1 {
+				return newUsageError(cmd, errors.New("-page stands alone: it shows the reports that the page names"))
+			}
+			if o.from != "" && cmd.IsSet("time") {
+				return newUsageError(cmd, errors.New("-time is of no use with -from, which does not measure"))
+			}
 			return runBench(ctx, std, o)
 		},
 	}
@@ -74,28 +78,36 @@ Pinned to one core (taskset -c 1 lstm bench), the figures are quieter.`,
 
 // benchOptions are the flags of lstm bench; one that is not given is "".
 type benchOptions struct {
-	time                               time.Duration
-	json, svg, png, before, page, from string
+	time                       time.Duration
+	json, svg, png, page, from string
 }
 
 func runBench(ctx context.Context, std streams, o benchOptions) error {
 	if o.page != "" {
-		return fillPage(o.page)
+		return awaitDone(ctx, func() error { return fillPage(o.page) })
 	}
-	// What can be wrong without measuring is found before.
-	var before *bench.Report
-	var err error
-	if o.before != "" {
-		if before, err = readReport(o.before); err != nil {
-			return err
+	// What can be wrong with the files is found before anything is measured.
+	for _, folder := range []string{o.svg, o.png} {
+		if folder != "" {
+			if err := prepareFolder(folder); err != nil {
+				return err
+			}
 		}
 	}
-	report, err := o.report(ctx, std)
+	var json *outputFile
+	if o.json != "" {
+		var err error
+		if json, err = openOutput(ctx, o.json, std.out); err != nil {
+			return err
+		}
+		defer json.close()
+	}
+	report, err := await(ctx, func() (*bench.Report, error) { return o.report(ctx, std) })
 	if err != nil {
 		return err
 	}
-	if o.json != "" {
-		if err := writeFileWith(o.json, report.Write); err != nil {
+	if json != nil {
+		if err := errors.Join(json.replace(), report.Write(json), json.close()); err != nil {
 			return err
 		}
 	}
@@ -106,12 +118,13 @@ func runBench(ctx context.Context, std streams, o benchOptions) error {
 			}
 		}
 	}
-	tables := report.Tables()
-	if before != nil {
-		tables = []*bench.Table{report.CompareTable(before)}
+	if o.json == standardStream {
+		return nil
 	}
-	fmt.Fprintln(std.out, report.Heading())
-	for _, t := range tables {
+	if _, err := fmt.Fprintln(std.out, report.Heading()); err != nil {
+		return err
+	}
+	for _, t := range report.Tables() {
 		if err := t.WriteText(std.out); err != nil {
 			return err
 		}
@@ -137,13 +150,10 @@ func (o *benchOptions) report(ctx context.Context, std streams) (*bench.Report, 
 		progressbar.OptionSetDescription("measuring"),
 		progressbar.OptionClearOnFinish(),
 	)
-	err = bench.Measure(ctx, groups, o.time, func(done, turns int) {
-		bar.ChangeMax(turns)
+	err = bench.Measure(ctx, groups, o.time, func(done, iterations int) {
+		bar.ChangeMax(iterations)
 		_ = bar.Set(done) // a terminal that is gone is no reason to stop
 	})
-	if errors.Is(err, context.Canceled) {
-		return nil, errInterrupted
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -198,11 +208,20 @@ func writeFileWith(path string, write func(io.Writer) error) error {
 	return errors.Join(write(f), f.Close())
 }
 
-// drawBenchCharts draws the charts of a report in a folder.
-func drawBenchCharts(folder string, format plotFormat, report *bench.Report) error {
+// prepareFolder makes a folder, if it is not there, and tries to write to it.
+func prepareFolder(folder string) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
 	}
+	f, err := os.CreateTemp(folder, "lstm-bench-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// drawBenchCharts draws the charts of a report in a folder.
+func drawBenchCharts(folder string, format plotFormat, report *bench.Report) error {
 	for _, chart := range benchCharts(report) {
 		path := filepath.Join(folder, chart.name+string(format))
 		err := writeFileWith(path, func(w io.Writer) error { return writeCharts(w, format, chart.plots) })

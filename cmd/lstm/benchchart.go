@@ -100,7 +100,7 @@ func contenders(r *bench.Report) []contender {
 
 // latencyPlots draw the time of a step against the size of the layer, and the
 // peak of the best path, if it has been measured. what is a figure without a
-// shape, of so many steps.
+// shape, and steps how many steps it has.
 func latencyPlots(r *bench.Report, title string, what bench.Figure, steps int) []*plot.Plot {
 	var curves []*curve
 	for _, c := range contenders(r) {
@@ -151,13 +151,19 @@ var throughputShapes = []bench.Shape{{Input: 16, Hidden: 32}, {Input: 64, Hidden
 func throughputPlots(r *bench.Report) []*plot.Plot {
 	shapes := slices.DeleteFunc(slices.Clone(throughputShapes), func(s bench.Shape) bool { return !slices.Contains(r.Shapes(), s) })
 	var plots []*plot.Plot
+	add := func(title, path string, curves []*curve) {
+		curves = slices.DeleteFunc(curves, func(c *curve) bool { return len(c.points) == 0 })
+		if len(curves) > 0 {
+			plots = append(plots, newThroughputPlot(r, title, path, curves))
+		}
+	}
 	if len(r.Peers()) > 0 {
 		for _, s := range shapes[max(0, len(shapes)-4):] {
 			var curves []*curve
 			for _, c := range contenders(r) {
 				curves = append(curves, throughputCurve(r, s, c))
 			}
-			plots = append(plots, newThroughputPlot(r, "Throughput at input, hidden "+s.String(), r.Path, curves))
+			add("Throughput at input, hidden "+s.String(), r.Path, curves)
 		}
 		return plots
 	}
@@ -172,7 +178,7 @@ func throughputPlots(r *bench.Report) []*plot.Plot {
 			c.color = ramp(float64(i) / float64(max(1, len(shapes)-1)))
 			curves = append(curves, throughputCurve(r, s, c))
 		}
-		plots = append(plots, newThroughputPlot(r, "Throughput, "+c.who.Path, c.who.Path, curves))
+		add("Throughput, "+c.who.Path, c.who.Path, curves)
 	}
 	return plots
 }
@@ -208,7 +214,7 @@ func newThroughputPlot(r *bench.Report, title, path string, curves []*curve) *pl
 	p.X.Scale = plot.LogScale{}
 	p.X.Tick.Marker = batchTicks(r.Batches())
 	p.X.Label.Text = "streams in a batch"
-	// The legend has the room behind the largest batch, where there are no curves.
+	// The legend has the room right of the largest batch, where there are no curves.
 	p.X.Min, p.X.Max = 1/1.1, p.X.Max*2.1
 	p.Legend.Left, p.Legend.XOffs = false, vg.Points(-4)
 	p.Y.Min, p.Y.Max = 0, 1.08*most

@@ -26,16 +26,16 @@ var (
 func newChart(o *output, index string, s *score) *plot.Plot {
 	p := plot.New()
 	a := s.accuracy()
-	p.Title.Text = fmt.Sprintf("%s, RMSE %.3g", o.Name, a.rmse)
+	p.Title.Text = fmt.Sprintf("%s, RMSE %.3g", printable(o.Name, mostOfName), a.rmse)
 	if s.hasBaseline() {
 		p.Title.Text += fmt.Sprintf(" (persistence %.3g)", a.baseRMSE)
 	}
-	p.Y.Label.Text = o.Truth
+	p.Y.Label.Text = printable(o.Truth, mostOfName)
 	p.Y.Tick.Marker = decimalTicks{}
 	p.X.Label.Text = "row"
 	xs, areDates := positions(s.points)
 	if areDates {
-		p.X.Label.Text = index
+		p.X.Label.Text = printable(index, mostOfName)
 		p.X.Tick.Marker = calendarTicks{}
 	}
 	style(p)

@@ -133,14 +133,23 @@ func (c *columns) parse(column, bits int) (float64, error) {
 	if field == "" {
 		return 0, c.table.fieldErrorf(column, "the field is empty, want a number")
 	}
-	v, err := strconv.ParseFloat(field, bits)
+	v, err := parseNumber(field, bits)
 	if errors.Is(err, strconv.ErrRange) {
-		return 0, c.table.fieldErrorf(column, "%s is beyond float%d", field, bits)
+		return 0, c.table.fieldErrorf(column, "%s is beyond float%d", printable(field, 60), bits)
 	}
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+	if err != nil {
 		return 0, c.table.fieldErrorf(column, "%s is not a finite number", printable(field, 60))
 	}
 	return v, nil
+}
+
+// parseNumber reads a decimal number. The digits of Go's own notations, such as
+// 0x1p3 and 1_000, are none, nor are the words for infinity and NaN.
+func parseNumber(text string, bits int) (float64, error) {
+	if strings.Trim(text, "+-.0123456789eE") != "" {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseFloat(text, bits)
 }
 
 // evaluated tells whether the current row counts for the forecast error.

@@ -14,7 +14,8 @@ import (
 const (
 	exitFailure     = 1
 	exitUsage       = 2
-	exitInterrupted = 128 + 2 // SIGINT is signal 2
+	exitInterrupted = 128 + 2  // SIGINT is signal 2
+	exitTerminated  = 128 + 15 // SIGTERM is signal 15
 )
 
 // streams are the standard streams of one execution, so that tests can bring
@@ -28,7 +29,13 @@ type streams struct {
 // name, and returns the exit code.
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand(streams{stdin, stdout, stderr})
+	// The library that prints the help does not say if that fails.
+	help := &firstErrorWriter{w: stdout}
+	root.Writer = help
 	err := root.Run(ctx, args)
+	if err == nil && help.err != nil {
+		err = fmt.Errorf("writing to standard output: %w", help.err)
+	}
 	if err == nil {
 		return 0
 	}
@@ -40,6 +47,9 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		fmt.Fprintf(stderr, "\nusage: %s\n       %s -h explains\n", usage.text, usage.command)
 		return exitUsage
 	case errors.Is(err, errInterrupted):
+		if errors.Is(context.Cause(ctx), errTerminated) {
+			return exitTerminated
+		}
 		return exitInterrupted
 	}
 	return exitFailure
@@ -68,9 +78,22 @@ func newRootCommand(std streams) *cli.Command {
 		// The exit code is execute's to choose: the library's own handler
 		// would end the process from within a test.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
-		Writer:         std.out,
 		ErrWriter:      std.err,
 	}
+}
+
+// A firstErrorWriter remembers the first error of writing to w.
+type firstErrorWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (f *firstErrorWriter) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if f.err == nil {
+		f.err = err
+	}
+	return n, err
 }
 
 // A usageError is a command line that cannot be understood.

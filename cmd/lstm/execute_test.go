@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -117,7 +118,7 @@ func TestCommandLine(t *testing.T) {
 		"no such model":       {"run -model none.safetensors", exitFailure, "none.safetensors"},
 		"no such table":       {"run -in none.csv", exitFailure, "none.csv"},
 		"no such folder":      {"run -out none/out.csv", exitFailure, "none/out.csv"},
-		"plot of no format":   {"run -plot chart.gif", exitFailure, `extension is ".gif", want .svg or .png`},
+		"plot of no format":   {"run -plot chart.gif", exitUsage, `extension is ".gif", want .svg or .png`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := lstmWith(t, "", strings.Fields(test.args)...)
@@ -130,6 +131,24 @@ func TestCommandLine(t *testing.T) {
 			require.Contains(t, r.err, test.want)
 			require.Empty(t, r.out)
 		})
+	}
+}
+
+// An empty name is not the embedded model.
+func TestEmptyArgument(t *testing.T) {
+	r := lstmWith(t, "", "info", "")
+	require.Equal(t, exitUsage, r.code)
+	require.Contains(t, r.err, "the argument is empty, want the name of a file")
+	require.Empty(t, r.out)
+}
+
+func TestHelpThatCannotBeWritten(t *testing.T) {
+	full := errors.New("full")
+	for _, args := range [][]string{{}, {"-h"}, {"run", "-h"}} {
+		var stderr bytes.Buffer
+		code := execute(t.Context(), append([]string{"lstm"}, args...), nil, &rowByRow{err: full}, &stderr)
+		require.Equal(t, exitFailure, code)
+		require.Equal(t, "lstm: writing to standard output: full\n", stderr.String())
 	}
 }
 

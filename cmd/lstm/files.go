@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // standardStream is what stands for standard input and output on the command
@@ -17,11 +21,12 @@ type inputFile struct {
 	close func() error
 }
 
-func openInput(path string, stdin io.Reader) (*inputFile, error) {
+func openInput(ctx context.Context, path string, stdin io.Reader) (*inputFile, error) {
 	if path == standardStream {
 		return &inputFile{"standard input", stdin, nothing}, nil
 	}
-	f, err := os.Open(path)
+	// A pipe is open once somebody writes to it.
+	f, err := await(ctx, func() (*os.File, error) { return os.Open(path) })
 	if err != nil {
 		return nil, err
 	}
@@ -29,31 +34,69 @@ func openInput(path string, stdin io.Reader) (*inputFile, error) {
 }
 
 // An outputFile is opened for writing, but keeps what it holds until replace.
+// A file that was not there before and is closed without replace is gone again.
 type outputFile struct {
 	name string // for messages
 	io.Writer
-	replace  func() error
-	truncate func(size int64) error // nil if the file cannot be cut
-	close    func() error
+	truncate func(size int64) error // nil if it cannot be cut
+	finish   func() error           // what close does; nil for nothing
+	remove   func() error           // what it does before replace, too; nil for nothing
 }
 
-func openOutput(path string, stdout io.Writer) (*outputFile, error) {
+func openOutput(ctx context.Context, path string, stdout io.Writer) (*outputFile, error) {
 	if path == standardStream {
-		return &outputFile{name: "standard output", Writer: stdout, replace: nothing, close: nothing}, nil
+		return &outputFile{name: "standard output", Writer: stdout}, nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	// A pipe is open once somebody reads it.
+	f, err := await(ctx, func() (*os.File, error) { return os.OpenFile(path, os.O_WRONLY, 0) })
+	isNew := errors.Is(err, fs.ErrNotExist)
+	if isNew {
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	}
 	if err != nil {
 		return nil, err
 	}
-	o := &outputFile{name: path, Writer: f, replace: nothing, close: f.Close}
+	o := &outputFile{name: path, Writer: f, finish: f.Close}
 	if regularFile(f) != nil { // pipes and devices hold nothing to replace
 		o.truncate = f.Truncate
-		o.replace = func() error { return f.Truncate(0) }
+	}
+	if isNew {
+		o.remove = func() error { return removeTarget(path) }
 	}
 	return o, nil
 }
 
-// nothing is what is done to a standard stream instead of closing it.
+// replace drops what the file held. It is called before the first write.
+func (o *outputFile) replace() error {
+	o.remove = nil
+	if o.truncate == nil {
+		return nil
+	}
+	return o.truncate(0)
+}
+
+// close may be called more than once.
+func (o *outputFile) close() error {
+	var errs []error
+	for _, end := range []func() error{o.finish, o.remove} {
+		if end != nil {
+			errs = append(errs, end())
+		}
+	}
+	o.finish, o.remove = nil, nil
+	return errors.Join(errs...)
+}
+
+// removeTarget removes the file at path, or the one that a link there leads to.
+func removeTarget(path string) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// nothing is what closing standard input does.
 func nothing() error { return nil }
 
 // regularFile describes the regular file behind a stream; nil if there is

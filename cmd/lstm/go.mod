@@ -27,4 +27,5 @@ require (
 	golang.org/x/text v0.28.0 // indirect
 )
 
+// Until the first release: docs/releasing.md.
 replace example.com/lstm => ../..

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/units"
 )
 
 func newInfoCommand(std streams) *cli.Command {
@@ -33,21 +35,25 @@ Examples:
    GODEBUG=cpu.avx512f=off lstm info      as if the CPU had less`,
 		Flags:        modelFlags(),
 		OnUsageError: onUsageError,
-		Action: func(_ context.Context, cmd *cli.Command) error {
+		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Len() > 1 {
 				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().Get(1)))
+			}
+			path := cmd.Args().First()
+			if path == "" && cmd.Args().Present() {
+				return newUsageError(cmd, errors.New("the argument is empty, want the name of a file"))
 			}
 			options, err := modelOptions(cmd)
 			if err != nil {
 				return err
 			}
-			net, name, err := openModel(cmd.Args().First(), options...)
+			net, err := await(ctx, func() (*lstm.Network, error) { return openModel(path, options...) })
 			if err != nil {
 				return err
 			}
 			w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 			describeMachine(w)
-			describeNetwork(w, name, net)
+			describeNetwork(w, modelName(path), net)
 			return w.Flush()
 		},
 	}
@@ -141,8 +147,8 @@ func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 	fmt.Fprintf(w, "\nmodel\t%s\n", name)
 	describeSource(w, net)
 	fmt.Fprintf(w, "parameters\t%d, weights and biases\n", net.Parameters())
-	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", formatBytes(net.MemorySize()))
-	fmt.Fprintf(w, "memory a stream\t%s\n", formatBytes(net.NewState().MemorySize()))
+	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", units.Bytes(net.MemorySize()))
+	fmt.Fprintf(w, "memory a stream\t%s\n", units.Bytes(net.NewState().MemorySize()))
 
 	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\n")
 	input := net.InputSize()
@@ -162,22 +168,10 @@ func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 	}
 	fmt.Fprintf(w, "\nmetadata\n")
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		for i, line := range wrap(printable(metadata[key], 2000), 90) {
-			if i > 0 {
-				key = ""
-			}
-			fmt.Fprintf(w, "%s\t%s\n", key, line)
+		label := printable(key, mostOfName)
+		for _, line := range wrap(printable(metadata[key], 2000), 90) {
+			fmt.Fprintf(w, "%s\t%s\n", label, line)
+			label = ""
 		}
 	}
-}
-
-// formatBytes is n in the unit that suits it.
-func formatBytes(n int) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%d B", n)
-	case n < 1<<20:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	}
-	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }

@@ -22,7 +22,7 @@ func TestInfo(t *testing.T) {
 }
 
 func TestInfoOfFile(t *testing.T) {
-	m := randomModel(3, 2, map[string]string{"origin": "a\x1b[2Jb"})
+	m := randomModel(3, 2, map[string]string{"origin": "a\x1b[2Jb", "a\nmodel": "forged"})
 	path := writeModel(t, m)
 	r := lstmWith(t, "", "info", path)
 	require.Zero(t, r.code, r.err)
@@ -30,6 +30,7 @@ func TestInfoOfFile(t *testing.T) {
 	require.Regexp(t, `parameters +212, weights and biases\n`, r.out)
 	require.Regexp(t, `lstm 0 +3 +5 +160\n`, r.out)
 	require.Regexp(t, `linear +5 +2 +10\n`, r.out)
+	require.Regexp(t, `"a\\nmodel" +forged\n`, r.out)
 	require.Regexp(t, `origin +"a\\x1b\[2Jb"\n`, r.out)
 
 	m.Metadata = nil
@@ -52,10 +53,4 @@ func TestDescribeFeatures(t *testing.T) {
 	require.Equal(t, "A B", describeFeatures([]feature{{"A", true}, {"B", true}}))
 	require.Equal(t, "not A", describeFeatures([]feature{{"A", false}}))
 	require.Contains(t, describeFeatures(nil), runtime.GOARCH)
-}
-
-func TestFormatBytes(t *testing.T) {
-	require.Equal(t, "416 B", formatBytes(416))
-	require.Equal(t, "1.5 KiB", formatBytes(1536))
-	require.Equal(t, "2.0 MiB", formatBytes(2<<20))
 }

@@ -33,15 +33,11 @@ type job struct {
 }
 
 // openJob opens all files and checks all that can be checked before the first
-// row. Unless it returns an error, the output files are empty afterwards.
+// row. Unless it returns an error, the file of the rows is empty afterwards; all
+// other files are as they were.
 func openJob(ctx context.Context, std streams, o runOptions) (_ *job, err error) {
-	j := &job{times: newStepTimes()}
-	if o.plot != "" {
-		if j.chart, err = plotFormatOf(o.plot); err != nil {
-			return nil, err
-		}
-	}
-	if j.net, j.modelName, err = openModel(o.model, o.modelOptions...); err != nil {
+	j := &job{times: newStepTimes(), modelName: modelName(o.model), chart: o.chart}
+	if j.net, err = await(ctx, func() (*lstm.Network, error) { return openModel(o.model, o.modelOptions...) }); err != nil {
 		return nil, err
 	}
 	j.state = j.net.NewState()
@@ -57,7 +53,7 @@ func openJob(ctx context.Context, std streams, o runOptions) (_ *job, err error)
 			j.close()
 		}
 	}()
-	if err := j.openFiles(std, o); err != nil {
+	if err := j.openFiles(ctx, std, o); err != nil {
 		return nil, err
 	}
 	table, err := openTable(j.in.name, interruptible(ctx, j.in))
@@ -80,22 +76,21 @@ func openJob(ctx context.Context, std streams, o runOptions) (_ *job, err error)
 	if o.plot != "" && !j.hasTruth() {
 		return nil, fmt.Errorf("nothing to draw in %s: %s has no column with the truth of an output", o.plot, j.in.name)
 	}
-	return j, j.replaceOutputs()
+	// What the file held goes when the table has turned out to be the right one.
+	return j, j.out.replace()
 }
 
-func (j *job) openFiles(std streams, o runOptions) (err error) {
-	switch {
-	case o.in == "" && o.model == "":
-		j.in = &inputFile{embeddedTable, bytes.NewReader(seattle.Data), nothing}
-	case o.in == "":
-		j.in, err = openInput(standardStream, std.in)
-	default:
-		j.in, err = openInput(o.in, std.in)
+func (j *job) openFiles(ctx context.Context, std streams, o runOptions) (err error) {
+	in := o.in
+	if in == "" {
+		in = standardStream
 	}
-	if err != nil {
+	if o.in == "" && o.model == "" {
+		j.in = &inputFile{embeddedTable, bytes.NewReader(seattle.Data), nothing}
+	} else if j.in, err = openInput(ctx, in, std.in); err != nil {
 		return err
 	}
-	if j.out, err = openOutput(o.out, std.out); err != nil {
+	if j.out, err = openOutput(ctx, o.out, std.out); err != nil {
 		return err
 	}
 	j.rows = newRowWriter(j.out)
@@ -108,22 +103,12 @@ func (j *job) openFiles(std streams, o runOptions) (err error) {
 	files.addRead("-in "+j.in.name, regularFile(j.in.Reader))
 	files.addWritten("-out "+j.out.name, regularFile(j.out.Writer))
 	if o.plot != "" {
-		if j.plot, err = openOutput(o.plot, std.out); err != nil {
+		if j.plot, err = openOutput(ctx, o.plot, std.out); err != nil {
 			return err
 		}
 		files.addWritten("-plot "+j.plot.name, regularFile(j.plot.Writer))
 	}
 	return files.checkDistinct()
-}
-
-// replaceOutputs drops what the output files held. It waits until the table
-// has turned out to be the right one.
-func (j *job) replaceOutputs() error {
-	err := j.out.replace()
-	if j.plot != nil {
-		err = errors.Join(err, j.plot.replace())
-	}
-	return err
 }
 
 // hasTruth tells whether the table has a truth to compare an output with.

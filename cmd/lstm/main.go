@@ -10,19 +10,9 @@
 //	lstm verify
 package main
 
-import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
-)
+import "os"
 
 func main() {
 	ignoreBrokenPipes()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an orderly end; a second one, should that end
-	// be held up by a pipe nobody reads, has its usual effect.
-	context.AfterFunc(ctx, stop)
-
-	os.Exit(execute(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(execute(untilSignal(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -50,11 +50,12 @@ type evaluation struct {
 	From   string `json:"from"`
 }
 
-// maxAhead bounds the forecasts that wait for their truth, and so memory.
+// maxAhead bounds the forecasts that wait for their truth, those of all outputs
+// together, and so memory: to 32 MiB.
 const maxAhead = 1 << 20
 
-// parseLayout reads the layout of a network with so many inputs and outputs
-// from its metadata.
+// parseLayout reads the layout of a network from its metadata, given the number
+// of its inputs and outputs.
 func parseLayout(metadata map[string]string, inputs, outputs int) (*layout, error) {
 	l := &layout{index: metadata[keyIndex]}
 	if text, ok := metadata[keyInputs]; ok {
@@ -79,9 +80,14 @@ func parseLayout(metadata map[string]string, inputs, outputs int) (*layout, erro
 			return nil, fmt.Errorf("metadata %s: it names %s, want %d, the network's output size",
 				keyOutputs, count(len(l.outputs), "output"), outputs)
 		}
+		waiting := 0
 		for i := range l.outputs {
 			if err := l.outputs[i].check(); err != nil {
 				return nil, fmt.Errorf("metadata %s: entry %d: %w", keyOutputs, i+1, err)
+			}
+			if waiting += l.outputs[i].Ahead; waiting > maxAhead {
+				return nil, fmt.Errorf("metadata %s: entry %d: ahead of the outputs up to this one is %d in all, want at most %d",
+					keyOutputs, i+1, waiting, maxAhead)
 			}
 		}
 	} else {
@@ -99,7 +105,7 @@ func parseLayout(metadata map[string]string, inputs, outputs int) (*layout, erro
 	}
 	// Where all columns are inputs, none is left to have another meaning.
 	if l.inputs == nil && l.index != "" {
-		return nil, fmt.Errorf("metadata %s is %q, but there is no %s", keyIndex, l.index, keyInputs)
+		return nil, fmt.Errorf("metadata %s is %s, but there is no %s", keyIndex, quoted(l.index), keyInputs)
 	}
 	return l, nil
 }
@@ -110,7 +116,7 @@ func decode(key, text string, v any) error {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return fmt.Errorf("metadata %s: %w in %s", key, err, printable(text, 200))
+		return fmt.Errorf("metadata %s: %s in %s", key, printable(err.Error(), 200), printable(text, 200))
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("metadata %s: there is more after its JSON value: %s", key, printable(text, 200))
@@ -123,7 +129,7 @@ func (q *quantity) check() error {
 		return fmt.Errorf(`it has no "name"`)
 	}
 	if q.Std != nil && *q.Std == 0 {
-		return fmt.Errorf("%q: std is 0, want a number to divide by", q.Name)
+		return fmt.Errorf("%s: std is 0, want a number to divide by", quoted(q.Name))
 	}
 	return nil
 }
@@ -132,11 +138,15 @@ func (o *output) check() error {
 	if err := o.quantity.check(); err != nil {
 		return err
 	}
+	// It is the header of a column of the rows, which may go to a terminal.
+	if !isPrintable(o.Name) {
+		return fmt.Errorf("%s: there are characters in its name that cannot be shown", quoted(o.Name))
+	}
 	if o.Ahead < 0 || o.Ahead > maxAhead {
-		return fmt.Errorf("%q: ahead is %d, want 0 to %d", o.Name, o.Ahead, maxAhead)
+		return fmt.Errorf("%s: ahead is %d, want 0 to %d", quoted(o.Name), o.Ahead, maxAhead)
 	}
 	if o.Ahead > 0 && o.Truth == "" {
-		return fmt.Errorf(`%q: ahead is %d, but there is no "truth"`, o.Name, o.Ahead)
+		return fmt.Errorf(`%s: ahead is %d, but there is no "truth"`, quoted(o.Name), o.Ahead)
 	}
 	return nil
 }

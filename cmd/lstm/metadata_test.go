@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +25,9 @@ func TestMalformedMetadata(t *testing.T) {
 		"ahead of nothing":  {keyOutputs, `[{"name": "a", "ahead": 1}]`, `lstm.outputs: entry 1: "a": ahead is 1, but there is no "truth"`},
 		"back in time":      {keyOutputs, `[{"name": "a", "truth": "b", "ahead": -1}]`, "ahead is -1, want 0 to"},
 		"too far":           {keyOutputs, `[{"name": "a", "truth": "b", "ahead": 2000000000}]`, "ahead is 2000000000, want 0 to"},
+		"unprintable name":  {keyOutputs, `[{"name": "a\u001b[2J"}]`, `lstm.outputs: entry 1: "a\x1b[2J": there are characters in its name`},
+		"long name":         {keyOutputs, `[{"name": "` + strings.Repeat("a", 1000) + `", "ahead": 1}]`, `entry 1: "` + strings.Repeat("a", 80) + `…": ahead is 1`},
+		"long number":       {keyInputs, strings.Repeat("7", 1000), strings.Repeat("7", 100) + "…"},
 		"no column":         {keyEvaluate, `{"from": "2015"}`, `lstm.evaluate: it names no "column"`},
 		"evaluate nothing":  {keyEvaluate, `null`, `lstm.evaluate: it names no "column"`},
 		"evaluate in words": {keyEvaluate, `all`, "lstm.evaluate: invalid character"},
@@ -36,8 +41,22 @@ func TestMalformedMetadata(t *testing.T) {
 			require.Contains(t, r.err, model+": metadata ")
 			require.Contains(t, r.err, test.want)
 			require.Empty(t, r.out)
+			require.Less(t, len(r.err), 1000)
+			require.NotContains(t, r.err, "\x1b")
 		})
 	}
+}
+
+// The forecasts of all outputs together are bounded, not only those of each.
+func TestForecastsThatWaitAreBounded(t *testing.T) {
+	outputs := func(ahead int) map[string]string {
+		const entry = `{"name": "a", "truth": "b", "ahead": %d}`
+		return map[string]string{keyOutputs: fmt.Sprintf("["+entry+","+entry+"]", ahead, ahead)}
+	}
+	_, err := parseLayout(outputs(maxAhead/2), 1, 2)
+	require.NoError(t, err)
+	_, err = parseLayout(outputs(maxAhead/2+1), 1, 2)
+	require.EqualError(t, err, "metadata lstm.outputs: entry 2: ahead of the outputs up to this one is 1048578 in all, want at most 1048576")
 }
 
 func TestIndexNeedsInputs(t *testing.T) {

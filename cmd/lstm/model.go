@@ -14,12 +14,18 @@ const (
 )
 
 // openModel reads the network in a file, or the embedded one if path is "".
-// It returns the name under which messages speak of it.
-func openModel(path string, options ...lstm.Option) (net *lstm.Network, name string, err error) {
+func openModel(path string, options ...lstm.Option) (*lstm.Network, error) {
 	if path != "" {
-		net, err = lstm.Open(path, options...)
-		return net, path, err
+		return lstm.Open(path, options...)
 	}
-	net, err = lstm.Read(bytes.NewReader(seattle.Model), options...)
-	return net, embeddedModel, err
+	return lstm.Read(bytes.NewReader(seattle.Model), options...)
+}
+
+// modelName is the name under which messages speak of the model that openModel
+// reads.
+func modelName(path string) string {
+	if path != "" {
+		return path
+	}
+	return embeddedModel
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image/color"
 	"io"
@@ -40,8 +41,9 @@ func plotFormatOf(path string) (plotFormat, error) {
 	}
 }
 
-// drawPlot draws the forecasts whose truth has come.
-func (j *job) drawPlot() error {
+// drawPlot draws the forecasts whose truth has come. Where that fails, the file
+// is as it was.
+func (j *job) drawPlot(ctx context.Context) error {
 	if !j.hasPoints() {
 		return fmt.Errorf("nothing to draw in %s: no truth has come for a row%s", j.plot.name, j.evaluatedRange())
 	}
@@ -51,7 +53,21 @@ func (j *job) drawPlot() error {
 			charts = append(charts, newChart(&j.columns.layout.outputs[i], j.columns.layout.index, s))
 		}
 	}
-	if err := writeCharts(j.plot, j.chart, charts); err != nil {
+	if ctx.Err() != nil { // what there is by then is still worth a picture
+		ctx = context.WithoutCancel(ctx)
+	}
+	image, err := await(ctx, func() (*bytes.Buffer, error) {
+		var b bytes.Buffer
+		return &b, writeCharts(&b, j.chart, charts)
+	})
+	if err != nil {
+		return fmt.Errorf("drawing %s: %w", j.plot.name, err)
+	}
+	err = j.plot.replace()
+	if err == nil {
+		_, err = image.WriteTo(j.plot)
+	}
+	if err != nil {
 		return fmt.Errorf("writing %s: %w", j.plot.name, err)
 	}
 	return nil
@@ -67,7 +83,7 @@ func writeCharts(w io.Writer, format plotFormat, charts []*plot.Plot) error {
 	height := chartHeight * vg.Length(len(charts))
 	if format == formatPNG {
 		image := vgimg.NewWith(vgimg.UseWH(chartWidth, height), vgimg.UseDPI(chartDPI))
-		drawCharts(image, charts)
+		drawCharts(shortStrokes{image}, charts)
 		_, err := vgimg.PngCanvas{Canvas: image}.WriteTo(w)
 		return err
 	}
@@ -96,6 +112,27 @@ func drawCharts(c vg.CanvasSizer, charts []*plot.Plot) {
 	area.Fill(area.Rectangle.Path())
 	for i, part := range plot.Align(rows, tiles, area) {
 		charts[i].Draw(part[0])
+	}
+}
+
+// shortStrokes is a canvas on which a long line is drawn in parts: rasterizing a
+// line takes time with the square of its points. Where parts meet, their round
+// ends make the joint that would be there.
+type shortStrokes struct{ vg.CanvasSizer }
+
+// strokePoints are the points of a part.
+const strokePoints = 500
+
+func (c shortStrokes) Stroke(path vg.Path) {
+	isShape := func(p vg.PathComp) bool { return p.Type != vg.MoveComp && p.Type != vg.LineComp }
+	if len(path) <= strokePoints || slices.ContainsFunc(path, isShape) {
+		c.CanvasSizer.Stroke(path)
+		return
+	}
+	for start := 0; start < len(path)-1; start += strokePoints - 1 { // the last point of a part begins the next one
+		part := slices.Clone(path[start:min(start+strokePoints, len(path))])
+		part[0].Type = vg.MoveComp
+		c.CanvasSizer.Stroke(part)
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"image/color"
 	"image/png"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +15,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/recorder"
+	"gonum.org/v1/plot/vg/vgimg"
 )
 
 func TestPlotFormats(t *testing.T) {
@@ -68,6 +73,11 @@ func TestNothingToDraw(t *testing.T) {
 	require.Equal(t, exitFailure, r.code)
 	require.Contains(t, r.err, "no truth has come for a row with day d3 and later")
 	require.Len(t, r.lines(), 2)
+	require.NoFileExists(t, path)
+	old := writeFile(t, "old.svg", "an older chart")
+	r = lstmWith(t, "day,wind,warmth\nd1,1,1\n", "run", "-model", model, "-plot", old)
+	require.Equal(t, exitFailure, r.code)
+	require.Equal(t, "an older chart", readFile(t, old))
 
 	metadata := weatherMetadata()
 	metadata[keyOutputs] = `[{"name": "a", "truth": "rained", "ahead": 1}]`
@@ -98,6 +108,45 @@ func TestPlotThatCannotBeWritten(t *testing.T) {
 		require.ErrorIs(t, writeCharts(out, format, []*plot.Plot{charts}), full)
 	}
 }
+
+// An image takes time with its points, not with their square: no line is drawn
+// whole that has very many. That changes next to nothing of it.
+func TestLongLinesAreDrawnInParts(t *testing.T) {
+	s := newScore(&output{Truth: "t"}, true)
+	for i := range 5000 {
+		s.add("", known(math.Sin(float64(i)/300)), math.Cos(float64(i)/200), true)
+	}
+	charts := []*plot.Plot{newChart(s.output, "", s)}
+	var strokes recorder.Canvas
+	drawCharts(shortStrokes{sized{&strokes}}, charts)
+	points := 0
+	for _, action := range strokes.Actions {
+		if stroke, ok := action.(*recorder.Stroke); ok {
+			require.LessOrEqual(t, len(stroke.Path), strokePoints)
+			points += len(stroke.Path)
+		}
+	}
+	require.Greater(t, points, 2*5000)
+
+	size := vgimg.UseWH(chartWidth, chartHeight)
+	parts, whole := vgimg.NewWith(size), vgimg.NewWith(size)
+	drawCharts(shortStrokes{parts}, charts)
+	drawCharts(whole, charts)
+	worst := 0.0
+	for y := range parts.Image().Bounds().Dy() {
+		for x := range parts.Image().Bounds().Dx() {
+			a := color.GrayModel.Convert(parts.Image().At(x, y)).(color.Gray).Y
+			b := color.GrayModel.Convert(whole.Image().At(x, y)).(color.Gray).Y
+			worst = max(worst, math.Abs(float64(a)-float64(b)))
+		}
+	}
+	require.Less(t, worst, 64.0, "of 255, where parts meet")
+}
+
+// sized gives a recorder the size of a chart.
+type sized struct{ vg.Canvas }
+
+func (sized) Size() (x, y vg.Length) { return chartWidth, chartHeight }
 
 func TestPointsAreDrawnByDate(t *testing.T) {
 	xs, areDates := positions([]point{{row: 3, label: "2015-01-01"}, {row: 4, label: "2015-01-02"}})

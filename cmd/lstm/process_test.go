@@ -20,10 +20,7 @@ func TestProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command")
 	}
-	program := filepath.Join(t.TempDir(), "lstm.exe")
-	output, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	require.NoError(t, err, string(output))
-
+	program := buildProgram(t)
 	model := writeModel(t, randomModel(2, 1, nil))
 
 	t.Run("closed pipe", func(t *testing.T) {
@@ -52,7 +49,7 @@ func TestProcess(t *testing.T) {
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		require.NoError(t, err)
 		defer full.Close()
-		for _, args := range [][]string{{"run"}, {"run", "-out", "/dev/full"}} {
+		for _, args := range [][]string{{"run"}, {"run", "-out", "/dev/full"}, {"-h"}, {"info"}} {
 			cmd := exec.Command(program, args...)
 			var stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = full, &stderr
@@ -118,6 +115,15 @@ func TestProcess(t *testing.T) {
 			})
 		}
 	})
+}
+
+// buildProgram builds the command and returns its path.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "lstm.exe")
+	output, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
+	require.NoError(t, err, string(output))
+	return program
 }
 
 // endlessTable is a table of two columns without an end.

@@ -61,6 +61,11 @@ Examples:
 			if o.modelOptions, err = modelOptions(cmd); err != nil {
 				return err
 			}
+			if o.plot != "" {
+				if o.chart, err = plotFormatOf(o.plot); err != nil {
+					return newUsageError(cmd, err)
+				}
+			}
 			return run(ctx, std, o)
 		},
 	}
@@ -69,6 +74,7 @@ Examples:
 // runOptions are the flags of lstm run; a flag that is not given is "".
 type runOptions struct {
 	model, in, out, plot string
+	chart                plotFormat // of plot
 	modelOptions         []lstm.Option
 }
 
@@ -82,7 +88,7 @@ func run(ctx context.Context, std streams, o runOptions) error {
 	err = job.forecast(ctx)
 	fmt.Fprint(std.err, job.summary())
 	if job.plot != nil && (err == nil || job.hasPoints()) {
-		err = errors.Join(err, job.drawPlot())
+		err = errors.Join(err, job.drawPlot(ctx))
 	}
 	return errors.Join(err, job.close())
 }

@@ -79,6 +79,10 @@ func TestBadRows(t *testing.T) {
 		"not a number":        {"d3,warm,?,1", `:4:4: column "warmth": warm is not a finite number`},
 		"NaN":                 {"d3,1,?,NaN", `:4:8: column "wind": NaN is not a finite number`},
 		"infinite":            {"d3,-Inf,?,1", `:4:4: column "warmth": -Inf is not a finite number`},
+		"hexadecimal":         {"d3,0x1p3,?,1", `:4:4: column "warmth": 0x1p3 is not a finite number`},
+		"underscores":         {"d3,1_000,?,1", `:4:4: column "warmth": 1_000 is not a finite number`},
+		"many digits":         {"d3," + strings.Repeat("7", 1000) + ",?,1", `:4:4: column "warmth": ` + strings.Repeat("7", 60) + "… is beyond float32"},
+		"carriage return":     {"d3,1\rd4,?,1", ":4:1: a carriage return alone ends no line, want a line feed (LF) or both (CR LF)"},
 		"no value":            {"d3,1,?,", `:4:8: column "wind": the field is empty, want a number`},
 		"beyond float64":      {"d3,1,?,1e999", `:4:8: column "wind": 1e999 is beyond float64`},
 		"beyond float32":      {"d3,1e39,?,1", `:4:4: column "warmth": 1e39 is beyond float32`},
@@ -159,6 +163,38 @@ func TestOutputFile(t *testing.T) {
 	require.Zero(t, r.code, r.err)
 	require.Empty(t, r.out)
 	require.Equal(t, want.out, readFile(t, out))
+}
+
+// What fails before the first row leaves no file behind that was not there, and
+// those that were as they were.
+func TestEarlyFailuresChangeNoFile(t *testing.T) {
+	model := writeModel(t, randomModel(2, 1, weatherMetadata()))
+	folder := t.TempDir()
+	out, link := filepath.Join(folder, "new.csv"), filepath.Join(folder, "link.csv")
+	require.NoError(t, os.Symlink(out, link))
+	for name, test := range map[string]struct {
+		table string
+		plot  string
+	}{
+		"no such column": {"a,b\n1,2\n", filepath.Join(folder, "chart.svg")},
+		"empty table":    {"", filepath.Join(folder, "chart.svg")},
+		"no such folder": {weatherTable, filepath.Join(folder, "none", "chart.svg")},
+		"same file":      {weatherTable, filepath.Join(folder, "link.svg")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old := writeFile(t, "old.csv", "old")
+			for _, path := range []string{out, link, old} {
+				samePlot := filepath.Join(folder, "link.svg")
+				require.NoError(t, os.Symlink(path, samePlot))
+				r := lstmWith(t, test.table, "run", "-model", model, "-out", path, "-plot", test.plot)
+				require.NoError(t, os.Remove(samePlot))
+				require.Equal(t, exitFailure, r.code)
+				require.NoFileExists(t, out)
+				require.NoFileExists(t, filepath.Join(folder, "chart.svg"))
+				require.Equal(t, "old", readFile(t, old))
+			}
+		})
+	}
 }
 
 func TestNoFileIsWrittenOverWhatIsRead(t *testing.T) {
@@ -334,4 +370,21 @@ func TestTruthIsOptional(t *testing.T) {
 	r = lstmWith(t, "day,wind,warmth,rained\nd3,1,1,yes\n", "run", "-model", model)
 	require.Equal(t, exitFailure, r.code)
 	require.Contains(t, r.err, `standard input:2:8: column "rained": yes is not a finite number`)
+}
+
+// Names in a model file, whose author is not the user, give the terminal no
+// commands and add no lines.
+func TestSummaryOfUnprintableNames(t *testing.T) {
+	metadata := weatherMetadata()
+	metadata[keyOutputs] = `[{"name": "a", "truth": "b\u001b[2J\nrows 7", "ahead": 1}]`
+	metadata[keyEvaluate] = `{"column": "day", "from": "\u001b[1md"}`
+	model := writeModel(t, randomModel(2, 1, metadata))
+	withTruth := strings.Replace(weatherTable, "other", "\"b\x1b[2J\nrows 7\"", 1)
+	for _, table := range []string{weatherTable, strings.ReplaceAll(withTruth, "?", "3")} {
+		r := lstmWith(t, table, "run", "-model", model)
+		require.Zero(t, r.code, r.err)
+		require.Contains(t, r.err, `b\x1b[2J\nrows 7`)
+		require.NotContains(t, r.err, "\x1b")
+		require.NotContains(t, r.err, "\nrows 7")
+	}
 }

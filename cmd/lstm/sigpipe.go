@@ -1,4 +1,4 @@
-//go:build !js
+//go:build unix || windows || wasip1
 
 package main
 

@@ -25,11 +25,3 @@ func TestStepTimes(t *testing.T) {
 	require.Equal(t, time.Hour, s.mean())
 	require.InEpsilon(t, longestStep, s.p99(), 0.002)
 }
-
-func TestFormatDuration(t *testing.T) {
-	require.Equal(t, "214 ns", formatDuration(214))
-	require.Equal(t, "1.23 µs", formatDuration(1234))
-	require.Equal(t, "28.6 µs", formatDuration(28599))
-	require.Equal(t, "1.5 ms", formatDuration(1500*time.Microsecond))
-	require.Equal(t, "12.0 s", formatDuration(12*time.Second))
-}

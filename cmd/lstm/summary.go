@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/units"
 )
 
 // summary says what came of a job.
@@ -17,7 +18,7 @@ func (j *job) summary() string {
 	fmt.Fprintf(w, "rows\t%d of %s\n", j.rows.rows, j.in.name)
 	fmt.Fprintf(w, "path\t%s\n", lstm.Path())
 	if j.times.count() > 0 {
-		fmt.Fprintf(w, "time a step\tmean %s, p99 %s\n", formatDuration(j.times.mean()), formatDuration(j.times.p99()))
+		fmt.Fprintf(w, "time a step\tmean %s, p99 %s\n", units.Duration(float64(j.times.mean())), units.Duration(float64(j.times.p99())))
 	}
 	for i := range j.scores {
 		for l, line := range j.forecastError(i) {
@@ -36,22 +37,23 @@ func (j *job) summary() string {
 func (j *job) forecastError(output int) []string {
 	o := &j.columns.layout.outputs[output]
 	s := j.scores[output]
+	name, truth := printable(o.Name, mostOfName), printable(o.Truth, mostOfName)
 	switch {
 	case o.Truth == "":
 		return nil
 	case s == nil:
-		return []string{fmt.Sprintf("%s: not known, %s has no column %q", o.Name, j.in.name, o.Truth)}
+		return []string{fmt.Sprintf("%s: not known, %s has no column %s", name, j.in.name, quoted(o.Truth))}
 	case s.counted == 0:
-		return []string{fmt.Sprintf("%s: not known, no truth has come for a row%s", o.Name, j.evaluatedRange())}
+		return []string{fmt.Sprintf("%s: not known, no truth has come for a row%s", name, j.evaluatedRange())}
 	}
 	a := s.accuracy()
-	head := fmt.Sprintf("%s, %s%s:", o.Name, count(a.rows, "row"), j.evaluatedRange())
+	head := fmt.Sprintf("%s, %s%s:", name, count(a.rows, "row"), j.evaluatedRange())
 	if !s.hasBaseline() {
 		return []string{head, fmt.Sprintf("RMSE %.4g, MAE %.4g", a.rmse, a.mae)}
 	}
 	return []string{
 		head,
-		fmt.Sprintf("RMSE %s for persistence (%s stays as it is)%s", against(a.rmse, a.baseRMSE), o.Truth, difference(a.rmse, a.baseRMSE)),
+		fmt.Sprintf("RMSE %s for persistence (%s stays as it is)%s", against(a.rmse, a.baseRMSE), truth, difference(a.rmse, a.baseRMSE)),
 		fmt.Sprintf("MAE  %s%s", against(a.mae, a.baseMAE), difference(a.mae, a.baseMAE)),
 	}
 }
@@ -62,7 +64,7 @@ func (j *job) evaluatedRange() string {
 		return ""
 	}
 	e := j.columns.layout.evaluate
-	return fmt.Sprintf(" with %s %s and later", e.Column, e.From)
+	return fmt.Sprintf(" with %s %s and later", printable(e.Column, mostOfName), printable(e.From, mostOfName))
 }
 
 func against(e, baseline float64) string { return fmt.Sprintf("%.4g against %.4g", e, baseline) }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -56,8 +55,8 @@ func (t *table) next() error {
 	t.row = row
 	switch {
 	case len(row) < len(t.header):
-		return t.errorf(len(row)-1, "the row ends after %s, want %d: column %q is missing",
-			count(len(row), "field"), len(t.header), t.header[len(row)])
+		return t.errorf(len(row)-1, "the row ends after %s, want %d: column %s is missing",
+			count(len(row), "field"), len(t.header), quoted(t.header[len(row)]))
 	case len(row) > len(t.header):
 		return t.errorf(len(t.header), "the row has %s, want %d", count(len(row), "field"), len(t.header))
 	}
@@ -66,7 +65,7 @@ func (t *table) next() error {
 
 // fieldErrorf is an error about the field of the current row in a column.
 func (t *table) fieldErrorf(column int, format string, args ...any) error {
-	return t.errorf(column, "column %q: %s", t.header[column], fmt.Sprintf(format, args...))
+	return t.errorf(column, "column %s: %s", quoted(t.header[column]), fmt.Sprintf(format, args...))
 }
 
 func (t *table) errorf(field int, format string, args ...any) error {
@@ -91,10 +90,10 @@ func (t *table) locate(err error) error {
 func (t *table) find(name string) (int, error) {
 	i := slices.Index(t.header, name)
 	if i < 0 {
-		return 0, fmt.Errorf("%s: there is no column %q, only %s", t.name, name, quoteAll(t.header))
+		return 0, fmt.Errorf("%s: there is no column %s, only %s", t.name, quoted(name), quoteAll(t.header))
 	}
 	if j := slices.Index(t.header[i+1:], name); j >= 0 {
-		return 0, fmt.Errorf("%s: columns %d and %d are both named %q", t.name, i+1, i+j+2, name)
+		return 0, fmt.Errorf("%s: columns %d and %d are both named %s", t.name, i+1, i+j+2, quoted(name))
 	}
 	return i, nil
 }
@@ -105,7 +104,7 @@ func (t *table) has(name string) bool { return slices.Contains(t.header, name) }
 // headerIsNumbers tells whether the header could be a row: there may be none.
 func (t *table) headerIsNumbers() bool {
 	return !slices.ContainsFunc(t.header, func(name string) bool {
-		_, err := strconv.ParseFloat(name, 64)
+		_, err := parseNumber(name, 64)
 		return err != nil
 	})
 }
@@ -127,12 +126,17 @@ func skipByteOrderMark(r *bufio.Reader) error {
 	return err
 }
 
-// maxRowBytes bounds the memory a row can take, so that a file without line
-// breaks is an error and not the end of the machine's memory.
-const maxRowBytes = 16 << 20
+// maxRowBytes and maxFields bound the memory a row can take, so that a file
+// without line breaks, or of commas alone, is an error and not the end of the
+// machine's memory.
+const (
+	maxRowBytes = 16 << 20
+	maxFields   = 1 << 16
+)
 
 // A rowGuard passes r on until an empty row, which encoding/csv would skip
-// without a word, or one that is too long.
+// without a word, one that is too long, or a line end of other systems, which
+// it would take for a part of a field.
 type rowGuard struct {
 	r    io.Reader
 	line int // the current line, from 1
@@ -140,6 +144,7 @@ type rowGuard struct {
 
 	rowLine  int // where the current row starts
 	rowBytes int // how much of it there has been
+	commas   int // outside of quotes, in the current row
 	quoted   bool
 	last     byte
 }
@@ -157,15 +162,7 @@ func (g *rowGuard) Read(p []byte) (int, error) {
 	}
 	n, err := g.r.Read(p)
 	for i, b := range p[:n] {
-		if g.rowBytes == 0 {
-			g.rowLine = g.line
-		}
-		if b == '\n' && !g.quoted && (g.rowBytes == 0 || g.rowBytes == 1 && g.last == '\r') {
-			g.err = &guardError{g.line, "the row is empty"}
-			return i, g.err
-		}
-		if g.rowBytes == maxRowBytes {
-			g.err = &guardError{g.rowLine, fmt.Sprintf("the row is longer than %d bytes", maxRowBytes)}
+		if g.err = g.check(b); g.err != nil {
 			return i, g.err
 		}
 		g.rowBytes++
@@ -174,12 +171,34 @@ func (g *rowGuard) Read(p []byte) (int, error) {
 		case '"':
 			// A quote within quotes is written twice, which changes nothing here.
 			g.quoted = !g.quoted
+		case ',':
+			if !g.quoted {
+				g.commas++
+			}
 		case '\n':
 			g.line++
 			if !g.quoted {
-				g.rowBytes = 0
+				g.rowBytes, g.commas = 0, 0
 			}
 		}
 	}
 	return n, err
+}
+
+// check says what is wrong with the row if b is its next byte.
+func (g *rowGuard) check(b byte) error {
+	if g.rowBytes == 0 {
+		g.rowLine = g.line
+	}
+	switch {
+	case b == '\n' && !g.quoted && (g.rowBytes == 0 || g.rowBytes == 1 && g.last == '\r'):
+		return &guardError{g.line, "the row is empty"}
+	case b != '\n' && b != '\r' && !g.quoted && g.rowBytes > 0 && g.last == '\r':
+		return &guardError{g.line, "a carriage return alone ends no line, want a line feed (LF) or both (CR LF)"}
+	case g.rowBytes == maxRowBytes:
+		return &guardError{g.rowLine, fmt.Sprintf("the row is longer than %d bytes", maxRowBytes)}
+	case b == ',' && !g.quoted && g.commas == maxFields-1:
+		return &guardError{g.rowLine, fmt.Sprintf("the row has more than %d fields", maxFields)}
+	}
+	return nil
 }

@@ -40,6 +40,30 @@ func TestRowWithoutEnd(t *testing.T) {
 	require.Equal(t, [][]string{{"1"}}, rows)
 }
 
+// A row of commas would take a hundred times its size.
+func TestRowOfManyFields(t *testing.T) {
+	const maxFields = 1 << 16
+	for _, before := range []string{"", "a\n"} {
+		text := before + strings.Repeat(",", maxFields-1)
+		_, err := readAll(strings.NewReader(text + "\n"))
+		require.NotContains(t, err.Error(), "more than")
+		_, err = readAll(strings.NewReader(text + ","))
+		require.ErrorContains(t, err, ":1: the row has more than 65536 fields")
+	}
+	_, err := readAll(strings.NewReader(`"` + strings.Repeat(",", 2*maxFields) + "\"\n1\n"))
+	require.Equal(t, io.EOF, err, "within quotes they are text")
+}
+
+// Old systems end lines with carriage returns: all of such a file would be its
+// header.
+func TestCarriageReturnsAlone(t *testing.T) {
+	_, err := readAll(strings.NewReader("a,b\r1,2\r3,4\r"))
+	require.EqualError(t, err, "t.csv:1:1: a carriage return alone ends no line, want a line feed (LF) or both (CR LF)")
+	rows, err := readAll(strings.NewReader("a,b\r\r\n1,2\r\r\n"))
+	require.Equal(t, io.EOF, err, "what some programs make of CR LF")
+	require.Len(t, rows, 1)
+}
+
 // repeated is a text that repeats without an end.
 type repeated struct {
 	text string
@@ -59,7 +83,7 @@ func (r *repeated) Read(p []byte) (int, error) {
 func FuzzTable(f *testing.F) {
 	for _, seed := range []string{
 		"a,b\n1,2\n", "a,b\n1,2", "a\r\n1\r\n\r\n2\r\n", "\ufeffa,b\n1,2\n", "a,b\n\"1\n\n2\",3\n\n", "a,b\n1\n", "a,b\n1,2,3\n",
-		"a\n\n", "\n", "", "\xef", "\xef\xbb", "a,\"b\n", "a\n\"1\"x\n", "a\n\r", "a\n\r\r\n1\n", "a\n\"\"\"\n\"\n1\n", weatherTable,
+		"a\n\n", "\n", "", "\xef", "\xef\xbb", "a,\"b\n", "a\n\"1\"x\n", "a\n\r", "a\n\r\r\n1\n", "a\n\"\"\"\n\"\n1\n", "a\rb\n1\n", weatherTable,
 	} {
 		f.Add(seed)
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // quoteAll lists names for an error message, the first of very many.
@@ -18,7 +20,7 @@ func quoteAll(names []string) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%q", name)
+		b.WriteString(quoted(name))
 	}
 	return b.String()
 }
@@ -34,13 +36,33 @@ func count(n int, what string) string {
 // printable is text from a file as a message can show it: quoted if a terminal
 // might take some of it for commands, and cut if it is longer than most bytes.
 func printable(text string, most int) string {
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
+	text = cut(text, most)
+	if isPrintable(text) {
+		return text
 	}
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return fmt.Sprintf("%q", text)
+	return strconv.Quote(text)
+}
+
+// quoted is a name from a file as a message can show it: in quotes, and cut if
+// it is very long.
+func quoted(name string) string { return strconv.Quote(cut(name, mostOfName)) }
+
+// mostOfName is how many bytes of a name from a file a message shows.
+const mostOfName = 80
+
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	return text
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
+}
+
+// isPrintable tells whether a terminal shows text and does nothing else.
+func isPrintable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // wrap cuts text at spaces into lines of at most width bytes, where the words

@@ -22,6 +22,13 @@ func TestPrintable(t *testing.T) {
 	require.Equal(t, "größer", printable("größer", 20))
 	require.Equal(t, "gr…", printable("größer", 3), "cut within a letter")
 	require.Equal(t, `"a\x1bb"`, printable("a\x1bb", 20))
+	require.Equal(t, `"a\x9b2J"`, printable("a\x9b2J", 20), "a command in the encoding of old terminals")
+	require.Equal(t, `"a\u202eb"`, printable("a\u202eb", 20), "what turns the text around")
+}
+
+func TestQuoted(t *testing.T) {
+	require.Equal(t, `"a\nb"`, quoted("a\nb"))
+	require.Equal(t, `"`+strings.Repeat("ü", 40)+`…"`, quoted(strings.Repeat("ü", 1000)))
 }
 
 func TestWrap(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/schollz/progressbar/v3"
@@ -42,20 +41,19 @@ Examples:
 			if cmd.Args().Present() {
 				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
 			}
-			if err := verifyDigests(ctx, std); err != nil || !everything {
-				return err
-			}
-			return verifyActivations(ctx, std)
+			return awaitDone(ctx, func() error {
+				if err := verifyDigests(std); err != nil || !everything {
+					return err
+				}
+				return verifyActivations(ctx, std)
+			})
 		},
 	}
 }
 
 // verifyDigests prints a line for each path.
-func verifyDigests(ctx context.Context, std streams) error {
+func verifyDigests(std streams) error {
 	for _, path := range lstm.Paths() {
-		if ctx.Err() != nil {
-			return errInterrupted
-		}
 		if err := digest.Verify(path); err != nil {
 			return fmt.Errorf("path %s: %w", path, err)
 		}
@@ -78,9 +76,6 @@ func verifyActivations(ctx context.Context, std streams) error {
 		result, err := f.Verify(ctx, lstm.Paths(), func(inputs int) {
 			_ = bar.Add(inputs) // a terminal that is gone is no reason to stop
 		})
-		if errors.Is(err, context.Canceled) {
-			return errInterrupted
-		}
 		if err != nil {
 			return err
 		}

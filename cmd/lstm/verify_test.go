@@ -37,7 +37,7 @@ func TestVerifyInterrupted(t *testing.T) {
 	var out, err bytes.Buffer
 	require.Equal(t, exitInterrupted, execute(ctx, []string{"lstm", "verify"}, strings.NewReader(""), &out, &err))
 	std := streams{nil, &out, &err}
-	require.ErrorIs(t, verifyActivations(ctx, std), errInterrupted)
+	require.ErrorIs(t, verifyActivations(ctx, std), context.Canceled)
 	require.Empty(t, out.String())
 }
 

@@ -28,6 +28,19 @@ const (
 	Clock         Kind = "Clock"         // cycles
 )
 
+// Unit is the unit of the work that a call does a nanosecond.
+func (k Kind) Unit() string {
+	switch k {
+	case Sigmoid, Tanh:
+		return "elements/ns"
+	case Load, LoadRecurrent:
+		return "GB/s"
+	case Clock:
+		return "GHz"
+	}
+	return "GFLOP/s"
+}
+
 // A Figure is how long one call of something takes.
 type Figure struct {
 	Kind   Kind   `json:"kind"`
@@ -55,12 +68,9 @@ func (f Figure) What() Figure {
 func (f Figure) Name() string {
 	var b strings.Builder
 	b.WriteString(string(f.Kind))
-	for _, part := range []struct {
-		key   string
-		value int
-	}{{"input", f.Input}, {"hidden", f.Hidden}, {"batch", f.Batch}, {"steps", f.Steps}, {"n", f.N}} {
-		if part.value != 0 {
-			fmt.Fprintf(&b, "/%s=%d", part.key, part.value)
+	for _, size := range f.sizes() {
+		if size.value != 0 {
+			fmt.Fprintf(&b, "/%s=%d", size.key, size.value)
 		}
 	}
 	if f.Path != "" {
@@ -70,6 +80,16 @@ func (f Figure) Name() string {
 		b.WriteString("/peer=" + f.Peer)
 	}
 	return b.String()
+}
+
+// A size is one of the sizes of what a figure measures, 0 if it has none.
+type size struct {
+	key   string
+	value int
+}
+
+func (f Figure) sizes() []size {
+	return []size{{"input", f.Input}, {"hidden", f.Hidden}, {"batch", f.Batch}, {"steps", f.Steps}, {"n", f.N}}
 }
 
 // Rate is work a nanosecond: GFLOP/s, GB/s, GHz.
@@ -179,7 +199,7 @@ func (r *Report) Write(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// Read reads what Write has written.
+// Read reads what Write has written, and refuses what it cannot have.
 func Read(r io.Reader) (*Report, error) {
 	var report Report
 	d := json.NewDecoder(r)
@@ -187,8 +207,8 @@ func Read(r io.Reader) (*Report, error) {
 	if err := d.Decode(&report); err != nil {
 		return nil, fmt.Errorf("not a report of this program: %w", err)
 	}
-	if len(report.Figures) == 0 {
-		return nil, fmt.Errorf("not a report of this program: no figures")
+	if err := report.check(); err != nil {
+		return nil, fmt.Errorf("not a report of this program: %w", err)
 	}
 	return &report, nil
 }

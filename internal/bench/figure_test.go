@@ -69,6 +69,48 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
+// What no run leaves behind is an error, and no panic of a table or a chart.
+func TestReadRefusesOddFigures(t *testing.T) {
+	for want, change := range map[string]func(*Report){
+		"figure 1, Clock: median_ns is 0 ns":                            func(r *Report) { r.Figures[0].Median = 0 },
+		"figure 1, Clock: min_ns is -1 ns":                              func(r *Report) { r.Figures[0].Min = -1 },
+		"figure 1, Clock: median_ns is 1e+300 ns":                       func(r *Report) { r.Figures[0].Median = 1e300 },
+		"figure 1, Clock: work is 0":                                    func(r *Report) { r.Figures[0].Work = 0 },
+		`figure 1, kind is "Jump"`:                                      func(r *Report) { r.Figures[0].Kind = "Jump" },
+		"figure 1, Clock/batch=3: batch is 3, want none":                func(r *Report) { r.Figures[0].Batch = 3 },
+		"hidden is 0, want 1 to":                                        func(r *Report) { r.Figures[7].Hidden = 0 },
+		"input is -5, want 1 to":                                        func(r *Report) { r.Figures[7].Input = -5 },
+		"the weights have 8.796101410816e+12 bytes, want at most 2 GiB": func(r *Report) { r.Figures[7].Hidden, r.Figures[7].Input = 1<<19, 1<<19 },
+		`"avx\n2" is a text that cannot be shown`:                       func(r *Report) { r.Figures[7].Path = "avx\n2" },
+		`"\x1b[2J" is a text that cannot be shown`:                      func(r *Report) { r.Versions = []string{"\x1b[2J"} },
+		"seconds is -1e+09 ns":                                          func(r *Report) { r.Seconds = -1 },
+		"memory 1, parameters is 0, want 1 to":                          func(r *Report) { r.Memory[0].Parameters = 0 },
+		"memory 1, new_ns is -1 ns":                                     func(r *Report) { r.Memory[0].NewTime = -1 },
+		"2013 figures, want at most 2000":                               func(r *Report) { r.Figures = append(r.Figures, make([]Figure, 2001)...) },
+		"101 shapes, want at most 100":                                  func(r *Report) { addShapes(r, 100) },
+		"no figures":                                                    func(r *Report) { r.Figures = nil },
+	} {
+		t.Run(want, func(t *testing.T) {
+			r := someReport()
+			change(r)
+			var file bytes.Buffer
+			require.NoError(t, r.Write(&file))
+			_, err := Read(&file)
+			require.ErrorContains(t, err, "not a report of this program: ")
+			require.ErrorContains(t, err, want)
+		})
+	}
+}
+
+// addShapes adds figures of n more shapes.
+func addShapes(r *Report, n int) {
+	for i := range n {
+		f := r.Figures[7]
+		f.Input += i + 1
+		r.Figures = append(r.Figures, f)
+	}
+}
+
 func TestNames(t *testing.T) {
 	for want, f := range map[string]Figure{
 		"Step/input=16/hidden=32/path=avx2":              {Kind: Step, Input: 16, Hidden: 32, Path: "avx2", Median: 7},

@@ -1,6 +1,6 @@
 // Package bench measures how long the package's calls take, and others beside
 // them, on a machine that has more to do: as ratios between things that were
-// timed in turns. It keeps, compares and tabulates the figures.
+// timed alternately. It keeps the figures of a run and makes tables of them.
 package bench
 
 import (
@@ -14,13 +14,13 @@ import (
 type Candidate struct {
 	Figure            // what it is; Measure adds the times
 	Prepare func()    // called before each slice, outside the time; may be nil
-	Run     func(int) // does it so many times
+	Run     func(int) // makes that number of calls
 
 	calls  int           // of a slice, 0 for not known yet
 	long   bool          // a call takes as long as hundreds of slices
 	slices []float64     // nanoseconds a call
-	spent  time.Duration // on it in this turn
-	taken  int           // slices of this turn
+	spent  time.Duration // on it in this iteration
+	taken  int           // slices of this iteration
 }
 
 const (
@@ -32,26 +32,26 @@ const (
 	// of the machine spoils no group.
 	passes = 5
 
-	// enoughSlices of a turn say all there is to say. The time that is left is for
-	// the groups after it.
+	// enoughSlices of an iteration say all there is to say. The time that is left is
+	// for the groups after it.
 	enoughSlices = 300
 )
 
-// Measure times the candidates and fills in their figures. It takes about that
-// long in total, longer if one call of each takes longer. The members of a
-// group, which are compared with each other, take their slices in turns, and the
-// groups theirs, in several passes. progress, which may be nil, is told how
-// many of the groups' turns are done.
-func Measure(ctx context.Context, groups [][]*Candidate, total time.Duration, progress func(done, turns int)) error {
+// Measure times the candidates and fills in their figures. It takes about total,
+// longer if one call of each takes longer. An iteration is one group, whose
+// members are compared with each other: their slices alternate. All groups are
+// gone through several times. progress, which may be nil, is told how many of
+// the iterations are done.
+func Measure(ctx context.Context, groups [][]*Candidate, total time.Duration, progress func(done, iterations int)) error {
 	end := time.Now().Add(total)
-	turns := passes * len(groups)
-	for turn := range turns {
-		share := time.Until(end) / time.Duration(turns-turn)
-		if err := interleave(ctx, groups[turn%len(groups)], share); err != nil {
+	iterations := passes * len(groups)
+	for i := range iterations {
+		share := time.Until(end) / time.Duration(iterations-i)
+		if err := alternate(ctx, groups[i%len(groups)], share); err != nil {
 			return err
 		}
 		if progress != nil {
-			progress(turn+1, turns)
+			progress(i+1, iterations)
 		}
 	}
 	for _, group := range groups {
@@ -62,14 +62,14 @@ func Measure(ctx context.Context, groups [][]*Candidate, total time.Duration, pr
 	return nil
 }
 
-// interleave takes slices of the candidates, for that long together, and one of
-// each at least. The next slice is always that of the candidate that has had the
-// least time, so that all of them see the same machine.
-func interleave(ctx context.Context, group []*Candidate, share time.Duration) error {
+// alternate takes slices of the candidates, for share in total, and one of each at
+// least. The next slice is always that of the candidate that has had the least
+// time, so that all of them see the same machine.
+func alternate(ctx context.Context, group []*Candidate, share time.Duration) error {
 	for _, c := range group {
 		c.spent, c.taken = 0, 0
 	}
-	// Nobody is always the one that follows the one that empties the cache.
+	// No candidate always comes after the one that empties the cache.
 	group = slices.Clone(group)
 	rand.Shuffle(len(group), func(i, j int) { group[i], group[j] = group[j], group[i] })
 	for {

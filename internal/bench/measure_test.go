@@ -24,12 +24,12 @@ func TestMeasure(t *testing.T) {
 		quick.Prepare = func() { prepared++ }
 		shared := busy(FMA, 10*time.Microsecond)
 
-		var turns [][2]int
+		var iterations [][2]int
 		groups := [][]*Candidate{{quick, slow, shared}, {shared}}
-		err := Measure(t.Context(), groups, 50*time.Millisecond, func(done, of int) { turns = append(turns, [2]int{done, of}) })
+		err := Measure(t.Context(), groups, 50*time.Millisecond, func(done, of int) { iterations = append(iterations, [2]int{done, of}) })
 		require.NoError(t, err)
-		require.Len(t, turns, 2*passes)
-		require.Equal(t, [2]int{2 * passes, 2 * passes}, turns[len(turns)-1])
+		require.Len(t, iterations, 2*passes)
+		require.Equal(t, [2]int{2 * passes, 2 * passes}, iterations[len(iterations)-1])
 
 		require.Equal(t, int(sliceTime/time.Microsecond), quick.calls, "a slice has many short calls")
 		require.Equal(t, 1, slow.calls, "a slice is one long call")

@@ -71,8 +71,8 @@ func (s Shape) measureMemory() (Memory, error) {
 	return m, nil
 }
 
-// emptyCaches writes to so much memory, larger than the second-level cache of
-// any processor so far, that nothing else stays in the caches of the core.
+// emptyCaches writes to memory that is larger than the second-level cache of any
+// processor so far, so that nothing else stays in the caches of the core.
 func emptyCaches(memory []byte) {
 	for i := 0; i < len(memory); i += 64 {
 		memory[i]++

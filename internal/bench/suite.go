@@ -1,18 +1,13 @@
 package bench
 
 import (
-	"math"
 	"math/rand/v2"
 	"slices"
 
 	"example.com/lstm"
 	"example.com/lstm/internal/dispatch"
-	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/peak"
 )
-
-// A Shape is the size of a layer.
-type Shape struct{ Input, Hidden int }
 
 // Shapes are from small audio networks to layers that no second-level cache
 // holds.
@@ -21,71 +16,20 @@ var Shapes = []Shape{
 	{64, 128}, {128, 128}, {256, 256}, {512, 512}, {1024, 1024},
 }
 
-// The sizes of batches, of a sequence and of a slice of activations.
+// Batches are the numbers of streams in a batch.
 var Batches = []int{8, 32, 128}
 
 const (
-	SequenceSteps = 100
-	Elements      = 4096
+	SequenceSteps = 100  // of a call of Forward
+	Elements      = 4096 // of a call of Sigmoid or Tanh
 )
-
-// FLOPs is the number of multiplications and additions of one step's gates.
-func (s Shape) FLOPs() float64 { return float64(2 * panel.Gates * s.Hidden * (s.Input + s.Hidden)) }
-
-// InputFLOPs is how many of them belong to the input.
-func (s Shape) InputFLOPs() float64 { return float64(2 * panel.Gates * s.Hidden * s.Input) }
-
-// WeightBytes is what a step reads: the packed weights.
-func (s Shape) WeightBytes() int {
-	return 4 * (panel.BiasFloats(s.Hidden) + panel.Floats(s.Hidden, s.Input+s.Hidden))
-}
-
-// RecurrentBytes is what a step reads whose inputs have been taken in before.
-func (s Shape) RecurrentBytes() int {
-	return 4 * (panel.BiasFloats(s.Hidden) + panel.Floats(s.Hidden, s.Hidden))
-}
-
-// Model returns a layer of that shape as PyTorch initializes it, with which
-// states stay in a range that trained networks have. It is always the same.
-func (s Shape) Model() *lstm.Model {
-	r := s.random()
-	bound := 1 / math.Sqrt(float64(s.Hidden))
-	uniform := func(n int) []float32 {
-		v := make([]float32, n)
-		for i := range v {
-			v[i] = float32((2*r.Float64() - 1) * bound)
-		}
-		return v
-	}
-	rows := panel.Gates * s.Hidden
-	return &lstm.Model{Layers: []lstm.Weights{{
-		InputSize: s.Input, HiddenSize: s.Hidden,
-		WeightIH: uniform(rows * s.Input), WeightHH: uniform(rows * s.Hidden),
-		BiasIH: uniform(rows), BiasHH: uniform(rows),
-	}}}
-}
-
-// Inputs returns inputs of n steps. They are always the same.
-func (s Shape) Inputs(n int) []float32 {
-	return normals(s.random(), n*s.Input)
-}
-
-func (s Shape) random() *rand.Rand { return rand.New(rand.NewPCG(uint64(s.Input), uint64(s.Hidden))) }
-
-func normals(r *rand.Rand, n int) []float32 {
-	v := make([]float32, n)
-	for i := range v {
-		v[i] = float32(r.NormFloat64())
-	}
-	return v
-}
 
 // Suite returns what lstm bench measures: a group for the activations and one
 // for every shape. The peaks that do not depend on a shape are in all of them, so
 // that they see every second of the run.
 func Suite(shapes []Shape, paths []string) ([][]*Candidate, error) {
 	common := Peaks(paths)
-	groups := [][]*Candidate{append(activations(paths), common...)}
+	groups := [][]*Candidate{append(Activations(paths, Elements), common...)}
 	for _, s := range shapes {
 		n, err := lstm.New(s.Model())
 		if err != nil {
@@ -93,14 +37,14 @@ func Suite(shapes []Shape, paths []string) ([][]*Candidate, error) {
 		}
 		group := slices.Clone(common)
 		for _, path := range paths {
-			group = append(group, s.loads(path)...)
-			group = append(group, s.step(n, path))
+			group = append(group, s.Loads(path)...)
+			group = append(group, s.Step(n, path))
 			// Pure Go has no tiles: its batches and sequences take as long as
 			// their steps, and those of large layers take seconds.
 			if path != "generic" {
-				group = append(group, s.forward(n, path))
+				group = append(group, s.Forward(n, path))
 				for _, batch := range Batches {
-					group = append(group, s.stepBatch(n, path, batch))
+					group = append(group, s.StepBatch(n, path, batch))
 				}
 			}
 		}
@@ -113,9 +57,9 @@ func Suite(shapes []Shape, paths []string) ([][]*Candidate, error) {
 // the path that a program that uses this package has here, and the loads of a step.
 func (s Shape) Ours(n *lstm.Network) []*Candidate {
 	path := lstm.Path()
-	group := append(s.loads(path), s.step(n, path), s.forward(n, path))
+	group := append(s.Loads(path), s.Step(n, path), s.Forward(n, path))
 	for _, batch := range Batches {
-		group = append(group, s.stepBatch(n, path, batch))
+		group = append(group, s.StepBatch(n, path, batch))
 	}
 	return group
 }
@@ -129,7 +73,8 @@ func use(path string) func() {
 	}
 }
 
-func (s Shape) step(n *lstm.Network, path string) *Candidate {
+// Step is one step of one stream.
+func (s Shape) Step(n *lstm.Network, path string) *Candidate {
 	state, x, y := n.NewState(), s.Inputs(1), make([]float32, s.Hidden)
 	return &Candidate{
 		Figure:  Figure{Kind: Step, Input: s.Input, Hidden: s.Hidden, Path: path, Work: s.FLOPs()},
@@ -142,7 +87,8 @@ func (s Shape) step(n *lstm.Network, path string) *Candidate {
 	}
 }
 
-func (s Shape) forward(n *lstm.Network, path string) *Candidate {
+// Forward is SequenceSteps steps of one stream.
+func (s Shape) Forward(n *lstm.Network, path string) *Candidate {
 	state, x, y := n.NewState(), s.Inputs(SequenceSteps), make([]float32, SequenceSteps*s.Hidden)
 	return &Candidate{
 		Figure: Figure{Kind: Forward, Input: s.Input, Hidden: s.Hidden, Steps: SequenceSteps, Path: path,
@@ -156,7 +102,8 @@ func (s Shape) forward(n *lstm.Network, path string) *Candidate {
 	}
 }
 
-func (s Shape) stepBatch(n *lstm.Network, path string, batch int) *Candidate {
+// StepBatch is one step of each of batch streams.
+func (s Shape) StepBatch(n *lstm.Network, path string, batch int) *Candidate {
 	states := make([]*lstm.State, batch)
 	xs, ys := make([][]float32, batch), make([][]float32, batch)
 	inputs := s.Inputs(batch)
@@ -176,9 +123,9 @@ func (s Shape) stepBatch(n *lstm.Network, path string, batch int) *Candidate {
 	}
 }
 
-// loads are the peaks of steps: loading as many bytes. There are none for a
+// Loads are the peaks of steps: loading as many bytes. There are none for a
 // path that has no such kernel.
-func (s Shape) loads(path string) []*Candidate {
+func (s Shape) Loads(path string) []*Candidate {
 	var group []*Candidate
 	for _, l := range []struct {
 		kind  Kind
@@ -221,8 +168,9 @@ func Peaks(paths []string) []*Candidate {
 	return group
 }
 
-func activations(paths []string) []*Candidate {
-	x, y := normals(rand.New(rand.NewPCG(1, 1)), Elements), make([]float32, Elements)
+// Activations are both functions of n elements.
+func Activations(paths []string, n int) []*Candidate {
+	x, y := normals(rand.New(rand.NewPCG(1, 1)), n), make([]float32, n)
 	for i := range x {
 		x[i] *= 3 // where both functions bend and flatten
 	}
@@ -233,7 +181,7 @@ func activations(paths []string) []*Candidate {
 			call func(dst, x []float32)
 		}{{Sigmoid, lstm.Sigmoid}, {Tanh, lstm.Tanh}} {
 			group = append(group, &Candidate{
-				Figure:  Figure{Kind: f.kind, N: Elements, Path: path, Work: Elements},
+				Figure:  Figure{Kind: f.kind, N: n, Path: path, Work: float64(n)},
 				Prepare: use(path),
 				Run: func(calls int) {
 					for range calls {

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"text/tabwriter"
+
+	"example.com/lstm/internal/units"
 )
 
 // A Table is figures for people.
@@ -48,61 +50,16 @@ func (t *Table) WriteMarkdown(w io.Writer) error {
 	return err
 }
 
-const absent = "–"
-
-// digits is v with as many digits as mean something: three.
-func digits(v float64) string {
-	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return absent
-	case v < 10:
-		return fmt.Sprintf("%.2f", v)
-	case v < 100:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.0f", v)
-}
-
-// duration is nanoseconds in the unit that suits them.
-func duration(ns float64) string {
-	switch {
-	case math.IsNaN(ns):
-		return absent
-	case ns < 1e3:
-		return digits(ns) + " ns"
-	case ns < 1e6:
-		return digits(ns/1e3) + " µs"
-	}
-	return digits(ns/1e6) + " ms"
-}
-
 func factor(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return absent
+		return units.Absent
 	}
-	return "× " + digits(v)
+	return "× " + units.Digits(v)
 }
 
 func percent(v float64) string {
 	if math.IsNaN(v) {
-		return absent
+		return units.Absent
 	}
 	return fmt.Sprintf("%.0f %%", 100*v)
-}
-
-func size(n int) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%d B", n)
-	case n < 1<<20:
-		return digits(float64(n)/(1<<10)) + " KiB"
-	}
-	return digits(float64(n)/(1<<20)) + " MiB"
-}
-
-func (s Shape) String() string { return fmt.Sprintf("%d, %d", s.Input, s.Hidden) }
-
-// Of is the figure of a kind for the shape, without its times.
-func (s Shape) Of(kind Kind, path string) Figure {
-	return Figure{Kind: kind, Input: s.Input, Hidden: s.Hidden, Path: path}
 }

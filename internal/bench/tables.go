@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"example.com/lstm/internal/dispatch"
+	"example.com/lstm/internal/units"
 )
 
 // Tables returns what r has figures for.
@@ -21,9 +24,6 @@ func (r *Report) Tables() []*Table {
 	}
 	return tables
 }
-
-// lanes are the floats of a vector.
-var lanes = map[string]int{"generic": 1, "neon": 4, "avx2": 8, "avx512": 16}
 
 // Rate is the rate of a figure, NaN if there is none.
 func (r *Report) Rate(what Figure) float64 {
@@ -65,17 +65,17 @@ func (r *Report) machineTable() *Table {
 	if len(r.withPeaks()) == 0 {
 		return t
 	}
-	clock := []string{"clock", "GHz"}
-	flops := []string{"multiply-adds", "GFLOP/s"}
+	clock := []string{"clock", Clock.Unit()}
+	flops := []string{"multiply-adds", FMA.Unit()}
 	for _, path := range r.withPeaks() {
-		clock = append(clock, digits(r.Rate(Figure{Kind: Clock})))
-		flops = append(flops, digits(r.Rate(Figure{Kind: FMA, Path: path})))
+		clock = append(clock, units.Digits(r.Rate(Figure{Kind: Clock})))
+		flops = append(flops, units.Digits(r.Rate(Figure{Kind: FMA, Path: path})))
 	}
 	t.Rows = append(t.Rows, clock, flops)
 	for _, s := range r.Shapes() {
-		row := []string{"loads of " + size(s.WeightBytes()), "GB/s"}
+		row := []string{"loads of " + units.Bytes(s.WeightBytes()), Load.Unit()}
 		for _, path := range r.withPeaks() {
-			row = append(row, digits(r.Rate(s.Of(Load, path))))
+			row = append(row, units.Digits(r.Rate(s.Of(Load, path))))
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -96,10 +96,10 @@ func (r *Report) stepTable() *Table {
 		}
 	}
 	for _, s := range r.Shapes() {
-		row := []string{s.String(), size(s.WeightBytes())}
+		row := []string{s.String(), units.Bytes(s.WeightBytes())}
 		for _, path := range r.Paths() {
 			took := r.Median(s.Of(Step, path))
-			row = append(row, duration(took))
+			row = append(row, units.Duration(took))
 			if slices.Contains(r.withPeaks(), path) {
 				row = append(row, factor(took/r.Median(s.Of(Load, path))))
 			}
@@ -133,7 +133,7 @@ func (r *Report) forwardTable() *Table {
 			what := s.Of(Forward, path)
 			what.Steps = SequenceSteps
 			step := r.Median(what) / SequenceSteps
-			row = append(row, duration(step), factor(step/r.ForwardPeak(s, path)))
+			row = append(row, units.Duration(step), factor(step/r.ForwardPeak(s, path)))
 		}
 		if len(r.tiled()) > 0 {
 			t.Rows = append(t.Rows, row)
@@ -162,7 +162,7 @@ func (r *Report) batchTable() *Table {
 				what := s.Of(StepBatch, path)
 				what.Batch = batch
 				rate := r.Rate(what)
-				row = append(row, fmt.Sprintf("%s (%s)", digits(rate), percent(rate/r.Rate(Figure{Kind: FMA, Path: path}))))
+				row = append(row, fmt.Sprintf("%s (%s)", units.Digits(rate), percent(rate/r.Rate(Figure{Kind: FMA, Path: path}))))
 			}
 		}
 		if len(row) > 1 {
@@ -187,12 +187,12 @@ func (r *Report) activationTable() *Table {
 		for _, path := range r.Paths() {
 			f, ok := r.Find(Figure{Kind: kind, N: Elements, Path: path})
 			if !ok {
-				row = append(row, absent, absent)
+				row = append(row, units.Absent, units.Absent)
 				continue
 			}
 			measured = true
 			element := f.Median / f.Work
-			row = append(row, fmt.Sprintf("%.3f ns", element), digits(element*float64(lanes[path])*r.Rate(Figure{Kind: Clock})))
+			row = append(row, fmt.Sprintf("%.3f ns", element), units.Digits(element*lanes(path)*r.Rate(Figure{Kind: Clock})))
 		}
 		if measured {
 			t.Rows = append(t.Rows, row)
@@ -213,12 +213,22 @@ func (r *Report) memoryTable() *Table {
 		weights := 4 * m.Parameters
 		t.Rows = append(t.Rows, []string{
 			Shape{m.Input, m.Hidden}.String(),
-			size(m.Network), fmt.Sprintf("%+.1f %%", 100*(float64(m.Network)/float64(weights)-1)),
-			size(m.Stream), size(m.NewBytes), fmt.Sprintf("%d objects", m.NewAllocs),
-			duration(m.NewTime), duration(m.FirstStep), duration(m.WarmStep),
+			units.Bytes(m.Network), fmt.Sprintf("%+.1f %%", 100*(float64(m.Network)/float64(weights)-1)),
+			units.Bytes(m.Stream), units.Bytes(m.NewBytes), fmt.Sprintf("%d objects", m.NewAllocs),
+			units.Duration(m.NewTime), units.Duration(m.FirstStep), units.Duration(m.WarmStep),
 		})
 	}
 	return t
+}
+
+// lanes are the floats in a vector of a path, NaN if this program does not know it.
+func lanes(path string) float64 {
+	for _, d := range dispatch.All {
+		if d.Name == path {
+			return float64(d.Lanes)
+		}
+	}
+	return math.NaN()
 }
 
 // A mode is one way to call a network that peers are compared in.
@@ -252,7 +262,7 @@ func (r *Report) peerTable(m mode, peers []string) *Table {
 	t := &Table{
 		ID:    m.id,
 		Title: "Peers, " + m.title,
-		Note: fmt.Sprintf("Median time of %s, one thread each, measured in turns; behind each peer its time as a multiple of lstm's; "+
+		Note: fmt.Sprintf("Median time of %s, one thread each, measured alternately; after each peer its time as a multiple of lstm's; "+
 			"last, the multiple of the fastest peer.", m.unit),
 		Columns: []string{"I, H", "lstm"},
 	}
@@ -266,13 +276,13 @@ func (r *Report) peerTable(m mode, peers []string) *Table {
 		ours := what
 		ours.Path = r.Path
 		took := r.Median(ours)
-		row := []string{s.String(), duration(took / float64(m.parts))}
+		row := []string{s.String(), units.Duration(took / float64(m.parts))}
 		fastest := math.Inf(1)
 		for _, peer := range peers {
 			theirs := what
 			theirs.Peer = peer
 			peerTook := r.Median(theirs)
-			row = append(row, duration(peerTook/float64(m.parts)), factor(peerTook/took))
+			row = append(row, units.Duration(peerTook/float64(m.parts)), factor(peerTook/took))
 			fastest = math.Min(fastest, nanIsInf(peerTook))
 		}
 		t.Rows = append(t.Rows, append(row, factor(fastest/took)))

@@ -76,27 +76,6 @@ func TestPeerTables(t *testing.T) {
 	require.Contains(t, markdown(t, r, "peers-batch-32"), "| 1, 8 | 12.0 ns |")
 }
 
-func TestCompare(t *testing.T) {
-	before, after := someReport(), someReport()
-	for i := range after.Figures {
-		f := &after.Figures[i]
-		if f.Kind == StepBatch && f.Batch == 8 {
-			f.Median *= 2
-			f.Min *= 0.5
-		}
-	}
-	after.Figures = append(after.Figures, Figure{Kind: Step, Path: "new"})
-	table := after.CompareTable(before)
-	var b bytes.Buffer
-	require.NoError(t, table.WriteMarkdown(&b))
-	text := b.String()
-	require.Contains(t, text, "Change since 2026-03-04 05:06")
-	require.Contains(t, text, "| StepBatch/input=1/hidden=8/batch=8/path=avx2 | 192 ns | 96.0 ns | +100.0 % | 43.2 ns | 86.4 ns | -50.0 % |")
-	require.Contains(t, text, "| Step/input=1/hidden=8/path=avx2 | 50.0 ns | 50.0 ns | +0.0 % |")
-	require.Contains(t, text, "| StepBatch, geometric mean of 3 |  |  | +26.0 % |")
-	require.NotContains(t, text, "path=new")
-}
-
 func TestFillPage(t *testing.T) {
 	const page = "# Title\n\n<!-- figures a.json#activations -->\nstale\n<!-- end of figures -->\n\ntext\n\n" +
 		"<!-- figures b.json -->\n<!-- end of figures -->\nend\n"

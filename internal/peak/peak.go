@@ -10,7 +10,7 @@ import (
 	"example.com/lstm/internal/panel"
 )
 
-// FMAIteration is how many vectors a iteration of FMA multiplies.
+// FMAIteration is how many vectors an iteration of FMA multiplies.
 const FMAIteration = panel.FMAIteration
 
 // ClockIteration is how many cycles one iteration of Clock takes.
