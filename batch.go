@@ -104,7 +104,7 @@ func (l *layer) stepBatch(states []*State, room *room) {
 					h: h[u:min(u+units, len(h))],
 				}
 			}
-			p.ahead = next.share(t, units)
+			p.prefetch = next.share(t, units)
 			if l.fused {
 				p.stepTile(from, columns[:len(tile)])
 			} else {

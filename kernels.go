@@ -31,8 +31,8 @@ type panels struct {
 	skip   int
 
 	// What a tile may ask memory for on the side because a later call needs it,
-	// or nil, see panel.AheadFloats.
-	ahead []float32
+	// or nil, see panel.PrefetchFloats.
+	prefetch []float32
 }
 
 // advance skips the panels of so many units.

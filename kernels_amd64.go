@@ -47,15 +47,15 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 	}
 	switch dispatch.Active() {
 	case dispatch.AVX2:
-		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	case dispatch.AVX512:
 		if len(columns[0].h) <= panel.NarrowUnits {
-			stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+			stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 			return
 		}
-		stepTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+		stepTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	default:
 		stepTileGeneric(from, p, columns)
@@ -72,21 +72,21 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 	case dispatch.AVX2:
 		switch format {
 		case float32Weights:
-			gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+			gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
 	case dispatch.AVX512:
 		if units <= panel.NarrowUnits {
 			switch format {
 			case float32Weights:
-				gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+				gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 			}
 			return
 		}
 		switch format {
 		case float32Weights:
-			gatesFloat32AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+			gatesFloat32AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
 	default:
@@ -177,12 +177,12 @@ func stepAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int
 // stepTileAVX2 updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
-func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
+func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int)
 
 // gatesFloat32AVX2 stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.
 //
 //go:noescape
-func gatesFloat32AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+func gatesFloat32AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // cellsPlainAVX2 updates c and h from the gates' sums, see cellsPlainGeneric.
 //
@@ -222,12 +222,12 @@ func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride i
 // stepTileAVX512 updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
-func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
+func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int)
 
 // gatesFloat32AVX512 stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.
 //
 //go:noescape
-func gatesFloat32AVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+func gatesFloat32AVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // cellsPlainAVX512 updates c and h from the gates' sums, see cellsPlainGeneric.
 //

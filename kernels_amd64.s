@@ -3196,7 +3196,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
+// func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·stepTileAVX2(SB), $1600-88
 	XORL AX, AX
@@ -3245,14 +3245,14 @@ wide_pass:
 	MOVQ    72(DI), DI
 	MOVQ    n+72(FP), R9
 	MOVQ    BX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  wide_2_block_done
 
 wide_2_block:
-	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x DI R8, elements of x left R9, weights R10, weights to prefetch R11
 	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   8192(R10)
 	VMOVUPS      (R10), Y4
@@ -3325,7 +3325,7 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	MOVQ R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -3357,14 +3357,15 @@ wide_3:
 	MOVQ    144(DI), DI
 	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  wide_3_block_done
 
 wide_3_block:
-	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x DI R8 R9, elements of x left R10, weights R11,
+	//            weights to prefetch R12
 	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   8192(R11)
 	VMOVUPS      (R11), Y6
@@ -3454,7 +3455,7 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	MOVQ R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -3495,14 +3496,15 @@ wide_4:
 	MOVQ    216(DI), DI
 	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  wide_4_block_done
 
 wide_4_block:
-	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x DI R8-R10, elements of x left R11, weights R12,
+	//            weights to prefetch R13
 	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   8192(R12)
 	VMOVUPS      (R12), Y8
@@ -3609,7 +3611,7 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	MOVQ R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -3659,14 +3661,15 @@ wide_5:
 	MOVQ    288(DI), DI
 	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  wide_5_block_done
 
 wide_5_block:
-	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x DI R8-R11, elements of x left R12, weights R13,
+	//            weights to prefetch R14
 	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   8192(R13)
 	VMOVUPS      (R13), Y10
@@ -3790,7 +3793,7 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	MOVQ R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -3849,14 +3852,15 @@ wide_6:
 	MOVQ    360(DI), DI
 	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
-	MOVQ    ahead+48(FP), R15
+	MOVQ    prefetch+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  wide_6_block_done
 
 wide_6_block:
-	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	// Registers: x DI R8-R12, elements of x left R13, weights R14,
+	//            weights to prefetch R15
 	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   8192(R14)
 	VMOVUPS      (R14), Y12
@@ -3997,7 +4001,7 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
+	MOVQ R15, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -4802,14 +4806,14 @@ narrow_pass:
 	MOVQ    72(DI), DI
 	MOVQ    n+72(FP), R9
 	MOVQ    BX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  narrow_2_block_done
 
 narrow_2_block:
-	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x DI R8, elements of x left R9, weights R10, weights to prefetch R11
 	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y4
@@ -4883,7 +4887,7 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	MOVQ R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -4915,14 +4919,15 @@ narrow_3:
 	MOVQ    144(DI), DI
 	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  narrow_3_block_done
 
 narrow_3_block:
-	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x DI R8 R9, elements of x left R10, weights R11,
+	//            weights to prefetch R12
 	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y6
@@ -5013,7 +5018,7 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	MOVQ R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -5054,14 +5059,15 @@ narrow_4:
 	MOVQ    216(DI), DI
 	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  narrow_4_block_done
 
 narrow_4_block:
-	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x DI R8-R10, elements of x left R11, weights R12,
+	//            weights to prefetch R13
 	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y8
@@ -5169,7 +5175,7 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	MOVQ R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -5219,14 +5225,15 @@ narrow_5:
 	MOVQ    288(DI), DI
 	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  narrow_5_block_done
 
 narrow_5_block:
-	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x DI R8-R11, elements of x left R12, weights R13,
+	//            weights to prefetch R14
 	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y10
@@ -5351,7 +5358,7 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	MOVQ R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -5410,14 +5417,15 @@ narrow_6:
 	MOVQ    360(DI), DI
 	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
-	MOVQ    ahead+48(FP), R15
+	MOVQ    prefetch+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  narrow_6_block_done
 
 narrow_6_block:
-	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	// Registers: x DI R8-R12, elements of x left R13, weights R14,
+	//            weights to prefetch R15
 	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   4096(R14)
 	VMOVUPS      (R14), Y12
@@ -5559,7 +5567,7 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
+	MOVQ R15, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -6612,7 +6620,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gatesFloat32AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// func gatesFloat32AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gatesFloat32AVX2(SB), NOSPLIT, $0-104
 panel:
@@ -6657,14 +6665,14 @@ wide_pass:
 	MOVQ    72(SI), SI
 	MOVQ    n+72(FP), R8
 	MOVQ    DX, R9
-	MOVQ    ahead+48(FP), R10
+	MOVQ    prefetch+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R8
 	JLT  wide_2_block_done
 
 wide_2_block:
-	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	// Registers: x SI DI, elements of x left R8, weights R9, weights to prefetch R10
 	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   8192(R9)
 	VMOVUPS      (R9), Y4
@@ -6737,7 +6745,7 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADDQ $+1, R8
-	MOVQ R10, ahead+48(FP)
+	MOVQ R10, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -6771,14 +6779,15 @@ wide_3:
 	MOVQ    144(SI), SI
 	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  wide_3_block_done
 
 wide_3_block:
-	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x SI DI R8, elements of x left R9, weights R10,
+	//            weights to prefetch R11
 	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   8192(R10)
 	VMOVUPS      (R10), Y6
@@ -6868,7 +6877,7 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	MOVQ R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -6913,14 +6922,15 @@ wide_4:
 	MOVQ    216(SI), SI
 	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  wide_4_block_done
 
 wide_4_block:
-	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11,
+	//            weights to prefetch R12
 	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   8192(R11)
 	VMOVUPS      (R11), Y8
@@ -7027,7 +7037,7 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	MOVQ R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -7083,14 +7093,15 @@ wide_5:
 	MOVQ    288(SI), SI
 	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  wide_5_block_done
 
 wide_5_block:
-	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12,
+	//            weights to prefetch R13
 	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   8192(R12)
 	VMOVUPS      (R12), Y10
@@ -7214,7 +7225,7 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	MOVQ R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -7281,14 +7292,15 @@ wide_6:
 	MOVQ    360(SI), SI
 	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  wide_6_block_done
 
 wide_6_block:
-	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13,
+	//            weights to prefetch R14
 	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   8192(R13)
 	VMOVUPS      (R13), Y12
@@ -7429,7 +7441,7 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	MOVQ R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -7663,14 +7675,14 @@ narrow_pass:
 	MOVQ    72(SI), SI
 	MOVQ    n+72(FP), R8
 	MOVQ    DX, R9
-	MOVQ    ahead+48(FP), R10
+	MOVQ    prefetch+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R8
 	JLT  narrow_2_block_done
 
 narrow_2_block:
-	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	// Registers: x SI DI, elements of x left R8, weights R9, weights to prefetch R10
 	//            sums Y0-Y3, weights Y4 Y5, x[k] Y6
 	PREFETCHT0   4096(R9)
 	VMOVUPS      (R9), Y4
@@ -7744,7 +7756,7 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADDQ $+1, R8
-	MOVQ R10, ahead+48(FP)
+	MOVQ R10, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -7778,14 +7790,15 @@ narrow_3:
 	MOVQ    144(SI), SI
 	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  narrow_3_block_done
 
 narrow_3_block:
-	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x SI DI R8, elements of x left R9, weights R10,
+	//            weights to prefetch R11
 	//            sums Y0-Y5, weights Y6 Y7, x[k] Y8
 	PREFETCHT0   4096(R10)
 	VMOVUPS      (R10), Y6
@@ -7876,7 +7889,7 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	MOVQ R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -7921,14 +7934,15 @@ narrow_4:
 	MOVQ    216(SI), SI
 	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  narrow_4_block_done
 
 narrow_4_block:
-	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11,
+	//            weights to prefetch R12
 	//            sums Y0-Y7, weights Y8 Y9, x[k] Y10
 	PREFETCHT0   4096(R11)
 	VMOVUPS      (R11), Y8
@@ -8036,7 +8050,7 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	MOVQ R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -8092,14 +8106,15 @@ narrow_5:
 	MOVQ    288(SI), SI
 	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  narrow_5_block_done
 
 narrow_5_block:
-	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12,
+	//            weights to prefetch R13
 	//            sums Y0-Y9, weights Y10 Y11, x[k] Y12
 	PREFETCHT0   4096(R12)
 	VMOVUPS      (R12), Y10
@@ -8224,7 +8239,7 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	MOVQ R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -8291,14 +8306,15 @@ narrow_6:
 	MOVQ    360(SI), SI
 	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  narrow_6_block_done
 
 narrow_6_block:
-	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13,
+	//            weights to prefetch R14
 	//            sums Y0-Y11, weights Y12 Y13, x[k] Y14
 	PREFETCHT0   4096(R13)
 	VMOVUPS      (R13), Y12
@@ -8440,7 +8456,7 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	MOVQ R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -15176,7 +15192,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
+// func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·stepTileAVX512(SB), $1600-88
 	XORL AX, AX
@@ -15229,14 +15245,14 @@ wide_pass:
 	MOVQ    72(DI), DI
 	MOVQ    n+72(FP), R9
 	MOVQ    BX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  wide_2_block_done
 
 wide_2_block:
-	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x DI R8, elements of x left R9, weights R10, weights to prefetch R11
 	//            sums Z0-Z7, weights Z8-Z11, x[k] Z12
 	PREFETCHT0   8192(R10)
 	PREFETCHT0   8256(R10)
@@ -15357,7 +15373,7 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	MOVQ R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -15399,14 +15415,15 @@ wide_3:
 	MOVQ    144(DI), DI
 	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  wide_3_block_done
 
 wide_3_block:
-	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x DI R8 R9, elements of x left R10, weights R11,
+	//            weights to prefetch R12
 	//            sums Z0-Z11, weights Z12-Z15, x[k] Z16
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
@@ -15554,7 +15571,7 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	MOVQ R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -15609,14 +15626,15 @@ wide_4:
 	MOVQ    216(DI), DI
 	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  wide_4_block_done
 
 wide_4_block:
-	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x DI R8-R10, elements of x left R11, weights R12,
+	//            weights to prefetch R13
 	//            sums Z0-Z15, weights Z16-Z19, x[k] Z20
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
@@ -15791,7 +15809,7 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	MOVQ R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -15859,14 +15877,15 @@ wide_5:
 	MOVQ    288(DI), DI
 	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  wide_5_block_done
 
 wide_5_block:
-	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x DI R8-R11, elements of x left R12, weights R13,
+	//            weights to prefetch R14
 	//            sums Z0-Z19, weights Z20-Z23, x[k] Z24
 	PREFETCHT0   8192(R13)
 	PREFETCHT0   8256(R13)
@@ -16068,7 +16087,7 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	MOVQ R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -16149,14 +16168,15 @@ wide_6:
 	MOVQ    360(DI), DI
 	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
-	MOVQ    ahead+48(FP), R15
+	MOVQ    prefetch+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  wide_6_block_done
 
 wide_6_block:
-	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	// Registers: x DI R8-R12, elements of x left R13, weights R14,
+	//            weights to prefetch R15
 	//            sums Z0-Z23, weights Z24-Z27, x[k] Z28
 	PREFETCHT0   8192(R14)
 	PREFETCHT0   8256(R14)
@@ -16385,7 +16405,7 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
+	MOVQ R15, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -17465,14 +17485,14 @@ narrow_pass:
 	MOVQ    72(DI), DI
 	MOVQ    n+72(FP), R9
 	MOVQ    BX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  narrow_2_block_done
 
 narrow_2_block:
-	// Registers: x DI R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x DI R8, elements of x left R9, weights R10, weights to prefetch R11
 	//            sums Z0-Z3, weights Z4 Z5, x[k] Z6
 	PREFETCHT0   4096(R10)
 	PREFETCHT0   4160(R10)
@@ -17553,7 +17573,7 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	MOVQ R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -17585,14 +17605,15 @@ narrow_3:
 	MOVQ    144(DI), DI
 	MOVQ    n+72(FP), R10
 	MOVQ    BX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  narrow_3_block_done
 
 narrow_3_block:
-	// Registers: x DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x DI R8 R9, elements of x left R10, weights R11,
+	//            weights to prefetch R12
 	//            sums Z0-Z5, weights Z6 Z7, x[k] Z8
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
@@ -17690,7 +17711,7 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	MOVQ R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -17731,14 +17752,15 @@ narrow_4:
 	MOVQ    216(DI), DI
 	MOVQ    n+72(FP), R11
 	MOVQ    BX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  narrow_4_block_done
 
 narrow_4_block:
-	// Registers: x DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x DI R8-R10, elements of x left R11, weights R12,
+	//            weights to prefetch R13
 	//            sums Z0-Z7, weights Z8 Z9, x[k] Z10
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
@@ -17853,7 +17875,7 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	MOVQ R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -17903,14 +17925,15 @@ narrow_5:
 	MOVQ    288(DI), DI
 	MOVQ    n+72(FP), R12
 	MOVQ    BX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  narrow_5_block_done
 
 narrow_5_block:
-	// Registers: x DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x DI R8-R11, elements of x left R12, weights R13,
+	//            weights to prefetch R14
 	//            sums Z0-Z9, weights Z10 Z11, x[k] Z12
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
@@ -18042,7 +18065,7 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	MOVQ R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -18101,14 +18124,15 @@ narrow_6:
 	MOVQ    360(DI), DI
 	MOVQ    n+72(FP), R13
 	MOVQ    BX, R14
-	MOVQ    ahead+48(FP), R15
+	MOVQ    prefetch+48(FP), R15
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R13
 	JLT  narrow_6_block_done
 
 narrow_6_block:
-	// Registers: x DI R8-R12, elements of x left R13, weights R14, weights ahead R15
+	// Registers: x DI R8-R12, elements of x left R13, weights R14,
+	//            weights to prefetch R15
 	//            sums Z0-Z11, weights Z12 Z13, x[k] Z14
 	PREFETCHT0   4096(R14)
 	PREFETCHT0   4160(R14)
@@ -18257,7 +18281,7 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADDQ $+1, R13
-	MOVQ R15, ahead+48(FP)
+	MOVQ R15, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    DX, DI
@@ -19238,7 +19262,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func gatesFloat32AVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// func gatesFloat32AVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·gatesFloat32AVX512(SB), NOSPLIT, $0-104
 panel:
@@ -19287,14 +19311,14 @@ wide_pass:
 	MOVQ    72(SI), SI
 	MOVQ    n+72(FP), R8
 	MOVQ    DX, R9
-	MOVQ    ahead+48(FP), R10
+	MOVQ    prefetch+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R8
 	JLT  wide_2_block_done
 
 wide_2_block:
-	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	// Registers: x SI DI, elements of x left R8, weights R9, weights to prefetch R10
 	//            sums Z0-Z7, weights Z8-Z11, x[k] Z12
 	PREFETCHT0   8192(R9)
 	PREFETCHT0   8256(R9)
@@ -19415,7 +19439,7 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADDQ $+1, R8
-	MOVQ R10, ahead+48(FP)
+	MOVQ R10, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -19459,14 +19483,15 @@ wide_3:
 	MOVQ    144(SI), SI
 	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  wide_3_block_done
 
 wide_3_block:
-	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x SI DI R8, elements of x left R9, weights R10,
+	//            weights to prefetch R11
 	//            sums Z0-Z11, weights Z12-Z15, x[k] Z16
 	PREFETCHT0   8192(R10)
 	PREFETCHT0   8256(R10)
@@ -19614,7 +19639,7 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	MOVQ R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -19673,14 +19698,15 @@ wide_4:
 	MOVQ    216(SI), SI
 	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  wide_4_block_done
 
 wide_4_block:
-	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11,
+	//            weights to prefetch R12
 	//            sums Z0-Z15, weights Z16-Z19, x[k] Z20
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
@@ -19855,7 +19881,7 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	MOVQ R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -19929,14 +19955,15 @@ wide_5:
 	MOVQ    288(SI), SI
 	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  wide_5_block_done
 
 wide_5_block:
-	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12,
+	//            weights to prefetch R13
 	//            sums Z0-Z19, weights Z20-Z23, x[k] Z24
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
@@ -20138,7 +20165,7 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	MOVQ R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -20227,14 +20254,15 @@ wide_6:
 	MOVQ    360(SI), SI
 	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  wide_6_block_done
 
 wide_6_block:
-	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13,
+	//            weights to prefetch R14
 	//            sums Z0-Z23, weights Z24-Z27, x[k] Z28
 	PREFETCHT0   8192(R13)
 	PREFETCHT0   8256(R13)
@@ -20463,7 +20491,7 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	MOVQ R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -20642,14 +20670,14 @@ narrow_pass:
 	MOVQ    72(SI), SI
 	MOVQ    n+72(FP), R8
 	MOVQ    DX, R9
-	MOVQ    ahead+48(FP), R10
+	MOVQ    prefetch+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBQ $+4, R8
 	JLT  narrow_2_block_done
 
 narrow_2_block:
-	// Registers: x SI DI, elements of x left R8, weights R9, weights ahead R10
+	// Registers: x SI DI, elements of x left R8, weights R9, weights to prefetch R10
 	//            sums Z0-Z3, weights Z4 Z5, x[k] Z6
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
@@ -20730,7 +20758,7 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADDQ $+1, R8
-	MOVQ R10, ahead+48(FP)
+	MOVQ R10, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -20764,14 +20792,15 @@ narrow_3:
 	MOVQ    144(SI), SI
 	MOVQ    n+72(FP), R9
 	MOVQ    DX, R10
-	MOVQ    ahead+48(FP), R11
+	MOVQ    prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBQ $+4, R9
 	JLT  narrow_3_block_done
 
 narrow_3_block:
-	// Registers: x SI DI R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x SI DI R8, elements of x left R9, weights R10,
+	//            weights to prefetch R11
 	//            sums Z0-Z5, weights Z6 Z7, x[k] Z8
 	PREFETCHT0   4096(R10)
 	PREFETCHT0   4160(R10)
@@ -20869,7 +20898,7 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADDQ $+1, R9
-	MOVQ R11, ahead+48(FP)
+	MOVQ R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -20914,14 +20943,15 @@ narrow_4:
 	MOVQ    216(SI), SI
 	MOVQ    n+72(FP), R10
 	MOVQ    DX, R11
-	MOVQ    ahead+48(FP), R12
+	MOVQ    prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBQ $+4, R10
 	JLT  narrow_4_block_done
 
 narrow_4_block:
-	// Registers: x SI DI R8 R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x SI DI R8 R9, elements of x left R10, weights R11,
+	//            weights to prefetch R12
 	//            sums Z0-Z7, weights Z8 Z9, x[k] Z10
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
@@ -21036,7 +21066,7 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADDQ $+1, R10
-	MOVQ R12, ahead+48(FP)
+	MOVQ R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -21092,14 +21122,15 @@ narrow_5:
 	MOVQ    288(SI), SI
 	MOVQ    n+72(FP), R11
 	MOVQ    DX, R12
-	MOVQ    ahead+48(FP), R13
+	MOVQ    prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBQ $+4, R11
 	JLT  narrow_5_block_done
 
 narrow_5_block:
-	// Registers: x SI DI R8-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x SI DI R8-R10, elements of x left R11, weights R12,
+	//            weights to prefetch R13
 	//            sums Z0-Z9, weights Z10 Z11, x[k] Z12
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
@@ -21231,7 +21262,7 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADDQ $+1, R11
-	MOVQ R13, ahead+48(FP)
+	MOVQ R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI
@@ -21298,14 +21329,15 @@ narrow_6:
 	MOVQ    360(SI), SI
 	MOVQ    n+72(FP), R12
 	MOVQ    DX, R13
-	MOVQ    ahead+48(FP), R14
+	MOVQ    prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBQ $+4, R12
 	JLT  narrow_6_block_done
 
 narrow_6_block:
-	// Registers: x SI DI R8-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x SI DI R8-R11, elements of x left R12, weights R13,
+	//            weights to prefetch R14
 	//            sums Z0-Z11, weights Z12 Z13, x[k] Z14
 	PREFETCHT0   4096(R13)
 	PREFETCHT0   4160(R13)
@@ -21454,7 +21486,7 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADDQ $+1, R12
-	MOVQ R14, ahead+48(FP)
+	MOVQ R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVQ    CX, SI

@@ -38,7 +38,7 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 	}
 	switch dispatch.Active() {
 	case dispatch.NEON:
-		stepTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+		stepTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	default:
 		stepTileGeneric(from, p, columns)
@@ -55,7 +55,7 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 	case dispatch.NEON:
 		switch format {
 		case float32Weights:
-			gatesFloat32NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.ahead),
+			gatesFloat32NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
 	default:
@@ -123,12 +123,12 @@ func stepNEON(sums *float32, sumsStride int, weights *float32, weightsStride int
 // stepTileNEON updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
-func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
+func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int)
 
 // gatesFloat32NEON stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.
 //
 //go:noescape
-func gatesFloat32NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+func gatesFloat32NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // cellsPlainNEON updates c and h from the gates' sums, see cellsPlainGeneric.
 //

@@ -4420,7 +4420,7 @@ h_done_narrow_0_1:
 done:
 	RET
 
-// func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int)
+// func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int)
 TEXT ·stepTileNEON(SB), $1600-88
 	MOVD $constants<>(SB), R0
 	MOVD ZR, R1
@@ -4471,14 +4471,14 @@ wide_2:
 	MOVD  72(R6), R6
 	MOVD  n+72(FP), R8
 	MOVD  R4, R9
-	MOVD  ahead+48(FP), R10
+	MOVD  prefetch+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBS $4, R8
 	BLT  wide_2_block_done
 
 wide_2_block:
-	// Registers: x R6 R7, elements of x left R8, weights R9, weights ahead R10
+	// Registers: x R6 R7, elements of x left R8, weights R9, weights to prefetch R10
 	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVQ (R7), F8
 	FMOVQ (R6), F9
@@ -4565,7 +4565,7 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADD  $1, R8
-	MOVD R10, ahead+48(FP)
+	MOVD R10, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -4597,14 +4597,14 @@ wide_3:
 	MOVD  144(R6), R6
 	MOVD  n+72(FP), R9
 	MOVD  R4, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBS $4, R9
 	BLT  wide_3_block_done
 
 wide_3_block:
-	// Registers: x R6-R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x R6-R8, elements of x left R9, weights R10, weights to prefetch R11
 	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVQ (R7), F12
 	FMOVQ (R8), F13
@@ -4715,7 +4715,7 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	MOVD R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -4756,14 +4756,14 @@ wide_4:
 	MOVD  216(R6), R6
 	MOVD  n+72(FP), R10
 	MOVD  R4, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBS $4, R10
 	BLT  wide_4_block_done
 
 wide_4_block:
-	// Registers: x R6-R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x R6-R9, elements of x left R10, weights R11, weights to prefetch R12
 	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVQ (R7), F16
 	FMOVQ (R8), F17
@@ -4898,7 +4898,7 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	MOVD R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -4948,14 +4948,14 @@ wide_5:
 	MOVD  288(R6), R6
 	MOVD  n+72(FP), R11
 	MOVD  R4, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBS $4, R11
 	BLT  wide_5_block_done
 
 wide_5_block:
-	// Registers: x R6-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x R6-R10, elements of x left R11, weights R12, weights to prefetch R13
 	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVQ (R7), F20
 	FMOVQ (R8), F21
@@ -5114,7 +5114,7 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	MOVD R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -5173,14 +5173,14 @@ wide_6:
 	MOVD  360(R6), R6
 	MOVD  n+72(FP), R12
 	MOVD  R4, R13
-	MOVD  ahead+48(FP), R14
+	MOVD  prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBS $4, R12
 	BLT  wide_6_block_done
 
 wide_6_block:
-	// Registers: x R6-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x R6-R11, elements of x left R12, weights R13, weights to prefetch R14
 	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVQ (R7), F24
 	FMOVQ (R8), F25
@@ -5363,7 +5363,7 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADD  $1, R12
-	MOVD R14, ahead+48(FP)
+	MOVD R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -6806,14 +6806,14 @@ narrow_2:
 	MOVD  72(R6), R6
 	MOVD  n+72(FP), R8
 	MOVD  R4, R9
-	MOVD  ahead+48(FP), R10
+	MOVD  prefetch+48(FP), R10
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBS $4, R8
 	BLT  narrow_2_block_done
 
 narrow_2_block:
-	// Registers: x R6 R7, elements of x left R8, weights R9, weights ahead R10
+	// Registers: x R6 R7, elements of x left R8, weights R9, weights to prefetch R10
 	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVQ (R7), F8
 	FMOVQ (R6), F9
@@ -6901,7 +6901,7 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADD  $1, R8
-	MOVD R10, ahead+48(FP)
+	MOVD R10, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -6933,14 +6933,14 @@ narrow_3:
 	MOVD  144(R6), R6
 	MOVD  n+72(FP), R9
 	MOVD  R4, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBS $4, R9
 	BLT  narrow_3_block_done
 
 narrow_3_block:
-	// Registers: x R6-R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x R6-R8, elements of x left R9, weights R10, weights to prefetch R11
 	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVQ (R7), F12
 	FMOVQ (R8), F13
@@ -7052,7 +7052,7 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	MOVD R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -7093,14 +7093,14 @@ narrow_4:
 	MOVD  216(R6), R6
 	MOVD  n+72(FP), R10
 	MOVD  R4, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBS $4, R10
 	BLT  narrow_4_block_done
 
 narrow_4_block:
-	// Registers: x R6-R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x R6-R9, elements of x left R10, weights R11, weights to prefetch R12
 	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVQ (R7), F16
 	FMOVQ (R8), F17
@@ -7236,7 +7236,7 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	MOVD R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -7286,14 +7286,14 @@ narrow_5:
 	MOVD  288(R6), R6
 	MOVD  n+72(FP), R11
 	MOVD  R4, R12
-	MOVD  ahead+48(FP), R13
+	MOVD  prefetch+48(FP), R13
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBS $4, R11
 	BLT  narrow_5_block_done
 
 narrow_5_block:
-	// Registers: x R6-R10, elements of x left R11, weights R12, weights ahead R13
+	// Registers: x R6-R10, elements of x left R11, weights R12, weights to prefetch R13
 	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVQ (R7), F20
 	FMOVQ (R8), F21
@@ -7453,7 +7453,7 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADD  $1, R11
-	MOVD R13, ahead+48(FP)
+	MOVD R13, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -7512,14 +7512,14 @@ narrow_6:
 	MOVD  360(R6), R6
 	MOVD  n+72(FP), R12
 	MOVD  R4, R13
-	MOVD  ahead+48(FP), R14
+	MOVD  prefetch+48(FP), R14
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBS $4, R12
 	BLT  narrow_6_block_done
 
 narrow_6_block:
-	// Registers: x R6-R11, elements of x left R12, weights R13, weights ahead R14
+	// Registers: x R6-R11, elements of x left R12, weights R13, weights to prefetch R14
 	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVQ (R7), F24
 	FMOVQ (R8), F25
@@ -7703,7 +7703,7 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADD  $1, R12
-	MOVD R14, ahead+48(FP)
+	MOVD R14, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R3, R6
@@ -8474,7 +8474,7 @@ narrow_cell_done:
 done:
 	RET
 
-// func gatesFloat32NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, ahead *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// func gatesFloat32NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 TEXT ·gatesFloat32NEON(SB), NOSPLIT, $0-104
 panel:
 	MOVD units+80(FP), R0
@@ -8519,14 +8519,14 @@ wide_2:
 	MOVD  72(R4), R4
 	MOVD  n+72(FP), R6
 	MOVD  R2, R7
-	MOVD  ahead+48(FP), R8
+	MOVD  prefetch+48(FP), R8
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBS $4, R6
 	BLT  wide_2_block_done
 
 wide_2_block:
-	// Registers: x R4 R5, elements of x left R6, weights R7, weights ahead R8
+	// Registers: x R4 R5, elements of x left R6, weights R7, weights to prefetch R8
 	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVQ (R5), F8
 	FMOVQ (R4), F9
@@ -8613,7 +8613,7 @@ wide_2_rest:
 
 wide_2_rest_done:
 	ADD  $1, R6
-	MOVD R8, ahead+48(FP)
+	MOVD R8, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4
@@ -8647,14 +8647,14 @@ wide_3:
 	MOVD  144(R4), R4
 	MOVD  n+72(FP), R7
 	MOVD  R2, R8
-	MOVD  ahead+48(FP), R9
+	MOVD  prefetch+48(FP), R9
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBS $4, R7
 	BLT  wide_3_block_done
 
 wide_3_block:
-	// Registers: x R4-R6, elements of x left R7, weights R8, weights ahead R9
+	// Registers: x R4-R6, elements of x left R7, weights R8, weights to prefetch R9
 	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVQ (R5), F12
 	FMOVQ (R6), F13
@@ -8765,7 +8765,7 @@ wide_3_rest:
 
 wide_3_rest_done:
 	ADD  $1, R7
-	MOVD R9, ahead+48(FP)
+	MOVD R9, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4
@@ -8810,14 +8810,14 @@ wide_4:
 	MOVD  216(R4), R4
 	MOVD  n+72(FP), R8
 	MOVD  R2, R9
-	MOVD  ahead+48(FP), R10
+	MOVD  prefetch+48(FP), R10
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBS $4, R8
 	BLT  wide_4_block_done
 
 wide_4_block:
-	// Registers: x R4-R7, elements of x left R8, weights R9, weights ahead R10
+	// Registers: x R4-R7, elements of x left R8, weights R9, weights to prefetch R10
 	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVQ (R5), F16
 	FMOVQ (R6), F17
@@ -8952,7 +8952,7 @@ wide_4_rest:
 
 wide_4_rest_done:
 	ADD  $1, R8
-	MOVD R10, ahead+48(FP)
+	MOVD R10, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4
@@ -9008,14 +9008,14 @@ wide_5:
 	MOVD  288(R4), R4
 	MOVD  n+72(FP), R9
 	MOVD  R2, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBS $4, R9
 	BLT  wide_5_block_done
 
 wide_5_block:
-	// Registers: x R4-R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x R4-R8, elements of x left R9, weights R10, weights to prefetch R11
 	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVQ (R5), F20
 	FMOVQ (R6), F21
@@ -9174,7 +9174,7 @@ wide_5_rest:
 
 wide_5_rest_done:
 	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	MOVD R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4
@@ -9241,14 +9241,14 @@ wide_6:
 	MOVD  360(R4), R4
 	MOVD  n+72(FP), R10
 	MOVD  R2, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBS $4, R10
 	BLT  wide_6_block_done
 
 wide_6_block:
-	// Registers: x R4-R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x R4-R9, elements of x left R10, weights R11, weights to prefetch R12
 	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVQ (R5), F24
 	FMOVQ (R6), F25
@@ -9431,7 +9431,7 @@ wide_6_rest:
 
 wide_6_rest_done:
 	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	MOVD R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4
@@ -9709,14 +9709,14 @@ narrow_2:
 	MOVD  72(R4), R4
 	MOVD  n+72(FP), R6
 	MOVD  R2, R7
-	MOVD  ahead+48(FP), R8
+	MOVD  prefetch+48(FP), R8
 
 	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
 	SUBS $4, R6
 	BLT  narrow_2_block_done
 
 narrow_2_block:
-	// Registers: x R4 R5, elements of x left R6, weights R7, weights ahead R8
+	// Registers: x R4 R5, elements of x left R6, weights R7, weights to prefetch R8
 	//            sums V0-V7, x[k] V8 V9, weights V10 V11
 	FMOVQ (R5), F8
 	FMOVQ (R4), F9
@@ -9804,7 +9804,7 @@ narrow_2_rest:
 
 narrow_2_rest_done:
 	ADD  $1, R6
-	MOVD R8, ahead+48(FP)
+	MOVD R8, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4
@@ -9838,14 +9838,14 @@ narrow_3:
 	MOVD  144(R4), R4
 	MOVD  n+72(FP), R7
 	MOVD  R2, R8
-	MOVD  ahead+48(FP), R9
+	MOVD  prefetch+48(FP), R9
 
 	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
 	SUBS $4, R7
 	BLT  narrow_3_block_done
 
 narrow_3_block:
-	// Registers: x R4-R6, elements of x left R7, weights R8, weights ahead R9
+	// Registers: x R4-R6, elements of x left R7, weights R8, weights to prefetch R9
 	//            sums V0-V11, x[k] V12-V14, weights V15 V16
 	FMOVQ (R5), F12
 	FMOVQ (R6), F13
@@ -9957,7 +9957,7 @@ narrow_3_rest:
 
 narrow_3_rest_done:
 	ADD  $1, R7
-	MOVD R9, ahead+48(FP)
+	MOVD R9, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4
@@ -10002,14 +10002,14 @@ narrow_4:
 	MOVD  216(R4), R4
 	MOVD  n+72(FP), R8
 	MOVD  R2, R9
-	MOVD  ahead+48(FP), R10
+	MOVD  prefetch+48(FP), R10
 
 	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
 	SUBS $4, R8
 	BLT  narrow_4_block_done
 
 narrow_4_block:
-	// Registers: x R4-R7, elements of x left R8, weights R9, weights ahead R10
+	// Registers: x R4-R7, elements of x left R8, weights R9, weights to prefetch R10
 	//            sums V0-V15, x[k] V16-V19, weights V20 V21
 	FMOVQ (R5), F16
 	FMOVQ (R6), F17
@@ -10145,7 +10145,7 @@ narrow_4_rest:
 
 narrow_4_rest_done:
 	ADD  $1, R8
-	MOVD R10, ahead+48(FP)
+	MOVD R10, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4
@@ -10201,14 +10201,14 @@ narrow_5:
 	MOVD  288(R4), R4
 	MOVD  n+72(FP), R9
 	MOVD  R2, R10
-	MOVD  ahead+48(FP), R11
+	MOVD  prefetch+48(FP), R11
 
 	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
 	SUBS $4, R9
 	BLT  narrow_5_block_done
 
 narrow_5_block:
-	// Registers: x R4-R8, elements of x left R9, weights R10, weights ahead R11
+	// Registers: x R4-R8, elements of x left R9, weights R10, weights to prefetch R11
 	//            sums V0-V19, x[k] V20-V24, weights V25 V26
 	FMOVQ (R5), F20
 	FMOVQ (R6), F21
@@ -10368,7 +10368,7 @@ narrow_5_rest:
 
 narrow_5_rest_done:
 	ADD  $1, R9
-	MOVD R11, ahead+48(FP)
+	MOVD R11, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4
@@ -10435,14 +10435,14 @@ narrow_6:
 	MOVD  360(R4), R4
 	MOVD  n+72(FP), R10
 	MOVD  R2, R11
-	MOVD  ahead+48(FP), R12
+	MOVD  prefetch+48(FP), R12
 
 	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
 	SUBS $4, R10
 	BLT  narrow_6_block_done
 
 narrow_6_block:
-	// Registers: x R4-R9, elements of x left R10, weights R11, weights ahead R12
+	// Registers: x R4-R9, elements of x left R10, weights R11, weights to prefetch R12
 	//            sums V0-V23, x[k] V24-V29, weights V30 V31
 	FMOVQ (R5), F24
 	FMOVQ (R6), F25
@@ -10626,7 +10626,7 @@ narrow_6_rest:
 
 narrow_6_rest_done:
 	ADD  $1, R10
-	MOVD R12, ahead+48(FP)
+	MOVD R12, prefetch+48(FP)
 
 	// Store the sums.
 	MOVD  R1, R4

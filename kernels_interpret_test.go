@@ -134,7 +134,7 @@ func testStepPlan(t *testing.T, p *interpret.Program, _ int) {
 func (c *gateCall) tileArguments(m [][]float32, columns []interpret.Column) interpret.Arguments {
 	args := c.planArguments(m)
 	args["sumsColumn"] = c.columnStride()
-	args["ahead"] = []float32(nil)
+	args["prefetch"] = []float32(nil)
 	args["columns"] = columns
 	args["count"] = len(columns)
 	return args

@@ -158,10 +158,10 @@ func (p panels) tileUnits(columns, chain int) int {
 }
 
 // share is what tile t of the calls before p asks memory for of the weights of so
-// many units, see panel.AheadTiles.
+// many units, see panel.PrefetchTiles.
 func (p panels) share(t, units int) []float32 {
-	share := units / panel.Units * p.stride / panel.AheadTiles
-	if t >= panel.AheadTiles || (t+1)*share > len(p.floats) {
+	share := units / panel.Units * p.stride / panel.PrefetchTiles
+	if t >= panel.PrefetchTiles || (t+1)*share > len(p.floats) {
 		return nil
 	}
 	return p.floats[t*share:]
@@ -198,7 +198,7 @@ func (p panels) stepLongTile(from chainStart, columns []column) {
 		}
 		rest := p
 		rest.skip += last
-		rest.ahead = skipLines(p.ahead, last)
+		rest.prefetch = skipLines(p.prefetch, last)
 		stopped := chainStart{sums: sums[:], columnStride: panel.RowFloats}
 		stepTile(&stopped, &rest, part[:len(columns)])
 		from, p = from.advance(units), p.advance(units)
@@ -217,13 +217,13 @@ func (p panels) gates(format weightFormat, from chainStart, columns []column, un
 		gates(format, &from, &p, part[:len(columns)], units, z, zStride)
 		from = chainStart{sums: z, stride: panel.RowFloats, columnStride: zStride}
 		p.skip += maxTileChain
-		p.ahead = skipLines(p.ahead, maxTileChain)
+		p.prefetch = skipLines(p.prefetch, maxTileChain)
 	}
 }
 
 // skipLines drops what a call with a chain of that length has asked for.
-func skipLines(ahead []float32, chain int) []float32 {
-	return ahead[min(chain*panel.AheadFloats, len(ahead)):]
+func skipLines(prefetch []float32, chain int) []float32 {
+	return prefetch[min(chain*panel.PrefetchFloats, len(prefetch)):]
 }
 
 // packedHead is a linear head whose rows are padded to whole vectors.

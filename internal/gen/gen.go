@@ -13,6 +13,8 @@
 // of a user, so everything here panics instead of returning errors.
 package gen
 
+import "example.com/lstm/internal/dispatch"
+
 // Reg is a general register that holds a pointer or an integer. ID is the name
 // that the machine has given it, and finds a real register for.
 type Reg struct {
@@ -20,7 +22,7 @@ type Reg struct {
 	use int // which of those that the register has had, see check.go
 }
 
-// Vec is a vector register of so many lanes. A machine's operations on fewer
+// Vec is a vector register of that many lanes. A machine's operations on fewer
 // lanes than it has leave 0 in the others.
 type Vec struct {
 	ID, Lanes int
@@ -60,9 +62,15 @@ const (
 
 // InstructionSet is what a machine has to know of a path.
 type InstructionSet struct {
-	Name      string // which the names of its kernels end with, see package dispatch
+	Name      string // which the names of its kernels end with
 	Lanes     int    // float32 in the widest vector
 	Registers int    // vector registers
+}
+
+// instructionSet is that of a path, with that many vector registers.
+func instructionSet(path dispatch.Path, registers int) InstructionSet {
+	of := &dispatch.All[path]
+	return InstructionSet{Name: of.Suffix, Lanes: of.Lanes, Registers: registers}
 }
 
 // Machine is an instruction set as the plan sees it. Sizes and offsets are in
@@ -164,13 +172,6 @@ func Emit(m Machine, t *Tuning, k *Kernel) {
 }
 
 const floatSize = 4
-
-// maxPairFloats is the number of weights up to which stepPairs beats step: 36 KiB,
-// two panels in the first-level cache. BenchmarkPairs shows it: (16,32) takes 165
-// ns instead of 200, but (1,48), whose third panel would be alone, 290 instead of
-// 271, and (32,64), from the second-level cache, 930 instead of 885 (Intel Emerald
-// Rapids).
-const maxPairFloats = 9 << 10
 
 // CacheLine is the number of bytes of a cache line, and of the widest vector.
 const CacheLine = 64

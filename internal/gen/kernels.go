@@ -108,7 +108,7 @@ var (
 	}
 	tileArgs = slices.Concat(
 		sumsArgs, []Arg{{"sumsColumn", "int", "from.columnStride"}},
-		panelArgs, []Arg{{"ahead", "*float32", "unsafe.SliceData(p.ahead)"}},
+		panelArgs, []Arg{{"prefetch", "*float32", "unsafe.SliceData(p.prefetch)"}},
 		columnArgs, []Arg{{"n", "int", "len(columns[0].x)"}},
 	)
 	zArgs = []Arg{pointer("z"), {"zColumn", "int", "zStride"}}
@@ -168,7 +168,7 @@ var Functions = []*Function{
 		Args:    slices.Concat(tileArgs, []Arg{{"units", "int", "units"}}, zArgs),
 		Reads:   []string{"column.x"},
 		Narrow:  "units <= panel.NarrowUnits",
-		Kernels: []*Kernel{float32Gates},
+		Kernels: gatesKernels(),
 	}),
 	function(Function{
 		Name:   "cells",

@@ -9,11 +9,12 @@ import (
 // stream is a run of weights and the sums that it is multiplied into: for each
 // column a vector of sums for each vector of weights in a row.
 type stream struct {
-	w    Reg
-	row  int // bytes from one row of weights to the next
-	sums [][]Vec
+	format *Format
+	w      Reg
+	row    int // bytes from one row of weights to the next
+	sums   [][]Vec
 
-	ahead Reg // what a later call will need, if there are several columns
+	prefetch Reg // what a later call will need, if there are several columns
 }
 
 // firstRow points to the row of the panel that the chain goes on with.
@@ -28,11 +29,11 @@ func (g *Generator) firstRow(weights Reg, row int) Reg {
 	return w
 }
 
-// tileAhead is how many rows of weights a tile asks for before it needs them.
+// prefetchRows is how many rows of weights a tile asks for before it needs them.
 // It reads a part of each row only, which hardware does not foresee, and it has
 // the time: each weight is used for several columns. A step reads all of each
 // row, as fast as memory allows, and gains nothing.
-const tileAhead = 32
+const prefetchRows = 32
 
 // product is the inner loop of all kernels. It continues the chains of sums:
 // sums[column][v] += w[k][v]·x[column][k] for n elements k, for every stream.
@@ -53,7 +54,7 @@ func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 			}
 		}
 		if len(x) > 1 {
-			g.askAhead(streams[0], elements)
+			g.prefetchNext(streams[0], elements)
 		}
 		for _, s := range streams {
 			g.AddImm(s.w, elements*s.row)
@@ -80,30 +81,30 @@ func (g *Generator) product(streams []stream, x []Reg, n Reg, name string) {
 	g.Drop(n)
 }
 
-// A line is what a tile asks for with each row, see panel.AheadFloats.
-var _ = [1]struct{}{}[panel.AheadFloats*floatSize-CacheLine]
+// A line is what a tile asks for with each row, see panel.PrefetchFloats.
+var _ = [1]struct{}{}[panel.PrefetchFloats*floatSize-CacheLine]
 
-// askAhead asks for the lines that go with so many rows, or with what a pass
+// prefetchNext asks for the lines that go with that many rows, or with what a pass
 // takes of them. The call that needs them finds them in the second-level cache.
-func (g *Generator) askAhead(s stream, rows int) {
-	lines := rows * len(s.sums[0]) * g.vectorSize() / s.row
+func (g *Generator) prefetchNext(s stream, rows int) {
+	lines := rows * len(s.sums[0]) * g.Lanes() * s.format.Size / s.row
 	for i := range lines {
-		g.PrefetchFar(s.ahead, i*CacheLine)
+		g.PrefetchFar(s.prefetch, i*CacheLine)
 	}
-	g.AddImm(s.ahead, lines*CacheLine)
+	g.AddImm(s.prefetch, lines*CacheLine)
 }
 
 // productRow multiplies the row of a stream at that offset with an element of
 // every column.
 func (g *Generator) productRow(s stream, offset int, x []Scalar) {
-	vectors := len(s.sums[0])
+	vectors, size := len(s.sums[0]), g.Lanes()*s.format.Size
 	if len(s.sums) > 1 {
-		for line := 0; line < vectors*g.vectorSize(); line += CacheLine {
-			g.Prefetch(s.w, offset+tileAhead*s.row+line)
+		for line := 0; line < vectors*size; line += CacheLine {
+			g.Prefetch(s.w, offset+prefetchRows*s.row+line)
 		}
 	}
 	for first := 0; first < vectors; first += g.WeightsAtOnce {
-		ws := g.LoadWeights(s.w, offset+first*g.vectorSize(), min(g.WeightsAtOnce, vectors-first), len(s.sums))
+		ws := s.format.load(g, s.w, offset+first*size, min(g.WeightsAtOnce, vectors-first), len(s.sums))
 		for i := range s.sums {
 			m := g.Spread(x[i])
 			for v := range ws {

@@ -141,7 +141,7 @@ type stepPointers struct {
 	sums, weights, c, h, units Reg
 }
 
-// nextPanels moves on by so many panels, or jumps if there are no units left.
+// nextPanels moves on by that many panels, or jumps if there are no units left.
 func (g *Generator) nextPanels(panels int, at stepPointers, done string) {
 	g.SubJumpIf(at.units, panels*panel.Units, LessOrEqual, done)
 	g.AddImm(at.c, panels*panel.Units*floatSize)
@@ -175,7 +175,8 @@ func (g *Generator) sumPanels(at stepPointers, name string, widths ...int) []str
 		for v := range acc {
 			acc[v] = g.Load(sums, v*g.vectorSize(), "sums")
 		}
-		streams[p] = stream{w: g.firstRow(weights, row), row: row, sums: [][]Vec{acc}}
+		w := g.firstRow(weights, panel.Gates*width*float32Format.Size)
+		streams[p] = stream{format: float32Format, w: w, row: row, sums: [][]Vec{acc}}
 	}
 	x := g.Arg("x", "x")
 	n := g.Arg("n", "elements of x left")
@@ -211,7 +212,7 @@ func (g *Generator) finishPanels(panels []stream, at stepPointers, name string) 
 	g.cells(plainCell, cells, g.Lockstep)
 }
 
-// cellPlace is where the cells of a panel are: at c and h, so many bytes
+// cellPlace is where the cells of a panel are: at c and h, that many bytes
 // further, as many as there are units left, of which some are certain.
 type cellPlace struct {
 	c, h    Reg
@@ -240,7 +241,7 @@ func (g *Generator) cellsInRegisters(sums []Vec, at cellPlace) []cellGroup {
 
 // narrowCells are the cells of a narrow panel beside wider ones. Its sums wait
 // in memory while registers are short, or because its gates are parts of a
-// vector there: of a whole one, the lanes behind the gate are then computed and
+// vector there: of a whole one, the lanes after the gate are then computed and
 // not used.
 func (g *Generator) narrowCells(sums []Vec, at cellPlace) []cellGroup {
 	const gateSize = panel.NarrowUnits * floatSize

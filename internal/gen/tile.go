@@ -13,27 +13,19 @@ import (
 
 func (g *Generator) stepTile() {
 	done := g.Zero("bytes of the units done")
-	g.tile(func(width int) {
+	g.tile(float32Format, func(width int) {
 		g.cellColumns(plainCell, width, done)
 		g.AddImm(done, width*floatSize)
 	})
 }
 
-// float32Gates is the kernel of weights that are stored as float32.
-var float32Gates = &Kernel{
-	Name:  "gatesFloat32",
-	Does:  "stores the gates' sums of consecutive units for several vectors, see gatesFloat32Generic.",
-	Label: "float32",
-	Body:  func(g *Generator) { g.tile(nil) },
-}
-
 // tile is both kernels: finish, if there is one, does something with the sums
 // of a panel that are in the scratch memory.
-func (g *Generator) tile(finish func(width int)) {
+func (g *Generator) tile(format *Format, finish func(width int)) {
 	g.Label("panel")
 	units := g.Arg("units", "units left")
 	g.JumpIf(units, LessOrEqual, panel.NarrowUnits, "narrow")
-	g.tilePanel(panel.Units, finish)
+	g.tilePanel(format, panel.Units, finish)
 
 	units = g.Arg("units", "units left")
 	g.AddImm(units, -panel.Units)
@@ -49,7 +41,7 @@ func (g *Generator) tile(finish func(width int)) {
 	g.Jump("panel")
 
 	g.Label("narrow")
-	g.tilePanel(panel.NarrowUnits, finish)
+	g.tilePanel(format, panel.NarrowUnits, finish)
 	g.Label("done")
 	g.Return()
 }
@@ -63,14 +55,15 @@ func (g *Generator) advanceArg(pointer, stride string) {
 
 // tilePanel computes the sums of one panel of that width, pass after pass. For a
 // single column there are registers for whole rows, as in step.
-func (g *Generator) tilePanel(width int, finish func(width int)) {
-	row := panel.Gates * width * floatSize
+func (g *Generator) tilePanel(format *Format, width int, finish func(width int)) {
+	row := panel.Gates * width * floatSize // of sums
 	vectors := min(g.TileVectors, row/g.vectorSize())
 	pass := vectors * g.vectorSize()
 	name := panelNames[width]
 
 	sums := g.Arg("sums", "sums of the pass")
-	w := g.firstRow(g.Arg("weights", "panel"), row)
+	s := stream{format: format, row: panel.Gates * width * format.Size}
+	s.w = g.firstRow(g.Arg("weights", "panel"), s.row)
 	var z Reg
 	if finish != nil {
 		z = g.Scratch("z of the pass")
@@ -88,7 +81,7 @@ func (g *Generator) tilePanel(width int, finish func(width int)) {
 	}
 	for columns := 2; columns <= panel.MaxColumns; columns++ {
 		g.Label(fmt.Sprintf("%s_%d", name, columns))
-		g.tilePass(columns, vectors, row, sums, w, z, finish != nil, fmt.Sprintf("%s_%d", name, columns))
+		g.tilePass(columns, vectors, s, sums, z, finish != nil, fmt.Sprintf("%s_%d", name, columns))
 		if columns < panel.MaxColumns {
 			g.Jump(name + "_next")
 		}
@@ -96,14 +89,14 @@ func (g *Generator) tilePanel(width int, finish func(width int)) {
 	g.Label(name + "_next")
 	if row > pass {
 		g.AddImm(sums, pass)
-		g.AddImm(w, pass)
+		g.AddImm(s.w, vectors*g.Lanes()*format.Size)
 		g.AddImm(z, pass)
 	}
 	g.SubJumpIf(passes, 1, Greater, name+"_pass")
 	g.Jump(name + "_summed")
 
 	g.Label(name + "_1")
-	g.tilePass(1, row/g.vectorSize(), row, sums, w, z, finish != nil, name+"_1")
+	g.tilePass(1, row/g.vectorSize(), s, sums, z, finish != nil, name+"_1")
 	g.Label(name + "_summed")
 	if finish != nil {
 		finish(width)
@@ -111,7 +104,7 @@ func (g *Generator) tilePanel(width int, finish func(width int)) {
 }
 
 // tilePass computes vectors × columns sums.
-func (g *Generator) tilePass(columns, vectors, row int, sums, w, z Reg, scratch bool, name string) {
+func (g *Generator) tilePass(columns, vectors int, s stream, sums, z Reg, scratch bool, name string) {
 	g.Comment(fmt.Sprintf("Sums of %d columns.", columns))
 	acc := make([][]Vec, columns)
 	from := g.Copy(sums, "sums of the column")
@@ -129,13 +122,13 @@ func (g *Generator) tilePass(columns, vectors, row int, sums, w, z Reg, scratch 
 		x[i] = g.LoadReg(list, i*panel.ColumnSize, "x")
 	}
 	n := g.Arg("n", "elements of x left")
-	s := stream{w: g.Copy(w, "weights"), row: row, sums: acc}
+	s.w, s.sums = g.Copy(s.w, "weights"), acc
 	if columns > 1 {
-		s.ahead = g.Arg("ahead", "weights ahead")
+		s.prefetch = g.Arg("prefetch", "weights to prefetch")
 	}
 	g.product([]stream{s}, x, n, name)
 	if columns > 1 {
-		g.SetArg("ahead", s.ahead)
+		g.SetArg("prefetch", s.prefetch)
 	}
 
 	g.Comment("Store the sums.")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/panel"
 )
 
@@ -18,7 +19,7 @@ type Tuning struct {
 	// by one.
 	StepBlock, TileBlock int
 	// TileVectors is the number of weight vectors that a tile multiplies with
-	// each of its columns: so many times the columns, and what they are
+	// each of its columns: that many times the columns, and what they are
 	// multiplied from, must fit the registers.
 	TileVectors int
 	// WeightsAtOnce is the number of weight vectors that there are registers for
@@ -36,7 +37,7 @@ type Tuning struct {
 	ElementVectors int
 	// ShadowSteps is the number of elements of x that a step needs to have the
 	// cells of one panel computed while the weights of the next come from memory,
-	// among so many of their rows; 0 if the registers do not suffice for both.
+	// among that many of their rows; 0 if the registers do not suffice for both.
 	ShadowSteps int
 	// ShadowLockstep is Lockstep for those cells.
 	ShadowLockstep int
@@ -100,6 +101,13 @@ func (t *Tuning) check() {
 	}
 }
 
+// maxPairFloats is the number of weights up to which stepPairs beats step: 36 KiB,
+// two panels in the first-level cache. BenchmarkPairs shows it: (16,32) takes 165
+// ns instead of 200, but (1,48), whose third panel would be alone, 290 instead of
+// 271, and (32,64), from the second-level cache, 930 instead of 885 (Intel Emerald
+// Rapids).
+const maxPairFloats = 9 << 10
+
 // Tunings are the paths that there is assembly for.
 var Tunings = []*Tuning{&AVX2, &AVX512, &NEON}
 
@@ -107,7 +115,7 @@ var Tunings = []*Tuning{&AVX2, &AVX512, &NEON}
 // benchmarks of steps, batches and activations at the root found fastest.
 var (
 	AVX2 = Tuning{
-		InstructionSet: InstructionSet{Name: "AVX2", Lanes: 8, Registers: 16},
+		InstructionSet: instructionSet(dispatch.AVX2, 16),
 
 		StepBlock:      8,
 		TileBlock:      4,
@@ -122,7 +130,7 @@ var (
 		HeadRows:       4, // × 2 sums = 8 chains, enough for a latency of 4 cycles
 	}
 	AVX512 = Tuning{
-		InstructionSet: InstructionSet{Name: "AVX512", Lanes: 16, Registers: 32},
+		InstructionSet: instructionSet(dispatch.AVX512, 32),
 
 		StepBlock:      4,
 		TileBlock:      4,
@@ -137,7 +145,7 @@ var (
 		HeadRows:       4,
 	}
 	NEON = Tuning{
-		InstructionSet: InstructionSet{Name: "NEON", Lanes: 4, Registers: 32},
+		InstructionSet: instructionSet(dispatch.NEON, 32),
 
 		StepBlock:      4, // one load of x
 		TileBlock:      4,

@@ -31,12 +31,12 @@ const (
 )
 
 // A tile of several columns leaves the memory idle. For each row of a panel that it
-// reads it asks memory for AheadFloats of the weights that a later call needs, one
-// cache line; AheadTiles of them ask for as much as one reads. (A narrow panel's
+// reads it asks memory for PrefetchFloats of the weights that a later call needs, one
+// cache line; PrefetchTiles of them ask for as much as one reads. (A narrow panel's
 // rows are half as long, but it is the last.)
 const (
-	AheadFloats = 16
-	AheadTiles  = RowFloats / AheadFloats
+	PrefetchFloats = 16
+	PrefetchTiles  = RowFloats / PrefetchFloats
 )
 
 // Work of one iteration of the kernels that measure a machine's peaks.

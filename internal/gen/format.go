@@ -1,0 +1,31 @@
+package gen
+
+import "strings"
+
+// A Format is how weights are stored. Each is described in a file of its own, and
+// is one kernel a path, gates, for every cell.
+type Format struct {
+	Name string
+	Size int // bytes of a weight
+
+	// load makes n consecutive vectors of weights ready to be multiplied, each for
+	// that many uses.
+	load func(g *Generator, base Reg, offset, n, uses int) []Weight
+}
+
+// Formats are all formats.
+var Formats = []*Format{float32Format}
+
+// gatesKernels are the kernels of all formats.
+func gatesKernels() (kernels []*Kernel) {
+	for _, format := range Formats {
+		name := "gates" + strings.ToUpper(format.Name[:1]) + format.Name[1:]
+		kernels = append(kernels, &Kernel{
+			Name:  name,
+			Does:  "stores the gates' sums of consecutive units for several vectors, see " + name + "Generic.",
+			Label: format.Name,
+			Body:  func(g *Generator) { g.tile(format, nil) },
+		})
+	}
+	return kernels
+}

@@ -1,0 +1,11 @@
+package gen
+
+// float32Format is weights as they are trained. Machines that can multiply from
+// memory do.
+var float32Format = &Format{
+	Name: "float32",
+	Size: floatSize,
+	load: func(g *Generator, base Reg, offset, n, uses int) []Weight {
+		return g.LoadWeights(base, offset, n, uses)
+	},
+}
