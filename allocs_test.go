@@ -7,18 +7,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/race"
 )
 
 func TestNoAllocations(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		requireNone := func(what string, call func()) {
 			t.Helper()
 			require.Zero(t, testing.AllocsPerRun(3, call), what)
 		}
-		for _, shape := range shapes {
-			n := newNetwork(t, shape.outputs, shape.sizes...)
+		for _, shape := range lstmtest.Shapes {
+			n := newNetwork(t, shape.Outputs, shape.Sizes...)
 			var states []*State
 			var xs, ys [][]float32
 			for range 15 {
@@ -50,7 +51,7 @@ func TestNoAllocations(t *testing.T) {
 			values, err := DecodeState(buffer)
 			require.NoError(t, err)
 			requireNone(fmt.Sprintf("SetValues of %v", shape), func() { _ = s.SetValues(values) })
-			twin := newNetwork(t, shape.outputs, shape.sizes...)
+			twin := newNetwork(t, shape.Outputs, shape.Sizes...)
 			requireNone(fmt.Sprintf("Adopt of %v", shape), func() { _, _ = twin.Adopt(s), n.Adopt(s) })
 		}
 		for _, length := range []int{0, 1, 100, 2*maxElements + 1} {
@@ -77,19 +78,19 @@ func TestForwardRoom(t *testing.T) {
 			n, err := New(&Model{Layers: []Weights{sparseLayer(c.input, c.hidden)}})
 			require.NoError(t, err)
 			const steps = 3
-			x := normals(newRand(12), steps*c.input, 1)
+			x := lstmtest.Normals(lstmtest.NewRand(12), steps*c.input, 1)
 			steply, last := n.NewState(), make([]float32, c.hidden)
 			for step := range steps {
 				n.Step(steply, x[step*c.input:][:c.input], last)
 			}
-			eachPath(t, func(t *testing.T) {
+			lstmtest.EachPath(t, func(t *testing.T) {
 				whole, y := n.NewState(), make([]float32, steps*c.hidden)
 				require.Zero(t, testing.AllocsPerRun(3, func() {
 					whole.Reset()
 					n.Forward(whole, x, y)
 				}))
-				requireValues(t, values(steply), whole, "%s", c.name)
-				requireBits(t, last, y[(steps-1)*c.hidden:], "%s", c.name)
+				lstmtest.RequireValues(t, lstmtest.Values(steply, n.Layers()), whole, "%s", c.name)
+				lstmtest.RequireBits(t, last, y[(steps-1)*c.hidden:], "%s", c.name)
 				require.Len(t, n.rooms.free, c.rooms, "given back")
 			})
 		})
@@ -106,7 +107,7 @@ func TestForwardStack(t *testing.T) {
 		n := newNetwork(t, 3, sizes...)
 		x := make([]float32, (blockSteps+1)*sizes[0])
 		n.Forward(n.NewState(), x, nil)
-		eachPath(t, func(t *testing.T) {
+		lstmtest.EachPath(t, func(t *testing.T) {
 			const goroutines = 200
 			var before, after runtime.MemStats
 			done, leave := make(chan bool), make(chan bool)
@@ -141,9 +142,9 @@ func sparseLayer(input, hidden int) Weights {
 		HiddenSize: hidden,
 		WeightIH:   make([]float32, panel.Gates*hidden*input),
 		WeightHH:   make([]float32, panel.Gates*hidden*hidden),
-		BiasIH:     normals(newRand(13), panel.Gates*hidden, 1),
+		BiasIH:     lstmtest.Normals(lstmtest.NewRand(13), panel.Gates*hidden, 1),
 	}
-	r := newRand(14)
+	r := lstmtest.NewRand(14)
 	for _, tensor := range [][]float32{w.WeightIH, w.WeightHH} {
 		for i := r.IntN(40); i < len(tensor); i += 1 + r.IntN(40) {
 			tensor[i] = float32(r.NormFloat64())

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"example.com/lstm/internal/lstmtest"
 )
 
 // BenchmarkAwkwardStep times steps with numbers that some processors, or some
@@ -56,16 +58,16 @@ var awkwardSteps = []stepCase{
 	{"saturated", 32, 1, 0.5, 0.5},
 	{"far-saturated", 0x1p+20, 1, 0.5, 0.5},
 	{"overflowing", 0x1p+100, 1, 0.5, math.MaxFloat32},
-	{"infinite-inputs", 1, 1, 0.5, inf},
-	{"NaN-inputs", 1, 1, 0.5, nan},
-	{"NaN-states", 1, 1, nan, 0.5},
+	{"infinite-inputs", 1, 1, 0.5, lstmtest.Inf},
+	{"NaN-inputs", 1, 1, 0.5, lstmtest.NaN},
+	{"NaN-states", 1, 1, lstmtest.NaN, 0.5},
 }
 
 // stepper returns a function that makes some steps from that state, and says
 // how long they took. They are few, so that the numbers stay what they are.
 func (c stepCase) stepper(b *testing.B, size int) func() time.Duration {
 	const steps = 8
-	m := randomModel(newRand(1), 0, size, size)
+	m := randomModel(lstmtest.NewRand(1), 0, size, size)
 	w := &m.Layers[0]
 	for _, scaled := range []struct {
 		floats []float32

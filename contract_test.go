@@ -8,16 +8,12 @@ import (
 
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/exact"
+	"example.com/lstm/internal/lstmtest"
 )
 
 var (
-	inf = float32(math.Inf(1))
-	nan = float32(math.NaN())
-
-	negativeZero = float32(math.Copysign(0, -1))
-
-	maxFloat = float32(math.MaxFloat32)
-	least    = float32(math.SmallestNonzeroFloat32)
+	inf, nan, negativeZero = lstmtest.Inf, lstmtest.NaN, lstmtest.NegativeZero
+	maxFloat, least        = lstmtest.MaxFloat, lstmtest.Least
 )
 
 // exactFMA computes x·y + z with as many digits as it takes, and rounds at the
@@ -87,16 +83,16 @@ func TestFMASpecialValues(t *testing.T) {
 		{1, nan, 1, nan},
 		{1, 1, nan, nan},
 	} {
-		requireBits(t, []float32{c.want}, []float32{fma(c.x, c.y, c.z)}, "fma(%x, %x, %x)", c.x, c.y, c.z)
-		requireBits(t, []float32{c.want}, []float32{fma(c.y, c.x, c.z)}, "fma(%x, %x, %x)", c.y, c.x, c.z)
+		lstmtest.RequireBits(t, []float32{c.want}, []float32{fma(c.x, c.y, c.z)}, "fma(%x, %x, %x)", c.x, c.y, c.z)
+		lstmtest.RequireBits(t, []float32{c.want}, []float32{fma(c.y, c.x, c.z)}, "fma(%x, %x, %x)", c.y, c.x, c.z)
 	}
 }
 
 func TestFMAOfAwkwardValues(t *testing.T) {
 	e := newExactFMA()
-	for _, x := range awkward {
-		for _, y := range awkward {
-			for _, z := range awkward {
+	for _, x := range lstmtest.Awkward {
+		for _, y := range lstmtest.Awkward {
+			for _, z := range lstmtest.Awkward {
 				e.check(t, x, y, z)
 			}
 		}
@@ -106,7 +102,7 @@ func TestFMAOfAwkwardValues(t *testing.T) {
 // Sums that lie half-way between two float32, or beside that by far less than
 // float64 can tell: rounding twice gets these wrong.
 func TestFMAHalfway(t *testing.T) {
-	e, r := newExactFMA(), newRand(3)
+	e, r := newExactFMA(), lstmtest.NewRand(3)
 	beside := []float32{1, 1 - 0x1p-24, 1 + 0x1p-23, 1 - 0x1p-23}
 	for range thinned(t, 20_000) {
 		// z is any float32, subnormals and the largest included, and x·y half of
@@ -137,7 +133,7 @@ func TestFMAHalfway(t *testing.T) {
 }
 
 func TestFMACancellation(t *testing.T) {
-	e, r := newExactFMA(), newRand(4)
+	e, r := newExactFMA(), lstmtest.NewRand(4)
 	for range thinned(t, 20_000) {
 		x, y := anyFinite(r), anyFinite(r)
 		p := float32(float64(x) * float64(y))
@@ -151,7 +147,7 @@ func TestFMACancellation(t *testing.T) {
 }
 
 func TestFMARandom(t *testing.T) {
-	e, r := newExactFMA(), newRand(5)
+	e, r := newExactFMA(), lstmtest.NewRand(5)
 	for range thinned(t, 100_000) {
 		e.check(t, anyFinite(r), anyFinite(r), anyFinite(r))
 		// The same order of magnitude, so that every bit counts.
@@ -262,7 +258,7 @@ func (a *activation) walk(t *testing.T, from, to float32, step int64) {
 }
 
 func TestActivationsEverywhere(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		for _, a := range activations {
 			step := int64(everyNth)
 			if testing.Short() {
@@ -276,7 +272,7 @@ func TestActivationsEverywhere(t *testing.T) {
 // All values near 0, near the thresholds and where numbers change their kind.
 func TestActivationsInPlaces(t *testing.T) {
 	const around = 10_000
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		for _, a := range activations {
 			places := append([]float32{0, 0x1p-126, 1, 0x1p-24, maxFloat}, a.where...)
 			for _, place := range places {
@@ -290,9 +286,9 @@ func TestActivationsInPlaces(t *testing.T) {
 }
 
 func TestTanhIsOdd(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
-		r := newRand(6)
-		x := awkwards(r, 4000, 3)
+	lstmtest.EachPath(t, func(t *testing.T) {
+		r := lstmtest.NewRand(6)
+		x := lstmtest.Awkwards(r, 4000, 3)
 		for i := range x[:2000] {
 			x[i] = anyFinite(r)
 		}
@@ -306,12 +302,12 @@ func TestTanhIsOdd(t *testing.T) {
 		for i := range z {
 			z[i] = -z[i]
 		}
-		requireBits(t, y, z, "-tanh(-x)")
+		lstmtest.RequireBits(t, y, z, "-tanh(-x)")
 	})
 }
 
 func TestActivationsOfSpecialValues(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		for _, c := range []struct{ x, sigmoid, tanh float32 }{
 			{0, 0.5, 0},
 			{negativeZero, 0.5, negativeZero},
@@ -346,12 +342,12 @@ func TestActivationsOfSpecialValues(t *testing.T) {
 					want[i] = c.sigmoid
 				}
 				Sigmoid(y, x)
-				requireBits(t, want, y, "%d × sigmoid(%x)", n, c.x)
+				lstmtest.RequireBits(t, want, y, "%d × sigmoid(%x)", n, c.x)
 				for i := range want {
 					want[i] = c.tanh
 				}
 				Tanh(y, x)
-				requireBits(t, want, y, "%d × tanh(%x)", n, c.x)
+				lstmtest.RequireBits(t, want, y, "%d × tanh(%x)", n, c.x)
 			}
 		}
 	})
@@ -360,16 +356,16 @@ func TestActivationsOfSpecialValues(t *testing.T) {
 // Slices of every length about a vector's and a call's, in place and not, are
 // the functions of their elements, and nothing beyond is touched.
 func TestActivationsOfSlices(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		lengths := []int{maxElements - 1, maxElements, maxElements + 1, 2*maxElements + 5}
 		for n := range 70 {
 			lengths = append(lengths, n)
 		}
-		r := newRand(7)
+		r := lstmtest.NewRand(7)
 		scalar := map[string]func(float32) float32{"sigmoid": sigmoid, "tanh": tanh}
 		for _, n := range lengths {
 			for _, a := range activations {
-				x := awkwards(r, n+2, 4)
+				x := lstmtest.Awkwards(r, n+2, 4)
 				x[0], x[n+1] = 77, 77
 				dst := make([]float32, n+2)
 				dst[0], dst[n+1] = 77, 77
@@ -379,9 +375,9 @@ func TestActivationsOfSlices(t *testing.T) {
 					want[i] = scalar[a.name](x[i])
 				}
 				a.slice(dst[1:n+1], x[1:n+1])
-				requireBits(t, want, dst, "%s of %d elements", a.name, n)
+				lstmtest.RequireBits(t, want, dst, "%s of %d elements", a.name, n)
 				a.slice(x[1:n+1], x[1:n+1])
-				requireBits(t, want, x, "%s of %d elements in place", a.name, n)
+				lstmtest.RequireBits(t, want, x, "%s of %d elements in place", a.name, n)
 			}
 		}
 	})

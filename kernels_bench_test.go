@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 )
 
@@ -16,7 +17,7 @@ var benchShapes = [][2]int{{1, 8}, {1, 20}, {16, 32}, {64, 64}, {64, 128}, {128,
 func eachBenchPath(b *testing.B, run func(b *testing.B, path string)) {
 	for _, path := range Paths() {
 		b.Run("path="+path, func(b *testing.B) {
-			usePath(b, path)
+			lstmtest.UsePath(b, path)
 			run(b, path)
 		})
 	}
@@ -24,7 +25,7 @@ func eachBenchPath(b *testing.B, run func(b *testing.B, path string)) {
 
 func benchNetwork(b *testing.B, input, hidden int) *Network {
 	b.Helper()
-	n, err := New(randomModel(newRand(input, hidden), 0, input, hidden))
+	n, err := New(randomModel(lstmtest.NewRand(input, hidden), 0, input, hidden))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func BenchmarkTwoKernels(b *testing.B) {
 			fused := benchNetwork(b, s[0], s[1])
 			two := unfused(fused)
 			eachBenchPath(b, func(b *testing.B, _ string) {
-				x, y := normals(newRand(1), s[0], 1), make([]float32, s[1])
+				x, y := lstmtest.Normals(lstmtest.NewRand(1), s[0], 1), make([]float32, s[1])
 				states := [2]*State{fused.NewState(), two.NewState()}
 				steps := max(1, 10_000/s[1]/(s[0]+s[1])) // of some microseconds
 				var times [2][]time.Duration
@@ -68,7 +69,7 @@ func BenchmarkInput(b *testing.B) {
 		b.Run(fmt.Sprintf("input=%d/hidden=%d/steps=%d", s[0], s[1], blockSteps), func(b *testing.B) {
 			n := benchNetwork(b, s[0], s[1])
 			eachBenchPath(b, func(b *testing.B, _ string) {
-				x := matrix{normals(newRand(1), blockSteps*s[0], 1), s[0], s[0]}
+				x := matrix{lstmtest.Normals(lstmtest.NewRand(1), blockSteps*s[0], 1), s[0], s[0]}
 				width := panel.Gates * panel.PaddedUnits(s[1])
 				sums := matrix{make([]float32, blockSteps*width), width, width}
 				for b.Loop() {

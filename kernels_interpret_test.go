@@ -12,6 +12,7 @@ import (
 	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/gen"
 	"example.com/lstm/internal/gen/interpret"
+	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 )
 
@@ -117,7 +118,7 @@ func (c *gateCall) planArguments(m [][]float32) interpret.Arguments {
 
 func testStepPlan(t *testing.T, p *interpret.Program, _ int) {
 	eachPlanSize(func(units, n, seed int) {
-		r := newRand(121, seed)
+		r := lstmtest.NewRand(121, seed)
 		c := gateCall{
 			units: units, n: n, skip: r.IntN(3), after: r.IntN(2), columns: 1,
 			kind: &kinds[r.IntN(len(kinds))], rand: r, bias: r.IntN(2) == 0, panelGap: r.IntN(3),
@@ -142,7 +143,7 @@ func (c *gateCall) tileArguments(m [][]float32, columns []interpret.Column) inte
 
 func testStepTilePlan(t *testing.T, p *interpret.Program, _ int) {
 	eachPlanSize(func(units, n, seed int) {
-		r := newRand(122, seed)
+		r := lstmtest.NewRand(122, seed)
 		c := gateCall{
 			units: units, n: n, skip: r.IntN(3), after: r.IntN(2), columns: 1 + r.IntN(panel.MaxColumns),
 			kind: &kinds[r.IntN(len(kinds))], rand: r, bias: r.IntN(2) == 0, panelGap: r.IntN(3), columnGap: r.IntN(3),
@@ -159,7 +160,7 @@ func testStepTilePlan(t *testing.T, p *interpret.Program, _ int) {
 
 func testGatesPlan(t *testing.T, p *interpret.Program, kernel int) {
 	eachPlanSize(func(units, n, seed int) {
-		r := newRand(123, seed)
+		r := lstmtest.NewRand(123, seed)
 		c := gateCall{
 			units: units, n: n, skip: r.IntN(3), after: r.IntN(2), columns: 1 + r.IntN(panel.MaxColumns),
 			kind: &kinds[r.IntN(len(kinds))], rand: r, bias: r.IntN(2) == 0, columnGap: r.IntN(3),
@@ -185,7 +186,7 @@ func testGatesPlan(t *testing.T, p *interpret.Program, kernel int) {
 func testCellsPlan(t *testing.T, p *interpret.Program, kernel int) {
 	for _, units := range planUnits {
 		for columns := 1; columns <= panel.MaxColumns; columns++ {
-			r := newRand(126, units, columns)
+			r := lstmtest.NewRand(126, units, columns)
 			c := gateCall{units: units, n: 1, columns: columns, kind: &kinds[r.IntN(len(kinds))], rand: r}
 			gap := r.IntN(20)
 			checkPlan(t, p, c.cells(cellKind(kernel), nil, false, gap), func(m [][]float32) interpret.Arguments {
@@ -206,7 +207,7 @@ func testHeadPlan(t *testing.T, p *interpret.Program, _ int) {
 	for _, outputs := range []int{1, 2, 3, 4, 5, 7, 8, 9, 13} {
 		for _, blocks := range []int{1, 2, 3, 8} {
 			for i := range kinds {
-				call := headCall(newRand(124, outputs, blocks, i), &kinds[i], blocks*contract.HeadSums, outputs)
+				call := headCall(lstmtest.NewRand(124, outputs, blocks, i), &kinds[i], blocks*contract.HeadSums, outputs)
 				checkPlan(t, p, call, func(m [][]float32) interpret.Arguments {
 					return interpret.Arguments{
 						"weights": m[0], "bias": m[1], "x": m[2], "n": len(m[2]), "y": m[3], "outputs": len(m[3]),
@@ -221,13 +222,13 @@ func testHeadPlan(t *testing.T, p *interpret.Program, _ int) {
 // those at which a function goes wrong first.
 func testElementsPlan(t *testing.T, p *interpret.Program, kernel int) {
 	f := function(kernel)
-	r := newRand(125, kernel)
-	x := slices.Clone(awkward)
+	r := lstmtest.NewRand(125, kernel)
+	x := slices.Clone(lstmtest.Awkward)
 	for high := range uint32(1 << 11) {
 		x = append(x, math.Float32frombits(high<<21|r.Uint32()>>11))
 	}
 	for blocks := range 12 {
-		x := append(awkwards(r, blocks*panel.ElementBlock, 5), x...)
+		x := append(lstmtest.Awkwards(r, blocks*panel.ElementBlock, 5), x...)
 		x = x[:len(x)/panel.ElementBlock*panel.ElementBlock]
 		if blocks > 0 {
 			x = x[:blocks*panel.ElementBlock]

@@ -16,6 +16,7 @@ import (
 	"example.com/lstm/internal/dispatch"
 	"example.com/lstm/internal/gen"
 	"example.com/lstm/internal/guard"
+	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 )
 
@@ -252,7 +253,7 @@ func odd(r *rand.Rand, bits int) int {
 // sometimes is an awkward number about once in n calls, else v.
 func sometimes(r *rand.Rand, n int, v float32) float32 {
 	if r.IntN(n) == 0 {
-		return awkward[r.IntN(len(awkward))]
+		return lstmtest.Awkward[r.IntN(len(lstmtest.Awkward))]
 	}
 	return v
 }
@@ -558,10 +559,10 @@ var largeSizes = [][2]int{{1, 500}, {8, 257}, {100, 3}, {129, 66}, {33, 333}, {2
 const floatsFor = 1 << 16
 
 func TestStepKernel(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		eachSize(func(units, n, seed int) {
-			r := newRand(101, seed)
+			r := lstmtest.NewRand(101, seed)
 			c := gateCall{
 				units: units, n: n, skip: r.IntN(3) * r.IntN(9), after: r.IntN(3),
 				columns: 1, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0, panelGap: r.IntN(3) * r.IntN(40),
@@ -572,10 +573,10 @@ func TestStepKernel(t *testing.T) {
 }
 
 func TestStepTileKernel(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		eachSize(func(units, n, seed int) {
-			r := newRand(102, seed)
+			r := lstmtest.NewRand(102, seed)
 			c := gateCall{
 				units: units, n: n, skip: r.IntN(3) * r.IntN(9), after: r.IntN(3),
 				columns: 1 + (units+2*n)%panel.MaxColumns, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0,
@@ -588,11 +589,11 @@ func TestStepTileKernel(t *testing.T) {
 }
 
 func TestGatesKernels(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		for _, format := range choices[weightFormat](t, "gates") {
 			eachSize(func(units, n, seed int) {
-				r := newRand(103, seed)
+				r := lstmtest.NewRand(103, seed)
 				c := gateCall{
 					units: units, n: n, skip: r.IntN(3) * r.IntN(9), after: r.IntN(3),
 					columns: 1 + (units+2*n)%panel.MaxColumns, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0,
@@ -606,12 +607,12 @@ func TestGatesKernels(t *testing.T) {
 }
 
 func TestCellsKernels(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		for _, cell := range choices[cellKind](t, "cells") {
 			for units := 1; units <= maxSize; units++ {
 				for columns := 1; columns <= panel.MaxColumns; columns++ {
-					r := newRand(109, units, columns)
+					r := lstmtest.NewRand(109, units, columns)
 					c := gateCall{units: units, n: 1, columns: columns, kind: &kinds[(units+columns)%len(kinds)], rand: r}
 					rack.check(t, c.cells(cell, rack, false, r.IntN(20)), atFirst, apart(units))
 					rack.check(t, c.cells(cell, rack, true, r.IntN(20)), atLast)
@@ -623,7 +624,7 @@ func TestCellsKernels(t *testing.T) {
 
 // Every kernel from every offset within a vector, with numbers of every kind.
 func TestKernelOffsets(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		var offsets []placement
 		for offset := range maxOffset + 1 {
@@ -632,7 +633,7 @@ func TestKernelOffsets(t *testing.T) {
 		for _, units := range []int{3, 8, 13, 16, 20, 25, 33} {
 			for i := range kinds {
 				for n := 1; n <= 9; n += 2 {
-					r := newRand(104, units, i, n)
+					r := lstmtest.NewRand(104, units, i, n)
 					c := gateCall{
 						units: units, n: n, skip: n % 2, columns: 1, kind: &kinds[i], rand: r, bias: i%2 == 0,
 					}
@@ -652,13 +653,13 @@ func TestKernelOffsets(t *testing.T) {
 		}
 		for i := range kinds {
 			for _, outputs := range []int{1, 3, 4, 7} {
-				rack.check(t, headCall(newRand(105, outputs), &kinds[i], 3*contract.HeadSums, outputs), offsets...)
+				rack.check(t, headCall(lstmtest.NewRand(105, outputs), &kinds[i], 3*contract.HeadSums, outputs), offsets...)
 			}
 		}
 		for blocks := 1; blocks <= 5; blocks++ {
 			for _, f := range choices[function](t, "elements") {
 				for _, inPlace := range []bool{false, true} {
-					rack.check(t, elementsCall(newRand(106, blocks), f, blocks*panel.ElementBlock, inPlace), offsets...)
+					rack.check(t, elementsCall(lstmtest.NewRand(106, blocks), f, blocks*panel.ElementBlock, inPlace), offsets...)
 				}
 			}
 		}
@@ -680,12 +681,12 @@ func headCall(r *rand.Rand, k *kind, inputs, outputs int) *kernelCall {
 }
 
 func TestHeadKernel(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		for _, outputs := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33} {
 			for _, blocks := range []int{1, 2, 3, 4, 5, 8, 31} {
 				for i := range kinds {
-					r := newRand(107, outputs, blocks, i)
+					r := lstmtest.NewRand(107, outputs, blocks, i)
 					rack.check(t, headCall(r, &kinds[i], blocks*contract.HeadSums, outputs), atFirst, atLast, apart(i))
 				}
 			}
@@ -696,7 +697,7 @@ func TestHeadKernel(t *testing.T) {
 // elementsCall takes numbers of all magnitudes, half of them where the
 // functions are neither linear nor constant.
 func elementsCall(r *rand.Rand, f function, n int, inPlace bool) *kernelCall {
-	x := awkwards(r, n, 5)
+	x := lstmtest.Awkwards(r, n, 5)
 	for i := range x {
 		if r.IntN(2) == 0 {
 			x[i] = math.Float32frombits(r.Uint32())
@@ -718,7 +719,7 @@ func elementsCall(r *rand.Rand, f function, n int, inPlace bool) *kernelCall {
 }
 
 func TestElementsKernel(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		blocks := []int{300, maxElements / panel.ElementBlock}
 		for n := range maxSize {
@@ -727,7 +728,7 @@ func TestElementsKernel(t *testing.T) {
 		for _, n := range blocks {
 			for _, f := range choices[function](t, "elements") {
 				for _, inPlace := range []bool{false, true} {
-					r := newRand(108, n, int(f))
+					r := lstmtest.NewRand(108, n, int(f))
 					rack.check(t, elementsCall(r, f, n*panel.ElementBlock, inPlace), atFirst, atLast, apart(n))
 				}
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 )
 
@@ -15,7 +16,7 @@ func TestLongChains(t *testing.T) {
 		maxTileChain - 1: true, maxTileChain: true, maxTileChain + 1: true, 2*maxTileChain + 1: true,
 		maxStepChain - 1: true, maxStepChain: true, maxStepChain + 1: true, maxStepChain + 52: true,
 	}
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		for length := range lengths {
 			// The chain is [x; h]: the limits lie in the input, or at its end,
 			// or in what follows.
@@ -29,7 +30,7 @@ func TestLongChains(t *testing.T) {
 // A layer of many units takes several calls a step, and a hidden state that is
 // too long for one call splits the recurrent chain as well.
 func TestManyUnits(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		for _, sizes := range [][]int{
 			{1, 300},
 			{40, 330},
@@ -45,16 +46,16 @@ func TestManyUnits(t *testing.T) {
 
 // A head with more weights than one call reads.
 func TestLargeHead(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		const hidden = 33
 		for _, outputs := range []int{maxCallFloats / 48, maxCallFloats/48 + 1, 2*maxCallFloats/48 + 3} {
-			r := newRand(15, outputs)
+			r := lstmtest.NewRand(15, outputs)
 			m := randomModel(r, outputs, 1, hidden)
 			n, err := New(m)
 			require.NoError(t, err)
 			x, y := []float32{0.5}, make([]float32, outputs)
 			n.Step(n.NewState(), x, y)
-			requireBits(t, newReference(m).step(x), y, "%d outputs", outputs)
+			lstmtest.RequireBits(t, newReference(m).step(x), y, "%d outputs", outputs)
 		}
 	})
 }
@@ -71,12 +72,12 @@ func testEveryWay(t *testing.T, sizes []int, steps int) {
 
 func testWays(t *testing.T, m *Model, n *Network, sizes []int, steps int) {
 	t.Helper()
-	r := newRand(sizes...)
+	r := lstmtest.NewRand(sizes...)
 	input, output := n.InputSize(), n.OutputSize()
 	// One more than a tile has columns. They get the same input, except one that
 	// must not be mistaken for its neighbours.
 	const streams = panel.MaxColumns + 1
-	initial := normals(r, output, 0.3)
+	initial := lstmtest.Normals(r, output, 0.3)
 	begin := func() *State {
 		s := n.NewState()
 		copy(s.H(0), initial)
@@ -88,35 +89,35 @@ func testWays(t *testing.T, m *Model, n *Network, sizes []int, steps int) {
 	for range streams {
 		batch = append(batch, begin())
 	}
-	x, y := normals(r, steps*input, 1), make([]float32, steps*output)
+	x, y := lstmtest.Normals(r, steps*input, 1), make([]float32, steps*output)
 	got, other := make([]float32, output), make([]float32, output)
 	for step := range steps {
 		xt, yt := x[step*input:][:input], y[step*output:][:output]
 		copy(yt, want.step(xt))
 		n.Step(steply, xt, got)
-		requireBits(t, yt, got, "Step of %v", sizes)
+		lstmtest.RequireBits(t, yt, got, "Step of %v", sizes)
 		requireState(t, want, steply, "Step of %v", sizes)
 
 		xs, ys := make([][]float32, streams), make([][]float32, streams)
 		for i := range streams {
 			xs[i], ys[i] = xt, make([]float32, output)
 		}
-		xs[1] = normals(r, input, 1)
+		xs[1] = lstmtest.Normals(r, input, 1)
 		alone := batch[1].Clone()
 		n.Step(alone, xs[1], other)
 		n.StepBatch(batch, xs, ys)
 		for i := range streams {
 			if i == 1 {
-				requireBits(t, other, ys[i], "StepBatch of %v, column %d", sizes, i)
-				requireValues(t, values(alone), batch[i], "StepBatch of %v, column %d", sizes, i)
+				lstmtest.RequireBits(t, other, ys[i], "StepBatch of %v, column %d", sizes, i)
+				lstmtest.RequireValues(t, lstmtest.Values(alone, n.Layers()), batch[i], "StepBatch of %v, column %d", sizes, i)
 				continue
 			}
-			requireBits(t, yt, ys[i], "StepBatch of %v, column %d", sizes, i)
+			lstmtest.RequireBits(t, yt, ys[i], "StepBatch of %v, column %d", sizes, i)
 			requireState(t, want, batch[i], "StepBatch of %v, column %d", sizes, i)
 		}
 	}
 	all := make([]float32, len(y))
 	n.Forward(whole, x, all)
-	requireBits(t, y, all, "Forward of %v", sizes)
+	lstmtest.RequireBits(t, y, all, "Forward of %v", sizes)
 	requireState(t, want, whole, "Forward of %v", sizes)
 }

@@ -3,56 +3,151 @@ package lstm
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/lstmtest"
+	"example.com/lstm/internal/panel"
 )
 
-// requireBits fails unless got and want are the same bits, a NaN being a NaN.
-func requireBits(t testing.TB, want, got []float32, what string, args ...any) {
+// newNetwork makes a network with random parameters.
+func newNetwork(t testing.TB, outputs int, sizes ...int) *Network {
 	t.Helper()
-	require.Equal(t, len(want), len(got), what, args)
-	for i := range want {
-		if math.Float32bits(want[i]) != math.Float32bits(got[i]) && (want[i] == want[i] || got[i] == got[i]) {
-			t.Fatalf("%s: element %d is %x (%#08x), want %x (%#08x)", fmt.Sprintf(what, args...),
-				i, got[i], math.Float32bits(got[i]), want[i], math.Float32bits(want[i]))
+	n, err := New(randomModel(lstmtest.NewRand(sizes...), outputs, sizes...))
+	require.NoError(t, err)
+	return n
+}
+
+// randomLayer makes weights with both biases, large enough to move the gates.
+func randomLayer(r *rand.Rand, input, hidden int) Weights {
+	scale := 2 / math.Sqrt(float64(input+hidden))
+	return Weights{
+		InputSize:  input,
+		HiddenSize: hidden,
+		WeightIH:   lstmtest.Normals(r, panel.Gates*hidden*input, scale),
+		WeightHH:   lstmtest.Normals(r, panel.Gates*hidden*hidden, scale),
+		BiasIH:     lstmtest.Normals(r, panel.Gates*hidden, 0.5),
+		BiasHH:     lstmtest.Normals(r, panel.Gates*hidden, 0.5),
+	}
+}
+
+// randomModel makes a stack of layers: sizes are the input size and the hidden
+// sizes from the input up. outputs is the head's size, 0 for none.
+func randomModel(r *rand.Rand, outputs int, sizes ...int) *Model {
+	m := &Model{}
+	for l := 1; l < len(sizes); l++ {
+		m.Layers = append(m.Layers, randomLayer(r, sizes[l-1], sizes[l]))
+	}
+	if outputs > 0 {
+		top := sizes[len(sizes)-1]
+		m.Head = &Linear{
+			InFeatures:  top,
+			OutFeatures: outputs,
+			Weight:      lstmtest.Normals(r, outputs*top, 1),
+			Bias:        lstmtest.Normals(r, outputs, 1),
 		}
 	}
+	return m
+}
+
+// reference computes a network straight from the contract's formulas and from
+// the weights as PyTorch lays them out. It shares nothing with the package but
+// the four functions that the contract names: fma, flush, sigmoid and tanh.
+type reference struct {
+	model *Model
+	h, c  [][]float32
+}
+
+func newReference(m *Model) *reference {
+	r := &reference{model: m}
+	for l := range m.Layers {
+		r.h = append(r.h, make([]float32, m.Layers[l].HiddenSize))
+		r.c = append(r.c, make([]float32, m.Layers[l].HiddenSize))
+	}
+	return r
+}
+
+func (r *reference) step(x []float32) (y []float32) {
+	x = slices.Clone(x)
+	for i := range x {
+		x[i] = contract.Flush(x[i])
+	}
+	for l := range r.model.Layers {
+		x = r.stepLayer(l, x)
+	}
+	if r.model.Head == nil {
+		return x
+	}
+	return referenceHead(r.model.Head, x)
+}
+
+func (r *reference) stepLayer(l int, x []float32) []float32 {
+	w := &r.model.Layers[l]
+	h, c := r.h[l], r.c[l]
+	next := make([]float32, w.HiddenSize)
+	for u := range next {
+		var z [4]float32 // i, f, g, o
+		for g := range z {
+			row := g*w.HiddenSize + u
+			var bih, bhh float32
+			if w.BiasIH != nil {
+				bih = w.BiasIH[row]
+			}
+			if w.BiasHH != nil {
+				bhh = w.BiasHH[row]
+			}
+			sum := contract.Flush(bih + bhh)
+			for k, v := range x {
+				sum = fma(contract.Flush(w.WeightIH[row*w.InputSize+k]), v, sum)
+			}
+			for k, v := range h {
+				sum = fma(contract.Flush(w.WeightHH[row*w.HiddenSize+k]), v, sum)
+			}
+			z[g] = sum
+		}
+		c[u] = contract.Flush(fma(sigmoid(z[1]), c[u], float32(sigmoid(z[0])*tanh(z[2]))))
+		next[u] = contract.Flush(float32(sigmoid(z[3]) * tanh(c[u])))
+	}
+	r.h[l] = next
+	return next
+}
+
+// referenceHead sums a row in 16 parts, element k in part k mod 16, then adds
+// the parts in pairs a half, a quarter, an eighth and a sixteenth apart.
+func referenceHead(d *Linear, x []float32) []float32 {
+	y := make([]float32, d.OutFeatures)
+	for o := range y {
+		var part [16]float32
+		for k, v := range x {
+			part[k%16] = fma(contract.Flush(d.Weight[o*d.InFeatures+k]), v, part[k%16])
+		}
+		for _, apart := range []int{8, 4, 2, 1} {
+			for i := range apart {
+				part[i] += part[i+apart]
+			}
+		}
+		y[o] = part[0]
+		if d.Bias != nil {
+			y[o] += contract.Flush(d.Bias[o])
+		} else {
+			y[o] += 0
+		}
+	}
+	return y
 }
 
 // requireState fails unless s holds the reference's h and c.
 func requireState(t testing.TB, want *reference, s *State, what string, args ...any) {
 	t.Helper()
 	for l := range want.h {
-		requireBits(t, want.h[l], s.H(l), what+fmt.Sprintf(": h of layer %d", l), args...)
-		requireBits(t, want.c[l], s.C(l), what+fmt.Sprintf(": c of layer %d", l), args...)
+		lstmtest.RequireBits(t, want.h[l], s.H(l), what+fmt.Sprintf(": h of layer %d", l), args...)
+		lstmtest.RequireBits(t, want.c[l], s.C(l), what+fmt.Sprintf(": c of layer %d", l), args...)
 	}
-}
-
-// shapes are the input size and hidden sizes of the networks that most tests
-// run, on both sides of every edge of a panel, and the size of a head.
-var shapes = []struct {
-	sizes   []int
-	outputs int
-}{
-	{sizes: []int{1, 1}},
-	{sizes: []int{1, 7}, outputs: 1},
-	{sizes: []int{3, 8}, outputs: 3},
-	{sizes: []int{2, 9}},
-	{sizes: []int{5, 15}, outputs: 17},
-	{sizes: []int{1, 16}},
-	{sizes: []int{7, 17}, outputs: 2},
-	{sizes: []int{16, 20}, outputs: 5},
-	{sizes: []int{1, 24}, outputs: 4},
-	{sizes: []int{9, 25}},
-	{sizes: []int{31, 32}, outputs: 16},
-	{sizes: []int{64, 40}, outputs: 1},
-	{sizes: []int{33, 64}, outputs: 10},
-	{sizes: []int{4, 16, 16}},
-	{sizes: []int{3, 17, 5, 33}, outputs: 2},
-	{sizes: []int{20, 8, 30, 1, 12}},
 }
 
 // unfused is a network with the same weights, whose layers run in two kernels,
@@ -69,23 +164,23 @@ func unfused(n *Network) *Network {
 }
 
 func TestStepIsTheFormula(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
-		for _, shape := range shapes {
-			r := newRand(1, shape.sizes[0], shape.sizes[1])
-			m := randomModel(r, shape.outputs, shape.sizes...)
+	lstmtest.EachPath(t, func(t *testing.T) {
+		for _, shape := range lstmtest.Shapes {
+			r := lstmtest.NewRand(1, shape.Sizes[0], shape.Sizes[1])
+			m := randomModel(r, shape.Outputs, shape.Sizes...)
 			n, err := New(m)
 			require.NoError(t, err)
 			two := unfused(n)
 			s, sTwo, want := n.NewState(), two.NewState(), newReference(m)
 			y := make([]float32, n.OutputSize())
 			for step := range 6 {
-				x := normals(r, n.InputSize(), 1)
+				x := lstmtest.Normals(r, n.InputSize(), 1)
 				n.Step(s, x, y)
 				wantY := want.step(x)
-				requireBits(t, wantY, y, "%v step %d", shape, step)
+				lstmtest.RequireBits(t, wantY, y, "%v step %d", shape, step)
 				requireState(t, want, s, "%v step %d", shape, step)
 				two.Step(sTwo, x, y)
-				requireBits(t, wantY, y, "%v step %d, in two kernels", shape, step)
+				lstmtest.RequireBits(t, wantY, y, "%v step %d, in two kernels", shape, step)
 				requireState(t, want, sTwo, "%v step %d, in two kernels", shape, step)
 			}
 		}
@@ -97,12 +192,12 @@ func TestStepIsTheFormula(t *testing.T) {
 // awkward; a stream that it has turned to NaN begins again, because nothing
 // could be told apart in it any more.
 func TestOneAnswer(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
-		for _, shape := range shapes {
-			r := newRand(2, shape.sizes[0], shape.sizes[1])
+	lstmtest.EachPath(t, func(t *testing.T) {
+		for _, shape := range lstmtest.Shapes {
+			r := lstmtest.NewRand(2, shape.Sizes[0], shape.Sizes[1])
 			// The streams that are stepped alone use the fused kernels, the others
 			// those in the one half of the cases and gates and cells in the other.
-			single := newNetwork(t, shape.outputs, shape.sizes...)
+			single := newNetwork(t, shape.Outputs, shape.Sizes...)
 			n := single
 			if r.IntN(2) == 0 {
 				n = unfused(single)
@@ -115,9 +210,9 @@ func TestOneAnswer(t *testing.T) {
 			}
 			inputs := func(steps int) []float32 {
 				if r.IntN(20) == 0 {
-					return awkwards(r, steps*n.InputSize(), 1)
+					return lstmtest.Awkwards(r, steps*n.InputSize(), 1)
 				}
-				return normals(r, steps*n.InputSize(), 1)
+				return lstmtest.Normals(r, steps*n.InputSize(), 1)
 			}
 			stepAlone := func(i int, x []float32) []float32 {
 				y := make([]float32, n.OutputSize())
@@ -138,7 +233,7 @@ func TestOneAnswer(t *testing.T) {
 					}
 					n.StepBatch(ss, xs, ys)
 					for j := range batch {
-						requireBits(t, want[j], ys[j], "%v stream %d in a batch of %d", shape, j, len(batch))
+						lstmtest.RequireBits(t, want[j], ys[j], "%v stream %d in a batch of %d", shape, j, len(batch))
 					}
 					steps += len(batch)
 				} else {
@@ -148,13 +243,13 @@ func TestOneAnswer(t *testing.T) {
 					n.Forward(states[i], x, y)
 					for step := range length {
 						want := stepAlone(i, x[step*n.InputSize():][:n.InputSize()])
-						requireBits(t, want, y[step*n.OutputSize():][:n.OutputSize()], "%v step %d of %d", shape, step, length)
+						lstmtest.RequireBits(t, want, y[step*n.OutputSize():][:n.OutputSize()], "%v step %d of %d", shape, step, length)
 					}
 					steps += length
 				}
 				for i := range states {
-					requireValues(t, values(alone[i]), states[i], "%v stream %d", shape, i)
-					if hasNaN(states[i]) {
+					lstmtest.RequireValues(t, lstmtest.Values(alone[i], n.Layers()), states[i], "%v stream %d", shape, i)
+					if hasNaN(n, states[i]) {
 						states[i].Reset()
 						alone[i].Reset()
 						restarts++
@@ -166,8 +261,8 @@ func TestOneAnswer(t *testing.T) {
 	})
 }
 
-func hasNaN(s *State) bool {
-	for _, part := range values(s) {
+func hasNaN(n *Network, s *State) bool {
+	for _, part := range lstmtest.Values(s, n.Layers()) {
 		for _, v := range part {
 			if v != v {
 				return true
@@ -180,15 +275,15 @@ func hasNaN(s *State) bool {
 // Any number of goroutines use one network, each with streams of its own, and
 // get the bits that they would get alone.
 func TestConcurrency(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		const goroutines, steps = 8, 20
 		n := newNetwork(t, 3, 9, 33, 17)
 		input, output := n.InputSize(), n.OutputSize()
 		var group sync.WaitGroup
 		for g := range goroutines {
 			// What goroutine g must get, computed before the others run.
-			r := newRand(17, g)
-			x := normals(r, steps*input, 1)
+			r := lstmtest.NewRand(17, g)
+			x := lstmtest.Normals(r, steps*input, 1)
 			want, end := make([]float32, steps*output), n.NewState()
 			for step := range steps {
 				n.Step(end, x[step*input:][:input], want[step*output:][:output])
@@ -217,8 +312,8 @@ func TestConcurrency(t *testing.T) {
 						}
 					}
 					assertSameBits(t, want, got)
-					for i, part := range values(end) {
-						assertSameBits(t, part, values(s)[i])
+					for i, part := range lstmtest.Values(end, n.Layers()) {
+						assertSameBits(t, part, lstmtest.Values(s, n.Layers())[i])
 					}
 				}
 			})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 )
 
@@ -32,7 +33,7 @@ func BenchmarkGCPause(b *testing.B) {
 			n.Step(s, x, nil)
 		},
 		func() {
-			x := normals(newRand(1), 12*size, 1)
+			x := lstmtest.Normals(lstmtest.NewRand(1), 12*size, 1)
 			n.Forward(n.NewState(), x, nil)
 		},
 		func() {
@@ -131,9 +132,9 @@ type longestCall struct {
 
 func longestCalls() []longestCall {
 	const size = 1024
-	w := randomLayer(newRand(1), size, size)
+	w := randomLayer(lstmtest.NewRand(1), size, size)
 	l := packLayer(&w)
-	x, c := normals(newRand(2), 2*size, 1), make([]float32, panel.PaddedUnits(size))
+	x, c := lstmtest.Normals(lstmtest.NewRand(2), 2*size, 1), make([]float32, panel.PaddedUnits(size))
 	h := make([]float32, size)
 	z := make([]float32, panel.MaxColumns*panel.Gates*size)
 	y := make([]float32, maxElements)
@@ -155,7 +156,7 @@ func longestCalls() []longestCall {
 		}
 		return list[:]
 	}
-	d := packHead(&Linear{InFeatures: size, OutFeatures: size, Weight: normals(newRand(3), size*size, 1)})
+	d := packHead(&Linear{InFeatures: size, OutFeatures: size, Weight: lstmtest.Normals(lstmtest.NewRand(3), size*size, 1)})
 	rows := maxCallFloats / size
 	return []longestCall{
 		{fmt.Sprintf("step/weights=%d/units=%d", stepUnits*panel.Gates*chain, stepUnits), func(i int) {

@@ -1,16 +1,28 @@
 // Package contract holds the coefficients of the numeric contract: the one
-// table that the pure-Go oracle and the kernel generator have in common.
+// table that the pure-Go oracle and the kernel generator have in common; and
+// Flush, its rule for tiny numbers, for packing and the oracle.
 //
-// The op sequences that use them are written twice on purpose, by hand in the
-// oracle and over vectors in the generator, so that each can prove the other.
-// What they mean is explained in docs/contract.md.
+// The op sequences that use the coefficients are written twice on purpose, by
+// hand in the oracle and over vectors in the generator, so that each can prove
+// the other. What they mean is explained in docs/contract.md.
 package contract
+
+import "math"
 
 // Tiny is the least magnitude of a parameter, of an element of an input, of an h
 // and of a c that is not taken as zero. What is nearer to zero becomes +0 where
 // it enters or is made, so that no product meets a subnormal number, which costs
 // some processors a hundred times the usual time.
 const Tiny = 0x1p-64
+
+// Flush returns x, or +0 if x is nearer to zero than [Tiny]. A NaN is not.
+func Flush(x float32) float32 {
+	const tiny = (127 - 64) << 23 // the bits of Tiny
+	if math.Float32bits(x)&^(1<<31) < tiny {
+		return 0
+	}
+	return x
+}
 
 // Sigmoid is σ(x) = 1 / (1 + e^-x), by reduction to e^-r - 1 with |r| ≤ ln2/2
 // and a division whose rounding error is compensated.

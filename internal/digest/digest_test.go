@@ -10,38 +10,18 @@ import (
 
 	"example.com/lstm"
 	"example.com/lstm/internal/dispatch"
+	"example.com/lstm/internal/lstmtest"
 )
 
 var write = flag.Bool("write", false, "write table.txt anew, with the results of pure Go")
 
-// usePath sets the path until the end of the test.
-func usePath(t *testing.T, path string) {
-	t.Helper()
-	before := lstm.Path()
-	require.NoError(t, dispatch.Set(path))
-	t.Cleanup(func() { _ = dispatch.Set(before) })
-}
-
 func TestTable(t *testing.T) {
 	if *write {
-		usePath(t, "generic")
+		lstmtest.UsePath(t, "generic")
 		committed = Format()
 		require.NoError(t, os.WriteFile("table.txt", []byte(committed), 0o644))
 	}
-	for _, path := range lstm.Paths() {
-		t.Run(path, func(t *testing.T) { require.NoError(t, Verify(path)) })
-	}
-}
-
-// The environment variable LSTM_REQUIRE names paths, separated by commas, that
-// this machine must have: without them the table would be compared with less
-// than it seems.
-func TestRequiredPaths(t *testing.T) {
-	for name := range strings.SplitSeq(os.Getenv("LSTM_REQUIRE"), ",") {
-		if name != "" {
-			require.Contains(t, lstm.Paths(), name)
-		}
-	}
+	lstmtest.EachPath(t, func(t *testing.T) { require.NoError(t, Verify(lstm.Path())) })
 }
 
 // However a network is run, the result is the same; and whatever else differs,
@@ -100,7 +80,7 @@ func TestExplanation(t *testing.T) {
 	}}
 	paths := lstm.Paths()
 	best := paths[len(paths)-1]
-	usePath(t, best)
+	lstmtest.UsePath(t, best)
 	if len(paths) > 1 {
 		require.Equal(t, "second[1] is 0x1.4p+01 (0x40200000), and 0x1p+01 (0x40000000) in pure Go", c.explain(best))
 	}

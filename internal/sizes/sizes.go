@@ -1,4 +1,4 @@
-// Package sizes multiplies sizes that nobody has checked yet.
+// Package sizes multiplies sizes that nobody has checked yet, and rounds others.
 package sizes
 
 import (
@@ -19,3 +19,10 @@ func Product(dims ...int) (n int, ok bool) {
 	}
 	return int(p), true
 }
+
+// IsProduct reports whether n is rows × width, width being at least 1, even
+// where that does not fit an int.
+func IsProduct(n, rows, width int) bool { return n%width == 0 && n/width == rows }
+
+// RoundUp returns the smallest multiple of m that is at least n.
+func RoundUp(n, m int) int { return (n + m - 1) / m * m }

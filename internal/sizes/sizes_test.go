@@ -29,3 +29,19 @@ func TestProduct(t *testing.T) {
 		}
 	}
 }
+
+// The number that is wanted may be none that an int holds.
+func TestIsProduct(t *testing.T) {
+	const rows = 1 << (bits.UintSize - 2)
+	require.False(t, IsProduct(0, rows, 4))
+	require.False(t, IsProduct(4, rows+1, 4))
+	require.True(t, IsProduct(8, 2, 4))
+	require.False(t, IsProduct(9, 2, 4))
+	require.True(t, IsProduct(0, 0, 4))
+}
+
+func TestRoundUp(t *testing.T) {
+	for n, want := range []int{0, 3, 3, 3, 6, 6, 6, 9} {
+		require.Equal(t, want, RoundUp(n, 3))
+	}
+}

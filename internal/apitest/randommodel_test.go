@@ -1,4 +1,4 @@
-package lstm
+package apitest
 
 import (
 	"fmt"
@@ -7,23 +7,26 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm"
+	"example.com/lstm/internal/lstmtest"
 )
 
 // The numbers themselves are in the package's example, on every machine.
 func TestRandomModel(t *testing.T) {
-	for _, shape := range shapes {
-		m := RandomModel(1, shape.outputs, shape.sizes...)
-		n, err := New(m)
+	for _, shape := range lstmtest.Shapes {
+		m := lstm.RandomModel(1, shape.Outputs, shape.Sizes...)
+		n, err := lstm.New(m)
 		require.NoError(t, err)
-		require.Equal(t, shape.sizes[0], n.InputSize())
-		require.Equal(t, len(shape.sizes)-1, n.Layers())
-		require.Equal(t, shape.outputs > 0, n.HasHead())
-		require.Equal(t, m, RandomModel(1, shape.outputs, shape.sizes...))
-		require.NotEqual(t, m, RandomModel(2, shape.outputs, shape.sizes...))
+		require.Equal(t, shape.Sizes[0], n.InputSize())
+		require.Equal(t, len(shape.Sizes)-1, n.Layers())
+		require.Equal(t, shape.Outputs > 0, n.HasHead())
+		require.Equal(t, m, lstm.RandomModel(1, shape.Outputs, shape.Sizes...))
+		require.NotEqual(t, m, lstm.RandomModel(2, shape.Outputs, shape.Sizes...))
 	}
 	// Of the numbers there are as many on every side.
 	const hidden = 64
-	m := RandomModel(7, 0, 1, hidden)
+	m := lstm.RandomModel(7, 0, 1, hidden)
 	bound := float32(1 / math.Sqrt(hidden))
 	w := m.Layers[0].WeightHH
 	require.LessOrEqual(t, slices.Max(w), bound)
@@ -49,6 +52,6 @@ func TestRandomModelMisuse(t *testing.T) {
 		{0, []int{-1, 2}, "sizes[0] is -1, want at least 1"},
 		{-1, []int{1, 2}, "outputs is -1, want at least 0"},
 	} {
-		require.PanicsWithError(t, "lstm: RandomModel: "+c.want, func() { RandomModel(1, c.outputs, c.sizes...) }, fmt.Sprint(c))
+		require.PanicsWithError(t, "lstm: RandomModel: "+c.want, func() { lstm.RandomModel(1, c.outputs, c.sizes...) }, fmt.Sprint(c))
 	}
 }

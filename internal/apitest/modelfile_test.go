@@ -1,4 +1,4 @@
-package lstm
+package apitest
 
 import (
 	"bytes"
@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/lstm"
+	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/safetensors"
 )
 
@@ -64,7 +66,7 @@ type modelOptions struct {
 	metadata       map[string]string
 }
 
-func modelWith(r *rand.Rand, sizes []int, o modelOptions) *Model {
+func modelWith(r *rand.Rand, sizes []int, o modelOptions) *lstm.Model {
 	random := func(n int, present bool) []float32 {
 		if !present {
 			return nil
@@ -75,10 +77,10 @@ func modelWith(r *rand.Rand, sizes []int, o modelOptions) *Model {
 		}
 		return t
 	}
-	m := &Model{Metadata: o.metadata}
+	m := &lstm.Model{Metadata: o.metadata}
 	for l, h := range sizes[1:] {
 		i := sizes[l]
-		m.Layers = append(m.Layers, Weights{
+		m.Layers = append(m.Layers, lstm.Weights{
 			InputSize: i, HiddenSize: h,
 			WeightIH: random(4*h*i, true), WeightHH: random(4*h*h, true),
 			BiasIH: random(4*h, o.biasIH), BiasHH: random(4*h, o.biasHH),
@@ -86,7 +88,7 @@ func modelWith(r *rand.Rand, sizes []int, o modelOptions) *Model {
 	}
 	if o.head {
 		top := sizes[len(sizes)-1]
-		m.Head = &Linear{InFeatures: top, OutFeatures: 3, Weight: random(3*top, true), Bias: random(3, o.headBias)}
+		m.Head = &lstm.Linear{InFeatures: top, OutFeatures: 3, Weight: random(3*top, true), Bias: random(3, o.headBias)}
 	}
 	return m
 }
@@ -101,13 +103,13 @@ func exampleFile(t testing.TB) []byte {
 
 // modelsEqual compares the bits of numbers, so that a NaN equals itself, and
 // tells nil from empty.
-func modelsEqual(a, b *Model) bool {
+func modelsEqual(a, b *lstm.Model) bool {
 	same := func(x, y []float32) bool {
 		return (x == nil) == (y == nil) && slices.EqualFunc(x, y, func(x, y float32) bool {
 			return math.Float32bits(x) == math.Float32bits(y)
 		})
 	}
-	layers := slices.EqualFunc(a.Layers, b.Layers, func(v, w Weights) bool {
+	layers := slices.EqualFunc(a.Layers, b.Layers, func(v, w lstm.Weights) bool {
 		return v.InputSize == w.InputSize && v.HiddenSize == w.HiddenSize &&
 			same(v.WeightIH, w.WeightIH) && same(v.WeightHH, w.WeightHH) && same(v.BiasIH, w.BiasIH) && same(v.BiasHH, w.BiasHH)
 	})
@@ -140,22 +142,22 @@ func TestModelRoundTrip(t *testing.T) {
 			require.NoError(t, m.Write(&again))
 			require.Equal(t, file.Bytes(), again.Bytes(), "not deterministic")
 
-			got, err := ReadModel(bytes.NewReader(file.Bytes()))
+			got, err := lstm.ReadModel(bytes.NewReader(file.Bytes()))
 			require.NoError(t, err, "%v %+v", sizes, o)
 			require.True(t, modelsEqual(m, got), "%v %+v", sizes, o)
 
-			require.Equal(t, Source{LSTM: "lstm", Head: map[bool]string{true: "head"}[o.head]}, got.Source)
+			require.Equal(t, lstm.Source{LSTM: "lstm", Head: map[bool]string{true: "head"}[o.head]}, got.Source)
 
-			_, err = Read(bytes.NewReader(file.Bytes()))
+			_, err = lstm.Read(bytes.NewReader(file.Bytes()))
 			require.NoError(t, err)
 		}
 	}
 }
 
 func TestWriteBytes(t *testing.T) {
-	m := &Model{
-		Layers:   []Weights{{InputSize: 1, HiddenSize: 1, WeightIH: []float32{1, 2, 3, 4}, WeightHH: []float32{5, 6, 7, 8}, BiasHH: []float32{0, 0, 0, 1}}},
-		Head:     &Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{-1}},
+	m := &lstm.Model{
+		Layers:   []lstm.Weights{{InputSize: 1, HiddenSize: 1, WeightIH: []float32{1, 2, 3, 4}, WeightHH: []float32{5, 6, 7, 8}, BiasHH: []float32{0, 0, 0, 1}}},
+		Head:     &lstm.Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{-1}},
 		Metadata: map[string]string{"b": "2", "a": "1"},
 	}
 	var file bytes.Buffer
@@ -199,15 +201,15 @@ func TestWriteErrors(t *testing.T) {
 
 	for _, c := range []struct {
 		name  string
-		spoil func(m *Model)
+		spoil func(m *lstm.Model)
 		want  string
 	}{
-		{"no layers", func(m *Model) { m.Layers = nil }, "at least one layer"},
-		{"short tensor", func(m *Model) { m.Layers[1].WeightHH = m.Layers[1].WeightHH[1:] }, "layer 1: WeightHH has 3 elements, want 4"},
-		{"head of another size", func(m *Model) { m.Head.InFeatures = 2 }, "head"},
-		{"metadata key", func(m *Model) { m.Metadata = map[string]string{"\xff": "x"} }, `metadata "\xff": "x", want valid UTF-8`},
-		{"metadata value", func(m *Model) { m.Metadata = map[string]string{"k": "\xed\xa0\x80"} }, `metadata "k": "\xed\xa0\x80", want valid UTF-8`},
-		{"metadata too large", func(m *Model) { m.Metadata = map[string]string{"k": strings.Repeat("x", safetensors.MaxHeader)} }, "bytes, want at most 16777216"},
+		{"no layers", func(m *lstm.Model) { m.Layers = nil }, "at least one layer"},
+		{"short tensor", func(m *lstm.Model) { m.Layers[1].WeightHH = m.Layers[1].WeightHH[1:] }, "layer 1: WeightHH has 3 elements, want 4"},
+		{"head of another size", func(m *lstm.Model) { m.Head.InFeatures = 2 }, "head"},
+		{"metadata key", func(m *lstm.Model) { m.Metadata = map[string]string{"\xff": "x"} }, `metadata "\xff": "x", want valid UTF-8`},
+		{"metadata value", func(m *lstm.Model) { m.Metadata = map[string]string{"k": "\xed\xa0\x80"} }, `metadata "k": "\xed\xa0\x80", want valid UTF-8`},
+		{"metadata too large", func(m *lstm.Model) { m.Metadata = map[string]string{"k": strings.Repeat("x", safetensors.MaxHeader)} }, "bytes, want at most 16777216"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3, 1}, modelOptions{true, true, true, true, nil})
@@ -225,40 +227,40 @@ func TestNonFinite(t *testing.T) {
 	m := modelWith(rand.New(rand.NewPCG(9, 1)), []int{2, 3, 1}, modelOptions{true, true, true, true, nil})
 	m.Layers[1].WeightIH[7] = float32(math.Inf(-1))
 	m.Head.Bias[2] = float32(math.NaN())
-	_, err := New(m)
+	_, err := lstm.New(m)
 	require.NoError(t, err)
 	var file bytes.Buffer
 	require.NoError(t, m.Write(&file))
 
-	_, err = ReadModel(bytes.NewReader(file.Bytes()))
-	require.ErrorIs(t, err, ErrDamaged)
+	_, err = lstm.ReadModel(bytes.NewReader(file.Bytes()))
+	require.ErrorIs(t, err, lstm.ErrDamaged)
 	assertFileError(t, err, `tensor "lstm.weight_ih_l1": element [2 1] is -Inf, want finite numbers; lstm.WithNonFinite() takes`)
-	n, err := Read(bytes.NewReader(file.Bytes()))
-	require.ErrorIs(t, err, ErrDamaged)
+	n, err := lstm.Read(bytes.NewReader(file.Bytes()))
+	require.ErrorIs(t, err, lstm.ErrDamaged)
 	require.Nil(t, n)
 
-	got, err := ReadModel(bytes.NewReader(file.Bytes()), WithNonFinite())
+	got, err := lstm.ReadModel(bytes.NewReader(file.Bytes()), lstm.WithNonFinite())
 	require.NoError(t, err)
 	require.True(t, modelsEqual(m, got))
-	_, err = Read(bytes.NewReader(file.Bytes()), WithNonFinite())
+	_, err = lstm.Read(bytes.NewReader(file.Bytes()), lstm.WithNonFinite())
 	require.NoError(t, err)
 
 	// What is passed over may be anything.
-	_, err = ReadModel(bytes.NewReader(file.Bytes()), WithoutHead())
+	_, err = lstm.ReadModel(bytes.NewReader(file.Bytes()), lstm.WithoutHead())
 	assertFileError(t, err, "lstm.weight_ih_l1")
 	m.Layers[1].WeightIH[7] = 0
 	file.Reset()
 	require.NoError(t, m.Write(&file))
-	_, err = ReadModel(bytes.NewReader(file.Bytes()), WithoutHead())
+	_, err = lstm.ReadModel(bytes.NewReader(file.Bytes()), lstm.WithoutHead())
 	require.NoError(t, err)
 
 	// An F64 that float32 cannot hold is not infinite in silence.
 	f64 := entriesFile(t, "weight_ih_l0 F64 4 1", "weight_hh_l0 F32 4 1")
 	binary.LittleEndian.PutUint64(f64[len(f64)-16-8:], math.Float64bits(1e39))
-	_, err = ReadModel(bytes.NewReader(f64))
-	require.ErrorIs(t, err, ErrDamaged)
+	_, err = lstm.ReadModel(bytes.NewReader(f64))
+	require.ErrorIs(t, err, lstm.ErrDamaged)
 	assertFileError(t, err, `tensor "weight_ih_l0": element [3 0] is 1e+39, which is beyond float32`)
-	got, err = ReadModel(bytes.NewReader(f64), WithNonFinite())
+	got, err = lstm.ReadModel(bytes.NewReader(f64), lstm.WithNonFinite())
 	require.NoError(t, err)
 	require.Equal(t, float32(math.Inf(1)), got.Layers[0].WeightIH[3])
 }
@@ -266,21 +268,21 @@ func TestNonFinite(t *testing.T) {
 // Each kind of error can be told from the others.
 func TestErrorKinds(t *testing.T) {
 	file := exampleFile(t)
-	kinds := []error{ErrUnsupported, ErrShape, ErrDamaged}
+	kinds := []error{lstm.ErrUnsupported, lstm.ErrShape, lstm.ErrDamaged}
 	for _, c := range []struct {
 		kind error
 		file []byte
 	}{
-		{ErrUnsupported, []byte("PK\x03\x04\x14\x00\x00\x00")},
-		{ErrUnsupported, entriesFile(t, "fc.weight F32 2 2")},
-		{ErrUnsupported, entriesFile(t, "weight_ih_l0 F32 6 3", "weight_hh_l0 F32 6 2")},
-		{ErrUnsupported, entriesFile(t, "weight_ih_l0 I64 4 1", "weight_hh_l0 F32 4 1")},
-		{ErrShape, entriesFile(t, "weight_ih_l0 F32 8 1", "weight_hh_l0 F32 4 1")},
-		{ErrDamaged, file[:len(file)-1]},
-		{ErrDamaged, append(slices.Clone(file), 0)},
-		{ErrDamaged, nil},
+		{lstm.ErrUnsupported, []byte("PK\x03\x04\x14\x00\x00\x00")},
+		{lstm.ErrUnsupported, entriesFile(t, "fc.weight F32 2 2")},
+		{lstm.ErrUnsupported, entriesFile(t, "weight_ih_l0 F32 6 3", "weight_hh_l0 F32 6 2")},
+		{lstm.ErrUnsupported, entriesFile(t, "weight_ih_l0 I64 4 1", "weight_hh_l0 F32 4 1")},
+		{lstm.ErrShape, entriesFile(t, "weight_ih_l0 F32 8 1", "weight_hh_l0 F32 4 1")},
+		{lstm.ErrDamaged, file[:len(file)-1]},
+		{lstm.ErrDamaged, append(slices.Clone(file), 0)},
+		{lstm.ErrDamaged, nil},
 	} {
-		_, err := Read(bytes.NewReader(c.file))
+		_, err := lstm.Read(bytes.NewReader(c.file))
 		for _, kind := range kinds {
 			require.Equal(t, kind == c.kind, errors.Is(err, kind), "%v: %v", err, kind)
 		}
@@ -288,14 +290,14 @@ func TestErrorKinds(t *testing.T) {
 	}
 
 	broken := errors.New("disk on fire")
-	_, err := Read(iotest.ErrReader(broken))
+	_, err := lstm.Read(iotest.ErrReader(broken))
 	for _, kind := range kinds {
 		require.NotErrorIs(t, err, kind)
 	}
 	m := modelWith(rand.New(rand.NewPCG(9, 1)), []int{2, 3}, modelOptions{})
 	m.Layers[0].HiddenSize = 4
-	_, err = New(m)
-	require.ErrorIs(t, err, ErrShape)
+	_, err = lstm.New(m)
+	require.ErrorIs(t, err, lstm.ErrShape)
 }
 
 // What it takes to open a file is bounded by the file: see docs/modelfile.md.
@@ -314,7 +316,7 @@ func TestReadTakes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			file := entriesFile(t, c.specs...)
 			used := allocated(func() {
-				_, err := Read(bytes.NewReader(file))
+				_, err := lstm.Read(bytes.NewReader(file))
 				require.NoError(t, err)
 			})
 			assert.Less(t, float64(used), c.times*float64(len(file)))
@@ -331,7 +333,7 @@ func TestWriteStreams(t *testing.T) {
 // TestReadGolden reads the files that PyTorch's side made, and compares those
 // in other types with what PyTorch converts them to.
 func TestReadGolden(t *testing.T) {
-	paths, err := filepath.Glob("testdata/golden/*.model.safetensors")
+	paths, err := filepath.Glob("../../testdata/golden/*.model.safetensors")
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
 	compared := 0
@@ -340,7 +342,7 @@ func TestReadGolden(t *testing.T) {
 			file, err := os.ReadFile(path)
 			require.NoError(t, err)
 			checkReading(t, file)
-			m, err := ReadModel(bytes.NewReader(file))
+			m, err := lstm.ReadModel(bytes.NewReader(file))
 			require.NoError(t, err)
 
 			expect, err := os.ReadFile(strings.Replace(path, ".model.", ".expect.", 1))
@@ -350,14 +352,13 @@ func TestReadGolden(t *testing.T) {
 			require.NoError(t, err)
 			want, metadata := readTensors(t, bytes.NewReader(expect))
 			assert.Contains(t, metadata, "torch")
-			got := m.tensors()
+			var written bytes.Buffer
+			require.NoError(t, m.Write(&written))
+			got, _ := readTensors(t, &written)
 			require.Len(t, got, len(want))
-			for _, g := range got {
-				w := want[g.Name]
-				require.Equal(t, w.Shape, g.Shape, g.Name)
-				for i := range w.Data {
-					require.True(t, sameNumber(w.Data[i], g.Data[i]), "%s: element %d is %v, want %v", g.Name, i, g.Data[i], w.Data[i])
-				}
+			for name, w := range want {
+				require.Equal(t, w.Shape, got[name].Shape, name)
+				lstmtest.RequireBits(t, w.Data, got[name].Data, "%s", name)
 			}
 			compared++
 		})
@@ -365,31 +366,26 @@ func TestReadGolden(t *testing.T) {
 	assert.GreaterOrEqual(t, compared, 6)
 }
 
-// sameNumber compares by bits, but a NaN is a NaN.
-func sameNumber(x, y float32) bool {
-	return math.Float32bits(x) == math.Float32bits(y) || x != x && y != y
-}
-
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "model.safetensors")
 	file := exampleFile(t)
 	require.NoError(t, os.WriteFile(path, file, 0o600))
-	n, err := Open(path)
+	n, err := lstm.Open(path)
 	require.NoError(t, err)
 	require.NotNil(t, n)
 
-	_, err = Open(filepath.Join(dir, "absent"))
+	_, err = lstm.Open(filepath.Join(dir, "absent"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	assertFileError(t, err, filepath.Join(dir, "absent"))
 
 	require.NoError(t, os.WriteFile(path, file[:len(file)-1], 0o600))
-	n, err = Open(path)
+	n, err = lstm.Open(path)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	assertFileError(t, err, "lstm: "+path+`: tensor "head.bias": read 11 of 12 bytes: unexpected EOF`)
 	assert.Nil(t, n)
 
-	_, err = Open(dir)
+	_, err = lstm.Open(dir)
 	assertFileError(t, err, "lstm: "+dir+": header length: read 0 of 8 bytes: ")
 }
 
@@ -414,7 +410,7 @@ func TestReadClaimsAllocateNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bytesUsed := allocated(func() {
-				_, err := ReadModel(bytes.NewReader(file))
+				_, err := lstm.ReadModel(bytes.NewReader(file))
 				assert.Error(t, err)
 			})
 			assert.Less(t, bytesUsed, uint64(1<<20))
@@ -426,7 +422,7 @@ func TestReaderErrorsAreWrapped(t *testing.T) {
 	file := exampleFile(t)
 	broken := errors.New("disk on fire")
 	for n := range len(file) + 1 {
-		_, err := ReadModel(io.MultiReader(bytes.NewReader(file[:n]), iotest.ErrReader(broken)))
+		_, err := lstm.ReadModel(io.MultiReader(bytes.NewReader(file[:n]), iotest.ErrReader(broken)))
 		require.ErrorIs(t, err, broken, "after %d bytes", n)
 		require.NotErrorIs(t, err, io.ErrUnexpectedEOF)
 		assertFileError(t, err, "disk on fire")
@@ -436,12 +432,12 @@ func TestReaderErrorsAreWrapped(t *testing.T) {
 func TestTruncationIsFound(t *testing.T) {
 	file := exampleFile(t)
 	for n := range len(file) {
-		_, err := ReadModel(bytes.NewReader(file[:n]))
+		_, err := lstm.ReadModel(bytes.NewReader(file[:n]))
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF, "%d of %d bytes", n, len(file))
 		assertFileError(t, err, "unexpected EOF")
 	}
 	// A header that lacks its end is wrong, not truncated.
-	_, err := ReadModel(bytes.NewReader(container(`{"a":`, "")))
+	_, err := lstm.ReadModel(bytes.NewReader(container(`{"a":`, "")))
 	assert.NotErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
@@ -449,14 +445,14 @@ func TestTruncationIsFound(t *testing.T) {
 // model that survives writing and reading. What needs no options gives the same
 // with those that allow more.
 func checkReading(t *testing.T, file []byte) {
-	certain, err := ReadModel(bytes.NewReader(file))
+	certain, err := lstm.ReadModel(bytes.NewReader(file))
 	checkRead(t, certain, err)
-	lax, err := ReadModel(bytes.NewReader(file), WithNonFinite())
+	lax, err := lstm.ReadModel(bytes.NewReader(file), lstm.WithNonFinite())
 	checkRead(t, lax, err)
 	if certain != nil {
 		require.True(t, modelsEqual(certain, lax))
 	}
-	bare, err := ReadModel(bytes.NewReader(file), WithNonFinite(), WithoutHead())
+	bare, err := lstm.ReadModel(bytes.NewReader(file), lstm.WithNonFinite(), lstm.WithoutHead())
 	checkRead(t, bare, err)
 	if lax != nil {
 		require.NotNil(t, bare)
@@ -465,17 +461,17 @@ func checkReading(t *testing.T, file []byte) {
 	}
 }
 
-func checkRead(t *testing.T, m *Model, err error) {
+func checkRead(t *testing.T, m *lstm.Model, err error) {
 	if err != nil {
 		require.True(t, strings.HasPrefix(err.Error(), "lstm: "), err.Error())
 		require.Less(t, len(err.Error()), 2000)
-		require.True(t, errors.Is(err, ErrUnsupported) || errors.Is(err, ErrShape) || errors.Is(err, ErrDamaged), err.Error())
+		require.True(t, errors.Is(err, lstm.ErrUnsupported) || errors.Is(err, lstm.ErrShape) || errors.Is(err, lstm.ErrDamaged), err.Error())
 		require.Nil(t, m)
 		return
 	}
 	var again bytes.Buffer
 	require.NoError(t, m.Write(&again))
-	n, err := ReadModel(&again, WithNonFinite())
+	n, err := lstm.ReadModel(&again, lstm.WithNonFinite())
 	require.NoError(t, err)
 	require.True(t, modelsEqual(m, n))
 }

@@ -1,4 +1,4 @@
-package lstm
+package apitest
 
 import (
 	"errors"
@@ -9,13 +9,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm"
+	"example.com/lstm/internal/lstmtest"
 )
 
 // misuse runs calls that must panic, each with its message, and sees that
 // neither the states nor the outputs have changed.
 type misuse struct {
 	t      *testing.T
-	states []*State
+	layers int // of each state
+	states []*lstm.State
 	y      []float32 // where outputs would go
 }
 
@@ -27,11 +31,11 @@ func (m *misuse) panics(want string, call func()) {
 	}
 	var before [][][]float32
 	for _, s := range m.states {
-		before = append(before, values(s))
+		before = append(before, lstmtest.Values(s, m.layers))
 	}
 	require.PanicsWithError(m.t, want, call)
 	for i, s := range m.states {
-		requireValues(m.t, before[i], s, "state %d after %q", i, want)
+		lstmtest.RequireValues(m.t, before[i], s, "state %d after %q", i, want)
 	}
 	for _, v := range m.y {
 		require.EqualValues(m.t, untouched, v, want)
@@ -39,25 +43,25 @@ func (m *misuse) panics(want string, call func()) {
 }
 
 func TestMisuse(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		n := newNetwork(t, 2, 3, 17, 5) // 3 inputs, 2 outputs
 		twin := newNetwork(t, 2, 3, 17, 5)
 		alien := twin.NewState()
-		var states []*State
+		var states []*lstm.State
 		for i := range 4 {
 			s := n.NewState()
 			advance(n, s, i, i)
 			states = append(states, s)
 		}
 		s, x, y := states[0], make([]float32, 30), make([]float32, 30)
-		m := &misuse{t, append([]*State{alien}, states...), y}
+		m := &misuse{t, n.Layers(), append([]*lstm.State{alien}, states...), y}
 
 		m.panics("lstm: Step: s is nil, want a State made by Network.NewState",
 			func() { n.Step(nil, x[:3], y[:2]) })
 		m.panics("lstm: Step: s is a state of another network, want one that this network has made or adopted",
 			func() { n.Step(alien, x[:3], y[:2]) })
 		m.panics("lstm: Step: s is the zero State, want one made by Network.NewState",
-			func() { n.Step(new(State), x[:3], y[:2]) })
+			func() { n.Step(new(lstm.State), x[:3], y[:2]) })
 		m.panics("lstm: Step: x has length 2, want 3 (InputSize)",
 			func() { n.Step(s, x[:2], y[:2]) })
 		m.panics("lstm: Step: x has length 4, want 3 (InputSize)",
@@ -93,9 +97,9 @@ func TestMisuse(t *testing.T) {
 		m.panics("lstm: StepBatch: ys has length 0, want 4 (the number of states)",
 			func() { n.StepBatch(states, in, out[:0]) })
 		m.panics("lstm: StepBatch: states[2] is nil, want a State made by Network.NewState",
-			func() { n.StepBatch([]*State{states[0], states[1], nil}, in[:3], out[:3]) })
+			func() { n.StepBatch([]*lstm.State{states[0], states[1], nil}, in[:3], out[:3]) })
 		m.panics("lstm: StepBatch: states[1] is a state of another network, want one that this network has made or adopted",
-			func() { n.StepBatch([]*State{states[0], alien}, in[:2], out[:2]) })
+			func() { n.StepBatch([]*lstm.State{states[0], alien}, in[:2], out[:2]) })
 		m.panics("lstm: StepBatch: xs[3] has length 2, want 3 (InputSize)",
 			func() { n.StepBatch(states, [][]float32{in[0], in[1], in[2], x[:2]}, out) })
 		m.panics("lstm: StepBatch: xs[0] has length 0, want 3 (InputSize)",
@@ -103,14 +107,14 @@ func TestMisuse(t *testing.T) {
 		m.panics("lstm: StepBatch: ys[1] has length 3, want 2 (OutputSize)",
 			func() { n.StepBatch(states, in, [][]float32{nil, y[:3], nil, nil}) })
 		m.panics("lstm: StepBatch: states[3] is the same as states[1], want each state once",
-			func() { n.StepBatch([]*State{states[0], states[1], states[2], states[1]}, in, out) })
+			func() { n.StepBatch([]*lstm.State{states[0], states[1], states[2], states[1]}, in, out) })
 		m.panics("lstm: StepBatch: states[1] is the same as states[0], want each state once",
-			func() { n.StepBatch([]*State{s, s, s}, in[:3], out[:3]) })
+			func() { n.StepBatch([]*lstm.State{s, s, s}, in[:3], out[:3]) })
 
 		m.panics("lstm: StepBatchFlat: states[1] is nil, want a State made by Network.NewState",
-			func() { n.StepBatchFlat([]*State{states[0], nil}, x[:6], y[:4]) })
+			func() { n.StepBatchFlat([]*lstm.State{states[0], nil}, x[:6], y[:4]) })
 		m.panics("lstm: StepBatchFlat: states[0] is a state of another network, want one that this network has made or adopted",
-			func() { n.StepBatchFlat([]*State{alien, states[0]}, x[:6], y[:4]) })
+			func() { n.StepBatchFlat([]*lstm.State{alien, states[0]}, x[:6], y[:4]) })
 		m.panics("lstm: StepBatchFlat: x has length 11, want 12 (states × InputSize)",
 			func() { n.StepBatchFlat(states, x[:11], y[:8]) })
 		m.panics("lstm: StepBatchFlat: x has length 15, want 12 (states × InputSize)",
@@ -124,14 +128,14 @@ func TestMisuse(t *testing.T) {
 		m.panics("lstm: StepBatchFlat: y has length 0, want 8 (states × OutputSize)",
 			func() { n.StepBatchFlat(states, x[:12], y[:0]) })
 		m.panics("lstm: StepBatchFlat: states[2] is the same as states[0], want each state once",
-			func() { n.StepBatchFlat([]*State{states[0], states[1], states[0]}, x[:9], y[:6]) })
+			func() { n.StepBatchFlat([]*lstm.State{states[0], states[1], states[0]}, x[:9], y[:6]) })
 
 		m.panics("lstm: CopyFrom: t is nil, want a State made by Network.NewState",
 			func() { s.CopyFrom(nil) })
 		m.panics("lstm: CopyFrom: t is a state of another network, want one that this network has made or adopted",
 			func() { s.CopyFrom(alien) })
 		m.panics("lstm: CopyFrom: t is the zero State, want one made by Network.NewState",
-			func() { s.CopyFrom(new(State)) })
+			func() { s.CopyFrom(new(lstm.State)) })
 		m.panics("lstm: H: layer is 2, want 0 to 1", func() { s.H(2) })
 		m.panics("lstm: H: layer is -1, want 0 to 1", func() { s.H(-1) })
 		m.panics("lstm: C: layer is 2, want 0 to 1", func() { s.C(2) })
@@ -140,9 +144,9 @@ func TestMisuse(t *testing.T) {
 		m.panics("lstm: HiddenSize: layer is -1, want 0 to 1", func() { n.HiddenSize(-1) })
 
 		m.panics("lstm: Sigmoid: dst has length 4, want 5 (the length of x)",
-			func() { Sigmoid(y[:4], x[:5]) })
+			func() { lstm.Sigmoid(y[:4], x[:5]) })
 		m.panics("lstm: Tanh: dst has length 5, want 4 (the length of x)",
-			func() { Tanh(y[:5], x[:4]) })
+			func() { lstm.Tanh(y[:5], x[:4]) })
 
 		// A batch that was refused leaves no trace: every state still works in
 		// the next one.
@@ -157,7 +161,7 @@ func TestMisuse(t *testing.T) {
 		}
 		n.StepBatch(states, in, out[:4])
 		for i := range out[:3] {
-			requireBits(t, ys[i], out[i], "stream %d", i)
+			lstmtest.RequireBits(t, ys[i], out[i], "stream %d", i)
 		}
 	})
 }
@@ -176,32 +180,32 @@ func TestChecks(t *testing.T) {
 	}{
 		{func() error { return n.CheckStep(one, x[:3], y[:2]) }, func() { n.Step(one, x[:3], y[:2]) }, nil, true},
 		{func() error { return n.CheckStep(one, x[:3], nil) }, func() { n.Step(one, x[:3], nil) }, nil, true},
-		{func() error { return n.CheckStep(one, x[:4], nil) }, func() { n.Step(one, x[:4], nil) }, ErrShape, false},
-		{func() error { return n.CheckStep(one, x[:3], y[:3]) }, func() { n.Step(one, x[:3], y[:3]) }, ErrShape, false},
+		{func() error { return n.CheckStep(one, x[:4], nil) }, func() { n.Step(one, x[:4], nil) }, lstm.ErrShape, false},
+		{func() error { return n.CheckStep(one, x[:3], y[:3]) }, func() { n.Step(one, x[:3], y[:3]) }, lstm.ErrShape, false},
 		{func() error { return n.CheckStep(alien, x[:3], y[:2]) }, func() { n.Step(alien, x[:3], y[:2]) }, nil, false},
 
 		{func() error { return n.CheckForward(one, x[:6], y[:4]) }, func() { n.Forward(one, x[:6], y[:4]) }, nil, true},
 		{func() error { return n.CheckForward(one, nil, nil) }, func() { n.Forward(one, nil, nil) }, nil, true},
-		{func() error { return n.CheckForward(one, x[:5], nil) }, func() { n.Forward(one, x[:5], nil) }, ErrShape, false},
-		{func() error { return n.CheckForward(one, x[:6], y[:5]) }, func() { n.Forward(one, x[:6], y[:5]) }, ErrShape, false},
+		{func() error { return n.CheckForward(one, x[:5], nil) }, func() { n.Forward(one, x[:5], nil) }, lstm.ErrShape, false},
+		{func() error { return n.CheckForward(one, x[:6], y[:5]) }, func() { n.Forward(one, x[:6], y[:5]) }, lstm.ErrShape, false},
 		{func() error { return n.CheckForward(nil, x[:6], y[:4]) }, func() { n.Forward(nil, x[:6], y[:4]) }, nil, false},
 
-		{func() error { return n.CheckStepBatch([]*State{one, two}, rows{x[:3], x[:3]}, rows{y[:2], nil}) },
-			func() { n.StepBatch([]*State{one, two}, rows{x[:3], x[:3]}, rows{y[:2], nil}) }, nil, true},
+		{func() error { return n.CheckStepBatch([]*lstm.State{one, two}, rows{x[:3], x[:3]}, rows{y[:2], nil}) },
+			func() { n.StepBatch([]*lstm.State{one, two}, rows{x[:3], x[:3]}, rows{y[:2], nil}) }, nil, true},
 		{func() error { return n.CheckStepBatch(nil, nil, nil) }, func() { n.StepBatch(nil, nil, nil) }, nil, true},
-		{func() error { return n.CheckStepBatch([]*State{one}, nil, nil) }, func() { n.StepBatch([]*State{one}, nil, nil) }, ErrShape, false},
-		{func() error { return n.CheckStepBatch([]*State{one}, rows{x[:2]}, nil) },
-			func() { n.StepBatch([]*State{one}, rows{x[:2]}, nil) }, ErrShape, false},
-		{func() error { return n.CheckStepBatch([]*State{one, one}, rows{x[:3], x[:3]}, nil) },
-			func() { n.StepBatch([]*State{one, one}, rows{x[:3], x[:3]}, nil) }, nil, false},
+		{func() error { return n.CheckStepBatch([]*lstm.State{one}, nil, nil) }, func() { n.StepBatch([]*lstm.State{one}, nil, nil) }, lstm.ErrShape, false},
+		{func() error { return n.CheckStepBatch([]*lstm.State{one}, rows{x[:2]}, nil) },
+			func() { n.StepBatch([]*lstm.State{one}, rows{x[:2]}, nil) }, lstm.ErrShape, false},
+		{func() error { return n.CheckStepBatch([]*lstm.State{one, one}, rows{x[:3], x[:3]}, nil) },
+			func() { n.StepBatch([]*lstm.State{one, one}, rows{x[:3], x[:3]}, nil) }, nil, false},
 
-		{func() error { return n.CheckStepBatchFlat([]*State{one, two}, x[:6], y[:4]) },
-			func() { n.StepBatchFlat([]*State{one, two}, x[:6], y[:4]) }, nil, true},
+		{func() error { return n.CheckStepBatchFlat([]*lstm.State{one, two}, x[:6], y[:4]) },
+			func() { n.StepBatchFlat([]*lstm.State{one, two}, x[:6], y[:4]) }, nil, true},
 		{func() error { return n.CheckStepBatchFlat(nil, nil, nil) }, func() { n.StepBatchFlat(nil, nil, nil) }, nil, true},
-		{func() error { return n.CheckStepBatchFlat([]*State{one, two}, x[:5], nil) },
-			func() { n.StepBatchFlat([]*State{one, two}, x[:5], nil) }, ErrShape, false},
-		{func() error { return n.CheckStepBatchFlat([]*State{one, one}, x[:6], nil) },
-			func() { n.StepBatchFlat([]*State{one, one}, x[:6], nil) }, nil, false},
+		{func() error { return n.CheckStepBatchFlat([]*lstm.State{one, two}, x[:5], nil) },
+			func() { n.StepBatchFlat([]*lstm.State{one, two}, x[:5], nil) }, lstm.ErrShape, false},
+		{func() error { return n.CheckStepBatchFlat([]*lstm.State{one, one}, x[:6], nil) },
+			func() { n.StepBatchFlat([]*lstm.State{one, one}, x[:6], nil) }, nil, false},
 	} {
 		err := c.check()
 		if c.fine {
@@ -211,16 +215,8 @@ func TestChecks(t *testing.T) {
 		}
 		require.Error(t, err)
 		require.PanicsWithError(t, err.Error(), c.call)
-		require.Equal(t, c.want != nil, errors.Is(err, ErrShape), err.Error())
+		require.Equal(t, c.want != nil, errors.Is(err, lstm.ErrShape), err.Error())
 	}
-}
-
-// The number of elements that are wanted may be none that an int holds.
-func TestCheckRowsDoesNotWrapAround(t *testing.T) {
-	const rows = 1 << (bits.UintSize - 2)
-	require.Error(t, checkRows("y", nil, rows, 4, "rows × 4"))
-	require.Error(t, checkRows("y", make([]float32, 4), rows+1, 4, "rows × 4"))
-	require.NoError(t, checkRows("y", make([]float32, 8), 2, 4, "rows × 4"))
 }
 
 // A struct that has been copied shares the memory of its original: two of them in
@@ -233,9 +229,9 @@ func TestCopiedStateStructs(t *testing.T) {
 	require.NoError(t, err)
 	copied := *s
 	const what = " is a copied struct that shares the memory of another State, want one made by Network.NewState or State.Clone"
-	m := &misuse{t, []*State{s}, nil}
+	m := &misuse{t, n.Layers(), []*lstm.State{s}, nil}
 	requireUnmade(t, m, n, &copied, what, data)
-	m.panics("lstm: StepBatch: states[1]"+what, func() { n.StepBatch([]*State{s, &copied}, [][]float32{{1, 2, 3}, {1, 2, 3}}, nil) })
+	m.panics("lstm: StepBatch: states[1]"+what, func() { n.StepBatch([]*lstm.State{s, &copied}, [][]float32{{1, 2, 3}, {1, 2, 3}}, nil) })
 }
 
 func TestZeroState(t *testing.T) {
@@ -243,19 +239,19 @@ func TestZeroState(t *testing.T) {
 	s := n.NewState()
 	data, err := s.MarshalBinary()
 	require.NoError(t, err)
-	requireUnmade(t, &misuse{t, []*State{s}, nil}, n, new(State), " is the zero State, want one made by Network.NewState", data)
+	requireUnmade(t, &misuse{t, n.Layers(), []*lstm.State{s}, nil}, n, new(lstm.State), " is the zero State, want one made by Network.NewState", data)
 }
 
 // requireUnmade calls everything there is with a State that NewState has not
 // made.
-func requireUnmade(t *testing.T, m *misuse, n *Network, s *State, what string, data []byte) {
+func requireUnmade(t *testing.T, m *misuse, n *lstm.Network, s *lstm.State, what string, data []byte) {
 	t.Helper()
 	require.False(t, n.Owns(s))
 	x := []float32{1, 2, 3}
 	m.panics("lstm: Step: s"+what, func() { n.Step(s, x, nil) })
 	m.panics("lstm: Forward: s"+what, func() { n.Forward(s, x, nil) })
-	m.panics("lstm: StepBatch: states[0]"+what, func() { n.StepBatch([]*State{s}, [][]float32{x}, nil) })
-	m.panics("lstm: StepBatchFlat: states[0]"+what, func() { n.StepBatchFlat([]*State{s}, x, nil) })
+	m.panics("lstm: StepBatch: states[0]"+what, func() { n.StepBatch([]*lstm.State{s}, [][]float32{x}, nil) })
+	m.panics("lstm: StepBatchFlat: states[0]"+what, func() { n.StepBatchFlat([]*lstm.State{s}, x, nil) })
 	m.panics("lstm: H: s"+what, func() { s.H(0) })
 	m.panics("lstm: C: s"+what, func() { s.C(0) })
 	m.panics("lstm: Finite: s"+what, func() { s.Finite() })
@@ -268,7 +264,7 @@ func requireUnmade(t *testing.T, m *misuse, n *Network, s *State, what string, d
 	require.EqualError(t, n.CheckStep(s, x, nil), "lstm: Step: s"+what)
 	require.EqualError(t, n.Adopt(s), "lstm: Adopt: s"+what)
 	require.EqualError(t, s.UnmarshalBinary(data), "lstm: UnmarshalBinary: s"+what)
-	require.EqualError(t, s.SetValues(&StateValues{}), "lstm: SetValues: s"+what)
+	require.EqualError(t, s.SetValues(&lstm.StateValues{}), "lstm: SetValues: s"+what)
 	_, err := s.MarshalBinary()
 	require.EqualError(t, err, "lstm: MarshalBinary: s"+what)
 	before := []byte("before")
@@ -278,23 +274,23 @@ func requireUnmade(t *testing.T, m *misuse, n *Network, s *State, what string, d
 }
 
 func TestZeroNetwork(t *testing.T) {
-	var n Network
+	var n lstm.Network
 	s := newNetwork(t, 0, 1, 1).NewState()
 	const what = "the Network is the zero Network, want one made by Open, Read or New"
-	m := &misuse{t, []*State{s}, nil}
+	m := &misuse{t, 1, []*lstm.State{s}, nil}
 	m.panics("lstm: NewState: "+what, func() { n.NewState() })
 	m.panics("lstm: InputSize: "+what, func() { n.InputSize() })
 	m.panics("lstm: OutputSize: "+what, func() { n.OutputSize() })
 	m.panics("lstm: HiddenSize: "+what, func() { n.HiddenSize(0) })
 	m.panics("lstm: Fingerprint: "+what, func() { n.Fingerprint() })
 	m.panics("lstm: Step: s: "+what, func() { n.Step(s, []float32{1}, nil) })
-	m.panics("lstm: Step: s: "+what, func() { n.Step(new(State), nil, nil) })
+	m.panics("lstm: Step: s: "+what, func() { n.Step(new(lstm.State), nil, nil) })
 	m.panics("lstm: Forward: s: "+what, func() { n.Forward(s, nil, nil) })
 	m.panics("lstm: StepBatch: "+what, func() { n.StepBatch(nil, nil, nil) })
 	m.panics("lstm: StepBatchFlat: "+what, func() { n.StepBatchFlat(nil, nil, nil) })
 	require.EqualError(t, n.Adopt(s), "lstm: Adopt: "+what)
 	require.False(t, n.Owns(s))
-	require.False(t, n.Owns(new(State)))
+	require.False(t, n.Owns(new(lstm.State)))
 	require.Zero(t, n.Layers())
 	require.Zero(t, n.Parameters())
 	require.Zero(t, n.MemorySize())
@@ -314,19 +310,19 @@ func TestOwns(t *testing.T) {
 // StepBatchFlat is StepBatch, also where x and y are the same memory at any
 // distance.
 func TestStepBatchFlat(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
-		for _, shape := range shapes {
-			n := newNetwork(t, shape.outputs, shape.sizes...)
+	lstmtest.EachPath(t, func(t *testing.T) {
+		for _, shape := range lstmtest.Shapes {
+			n := newNetwork(t, shape.Outputs, shape.Sizes...)
 			in, out := n.InputSize(), n.OutputSize()
-			r := newRand(21)
+			r := lstmtest.NewRand(21)
 			for batch := range 15 {
 				for _, distance := range []int{-1000, -3, 0, 1, 7, 1000} {
-					memory := normals(r, 4000+batch*(in+out), 1)
+					memory := lstmtest.Normals(r, 4000+batch*(in+out), 1)
 					x, y := memory[1500:][:batch*in], memory[1500+distance:][:batch*out]
 					if distance == 1000 {
 						y = nil // not wanted
 					}
-					var states, alone []*State
+					var states, alone []*lstm.State
 					var xs, want [][]float32
 					for i := range batch {
 						s := n.NewState()
@@ -338,10 +334,10 @@ func TestStepBatchFlat(t *testing.T) {
 					n.StepBatch(alone, xs, want)
 					n.StepBatchFlat(states, x, y)
 					if y != nil {
-						requireBits(t, slices.Concat(want...), y, "%v batch of %d, %d apart", shape, batch, distance)
+						lstmtest.RequireBits(t, slices.Concat(want...), y, "%v batch of %d, %d apart", shape, batch, distance)
 					}
 					for i := range states {
-						requireValues(t, values(alone[i]), states[i], "%v stream %d of %d", shape, i, batch)
+						lstmtest.RequireValues(t, lstmtest.Values(alone[i], n.Layers()), states[i], "%v stream %d of %d", shape, i, batch)
 					}
 				}
 			}
@@ -352,13 +348,13 @@ func TestStepBatchFlat(t *testing.T) {
 // The slices of Step and StepBatch may be the same memory, and those that are
 // not wanted may be nil.
 func TestOverlaps(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		for _, outputs := range []int{0, 3} {
 			n := newNetwork(t, outputs, 9, 20)
 			out := n.OutputSize()
-			r := newRand(9)
+			r := lstmtest.NewRand(9)
 			const streams = 8
-			var states, alone []*State
+			var states, alone []*lstm.State
 			for i := range streams {
 				s := n.NewState()
 				advance(n, s, i, i)
@@ -367,7 +363,7 @@ func TestOverlaps(t *testing.T) {
 			for round := range 4 {
 				// Windows into one buffer, each over its neighbours: first the
 				// answers, from copies of the inputs.
-				memory := normals(r, 64, 1)
+				memory := lstmtest.Normals(r, 64, 1)
 				var xs, ys, want [][]float32
 				for i := range streams {
 					x := memory[3*i:][:n.InputSize()]
@@ -388,94 +384,94 @@ func TestOverlaps(t *testing.T) {
 				}
 				n.StepBatch(states, xs, ys)
 				for i := range want {
-					requireBits(t, want[i], ys[i], "round %d stream %d", round, i)
+					lstmtest.RequireBits(t, want[i], ys[i], "round %d stream %d", round, i)
 				}
 				for i := range states {
-					requireValues(t, values(alone[i]), states[i], "round %d stream %d", round, i)
+					lstmtest.RequireValues(t, lstmtest.Values(alone[i], n.Layers()), states[i], "round %d stream %d", round, i)
 				}
 			}
 
 			// Step in place, at every distance.
 			for distance := range 12 {
-				memory := normals(r, 64, 1)
+				memory := lstmtest.Normals(r, 64, 1)
 				x, y := memory[10:][:n.InputSize()], memory[10+distance-6:][:out]
 				want := make([]float32, out)
 				n.Step(alone[0], append([]float32(nil), x...), want)
 				n.Step(states[0], x, y)
-				requireBits(t, want, y, "x and y are %d apart", distance-6)
+				lstmtest.RequireBits(t, want, y, "x and y are %d apart", distance-6)
 			}
 		}
 	})
 }
 
 func TestEmptyCalls(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		n := newNetwork(t, 0, 9, 4)
 		s := n.NewState()
 		advance(n, s, 1, 3)
-		before := values(s)
+		before := lstmtest.Values(s, n.Layers())
 		n.StepBatch(nil, nil, nil)
-		n.StepBatch([]*State{}, [][]float32{}, [][]float32{})
+		n.StepBatch([]*lstm.State{}, [][]float32{}, [][]float32{})
 		n.StepBatchFlat(nil, nil, nil)
-		n.StepBatchFlat([]*State{}, []float32{}, []float32{})
+		n.StepBatchFlat([]*lstm.State{}, []float32{}, []float32{})
 		n.Forward(s, nil, nil)
 		n.Forward(s, []float32{}, []float32{})
-		requireValues(t, before, s, "after nothing")
-		Sigmoid(nil, nil)
-		Tanh(nil, nil)
+		lstmtest.RequireValues(t, before, s, "after nothing")
+		lstm.Sigmoid(nil, nil)
+		lstm.Tanh(nil, nil)
 	})
 }
 
 func TestNewErrors(t *testing.T) {
-	if _, err := New(nil); err == nil || err.Error() != "lstm: the model is nil" {
+	if _, err := lstm.New(nil); err == nil || err.Error() != "lstm: the model is nil" {
 		t.Fatal(err)
 	}
 	const huge = 1 << (bits.UintSize - 2)
 	short := func(t []float32) []float32 { return t[:len(t)-1] }
 	for _, c := range []struct {
 		want  string
-		spoil func(m *Model) // of sizes 3, 4, 5 and a head of 2
+		spoil func(m *lstm.Model) // of sizes 3, 4, 5 and a head of 2
 	}{
-		{"a network needs at least one layer, got none", func(m *Model) { m.Layers = nil }},
-		{"layer 0: InputSize is 0, want at least 1", func(m *Model) { m.Layers[0] = Weights{} }},
-		{"layer 0: InputSize is -3, want at least 1", func(m *Model) { m.Layers[0].InputSize = -3 }},
-		{"layer 1: HiddenSize is 0, want at least 1", func(m *Model) { m.Layers[1].HiddenSize = 0 }},
-		{"layer 1: HiddenSize is -1, want at least 1", func(m *Model) { m.Layers[1].HiddenSize = -1 }},
+		{"a network needs at least one layer, got none", func(m *lstm.Model) { m.Layers = nil }},
+		{"layer 0: InputSize is 0, want at least 1", func(m *lstm.Model) { m.Layers[0] = lstm.Weights{} }},
+		{"layer 0: InputSize is -3, want at least 1", func(m *lstm.Model) { m.Layers[0].InputSize = -3 }},
+		{"layer 1: HiddenSize is 0, want at least 1", func(m *lstm.Model) { m.Layers[1].HiddenSize = 0 }},
+		{"layer 1: HiddenSize is -1, want at least 1", func(m *lstm.Model) { m.Layers[1].HiddenSize = -1 }},
 
-		{"layer 0: WeightIH is nil, want 48 elements, shape [4H, I]", func(m *Model) { m.Layers[0].WeightIH = nil }},
-		{"layer 0: WeightIH has 0 elements, want 48, shape [4H, I]", func(m *Model) { m.Layers[0].WeightIH = []float32{} }},
-		{"layer 0: WeightIH has 47 elements, want 48, shape [4H, I]", func(m *Model) { m.Layers[0].WeightIH = short(m.Layers[0].WeightIH) }},
-		{"layer 1: WeightIH has 81 elements, want 80, shape [4H, I]", func(m *Model) { m.Layers[1].WeightIH = append(m.Layers[1].WeightIH, 0) }},
-		{"layer 1: WeightHH is nil, want 100 elements, shape [4H, H]", func(m *Model) { m.Layers[1].WeightHH = nil }},
-		{"layer 1: WeightHH has 99 elements, want 100, shape [4H, H]", func(m *Model) { m.Layers[1].WeightHH = short(m.Layers[1].WeightHH) }},
-		{"layer 0: BiasIH has 15 elements, want 16, shape [4H]", func(m *Model) { m.Layers[0].BiasIH = short(m.Layers[0].BiasIH) }},
-		{"layer 0: BiasIH has 0 elements, want 16, shape [4H]", func(m *Model) { m.Layers[0].BiasIH = []float32{} }},
-		{"layer 1: BiasHH has 21 elements, want 20, shape [4H]", func(m *Model) { m.Layers[1].BiasHH = append(m.Layers[1].BiasHH, 0) }},
+		{"layer 0: WeightIH is nil, want 48 elements, shape [4H, I]", func(m *lstm.Model) { m.Layers[0].WeightIH = nil }},
+		{"layer 0: WeightIH has 0 elements, want 48, shape [4H, I]", func(m *lstm.Model) { m.Layers[0].WeightIH = []float32{} }},
+		{"layer 0: WeightIH has 47 elements, want 48, shape [4H, I]", func(m *lstm.Model) { m.Layers[0].WeightIH = short(m.Layers[0].WeightIH) }},
+		{"layer 1: WeightIH has 81 elements, want 80, shape [4H, I]", func(m *lstm.Model) { m.Layers[1].WeightIH = append(m.Layers[1].WeightIH, 0) }},
+		{"layer 1: WeightHH is nil, want 100 elements, shape [4H, H]", func(m *lstm.Model) { m.Layers[1].WeightHH = nil }},
+		{"layer 1: WeightHH has 99 elements, want 100, shape [4H, H]", func(m *lstm.Model) { m.Layers[1].WeightHH = short(m.Layers[1].WeightHH) }},
+		{"layer 0: BiasIH has 15 elements, want 16, shape [4H]", func(m *lstm.Model) { m.Layers[0].BiasIH = short(m.Layers[0].BiasIH) }},
+		{"layer 0: BiasIH has 0 elements, want 16, shape [4H]", func(m *lstm.Model) { m.Layers[0].BiasIH = []float32{} }},
+		{"layer 1: BiasHH has 21 elements, want 20, shape [4H]", func(m *lstm.Model) { m.Layers[1].BiasHH = append(m.Layers[1].BiasHH, 0) }},
 
-		{"layer 1: InputSize is 7, want 4, the HiddenSize of layer 0", func(m *Model) { m.Layers[1] = randomLayer(newRand(1), 7, 5) }},
+		{"layer 1: InputSize is 7, want 4, the HiddenSize of layer 0", func(m *lstm.Model) { m.Layers[1] = lstm.RandomModel(1, 0, 7, 5).Layers[0] }},
 
-		{"head: InFeatures is 0, want at least 1", func(m *Model) { m.Head.InFeatures = 0 }},
-		{"head: OutFeatures is -2, want at least 1", func(m *Model) { m.Head.OutFeatures = -2 }},
-		{"head: Weight is nil, want 10 elements, shape [OutFeatures, InFeatures]", func(m *Model) { m.Head.Weight = nil }},
-		{"head: Weight has 9 elements, want 10, shape [OutFeatures, InFeatures]", func(m *Model) { m.Head.Weight = short(m.Head.Weight) }},
-		{"head: Bias has 3 elements, want 2, shape [OutFeatures]", func(m *Model) { m.Head.Bias = append(m.Head.Bias, 0) }},
-		{"head: InFeatures is 6, want 5, the HiddenSize of the last layer", func(m *Model) {
-			m.Head = &Linear{InFeatures: 6, OutFeatures: 1, Weight: make([]float32, 6)}
+		{"head: InFeatures is 0, want at least 1", func(m *lstm.Model) { m.Head.InFeatures = 0 }},
+		{"head: OutFeatures is -2, want at least 1", func(m *lstm.Model) { m.Head.OutFeatures = -2 }},
+		{"head: Weight is nil, want 10 elements, shape [OutFeatures, InFeatures]", func(m *lstm.Model) { m.Head.Weight = nil }},
+		{"head: Weight has 9 elements, want 10, shape [OutFeatures, InFeatures]", func(m *lstm.Model) { m.Head.Weight = short(m.Head.Weight) }},
+		{"head: Bias has 3 elements, want 2, shape [OutFeatures]", func(m *lstm.Model) { m.Head.Bias = append(m.Head.Bias, 0) }},
+		{"head: InFeatures is 6, want 5, the HiddenSize of the last layer", func(m *lstm.Model) {
+			m.Head = &lstm.Linear{InFeatures: 6, OutFeatures: 1, Weight: make([]float32, 6)}
 		}},
 
 		// Sizes whose product is no int, or one that has wrapped around.
 		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 4 %d] has more elements than can be addressed", huge),
-			func(m *Model) { m.Layers[0].InputSize = huge }},
+			func(m *lstm.Model) { m.Layers[0].InputSize = huge }},
 		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 %d 3] has more elements than can be addressed", huge),
-			func(m *Model) { m.Layers[0].HiddenSize = huge }},
+			func(m *lstm.Model) { m.Layers[0].HiddenSize = huge }},
 		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 %d %d] has more elements than can be addressed", math.MaxInt, math.MaxInt),
-			func(m *Model) { m.Layers[0].HiddenSize, m.Layers[0].InputSize = math.MaxInt, math.MaxInt }},
+			func(m *lstm.Model) { m.Layers[0].HiddenSize, m.Layers[0].InputSize = math.MaxInt, math.MaxInt }},
 		{fmt.Sprintf("head: Weight of shape [OutFeatures, InFeatures] = [%d 5] has more elements than can be addressed", huge),
-			func(m *Model) { m.Head.OutFeatures = huge }},
+			func(m *lstm.Model) { m.Head.OutFeatures = huge }},
 	} {
-		m := randomModel(newRand(10), 2, 3, 4, 5)
+		m := lstm.RandomModel(10, 2, 3, 4, 5)
 		c.spoil(m)
-		n, err := New(m)
+		n, err := lstm.New(m)
 		require.EqualError(t, err, "lstm: "+c.want)
 		require.Nil(t, n)
 	}
@@ -483,9 +479,9 @@ func TestNewErrors(t *testing.T) {
 
 // New copies: what happens to the model afterwards is of no consequence.
 func TestNewCopies(t *testing.T) {
-	m := randomModel(newRand(11), 2, 3, 4)
+	m := lstm.RandomModel(11, 2, 3, 4)
 	m.Metadata = map[string]string{"key": "value"}
-	n, err := New(m)
+	n, err := lstm.New(m)
 	require.NoError(t, err)
 	x, want, got := []float32{1, 2, 3}, make([]float32, 2), make([]float32, 2)
 	n.Step(n.NewState(), x, want)
@@ -497,7 +493,7 @@ func TestNewCopies(t *testing.T) {
 	}
 	m.Metadata["key"] = "another"
 	n.Step(n.NewState(), x, got)
-	requireBits(t, want, got, "after the model was cleared")
+	lstmtest.RequireBits(t, want, got, "after the model was cleared")
 	require.Equal(t, map[string]string{"key": "value"}, n.Metadata())
 	n.Metadata()["key"] = "another"
 	require.Equal(t, map[string]string{"key": "value"}, n.Metadata())

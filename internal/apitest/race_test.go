@@ -1,6 +1,6 @@
 //go:build race
 
-package lstm
+package apitest
 
 import (
 	"os"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/lstm"
+	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 )
 
@@ -40,11 +42,11 @@ var races = []struct {
 		n, s := raceNetwork()
 		c := s.C(0)
 		meanwhile(func() { c[3] = 1 })
-		n.StepBatch([]*State{n.NewState(), s}, [][]float32{{1}, {1}}, nil)
+		n.StepBatch([]*lstm.State{n.NewState(), s}, [][]float32{{1}, {1}}, nil)
 	}},
 	{"writing x during Forward", func(meanwhile func(func())) {
-		const input = minInput + panel.ElementBlock // a kernel reads the first of them
-		n, err := New(randomModel(newRand(1), 0, input, 20))
+		const input = 8 + panel.ElementBlock // enough for inputs to be taken in on their own; a kernel reads the first of them
+		n, err := lstm.New(lstm.RandomModel(1, 0, input, 20))
 		if err != nil {
 			panic(err)
 		}
@@ -61,17 +63,17 @@ var races = []struct {
 	{"writing x during Sigmoid", func(meanwhile func(func())) {
 		dst, x := make([]float32, 16), make([]float32, 16)
 		meanwhile(func() { x[3] = 1 })
-		Sigmoid(dst, x)
+		lstm.Sigmoid(dst, x)
 	}},
 	{"reading dst during Tanh", func(meanwhile func(func())) {
 		dst, x := make([]float32, 16), make([]float32, 16)
 		meanwhile(func() { _ = dst[3] + dst[4] })
-		Tanh(dst, x)
+		lstm.Tanh(dst, x)
 	}},
 }
 
-func raceNetwork() (*Network, *State) {
-	n, err := New(randomModel(newRand(1), 5, 1, 20))
+func raceNetwork() (*lstm.Network, *lstm.State) {
+	n, err := lstm.New(lstm.RandomModel(1, 5, 1, 20))
 	if err != nil {
 		panic(err)
 	}
@@ -88,18 +90,18 @@ const raceTries = 10
 // The detector ends a process whose test has raced as failed, so each race has
 // a process of its own.
 func TestRacesAreReported(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		for _, race := range races {
 			var output []byte
 			var err error
 			for try := 0; try < raceTries && err == nil; try++ {
 				child := exec.Command(os.Args[0], "-test.run=^TestRaceInChild$", "-test.v")
-				child.Env = append(os.Environ(), raceVariable+"="+race.name+"@"+Path())
+				child.Env = append(os.Environ(), raceVariable+"="+race.name+"@"+lstm.Path())
 				output, err = child.CombinedOutput()
 			}
 			require.Error(t, err, race.name)
 			require.Contains(t, string(output), "WARNING: DATA RACE", race.name)
-			if Path() != "generic" {
+			if lstm.Path() != "generic" {
 				require.Regexp(t, `runtime\.race(read|write)range\(\)`, string(output), race.name)
 			}
 		}
@@ -108,9 +110,9 @@ func TestRacesAreReported(t *testing.T) {
 
 func TestRaceInChild(t *testing.T) {
 	for _, race := range races {
-		for _, path := range Paths() {
+		for _, path := range lstm.Paths() {
 			if os.Getenv(raceVariable) == race.name+"@"+path {
-				usePath(t, path)
+				lstmtest.UsePath(t, path)
 				// Nothing orders what the goroutine does and what follows its start,
 				// not even the end of the test, which waits for it.
 				done := make(chan bool)
@@ -128,13 +130,13 @@ func TestRaceInChild(t *testing.T) {
 
 // Reads by several goroutines are no race: of weights and of inputs.
 func TestSharedReadsAreNotReported(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		n, _ := raceNetwork()
 		x, done := make([]float32, 16), make(chan bool)
 		for range 4 {
 			go func() {
 				n.Forward(n.NewState(), x, nil)
-				Tanh(make([]float32, 16), x)
+				lstm.Tanh(make([]float32, 16), x)
 				done <- true
 			}()
 		}

@@ -1,4 +1,4 @@
-package lstm
+package apitest
 
 import (
 	"crypto/sha256"
@@ -10,16 +10,19 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm"
+	"example.com/lstm/internal/lstmtest"
 )
 
 // referenceFingerprint computes the definition in docs/state.md from the model.
-func referenceFingerprint(m *Model) (f Fingerprint) {
+func referenceFingerprint(m *lstm.Model) (f lstm.Fingerprint) {
 	var b []byte
 	number := func(n int) { b = binary.LittleEndian.AppendUint32(b, uint32(n)) }
 	float := func(v float32) { b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v)) }
 	number(len("float32"))
 	b = append(b, "float32"...)
-	number(Contract)
+	number(lstm.Contract)
 	number(len(m.Layers))
 	for _, w := range m.Layers {
 		number(w.InputSize)
@@ -66,12 +69,12 @@ func referenceFingerprint(m *Model) (f Fingerprint) {
 }
 
 func TestFingerprintIsItsDefinition(t *testing.T) {
-	for _, shape := range shapes {
-		m := randomModel(newRand(1), shape.outputs, shape.sizes...)
+	for _, shape := range lstmtest.Shapes {
+		m := lstm.RandomModel(1, shape.Outputs, shape.Sizes...)
 		for _, without := range []string{"nothing", "biases"} {
-			n, err := New(m)
+			n, err := lstm.New(m)
 			require.NoError(t, err)
-			eachPath(t, func(t *testing.T) {
+			lstmtest.EachPath(t, func(t *testing.T) {
 				require.Equal(t, referenceFingerprint(m), n.Fingerprint(), "%v without %s", shape, without)
 			})
 			for l := range m.Layers {
@@ -87,35 +90,35 @@ func TestFingerprintIsItsDefinition(t *testing.T) {
 // Any parameter and any size makes another fingerprint; what is not used does
 // not.
 func TestFingerprintTellsNetworksApart(t *testing.T) {
-	of := func(change func(m *Model)) Fingerprint {
-		m := RandomModel(1, 2, 3, 9, 5)
+	of := func(change func(m *lstm.Model)) lstm.Fingerprint {
+		m := lstm.RandomModel(1, 2, 3, 9, 5)
 		m.Metadata = map[string]string{"key": "value"}
 		change(m)
-		n, err := New(m)
+		n, err := lstm.New(m)
 		require.NoError(t, err)
 		return n.Fingerprint()
 	}
-	same := of(func(*Model) {})
-	seen := map[Fingerprint]string{same: "unchanged", {}: "none"}
-	another := func(name string, change func(m *Model)) {
+	same := of(func(*lstm.Model) {})
+	seen := map[lstm.Fingerprint]string{same: "unchanged", {}: "none"}
+	another := func(name string, change func(m *lstm.Model)) {
 		f := of(change)
 		require.Empty(t, seen[f], name)
 		seen[f] = name
 	}
-	m := RandomModel(1, 2, 3, 9, 5)
+	m := lstm.RandomModel(1, 2, 3, 9, 5)
 	for i, tensor := range tensorsOf(m) {
 		for j := range *tensor {
-			another(fmt.Sprintf("tensor %d element %d", i, j), func(m *Model) { (*tensorsOf(m)[i])[j] += float32(1 + i) })
+			another(fmt.Sprintf("tensor %d element %d", i, j), func(m *lstm.Model) { (*tensorsOf(m)[i])[j] += float32(1 + i) })
 		}
 	}
-	another("no head", func(m *Model) { m.Head = nil })
-	another("no bias", func(m *Model) { m.Layers[0].BiasHH = nil })
-	another("another input size", func(m *Model) { *m = *RandomModel(1, 2, 4, 9, 5) })
-	another("another hidden size", func(m *Model) { *m = *RandomModel(1, 2, 3, 8, 5) })
-	another("fewer layers", func(m *Model) { *m = *RandomModel(1, 2, 3, 9) })
+	another("no head", func(m *lstm.Model) { m.Head = nil })
+	another("no bias", func(m *lstm.Model) { m.Layers[0].BiasHH = nil })
+	another("another input size", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 4, 9, 5) })
+	another("another hidden size", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 8, 5) })
+	another("fewer layers", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 9) })
 
-	require.Equal(t, same, of(func(m *Model) { m.Metadata = nil }))
-	require.Equal(t, same, of(func(m *Model) {
+	require.Equal(t, same, of(func(m *lstm.Model) { m.Metadata = nil }))
+	require.Equal(t, same, of(func(m *lstm.Model) {
 		for l := range m.Layers {
 			w := &m.Layers[l]
 			w.BiasIH, w.BiasHH = w.BiasHH, w.BiasIH // their sum is used
@@ -123,7 +126,7 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 	}))
 }
 
-func tensorsOf(m *Model) (tensors []*[]float32) {
+func tensorsOf(m *lstm.Model) (tensors []*[]float32) {
 	for l := range m.Layers {
 		w := &m.Layers[l]
 		tensors = append(tensors, &w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH)
@@ -133,11 +136,11 @@ func tensorsOf(m *Model) (tensors []*[]float32) {
 
 // Which NaN the sum of two biases is depends on the machine.
 func TestFingerprintOfNaN(t *testing.T) {
-	of := func(bits uint32) Fingerprint {
-		m := RandomModel(1, 1, 3, 9)
+	of := func(bits uint32) lstm.Fingerprint {
+		m := lstm.RandomModel(1, 1, 3, 9)
 		m.Layers[0].WeightIH[3], m.Head.Weight[4], m.Head.Bias[0] = math.Float32frombits(bits), math.Float32frombits(bits), math.Float32frombits(bits)
 		m.Layers[0].BiasIH[0] = math.Float32frombits(bits)
-		n, err := New(m)
+		n, err := lstm.New(m)
 		require.NoError(t, err)
 		return n.Fingerprint()
 	}
@@ -145,11 +148,11 @@ func TestFingerprintOfNaN(t *testing.T) {
 }
 
 func TestFingerprintFromManyGoroutines(t *testing.T) {
-	m := RandomModel(1, 2, 3, 40)
-	n, err := New(m)
+	m := lstm.RandomModel(1, 2, 3, 40)
+	n, err := lstm.New(m)
 	require.NoError(t, err)
 	var group sync.WaitGroup
-	var got [8]Fingerprint
+	var got [8]lstm.Fingerprint
 	for i := range got {
 		group.Go(func() { got[i] = n.Fingerprint() })
 	}
@@ -160,13 +163,13 @@ func TestFingerprintFromManyGoroutines(t *testing.T) {
 }
 
 func TestFingerprintText(t *testing.T) {
-	f := Fingerprint{0xab, 1, 15: 0xff}
+	f := lstm.Fingerprint{0xab, 1, 15: 0xff}
 	require.Equal(t, "ab0100000000000000000000000000ff", f.String())
 	require.Equal(t, f.String(), fmt.Sprint(f))
-	text, err := json.Marshal(map[string]Fingerprint{"model": f})
+	text, err := json.Marshal(map[string]lstm.Fingerprint{"model": f})
 	require.NoError(t, err)
 	require.Equal(t, `{"model":"`+f.String()+`"}`, string(text))
-	var back map[string]Fingerprint
+	var back map[string]lstm.Fingerprint
 	require.NoError(t, json.Unmarshal(text, &back))
 	require.Equal(t, f, back["model"])
 
@@ -183,10 +186,10 @@ func TestFingerprintText(t *testing.T) {
 
 // What the contract does to parameters is done to what is hashed.
 func TestFingerprintOfTinyParameters(t *testing.T) {
-	of := func(v float32) Fingerprint {
-		m := RandomModel(1, 1, 3, 9)
+	of := func(v float32) lstm.Fingerprint {
+		m := lstm.RandomModel(1, 1, 3, 9)
 		m.Layers[0].WeightIH[3], m.Layers[0].WeightHH[4], m.Head.Weight[5] = v, v, v
-		n, err := New(m)
+		n, err := lstm.New(m)
 		require.NoError(t, err)
 		return n.Fingerprint()
 	}

@@ -1,4 +1,4 @@
-package lstm
+package docs
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/lstm"
 	"example.com/lstm/internal/contract"
 )
 
@@ -63,12 +64,12 @@ func hexFloat(f float32) string {
 }
 
 func TestContractPage(t *testing.T) {
-	page, err := os.ReadFile("docs/contract.md")
+	page, err := os.ReadFile("contract.md")
 	require.NoError(t, err)
 	var printed []coefficient
 	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+\\.\\w+)` \\| (\\S+) \\| (0x\\w{8}) \\|$").FindAllSubmatch(page, -1) {
 		printed = append(printed, coefficient{string(m[1]), string(m[2]), string(m[3])})
 	}
 	require.Equal(t, contractTable(), printed)
-	require.Contains(t, string(page), fmt.Sprintf("contract number **%d**", Contract))
+	require.Contains(t, string(page), fmt.Sprintf("contract number **%d**", lstm.Contract))
 }

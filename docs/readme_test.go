@@ -1,4 +1,4 @@
-package lstm
+package docs
 
 import (
 	"go/ast"
@@ -15,11 +15,11 @@ import (
 // The program in the README is the package's example, so it runs, and the
 // example's output is what it prints.
 func TestReadmeProgramIsTheExample(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
+	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
 	program := regexp.MustCompile("(?s)```go\n(.*?)```").FindSubmatch(readme)
 	require.NotNil(t, program, "no program in README.md")
-	example, err := os.ReadFile("example_test.go")
+	example, err := os.ReadFile("../example_test.go")
 	require.NoError(t, err)
 
 	body := functionBody(t, "README.md", program[1], "main")

@@ -1,80 +1,38 @@
-package lstm
+package apitest
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm"
+	"example.com/lstm/internal/aligned"
+	"example.com/lstm/internal/lstmtest"
 )
 
-// newNetwork makes a network with random parameters.
-func newNetwork(t testing.TB, outputs int, sizes ...int) *Network {
-	t.Helper()
-	n, err := New(randomModel(newRand(sizes...), outputs, sizes...))
-	require.NoError(t, err)
-	return n
-}
-
-// advance runs some random steps, so that the state is not that of a beginning
-// and its buffers have changed places an odd number of times or an even one.
-func advance(n *Network, s *State, seed, steps int) {
-	r := newRand(seed)
-	for range steps {
-		n.Step(s, normals(r, n.InputSize(), 1), nil)
-	}
-}
-
-// values is everything that a state is: h and c of each layer.
-func values(s *State) (all [][]float32) {
-	for l := range s.network.Layers() {
-		all = append(all, append([]float32(nil), s.H(l)...), append([]float32(nil), s.C(l)...))
-	}
-	return all
-}
-
-func requireValues(t testing.TB, want [][]float32, s *State, what string, args ...any) {
-	t.Helper()
-	for i, got := range values(s) {
-		requireBits(t, want[i], got, what+fmt.Sprintf(": %c of layer %d", "hc"[i%2], i/2), args...)
-	}
-}
-
-// requireSameFuture steps both states and compares.
-func requireSameFuture(t testing.TB, a, b *State, what string, args ...any) {
-	t.Helper()
-	r := newRand(8)
-	for range 3 {
-		x := normals(r, a.network.InputSize(), 1)
-		ya, yb := make([]float32, a.network.OutputSize()), make([]float32, b.network.OutputSize())
-		a.network.Step(a, x, ya)
-		b.network.Step(b, x, yb)
-		requireBits(t, ya, yb, what, args...)
-		requireValues(t, values(a), b, what, args...)
-	}
-}
-
 func TestNewStateIsZero(t *testing.T) {
-	for _, shape := range shapes {
-		s := newNetwork(t, shape.outputs, shape.sizes...).NewState()
-		for _, v := range values(s) {
-			requireBits(t, make([]float32, len(v)), v, "%v", shape)
+	for _, shape := range lstmtest.Shapes {
+		n := newNetwork(t, shape.Outputs, shape.Sizes...)
+		s := n.NewState()
+		for _, v := range lstmtest.Values(s, n.Layers()) {
+			lstmtest.RequireBits(t, make([]float32, len(v)), v, "%v", shape)
 		}
 	}
 }
 
 func TestReset(t *testing.T) {
-	for _, shape := range shapes {
+	for _, shape := range lstmtest.Shapes {
 		for steps := range 3 {
-			n := newNetwork(t, shape.outputs, shape.sizes...)
+			n := newNetwork(t, shape.Outputs, shape.Sizes...)
 			s := n.NewState()
 			advance(n, s, 1, steps)
-			s.C(0)[0] = nan // must not survive anywhere
+			s.C(0)[0] = lstmtest.NaN // must not survive anywhere
 			advance(n, s, 2, steps)
 			s.Reset()
-			requireValues(t, values(n.NewState()), s, "%v after %d steps", shape, steps)
-			requireSameFuture(t, n.NewState(), s, "%v reset after %d steps", shape, steps)
+			lstmtest.RequireValues(t, lstmtest.Values(n.NewState(), n.Layers()), s, "%v after %d steps", shape, steps)
+			requireSameFuture(t, n, n.NewState(), n, s, "%v reset after %d steps", shape, steps)
 		}
 	}
 }
@@ -82,57 +40,57 @@ func TestReset(t *testing.T) {
 // A network without biases decays to nothing when its inputs are zero. Its state
 // becomes zero, and on the way has no number below 2^-64.
 func TestStateDecaysToZero(t *testing.T) {
-	m := randomModel(newRand(1), 0, 3, 20, 9)
+	m := lstm.RandomModel(1, 0, 3, 20, 9)
 	for l := range m.Layers {
 		m.Layers[l].BiasIH, m.Layers[l].BiasHH = nil, nil
 	}
-	n, err := New(m)
+	n, err := lstm.New(m)
 	require.NoError(t, err)
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		s := n.NewState()
 		advance(n, s, 1, 10)
 		x := make([]float32, n.InputSize())
 		for range 400 {
 			n.Step(s, x, nil)
-			for _, v := range slices.Concat(values(s)...) {
+			for _, v := range slices.Concat(lstmtest.Values(s, n.Layers())...) {
 				require.False(t, v != 0 && -0x1p-64 < v && v < 0x1p-64, "%x", v)
 			}
 		}
-		requireValues(t, values(n.NewState()), s, "at rest")
+		lstmtest.RequireValues(t, lstmtest.Values(n.NewState(), n.Layers()), s, "at rest")
 	})
 }
 
 func TestCloneAndCopyFrom(t *testing.T) {
-	for _, shape := range shapes {
-		n := newNetwork(t, shape.outputs, shape.sizes...)
+	for _, shape := range lstmtest.Shapes {
+		n := newNetwork(t, shape.Outputs, shape.Sizes...)
 		for steps := range 3 {
 			for before := range 2 {
 				s := n.NewState()
 				advance(n, s, 1, steps)
-				want := values(s)
+				want := lstmtest.Values(s, n.Layers())
 
 				clone := s.Clone()
-				requireValues(t, want, clone, "%v clone", shape)
+				lstmtest.RequireValues(t, want, clone, "%v clone", shape)
 				copied := n.NewState()
 				advance(n, copied, 2, before)
 				copied.CopyFrom(s)
-				requireValues(t, want, copied, "%v copy", shape)
+				lstmtest.RequireValues(t, want, copied, "%v copy", shape)
 
 				advance(n, s, 3, 1)
-				requireValues(t, want, clone, "%v clone of a state that went on", shape)
-				requireValues(t, want, copied, "%v copy of a state that went on", shape)
-				requireSameFuture(t, clone, copied, "%v", shape)
+				lstmtest.RequireValues(t, want, clone, "%v clone of a state that went on", shape)
+				lstmtest.RequireValues(t, want, copied, "%v copy of a state that went on", shape)
+				requireSameFuture(t, n, clone, n, copied, "%v", shape)
 
 				s.CopyFrom(s)
-				requireSameFuture(t, s.Clone(), s, "%v copied from itself", shape)
+				requireSameFuture(t, n, s.Clone(), n, s, "%v copied from itself", shape)
 			}
 		}
 	}
 }
 
 func TestViewsAreTheState(t *testing.T) {
-	for _, shape := range shapes {
-		n := newNetwork(t, shape.outputs, shape.sizes...)
+	for _, shape := range lstmtest.Shapes {
+		n := newNetwork(t, shape.Outputs, shape.Sizes...)
 		for steps := range 3 {
 			a, b := n.NewState(), n.NewState()
 			advance(n, a, 1, 7)
@@ -146,8 +104,8 @@ func TestViewsAreTheState(t *testing.T) {
 				copy(b.H(l), a.H(l))
 				copy(b.C(l), a.C(l))
 			}
-			requireValues(t, values(a), b, "%v", shape)
-			requireSameFuture(t, a, b, "%v set by its views", shape)
+			lstmtest.RequireValues(t, lstmtest.Values(a, n.Layers()), b, "%v", shape)
+			requireSameFuture(t, n, a, n, b, "%v set by its views", shape)
 		}
 	}
 }
@@ -157,7 +115,7 @@ func TestStateMemorySize(t *testing.T) {
 	n := newNetwork(t, 0, 3, 20)
 	size := n.NewState().MemorySize()
 	require.GreaterOrEqual(t, size, 4*(2*(3+32)+24))
-	require.LessOrEqual(t, size, 4*(2*(3+32)+24)+3*2*alignment)
+	require.LessOrEqual(t, size, 4*(2*(3+32)+24)+3*2*aligned.Bytes)
 }
 
 func TestFinite(t *testing.T) {
@@ -169,7 +127,7 @@ func TestFinite(t *testing.T) {
 	for l := range n.Layers() {
 		for _, view := range []func(int) []float32{s.H, s.C} {
 			for _, i := range []int{0, n.HiddenSize(l) - 1} {
-				for _, v := range []float32{nan, inf, -inf} {
+				for _, v := range []float32{lstmtest.NaN, lstmtest.Inf, -lstmtest.Inf} {
 					before := view(l)[i]
 					view(l)[i] = v
 					require.False(t, s.Finite(), "layer %d element %d is %v", l, i, v)
@@ -178,28 +136,28 @@ func TestFinite(t *testing.T) {
 			}
 		}
 	}
-	s.C(0)[3], s.C(0)[4], s.H(1)[0] = math.MaxFloat32, math.SmallestNonzeroFloat32, negativeZero
+	s.C(0)[3], s.C(0)[4], s.H(1)[0] = math.MaxFloat32, math.SmallestNonzeroFloat32, lstmtest.NegativeZero
 	require.True(t, s.Finite())
 }
 
 // One NaN in one input, and its stream is lost; the other streams of the batch
 // are not.
 func TestNaNIsForGood(t *testing.T) {
-	eachPath(t, func(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
 		n := newNetwork(t, 2, 3, 17, 5)
 		lost, other, alone := n.NewState(), n.NewState(), n.NewState()
 		x := []float32{1, 2, 3}
 		for step := range 5 {
 			mine := slices.Clone(x)
 			if step == 1 {
-				mine[1] = nan
+				mine[1] = lstmtest.NaN
 			}
-			n.StepBatch([]*State{lost, other}, [][]float32{mine, x}, nil)
+			n.StepBatch([]*lstm.State{lost, other}, [][]float32{mine, x}, nil)
 			n.Step(alone, x, nil)
 			require.Equal(t, step < 1, lost.Finite(), "step %d", step)
-			requireValues(t, values(alone), other, "step %d", step)
+			lstmtest.RequireValues(t, lstmtest.Values(alone, n.Layers()), other, "step %d", step)
 			if step >= 1 {
-				for _, part := range values(lost) {
+				for _, part := range lstmtest.Values(lost, n.Layers()) {
 					for _, v := range part {
 						require.True(t, v != v, "step %d: a number", step)
 					}
@@ -207,18 +165,18 @@ func TestNaNIsForGood(t *testing.T) {
 			}
 		}
 		lost.Reset()
-		requireSameFuture(t, n.NewState(), lost, "reset")
+		requireSameFuture(t, n, n.NewState(), n, lost, "reset")
 	})
 }
 
 // A stream goes on with another network of the same layers as if its h and c had
 // been written to a state of that one.
 func TestAdopt(t *testing.T) {
-	for _, shape := range shapes {
+	for _, shape := range lstmtest.Shapes {
 		for steps := range 3 {
-			n := newNetwork(t, shape.outputs, shape.sizes...)
+			n := newNetwork(t, shape.Outputs, shape.Sizes...)
 			// Other weights, and another head.
-			m, err := New(RandomModel(1, shape.outputs+1, shape.sizes...))
+			m, err := lstm.New(lstm.RandomModel(2, shape.Outputs+1, shape.Sizes...))
 			require.NoError(t, err)
 			s, want := n.NewState(), m.NewState()
 			advance(n, s, 1, steps)
@@ -230,11 +188,11 @@ func TestAdopt(t *testing.T) {
 			require.NoError(t, m.Adopt(s))
 			require.True(t, m.Owns(s))
 			require.False(t, n.Owns(s))
-			requireValues(t, values(want), s, "%v adopted", shape)
-			requireSameFuture(t, want, s, "%v adopted", shape)
+			lstmtest.RequireValues(t, lstmtest.Values(want, n.Layers()), s, "%v adopted", shape)
+			requireSameFuture(t, m, want, m, s, "%v adopted", shape)
 			require.NoError(t, m.Adopt(s), "once more")
 			require.NoError(t, n.Adopt(s), "back")
-			requireValues(t, values(want), s, "%v adopted back", shape)
+			lstmtest.RequireValues(t, lstmtest.Values(want, n.Layers()), s, "%v adopted back", shape)
 			require.True(t, n.Owns(s))
 		}
 	}
@@ -255,13 +213,13 @@ func TestAdoptErrors(t *testing.T) {
 		other := newNetwork(t, 0, c.sizes...)
 		s := other.NewState()
 		advance(other, s, 1, 3)
-		before := values(s)
+		before := lstmtest.Values(s, other.Layers())
 		err := n.Adopt(s)
 		require.EqualError(t, err, c.want)
-		require.ErrorIs(t, err, ErrShape)
+		require.ErrorIs(t, err, lstm.ErrShape)
 		require.True(t, other.Owns(s))
-		requireValues(t, before, s, "%v", c.sizes)
+		lstmtest.RequireValues(t, before, s, "%v", c.sizes)
 	}
 	require.EqualError(t, n.Adopt(nil), "lstm: Adopt: s is nil, want a State made by Network.NewState")
-	require.EqualError(t, n.Adopt(new(State)), "lstm: Adopt: s is the zero State, want one made by Network.NewState")
+	require.EqualError(t, n.Adopt(new(lstm.State)), "lstm: Adopt: s is the zero State, want one made by Network.NewState")
 }

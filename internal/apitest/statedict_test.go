@@ -1,4 +1,4 @@
-package lstm
+package apitest
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm"
 )
 
 // entriesFile makes a file of zeros from names, dtypes and shapes such as
@@ -56,9 +58,10 @@ func TestReadModelNames(t *testing.T) {
 		}(), []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, err := ReadModel(bytes.NewReader(entriesFile(t, c.specs...)))
+			m, err := lstm.ReadModel(bytes.NewReader(entriesFile(t, c.specs...)))
 			require.NoError(t, err)
-			require.NoError(t, m.check())
+			_, err = lstm.New(m)
+			require.NoError(t, err)
 			sizes := []int{m.Layers[0].InputSize}
 			for _, w := range m.Layers {
 				sizes = append(sizes, w.HiddenSize)
@@ -143,7 +146,7 @@ func TestReadModelRefuses(t *testing.T) {
 		{"head of no outputs", and("fc.weight F32 0 2"), `tensor "fc.weight": shape is [0 2], want every dimension at least 1`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, err := ReadModel(bytes.NewReader(entriesFile(t, c.specs...)))
+			m, err := lstm.ReadModel(bytes.NewReader(entriesFile(t, c.specs...)))
 			assertFileError(t, err, c.want)
 			assert.Nil(t, m)
 		})
@@ -153,7 +156,7 @@ func TestReadModelRefuses(t *testing.T) {
 	file := container(`{"":{"dtype":"F32","shape":[1],"data_offsets":[48,52]},`+
 		`"weight_ih_l0":{"dtype":"F32","shape":[4,2],"data_offsets":[0,32]},"weight_hh_l0":{"dtype":"F32","shape":[4,1],"data_offsets":[32,48]}}`,
 		strings.Repeat("\x00", 52))
-	_, err := ReadModel(bytes.NewReader(file))
+	_, err := lstm.ReadModel(bytes.NewReader(file))
 	assertFileError(t, err, `tensor "": shape is [1], no part of an LSTM or its head`)
 }
 
@@ -174,30 +177,30 @@ func TestReadModelOptions(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		specs   [][]string
-		options []Option
-		want    Source
+		options []lstm.Option
+		want    lstm.Source
 	}{
-		{"one of two", [][]string{encoder, decoder}, []Option{WithLSTM("dec")}, Source{LSTM: "dec", Unused: names(encoder)}},
-		{"besides one that is not run", [][]string{encoder, bidirectional}, []Option{WithLSTM("enc")}, Source{LSTM: "enc", Unused: names(bidirectional)}},
-		{"one of two, and a head", [][]string{encoder, fc, decoder}, []Option{WithLSTM("enc"), WithHead("fc")}, Source{"enc", "fc", names(decoder)}},
-		{"one of two, and no head", [][]string{encoder, fc, decoder}, []Option{WithLSTM("enc"), WithoutHead()}, Source{"enc", "", names(fc, decoder)}},
-		{"the only one", [][]string{encoder, fc}, []Option{WithLSTM("enc")}, Source{"enc", "fc", nil}},
-		{"a head that is certain", [][]string{encoder, fc}, nil, Source{"enc", "fc", nil}},
-		{"a head by its name", [][]string{fc, encoder, norm}, []Option{WithHead("fc")}, Source{"enc", "fc", names(norm)}},
-		{"a head without a bias", [][]string{encoder, embedding}, []Option{WithHead("emb")}, Source{"enc", "emb", nil}},
-		{"no head", [][]string{encoder, embedding, norm}, []Option{WithoutHead()}, Source{"enc", "", names(embedding, norm)}},
-		{"the last option counts", [][]string{encoder, fc}, []Option{WithLSTM("x"), WithoutHead(), WithHead("x"), WithHead("fc"), WithLSTM("enc")}, Source{"enc", "fc", nil}},
-		{"no head after all", [][]string{encoder, fc}, []Option{WithHead("x"), WithoutHead()}, Source{"enc", "", names(fc)}},
-		{"without prefixes", [][]string{{"weight F32 3 2", "bias F32 3", "weight_ih_l0 F32 8 3", "weight_hh_l0 F32 8 2"}, decoder}, []Option{WithLSTM(""), WithHead("")}, Source{"", "", names(decoder)}},
-		{"called head", [][]string{encoder, {"head.weight F32 3 2"}}, nil, Source{"enc", "head", nil}},
-		{"in a Sequential called head", [][]string{encoder, {"m.head.1.weight F32 3 2", "m.head.1.bias F32 3"}}, nil, Source{"enc", "m.head.1", nil}},
+		{"one of two", [][]string{encoder, decoder}, []lstm.Option{lstm.WithLSTM("dec")}, lstm.Source{LSTM: "dec", Unused: names(encoder)}},
+		{"besides one that is not run", [][]string{encoder, bidirectional}, []lstm.Option{lstm.WithLSTM("enc")}, lstm.Source{LSTM: "enc", Unused: names(bidirectional)}},
+		{"one of two, and a head", [][]string{encoder, fc, decoder}, []lstm.Option{lstm.WithLSTM("enc"), lstm.WithHead("fc")}, lstm.Source{LSTM: "enc", Head: "fc", Unused: names(decoder)}},
+		{"one of two, and no head", [][]string{encoder, fc, decoder}, []lstm.Option{lstm.WithLSTM("enc"), lstm.WithoutHead()}, lstm.Source{LSTM: "enc", Unused: names(fc, decoder)}},
+		{"the only one", [][]string{encoder, fc}, []lstm.Option{lstm.WithLSTM("enc")}, lstm.Source{LSTM: "enc", Head: "fc"}},
+		{"a head that is certain", [][]string{encoder, fc}, nil, lstm.Source{LSTM: "enc", Head: "fc"}},
+		{"a head by its name", [][]string{fc, encoder, norm}, []lstm.Option{lstm.WithHead("fc")}, lstm.Source{LSTM: "enc", Head: "fc", Unused: names(norm)}},
+		{"a head without a bias", [][]string{encoder, embedding}, []lstm.Option{lstm.WithHead("emb")}, lstm.Source{LSTM: "enc", Head: "emb"}},
+		{"no head", [][]string{encoder, embedding, norm}, []lstm.Option{lstm.WithoutHead()}, lstm.Source{LSTM: "enc", Unused: names(embedding, norm)}},
+		{"the last option counts", [][]string{encoder, fc}, []lstm.Option{lstm.WithLSTM("x"), lstm.WithoutHead(), lstm.WithHead("x"), lstm.WithHead("fc"), lstm.WithLSTM("enc")}, lstm.Source{LSTM: "enc", Head: "fc"}},
+		{"no head after all", [][]string{encoder, fc}, []lstm.Option{lstm.WithHead("x"), lstm.WithoutHead()}, lstm.Source{LSTM: "enc", Unused: names(fc)}},
+		{"without prefixes", [][]string{{"weight F32 3 2", "bias F32 3", "weight_ih_l0 F32 8 3", "weight_hh_l0 F32 8 2"}, decoder}, []lstm.Option{lstm.WithLSTM(""), lstm.WithHead("")}, lstm.Source{Unused: names(decoder)}},
+		{"called head", [][]string{encoder, {"head.weight F32 3 2"}}, nil, lstm.Source{LSTM: "enc", Head: "head"}},
+		{"in a Sequential called head", [][]string{encoder, {"m.head.1.weight F32 3 2", "m.head.1.bias F32 3"}}, nil, lstm.Source{LSTM: "enc", Head: "m.head.1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := entriesFile(t, slices.Concat(c.specs...)...)
-			m, err := ReadModel(bytes.NewReader(file), c.options...)
+			m, err := lstm.ReadModel(bytes.NewReader(file), c.options...)
 			require.NoError(t, err)
 			assert.Equal(t, c.want, m.Source)
-			n, err := Read(bytes.NewReader(file), c.options...)
+			n, err := lstm.Read(bytes.NewReader(file), c.options...)
 			require.NoError(t, err)
 			assert.Equal(t, c.want, n.Source())
 			if len(c.want.Unused) > 0 {
@@ -210,21 +213,21 @@ func TestReadModelOptions(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		specs   [][]string
-		options []Option
+		options []lstm.Option
 		want    string
 	}{
-		{"no such LSTM", [][]string{encoder, decoder}, []Option{WithLSTM("x")}, `no module "x" is an LSTM; those that are: "enc", "dec"`},
-		{"no such head", [][]string{encoder, fc, embedding}, []Option{WithHead("x")}, `no tensor is named "x.weight", want the head's weight [O, H] with H = 2; modules with such a weight: "fc", "emb"`},
-		{"no such head, and none", [][]string{encoder, norm}, []Option{WithHead("x")}, `modules with such a weight: none`},
-		{"a head of another shape", [][]string{decoder, fc}, []Option{WithHead("fc")}, `tensor "fc.weight": shape is [4 2], want [4 3] = [O, H]`},
-		{"no matrix", [][]string{encoder, norm}, []Option{WithHead("norm")}, `tensor "norm.weight": shape is [2], want [O, H]`},
-		{"one of two, and who knows whose head", [][]string{encoder, fc, decoder}, []Option{WithLSTM("enc")}, `tensor "fc.weight": which of 2 LSTMs it follows cannot be told: lstm.WithHead("fc") takes it`},
-		{"one of two, and another tensor", [][]string{encoder, norm, decoder}, []Option{WithLSTM("enc")}, `tensor "norm.bias": shape is [2], no part of an LSTM or its head`},
-		{"one that is not run", [][]string{encoder, bidirectional}, []Option{WithLSTM("b")}, `it belongs to a bidirectional LSTM`},
+		{"no such LSTM", [][]string{encoder, decoder}, []lstm.Option{lstm.WithLSTM("x")}, `no module "x" is an LSTM; those that are: "enc", "dec"`},
+		{"no such head", [][]string{encoder, fc, embedding}, []lstm.Option{lstm.WithHead("x")}, `no tensor is named "x.weight", want the head's weight [O, H] with H = 2; modules with such a weight: "fc", "emb"`},
+		{"no such head, and none", [][]string{encoder, norm}, []lstm.Option{lstm.WithHead("x")}, `modules with such a weight: none`},
+		{"a head of another shape", [][]string{decoder, fc}, []lstm.Option{lstm.WithHead("fc")}, `tensor "fc.weight": shape is [4 2], want [4 3] = [O, H]`},
+		{"no matrix", [][]string{encoder, norm}, []lstm.Option{lstm.WithHead("norm")}, `tensor "norm.weight": shape is [2], want [O, H]`},
+		{"one of two, and who knows whose head", [][]string{encoder, fc, decoder}, []lstm.Option{lstm.WithLSTM("enc")}, `tensor "fc.weight": which of 2 LSTMs it follows cannot be told: lstm.WithHead("fc") takes it`},
+		{"one of two, and another tensor", [][]string{encoder, norm, decoder}, []lstm.Option{lstm.WithLSTM("enc")}, `tensor "norm.bias": shape is [2], no part of an LSTM or its head`},
+		{"one that is not run", [][]string{encoder, bidirectional}, []lstm.Option{lstm.WithLSTM("b")}, `it belongs to a bidirectional LSTM`},
 		{"many", [][]string{encoder, decoder, {"c.weight_ih_l0 F32 4 1", "d.weight_ih_l0 F32 4 1", "e.weight_ih_l0 F32 4 1", "f.weight_ih_l0 F32 4 1"}}, nil, `modules "enc", "dec", "c", "d", "e", … are LSTMs`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, err := ReadModel(bytes.NewReader(entriesFile(t, slices.Concat(c.specs...)...)), c.options...)
+			m, err := lstm.ReadModel(bytes.NewReader(entriesFile(t, slices.Concat(c.specs...)...)), c.options...)
 			assertFileError(t, err, c.want)
 			assert.Nil(t, m)
 		})

@@ -1,4 +1,4 @@
-package lstm
+package apitest
 
 import (
 	"math"
@@ -10,12 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/lstm"
+	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 )
 
 // golden is a run of a network by PyTorch (see testdata/README.md).
 type golden struct {
-	network  *Network
+	network  *lstm.Network
 	steps    int
 	x        []float32 // [T, I]
 	h0, c0   []float32 // [L, H]
@@ -34,7 +36,7 @@ const driftFactor = 3
 
 func openGolden(t *testing.T, name string) *golden {
 	t.Helper()
-	n, err := Open(name + ".model.safetensors")
+	n, err := lstm.Open(name + ".model.safetensors")
 	require.NoError(t, err)
 	file, err := os.Open(name + ".run.safetensors")
 	require.NoError(t, err)
@@ -67,7 +69,7 @@ func openGolden(t *testing.T, name string) *golden {
 }
 
 // begin returns the state before the first step.
-func (g *golden) begin() *State {
+func (g *golden) begin() *lstm.State {
 	s := g.network.NewState()
 	g.each(func(l int, part func([]float32) []float32) {
 		copy(s.H(l), part(g.h0))
@@ -94,7 +96,7 @@ func (g *golden) output(step int) []float32 {
 }
 
 // requireState compares s with h and c after a step.
-func (g *golden) requireState(t *testing.T, step int, s *State) {
+func (g *golden) requireState(t *testing.T, step int, s *lstm.State) {
 	t.Helper()
 	width := g.network.Layers() * g.network.HiddenSize(0)
 	g.each(func(l int, part func([]float32) []float32) {
@@ -116,21 +118,21 @@ func requireClose(t *testing.T, want, got []float32, tolerance float64, what str
 }
 
 func TestGolden(t *testing.T) {
-	runs, err := filepath.Glob("testdata/golden/*.run.safetensors")
+	runs, err := filepath.Glob("../../testdata/golden/*.run.safetensors")
 	require.NoError(t, err)
 	require.NotEmpty(t, runs, "no golden vectors")
 	for _, run := range runs {
 		name := strings.TrimSuffix(run, ".run.safetensors")
 		g := openGolden(t, name)
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			eachPath(t, g.test)
+			lstmtest.EachPath(t, g.test)
 		})
 	}
 }
 
 func (g *golden) test(t *testing.T) {
 	n := g.network
-	r := newRand(16, g.steps)
+	r := lstmtest.NewRand(16, g.steps)
 
 	t.Run("Step", func(t *testing.T) {
 		s, y := g.begin(), make([]float32, n.OutputSize())
@@ -162,7 +164,7 @@ func (g *golden) test(t *testing.T) {
 	// The stream in a batch, among others at other steps of the same run.
 	t.Run("StepBatch", func(t *testing.T) {
 		const streams = panel.MaxColumns + 2
-		var states []*State
+		var states []*lstm.State
 		var xs, ys [][]float32
 		for i := range streams {
 			states, xs, ys = append(states, g.begin()), append(xs, nil), append(ys, make([]float32, n.OutputSize()))
