@@ -1,6 +1,10 @@
 package lstm
 
-import "fmt"
+import (
+	"fmt"
+
+	"example.com/lstm/internal/sizes"
+)
 
 // This file holds what the methods ask of their arguments, each fact once: the
 // methods that panic panic with the errors that the Check methods return.
@@ -57,7 +61,7 @@ func (n *Network) CheckForward(s *State, x, y []float32) error {
 	}
 	input := n.stateSize.input
 	if len(x)%input != 0 {
-		return lengthError("Forward: x", len(x), roundUp(len(x), input), "a multiple of InputSize")
+		return lengthError("Forward: x", len(x), sizes.RoundUp(len(x), input), "a multiple of InputSize")
 	}
 	if y == nil {
 		return nil
@@ -181,10 +185,9 @@ func checkDistinct(method string, states []*State) (err error) {
 	return err
 }
 
-// checkRows returns an error unless t has rows rows of width elements. It does
-// not rely on their product, which might not fit an int.
+// checkRows returns an error unless t has rows rows of width elements.
 func checkRows(argument string, t []float32, rows, width int, name string) error {
-	if len(t)%width == 0 && len(t)/width == rows {
+	if sizes.IsProduct(len(t), rows, width) {
 		return nil
 	}
 	return lengthError(argument, len(t), rows*width, name)

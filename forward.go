@@ -3,8 +3,10 @@ package lstm
 import (
 	"sync"
 
+	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/panel"
+	"example.com/lstm/internal/sizes"
 )
 
 // Forward advances the stream of s by a sequence of T time steps and writes the
@@ -45,12 +47,12 @@ type blockSize struct {
 }
 
 func newBlockSize(layers []layer) blockSize {
-	size := blockSize{input: roundUp(layers[0].input, alignmentFloats)}
+	size := blockSize{input: sizes.RoundUp(layers[0].input, aligned.Floats)}
 	for i := range layers {
 		l := &layers[i]
 		size.widestInput = max(size.widestInput, l.input)
 		size.sums = max(size.sums, panel.Gates*panel.PaddedUnits(l.hidden))
-		size.hidden = max(size.hidden, roundUp(l.hidden, contract.HeadSums))
+		size.hidden = max(size.hidden, sizes.RoundUp(l.hidden, contract.HeadSums))
 	}
 	return size
 }
@@ -77,9 +79,9 @@ func (r *rooms) take(size *blockSize) *room {
 		return taken
 	}
 	return &room{
-		inputs: alignedFloats(blockSteps * size.input),
-		sums:   alignedFloats(blockSteps * size.sums),
-		hidden: alignedFloats(blockSteps * size.hidden),
+		inputs: aligned.New(blockSteps * size.input),
+		sums:   aligned.New(blockSteps * size.sums),
+		hidden: aligned.New(blockSteps * size.hidden),
 	}
 }
 
@@ -182,7 +184,7 @@ func (m matrix) row(i int) []float32 { return m.floats[i*m.stride:][:m.width] }
 
 // paddedRow is row i up to the next, with zeros behind the row's elements.
 func (m matrix) paddedRow(i int) []float32 {
-	row := m.floats[i*m.stride:][:roundUp(m.width, contract.HeadSums)]
+	row := m.floats[i*m.stride:][:sizes.RoundUp(m.width, contract.HeadSums)]
 	clear(row[m.width:])
 	return row
 }

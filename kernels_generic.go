@@ -62,16 +62,6 @@ func fmaOdd(x, y, z float32) float32 {
 	return float32(s)
 }
 
-// flush returns x, or +0 if x is nearer to zero than contract.Tiny. A NaN is
-// not.
-func flush(x float32) float32 {
-	const tiny = (127 - 64) << 23 // the bits of contract.Tiny
-	if math.Float32bits(x)&^(1<<31) < tiny {
-		return 0
-	}
-	return x
-}
-
 // sigmoid returns 1 / (1 + e^-x) to within 1 ulp, monotone in x, and +0 from
 // where on that would be subnormal.
 func sigmoid(x float32) float32 {
@@ -200,8 +190,8 @@ func plainUnits(z, c, h []float32) {
 	zi, zf, zg, zo := z[:width], z[width:2*width], z[2*width:3*width], z[3*width:]
 	for u := range h {
 		in := float32(sigmoid(zi[u]) * tanh(zg[u]))
-		c[u] = flush(fma(sigmoid(zf[u]), c[u], in))
-		h[u] = flush(float32(sigmoid(zo[u]) * tanh(c[u])))
+		c[u] = contract.Flush(fma(sigmoid(zf[u]), c[u], in))
+		h[u] = contract.Flush(float32(sigmoid(zo[u]) * tanh(c[u])))
 	}
 }
 
@@ -237,6 +227,6 @@ func tanhGeneric(dst, x []float32) {
 
 func flushGeneric(dst, x []float32) {
 	for i, v := range x {
-		dst[i] = flush(v)
+		dst[i] = contract.Flush(v)
 	}
 }

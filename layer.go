@@ -40,8 +40,10 @@ type layer struct {
 	place         place     // of the layer's vectors in a State
 }
 
-// newLayer makes a layer of packed biases and weights.
-func newLayer(input, hidden int, biases, weights []float32) layer {
+// packLayer packs the weights of a layer, which have been checked.
+func packLayer(w *Weights) layer {
+	input, hidden := w.InputSize, w.HiddenSize
+	biases, weights := panel.Pack(input, hidden, w.WeightIH, w.WeightHH, w.BiasIH, w.BiasHH)
 	l := layer{
 		input:  input,
 		hidden: hidden,
@@ -230,6 +232,12 @@ func skipLines(prefetch []float32, chain int) []float32 {
 type packedHead struct {
 	weights []float32 // [outputs, inputs rounded up to contract.HeadSums]
 	bias    []float32 // [outputs]
+}
+
+// packHead packs the weights of a head, which have been checked.
+func packHead(d *Linear) *packedHead {
+	bias, weights := panel.PackHead(d.InFeatures, d.OutFeatures, d.Weight, d.Bias)
+	return &packedHead{weights, bias}
 }
 
 // apply is the kernel head in calls of bounded length. x is padded with zeros

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/sizes"
@@ -78,7 +79,9 @@ func (m *Model) check() error {
 	if len(m.Layers) == 0 {
 		return errorOf(ErrShape, "lstm: a network needs at least one layer, got none")
 	}
-	room := memory(math.MaxInt)
+	// Padding can make packed weights 16 times as large as the tensors, so that those
+	// fit an int of 32 bits where the packed ones do not.
+	room := aligned.Room(math.MaxInt)
 	for l := range m.Layers {
 		w := &m.Layers[l]
 		name := fmt.Sprintf("layer %d", l)
@@ -89,7 +92,7 @@ func (m *Model) check() error {
 			return errorOf(ErrShape, "lstm: %s: InputSize is %d, want %d, the HiddenSize of layer %d",
 				name, w.InputSize, m.Layers[l-1].HiddenSize, l-1)
 		}
-		if !room.take(panel.Gates, panel.PaddedUnits(w.HiddenSize), 1+w.InputSize+w.HiddenSize) {
+		if !room.Take(panel.Gates, panel.PaddedUnits(w.HiddenSize), 1+w.InputSize+w.HiddenSize) {
 			return errorOf(ErrUnsupported, "lstm: %s: packed weights of InputSize %d and HiddenSize %d, with those of the layers below, take more bytes than can be addressed",
 				name, w.InputSize, w.HiddenSize)
 		}
@@ -105,27 +108,11 @@ func (m *Model) check() error {
 		return errorOf(ErrShape, "lstm: head: InFeatures is %d, want %d, the HiddenSize of the last layer",
 			m.Head.InFeatures, top)
 	}
-	if !room.take(m.Head.OutFeatures, roundUp(top, contract.HeadSums)+1) {
+	if !room.Take(m.Head.OutFeatures, sizes.RoundUp(top, contract.HeadSums)+1) {
 		return errorOf(ErrUnsupported, "lstm: head: packed weights of InFeatures %d and OutFeatures %d, with those of the layers, take more bytes than can be addressed",
 			top, m.Head.OutFeatures)
 	}
 	return nil
-}
-
-// memory is a number of bytes that are left. Padding can make packed weights 16
-// times as large as the tensors, so that those fit an int of 32 bits where the
-// packed ones do not.
-type memory int
-
-// take takes a block of so many floats, and says whether there was room for it.
-func (m *memory) take(dims ...int) bool {
-	floats, fits := sizes.Product(dims...)
-	bytes, fit := sizes.Product(floats, 4)
-	if !fits || !fit || bytes > int(*m)-alignment {
-		return false
-	}
-	*m -= memory(bytes + alignment)
-	return true
 }
 
 func (w *Weights) check(name string) error {

@@ -1,8 +1,10 @@
 package lstm
 
 import (
+	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/panel"
+	"example.com/lstm/internal/sizes"
 )
 
 // A State is what one stream has left behind in a [Network]: the hidden state
@@ -54,10 +56,10 @@ func placeLayers(layers []layer) stateSize {
 			cEnd: size.cells + panel.PaddedUnits(l.hidden),
 		}
 		size.buffer = l.place.end
-		size.cells = roundUp(l.place.cEnd, alignmentFloats)
+		size.cells = sizes.RoundUp(l.place.cEnd, aligned.Floats)
 	}
 	top := layers[len(layers)-1].hidden
-	size.buffer += roundUp(top, contract.HeadSums) - top
+	size.buffer += sizes.RoundUp(top, contract.HeadSums) - top
 	return size
 }
 
@@ -66,9 +68,9 @@ func (n *Network) NewState() *State {
 	must(n.checkMade("NewState"))
 	size := &n.stateSize
 	// The hidden states begin at a cache line, whatever the input size.
-	lead := roundUp(size.input, alignmentFloats) - size.input
-	each := roundUp(lead+size.buffer, alignmentFloats)
-	all := alignedFloats(2*each + size.cells)
+	lead := sizes.RoundUp(size.input, aligned.Floats) - size.input
+	each := sizes.RoundUp(lead+size.buffer, aligned.Floats)
+	all := aligned.New(2*each + size.cells)
 	s := &State{
 		network: n,
 		buffers: [2][]float32{

@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,4 +24,64 @@ func TestPanelsAddUp(t *testing.T) {
 			require.Less(t, units-hidden, NarrowUnits, "hidden size %d", hidden)
 		}
 	}
+}
+
+// Every parameter is where the package's description says, once, and all else is
+// zero.
+func TestPack(t *testing.T) {
+	numbers := func(n, from int) []float32 {
+		s := make([]float32, n)
+		for i := range s {
+			s[i] = float32(from + i)
+		}
+		return s
+	}
+	for hidden := 1; hidden <= 40; hidden++ {
+		for _, input := range []int{1, 5} {
+			ih := numbers(Gates*hidden*input, 1)
+			hh := numbers(Gates*hidden*hidden, 100_000)
+			b := numbers(Gates*hidden, 1)
+			biases, weights := Pack(input, hidden, ih, hh, b, nil)
+			require.Len(t, biases, BiasFloats(hidden))
+			require.Len(t, weights, Floats(hidden, input+hidden))
+			wantBiases, want := make([]float32, len(biases)), make([]float32, len(weights))
+			for u := range hidden {
+				first := u / Units * Units // unit of the panel
+				width := Width(hidden - first)
+				for g := range Gates {
+					lane := g*width + u - first
+					wantBiases[Gates*first+lane] = b[g*hidden+u]
+					for k := range input + hidden {
+						v := ih[(g*hidden+u)*input+min(k, input-1)]
+						if k >= input {
+							v = hh[(g*hidden+u)*hidden+k-input]
+						}
+						want[first/Units*Stride(input+hidden)+k*Gates*width+lane] = v
+					}
+				}
+			}
+			require.Equal(t, wantBiases, biases)
+			require.Equal(t, want, weights)
+		}
+	}
+}
+
+// What is tiny becomes +0, and two biases one.
+func TestPackFlushes(t *testing.T) {
+	const tiny, half = -0x1.fffffep-65, 0.5
+	biases, weights := Pack(1, 1, []float32{1, tiny, 2, 3}, []float32{4, 5, tiny, 6}, []float32{1, tiny, 2, half}, []float32{half, 0, -2, half})
+	at := func(s []float32, row, gate int) float32 { return s[(row*Gates+gate)*NarrowUnits] }
+	for g, want := range []float32{1.5, 0, 0, 1} {
+		require.Equal(t, math.Float32bits(want), math.Float32bits(at(biases, 0, g)))
+	}
+	for g, want := range []float32{1, 0, 2, 3} {
+		require.Equal(t, math.Float32bits(want), math.Float32bits(at(weights, 0, g)))
+	}
+	for g, want := range []float32{4, 5, 0, 6} {
+		require.Equal(t, math.Float32bits(want), math.Float32bits(at(weights, 1, g)))
+	}
+	biases, weights = PackHead(3, 2, []float32{1, 2, tiny, 3, 4, 5}, nil)
+	require.Equal(t, []float32{0, 0}, biases)
+	require.Equal(t, []float32{1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, weights)
+	require.Zero(t, math.Float32bits(weights[2]))
 }

@@ -1,0 +1,69 @@
+package panel
+
+import (
+	"example.com/lstm/internal/aligned"
+	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/sizes"
+)
+
+// Pack lays the weights of a layer of H hidden units and I inputs, [4H, I] and
+// [4H, H], out as panels, and its biases, [4H] or nil, apart from them. The two
+// biases become one, b_ih + b_hh, rounded once; what is tiny becomes zero, and
+// what pads the last panel is zero. The caller has checked the sizes.
+func Pack(input, hidden int, weightIH, weightHH, biasIH, biasHH []float32) (biases, weights []float32) {
+	k := input + hidden
+	weights = aligned.New(Floats(hidden, k))
+	biases = aligned.New(BiasFloats(hidden))
+	for u := 0; u < hidden; u += Units {
+		units := min(Units, hidden-u)
+		width := Width(units)
+		size := Gates * width
+		rows := weights[u/Units*Stride(k):]
+		for g := range Gates {
+			first, lane := g*hidden+u, g*width
+			for i := range units {
+				biases[Gates*u+lane+i] = contract.Flush(at(biasIH, first+i) + at(biasHH, first+i))
+			}
+			transpose(rows[lane:], size, weightIH[first*input:], input, units)
+			transpose(rows[input*size+lane:], size, weightHH[first*hidden:], hidden, units)
+		}
+	}
+	return biases, weights
+}
+
+// transpose writes the columns of a matrix of that many rows to dst, stride
+// floats from one to the next, with +0 for what is tiny.
+func transpose(dst []float32, stride int, matrix []float32, columns, rows int) {
+	for i := range columns {
+		column := dst[i*stride:][:rows]
+		for r := range column {
+			column[r] = contract.Flush(matrix[r*columns+i])
+		}
+	}
+}
+
+// at returns element i of a bias, or zero where there is none.
+func at(bias []float32, i int) float32 {
+	if bias == nil {
+		return 0
+	}
+	return bias[i]
+}
+
+// PackHead pads the rows of a head's weights, [outputs, inputs], with zeros to a
+// multiple of contract.HeadSums. Multiplied with the zeros after a hidden state
+// they add +0 to partial sums, which are never -0. What is tiny becomes zero, and
+// so does a bias that is nil.
+func PackHead(inputs, outputs int, weight, bias []float32) (biases, weights []float32) {
+	padded := sizes.RoundUp(inputs, contract.HeadSums)
+	weights = aligned.New(outputs * padded)
+	biases = make([]float32, outputs)
+	for o := range outputs {
+		row := weights[o*padded:][:inputs]
+		for i := range row {
+			row[i] = contract.Flush(weight[o*inputs+i])
+		}
+		biases[o] = contract.Flush(at(bias, o))
+	}
+	return biases, weights
+}
