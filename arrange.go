@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/lstm/internal/errkind"
 	"example.com/lstm/internal/safetensors"
 )
 
@@ -144,7 +145,7 @@ func chooseLSTM(modules []*module, name *string) (*module, error) {
 	}
 	if name == nil {
 		if len(found) > 1 {
-			return nil, errorOf(ErrUnsupported, "modules %s are LSTMs, want one: lstm.WithLSTM names the one to read, and each can be run as a network of its own",
+			return nil, errkind.Errorf(ErrUnsupported, "modules %s are LSTMs, want one: lstm.WithLSTM names the one to read, and each can be run as a network of its own",
 				listModules(found))
 		}
 		return found[0], nil
@@ -154,7 +155,7 @@ func chooseLSTM(modules []*module, name *string) (*module, error) {
 			return m, nil
 		}
 	}
-	return nil, errorOf(ErrUnsupported, "no module %s is an LSTM; those that are: %s", safetensors.Quote(*name), listModules(found))
+	return nil, errkind.Errorf(ErrUnsupported, "no module %s is an LSTM; those that are: %s", safetensors.Quote(*name), listModules(found))
 }
 
 // listModules quotes the first few names.
@@ -178,15 +179,15 @@ func noLSTMError(modules []*module) error {
 			continue
 		}
 		if kind := recurrentKind(e); kind != "" {
-			return errorOf(ErrUnsupported, "%w", e.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(e.Shape), kind))
+			return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(e.Shape), kind))
 		}
-		return errorOf(ErrUnsupported, "%w", e.Errorf("it is a parameter of an nn.LSTMCell, want those of an nn.LSTM: "+
+		return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("it is a parameter of an nn.LSTMCell, want those of an nn.LSTM: "+
 			"save weight_ih, weight_hh, bias_ih and bias_hh as weight_ih_l0, weight_hh_l0, bias_ih_l0 and bias_hh_l0"))
 	}
 	if len(modules) == 0 {
-		return errorOf(ErrUnsupported, "the file has no tensors, want the parameters of an LSTM")
+		return errkind.Errorf(ErrUnsupported, "the file has no tensors, want the parameters of an LSTM")
 	}
-	return errorOf(ErrUnsupported, "no tensor is named weight_ih_l0, with or without a prefix, want the parameters of an LSTM; the file has modules %s", listModules(modules))
+	return errkind.Errorf(ErrUnsupported, "no tensor is named weight_ih_l0, with or without a prefix, want the parameters of an LSTM; the file has modules %s", listModules(modules))
 }
 
 // recurrentKind names the network of which e, if the recurrent weights of
@@ -231,7 +232,7 @@ func gapError(m *module, missing int) error {
 			above = e
 		}
 	}
-	return errorOf(ErrUnsupported, "%w", above.Errorf("layer %d is there but layer %d is not, want layers counted from 0 without a gap", lowest, missing))
+	return errkind.Errorf(ErrUnsupported, "%w", above.Errorf("layer %d is there but layer %d is not, want layers counted from 0 without a gap", lowest, missing))
 }
 
 // layer places the parts of layer l, above layers that have their places.
@@ -250,7 +251,7 @@ func (a *arrangement) layer(m *module, l int) error {
 	}
 	hh := parts["weight_hh"]
 	if kind := recurrentKind(hh); kind != "" {
-		return errorOf(ErrUnsupported, "%w", hh.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(hh.Shape), kind))
+		return errkind.Errorf(ErrUnsupported, "%w", hh.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(hh.Shape), kind))
 	}
 	w.HiddenSize = hh.Shape[1]
 	w.InputSize = parts["weight_ih"].Shape[1]
@@ -271,11 +272,11 @@ func (a *arrangement) layer(m *module, l int) error {
 func checkParts(parts map[string]*safetensors.Entry) error {
 	for _, part := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"} {
 		if e := parts[part+"_reverse"]; e != nil {
-			return errorOf(ErrUnsupported, "%w", e.Errorf("it belongs to a bidirectional LSTM, want one direction"))
+			return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("it belongs to a bidirectional LSTM, want one direction"))
 		}
 	}
 	if e := parts["weight_hr"]; e != nil {
-		return errorOf(ErrUnsupported, "%w", e.Errorf("it is the projection of an LSTM with proj_size, want none"))
+		return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("it is the projection of an LSTM with proj_size, want none"))
 	}
 	return nil
 }
@@ -292,7 +293,7 @@ func (a *arrangement) place(e *safetensors.Entry, p parameter) error {
 }
 
 func shapeError(e *safetensors.Entry, want string) error {
-	return errorOf(ErrShape, "%w", e.Errorf("shape is %s, want %s", safetensors.SizesText(e.Shape), want))
+	return errkind.Errorf(ErrShape, "%w", e.Errorf("shape is %s, want %s", safetensors.SizesText(e.Shape), want))
 }
 
 // missingError names a tensor that is there besides the one that is not.
@@ -304,7 +305,7 @@ func missingError(m *module, l int, missing parameter) error {
 			break
 		}
 	}
-	return errorOf(ErrUnsupported, "tensor %s is missing, want one of shape %s beside tensor %s of shape %s",
+	return errkind.Errorf(ErrUnsupported, "tensor %s is missing, want one of shape %s beside tensor %s of shape %s",
 		safetensors.Quote(joinName(m.name, fmt.Sprintf("%s_l%d", missing.name, l))), missing.symbols,
 		safetensors.Quote(beside.Name), safetensors.SizesText(beside.Shape))
 }
@@ -340,7 +341,7 @@ func (a *arrangement) namedHead(modules []*module, name string) error {
 	if found := a.headsOf(modules); len(found) > 0 {
 		candidates = listModules(found)
 	}
-	return errorOf(ErrUnsupported, "no tensor is named %s, want the head's weight [O, H] with H = %d; modules with such a weight: %s",
+	return errkind.Errorf(ErrUnsupported, "no tensor is named %s, want the head's weight [O, H] with H = %d; modules with such a weight: %s",
 		safetensors.Quote(joinName(name, "weight")), a.topSize(), candidates)
 }
 
@@ -404,7 +405,7 @@ func isCalledHead(name string) bool {
 
 // doubt says how to name the head.
 func doubt(m *module, format string, args ...any) error {
-	return errorOf(ErrUnsupported, "%w: lstm.WithHead(%s) takes it for the head, lstm.WithoutHead() passes it over",
+	return errkind.Errorf(ErrUnsupported, "%w: lstm.WithHead(%s) takes it for the head, lstm.WithoutHead() passes it over",
 		m.fields["weight"].Errorf(format, args...), safetensors.Quote(m.name))
 }
 
@@ -417,7 +418,7 @@ func (a *arrangement) strangerError(e *safetensors.Entry, m *module) error {
 	if kind := m.kind(); kind != "" {
 		looks = "it looks like " + kind + "; if other code computes that, " + looks
 	}
-	return errorOf(ErrUnsupported, "%w", e.Errorf("shape is %s, no part of an LSTM or its head, a weight [O, H] with H = %d and a bias [O]; %s",
+	return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("shape is %s, no part of an LSTM or its head, a weight [O, H] with H = %d and a bias [O]; %s",
 		safetensors.SizesText(e.Shape), a.topSize(), looks))
 }
 

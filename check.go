@@ -3,6 +3,7 @@ package lstm
 import (
 	"fmt"
 
+	"example.com/lstm/internal/errkind"
 	"example.com/lstm/internal/sizes"
 )
 
@@ -194,7 +195,7 @@ func checkRows(argument string, t []float32, rows, width int, name string) error
 }
 
 func lengthError(argument string, got, want int, name string) error {
-	return errorOf(ErrShape, "lstm: %s has length %d, want %d (%s)", argument, got, want, name)
+	return errkind.Errorf(ErrShape, "lstm: %s has length %d, want %d (%s)", argument, got, want, name)
 }
 
 // must panics with err unless it is nil.

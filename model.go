@@ -7,6 +7,7 @@ import (
 
 	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/errkind"
 	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/sizes"
 )
@@ -77,7 +78,7 @@ func (m *Model) parameters() int {
 // check reports the first thing that keeps m from being a network.
 func (m *Model) check() error {
 	if len(m.Layers) == 0 {
-		return errorOf(ErrShape, "lstm: a network needs at least one layer, got none")
+		return errkind.Errorf(ErrShape, "lstm: a network needs at least one layer, got none")
 	}
 	// Padding can make packed weights 16 times as large as the tensors, so that those
 	// fit an int of 32 bits where the packed ones do not.
@@ -89,11 +90,11 @@ func (m *Model) check() error {
 			return err
 		}
 		if l > 0 && w.InputSize != m.Layers[l-1].HiddenSize {
-			return errorOf(ErrShape, "lstm: %s: InputSize is %d, want %d, the HiddenSize of layer %d",
+			return errkind.Errorf(ErrShape, "lstm: %s: InputSize is %d, want %d, the HiddenSize of layer %d",
 				name, w.InputSize, m.Layers[l-1].HiddenSize, l-1)
 		}
 		if !room.Take(panel.Gates, panel.PaddedUnits(w.HiddenSize), 1+w.InputSize+w.HiddenSize) {
-			return errorOf(ErrUnsupported, "lstm: %s: packed weights of InputSize %d and HiddenSize %d, with those of the layers below, take more bytes than can be addressed",
+			return errkind.Errorf(ErrUnsupported, "lstm: %s: packed weights of InputSize %d and HiddenSize %d, with those of the layers below, take more bytes than can be addressed",
 				name, w.InputSize, w.HiddenSize)
 		}
 	}
@@ -105,11 +106,11 @@ func (m *Model) check() error {
 		return err
 	}
 	if m.Head.InFeatures != top {
-		return errorOf(ErrShape, "lstm: head: InFeatures is %d, want %d, the HiddenSize of the last layer",
+		return errkind.Errorf(ErrShape, "lstm: head: InFeatures is %d, want %d, the HiddenSize of the last layer",
 			m.Head.InFeatures, top)
 	}
 	if !room.Take(m.Head.OutFeatures, sizes.RoundUp(top, contract.HeadSums)+1) {
-		return errorOf(ErrUnsupported, "lstm: head: packed weights of InFeatures %d and OutFeatures %d, with those of the layers, take more bytes than can be addressed",
+		return errkind.Errorf(ErrUnsupported, "lstm: head: packed weights of InFeatures %d and OutFeatures %d, with those of the layers, take more bytes than can be addressed",
 			top, m.Head.OutFeatures)
 	}
 	return nil
@@ -159,7 +160,7 @@ func (d *Linear) check() error {
 
 func checkSize(owner, field string, n int) error {
 	if n < 1 {
-		return errorOf(ErrShape, "lstm: %s: %s is %d, want at least 1", owner, field, n)
+		return errkind.Errorf(ErrShape, "lstm: %s: %s is %d, want at least 1", owner, field, n)
 	}
 	return nil
 }
@@ -169,13 +170,13 @@ func checkSize(owner, field string, n int) error {
 func checkTensor(owner, field string, t []float32, shape string, dims ...int) error {
 	want, ok := sizes.Product(dims...)
 	if !ok {
-		return errorOf(ErrShape, "lstm: %s: %s of shape %s = %v has more elements than can be addressed", owner, field, shape, dims)
+		return errkind.Errorf(ErrShape, "lstm: %s: %s of shape %s = %v has more elements than can be addressed", owner, field, shape, dims)
 	}
 	if t == nil {
-		return errorOf(ErrShape, "lstm: %s: %s is nil, want %d elements, shape %s", owner, field, want, shape)
+		return errkind.Errorf(ErrShape, "lstm: %s: %s is nil, want %d elements, shape %s", owner, field, want, shape)
 	}
 	if len(t) != want {
-		return errorOf(ErrShape, "lstm: %s: %s has %d elements, want %d, shape %s", owner, field, len(t), want, shape)
+		return errkind.Errorf(ErrShape, "lstm: %s: %s has %d elements, want %d, shape %s", owner, field, len(t), want, shape)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"example.com/lstm/internal/errkind"
 	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/safetensors"
 )
@@ -105,11 +106,11 @@ func kindOfFile(err error) error {
 	}
 	switch format.Kind {
 	case safetensors.Unsupported:
-		return errorOf(ErrUnsupported, "%w", err)
+		return errkind.Errorf(ErrUnsupported, "%w", err)
 	case safetensors.NonFinite:
-		return errorOf(ErrDamaged, "%w; lstm.WithNonFinite() takes such numbers as they are", err)
+		return errkind.Errorf(ErrDamaged, "%w; lstm.WithNonFinite() takes such numbers as they are", err)
 	}
-	return errorOf(ErrDamaged, "%w", err)
+	return errkind.Errorf(ErrDamaged, "%w", err)
 }
 
 // An Option tells [Open], [Read] and [ReadModel] what they cannot know or would

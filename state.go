@@ -3,6 +3,7 @@ package lstm
 import (
 	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/errkind"
 	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/sizes"
 )
@@ -98,12 +99,12 @@ func (n *Network) Adopt(s *State) error {
 		return err
 	}
 	if got, want := len(s.network.layers), len(n.layers); got != want {
-		return errorOf(ErrShape, "lstm: Adopt: s has %d layers, want %d", got, want)
+		return errkind.Errorf(ErrShape, "lstm: Adopt: s has %d layers, want %d", got, want)
 	}
 	for i := range n.layers {
 		got, want := &s.network.layers[i], &n.layers[i]
 		if got.input != want.input || got.hidden != want.hidden {
-			return errorOf(ErrShape, "lstm: Adopt: layer %d of s has input size %d and hidden size %d, want %d and %d",
+			return errkind.Errorf(ErrShape, "lstm: Adopt: layer %d of s has input size %d and hidden size %d, want %d and %d",
 				i, got.input, got.hidden, want.input, want.hidden)
 		}
 	}

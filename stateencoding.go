@@ -5,6 +5,8 @@ import (
 	"hash/crc32"
 	"math"
 	"slices"
+
+	"example.com/lstm/internal/errkind"
 )
 
 // The encoding of a state, little-endian:
@@ -112,22 +114,22 @@ func (s *State) UnmarshalBinary(data []byte) error {
 // checkEncoded returns an error unless e is of a state of n.
 func (n *Network) checkEncoded(e encodedState) error {
 	if e.contract != Contract {
-		return errorOf(ErrContract, "lstm: state: the state was computed under contract %d, want %d (DecodeState reads it as numbers)", e.contract, Contract)
+		return errkind.Errorf(ErrContract, "lstm: state: the state was computed under contract %d, want %d (DecodeState reads it as numbers)", e.contract, Contract)
 	}
 	if e.layers != len(n.layers) {
-		return errorOf(ErrShape, "lstm: state: the state has %d layers, want %d", e.layers, len(n.layers))
+		return errkind.Errorf(ErrShape, "lstm: state: the state has %d layers, want %d", e.layers, len(n.layers))
 	}
 	if e.input != n.stateSize.input {
-		return errorOf(ErrShape, "lstm: state: the state has input size %d, want %d", e.input, n.stateSize.input)
+		return errkind.Errorf(ErrShape, "lstm: state: the state has input size %d, want %d", e.input, n.stateSize.input)
 	}
 	for l := range n.layers {
 		want := n.layers[l].hidden
 		if h, c := e.sizes(l); h != want || c != want {
-			return errorOf(ErrShape, "lstm: state: layer %d has %d elements of h and %d of c, want %d", l, h, c, want)
+			return errkind.Errorf(ErrShape, "lstm: state: layer %d has %d elements of h and %d of c, want %d", l, h, c, want)
 		}
 	}
 	if e.fingerprint != n.Fingerprint() {
-		return errorOf(ErrWeights, "lstm: state: the state was computed with the network of fingerprint %v, want %v (DecodeState reads it as numbers)",
+		return errkind.Errorf(ErrWeights, "lstm: state: the state was computed with the network of fingerprint %v, want %v (DecodeState reads it as numbers)",
 			e.fingerprint, n.Fingerprint())
 	}
 	return nil
@@ -148,19 +150,19 @@ type encodedState struct {
 // there is.
 func parseState(data []byte) (e encodedState, err error) {
 	if n := min(len(data), len(stateMagic)); string(data[:n]) != stateMagic {
-		return e, errorOf(ErrDamaged, "lstm: state: the data is not an encoded state: it begins with %q, want %q", data[:n], stateMagic)
+		return e, errkind.Errorf(ErrDamaged, "lstm: state: the data is not an encoded state: it begins with %q, want %q", data[:n], stateMagic)
 	}
 	if len(data) < headerBytes[1] {
-		return e, errorOf(ErrDamaged, "lstm: state: the encoding has %d bytes, want at least %d", len(data), headerBytes[1]+checksumBytes)
+		return e, errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, want at least %d", len(data), headerBytes[1]+checksumBytes)
 	}
 	e.version = int(binary.LittleEndian.Uint16(data[4:]))
 	e.contract = int(binary.LittleEndian.Uint16(data[6:]))
 	if e.version < 1 || e.version > stateVersion {
-		return e, errorOf(ErrUnsupported, "lstm: state: the encoding has version %d, want 1 to %d", e.version, stateVersion)
+		return e, errkind.Errorf(ErrUnsupported, "lstm: state: the encoding has version %d, want 1 to %d", e.version, stateVersion)
 	}
 	header := headerBytes[e.version]
 	if want := header + checksumBytes; len(data) < want {
-		return e, errorOf(ErrDamaged, "lstm: state: the encoding has %d bytes, want at least %d", len(data), want)
+		return e, errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, want at least %d", len(data), want)
 	}
 	numbers := data[8:]
 	if e.version > 1 {
@@ -168,7 +170,7 @@ func parseState(data []byte) (e encodedState, err error) {
 	}
 	layers, body := binary.LittleEndian.Uint32(numbers), data[header:len(data)-checksumBytes]
 	if layers == 0 || uint64(layers) > uint64(len(body)/layerBytes) {
-		return e, errorOf(ErrDamaged, "lstm: state: the encoding has %d bytes, and %d layers by its header", len(data), layers)
+		return e, errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, and %d layers by its header", len(data), layers)
 	}
 	e.layers = int(layers)
 	e.layerSizes, e.floats = body[:e.layers*layerBytes], body[e.layers*layerBytes:]
@@ -178,7 +180,7 @@ func parseState(data []byte) (e encodedState, err error) {
 	}
 	body, sum := data[:len(data)-checksumBytes], binary.LittleEndian.Uint32(data[len(data)-checksumBytes:])
 	if got := crc32.ChecksumIEEE(body); got != sum {
-		return e, errorOf(ErrDamaged, "lstm: state: the encoding is damaged: its checksum is %#08x, want %#08x", got, sum)
+		return e, errkind.Errorf(ErrDamaged, "lstm: state: the encoding is damaged: its checksum is %#08x, want %#08x", got, sum)
 	}
 	return e, nil
 }
@@ -187,7 +189,7 @@ func parseState(data []byte) (e encodedState, err error) {
 // and with the length of the encoding.
 func (e *encodedState) checkSizes(length int) error {
 	if e.input < 1 {
-		return errorOf(ErrDamaged, "lstm: state: the input size is %d, want at least 1", e.input)
+		return errkind.Errorf(ErrDamaged, "lstm: state: the input size is %d, want at least 1", e.input)
 	}
 	need := uint64(length - len(e.floats))
 	below := uint64(e.input)
@@ -195,19 +197,19 @@ func (e *encodedState) checkSizes(length int) error {
 		first, second := e.sizePair(l)
 		if e.version == 1 {
 			if first != below {
-				return errorOf(ErrDamaged, "lstm: state: layer %d has input size %d, want %d", l, first, below)
+				return errkind.Errorf(ErrDamaged, "lstm: state: layer %d has input size %d, want %d", l, first, below)
 			}
 			first, below = second, second
 		}
 		if first == 0 || second == 0 {
-			return errorOf(ErrDamaged, "lstm: state: layer %d has %d elements of h and %d of c, want at least 1", l, first, second)
+			return errkind.Errorf(ErrDamaged, "lstm: state: layer %d has %d elements of h and %d of c, want at least 1", l, first, second)
 		}
 		if need += 4 * (first + second); need > uint64(length) {
-			return errorOf(ErrDamaged, "lstm: state: the encoding has %d bytes, want at least %d by its header", length, need)
+			return errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, want at least %d by its header", length, need)
 		}
 	}
 	if need != uint64(length) {
-		return errorOf(ErrDamaged, "lstm: state: the encoding has %d bytes, want %d by its header", length, need)
+		return errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, want %d by its header", length, need)
 	}
 	return nil
 }

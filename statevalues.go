@@ -1,6 +1,10 @@
 package lstm
 
-import "errors"
+import (
+	"errors"
+
+	"example.com/lstm/internal/errkind"
+)
 
 // StateValues is what an encoded state says, as plain numbers, see [DecodeState].
 type StateValues struct {
@@ -54,11 +58,11 @@ func (s *State) SetValues(v *StateValues) error {
 	}
 	layers := s.network.layers
 	if len(v.H) != len(layers) || len(v.C) != len(layers) {
-		return errorOf(ErrShape, "lstm: SetValues: v has H of %d layers and C of %d, want %d", len(v.H), len(v.C), len(layers))
+		return errkind.Errorf(ErrShape, "lstm: SetValues: v has H of %d layers and C of %d, want %d", len(v.H), len(v.C), len(layers))
 	}
 	for l := range layers {
 		if want := layers[l].hidden; len(v.H[l]) != want || len(v.C[l]) != want {
-			return errorOf(ErrShape, "lstm: SetValues: layer %d of v has %d elements of H and %d of C, want %d", l, len(v.H[l]), len(v.C[l]), want)
+			return errkind.Errorf(ErrShape, "lstm: SetValues: layer %d of v has %d elements of H and %d of C, want %d", l, len(v.H[l]), len(v.C[l]), want)
 		}
 	}
 	for l := range layers {

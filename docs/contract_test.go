@@ -1,3 +1,4 @@
+// Package docs tests that the pages and the README say what the code does.
 package docs
 
 import (
