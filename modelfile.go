@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"example.com/lstm/internal/errkind"
-	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/safetensors"
+	"example.com/lstm/internal/statedict"
 )
 
 // Open reads the model file at path and makes its network ready to run. See
@@ -86,10 +86,11 @@ func readModel(r io.Reader, o readOptions) (*Model, error) {
 	if err != nil {
 		return nil, kindOfFile(err)
 	}
-	m, places, err := arrange(f.Entries, o)
+	found, err := statedict.Find(f.Entries, o.choice)
 	if err != nil {
 		return nil, err
 	}
+	m, places := placeTensors(found)
 	m.Metadata = f.Metadata
 	place := func(e *safetensors.Entry) *[]float32 { return places[e.Name] }
 	if err := f.ReadData(place, !o.nonFinite); err != nil {
@@ -97,6 +98,42 @@ func readModel(r io.Reader, o readOptions) (*Model, error) {
 	}
 	return m, nil
 }
+
+// placeTensors returns a model of the sizes that were found, and where in it the
+// numbers of each tensor belong.
+func placeTensors(found *statedict.Network) (m *Model, places map[string]*[]float32) {
+	m = &Model{
+		Layers: make([]Weights, len(found.Layers)),
+		Source: Source{LSTM: found.LSTM, Unused: found.Unused},
+	}
+	places = make(map[string]*[]float32)
+	add := func(entries []*safetensors.Entry, data []*[]float32) {
+		for i, e := range entries {
+			if e != nil {
+				places[e.Name] = data[i]
+			}
+		}
+	}
+	for l := range found.Layers {
+		from, w := &found.Layers[l], &m.Layers[l]
+		w.InputSize, w.HiddenSize = from.InputSize, from.HiddenSize
+		add(from.Tensors[:], w.tensors())
+	}
+	if from := found.Head; from != nil {
+		m.Source.Head = from.Module
+		m.Head = &Linear{InFeatures: from.InFeatures, OutFeatures: from.OutFeatures}
+		add(from.Tensors[:], m.Head.tensors())
+	}
+	return m, places
+}
+
+// tensors is where the numbers are, in the order of statedict.LayerParameters.
+func (w *Weights) tensors() []*[]float32 {
+	return []*[]float32{&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH}
+}
+
+// tensors is where the numbers are, in the order of statedict.HeadParameters.
+func (d *Linear) tensors() []*[]float32 { return []*[]float32{&d.Weight, &d.Bias} }
 
 // kindOfFile gives an error of the container its kind.
 func kindOfFile(err error) error {
@@ -118,9 +155,7 @@ func kindOfFile(err error) error {
 type Option func(*readOptions)
 
 type readOptions struct {
-	lstm      *string // module; nil for the only one
-	head      *string // module; nil for what is certain
-	noHead    bool
+	choice    statedict.Choice
 	nonFinite bool
 }
 
@@ -136,18 +171,18 @@ func makeOptions(options []Option) (o readOptions) {
 // there are some, and other tensors too, WithHead or WithoutHead must say what
 // those are.
 func WithLSTM(module string) Option {
-	return func(o *readOptions) { o.lstm = &module }
+	return func(o *readOptions) { o.choice.LSTM = &module }
 }
 
 // WithHead takes the head from the module of that name, such as "fc" for
 // fc.weight and fc.bias, and passes over all tensors but those and the LSTM's.
 func WithHead(module string) Option {
-	return func(o *readOptions) { o.head, o.noHead = &module, false }
+	return func(o *readOptions) { o.choice.Head, o.choice.NoHead = &module, false }
 }
 
 // WithoutHead takes no head, and passes over all tensors but the LSTM's.
 func WithoutHead() Option {
-	return func(o *readOptions) { o.head, o.noHead = nil, true }
+	return func(o *readOptions) { o.choice.Head, o.choice.NoHead = nil, true }
 }
 
 // WithNonFinite takes numbers that are NaN or infinite as they are, and numbers
@@ -177,49 +212,23 @@ func (m *Model) Write(w io.Writer) error {
 // tensors lists the model's tensors by the names that Write gives them.
 func (m *Model) tensors() []safetensors.Tensor {
 	var list []safetensors.Tensor
-	add := func(name string, p parameter) {
-		if *p.data != nil {
-			list = append(list, safetensors.Tensor{Name: name, Shape: p.shape, Data: *p.data})
+	add := func(name string, shape []int, data []float32) {
+		if data != nil {
+			list = append(list, safetensors.Tensor{Name: name, Shape: shape, Data: data})
 		}
 	}
 	for l := range m.Layers {
-		for _, p := range m.Layers[l].parameters() {
-			add(fmt.Sprintf("lstm.%s_l%d", p.name, l), p)
+		w := &m.Layers[l]
+		for i, p := range statedict.LayerParameters(w.InputSize, w.HiddenSize) {
+			add(statedict.LayerName("lstm", p.Name, l), p.Shape, *w.tensors()[i])
 		}
 	}
-	if m.Head != nil {
-		for _, p := range m.Head.parameters() {
-			add(headModule+"."+p.name, p)
+	if d := m.Head; d != nil {
+		for i, p := range statedict.HeadParameters(d.InFeatures, d.OutFeatures) {
+			add(statedict.HeadModule+"."+p.Name, p.Shape, *d.tensors()[i])
 		}
 	}
 	return list
-}
-
-// parameter is one tensor of a layer: its name in a state_dict, its shape, and
-// where its numbers are or belong.
-type parameter struct {
-	name     string
-	data     *[]float32
-	optional bool
-	symbols  string // the shape in symbols
-	shape    []int
-}
-
-func (w *Weights) parameters() []parameter {
-	rows := panel.Gates * w.HiddenSize
-	return []parameter{
-		{"weight_ih", &w.WeightIH, false, "[4H, I]", []int{rows, w.InputSize}},
-		{"weight_hh", &w.WeightHH, false, "[4H, H]", []int{rows, w.HiddenSize}},
-		{"bias_ih", &w.BiasIH, true, "[4H]", []int{rows}},
-		{"bias_hh", &w.BiasHH, true, "[4H]", []int{rows}},
-	}
-}
-
-func (d *Linear) parameters() []parameter {
-	return []parameter{
-		{"weight", &d.Weight, false, "[O, H]", []int{d.OutFeatures, d.InFeatures}},
-		{"bias", &d.Bias, true, "[O]", []int{d.OutFeatures}},
-	}
 }
 
 // fileError puts a path into an error of this package, after its "lstm: ".

@@ -1,4 +1,7 @@
-package lstm
+// Package statedict finds out which tensor of a file belongs where in a network,
+// from the names and shapes of a PyTorch state_dict alone. Where they leave a
+// doubt it asks for an option, by the name that it has in package lstm.
+package statedict
 
 import (
 	"fmt"
@@ -7,21 +10,75 @@ import (
 	"strings"
 
 	"example.com/lstm/internal/errkind"
+	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/safetensors"
 )
 
-// This file finds out which tensor of a file belongs where in a network, from
-// names and shapes alone. Where they leave a doubt it asks for an option.
+// HeadModule is the one name by which a head is known: that of files which
+// package lstm writes, and of the documentation.
+const HeadModule = "head"
 
-// headModule is the one name by which a head is known: Write's, and that of the
-// documentation.
-const headModule = "head"
+// A Parameter is one tensor of a layer or of a head.
+type Parameter struct {
+	Name     string // in a state_dict, without the module and the number of a layer
+	Optional bool
+	Symbols  string // the shape in symbols
+	Shape    []int
+}
 
-// arrangement is a network in the making: the model has its sizes, places says
-// by name where each tensor's numbers belong.
-type arrangement struct {
-	model  Model
-	places map[string]*[]float32
+// LayerParameters lists those of a layer of an LSTM, in the order of nn.LSTM.
+func LayerParameters(input, hidden int) [4]Parameter {
+	rows := panel.Gates * hidden
+	return [...]Parameter{
+		{"weight_ih", false, "[4H, I]", []int{rows, input}},
+		{"weight_hh", false, "[4H, H]", []int{rows, hidden}},
+		{"bias_ih", true, "[4H]", []int{rows}},
+		{"bias_hh", true, "[4H]", []int{rows}},
+	}
+}
+
+// HeadParameters lists those of a head, in the order of nn.Linear.
+func HeadParameters(inputs, outputs int) [2]Parameter {
+	return [...]Parameter{
+		{"weight", false, "[O, H]", []int{outputs, inputs}},
+		{"bias", true, "[O]", []int{outputs}},
+	}
+}
+
+// LayerName is the name of a parameter of a layer.
+func LayerName(module, parameter string, layer int) string {
+	return joinName(module, fmt.Sprintf("%s_l%d", parameter, layer))
+}
+
+// Choice is what the caller says about the modules of a file.
+type Choice struct {
+	LSTM   *string // module; nil for the only one
+	Head   *string // module; nil for what is certain
+	NoHead bool
+}
+
+// A Network says which tensor is what. Shapes are those of the parameters.
+type Network struct {
+	LSTM   string // module
+	Layers []Layer
+	Head   *Head    // nil for none
+	Unused []string // tensors that the choice passes over
+
+	used map[*safetensors.Entry]bool // those that have a place
+}
+
+// Layer is the tensors of one layer, in the order of LayerParameters; nil for
+// one that is not there.
+type Layer struct {
+	InputSize, HiddenSize int
+	Tensors               [4]*safetensors.Entry
+}
+
+// Head is the tensors of the head, in the order of HeadParameters.
+type Head struct {
+	Module                  string
+	InFeatures, OutFeatures int
+	Tensors                 [2]*safetensors.Entry
 }
 
 // module is a group of tensors whose names have the same text before the last
@@ -33,34 +90,33 @@ type module struct {
 	others []*safetensors.Entry                  // those of fields, in the order of their data
 }
 
-// arrange finds the place of every tensor. A tensor without a place is one that
-// the options let it pass over.
-func arrange(entries []safetensors.Entry, o readOptions) (m *Model, places map[string]*[]float32, err error) {
+// Find finds the place of every tensor. A tensor without a place is one that
+// the choice lets it pass over.
+func Find(entries []safetensors.Entry, c Choice) (*Network, error) {
 	modules := groupModules(entries)
-	lstm, err := chooseLSTM(modules, o.lstm)
+	lstm, err := chooseLSTM(modules, c.LSTM)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	a := arrangement{places: make(map[string]*[]float32)}
-	if err := a.stack(lstm); err != nil {
-		return nil, nil, err
+	n := &Network{LSTM: lstm.name, used: make(map[*safetensors.Entry]bool)}
+	if err := n.stack(lstm); err != nil {
+		return nil, err
 	}
-	a.model.Source.LSTM = lstm.name
 	switch {
-	case o.head != nil:
-		err = a.namedHead(modules, *o.head)
-	case !o.noHead:
-		err = a.certainHead(modules)
+	case c.Head != nil:
+		err = n.namedHead(modules, *c.Head)
+	case !c.NoHead:
+		err = n.certainHead(modules)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for i := range entries {
-		if name := entries[i].Name; a.places[name] == nil {
-			a.model.Source.Unused = append(a.model.Source.Unused, name)
+		if !n.used[&entries[i]] {
+			n.Unused = append(n.Unused, entries[i].Name)
 		}
 	}
-	return &a.model, a.places, nil
+	return n, nil
 }
 
 // groupModules returns the modules in the order of their data.
@@ -145,7 +201,7 @@ func chooseLSTM(modules []*module, name *string) (*module, error) {
 	}
 	if name == nil {
 		if len(found) > 1 {
-			return nil, errkind.Errorf(ErrUnsupported, "modules %s are LSTMs, want one: lstm.WithLSTM names the one to read, and each can be run as a network of its own",
+			return nil, errkind.Errorf(errkind.ErrUnsupported, "modules %s are LSTMs, want one: lstm.WithLSTM names the one to read, and each can be run as a network of its own",
 				listModules(found))
 		}
 		return found[0], nil
@@ -155,7 +211,7 @@ func chooseLSTM(modules []*module, name *string) (*module, error) {
 			return m, nil
 		}
 	}
-	return nil, errkind.Errorf(ErrUnsupported, "no module %s is an LSTM; those that are: %s", safetensors.Quote(*name), listModules(found))
+	return nil, errkind.Errorf(errkind.ErrUnsupported, "no module %s is an LSTM; those that are: %s", safetensors.Quote(*name), listModules(found))
 }
 
 // listModules quotes the first few names.
@@ -179,15 +235,15 @@ func noLSTMError(modules []*module) error {
 			continue
 		}
 		if kind := recurrentKind(e); kind != "" {
-			return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(e.Shape), kind))
+			return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(e.Shape), kind))
 		}
-		return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("it is a parameter of an nn.LSTMCell, want those of an nn.LSTM: "+
+		return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("it is a parameter of an nn.LSTMCell, want those of an nn.LSTM: "+
 			"save weight_ih, weight_hh, bias_ih and bias_hh as weight_ih_l0, weight_hh_l0, bias_ih_l0 and bias_hh_l0"))
 	}
 	if len(modules) == 0 {
-		return errkind.Errorf(ErrUnsupported, "the file has no tensors, want the parameters of an LSTM")
+		return errkind.Errorf(errkind.ErrUnsupported, "the file has no tensors, want the parameters of an LSTM")
 	}
-	return errkind.Errorf(ErrUnsupported, "no tensor is named weight_ih_l0, with or without a prefix, want the parameters of an LSTM; the file has modules %s", listModules(modules))
+	return errkind.Errorf(errkind.ErrUnsupported, "no tensor is named weight_ih_l0, with or without a prefix, want the parameters of an LSTM; the file has modules %s", listModules(modules))
 }
 
 // recurrentKind names the network of which e, if the recurrent weights of
@@ -205,13 +261,13 @@ func recurrentKind(e *safetensors.Entry) string {
 }
 
 // stack places the layers of an LSTM.
-func (a *arrangement) stack(m *module) error {
-	a.model.Layers = make([]Weights, len(m.layers))
-	for l := range a.model.Layers {
+func (n *Network) stack(m *module) error {
+	n.Layers = make([]Layer, len(m.layers))
+	for l := range n.Layers {
 		if m.layers[l] == nil {
 			return gapError(m, l)
 		}
-		if err := a.layer(m, l); err != nil {
+		if err := n.layer(m, l); err != nil {
 			return err
 		}
 	}
@@ -232,37 +288,39 @@ func gapError(m *module, missing int) error {
 			above = e
 		}
 	}
-	return errkind.Errorf(ErrUnsupported, "%w", above.Errorf("layer %d is there but layer %d is not, want layers counted from 0 without a gap", lowest, missing))
+	return errkind.Errorf(errkind.ErrUnsupported, "%w", above.Errorf("layer %d is there but layer %d is not, want layers counted from 0 without a gap", lowest, missing))
 }
 
 // layer places the parts of layer l, above layers that have their places.
-func (a *arrangement) layer(m *module, l int) error {
-	w, parts := &a.model.Layers[l], m.layers[l]
+func (n *Network) layer(m *module, l int) error {
+	parts := m.layers[l]
 	if err := checkParts(parts); err != nil {
 		return err
 	}
-	for _, p := range w.parameters() {
-		switch e := parts[p.name]; {
-		case e == nil && !p.optional:
+	for _, p := range LayerParameters(0, 0) {
+		switch e := parts[p.Name]; {
+		case e == nil && !p.Optional:
 			return missingError(m, l, p)
-		case e != nil && len(e.Shape) != len(p.shape):
-			return shapeError(e, p.symbols)
+		case e != nil && len(e.Shape) != len(p.Shape):
+			return shapeError(e, p.Symbols)
 		}
 	}
 	hh := parts["weight_hh"]
 	if kind := recurrentKind(hh); kind != "" {
-		return errkind.Errorf(ErrUnsupported, "%w", hh.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(hh.Shape), kind))
+		return errkind.Errorf(errkind.ErrUnsupported, "%w", hh.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(hh.Shape), kind))
 	}
-	w.HiddenSize = hh.Shape[1]
-	w.InputSize = parts["weight_ih"].Shape[1]
+	layer := &n.Layers[l]
+	layer.HiddenSize = hh.Shape[1]
+	layer.InputSize = parts["weight_ih"].Shape[1]
 	if l > 0 {
-		w.InputSize = a.model.Layers[l-1].HiddenSize
+		layer.InputSize = n.Layers[l-1].HiddenSize
 	}
-	for _, p := range w.parameters() {
-		if e := parts[p.name]; e != nil {
-			if err := a.place(e, p); err != nil {
+	for i, p := range LayerParameters(layer.InputSize, layer.HiddenSize) {
+		if e := parts[p.Name]; e != nil {
+			if err := n.place(e, p); err != nil {
 				return err
 			}
+			layer.Tensors[i] = e
 		}
 	}
 	return nil
@@ -272,91 +330,93 @@ func (a *arrangement) layer(m *module, l int) error {
 func checkParts(parts map[string]*safetensors.Entry) error {
 	for _, part := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"} {
 		if e := parts[part+"_reverse"]; e != nil {
-			return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("it belongs to a bidirectional LSTM, want one direction"))
+			return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("it belongs to a bidirectional LSTM, want one direction"))
 		}
 	}
 	if e := parts["weight_hr"]; e != nil {
-		return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("it is the projection of an LSTM with proj_size, want none"))
+		return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("it is the projection of an LSTM with proj_size, want none"))
 	}
 	return nil
 }
 
-func (a *arrangement) place(e *safetensors.Entry, p parameter) error {
+// place marks e as one that has a place, that of p.
+func (n *Network) place(e *safetensors.Entry, p Parameter) error {
 	if e.Elements == 0 {
 		return shapeError(e, "every dimension at least 1")
 	}
-	if !slices.Equal(e.Shape, p.shape) {
-		return shapeError(e, fmt.Sprintf("%v = %s", p.shape, p.symbols))
+	if !slices.Equal(e.Shape, p.Shape) {
+		return shapeError(e, fmt.Sprintf("%v = %s", p.Shape, p.Symbols))
 	}
-	a.places[e.Name] = p.data
+	n.used[e] = true
 	return nil
 }
 
 func shapeError(e *safetensors.Entry, want string) error {
-	return errkind.Errorf(ErrShape, "%w", e.Errorf("shape is %s, want %s", safetensors.SizesText(e.Shape), want))
+	return errkind.Errorf(errkind.ErrShape, "%w", e.Errorf("shape is %s, want %s", safetensors.SizesText(e.Shape), want))
 }
 
 // missingError names a tensor that is there besides the one that is not.
-func missingError(m *module, l int, missing parameter) error {
+func missingError(m *module, l int, missing Parameter) error {
 	var beside *safetensors.Entry
-	for _, p := range new(Weights).parameters() {
-		if e := m.layers[l][p.name]; e != nil {
+	for _, p := range LayerParameters(0, 0) {
+		if e := m.layers[l][p.Name]; e != nil {
 			beside = e
 			break
 		}
 	}
-	return errkind.Errorf(ErrUnsupported, "tensor %s is missing, want one of shape %s beside tensor %s of shape %s",
-		safetensors.Quote(joinName(m.name, fmt.Sprintf("%s_l%d", missing.name, l))), missing.symbols,
+	return errkind.Errorf(errkind.ErrUnsupported, "tensor %s is missing, want one of shape %s beside tensor %s of shape %s",
+		safetensors.Quote(LayerName(m.name, missing.Name, l)), missing.Symbols,
 		safetensors.Quote(beside.Name), safetensors.SizesText(beside.Shape))
 }
 
 // head places the parts of the head.
-func (a *arrangement) head(m *module) error {
+func (n *Network) head(m *module) error {
 	weight := m.fields["weight"]
 	if len(weight.Shape) != 2 {
 		return shapeError(weight, "[O, H]")
 	}
-	a.model.Source.Head = m.name
-	a.model.Head = &Linear{InFeatures: a.topSize(), OutFeatures: weight.Shape[0]}
-	for _, p := range a.model.Head.parameters() {
-		if e := m.fields[p.name]; e != nil {
-			if err := a.place(e, p); err != nil {
+	h := &Head{Module: m.name, InFeatures: n.topSize(), OutFeatures: weight.Shape[0]}
+	for i, p := range HeadParameters(h.InFeatures, h.OutFeatures) {
+		if e := m.fields[p.Name]; e != nil {
+			if err := n.place(e, p); err != nil {
 				return err
 			}
+			h.Tensors[i] = e
 		}
 	}
+	n.Head = h
 	return nil
 }
 
-func (a *arrangement) topSize() int { return a.model.Layers[len(a.model.Layers)-1].HiddenSize }
+func (n *Network) topSize() int { return n.Layers[len(n.Layers)-1].HiddenSize }
 
 // namedHead takes the head from the module of that name.
-func (a *arrangement) namedHead(modules []*module, name string) error {
+func (n *Network) namedHead(modules []*module, name string) error {
 	for _, m := range modules {
 		if m.name == name && m.fields["weight"] != nil {
-			return a.head(m)
+			return n.head(m)
 		}
 	}
 	candidates := "none"
-	if found := a.headsOf(modules); len(found) > 0 {
+	if found := n.headsOf(modules); len(found) > 0 {
 		candidates = listModules(found)
 	}
-	return errkind.Errorf(ErrUnsupported, "no tensor is named %s, want the head's weight [O, H] with H = %d; modules with such a weight: %s",
-		safetensors.Quote(joinName(name, "weight")), a.topSize(), candidates)
+	return errkind.Errorf(errkind.ErrUnsupported, "no tensor is named %s, want the head's weight [O, H] with H = %d; modules with such a weight: %s",
+		safetensors.Quote(joinName(name, "weight")), n.topSize(), candidates)
 }
 
 // headsOf returns the modules that have the weight of a head.
-func (a *arrangement) headsOf(modules []*module) []*module {
+func (n *Network) headsOf(modules []*module) []*module {
 	return slices.DeleteFunc(slices.Clone(modules), func(m *module) bool {
 		w := m.fields["weight"]
-		return w == nil || len(w.Shape) != 2 || w.Shape[1] != a.topSize()
+		return w == nil || len(w.Shape) != 2 || w.Shape[1] != n.topSize()
 	})
 }
 
 // certainHead takes the only module that can be the head, if it is that beyond
 // doubt and nothing is left over.
-func (a *arrangement) certainHead(modules []*module) error {
-	heads := a.headsOf(modules)
+func (n *Network) certainHead(modules []*module) error {
+	heads := n.headsOf(modules)
 	if len(heads) > 1 {
 		return doubt(heads[1], "it could be the head, and so could tensor %s", safetensors.Quote(heads[0].fields["weight"].Name))
 	}
@@ -367,24 +427,24 @@ func (a *arrangement) certainHead(modules []*module) error {
 		}
 	}
 	for _, m := range heads {
-		if err := a.head(m); err != nil {
+		if err := n.head(m); err != nil {
 			return err
 		}
-		inputs := a.model.Layers[0].InputSize
+		inputs := n.Layers[0].InputSize
 		switch {
 		case lstms > 1:
 			return doubt(m, "which of %d LSTMs it follows cannot be told", lstms)
 		case isCalledHead(m.name):
 		case m.fields["bias"] == nil:
 			return doubt(m, "it could be the head or, without a bias, an Embedding")
-		case a.model.Head.OutFeatures == inputs:
+		case n.Head.OutFeatures == inputs:
 			return doubt(m, "it could be the head or, with as many outputs as the LSTM has inputs, %d, a layer before the LSTM", inputs)
 		}
 	}
 	for _, m := range modules {
 		for _, e := range m.others {
-			if a.places[e.Name] == nil {
-				return a.strangerError(e, m)
+			if !n.used[e] {
+				return n.strangerError(e, m)
 			}
 		}
 	}
@@ -397,7 +457,7 @@ func isCalledHead(name string) bool {
 	for {
 		parent, last := splitName(name)
 		if _, err := strconv.ParseUint(last, 10, 64); err != nil || parent == "" {
-			return last == headModule
+			return last == HeadModule
 		}
 		name = parent
 	}
@@ -405,12 +465,12 @@ func isCalledHead(name string) bool {
 
 // doubt says how to name the head.
 func doubt(m *module, format string, args ...any) error {
-	return errkind.Errorf(ErrUnsupported, "%w: lstm.WithHead(%s) takes it for the head, lstm.WithoutHead() passes it over",
+	return errkind.Errorf(errkind.ErrUnsupported, "%w: lstm.WithHead(%s) takes it for the head, lstm.WithoutHead() passes it over",
 		m.fields["weight"].Errorf(format, args...), safetensors.Quote(m.name))
 }
 
 // strangerError is about a tensor that has no place.
-func (a *arrangement) strangerError(e *safetensors.Entry, m *module) error {
+func (n *Network) strangerError(e *safetensors.Entry, m *module) error {
 	if e.Elements == 0 {
 		return shapeError(e, "every dimension at least 1")
 	}
@@ -418,8 +478,8 @@ func (a *arrangement) strangerError(e *safetensors.Entry, m *module) error {
 	if kind := m.kind(); kind != "" {
 		looks = "it looks like " + kind + "; if other code computes that, " + looks
 	}
-	return errkind.Errorf(ErrUnsupported, "%w", e.Errorf("shape is %s, no part of an LSTM or its head, a weight [O, H] with H = %d and a bias [O]; %s",
-		safetensors.SizesText(e.Shape), a.topSize(), looks))
+	return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("shape is %s, no part of an LSTM or its head, a weight [O, H] with H = %d and a bias [O]; %s",
+		safetensors.SizesText(e.Shape), n.topSize(), looks))
 }
 
 // kind guesses what a module is that has no place in a network.
