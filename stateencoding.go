@@ -1,38 +1,12 @@
 package lstm
 
 import (
-	"encoding/binary"
-	"hash/crc32"
-	"math"
+	"errors"
 	"slices"
 
 	"example.com/lstm/internal/errkind"
+	"example.com/lstm/internal/stateformat"
 )
-
-// The encoding of a state, little-endian:
-//
-//	4 bytes   "LSTM"
-//	uint16    version of the encoding, 2
-//	uint16    Contract
-//	16 bytes  fingerprint of the network
-//	uint32    number of layers L
-//	uint32    input size
-//	L ×       uint32 size of h, uint32 size of c
-//	L ×       h, then c, float32 each
-//	uint32    CRC-32 (IEEE) of all before
-//
-// Version 1, which is still read, had neither fingerprint nor input size, and a
-// layer's input size and hidden size where the sizes of h and c are now.
-const (
-	stateMagic   = "LSTM"
-	stateVersion = 2
-
-	layerBytes    = 4 + 4 // what the header has for each layer
-	checksumBytes = 4
-)
-
-// headerBytes is the length of the header before the layers' sizes, by version.
-var headerBytes = [...]int{1: 4 + 2 + 2 + 4, 2: 4 + 2 + 2 + len(Fingerprint{}) + 4 + 4}
 
 // MarshalBinary encodes s, so that a stream can go on in another process or on
 // another machine: h and c with the network's sizes and [Fingerprint], the
@@ -50,38 +24,30 @@ func (s *State) AppendBinary(b []byte) ([]byte, error) {
 	if err := s.check("AppendBinary: s"); err != nil {
 		return b, err
 	}
-	n, start := s.network, len(b)
-	b = n.appendHeader(slices.Grow(b, n.encodedSize()))
+	n := s.network
+	w := stateformat.NewWriter(slices.Grow(b, n.encodedSize()), &stateformat.Header{
+		Contract:    Contract,
+		Fingerprint: n.Fingerprint(),
+		Layers:      len(n.layers),
+		InputSize:   n.stateSize.input,
+	})
 	for l := range n.layers {
-		b = appendFloats(b, s.H(l))
-		b = appendFloats(b, s.C(l))
+		w.Sizes(n.layers[l].hidden, n.layers[l].hidden)
 	}
-	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b[start:])), nil
-}
-
-func (n *Network) appendHeader(b []byte) []byte {
-	fingerprint := n.Fingerprint()
-	b = append(b, stateMagic...)
-	b = binary.LittleEndian.AppendUint16(b, stateVersion)
-	b = binary.LittleEndian.AppendUint16(b, Contract)
-	b = append(b, fingerprint[:]...)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(n.layers)))
-	b = binary.LittleEndian.AppendUint32(b, uint32(n.stateSize.input))
-	for i := range n.layers {
-		for range 2 { // h and c
-			b = binary.LittleEndian.AppendUint32(b, uint32(n.layers[i].hidden))
-		}
+	for l := range n.layers {
+		w.Floats(s.H(l))
+		w.Floats(s.C(l))
 	}
-	return b
+	return w.Finish(), nil
 }
 
 // encodedSize is the length of the encoding of a state of n.
 func (n *Network) encodedSize() int {
-	size := headerBytes[stateVersion] + layerBytes*len(n.layers) + checksumBytes
-	for i := range n.layers {
-		size += 4 * 2 * n.layers[i].hidden
+	floats := 0
+	for l := range n.layers {
+		floats += 2 * n.layers[l].hidden
 	}
-	return size
+	return stateformat.Size(len(n.layers), floats)
 }
 
 // UnmarshalBinary makes s the state that MarshalBinary has encoded. s has been
@@ -96,149 +62,106 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	if err := s.check("UnmarshalBinary: s"); err != nil {
 		return err
 	}
-	e, err := parseState(data)
+	e, err := stateformat.Parse(data)
 	if err != nil {
 		return err
 	}
-	if err := s.network.checkEncoded(e); err != nil {
+	if err := s.network.checkEncoded(&e); err != nil {
 		return err
 	}
-	floats := e.floats
 	for l := range s.network.layers {
-		floats = takeFloats(s.H(l), floats)
-		floats = takeFloats(s.C(l), floats)
+		e.Take(s.H(l))
+		e.Take(s.C(l))
 	}
 	return nil
 }
 
 // checkEncoded returns an error unless e is of a state of n.
-func (n *Network) checkEncoded(e encodedState) error {
-	if e.contract != Contract {
-		return errkind.Errorf(ErrContract, "lstm: state: the state was computed under contract %d, want %d (DecodeState reads it as numbers)", e.contract, Contract)
+func (n *Network) checkEncoded(e *stateformat.Encoding) error {
+	if e.Contract != Contract {
+		return errkind.Errorf(ErrContract, "lstm: state: the state was computed under contract %d, want %d (DecodeState reads it as numbers)", e.Contract, Contract)
 	}
-	if e.layers != len(n.layers) {
-		return errkind.Errorf(ErrShape, "lstm: state: the state has %d layers, want %d", e.layers, len(n.layers))
+	if e.Layers != len(n.layers) {
+		return errkind.Errorf(ErrShape, "lstm: state: the state has %d layers, want %d", e.Layers, len(n.layers))
 	}
-	if e.input != n.stateSize.input {
-		return errkind.Errorf(ErrShape, "lstm: state: the state has input size %d, want %d", e.input, n.stateSize.input)
+	if e.InputSize != n.stateSize.input {
+		return errkind.Errorf(ErrShape, "lstm: state: the state has input size %d, want %d", e.InputSize, n.stateSize.input)
 	}
 	for l := range n.layers {
 		want := n.layers[l].hidden
-		if h, c := e.sizes(l); h != want || c != want {
+		if h, c := e.Sizes(l); h != want || c != want {
 			return errkind.Errorf(ErrShape, "lstm: state: layer %d has %d elements of h and %d of c, want %d", l, h, c, want)
 		}
 	}
-	if e.fingerprint != n.Fingerprint() {
+	if e.Fingerprint != n.Fingerprint() {
 		return errkind.Errorf(ErrWeights, "lstm: state: the state was computed with the network of fingerprint %v, want %v (DecodeState reads it as numbers)",
-			e.fingerprint, n.Fingerprint())
+			Fingerprint(e.Fingerprint), n.Fingerprint())
 	}
 	return nil
 }
 
-// encodedState is the parts of an encoding, which it does not copy.
-type encodedState struct {
-	version     int
-	contract    int
-	fingerprint Fingerprint // zero in version 1
-	layers      int
-	input       int
-	layerSizes  []byte // layers × layerBytes
-	floats      []byte // all h and c
+// StateValues is what an encoded state says, as plain numbers, see [DecodeState].
+type StateValues struct {
+	Contract    int         // the numeric contract that it was computed under
+	Fingerprint Fingerprint // of the network; zero if the encoding does not say
+	InputSize   int
+	H, C        [][]float32 // of each layer
 }
 
-// parseState takes an encoding apart, and compares all that it claims with what
-// there is.
-func parseState(data []byte) (e encodedState, err error) {
-	if n := min(len(data), len(stateMagic)); string(data[:n]) != stateMagic {
-		return e, errkind.Errorf(ErrDamaged, "lstm: state: the data is not an encoded state: it begins with %q, want %q", data[:n], stateMagic)
+// DecodeState reads what MarshalBinary has written, of a state of any network,
+// under any [Contract], in this version of the encoding or an older one. It needs
+// no state and no network: for looking into a state, and for taking streams over
+// to other weights or to a new contract, see [State.SetValues].
+//
+// The data may be hostile: nothing is allocated before its sizes agree with its
+// length. The error says what is wrong, as an [ErrDamaged] or [ErrUnsupported].
+func DecodeState(data []byte) (*StateValues, error) {
+	e, err := stateformat.Parse(data)
+	if err != nil {
+		return nil, err
 	}
-	if len(data) < headerBytes[1] {
-		return e, errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, want at least %d", len(data), headerBytes[1]+checksumBytes)
+	v := &StateValues{
+		Contract:    e.Contract,
+		Fingerprint: e.Fingerprint,
+		InputSize:   e.InputSize,
+		H:           make([][]float32, e.Layers),
+		C:           make([][]float32, e.Layers),
 	}
-	e.version = int(binary.LittleEndian.Uint16(data[4:]))
-	e.contract = int(binary.LittleEndian.Uint16(data[6:]))
-	if e.version < 1 || e.version > stateVersion {
-		return e, errkind.Errorf(ErrUnsupported, "lstm: state: the encoding has version %d, want 1 to %d", e.version, stateVersion)
+	all := make([]float32, e.Floats())
+	e.Take(all)
+	for l := range e.Layers {
+		h, c := e.Sizes(l)
+		v.H[l], all = all[:h:h], all[h:]
+		v.C[l], all = all[:c:c], all[c:]
 	}
-	header := headerBytes[e.version]
-	if want := header + checksumBytes; len(data) < want {
-		return e, errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, want at least %d", len(data), want)
-	}
-	numbers := data[8:]
-	if e.version > 1 {
-		numbers = numbers[copy(e.fingerprint[:], numbers):]
-	}
-	layers, body := binary.LittleEndian.Uint32(numbers), data[header:len(data)-checksumBytes]
-	if layers == 0 || uint64(layers) > uint64(len(body)/layerBytes) {
-		return e, errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, and %d layers by its header", len(data), layers)
-	}
-	e.layers = int(layers)
-	e.layerSizes, e.floats = body[:e.layers*layerBytes], body[e.layers*layerBytes:]
-	e.input = int(binary.LittleEndian.Uint32(numbers[4:])) // in version 1 it is that of layer 0
-	if err := e.checkSizes(len(data)); err != nil {
-		return e, err
-	}
-	body, sum := data[:len(data)-checksumBytes], binary.LittleEndian.Uint32(data[len(data)-checksumBytes:])
-	if got := crc32.ChecksumIEEE(body); got != sum {
-		return e, errkind.Errorf(ErrDamaged, "lstm: state: the encoding is damaged: its checksum is %#08x, want %#08x", got, sum)
-	}
-	return e, nil
+	return v, nil
 }
 
-// checkSizes compares the sizes of the input and of the layers with one another
-// and with the length of the encoding.
-func (e *encodedState) checkSizes(length int) error {
-	if e.input < 1 {
-		return errkind.Errorf(ErrDamaged, "lstm: state: the input size is %d, want at least 1", e.input)
+// SetValues sets h and c of every layer of s to those of v, whatever weights and
+// contract they come from: that they make sense is for the caller to know. A
+// stream that goes on so computes other bits than it would have where it began.
+//
+// v has H and C for as many layers as s, of the same sizes, else the error is an
+// [ErrShape] and s has not changed; the rest of v is not looked at.
+func (s *State) SetValues(v *StateValues) error {
+	if err := s.check("SetValues: s"); err != nil {
+		return err
 	}
-	need := uint64(length - len(e.floats))
-	below := uint64(e.input)
-	for l := range e.layers {
-		first, second := e.sizePair(l)
-		if e.version == 1 {
-			if first != below {
-				return errkind.Errorf(ErrDamaged, "lstm: state: layer %d has input size %d, want %d", l, first, below)
-			}
-			first, below = second, second
-		}
-		if first == 0 || second == 0 {
-			return errkind.Errorf(ErrDamaged, "lstm: state: layer %d has %d elements of h and %d of c, want at least 1", l, first, second)
-		}
-		if need += 4 * (first + second); need > uint64(length) {
-			return errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, want at least %d by its header", length, need)
+	if v == nil {
+		return errors.New("lstm: SetValues: v is nil")
+	}
+	layers := s.network.layers
+	if len(v.H) != len(layers) || len(v.C) != len(layers) {
+		return errkind.Errorf(ErrShape, "lstm: SetValues: v has H of %d layers and C of %d, want %d", len(v.H), len(v.C), len(layers))
+	}
+	for l := range layers {
+		if want := layers[l].hidden; len(v.H[l]) != want || len(v.C[l]) != want {
+			return errkind.Errorf(ErrShape, "lstm: SetValues: layer %d of v has %d elements of H and %d of C, want %d", l, len(v.H[l]), len(v.C[l]), want)
 		}
 	}
-	if need != uint64(length) {
-		return errkind.Errorf(ErrDamaged, "lstm: state: the encoding has %d bytes, want %d by its header", length, need)
+	for l := range layers {
+		copy(s.H(l), v.H[l])
+		copy(s.C(l), v.C[l])
 	}
 	return nil
-}
-
-// sizePair is what the header has for layer l.
-func (e *encodedState) sizePair(l int) (first, second uint64) {
-	pair := e.layerSizes[l*layerBytes:]
-	return uint64(binary.LittleEndian.Uint32(pair)), uint64(binary.LittleEndian.Uint32(pair[4:]))
-}
-
-// sizes is the number of elements of h and of c of layer l.
-func (e *encodedState) sizes(l int) (h, c int) {
-	first, second := e.sizePair(l)
-	if e.version == 1 {
-		first = second // one hidden size for both
-	}
-	return int(first), int(second)
-}
-
-func appendFloats(b []byte, floats []float32) []byte {
-	for _, v := range floats {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-	}
-	return b
-}
-
-func takeFloats(dst []float32, data []byte) (rest []byte) {
-	for i := range dst {
-		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-	}
-	return data[4*len(dst):]
 }
