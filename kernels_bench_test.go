@@ -2,6 +2,7 @@ package lstm
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -12,16 +13,6 @@ import (
 
 // benchShapes are input and hidden sizes on both sides of each cache's size.
 var benchShapes = [][2]int{{1, 8}, {1, 20}, {16, 32}, {64, 64}, {64, 128}, {128, 128}, {256, 256}, {512, 512}, {1024, 1024}}
-
-// eachBenchPath runs a benchmark once per path.
-func eachBenchPath(b *testing.B, run func(b *testing.B, path string)) {
-	for _, path := range Paths() {
-		b.Run("path="+path, func(b *testing.B) {
-			lstmtest.UsePath(b, path)
-			run(b, path)
-		})
-	}
-}
 
 func benchNetwork(b *testing.B, input, hidden int) *Network {
 	b.Helper()
@@ -40,7 +31,7 @@ func BenchmarkTwoKernels(b *testing.B) {
 		b.Run(fmt.Sprintf("input=%d/hidden=%d", s[0], s[1]), func(b *testing.B) {
 			fused := benchNetwork(b, s[0], s[1])
 			two := unfused(fused)
-			eachBenchPath(b, func(b *testing.B, _ string) {
+			lstmtest.BenchEachPath(b, func(b *testing.B, _ string) {
 				x, y := lstmtest.Normals(lstmtest.NewRand(1), s[0], 1), make([]float32, s[1])
 				states := [2]*State{fused.NewState(), two.NewState()}
 				steps := max(1, 10_000/s[1]/(s[0]+s[1])) // of some microseconds
@@ -68,7 +59,7 @@ func BenchmarkInput(b *testing.B) {
 	for _, s := range benchShapes {
 		b.Run(fmt.Sprintf("input=%d/hidden=%d/steps=%d", s[0], s[1], blockSteps), func(b *testing.B) {
 			n := benchNetwork(b, s[0], s[1])
-			eachBenchPath(b, func(b *testing.B, _ string) {
+			lstmtest.BenchEachPath(b, func(b *testing.B, _ string) {
 				x := matrix{lstmtest.Normals(lstmtest.NewRand(1), blockSteps*s[0], 1), s[0], s[0]}
 				width := panel.Gates * panel.PaddedUnits(s[1])
 				sums := matrix{make([]float32, blockSteps*width), width, width}
@@ -79,5 +70,85 @@ func BenchmarkInput(b *testing.B) {
 				b.ReportMetric(flops/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 			})
 		})
+	}
+}
+
+// BenchmarkLongestCall times the longest calls that each kernel is given: as
+// many weights or multiplications as the limits in layer.go allow, and as many
+// elements. The weights come from the farthest cache, or from memory.
+func BenchmarkLongestCall(b *testing.B) {
+	for _, c := range longestCalls() {
+		b.Run("kernel="+c.name, func(b *testing.B) {
+			lstmtest.BenchEachPath(b, func(b *testing.B, _ string) {
+				shortest := time.Duration(math.MaxInt64)
+				i := 0
+				for b.Loop() {
+					start := time.Now()
+					c.call(i)
+					shortest = min(shortest, time.Since(start))
+					i++
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e3, "µs/call")
+				b.ReportMetric(float64(shortest.Nanoseconds())/1e3, "least-µs/call")
+			})
+		})
+	}
+}
+
+type longestCall struct {
+	name string
+	call func(i int) // i cycles through more weights than a cache holds
+}
+
+func longestCalls() []longestCall {
+	const size = 1024
+	w := randomLayer(lstmtest.NewRand(1), size, size)
+	l := packLayer(&w)
+	x, c := lstmtest.Normals(lstmtest.NewRand(2), 2*size, 1), make([]float32, panel.PaddedUnits(size))
+	h := make([]float32, size)
+	z := make([]float32, panel.MaxColumns*panel.Gates*size)
+	y := make([]float32, maxElements)
+	var columns [panel.MaxColumns]column
+	for i := range columns {
+		columns[i] = column{x: x, c: make([]float32, size), h: make([]float32, size)}
+	}
+
+	// The same arithmetic as the callers', see layer.go and batch.go.
+	chain := min(len(x), maxStepChain)
+	stepUnits := max(1, maxCallFloats/l.panels.stride) * panel.Units
+	tileChain := min(len(x), maxTileChain)
+	tileUnits := l.panels.tileUnits(panel.MaxColumns, tileChain)
+	part := func(i, units int) panels { return l.panels.advance(i * units % size) }
+	tile := func(units int) []column {
+		list := columns
+		for i := range list {
+			list[i].x, list[i].c, list[i].h = x[:tileChain], list[i].c[:units], list[i].h[:units]
+		}
+		return list[:]
+	}
+	d := packHead(&Linear{InFeatures: size, OutFeatures: size, Weight: lstmtest.Normals(lstmtest.NewRand(3), size*size, 1)})
+	rows := maxCallFloats / size
+	return []longestCall{
+		{fmt.Sprintf("step/weights=%d/units=%d", stepUnits*panel.Gates*chain, stepUnits), func(i int) {
+			p := part(i, stepUnits)
+			from := chainStart{sums: p.floats, stride: p.stride}
+			step(&from, &p, x[:chain], c[:stepUnits], h[:stepUnits])
+		}},
+		{fmt.Sprintf("stepTile/columns=%d/elements=%d/units=%d", panel.MaxColumns, tileChain, tileUnits), func(i int) {
+			p := part(i, tileUnits)
+			from := chainStart{sums: p.floats, stride: p.stride}
+			stepTile(&from, &p, tile(tileUnits))
+		}},
+		{fmt.Sprintf("gates/columns=%d/elements=%d/units=%d", panel.MaxColumns, tileChain, tileUnits), func(i int) {
+			p := part(i, tileUnits)
+			from := chainStart{sums: p.floats, stride: p.stride}
+			gates(float32Weights, &from, &p, tile(tileUnits), tileUnits, z, panel.Gates*tileUnits)
+		}},
+		{fmt.Sprintf("head/weights=%d", rows*size), func(i int) {
+			o := i * rows % size
+			head(d.weights[o*size:][:rows*size], d.bias[o:][:rows], x[:size], h[:rows])
+		}},
+		{fmt.Sprintf("sigmoid/elements=%d", maxElements), func(int) { elements(sigmoidFunction, y, y) }},
+		{fmt.Sprintf("tanh/elements=%d", maxElements), func(int) { elements(tanhFunction, y, y) }},
 	}
 }

@@ -64,3 +64,14 @@ func requiredPaths(t testing.TB) []string {
 	}
 	return names
 }
+
+// BenchEachPath runs a benchmark once with the kernels of every path that this
+// machine has, which is the last part of its name.
+func BenchEachPath(b *testing.B, run func(b *testing.B, path string)) {
+	for _, path := range dispatch.Available() {
+		b.Run("path="+path, func(b *testing.B) {
+			UsePath(b, path)
+			run(b, path)
+		})
+	}
+}

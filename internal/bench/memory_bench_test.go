@@ -1,4 +1,4 @@
-package lstm_test
+package bench_test
 
 import (
 	"bytes"
@@ -12,6 +12,18 @@ import (
 
 // What networks and streams occupy, and what it costs to make them and to use
 // them for the first time.
+
+// sizes is a shape in the name of a benchmark.
+func sizes(s bench.Shape) string { return fmt.Sprintf("input=%d/hidden=%d", s.Input, s.Hidden) }
+
+func newNetwork(b *testing.B, s bench.Shape) *lstm.Network {
+	b.Helper()
+	n, err := lstm.New(s.Model())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
 
 // eachModel runs a benchmark once per shape.
 func eachModel(b *testing.B, run func(b *testing.B, m *lstm.Model)) {

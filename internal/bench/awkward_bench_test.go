@@ -1,4 +1,4 @@
-package lstm
+package bench_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/lstm"
 	"example.com/lstm/internal/lstmtest"
 )
 
@@ -18,7 +19,7 @@ func BenchmarkAwkwardStep(b *testing.B) {
 		for _, c := range awkwardSteps {
 			b.Run(fmt.Sprintf("size=%d/numbers=%s", size, c.name), func(b *testing.B) {
 				ordinary, awkward := ordinaryStep.stepper(b, size), c.stepper(b, size)
-				eachBenchPath(b, func(b *testing.B, _ string) {
+				lstmtest.BenchEachPath(b, func(b *testing.B, _ string) {
 					var times [2][]float64
 					for b.Loop() {
 						for i, step := range []func() time.Duration{ordinary, awkward} {
@@ -67,17 +68,19 @@ var awkwardSteps = []stepCase{
 // how long they took. They are few, so that the numbers stay what they are.
 func (c stepCase) stepper(b *testing.B, size int) func() time.Duration {
 	const steps = 8
-	m := randomModel(lstmtest.NewRand(1), 0, size, size)
-	w := &m.Layers[0]
-	for _, scaled := range []struct {
-		floats []float32
-		by     float32
-	}{{w.WeightIH, c.weights}, {w.WeightHH, c.weights}, {w.BiasIH, c.bias}, {w.BiasHH, c.bias}} {
-		for i := range scaled.floats {
-			scaled.floats[i] *= scaled.by
+	r, weights, bias := lstmtest.NewRand(1), math.Sqrt(2/float64(size)), 0.5 // the ordinary ones
+	scaled := func(n int, scale float64, by float32) []float32 {
+		floats := lstmtest.Normals(r, n, scale)
+		for i := range floats {
+			floats[i] *= by
 		}
+		return floats
 	}
-	n, err := New(m)
+	n, err := lstm.New(&lstm.Model{Layers: []lstm.Weights{{
+		InputSize: size, HiddenSize: size,
+		WeightIH: scaled(4*size*size, weights, c.weights), WeightHH: scaled(4*size*size, weights, c.weights),
+		BiasIH: scaled(4*size, bias, c.bias), BiasHH: scaled(4*size, bias, c.bias),
+	}}})
 	if err != nil {
 		b.Fatal(err)
 	}
