@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/lstm/internal/lstmtest"
-	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/race"
 )
 
@@ -133,22 +132,4 @@ func TestForwardStack(t *testing.T) {
 			require.Less(t, (after.StackInuse-before.StackInuse)/goroutines, uint64(16<<10), "%v", sizes)
 		})
 	}
-}
-
-// sparseLayer makes a layer of any size quickly: most weights are zero.
-func sparseLayer(input, hidden int) Weights {
-	w := Weights{
-		InputSize:  input,
-		HiddenSize: hidden,
-		WeightIH:   make([]float32, panel.Gates*hidden*input),
-		WeightHH:   make([]float32, panel.Gates*hidden*hidden),
-		BiasIH:     lstmtest.Normals(lstmtest.NewRand(13), panel.Gates*hidden, 1),
-	}
-	r := lstmtest.NewRand(14)
-	for _, tensor := range [][]float32{w.WeightIH, w.WeightHH} {
-		for i := r.IntN(40); i < len(tensor); i += 1 + r.IntN(40) {
-			tensor[i] = float32(r.NormFloat64())
-		}
-	}
-	return w
 }
