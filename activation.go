@@ -53,4 +53,4 @@ func flushTo(dst, x []float32) {
 
 // shortInput is the length of an input from which on a call of flushTo is worth
 // its time, in a step of a small network.
-const shortInput = 2 * panel.ElementBlock
+const shortInput = panel.ElementBlock

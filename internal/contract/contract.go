@@ -18,10 +18,11 @@ const Tiny = 0x1p-64
 // Flush returns x, or +0 if x is nearer to zero than [Tiny]. A NaN is not.
 func Flush(x float32) float32 {
 	const tiny = (127 - 64) << 23 // the bits of Tiny
-	if math.Float32bits(x)&^(1<<31) < tiny {
-		return 0
+	bits := math.Float32bits(x)
+	if bits&^(1<<31) < tiny {
+		bits = 0 // an integer is moved on a condition, without a jump
 	}
-	return x
+	return math.Float32frombits(bits)
 }
 
 // Sigmoid is σ(x) = 1 / (1 + e^-x), by reduction to e^-r - 1 with |r| ≤ ln2/2
