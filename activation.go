@@ -3,7 +3,8 @@ package lstm
 import "example.com/lstm/internal/panel"
 
 // Sigmoid sets dst[i] to 1 / (1 + e^-x[i]), within 1 unit in the last place and
-// monotone, the very values that the gates use. NaN gives NaN.
+// monotone, the very values that gates are (whose sums count as -42 if they are
+// less). NaN gives NaN.
 //
 // dst and x have the same length, else Sigmoid panics. They may be the same
 // slice, but must not overlap in any other way.

@@ -194,9 +194,9 @@ shadow:
 	ADDQ    CX, R8
 	MOVQ    x+40(FP), R9
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (DI), Y8
-	VMOVUPS sigmoidMin<>+0(SB), Y9
+	VMOVUPS shut<>+0(SB), Y9
 	VMAXPS  Y8, Y9, Y8
 	VMOVUPS sigmoidMax<>+0(SB), Y9
 	VMINPS  Y8, Y9, Y8
@@ -288,25 +288,23 @@ shadow:
 	VFMADD231PS  960(R8), Y8, Y6
 	VFMADD231PS  992(R8), Y8, Y7
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y11, Y11, Y10
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y11, Y8
-	VANDNPS     Y10, Y8, Y8
+	// σ: σ = g·y + y
+	VFMADD231PS Y11, Y10, Y11
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 128(DI), Y9
-	VANDPS  allButSign<>+0(SB), Y9, Y10
-	VANDPS  signBit<>+0(SB), Y9, Y9
-	VMOVUPS tanhMax<>+0(SB), Y11
-	VMINPS  Y10, Y11, Y10
+	VMOVUPS 128(DI), Y8
+	VANDPS  allButSign<>+0(SB), Y8, Y9
+	VANDPS  signBit<>+0(SB), Y8, Y8
+	VMOVUPS tanhMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y11
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
-	VMINPS      Y11, Y12, Y11
-	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
-	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
+	VMINPS      Y10, Y12, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y12
 
 	// Next panel: sums += weights·x[4]
 	VBROADCASTSS 16(R9), Y13
@@ -320,8 +318,8 @@ shadow:
 	VFMADD231PS  1248(R8), Y13, Y7
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
-	VMULPS      Y10, Y10, Y12
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y9
+	VMULPS      Y9, Y9, Y12
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
@@ -329,7 +327,7 @@ shadow:
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y11, Y11
+	VPSLLD      $0x0b, Y10, Y10
 	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
 	// Next panel: sums += weights·x[5]
@@ -344,53 +342,53 @@ shadow:
 	VFMADD231PS  1504(R8), Y14, Y7
 
 	// tanh: t = r·z·p + r (t = tanh r)
-	VMULPS      Y12, Y10, Y12
-	VFMADD231PS Y13, Y12, Y10
+	VMULPS      Y12, Y9, Y12
+	VFMADD231PS Y13, Y12, Y9
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y12
-	VSUBPS       Y11, Y12, Y12
+	VSUBPS       Y10, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y11, Y13, Y13
-	VFNMADD213PS Y12, Y10, Y13
-	VADDPS       one<>+0(SB), Y11, Y14
-	VFMADD231PS  Y12, Y10, Y14
+	VSUBPS       Y10, Y13, Y13
+	VFNMADD213PS Y12, Y9, Y13
+	VADDPS       one<>+0(SB), Y10, Y14
+	VFMADD231PS  Y12, Y9, Y14
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	VDIVPS       Y14, Y13, Y10
-	VFNMADD231PS Y11, Y10, Y12
-	VORPS        Y9, Y12, Y9
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y10, Y9, Y12
+	VORPS        Y8, Y12, Y8
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 64(DI), Y10
-	VMOVUPS sigmoidMin<>+0(SB), Y11
-	VMAXPS  Y10, Y11, Y10
-	VMOVUPS sigmoidMax<>+0(SB), Y11
-	VMINPS  Y10, Y11, Y10
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 64(DI), Y9
+	VMOVUPS shut<>+0(SB), Y10
+	VMAXPS  Y9, Y10, Y9
+	VMOVUPS sigmoidMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
 
 	// Next panel: sums += weights·x[6]
-	VBROADCASTSS 24(R9), Y11
-	VFMADD231PS  1536(R8), Y11, Y0
-	VFMADD231PS  1568(R8), Y11, Y1
-	VFMADD231PS  1600(R8), Y11, Y2
-	VFMADD231PS  1632(R8), Y11, Y3
-	VFMADD231PS  1664(R8), Y11, Y4
-	VFMADD231PS  1696(R8), Y11, Y5
-	VFMADD231PS  1728(R8), Y11, Y6
-	VFMADD231PS  1760(R8), Y11, Y7
+	VBROADCASTSS 24(R9), Y10
+	VFMADD231PS  1536(R8), Y10, Y0
+	VFMADD231PS  1568(R8), Y10, Y1
+	VFMADD231PS  1600(R8), Y10, Y2
+	VFMADD231PS  1632(R8), Y10, Y3
+	VFMADD231PS  1664(R8), Y10, Y4
+	VFMADD231PS  1696(R8), Y10, Y5
+	VFMADD231PS  1728(R8), Y10, Y6
+	VFMADD231PS  1760(R8), Y10, Y7
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y11
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y10, Y11
-	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
+	VMOVUPS     sigmoidRound<>+0(SB), Y10
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
+	VSUBPS      sigmoidRound<>+0(SB), Y10, Y12
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y10
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y10
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y9
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y9
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y10, Y10, Y12
-	VPSLLD $0x17, Y11, Y11
+	VMULPS Y9, Y9, Y12
+	VPSLLD $0x17, Y10, Y10
 
 	// Next panel: sums += weights·x[7]
 	VBROADCASTSS 28(R9), Y13
@@ -405,20 +403,20 @@ shadow:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
-	VFMADD231PS sigmoidP3<>+0(SB), Y10, Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
-	VFMADD231PS sigmoidP1<>+0(SB), Y10, Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y9, Y14
 
 	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y13
 	VFMADD231PS Y12, Y13, Y14
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y12, Y14, Y10
+	VFNMADD231PS Y12, Y14, Y9
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y11, Y12
-	VFNMADD231PS Y11, Y10, Y12
+	VADDPS       one<>+0(SB), Y10, Y12
+	VFNMADD231PS Y10, Y9, Y12
 
 	// Next panel: sums += weights·x[8]
 	VBROADCASTSS 32(R9), Y13
@@ -436,42 +434,40 @@ shadow:
 	VDIVPS  Y12, Y13, Y13
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y12, Y11, Y14
+	VSUBPS       Y12, Y10, Y14
 	VADDPS       one<>+0(SB), Y14, Y14
-	VFNMADD231PS Y11, Y10, Y14
+	VFNMADD231PS Y10, Y9, Y14
 
 	// σ: g = (1 - y·d) - y·e
 	VFNMADD213PS one<>+0(SB), Y13, Y12
 	VFNMADD231PS Y13, Y14, Y12
 
 	// Next panel: sums += weights·x[9]
-	VBROADCASTSS 36(R9), Y10
-	VFMADD231PS  2304(R8), Y10, Y0
-	VFMADD231PS  2336(R8), Y10, Y1
-	VFMADD231PS  2368(R8), Y10, Y2
-	VFMADD231PS  2400(R8), Y10, Y3
-	VFMADD231PS  2432(R8), Y10, Y4
-	VFMADD231PS  2464(R8), Y10, Y5
-	VFMADD231PS  2496(R8), Y10, Y6
-	VFMADD231PS  2528(R8), Y10, Y7
+	VBROADCASTSS 36(R9), Y9
+	VFMADD231PS  2304(R8), Y9, Y0
+	VFMADD231PS  2336(R8), Y9, Y1
+	VFMADD231PS  2368(R8), Y9, Y2
+	VFMADD231PS  2400(R8), Y9, Y3
+	VFMADD231PS  2432(R8), Y9, Y4
+	VFMADD231PS  2464(R8), Y9, Y5
+	VFMADD231PS  2496(R8), Y9, Y6
+	VFMADD231PS  2528(R8), Y9, Y7
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y13, Y13, Y12
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y13, Y10
-	VANDNPS     Y12, Y10, Y10
+	// σ: σ = g·y + y
+	VFMADD231PS Y13, Y12, Y13
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y9, Y8, Y8
+	VMULPS      Y8, Y11, Y8
 	VMOVUPS     (DX), Y9
-	VFMADD231PS Y9, Y10, Y8
+	VFMADD231PS Y9, Y13, Y8
 	VANDPS      allButSign<>+0(SB), Y8, Y9
 	VCMPPS      $0x11, tiny<>+0(SB), Y9, Y9
 	VANDNPS     Y8, Y9, Y9
 	VMOVUPS     Y9, (DX)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 192(DI), Y9
-	VMOVUPS sigmoidMin<>+0(SB), Y10
+	VMOVUPS shut<>+0(SB), Y10
 	VMAXPS  Y9, Y10, Y9
 	VMOVUPS sigmoidMax<>+0(SB), Y10
 	VMINPS  Y9, Y10, Y9
@@ -563,28 +559,26 @@ shadow:
 	VFMADD231PS  3520(R8), Y9, Y6
 	VFMADD231PS  3552(R8), Y9, Y7
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y12, Y12, Y11
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y12, Y9
-	VANDNPS     Y11, Y9, Y9
+	// σ: σ = g·y + y
+	VFMADD231PS Y12, Y11, Y12
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VANDPS  allButSign<>+0(SB), Y8, Y10
+	VANDPS  allButSign<>+0(SB), Y8, Y9
 	VANDPS  signBit<>+0(SB), Y8, Y8
-	VMOVUPS tanhMax<>+0(SB), Y11
-	VMINPS  Y10, Y11, Y10
+	VMOVUPS tanhMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y11
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
-	VMOVUPS     tanhRoundMax<>+0(SB), Y12
-	VMINPS      Y11, Y12, Y11
-	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
-	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS     tanhRoundMax<>+0(SB), Y11
+	VMINPS      Y10, Y11, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
-	VMULPS      Y10, Y10, Y12
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y9
+	VMULPS      Y9, Y9, Y11
 
 	// Next panel: sums += weights·x[14]
 	VBROADCASTSS 56(R9), Y13
@@ -599,51 +593,51 @@ shadow:
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
-	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
-	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
+	VFMADD231PS tanhP3<>+0(SB), Y11, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y11, Y13
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y11, Y11
-	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
+	VPSLLD      $0x0b, Y10, Y10
+	VFMADD213PS tanhP0<>+0(SB), Y11, Y13
 
 	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Y12, Y10, Y12
-	VFMADD231PS Y13, Y12, Y10
+	VMULPS      Y11, Y9, Y11
+	VFMADD231PS Y13, Y11, Y9
 
 	// Next panel: sums += weights·x[15]
-	VBROADCASTSS 60(R9), Y12
-	VFMADD231PS  3840(R8), Y12, Y0
-	VFMADD231PS  3872(R8), Y12, Y1
-	VFMADD231PS  3904(R8), Y12, Y2
-	VFMADD231PS  3936(R8), Y12, Y3
-	VFMADD231PS  3968(R8), Y12, Y4
-	VFMADD231PS  4000(R8), Y12, Y5
-	VFMADD231PS  4032(R8), Y12, Y6
-	VFMADD231PS  4064(R8), Y12, Y7
+	VBROADCASTSS 60(R9), Y11
+	VFMADD231PS  3840(R8), Y11, Y0
+	VFMADD231PS  3872(R8), Y11, Y1
+	VFMADD231PS  3904(R8), Y11, Y2
+	VFMADD231PS  3936(R8), Y11, Y3
+	VFMADD231PS  3968(R8), Y11, Y4
+	VFMADD231PS  4000(R8), Y11, Y5
+	VFMADD231PS  4032(R8), Y11, Y6
+	VFMADD231PS  4064(R8), Y11, Y7
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y12
-	VSUBPS       Y11, Y12, Y12
+	VMOVUPS      one<>+0(SB), Y11
+	VSUBPS       Y10, Y11, Y11
 	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y11, Y13, Y13
-	VFNMADD213PS Y12, Y10, Y13
-	VADDPS       one<>+0(SB), Y11, Y14
-	VFMADD231PS  Y12, Y10, Y14
+	VSUBPS       Y10, Y13, Y13
+	VFNMADD213PS Y11, Y9, Y13
+	VADDPS       one<>+0(SB), Y10, Y14
+	VFMADD231PS  Y11, Y9, Y14
 
 	// tanh c': |tanh| = a - N/D·F
-	VDIVPS       Y14, Y13, Y10
-	VFNMADD231PS Y11, Y10, Y12
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y10, Y9, Y11
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS  Y12, Y9, Y9
+	VMULPS  Y11, Y12, Y9
 	VORPS   Y8, Y9, Y8
 	VCMPPS  $0x11, tiny<>+0(SB), Y9, Y9
 	VANDNPS Y8, Y9, Y8
 	VMOVUPS Y8, (BX)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 32(DI), Y8
-	VMOVUPS sigmoidMin<>+0(SB), Y9
+	VMOVUPS shut<>+0(SB), Y9
 	VMAXPS  Y8, Y9, Y8
 	VMOVUPS sigmoidMax<>+0(SB), Y9
 	VMINPS  Y8, Y9, Y8
@@ -735,25 +729,23 @@ shadow:
 	VFMADD231PS  5056(R8), Y8, Y6
 	VFMADD231PS  5088(R8), Y8, Y7
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y11, Y11, Y10
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y11, Y8
-	VANDNPS     Y10, Y8, Y8
+	// σ: σ = g·y + y
+	VFMADD231PS Y11, Y10, Y11
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
-	VMOVUPS 160(DI), Y9
-	VANDPS  allButSign<>+0(SB), Y9, Y10
-	VANDPS  signBit<>+0(SB), Y9, Y9
-	VMOVUPS tanhMax<>+0(SB), Y11
-	VMINPS  Y10, Y11, Y10
+	VMOVUPS 160(DI), Y8
+	VANDPS  allButSign<>+0(SB), Y8, Y9
+	VANDPS  signBit<>+0(SB), Y8, Y8
+	VMOVUPS tanhMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y11
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
 	VMOVUPS     tanhRoundMax<>+0(SB), Y12
-	VMINPS      Y11, Y12, Y11
-	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
-	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
+	VMINPS      Y10, Y12, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y12
 
 	// Next panel: sums += weights·x[20]
 	VBROADCASTSS 80(R9), Y13
@@ -767,8 +759,8 @@ shadow:
 	VFMADD231PS  5344(R8), Y13, Y7
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
-	VMULPS      Y10, Y10, Y12
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y9
+	VMULPS      Y9, Y9, Y12
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
@@ -776,7 +768,7 @@ shadow:
 	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y11, Y11
+	VPSLLD      $0x0b, Y10, Y10
 	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
 
 	// Next panel: sums += weights·x[21]
@@ -791,53 +783,53 @@ shadow:
 	VFMADD231PS  5600(R8), Y14, Y7
 
 	// tanh: t = r·z·p + r (t = tanh r)
-	VMULPS      Y12, Y10, Y12
-	VFMADD231PS Y13, Y12, Y10
+	VMULPS      Y12, Y9, Y12
+	VFMADD231PS Y13, Y12, Y9
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	VMOVUPS      one<>+0(SB), Y12
-	VSUBPS       Y11, Y12, Y12
+	VSUBPS       Y10, Y12, Y12
 	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y11, Y13, Y13
-	VFNMADD213PS Y12, Y10, Y13
-	VADDPS       one<>+0(SB), Y11, Y14
-	VFMADD231PS  Y12, Y10, Y14
+	VSUBPS       Y10, Y13, Y13
+	VFNMADD213PS Y12, Y9, Y13
+	VADDPS       one<>+0(SB), Y10, Y14
+	VFMADD231PS  Y12, Y9, Y14
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	VDIVPS       Y14, Y13, Y10
-	VFNMADD231PS Y11, Y10, Y12
-	VORPS        Y9, Y12, Y9
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y10, Y9, Y12
+	VORPS        Y8, Y12, Y8
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 96(DI), Y10
-	VMOVUPS sigmoidMin<>+0(SB), Y11
-	VMAXPS  Y10, Y11, Y10
-	VMOVUPS sigmoidMax<>+0(SB), Y11
-	VMINPS  Y10, Y11, Y10
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 96(DI), Y9
+	VMOVUPS shut<>+0(SB), Y10
+	VMAXPS  Y9, Y10, Y9
+	VMOVUPS sigmoidMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
 
 	// Next panel: sums += weights·x[22]
-	VBROADCASTSS 88(R9), Y11
-	VFMADD231PS  5632(R8), Y11, Y0
-	VFMADD231PS  5664(R8), Y11, Y1
-	VFMADD231PS  5696(R8), Y11, Y2
-	VFMADD231PS  5728(R8), Y11, Y3
-	VFMADD231PS  5760(R8), Y11, Y4
-	VFMADD231PS  5792(R8), Y11, Y5
-	VFMADD231PS  5824(R8), Y11, Y6
-	VFMADD231PS  5856(R8), Y11, Y7
+	VBROADCASTSS 88(R9), Y10
+	VFMADD231PS  5632(R8), Y10, Y0
+	VFMADD231PS  5664(R8), Y10, Y1
+	VFMADD231PS  5696(R8), Y10, Y2
+	VFMADD231PS  5728(R8), Y10, Y3
+	VFMADD231PS  5760(R8), Y10, Y4
+	VFMADD231PS  5792(R8), Y10, Y5
+	VFMADD231PS  5824(R8), Y10, Y6
+	VFMADD231PS  5856(R8), Y10, Y7
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y11
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y10, Y11
-	VSUBPS      sigmoidRound<>+0(SB), Y11, Y12
+	VMOVUPS     sigmoidRound<>+0(SB), Y10
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y9, Y10
+	VSUBPS      sigmoidRound<>+0(SB), Y10, Y12
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y10
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y10
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y9
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y9
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y10, Y10, Y12
-	VPSLLD $0x17, Y11, Y11
+	VMULPS Y9, Y9, Y12
+	VPSLLD $0x17, Y10, Y10
 
 	// Next panel: sums += weights·x[23]
 	VBROADCASTSS 92(R9), Y13
@@ -852,20 +844,20 @@ shadow:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y13
-	VFMADD231PS sigmoidP3<>+0(SB), Y10, Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y9, Y13
 	VMOVUPS     sigmoidP0<>+0(SB), Y14
-	VFMADD231PS sigmoidP1<>+0(SB), Y10, Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y9, Y14
 
 	// σ: q = (r²·P4 + a)·r² + b
 	VFMADD231PS sigmoidP4<>+0(SB), Y12, Y13
 	VFMADD231PS Y12, Y13, Y14
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y12, Y14, Y10
+	VFNMADD231PS Y12, Y14, Y9
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y11, Y12
-	VFNMADD231PS Y11, Y10, Y12
+	VADDPS       one<>+0(SB), Y10, Y12
+	VFNMADD231PS Y10, Y9, Y12
 
 	// Next panel: sums += weights·x[24]
 	VBROADCASTSS 96(R9), Y13
@@ -883,42 +875,40 @@ shadow:
 	VDIVPS  Y12, Y13, Y13
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y12, Y11, Y14
+	VSUBPS       Y12, Y10, Y14
 	VADDPS       one<>+0(SB), Y14, Y14
-	VFNMADD231PS Y11, Y10, Y14
+	VFNMADD231PS Y10, Y9, Y14
 
 	// σ: g = (1 - y·d) - y·e
 	VFNMADD213PS one<>+0(SB), Y13, Y12
 	VFNMADD231PS Y13, Y14, Y12
 
 	// Next panel: sums += weights·x[25]
-	VBROADCASTSS 100(R9), Y10
-	VFMADD231PS  6400(R8), Y10, Y0
-	VFMADD231PS  6432(R8), Y10, Y1
-	VFMADD231PS  6464(R8), Y10, Y2
-	VFMADD231PS  6496(R8), Y10, Y3
-	VFMADD231PS  6528(R8), Y10, Y4
-	VFMADD231PS  6560(R8), Y10, Y5
-	VFMADD231PS  6592(R8), Y10, Y6
-	VFMADD231PS  6624(R8), Y10, Y7
+	VBROADCASTSS 100(R9), Y9
+	VFMADD231PS  6400(R8), Y9, Y0
+	VFMADD231PS  6432(R8), Y9, Y1
+	VFMADD231PS  6464(R8), Y9, Y2
+	VFMADD231PS  6496(R8), Y9, Y3
+	VFMADD231PS  6528(R8), Y9, Y4
+	VFMADD231PS  6560(R8), Y9, Y5
+	VFMADD231PS  6592(R8), Y9, Y6
+	VFMADD231PS  6624(R8), Y9, Y7
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y13, Y13, Y12
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y13, Y10
-	VANDNPS     Y12, Y10, Y10
+	// σ: σ = g·y + y
+	VFMADD231PS Y13, Y12, Y13
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y9, Y8, Y8
+	VMULPS      Y8, Y11, Y8
 	VMOVUPS     32(DX), Y9
-	VFMADD231PS Y9, Y10, Y8
+	VFMADD231PS Y9, Y13, Y8
 	VANDPS      allButSign<>+0(SB), Y8, Y9
 	VCMPPS      $0x11, tiny<>+0(SB), Y9, Y9
 	VANDNPS     Y8, Y9, Y9
 	VMOVUPS     Y9, 32(DX)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 224(DI), Y9
-	VMOVUPS sigmoidMin<>+0(SB), Y10
+	VMOVUPS shut<>+0(SB), Y10
 	VMAXPS  Y9, Y10, Y9
 	VMOVUPS sigmoidMax<>+0(SB), Y10
 	VMINPS  Y9, Y10, Y9
@@ -1010,28 +1000,26 @@ shadow:
 	VFMADD231PS  7616(R8), Y9, Y6
 	VFMADD231PS  7648(R8), Y9, Y7
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y12, Y12, Y11
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y12, Y9
-	VANDNPS     Y11, Y9, Y9
+	// σ: σ = g·y + y
+	VFMADD231PS Y12, Y11, Y12
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VANDPS  allButSign<>+0(SB), Y8, Y10
+	VANDPS  allButSign<>+0(SB), Y8, Y9
 	VANDPS  signBit<>+0(SB), Y8, Y8
-	VMOVUPS tanhMax<>+0(SB), Y11
-	VMINPS  Y10, Y11, Y10
+	VMOVUPS tanhMax<>+0(SB), Y10
+	VMINPS  Y9, Y10, Y9
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y11
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y10, Y11
-	VMOVUPS     tanhRoundMax<>+0(SB), Y12
-	VMINPS      Y11, Y12, Y11
-	VANDPS      tanhRoundMask<>+0(SB), Y11, Y11
-	VSUBPS      tanhRoundZero<>+0(SB), Y11, Y12
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y9, Y10
+	VMOVUPS     tanhRoundMax<>+0(SB), Y11
+	VMINPS      Y10, Y11, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y10
-	VMULPS      Y10, Y10, Y12
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y9
+	VMULPS      Y9, Y9, Y11
 
 	// Next panel: sums += weights·x[30]
 	VBROADCASTSS 120(R9), Y13
@@ -1046,43 +1034,43 @@ shadow:
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
-	VFMADD231PS tanhP3<>+0(SB), Y12, Y13
-	VFMADD213PS tanhP1<>+0(SB), Y12, Y13
+	VFMADD231PS tanhP3<>+0(SB), Y11, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y11, Y13
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y11, Y11
-	VFMADD213PS tanhP0<>+0(SB), Y12, Y13
+	VPSLLD      $0x0b, Y10, Y10
+	VFMADD213PS tanhP0<>+0(SB), Y11, Y13
 
 	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Y12, Y10, Y12
-	VFMADD231PS Y13, Y12, Y10
+	VMULPS      Y11, Y9, Y11
+	VFMADD231PS Y13, Y11, Y9
 
 	// Next panel: sums += weights·x[31]
-	VBROADCASTSS 124(R9), Y12
-	VFMADD231PS  7936(R8), Y12, Y0
-	VFMADD231PS  7968(R8), Y12, Y1
-	VFMADD231PS  8000(R8), Y12, Y2
-	VFMADD231PS  8032(R8), Y12, Y3
-	VFMADD231PS  8064(R8), Y12, Y4
-	VFMADD231PS  8096(R8), Y12, Y5
-	VFMADD231PS  8128(R8), Y12, Y6
-	VFMADD231PS  8160(R8), Y12, Y7
+	VBROADCASTSS 124(R9), Y11
+	VFMADD231PS  7936(R8), Y11, Y0
+	VFMADD231PS  7968(R8), Y11, Y1
+	VFMADD231PS  8000(R8), Y11, Y2
+	VFMADD231PS  8032(R8), Y11, Y3
+	VFMADD231PS  8064(R8), Y11, Y4
+	VFMADD231PS  8096(R8), Y11, Y5
+	VFMADD231PS  8128(R8), Y11, Y6
+	VFMADD231PS  8160(R8), Y11, Y7
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y12
-	VSUBPS       Y11, Y12, Y12
+	VMOVUPS      one<>+0(SB), Y11
+	VSUBPS       Y10, Y11, Y11
 	VMOVUPS      three<>+0(SB), Y13
-	VSUBPS       Y11, Y13, Y13
-	VFNMADD213PS Y12, Y10, Y13
-	VADDPS       one<>+0(SB), Y11, Y14
-	VFMADD231PS  Y12, Y10, Y14
+	VSUBPS       Y10, Y13, Y13
+	VFNMADD213PS Y11, Y9, Y13
+	VADDPS       one<>+0(SB), Y10, Y14
+	VFMADD231PS  Y11, Y9, Y14
 
 	// tanh c': |tanh| = a - N/D·F
-	VDIVPS       Y14, Y13, Y10
-	VFNMADD231PS Y11, Y10, Y12
+	VDIVPS       Y14, Y13, Y9
+	VFNMADD231PS Y10, Y9, Y11
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS  Y12, Y9, Y9
+	VMULPS  Y11, Y12, Y9
 	VORPS   Y8, Y9, Y8
 	VCMPPS  $0x11, tiny<>+0(SB), Y9, Y9
 	VANDNPS Y8, Y9, Y8
@@ -1206,8 +1194,8 @@ shadow_rest_rest_done:
 	JMP  summed
 
 last:
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y8
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y8
 	VMAXPS  Y0, Y8, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y8
 	VMINPS  Y0, Y8, Y0
@@ -1300,76 +1288,72 @@ last:
 	VFNMADD213PS one<>+0(SB), Y10, Y8
 	VFNMADD231PS Y10, Y11, Y8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y10, Y10, Y8
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y0
-	VANDNPS     Y8, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y10, Y8, Y10
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y8
-	VMAXPS  Y2, Y8, Y2
-	VMOVUPS sigmoidMax<>+0(SB), Y8
-	VMINPS  Y2, Y8, Y2
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y0
+	VMAXPS  Y2, Y0, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y8
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y8
-	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y8
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y2
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y2
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y0
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y2, Y2, Y9
-	VPSLLD $0x17, Y8, Y8
+	VMULPS Y0, Y0, Y8
+	VPSLLD $0x17, Y2, Y2
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y10
-	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
 	VMOVUPS     sigmoidP0<>+0(SB), Y11
-	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y11
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y10
-	VFMADD231PS Y9, Y10, Y11
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
+	VFMADD231PS Y8, Y9, Y11
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y9, Y11, Y2
+	VFNMADD231PS Y8, Y11, Y0
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y8, Y9
-	VFNMADD231PS Y8, Y2, Y9
+	VADDPS       one<>+0(SB), Y2, Y8
+	VFNMADD231PS Y2, Y0, Y8
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y10
-	VDIVPS  Y9, Y10, Y10
+	VMOVUPS one<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y9
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y9, Y8, Y11
+	VSUBPS       Y8, Y2, Y11
 	VADDPS       one<>+0(SB), Y11, Y11
-	VFNMADD231PS Y8, Y2, Y11
+	VFNMADD231PS Y2, Y0, Y11
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y10, Y9
-	VFNMADD231PS Y10, Y11, Y9
+	VFNMADD213PS one<>+0(SB), Y9, Y8
+	VFNMADD231PS Y9, Y11, Y8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y10, Y10, Y9
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y2
-	VANDNPS     Y9, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y9, Y8, Y9
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y4, Y0, Y0
-	VMOVUPS     (DX), Y4
-	VFMADD231PS Y4, Y2, Y0
+	VMULPS      Y4, Y10, Y0
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y9, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y2
 	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
 	VANDNPS     Y0, Y2, Y2
 	VMOVUPS     Y2, (DX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y2
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y2
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
@@ -1462,76 +1446,72 @@ last:
 	VFNMADD213PS one<>+0(SB), Y8, Y2
 	VFNMADD231PS Y8, Y9, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y8, Y8, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y1
-	VANDNPS     Y2, Y1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y8, Y2, Y8
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y2
-	VMAXPS  Y3, Y2, Y2
-	VMOVUPS sigmoidMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y1
+	VMAXPS  Y3, Y1, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y1
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y2, Y2, Y5
-	VPSLLD $0x17, Y3, Y3
+	VMULPS Y1, Y1, Y3
+	VPSLLD $0x17, Y2, Y2
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP2<>+0(SB), Y5
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y5
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y8
-	VFMADD231PS Y5, Y8, Y9
+	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
+	VFMADD231PS Y3, Y5, Y9
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y5, Y9, Y2
+	VFNMADD231PS Y3, Y9, Y1
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y3, Y5
-	VFNMADD231PS Y3, Y2, Y5
+	VADDPS       one<>+0(SB), Y2, Y3
+	VFNMADD231PS Y2, Y1, Y3
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y8
-	VDIVPS  Y5, Y8, Y8
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y5, Y3, Y9
+	VSUBPS       Y3, Y2, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
-	VFNMADD231PS Y3, Y2, Y9
+	VFNMADD231PS Y2, Y1, Y9
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y8, Y5
-	VFNMADD231PS Y8, Y9, Y5
+	VFNMADD213PS one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y9, Y3
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y8, Y8, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y2
-	VANDNPS     Y5, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y3, Y5
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y4, Y1, Y1
-	VMOVUPS     32(DX), Y3
-	VFMADD231PS Y3, Y2, Y1
+	VMULPS      Y4, Y8, Y1
+	VMOVUPS     32(DX), Y2
+	VFMADD231PS Y2, Y5, Y1
 	VANDPS      allButSign<>+0(SB), Y1, Y2
 	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
 	VANDNPS     Y1, Y2, Y2
 	VMOVUPS     Y2, 32(DX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y2
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y2
 	VMAXPS  Y6, Y2, Y2
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
@@ -1623,20 +1603,18 @@ last:
 	VFNMADD213PS one<>+0(SB), Y6, Y3
 	VFNMADD231PS Y6, Y8, Y3
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y3
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y2
-	VANDNPS     Y3, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y3, Y6
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS  Y5, Y2, Y2
+	VMULPS  Y5, Y6, Y2
 	VORPS   Y0, Y2, Y0
 	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
 	VANDNPS Y0, Y2, Y0
 	VMOVUPS Y0, (BX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y0
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y0
 	VMAXPS  Y7, Y0, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y0, Y2, Y0
@@ -1728,13 +1706,11 @@ last:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y5, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS      Y1, Y0, Y0
@@ -1976,8 +1952,8 @@ wide_narrow_rest_done:
 	VMOVUPS Y10, 64(CX)
 	VMOVUPS Y11, 96(CX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y8
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y8
 	VMAXPS  Y0, Y8, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y8
 	VMINPS  Y0, Y8, Y0
@@ -2070,76 +2046,72 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y10, Y8
 	VFNMADD231PS Y10, Y11, Y8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y10, Y10, Y8
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y0
-	VANDNPS     Y8, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y10, Y8, Y10
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y8
-	VMAXPS  Y2, Y8, Y2
-	VMOVUPS sigmoidMax<>+0(SB), Y8
-	VMINPS  Y2, Y8, Y2
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y0
+	VMAXPS  Y2, Y0, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y8
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y8
-	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y8
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y2
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y2
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y0
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y2, Y2, Y9
-	VPSLLD $0x17, Y8, Y8
+	VMULPS Y0, Y0, Y8
+	VPSLLD $0x17, Y2, Y2
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y10
-	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
 	VMOVUPS     sigmoidP0<>+0(SB), Y11
-	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y11
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y10
-	VFMADD231PS Y9, Y10, Y11
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
+	VFMADD231PS Y8, Y9, Y11
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y9, Y11, Y2
+	VFNMADD231PS Y8, Y11, Y0
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y8, Y9
-	VFNMADD231PS Y8, Y2, Y9
+	VADDPS       one<>+0(SB), Y2, Y8
+	VFNMADD231PS Y2, Y0, Y8
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y10
-	VDIVPS  Y9, Y10, Y10
+	VMOVUPS one<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y9
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y9, Y8, Y11
+	VSUBPS       Y8, Y2, Y11
 	VADDPS       one<>+0(SB), Y11, Y11
-	VFNMADD231PS Y8, Y2, Y11
+	VFNMADD231PS Y2, Y0, Y11
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y10, Y9
-	VFNMADD231PS Y10, Y11, Y9
+	VFNMADD213PS one<>+0(SB), Y9, Y8
+	VFNMADD231PS Y9, Y11, Y8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y10, Y10, Y9
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y10, Y2
-	VANDNPS     Y9, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y9, Y8, Y9
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y4, Y0, Y0
-	VMOVUPS     (DX), Y4
-	VFMADD231PS Y4, Y2, Y0
+	VMULPS      Y4, Y10, Y0
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y9, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y2
 	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
 	VANDNPS     Y0, Y2, Y2
 	VMOVUPS     Y2, (DX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y2
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y2
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
@@ -2232,77 +2204,73 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y2
 	VFNMADD231PS Y8, Y9, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y8, Y8, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y1
-	VANDNPS     Y2, Y1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y8, Y2, Y8
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y2
-	VMAXPS  Y3, Y2, Y2
-	VMOVUPS sigmoidMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y1
+	VMAXPS  Y3, Y1, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y1
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y2, Y2, Y5
-	VPSLLD $0x17, Y3, Y3
+	VMULPS Y1, Y1, Y3
+	VPSLLD $0x17, Y2, Y2
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP2<>+0(SB), Y5
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y5
 	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y8
-	VFMADD231PS Y5, Y8, Y9
+	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
+	VFMADD231PS Y3, Y5, Y9
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y5, Y9, Y2
+	VFNMADD231PS Y3, Y9, Y1
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y3, Y5
-	VFNMADD231PS Y3, Y2, Y5
+	VADDPS       one<>+0(SB), Y2, Y3
+	VFNMADD231PS Y2, Y1, Y3
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y8
-	VDIVPS  Y5, Y8, Y8
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y5, Y3, Y9
+	VSUBPS       Y3, Y2, Y9
 	VADDPS       one<>+0(SB), Y9, Y9
-	VFNMADD231PS Y3, Y2, Y9
+	VFNMADD231PS Y2, Y1, Y9
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y8, Y5
-	VFNMADD231PS Y8, Y9, Y5
+	VFNMADD213PS one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y9, Y3
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y8, Y8, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y2
-	VANDNPS     Y5, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y3, Y5
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y4, Y1, Y1
-	VMOVUPS     32(DX), Y3
-	VFMADD231PS Y3, Y2, Y1
+	VMULPS      Y4, Y8, Y1
+	VMOVUPS     32(DX), Y2
+	VFMADD231PS Y2, Y5, Y1
 	VANDPS      allButSign<>+0(SB), Y1, Y2
 	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
 	VANDNPS     Y1, Y2, Y2
 	VMOVUPS     Y2, 32(DX)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (CX), Y2
-	VMOVUPS sigmoidMin<>+0(SB), Y3
+	VMOVUPS shut<>+0(SB), Y3
 	VMAXPS  Y2, Y3, Y2
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
@@ -2396,77 +2364,73 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y4
 	VFNMADD231PS Y8, Y9, Y4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y8, Y8, Y4
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y2
-	VANDNPS     Y4, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y8, Y4, Y8
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS 32(CX), Y4
-	VMOVUPS sigmoidMin<>+0(SB), Y5
-	VMAXPS  Y4, Y5, Y4
-	VMOVUPS sigmoidMax<>+0(SB), Y5
-	VMINPS  Y4, Y5, Y4
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 32(CX), Y2
+	VMOVUPS shut<>+0(SB), Y4
+	VMAXPS  Y2, Y4, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y5
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y5
-	VSUBPS      sigmoidRound<>+0(SB), Y5, Y8
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y4
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y4
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y4, Y4, Y8
-	VPSLLD $0x17, Y5, Y5
+	VMULPS Y2, Y2, Y5
+	VPSLLD $0x17, Y4, Y4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y9
-	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y9
 	VMOVUPS     sigmoidP0<>+0(SB), Y10
-	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y10
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
-	VFMADD231PS Y8, Y9, Y10
+	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y9
+	VFMADD231PS Y5, Y9, Y10
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y8, Y10, Y4
+	VFNMADD231PS Y5, Y10, Y2
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y5, Y8
-	VFNMADD231PS Y5, Y4, Y8
+	VADDPS       one<>+0(SB), Y4, Y5
+	VFNMADD231PS Y4, Y2, Y5
 
 	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y9
-	VDIVPS  Y8, Y9, Y9
+	VDIVPS  Y5, Y9, Y9
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y8, Y5, Y10
+	VSUBPS       Y5, Y4, Y10
 	VADDPS       one<>+0(SB), Y10, Y10
-	VFNMADD231PS Y5, Y4, Y10
+	VFNMADD231PS Y4, Y2, Y10
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y9, Y8
-	VFNMADD231PS Y9, Y10, Y8
+	VFNMADD213PS one<>+0(SB), Y9, Y5
+	VFNMADD231PS Y9, Y10, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y9, Y9, Y8
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y9, Y4
-	VANDNPS     Y8, Y4, Y4
+	// σ: σ = g·y + y
+	VFMADD231PS Y9, Y5, Y9
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y3, Y2, Y2
+	VMULPS      Y3, Y8, Y2
 	VMOVUPS     64(DX), Y3
-	VFMADD231PS Y3, Y4, Y2
+	VFMADD231PS Y3, Y9, Y2
 	VANDPS      allButSign<>+0(SB), Y2, Y3
 	VCMPPS      $0x11, tiny<>+0(SB), Y3, Y3
 	VANDNPS     Y2, Y3, Y3
 	VMOVUPS     Y3, 64(DX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y3
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y3
 	VMAXPS  Y6, Y3, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -2558,20 +2522,18 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y4
 	VFNMADD231PS Y8, Y9, Y4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y8, Y8, Y4
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y3
-	VANDNPS     Y4, Y3, Y3
+	// σ: σ = g·y + y
+	VFMADD231PS Y8, Y4, Y8
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS  Y6, Y3, Y3
+	VMULPS  Y6, Y8, Y3
 	VORPS   Y0, Y3, Y0
 	VCMPPS  $0x11, tiny<>+0(SB), Y3, Y3
 	VANDNPS Y0, Y3, Y0
 	VMOVUPS Y0, (BX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y0
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y0
 	VMAXPS  Y7, Y0, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y0, Y3, Y0
@@ -2663,21 +2625,19 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y6, Y3
 	VFNMADD231PS Y6, Y7, Y3
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y3
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y3, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y3, Y6
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS  Y5, Y0, Y0
+	VMULPS  Y5, Y6, Y0
 	VORPS   Y1, Y0, Y1
 	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS Y1, Y0, Y0
 	VMOVUPS Y0, 32(BX)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 96(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -2769,13 +2729,11 @@ wide_narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y5, Y1
 	VFNMADD231PS Y5, Y6, Y1
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y1
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y1, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y1, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y5, Y0
 	VORPS        Y2, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS      Y1, Y0, Y0
@@ -2896,8 +2854,8 @@ narrow_rest:
 narrow_rest_done:
 	ADDQ $+1, DI
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y0, Y4, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y0, Y4, Y0
@@ -2990,76 +2948,72 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y6, Y4
 	VFNMADD231PS Y6, Y7, Y4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y4
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y4, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y4, Y6
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y4
-	VMAXPS  Y1, Y4, Y1
-	VMOVUPS sigmoidMax<>+0(SB), Y4
-	VMINPS  Y1, Y4, Y1
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y0
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y4
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
-	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y1
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y1
+	VSUBPS      sigmoidRound<>+0(SB), Y1, Y4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y5
-	VPSLLD $0x17, Y4, Y4
+	VMULPS Y0, Y0, Y4
+	VPSLLD $0x17, Y1, Y1
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y6
-	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y6
+	VMOVUPS     sigmoidP2<>+0(SB), Y5
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y5
 	VMOVUPS     sigmoidP0<>+0(SB), Y7
-	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y7
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y7
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y6
-	VFMADD231PS Y5, Y6, Y7
+	VFMADD231PS sigmoidP4<>+0(SB), Y4, Y5
+	VFMADD231PS Y4, Y5, Y7
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y5, Y7, Y1
+	VFNMADD231PS Y4, Y7, Y0
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y4, Y5
-	VFNMADD231PS Y4, Y1, Y5
+	VADDPS       one<>+0(SB), Y1, Y4
+	VFNMADD231PS Y1, Y0, Y4
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y6
-	VDIVPS  Y5, Y6, Y6
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y4, Y5, Y5
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y5, Y4, Y7
+	VSUBPS       Y4, Y1, Y7
 	VADDPS       one<>+0(SB), Y7, Y7
-	VFNMADD231PS Y4, Y1, Y7
+	VFNMADD231PS Y1, Y0, Y7
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y6, Y5
-	VFNMADD231PS Y6, Y7, Y5
+	VFNMADD213PS one<>+0(SB), Y5, Y4
+	VFNMADD231PS Y5, Y7, Y4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y1
-	VANDNPS     Y5, Y1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y4, Y5
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y2, Y0, Y0
-	VMOVUPS     (DX), Y2
-	VFMADD231PS Y2, Y1, Y0
+	VMULPS      Y2, Y6, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y5, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS     Y0, Y1, Y1
 	VMOVUPS     Y1, (DX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y3, Y1, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
@@ -3151,13 +3105,11 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y1
-	VANDNPS     Y2, Y1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y5, Y1
 	VORPS        Y0, Y1, Y0
 	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS      Y0, Y1, Y0
@@ -4183,9 +4135,9 @@ wide_cell:
 	ADDQ AX, DI
 	ADDQ AX, R8
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -4197,9 +4149,9 @@ wide_cell:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 64(CX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -4323,26 +4275,22 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y6, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y2, Y0
+	VFMADD231PS Y1, Y7, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, (DI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 32(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -4354,9 +4302,9 @@ wide_cell:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 96(CX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -4480,26 +4428,22 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y6, Y0
 	VMOVUPS     32(DI), Y1
-	VFMADD231PS Y1, Y2, Y0
+	VFMADD231PS Y1, Y7, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, 32(DI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 192(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -4592,21 +4536,19 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS  Y4, Y0, Y0
+	VMULPS  Y4, Y5, Y0
 	VORPS   Y1, Y0, Y1
 	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS Y1, Y0, Y0
 	VMOVUPS Y0, (R8)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 224(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -4699,13 +4641,11 @@ wide_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y5, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS      Y1, Y0, Y0
@@ -5709,9 +5649,9 @@ narrow_cells:
 	ADDQ AX, R9
 	ADDQ AX, R10
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -5723,9 +5663,9 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 32(CX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -5849,26 +5789,22 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y6, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y2, Y0
+	VFMADD231PS Y1, Y7, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, (DI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 256(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -5880,9 +5816,9 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 288(CX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -6006,26 +5942,22 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y6, Y0
 	VMOVUPS     (R9), Y1
-	VFMADD231PS Y1, Y2, Y0
+	VFMADD231PS Y1, Y7, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, (R9)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 96(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -6118,13 +6050,11 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y5, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS      Y1, Y0, Y0
@@ -6159,9 +6089,9 @@ h_whole_narrow_cells_0_0:
 	VMOVUPS Y0, (R8)
 
 h_done_narrow_cells_0_0:
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 352(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -6254,13 +6184,11 @@ h_done_narrow_cells_0_0:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y5, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS      Y1, Y0, Y0
@@ -6314,9 +6242,9 @@ narrow_cell:
 	ADDQ AX, DI
 	ADDQ AX, R8
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -6328,9 +6256,9 @@ narrow_cell:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 32(CX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -6454,26 +6382,22 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y6, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y2, Y0
+	VFMADD231PS Y1, Y7, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS     Y0, Y1, Y0
 	VMOVUPS     Y0, (DI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 96(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -6566,13 +6490,11 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y5, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS      Y1, Y0, Y0
@@ -8613,9 +8535,9 @@ panel:
 	CMPQ  R8, $+8
 	JLE   narrow
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (BX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -8627,9 +8549,9 @@ panel:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 64(BX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -8753,26 +8675,22 @@ panel:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y6, Y0
 	VMOVUPS     (SI), Y1
-	VFMADD231PS Y1, Y2, Y0
+	VFMADD231PS Y1, Y7, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS     Y0, Y1, Y1
 	VMOVUPS     Y1, (SI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 32(BX), Y1
-	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMOVUPS shut<>+0(SB), Y2
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
@@ -8784,9 +8702,9 @@ panel:
 	VMOVUPS tanhMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 96(BX), Y4
-	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMOVUPS shut<>+0(SB), Y5
 	VMAXPS  Y4, Y5, Y4
 	VMOVUPS sigmoidMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
@@ -8910,26 +8828,22 @@ panel:
 	VFNMADD213PS one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y1, Y6
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y7, Y7, Y3
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y1
-	VANDNPS     Y3, Y1, Y1
-	VFMADD213PS Y8, Y8, Y6
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y8, Y3
-	VANDNPS     Y6, Y3, Y3
+	// σ: σ = g·y + y
+	VFMADD231PS Y7, Y3, Y7
+	VFMADD231PS Y8, Y6, Y8
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y2, Y1, Y1
+	VMULPS      Y2, Y7, Y1
 	VMOVUPS     32(SI), Y2
-	VFMADD231PS Y2, Y3, Y1
+	VFMADD231PS Y2, Y8, Y1
 	VANDPS      allButSign<>+0(SB), Y1, Y2
 	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
 	VANDNPS     Y1, Y2, Y2
 	VMOVUPS     Y2, 32(SI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 192(BX), Y2
-	VMOVUPS sigmoidMin<>+0(SB), Y3
+	VMOVUPS shut<>+0(SB), Y3
 	VMAXPS  Y2, Y3, Y2
 	VMOVUPS sigmoidMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
@@ -9021,21 +8935,19 @@ panel:
 	VFNMADD213PS one<>+0(SB), Y6, Y3
 	VFNMADD231PS Y6, Y7, Y3
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y3
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y2
-	VANDNPS     Y3, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y3, Y6
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS  Y5, Y2, Y2
+	VMULPS  Y5, Y6, Y2
 	VORPS   Y0, Y2, Y0
 	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
 	VANDNPS Y0, Y2, Y0
 	VMOVUPS Y0, (DI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 224(BX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMOVUPS shut<>+0(SB), Y2
 	VMAXPS  Y0, Y2, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y0, Y2, Y0
@@ -9127,13 +9039,11 @@ panel:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y0
-	VANDNPS     Y2, Y0, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y5, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS      Y1, Y0, Y0
@@ -9176,9 +9086,9 @@ h_done_wide_0_1:
 	JMP  panel
 
 narrow:
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (BX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -9190,9 +9100,9 @@ narrow:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 32(BX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -9316,26 +9226,22 @@ narrow:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y6, Y0
-	VANDNPS     Y2, Y0, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y7, Y2
-	VANDNPS     Y5, Y2, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y6, Y0
 	VMOVUPS     (SI), Y1
-	VFMADD231PS Y1, Y2, Y0
+	VFMADD231PS Y1, Y7, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS     Y0, Y1, Y1
 	VMOVUPS     Y1, (SI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 96(BX), Y1
-	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMOVUPS shut<>+0(SB), Y2
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
@@ -9427,13 +9333,11 @@ narrow:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x11, sigmoidLeast<>+0(SB), Y5, Y1
-	VANDNPS     Y2, Y1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y5, Y1
 	VORPS        Y0, Y1, Y0
 	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS      Y0, Y1, Y0
@@ -10224,8 +10128,8 @@ pair_rest_done:
 	MOVQ SI, DI
 	SUBQ $+16, DI
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z8
 	VMAXPS       Z0, Z8, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z0, Z8, Z0
@@ -10236,8 +10140,8 @@ pair_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z9
 	VMINPS       Z8, Z9, Z8
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z9
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z9
 	VMAXPS       Z1, Z9, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z9
 	VMINPS       Z1, Z9, Z1
@@ -10361,25 +10265,21 @@ pair_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z12, Z10
 	VFNMADD231PS      Z12, Z0, Z10
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z11, Z11, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z8, K1, Z0
-	VFMADD213PS Z12, Z12, Z10
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
-	VMOVAPS.Z   Z10, K1, Z1
+	// σ: σ = g·y + y
+	VFMADD231PS Z11, Z8, Z11
+	VFMADD231PS Z12, Z10, Z12
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z2, Z0, Z0
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z2, Z1, Z0
+	VMULPS      Z2, Z11, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z12, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z1
 	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z4, Z1, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
@@ -10390,8 +10290,8 @@ pair_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z2, Z6, Z2
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
@@ -10515,25 +10415,21 @@ pair_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z10, Z8
 	VFNMADD231PS      Z10, Z1, Z8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z2
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z2, K1, Z1
-	VFMADD213PS Z10, Z10, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
-	VMOVAPS.Z   Z8, K1, Z2
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z2, Z9
+	VFMADD231PS Z10, Z8, Z10
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z4, Z1, Z1
-	VMOVUPS     64(DX), Z4
-	VFMADD231PS Z4, Z2, Z1
+	VMULPS      Z4, Z9, Z1
+	VMOVUPS     64(DX), Z2
+	VFMADD231PS Z2, Z10, Z1
 	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
 	VMOVAPS.Z   Z1, K1, Z2
 	VMOVUPS     Z2, 64(DX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z2
 	VMAXPS       Z3, Z2, Z2
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
@@ -10544,8 +10440,8 @@ pair_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z7, Z4, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
@@ -10712,21 +10608,17 @@ pair_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z5, K1, Z2
-	VFMADD213PS Z11, Z11, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z8, K1, Z4
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z5, Z9
+	VFMADD231PS Z11, Z8, Z11
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS        Z7, Z2, Z2
+	VMULPS        Z7, Z9, Z2
 	VORPS         Z0, Z2, Z0
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z2, K1
 	VMOVAPS.Z     Z0, K1, Z0
 	VMOVUPS       Z0, (BX)
-	VMULPS        Z3, Z4, Z0
+	VMULPS        Z3, Z11, Z0
 	VORPS         Z1, Z0, Z1
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
 	VMOVAPS.Z     Z1, K1, Z0
@@ -10929,8 +10821,8 @@ pair_narrow_rest_done:
 	VXORPS  Z8, Z8, Z8
 	VMOVUPS Z8, 128(CX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z8
 	VMAXPS       Z0, Z8, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z0, Z8, Z0
@@ -10941,8 +10833,8 @@ pair_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z9
 	VMINPS       Z8, Z9, Z8
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z9
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z9
 	VMAXPS       Z1, Z9, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z9
 	VMINPS       Z1, Z9, Z1
@@ -11066,25 +10958,21 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z12, Z10
 	VFNMADD231PS      Z12, Z0, Z10
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z11, Z11, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z8, K1, Z0
-	VFMADD213PS Z12, Z12, Z10
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
-	VMOVAPS.Z   Z10, K1, Z1
+	// σ: σ = g·y + y
+	VFMADD231PS Z11, Z8, Z11
+	VFMADD231PS Z12, Z10, Z12
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z2, Z0, Z0
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z2, Z1, Z0
+	VMULPS      Z2, Z11, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z12, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z1
 	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z4, Z1, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
@@ -11095,8 +10983,8 @@ pair_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z2, Z6, Z2
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
@@ -11220,26 +11108,22 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z10, Z8
 	VFNMADD231PS      Z10, Z1, Z8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z2
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z2, K1, Z1
-	VFMADD213PS Z10, Z10, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
-	VMOVAPS.Z   Z8, K1, Z2
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z2, Z9
+	VFMADD231PS Z10, Z8, Z10
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z4, Z1, Z1
-	VMOVUPS     64(DX), Z4
-	VFMADD231PS Z4, Z2, Z1
+	VMULPS      Z4, Z9, Z1
+	VMOVUPS     64(DX), Z2
+	VFMADD231PS Z2, Z10, Z1
 	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
 	VMOVAPS.Z   Z1, K1, Z2
 	VMOVUPS     Z2, 64(DX)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      (CX), Z2
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z2, Z4, Z2
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z2, Z4, Z2
@@ -11251,9 +11135,9 @@ pair_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      32(CX), Z6
-	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	VBROADCASTSS shut<>+0(SB), Z8
 	VMAXPS       Z6, Z8, Z6
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z6, Z8, Z6
@@ -11377,25 +11261,21 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z9
 	VFNMADD231PS      Z11, Z2, Z9
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z10, Z10, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
-	VMOVAPS.Z   Z5, K1, Z2
-	VFMADD213PS Z11, Z11, Z9
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z9, K1, Z5
+	// σ: σ = g·y + y
+	VFMADD231PS Z10, Z5, Z10
+	VFMADD231PS Z11, Z9, Z11
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z4, Z2, Z2
+	VMULPS      Z4, Z10, Z2
 	VMOVUPS     128(DX), Y4
-	VFMADD231PS Z4, Z5, Z2
+	VFMADD231PS Z4, Z11, Z2
 	VANDPS.BCST allButSign<>+0(SB), Z2, Z4
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z4, K1
 	VMOVAPS.Z   Z2, K1, Z4
 	VMOVUPS     Y4, 128(DX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
@@ -11406,8 +11286,8 @@ pair_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z7, Z5, Z5
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
@@ -11574,29 +11454,25 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z12, Z9
 	VFNMADD231PS      Z12, Z3, Z9
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z10, Z10, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z10, K1
-	VMOVAPS.Z   Z6, K1, Z3
-	VFMADD213PS Z12, Z12, Z9
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z12, K1
-	VMOVAPS.Z   Z9, K1, Z5
+	// σ: σ = g·y + y
+	VFMADD231PS Z10, Z6, Z10
+	VFMADD231PS Z12, Z9, Z12
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS      Z8, Z3, Z3
+	VMULPS      Z8, Z10, Z3
 	VORPS       Z0, Z3, Z0
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z3, K1
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (BX)
-	VMULPS      Z4, Z5, Z0
+	VMULPS      Z4, Z12, Z0
 	VORPS       Z1, Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
 	VMOVAPS.Z   Z1, K1, Z0
 	VMOVUPS     Z0, 64(BX)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      96(CX), Z0
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
@@ -11688,13 +11564,11 @@ pair_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z1
 	VFNMADD231PS      Z5, Z6, Z1
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z5, Z5, Z1
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
-	VMOVAPS.Z   Z1, K1, Z0
+	// σ: σ = g·y + y
+	VFMADD231PS Z5, Z1, Z5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Z4, Z0, Z0
+	VMULPS       Z4, Z5, Z0
 	VORPS        Z2, Z0, Z1
 	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z0, K1
 	VMOVAPS.Z    Z1, K1, Z0
@@ -11795,8 +11669,8 @@ wide_rest:
 wide_rest_done:
 	ADDQ $+1, DI
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z0, Z4, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z0, Z4, Z0
@@ -11807,8 +11681,8 @@ wide_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z1, Z5, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z1, Z5, Z1
@@ -11932,25 +11806,21 @@ wide_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z7, Z7, Z4
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
-	VMOVAPS.Z   Z4, K1, Z0
-	VFMADD213PS Z8, Z8, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z6, K1, Z1
+	// σ: σ = g·y + y
+	VFMADD231PS Z7, Z4, Z7
+	VFMADD231PS Z8, Z6, Z8
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z2, Z0, Z0
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z2, Z1, Z0
+	VMULPS      Z2, Z7, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z8, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z1
 	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z3, Z1, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
@@ -12042,13 +11912,11 @@ wide_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
 	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z5, Z5, Z2
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
-	VMOVAPS.Z   Z2, K1, Z1
+	// σ: σ = g·y + y
+	VFMADD231PS Z5, Z2, Z5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS        Z4, Z1, Z1
+	VMULPS        Z4, Z5, Z1
 	VORPS         Z0, Z1, Z0
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z     Z0, K1, Z0
@@ -12194,8 +12062,8 @@ wide_narrow_rest_done:
 	VXORPS  Z4, Z4, Z4
 	VMOVUPS Z4, 128(CX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z0, Z4, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z0, Z4, Z0
@@ -12206,8 +12074,8 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z1, Z5, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z1, Z5, Z1
@@ -12331,26 +12199,22 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z7, Z7, Z4
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
-	VMOVAPS.Z   Z4, K1, Z0
-	VFMADD213PS Z8, Z8, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z6, K1, Z1
+	// σ: σ = g·y + y
+	VFMADD231PS Z7, Z4, Z7
+	VFMADD231PS Z8, Z6, Z8
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z2, Z0, Z0
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z2, Z1, Z0
+	VMULPS      Z2, Z7, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z8, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z1
 	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      (CX), Z1
-	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VBROADCASTSS shut<>+0(SB), Z2
 	VMAXPS       Z1, Z2, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
@@ -12362,9 +12226,9 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      32(CX), Z5
-	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VBROADCASTSS shut<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
@@ -12488,25 +12352,21 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z9, Z7
 	VFNMADD231PS      Z9, Z1, Z7
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z8, Z8, Z4
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z4, K1, Z1
-	VFMADD213PS Z9, Z9, Z7
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z7, K1, Z4
+	// σ: σ = g·y + y
+	VFMADD231PS Z8, Z4, Z8
+	VFMADD231PS Z9, Z7, Z9
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z2, Z1, Z1
+	VMULPS      Z2, Z8, Z1
 	VMOVUPS     64(DX), Y2
-	VFMADD231PS Z2, Z4, Z1
+	VFMADD231PS Z2, Z9, Z1
 	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
 	VMOVAPS.Z   Z1, K1, Z2
 	VMOVUPS     Y2, 64(DX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z2
 	VMAXPS       Z3, Z2, Z2
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
@@ -12517,9 +12377,9 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      96(CX), Z4
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
@@ -12686,21 +12546,17 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z5, K1, Z2
-	VFMADD213PS Z11, Z11, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z8, K1, Z4
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z5, Z9
+	VFMADD231PS Z11, Z8, Z11
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z7, Z9, Z2
 	VORPS        Z0, Z2, Z0
 	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z2, K1
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (BX)
-	VMULPS       Z3, Z4, Z0
+	VMULPS       Z3, Z11, Z0
 	VORPS        Z1, Z0, Z1
 	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z0, K1
 	VMOVAPS.Z    Z1, K1, Z0
@@ -12801,8 +12657,8 @@ narrow_rest:
 narrow_rest_done:
 	ADDQ $+1, DI
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y0, Y4, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y0, Y4, Y0
@@ -12813,8 +12669,8 @@ narrow_rest_done:
 	VMOVUPS tanhMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y5
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y5
 	VMAXPS  Y1, Y5, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y5
 	VMINPS  Y1, Y5, Y1
@@ -12938,25 +12794,21 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y0, Y6
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y7, Y7, Y4
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
-	VMOVAPS.Z   Y4, K1, Y0
-	VFMADD213PS Y8, Y8, Y6
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y8, K1
-	VMOVAPS.Z   Y6, K1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y7, Y4, Y7
+	VFMADD231PS Y8, Y6, Y8
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y2, Y0, Y0
-	VMOVUPS     (DX), Y2
-	VFMADD231PS Y2, Y1, Y0
+	VMULPS      Y2, Y7, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y8, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
 	VMOVAPS.Z   Y0, K1, Y1
 	VMOVUPS     Y1, (DX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y3, Y1, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
@@ -13048,13 +12900,11 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
-	VMOVAPS.Z   Y2, K1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y5, Y1
 	VORPS        Y0, Y1, Y0
 	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
 	VMOVAPS.Z    Y0, K1, Y0
@@ -13215,9 +13065,9 @@ shadow:
 	ADDQ    CX, R8
 	MOVQ    x+40(FP), R9
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      (DI), Z4
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
@@ -13430,36 +13280,34 @@ shadow:
 	VFMADD231PS  4224(R8), Z4, Z2
 	VFMADD231PS  4288(R8), Z4, Z3
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z8, Z8, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z6, K1, Z4
+	// σ: σ = g·y + y
+	VFMADD231PS Z8, Z6, Z8
 
 	// Next panel: sums += weights·x[17]
-	VBROADCASTSS 68(R9), Z6
-	VFMADD231PS  4352(R8), Z6, Z0
-	VFMADD231PS  4416(R8), Z6, Z1
-	VFMADD231PS  4480(R8), Z6, Z2
-	VFMADD231PS  4544(R8), Z6, Z3
+	VBROADCASTSS 68(R9), Z4
+	VFMADD231PS  4352(R8), Z4, Z0
+	VFMADD231PS  4416(R8), Z4, Z1
+	VFMADD231PS  4480(R8), Z4, Z2
+	VFMADD231PS  4544(R8), Z4, Z3
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS      64(DI), Z6
-	VBROADCASTSS sigmoidMin<>+0(SB), Z7
-	VMAXPS       Z6, Z7, Z6
-	VBROADCASTSS sigmoidMax<>+0(SB), Z7
-	VMINPS       Z6, Z7, Z6
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      64(DI), Z4
+	VBROADCASTSS shut<>+0(SB), Z6
+	VMAXPS       Z4, Z6, Z4
+	VBROADCASTSS sigmoidMax<>+0(SB), Z6
+	VMINPS       Z4, Z6, Z4
 
 	// Next panel: sums += weights·x[18]
-	VBROADCASTSS 72(R9), Z7
-	VFMADD231PS  4608(R8), Z7, Z0
-	VFMADD231PS  4672(R8), Z7, Z1
-	VFMADD231PS  4736(R8), Z7, Z2
-	VFMADD231PS  4800(R8), Z7, Z3
+	VBROADCASTSS 72(R9), Z6
+	VFMADD231PS  4608(R8), Z6, Z0
+	VFMADD231PS  4672(R8), Z6, Z1
+	VFMADD231PS  4736(R8), Z6, Z2
+	VFMADD231PS  4800(R8), Z6, Z3
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VBROADCASTSS     sigmoidRound<>+0(SB), Z7
-	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z6, Z7
-	VSUBPS.BCST      sigmoidRound<>+0(SB), Z7, Z8
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
 
 	// Next panel: sums += weights·x[19]
 	VBROADCASTSS 76(R9), Z9
@@ -13469,19 +13317,19 @@ shadow:
 	VFMADD231PS  5056(R8), Z9, Z3
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z6
-	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z6
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z4
 
 	// Next panel: sums += weights·x[20]
-	VBROADCASTSS 80(R9), Z8
-	VFMADD231PS  5120(R8), Z8, Z0
-	VFMADD231PS  5184(R8), Z8, Z1
-	VFMADD231PS  5248(R8), Z8, Z2
-	VFMADD231PS  5312(R8), Z8, Z3
+	VBROADCASTSS 80(R9), Z7
+	VFMADD231PS  5120(R8), Z7, Z0
+	VFMADD231PS  5184(R8), Z7, Z1
+	VFMADD231PS  5248(R8), Z7, Z2
+	VFMADD231PS  5312(R8), Z7, Z3
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z6, Z6, Z8
-	VPSLLD $0x17, Z7, Z7
+	VMULPS Z4, Z4, Z7
+	VPSLLD $0x17, Z6, Z6
 
 	// Next panel: sums += weights·x[21]
 	VBROADCASTSS 84(R9), Z9
@@ -13492,9 +13340,9 @@ shadow:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z9
-	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z9
 	VBROADCASTSS     sigmoidP0<>+0(SB), Z10
-	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z6, Z10
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z10
 
 	// Next panel: sums += weights·x[22]
 	VBROADCASTSS 88(R9), Z11
@@ -13504,8 +13352,8 @@ shadow:
 	VFMADD231PS  5824(R8), Z11, Z3
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z8, Z9
-	VFMADD231PS      Z8, Z9, Z10
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z9
+	VFMADD231PS      Z7, Z9, Z10
 
 	// Next panel: sums += weights·x[23]
 	VBROADCASTSS 92(R9), Z9
@@ -13515,11 +13363,11 @@ shadow:
 	VFMADD231PS  6080(R8), Z9, Z3
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Z8, Z10, Z6
+	VFNMADD231PS Z7, Z10, Z4
 
 	// σ: d = (s + 1) - v·s
-	VADDPS.BCST  one<>+0(SB), Z7, Z8
-	VFNMADD231PS Z7, Z6, Z8
+	VADDPS.BCST  one<>+0(SB), Z6, Z7
+	VFNMADD231PS Z6, Z4, Z7
 
 	// Next panel: sums += weights·x[24]
 	VBROADCASTSS 96(R9), Z9
@@ -13530,7 +13378,7 @@ shadow:
 
 	// σ: y = 1/d
 	VBROADCASTSS one<>+0(SB), Z9
-	VDIVPS       Z8, Z9, Z9
+	VDIVPS       Z7, Z9, Z9
 
 	// Next panel: sums += weights·x[25]
 	VBROADCASTSS 100(R9), Z10
@@ -13540,44 +13388,42 @@ shadow:
 	VFMADD231PS  6592(R8), Z10, Z3
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Z8, Z7, Z10
+	VSUBPS       Z7, Z6, Z10
 	VADDPS.BCST  one<>+0(SB), Z10, Z10
-	VFNMADD231PS Z7, Z6, Z10
+	VFNMADD231PS Z6, Z4, Z10
 
 	// Next panel: sums += weights·x[26]
-	VBROADCASTSS 104(R9), Z6
-	VFMADD231PS  6656(R8), Z6, Z0
-	VFMADD231PS  6720(R8), Z6, Z1
-	VFMADD231PS  6784(R8), Z6, Z2
-	VFMADD231PS  6848(R8), Z6, Z3
+	VBROADCASTSS 104(R9), Z4
+	VFMADD231PS  6656(R8), Z4, Z0
+	VFMADD231PS  6720(R8), Z4, Z1
+	VFMADD231PS  6784(R8), Z4, Z2
+	VFMADD231PS  6848(R8), Z4, Z3
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS.BCST one<>+0(SB), Z9, Z8
-	VFNMADD231PS      Z9, Z10, Z8
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z7
+	VFNMADD231PS      Z9, Z10, Z7
 
 	// Next panel: sums += weights·x[27]
-	VBROADCASTSS 108(R9), Z6
-	VFMADD231PS  6912(R8), Z6, Z0
-	VFMADD231PS  6976(R8), Z6, Z1
-	VFMADD231PS  7040(R8), Z6, Z2
-	VFMADD231PS  7104(R8), Z6, Z3
+	VBROADCASTSS 108(R9), Z4
+	VFMADD231PS  6912(R8), Z4, Z0
+	VFMADD231PS  6976(R8), Z4, Z1
+	VFMADD231PS  7040(R8), Z4, Z2
+	VFMADD231PS  7104(R8), Z4, Z3
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z8, K1, Z6
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z7, Z9
 
 	// Next panel: sums += weights·x[28]
-	VBROADCASTSS 112(R9), Z7
-	VFMADD231PS  7168(R8), Z7, Z0
-	VFMADD231PS  7232(R8), Z7, Z1
-	VFMADD231PS  7296(R8), Z7, Z2
-	VFMADD231PS  7360(R8), Z7, Z3
+	VBROADCASTSS 112(R9), Z4
+	VFMADD231PS  7168(R8), Z4, Z0
+	VFMADD231PS  7232(R8), Z4, Z1
+	VFMADD231PS  7296(R8), Z4, Z2
+	VFMADD231PS  7360(R8), Z4, Z3
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z5, Z4, Z4
+	VMULPS      Z5, Z8, Z4
 	VMOVUPS     (DX), Z5
-	VFMADD231PS Z5, Z6, Z4
+	VFMADD231PS Z5, Z9, Z4
 	VANDPS.BCST allButSign<>+0(SB), Z4, Z5
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z5, K1
 	VMOVAPS.Z   Z4, K1, Z5
@@ -13590,9 +13436,9 @@ shadow:
 	VFMADD231PS  7552(R8), Z5, Z2
 	VFMADD231PS  7616(R8), Z5, Z3
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      192(DI), Z5
-	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VBROADCASTSS shut<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
@@ -13803,20 +13649,18 @@ shadow:
 	VFMADD231PS  11904(R8), Z5, Z2
 	VFMADD231PS  11968(R8), Z5, Z3
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z6, K1, Z5
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z6, Z9
 
 	// Next panel: sums += weights·x[47]
-	VBROADCASTSS 188(R9), Z6
-	VFMADD231PS  12032(R8), Z6, Z0
-	VFMADD231PS  12096(R8), Z6, Z1
-	VFMADD231PS  12160(R8), Z6, Z2
-	VFMADD231PS  12224(R8), Z6, Z3
+	VBROADCASTSS 188(R9), Z5
+	VFMADD231PS  12032(R8), Z5, Z0
+	VFMADD231PS  12096(R8), Z5, Z1
+	VFMADD231PS  12160(R8), Z5, Z2
+	VFMADD231PS  12224(R8), Z5, Z3
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS      Z8, Z5, Z5
+	VMULPS      Z8, Z9, Z5
 	VORPS       Z4, Z5, Z4
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z5, K1
 	VMOVAPS.Z   Z4, K1, Z4
@@ -13884,8 +13728,8 @@ shadow_rest_rest_done:
 	JMP  summed
 
 last:
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z0, Z4, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z0, Z4, Z0
@@ -13896,8 +13740,8 @@ last:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z1, Z5, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z1, Z5, Z1
@@ -14021,25 +13865,21 @@ last:
 	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z7, Z7, Z4
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
-	VMOVAPS.Z   Z4, K1, Z0
-	VFMADD213PS Z8, Z8, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z6, K1, Z1
+	// σ: σ = g·y + y
+	VFMADD231PS Z7, Z4, Z7
+	VFMADD231PS Z8, Z6, Z8
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z2, Z0, Z0
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z2, Z1, Z0
+	VMULPS      Z2, Z7, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z8, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z1
 	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z3, Z1, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
@@ -14131,13 +13971,11 @@ last:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
 	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z5, Z5, Z2
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
-	VMOVAPS.Z   Z2, K1, Z1
+	// σ: σ = g·y + y
+	VFMADD231PS Z5, Z2, Z5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS        Z4, Z1, Z1
+	VMULPS        Z4, Z5, Z1
 	VORPS         Z0, Z1, Z0
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z     Z0, K1, Z0
@@ -14293,8 +14131,8 @@ wide_narrow_rest_done:
 	VXORPS  Z4, Z4, Z4
 	VMOVUPS Z4, 128(CX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z0, Z4, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z0, Z4, Z0
@@ -14305,8 +14143,8 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z1, Z5, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z1, Z5, Z1
@@ -14430,26 +14268,22 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
 	VFNMADD231PS      Z8, Z0, Z6
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z7, Z7, Z4
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
-	VMOVAPS.Z   Z4, K1, Z0
-	VFMADD213PS Z8, Z8, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z6, K1, Z1
+	// σ: σ = g·y + y
+	VFMADD231PS Z7, Z4, Z7
+	VFMADD231PS Z8, Z6, Z8
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z2, Z0, Z0
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z2, Z1, Z0
+	VMULPS      Z2, Z7, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z8, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z1
 	VMOVUPS     Z1, (DX)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      (CX), Z1
-	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VBROADCASTSS shut<>+0(SB), Z2
 	VMAXPS       Z1, Z2, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
@@ -14461,9 +14295,9 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      32(CX), Z5
-	VBROADCASTSS sigmoidMin<>+0(SB), Z6
+	VBROADCASTSS shut<>+0(SB), Z6
 	VMAXPS       Z5, Z6, Z5
 	VBROADCASTSS sigmoidMax<>+0(SB), Z6
 	VMINPS       Z5, Z6, Z5
@@ -14587,25 +14421,21 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z9, Z7
 	VFNMADD231PS      Z9, Z1, Z7
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z8, Z8, Z4
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z8, K1
-	VMOVAPS.Z   Z4, K1, Z1
-	VFMADD213PS Z9, Z9, Z7
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z7, K1, Z4
+	// σ: σ = g·y + y
+	VFMADD231PS Z8, Z4, Z8
+	VFMADD231PS Z9, Z7, Z9
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z2, Z1, Z1
+	VMULPS      Z2, Z8, Z1
 	VMOVUPS     64(DX), Y2
-	VFMADD231PS Z2, Z4, Z1
+	VFMADD231PS Z2, Z9, Z1
 	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
 	VMOVAPS.Z   Z1, K1, Z2
 	VMOVUPS     Y2, 64(DX)
 
-	// σ: x = min(40, max(Min, x))
-	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	// σ: x = min(40, max(-42, x))
+	VBROADCASTSS shut<>+0(SB), Z2
 	VMAXPS       Z3, Z2, Z2
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
@@ -14616,9 +14446,9 @@ wide_narrow_rest_done:
 	VBROADCASTSS tanhMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      96(CX), Z4
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
@@ -14785,21 +14615,17 @@ wide_narrow_rest_done:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z5, K1, Z2
-	VFMADD213PS Z11, Z11, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z8, K1, Z4
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z5, Z9
+	VFMADD231PS Z11, Z8, Z11
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z7, Z9, Z2
 	VORPS        Z0, Z2, Z0
 	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z2, K1
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (BX)
-	VMULPS       Z3, Z4, Z0
+	VMULPS       Z3, Z11, Z0
 	VORPS        Z1, Z0, Z1
 	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z0, K1
 	VMOVAPS.Z    Z1, K1, Z0
@@ -14900,8 +14726,8 @@ narrow_rest:
 narrow_rest_done:
 	ADDQ $+1, DI
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y0, Y4, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y0, Y4, Y0
@@ -14912,8 +14738,8 @@ narrow_rest_done:
 	VMOVUPS tanhMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y5
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y5
 	VMAXPS  Y1, Y5, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y5
 	VMINPS  Y1, Y5, Y1
@@ -15037,25 +14863,21 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y8, Y6
 	VFNMADD231PS Y8, Y0, Y6
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y7, Y7, Y4
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
-	VMOVAPS.Z   Y4, K1, Y0
-	VFMADD213PS Y8, Y8, Y6
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y8, K1
-	VMOVAPS.Z   Y6, K1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y7, Y4, Y7
+	VFMADD231PS Y8, Y6, Y8
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y2, Y0, Y0
-	VMOVUPS     (DX), Y2
-	VFMADD231PS Y2, Y1, Y0
+	VMULPS      Y2, Y7, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y8, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
 	VMOVAPS.Z   Y0, K1, Y1
 	VMOVUPS     Y1, (DX)
 
-	// σ: x = min(40, max(Min, x))
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y3, Y1, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
@@ -15147,13 +14969,11 @@ narrow_rest_done:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
-	VMOVAPS.Z   Y2, K1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y5, Y1
 	VORPS        Y0, Y1, Y0
 	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
 	VMOVAPS.Z    Y0, K1, Y0
@@ -16536,9 +16356,9 @@ wide_cells:
 	ADDQ AX, R9
 	ADDQ AX, R10
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      (CX), Z0
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
@@ -16550,14 +16370,14 @@ wide_cells:
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      64(CX), Z3
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 	VMOVUPS      256(CX), Z4
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
@@ -16569,9 +16389,9 @@ wide_cells:
 	VBROADCASTSS tanhMax<>+0(SB), Z7
 	VMINPS       Z6, Z7, Z6
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      320(CX), Z7
-	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	VBROADCASTSS shut<>+0(SB), Z8
 	VMAXPS       Z7, Z8, Z7
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z7, Z8, Z7
@@ -16794,39 +16614,31 @@ wide_cells:
 	VFNMADD213PS.BCST one<>+0(SB), Z16, Z5
 	VFNMADD231PS      Z16, Z4, Z5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z11, Z11, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z6, K1, Z0
-	VFMADD213PS Z13, Z13, Z9
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z13, K1
-	VMOVAPS.Z   Z9, K1, Z3
-	VFMADD213PS Z15, Z15, Z10
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z15, K1
-	VMOVAPS.Z   Z10, K1, Z4
-	VFMADD213PS Z16, Z16, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z16, K1
-	VMOVAPS.Z   Z5, K1, Z5
+	// σ: σ = g·y + y
+	VFMADD231PS Z11, Z6, Z11
+	VFMADD231PS Z13, Z9, Z13
+	VFMADD231PS Z15, Z10, Z15
+	VFMADD231PS Z16, Z5, Z16
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z1, Z0, Z0
+	VMULPS      Z1, Z11, Z0
 	VMOVUPS     (DI), Z1
-	VFMADD231PS Z1, Z3, Z0
+	VFMADD231PS Z1, Z13, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (DI)
-	VMULPS      Z2, Z4, Z0
+	VMULPS      Z2, Z15, Z0
 	VMOVUPS     (R9), Z1
-	VFMADD231PS Z1, Z5, Z0
+	VFMADD231PS Z1, Z16, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (R9)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      192(CX), Z0
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
@@ -16838,9 +16650,9 @@ wide_cells:
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      448(CX), Z3
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
@@ -17008,16 +16820,12 @@ wide_cells:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z0, Z8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z5, K1, Z0
-	VFMADD213PS Z11, Z11, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z8, K1, Z3
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z5, Z9
+	VFMADD231PS Z11, Z8, Z11
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS        Z7, Z0, Z0
+	VMULPS        Z7, Z9, Z0
 	VORPS         Z1, Z0, Z1
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
 	VMOVAPS.Z     Z1, K1, Z0
@@ -17059,7 +16867,7 @@ h_whole_wide_cells_0_0:
 	VMOVUPS Z0, (R8)
 
 h_done_wide_cells_0_0:
-	VMULPS        Z2, Z3, Z0
+	VMULPS        Z2, Z11, Z0
 	VORPS         Z4, Z0, Z1
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
 	VMOVAPS.Z     Z1, K1, Z0
@@ -17120,9 +16928,9 @@ wide_cell:
 	ADDQ AX, DI
 	ADDQ AX, R8
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      (CX), Z0
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
@@ -17134,9 +16942,9 @@ wide_cell:
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      64(CX), Z3
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
@@ -17260,26 +17068,22 @@ wide_cell:
 	VFNMADD213PS.BCST one<>+0(SB), Z7, Z5
 	VFNMADD231PS      Z7, Z0, Z5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z6, Z6, Z2
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z6, K1
-	VMOVAPS.Z   Z2, K1, Z0
-	VFMADD213PS Z7, Z7, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
-	VMOVAPS.Z   Z5, K1, Z2
+	// σ: σ = g·y + y
+	VFMADD231PS Z6, Z2, Z6
+	VFMADD231PS Z7, Z5, Z7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z1, Z0, Z0
+	VMULPS      Z1, Z6, Z0
 	VMOVUPS     (DI), Z1
-	VFMADD231PS Z1, Z2, Z0
+	VFMADD231PS Z1, Z7, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (DI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      192(CX), Z0
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
@@ -17372,13 +17176,11 @@ wide_cell:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
 	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z5, Z5, Z2
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
-	VMOVAPS.Z   Z2, K1, Z0
+	// σ: σ = g·y + y
+	VFMADD231PS Z5, Z2, Z5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS        Z4, Z0, Z0
+	VMULPS        Z4, Z5, Z0
 	VORPS         Z1, Z0, Z1
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z0, K1
 	VMOVAPS.Z     Z1, K1, Z0
@@ -18386,9 +18188,9 @@ narrow_cells:
 	ADDQ AX, R9
 	ADDQ AX, R10
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -18400,14 +18202,14 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 32(CX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
 	VMOVUPS 256(CX), Y4
-	VMOVUPS sigmoidMin<>+0(SB), Y5
+	VMOVUPS shut<>+0(SB), Y5
 	VMAXPS  Y4, Y5, Y4
 	VMOVUPS sigmoidMax<>+0(SB), Y5
 	VMINPS  Y4, Y5, Y4
@@ -18419,9 +18221,9 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y7
 	VMINPS  Y6, Y7, Y6
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 288(CX), Y7
-	VMOVUPS sigmoidMin<>+0(SB), Y8
+	VMOVUPS shut<>+0(SB), Y8
 	VMAXPS  Y7, Y8, Y7
 	VMOVUPS sigmoidMax<>+0(SB), Y8
 	VMINPS  Y7, Y8, Y7
@@ -18644,39 +18446,31 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y16, Y5
 	VFNMADD231PS Y16, Y4, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y11, Y11, Y6
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
-	VMOVAPS.Z   Y6, K1, Y0
-	VFMADD213PS Y13, Y13, Y9
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y13, K1
-	VMOVAPS.Z   Y9, K1, Y3
-	VFMADD213PS Y15, Y15, Y10
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y15, K1
-	VMOVAPS.Z   Y10, K1, Y4
-	VFMADD213PS Y16, Y16, Y5
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y16, K1
-	VMOVAPS.Z   Y5, K1, Y5
+	// σ: σ = g·y + y
+	VFMADD231PS Y11, Y6, Y11
+	VFMADD231PS Y13, Y9, Y13
+	VFMADD231PS Y15, Y10, Y15
+	VFMADD231PS Y16, Y5, Y16
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y11, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y3, Y0
+	VFMADD231PS Y1, Y13, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
 	VMOVAPS.Z   Y0, K1, Y0
 	VMOVUPS     Y0, (DI)
-	VMULPS      Y2, Y4, Y0
+	VMULPS      Y2, Y15, Y0
 	VMOVUPS     (R9), Y1
-	VFMADD231PS Y1, Y5, Y0
+	VFMADD231PS Y1, Y16, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
 	VMOVAPS.Z   Y0, K1, Y0
 	VMOVUPS     Y0, (R9)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 96(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -18688,9 +18482,9 @@ narrow_cells:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 352(CX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -18858,16 +18652,12 @@ narrow_cells:
 	VFNMADD213PS one<>+0(SB), Y11, Y8
 	VFNMADD231PS Y11, Y0, Y8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y9, Y9, Y5
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y9, K1
-	VMOVAPS.Z   Y5, K1, Y0
-	VFMADD213PS Y11, Y11, Y8
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y11, K1
-	VMOVAPS.Z   Y8, K1, Y3
+	// σ: σ = g·y + y
+	VFMADD231PS Y9, Y5, Y9
+	VFMADD231PS Y11, Y8, Y11
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y7, Y0, Y0
+	VMULPS       Y7, Y9, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
 	VMOVAPS.Z    Y1, K1, Y0
@@ -18902,7 +18692,7 @@ h_whole_narrow_cells_0_0:
 	VMOVUPS Y0, (R8)
 
 h_done_narrow_cells_0_0:
-	VMULPS       Y2, Y3, Y0
+	VMULPS       Y2, Y11, Y0
 	VORPS        Y4, Y0, Y1
 	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
 	VMOVAPS.Z    Y1, K1, Y0
@@ -18956,9 +18746,9 @@ narrow_cell:
 	ADDQ AX, DI
 	ADDQ AX, R8
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -18970,9 +18760,9 @@ narrow_cell:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 32(CX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -19096,26 +18886,22 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y6, K1
-	VMOVAPS.Z   Y2, K1, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
-	VMOVAPS.Z   Y5, K1, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y6, Y0
 	VMOVUPS     (DI), Y1
-	VFMADD231PS Y1, Y2, Y0
+	VFMADD231PS Y1, Y7, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
 	VMOVAPS.Z   Y0, K1, Y0
 	VMOVUPS     Y0, (DI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 96(CX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -19208,13 +18994,11 @@ narrow_cell:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
-	VMOVAPS.Z   Y2, K1, Y0
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y5, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x15, tiny<>+0(SB), Y0, K1
 	VMOVAPS.Z    Y1, K1, Y0
@@ -21603,9 +21387,9 @@ column:
 panels:
 	// Registers: z BX, c SI, h DI, units left R8
 	//            z Z0-Z5 Z7, cell state Z1 Z2
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      (BX), Z0
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
@@ -21617,14 +21401,14 @@ panels:
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      64(BX), Z3
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 	VMOVUPS      256(BX), Z4
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
@@ -21636,9 +21420,9 @@ panels:
 	VBROADCASTSS tanhMax<>+0(SB), Z7
 	VMINPS       Z6, Z7, Z6
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      320(BX), Z7
-	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	VBROADCASTSS shut<>+0(SB), Z8
 	VMAXPS       Z7, Z8, Z7
 	VBROADCASTSS sigmoidMax<>+0(SB), Z8
 	VMINPS       Z7, Z8, Z7
@@ -21861,39 +21645,31 @@ panels:
 	VFNMADD213PS.BCST one<>+0(SB), Z16, Z5
 	VFNMADD231PS      Z16, Z4, Z5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z11, Z11, Z6
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z6, K1, Z0
-	VFMADD213PS Z13, Z13, Z9
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z13, K1
-	VMOVAPS.Z   Z9, K1, Z3
-	VFMADD213PS Z15, Z15, Z10
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z15, K1
-	VMOVAPS.Z   Z10, K1, Z4
-	VFMADD213PS Z16, Z16, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z16, K1
-	VMOVAPS.Z   Z5, K1, Z5
+	// σ: σ = g·y + y
+	VFMADD231PS Z11, Z6, Z11
+	VFMADD231PS Z13, Z9, Z13
+	VFMADD231PS Z15, Z10, Z15
+	VFMADD231PS Z16, Z5, Z16
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z1, Z0, Z0
+	VMULPS      Z1, Z11, Z0
 	VMOVUPS     (SI), Z1
-	VFMADD231PS Z1, Z3, Z0
+	VFMADD231PS Z1, Z13, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z1
 	VMOVUPS     Z1, (SI)
-	VMULPS      Z2, Z4, Z1
+	VMULPS      Z2, Z15, Z1
 	VMOVUPS     64(SI), Z2
-	VFMADD231PS Z2, Z5, Z1
+	VFMADD231PS Z2, Z16, Z1
 	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
 	VMOVAPS.Z   Z1, K1, Z2
 	VMOVUPS     Z2, 64(SI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      192(BX), Z2
-	VBROADCASTSS sigmoidMin<>+0(SB), Z3
+	VBROADCASTSS shut<>+0(SB), Z3
 	VMAXPS       Z2, Z3, Z2
 	VBROADCASTSS sigmoidMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
@@ -21904,9 +21680,9 @@ panels:
 	VBROADCASTSS tanhMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      448(BX), Z4
-	VBROADCASTSS sigmoidMin<>+0(SB), Z5
+	VBROADCASTSS shut<>+0(SB), Z5
 	VMAXPS       Z4, Z5, Z4
 	VBROADCASTSS sigmoidMax<>+0(SB), Z5
 	VMINPS       Z4, Z5, Z4
@@ -22073,21 +21849,17 @@ panels:
 	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
 	VFNMADD231PS      Z11, Z2, Z8
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z9, Z9, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z9, K1
-	VMOVAPS.Z   Z5, K1, Z2
-	VFMADD213PS Z11, Z11, Z8
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z11, K1
-	VMOVAPS.Z   Z8, K1, Z4
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z5, Z9
+	VFMADD231PS Z11, Z8, Z11
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS      Z7, Z2, Z2
+	VMULPS      Z7, Z9, Z2
 	VORPS       Z0, Z2, Z0
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     Z0, (DI)
-	VMULPS      Z3, Z4, Z0
+	VMULPS      Z3, Z11, Z0
 	VORPS       Z1, Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
 	VMOVAPS.Z   Z1, K1, Z0
@@ -22109,9 +21881,9 @@ panel:
 	CMPQ  R8, $+8
 	JLE   narrow
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      (BX), Z0
-	VBROADCASTSS sigmoidMin<>+0(SB), Z1
+	VBROADCASTSS shut<>+0(SB), Z1
 	VMAXPS       Z0, Z1, Z0
 	VBROADCASTSS sigmoidMax<>+0(SB), Z1
 	VMINPS       Z0, Z1, Z0
@@ -22123,9 +21895,9 @@ panel:
 	VBROADCASTSS tanhMax<>+0(SB), Z3
 	VMINPS       Z2, Z3, Z2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      64(BX), Z3
-	VBROADCASTSS sigmoidMin<>+0(SB), Z4
+	VBROADCASTSS shut<>+0(SB), Z4
 	VMAXPS       Z3, Z4, Z3
 	VBROADCASTSS sigmoidMax<>+0(SB), Z4
 	VMINPS       Z3, Z4, Z3
@@ -22249,26 +22021,22 @@ panel:
 	VFNMADD213PS.BCST one<>+0(SB), Z7, Z5
 	VFNMADD231PS      Z7, Z0, Z5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z6, Z6, Z2
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z6, K1
-	VMOVAPS.Z   Z2, K1, Z0
-	VFMADD213PS Z7, Z7, Z5
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z7, K1
-	VMOVAPS.Z   Z5, K1, Z2
+	// σ: σ = g·y + y
+	VFMADD231PS Z6, Z2, Z6
+	VFMADD231PS Z7, Z5, Z7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Z1, Z0, Z0
+	VMULPS      Z1, Z6, Z0
 	VMOVUPS     (SI), Z1
-	VFMADD231PS Z1, Z2, Z0
+	VFMADD231PS Z1, Z7, Z0
 	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
 	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z   Z0, K1, Z1
 	VMOVUPS     Z1, (SI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS      192(BX), Z1
-	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VBROADCASTSS shut<>+0(SB), Z2
 	VMAXPS       Z1, Z2, Z1
 	VBROADCASTSS sigmoidMax<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z1
@@ -22360,13 +22128,11 @@ panel:
 	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
 	VFNMADD231PS      Z5, Z6, Z2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Z5, Z5, Z2
-	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
-	VMOVAPS.Z   Z2, K1, Z1
+	// σ: σ = g·y + y
+	VFMADD231PS Z5, Z2, Z5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS        Z4, Z1, Z1
+	VMULPS        Z4, Z5, Z1
 	VORPS         Z0, Z1, Z0
 	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
 	VMOVAPS.Z     Z0, K1, Z0
@@ -22415,9 +22181,9 @@ h_done_wide_0_0:
 	JMP  panel
 
 narrow:
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS (BX), Y0
-	VMOVUPS sigmoidMin<>+0(SB), Y1
+	VMOVUPS shut<>+0(SB), Y1
 	VMAXPS  Y0, Y1, Y0
 	VMOVUPS sigmoidMax<>+0(SB), Y1
 	VMINPS  Y0, Y1, Y0
@@ -22429,9 +22195,9 @@ narrow:
 	VMOVUPS tanhMax<>+0(SB), Y3
 	VMINPS  Y2, Y3, Y2
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 32(BX), Y3
-	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMOVUPS shut<>+0(SB), Y4
 	VMAXPS  Y3, Y4, Y3
 	VMOVUPS sigmoidMax<>+0(SB), Y4
 	VMINPS  Y3, Y4, Y3
@@ -22555,26 +22321,22 @@ narrow:
 	VFNMADD213PS one<>+0(SB), Y7, Y5
 	VFNMADD231PS Y7, Y0, Y5
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y6, Y6, Y2
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y6, K1
-	VMOVAPS.Z   Y2, K1, Y0
-	VFMADD213PS Y7, Y7, Y5
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y7, K1
-	VMOVAPS.Z   Y5, K1, Y2
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y0, Y0
+	VMULPS      Y1, Y6, Y0
 	VMOVUPS     (SI), Y1
-	VFMADD231PS Y1, Y2, Y0
+	VFMADD231PS Y1, Y7, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
 	VMOVAPS.Z   Y0, K1, Y1
 	VMOVUPS     Y1, (SI)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	VMOVUPS 96(BX), Y1
-	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMOVUPS shut<>+0(SB), Y2
 	VMAXPS  Y1, Y2, Y1
 	VMOVUPS sigmoidMax<>+0(SB), Y2
 	VMINPS  Y1, Y2, Y1
@@ -22666,13 +22428,11 @@ narrow:
 	VFNMADD213PS one<>+0(SB), Y5, Y2
 	VFNMADD231PS Y5, Y6, Y2
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VFMADD213PS Y5, Y5, Y2
-	VCMPPS      $0x15, sigmoidLeast<>+0(SB), Y5, K1
-	VMOVAPS.Z   Y2, K1, Y1
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y5, Y1
 	VORPS        Y0, Y1, Y0
 	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
 	VMOVAPS.Z    Y0, K1, Y0
@@ -23412,6 +23172,16 @@ DATA one<>+20(SB)/4, $0x3f800000
 DATA one<>+24(SB)/4, $0x3f800000
 DATA one<>+28(SB)/4, $0x3f800000
 GLOBL one<>(SB), RODATA|NOPTR, $32
+
+DATA shut<>+0(SB)/4, $0xc2280000
+DATA shut<>+4(SB)/4, $0xc2280000
+DATA shut<>+8(SB)/4, $0xc2280000
+DATA shut<>+12(SB)/4, $0xc2280000
+DATA shut<>+16(SB)/4, $0xc2280000
+DATA shut<>+20(SB)/4, $0xc2280000
+DATA shut<>+24(SB)/4, $0xc2280000
+DATA shut<>+28(SB)/4, $0xc2280000
+GLOBL shut<>(SB), RODATA|NOPTR, $32
 
 DATA sigmoidLeast<>+0(SB)/4, $0x00800040
 DATA sigmoidLeast<>+4(SB)/4, $0x00800040

@@ -14,9 +14,9 @@ TEXT ·stepNEON(SB), $320-80
 	MOVD units+72(FP), R5
 
 	// Constants that stay in registers.
-	FMOVQ 176(R0), F0 // sigmoidLn2Hi
-	FMOVQ 368(R0), F1 // one
-	FMOVQ 400(R0), F2 // sigmoidLeast
+	FMOVQ (R0), F0    // shut
+	FMOVQ 176(R0), F1 // sigmoidLn2Hi
+	FMOVQ 368(R0), F2 // one
 
 panels:
 	// Registers: table of constants R0, sums of the panel R1, panel R2, c R3, h R4,
@@ -195,9 +195,8 @@ wide_rest:
 wide_rest_done:
 	ADD $1, R8
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F19   // sigmoidMin
-	WORD  $0x4e23f663 // fmax v3.4s, v19.4s, v3.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	FMOVQ 16(R0), F19 // sigmoidMax
 	WORD  $0x4ea3f663 // fmin v3.4s, v19.4s, v3.4s
 
@@ -208,9 +207,8 @@ wide_rest_done:
 	FMOVQ 48(R0), F20 // tanhMax
 	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F20   // sigmoidMin
-	WORD  $0x4e27f687 // fmax v7.4s, v20.4s, v7.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
 	FMOVQ 16(R0), F20 // sigmoidMax
 	WORD  $0x4ea7f687 // fmin v7.4s, v20.4s, v7.4s
 
@@ -240,7 +238,7 @@ wide_rest_done:
 	WORD  $0x4eb9d719 // fsub v25.4s, v24.4s, v25.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V21.S4, V3.S4
+	VFMLA V1.S4, V21.S4, V3.S4
 	FMOVQ 192(R0), F26 // sigmoidLn2Lo
 	VFMLA V26.S4, V21.S4, V3.S4
 
@@ -250,7 +248,7 @@ wide_rest_done:
 	WORD  $0x6e33de75  // fmul v21.4s, v19.4s, v19.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V25.S4, V7.S4
+	VFMLA V1.S4, V25.S4, V7.S4
 	FMOVQ 192(R0), F23 // sigmoidLn2Lo
 	VFMLA V23.S4, V25.S4, V7.S4
 
@@ -308,19 +306,19 @@ wide_rest_done:
 	VFMLS V23.S4, V28.S4, V3.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb6d435  // fsub v21.4s, v1.4s, v22.4s
+	WORD  $0x4eb6d455  // fsub v21.4s, v2.4s, v22.4s
 	FMOVQ 384(R0), F23 // three
 	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
 	VMOV  V21.B16, V26.B16
 	VFMLS V23.S4, V19.S4, V26.S4
-	WORD  $0x4e21d6d7  // fadd v23.4s, v22.4s, v1.4s
+	WORD  $0x4e22d6d7  // fadd v23.4s, v22.4s, v2.4s
 	VFMLA V19.S4, V21.S4, V23.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V25.S4, V30.S4, V7.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d693 // fadd v19.4s, v20.4s, v1.4s
+	WORD  $0x4e22d693 // fadd v19.4s, v20.4s, v2.4s
 	VFMLS V20.S4, V3.S4, V19.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -329,19 +327,19 @@ wide_rest_done:
 	VORR  V11.B16, V21.B16, V11.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d715 // fadd v21.4s, v24.4s, v1.4s
+	WORD  $0x4e22d715 // fadd v21.4s, v24.4s, v2.4s
 	VFMLS V24.S4, V7.S4, V21.S4
 
 	// σ: y = 1/d
-	WORD $0x6e33fc36 // fdiv v22.4s, v1.4s, v19.4s
-	WORD $0x6e35fc37 // fdiv v23.4s, v1.4s, v21.4s
+	WORD $0x6e33fc56 // fdiv v22.4s, v2.4s, v19.4s
+	WORD $0x6e35fc57 // fdiv v23.4s, v2.4s, v21.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb3d699 // fsub v25.4s, v20.4s, v19.4s
-	WORD  $0x4e21d739 // fadd v25.4s, v25.4s, v1.4s
+	WORD  $0x4e22d739 // fadd v25.4s, v25.4s, v2.4s
 	VFMLS V20.S4, V3.S4, V25.S4
 	WORD  $0x4eb5d703 // fsub v3.4s, v24.4s, v21.4s
-	WORD  $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD  $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	VFMLS V24.S4, V7.S4, V3.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -352,29 +350,22 @@ wide_rest_done:
 	VFMLS V21.S4, V23.S4, V19.S4
 	VFMLS V3.S4, V23.S4, V19.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V22.B16, V3.B16
-	VFMLA V22.S4, V7.S4, V3.S4
-	WORD  $0x6eb6e447 // fcmgt v7.4s, v2.4s, v22.4s
-	WORD  $0x4e671c63 // bic v3.16b, v3.16b, v7.16b
-	VMOV  V23.B16, V7.B16
-	VFMLA V23.S4, V19.S4, V7.S4
-	WORD  $0x6eb7e453 // fcmgt v19.4s, v2.4s, v23.4s
-	WORD  $0x4e731ce7 // bic v7.16b, v7.16b, v19.16b
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V7.S4, V22.S4
+	VFMLA V23.S4, V19.S4, V23.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2bdc63  // fmul v3.4s, v3.4s, v11.4s
-	FMOVQ (R3), F11
-	VFMLA V11.S4, V7.S4, V3.S4
+	WORD  $0x6e2bdec3  // fmul v3.4s, v22.4s, v11.4s
+	FMOVQ (R3), F7
+	VFMLA V7.S4, V23.S4, V3.S4
 	WORD  $0x4ea0f867  // fabs v7.4s, v3.4s
-	FMOVQ 416(R0), F11 // tiny
+	FMOVQ 400(R0), F11 // tiny
 	WORD  $0x6ea7e567  // fcmgt v7.4s, v11.4s, v7.4s
 	WORD  $0x4e671c67  // bic v7.16b, v3.16b, v7.16b
 	FMOVQ F7, (R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F7    // sigmoidMin
-	WORD  $0x4e24f4e4 // fmax v4.4s, v7.4s, v4.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
 
@@ -385,9 +376,8 @@ wide_rest_done:
 	FMOVQ 48(R0), F12 // tanhMax
 	WORD  $0x4ea7f587 // fmin v7.4s, v12.4s, v7.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F12   // sigmoidMin
-	WORD  $0x4e28f588 // fmax v8.4s, v12.4s, v8.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
 	FMOVQ 16(R0), F12 // sigmoidMax
 	WORD  $0x4ea8f588 // fmin v8.4s, v12.4s, v8.4s
 
@@ -417,7 +407,7 @@ wide_rest_done:
 	WORD  $0x4eb7d6d7 // fsub v23.4s, v22.4s, v23.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V19.S4, V4.S4
+	VFMLA V1.S4, V19.S4, V4.S4
 	FMOVQ 192(R0), F24 // sigmoidLn2Lo
 	VFMLA V24.S4, V19.S4, V4.S4
 
@@ -427,7 +417,7 @@ wide_rest_done:
 	WORD  $0x6e27dcf3  // fmul v19.4s, v7.4s, v7.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V23.S4, V8.S4
+	VFMLA V1.S4, V23.S4, V8.S4
 	FMOVQ 192(R0), F21 // sigmoidLn2Lo
 	VFMLA V21.S4, V23.S4, V8.S4
 
@@ -485,19 +475,19 @@ wide_rest_done:
 	VFMLS V21.S4, V26.S4, V4.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb4d433  // fsub v19.4s, v1.4s, v20.4s
+	WORD  $0x4eb4d453  // fsub v19.4s, v2.4s, v20.4s
 	FMOVQ 384(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V24.B16
 	VFMLS V21.S4, V7.S4, V24.S4
-	WORD  $0x4e21d695  // fadd v21.4s, v20.4s, v1.4s
+	WORD  $0x4e22d695  // fadd v21.4s, v20.4s, v2.4s
 	VFMLA V7.S4, V19.S4, V21.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V23.S4, V28.S4, V8.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d587 // fadd v7.4s, v12.4s, v1.4s
+	WORD  $0x4e22d587 // fadd v7.4s, v12.4s, v2.4s
 	VFMLS V12.S4, V4.S4, V7.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -506,19 +496,19 @@ wide_rest_done:
 	VORR  V11.B16, V19.B16, V11.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d6d3 // fadd v19.4s, v22.4s, v1.4s
+	WORD  $0x4e22d6d3 // fadd v19.4s, v22.4s, v2.4s
 	VFMLS V22.S4, V8.S4, V19.S4
 
 	// σ: y = 1/d
-	WORD $0x6e27fc34 // fdiv v20.4s, v1.4s, v7.4s
-	WORD $0x6e33fc35 // fdiv v21.4s, v1.4s, v19.4s
+	WORD $0x6e27fc54 // fdiv v20.4s, v2.4s, v7.4s
+	WORD $0x6e33fc55 // fdiv v21.4s, v2.4s, v19.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d597 // fsub v23.4s, v12.4s, v7.4s
-	WORD  $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
+	WORD  $0x4e22d6f7 // fadd v23.4s, v23.4s, v2.4s
 	VFMLS V12.S4, V4.S4, V23.S4
 	WORD  $0x4eb3d6c4 // fsub v4.4s, v22.4s, v19.4s
-	WORD  $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD  $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	VFMLS V22.S4, V8.S4, V4.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -529,29 +519,22 @@ wide_rest_done:
 	VFMLS V19.S4, V21.S4, V7.S4
 	VFMLS V4.S4, V21.S4, V7.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V4.B16
-	VFMLA V20.S4, V8.S4, V4.S4
-	WORD  $0x6eb4e448 // fcmgt v8.4s, v2.4s, v20.4s
-	WORD  $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
-	VMOV  V21.B16, V8.B16
-	VFMLA V21.S4, V7.S4, V8.S4
-	WORD  $0x6eb5e447 // fcmgt v7.4s, v2.4s, v21.4s
-	WORD  $0x4e671d07 // bic v7.16b, v8.16b, v7.16b
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V8.S4, V20.S4
+	VFMLA V21.S4, V7.S4, V21.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	FMOVQ 16(R3), F8
-	VFMLA V8.S4, V7.S4, V4.S4
+	WORD  $0x6e2bde84 // fmul v4.4s, v20.4s, v11.4s
+	FMOVQ 16(R3), F7
+	VFMLA V7.S4, V21.S4, V4.S4
 	WORD  $0x4ea0f887 // fabs v7.4s, v4.4s
-	FMOVQ 416(R0), F8 // tiny
+	FMOVQ 400(R0), F8 // tiny
 	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
 	WORD  $0x4e671c87 // bic v7.16b, v4.16b, v7.16b
 	FMOVQ F7, 16(R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F7    // sigmoidMin
-	WORD  $0x4e25f4e5 // fmax v5.4s, v7.4s, v5.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea5f4e5 // fmin v5.4s, v7.4s, v5.4s
 
@@ -562,9 +545,8 @@ wide_rest_done:
 	FMOVQ 48(R0), F11 // tanhMax
 	WORD  $0x4ea7f567 // fmin v7.4s, v11.4s, v7.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F11   // sigmoidMin
-	WORD  $0x4e29f569 // fmax v9.4s, v11.4s, v9.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
 	FMOVQ 16(R0), F11 // sigmoidMax
 	WORD  $0x4ea9f569 // fmin v9.4s, v11.4s, v9.4s
 
@@ -594,7 +576,7 @@ wide_rest_done:
 	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V12.S4, V5.S4
+	VFMLA V1.S4, V12.S4, V5.S4
 	FMOVQ 192(R0), F22 // sigmoidLn2Lo
 	VFMLA V22.S4, V12.S4, V5.S4
 
@@ -604,7 +586,7 @@ wide_rest_done:
 	WORD  $0x6e27dcec  // fmul v12.4s, v7.4s, v7.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V21.S4, V9.S4
+	VFMLA V1.S4, V21.S4, V9.S4
 	FMOVQ 192(R0), F19 // sigmoidLn2Lo
 	VFMLA V19.S4, V21.S4, V9.S4
 
@@ -662,19 +644,19 @@ wide_rest_done:
 	VFMLS V19.S4, V24.S4, V5.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eadd42c  // fsub v12.4s, v1.4s, v13.4s
+	WORD  $0x4eadd44c  // fsub v12.4s, v2.4s, v13.4s
 	FMOVQ 384(R0), F19 // three
 	WORD  $0x4eadd673  // fsub v19.4s, v19.4s, v13.4s
 	VMOV  V12.B16, V22.B16
 	VFMLS V19.S4, V7.S4, V22.S4
-	WORD  $0x4e21d5b3  // fadd v19.4s, v13.4s, v1.4s
+	WORD  $0x4e22d5b3  // fadd v19.4s, v13.4s, v2.4s
 	VFMLA V7.S4, V12.S4, V19.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V21.S4, V26.S4, V9.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d567 // fadd v7.4s, v11.4s, v1.4s
+	WORD  $0x4e22d567 // fadd v7.4s, v11.4s, v2.4s
 	VFMLS V11.S4, V5.S4, V7.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -683,19 +665,19 @@ wide_rest_done:
 	VORR  V8.B16, V12.B16, V8.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d68c // fadd v12.4s, v20.4s, v1.4s
+	WORD  $0x4e22d68c // fadd v12.4s, v20.4s, v2.4s
 	VFMLS V20.S4, V9.S4, V12.S4
 
 	// σ: y = 1/d
-	WORD $0x6e27fc2d // fdiv v13.4s, v1.4s, v7.4s
-	WORD $0x6e2cfc33 // fdiv v19.4s, v1.4s, v12.4s
+	WORD $0x6e27fc4d // fdiv v13.4s, v2.4s, v7.4s
+	WORD $0x6e2cfc53 // fdiv v19.4s, v2.4s, v12.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d575 // fsub v21.4s, v11.4s, v7.4s
-	WORD  $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
+	WORD  $0x4e22d6b5 // fadd v21.4s, v21.4s, v2.4s
 	VFMLS V11.S4, V5.S4, V21.S4
 	WORD  $0x4eacd685 // fsub v5.4s, v20.4s, v12.4s
-	WORD  $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD  $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	VFMLS V20.S4, V9.S4, V5.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -706,29 +688,22 @@ wide_rest_done:
 	VFMLS V12.S4, V19.S4, V7.S4
 	VFMLS V5.S4, V19.S4, V7.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V13.B16, V5.B16
-	VFMLA V13.S4, V9.S4, V5.S4
-	WORD  $0x6eade449 // fcmgt v9.4s, v2.4s, v13.4s
-	WORD  $0x4e691ca5 // bic v5.16b, v5.16b, v9.16b
-	VMOV  V19.B16, V9.B16
-	VFMLA V19.S4, V7.S4, V9.S4
-	WORD  $0x6eb3e447 // fcmgt v7.4s, v2.4s, v19.4s
-	WORD  $0x4e671d27 // bic v7.16b, v9.16b, v7.16b
+	// σ: σ = g·y + y
+	VFMLA V13.S4, V9.S4, V13.S4
+	VFMLA V19.S4, V7.S4, V19.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	FMOVQ 32(R3), F8
-	VFMLA V8.S4, V7.S4, V5.S4
+	WORD  $0x6e28dda5 // fmul v5.4s, v13.4s, v8.4s
+	FMOVQ 32(R3), F7
+	VFMLA V7.S4, V19.S4, V5.S4
 	WORD  $0x4ea0f8a7 // fabs v7.4s, v5.4s
-	FMOVQ 416(R0), F8 // tiny
+	FMOVQ 400(R0), F8 // tiny
 	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
 	WORD  $0x4e671ca7 // bic v7.16b, v5.16b, v7.16b
 	FMOVQ F7, 32(R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F7    // sigmoidMin
-	WORD  $0x4e26f4e6 // fmax v6.4s, v7.4s, v6.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
 
@@ -739,9 +714,8 @@ wide_rest_done:
 	FMOVQ 48(R0), F9  // tanhMax
 	WORD  $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F9    // sigmoidMin
-	WORD  $0x4e2af529 // fmax v9.4s, v9.4s, v10.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e2af409 // fmax v9.4s, v0.4s, v10.4s
 	FMOVQ 16(R0), F10 // sigmoidMax
 	WORD  $0x4ea9f549 // fmin v9.4s, v10.4s, v9.4s
 
@@ -771,7 +745,7 @@ wide_rest_done:
 	WORD  $0x4eb3d5d3 // fsub v19.4s, v14.4s, v19.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V11.S4, V6.S4
+	VFMLA V1.S4, V11.S4, V6.S4
 	FMOVQ 192(R0), F20 // sigmoidLn2Lo
 	VFMLA V20.S4, V11.S4, V6.S4
 
@@ -781,7 +755,7 @@ wide_rest_done:
 	WORD  $0x6e27dceb  // fmul v11.4s, v7.4s, v7.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V19.S4, V9.S4
+	VFMLA V1.S4, V19.S4, V9.S4
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
 	VFMLA V13.S4, V19.S4, V9.S4
 
@@ -839,19 +813,19 @@ wide_rest_done:
 	VFMLS V13.S4, V22.S4, V6.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eacd42b  // fsub v11.4s, v1.4s, v12.4s
+	WORD  $0x4eacd44b  // fsub v11.4s, v2.4s, v12.4s
 	FMOVQ 384(R0), F13 // three
 	WORD  $0x4eacd5ad  // fsub v13.4s, v13.4s, v12.4s
 	VMOV  V11.B16, V20.B16
 	VFMLS V13.S4, V7.S4, V20.S4
-	WORD  $0x4e21d58d  // fadd v13.4s, v12.4s, v1.4s
+	WORD  $0x4e22d58d  // fadd v13.4s, v12.4s, v2.4s
 	VFMLA V7.S4, V11.S4, V13.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V19.S4, V24.S4, V9.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d547 // fadd v7.4s, v10.4s, v1.4s
+	WORD  $0x4e22d547 // fadd v7.4s, v10.4s, v2.4s
 	VFMLS V10.S4, V6.S4, V7.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -860,19 +834,19 @@ wide_rest_done:
 	VORR  V8.B16, V11.B16, V8.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d5cb // fadd v11.4s, v14.4s, v1.4s
+	WORD  $0x4e22d5cb // fadd v11.4s, v14.4s, v2.4s
 	VFMLS V14.S4, V9.S4, V11.S4
 
 	// σ: y = 1/d
-	WORD $0x6e27fc2c // fdiv v12.4s, v1.4s, v7.4s
-	WORD $0x6e2bfc2d // fdiv v13.4s, v1.4s, v11.4s
+	WORD $0x6e27fc4c // fdiv v12.4s, v2.4s, v7.4s
+	WORD $0x6e2bfc4d // fdiv v13.4s, v2.4s, v11.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d553 // fsub v19.4s, v10.4s, v7.4s
-	WORD  $0x4e21d673 // fadd v19.4s, v19.4s, v1.4s
+	WORD  $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
 	VFMLS V10.S4, V6.S4, V19.S4
 	WORD  $0x4eabd5c6 // fsub v6.4s, v14.4s, v11.4s
-	WORD  $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD  $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	VFMLS V14.S4, V9.S4, V6.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -883,29 +857,22 @@ wide_rest_done:
 	VFMLS V11.S4, V13.S4, V7.S4
 	VFMLS V6.S4, V13.S4, V7.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V12.B16, V6.B16
-	VFMLA V12.S4, V9.S4, V6.S4
-	WORD  $0x6eace449 // fcmgt v9.4s, v2.4s, v12.4s
-	WORD  $0x4e691cc6 // bic v6.16b, v6.16b, v9.16b
-	VMOV  V13.B16, V9.B16
-	VFMLA V13.S4, V7.S4, V9.S4
-	WORD  $0x6eade447 // fcmgt v7.4s, v2.4s, v13.4s
-	WORD  $0x4e671d27 // bic v7.16b, v9.16b, v7.16b
+	// σ: σ = g·y + y
+	VFMLA V12.S4, V9.S4, V12.S4
+	VFMLA V13.S4, V7.S4, V13.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	FMOVQ 48(R3), F8
-	VFMLA V8.S4, V7.S4, V6.S4
+	WORD  $0x6e28dd86 // fmul v6.4s, v12.4s, v8.4s
+	FMOVQ 48(R3), F7
+	VFMLA V7.S4, V13.S4, V6.S4
 	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	FMOVQ 416(R0), F8 // tiny
+	FMOVQ 400(R0), F8 // tiny
 	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
 	WORD  $0x4e671cc7 // bic v7.16b, v6.16b, v7.16b
 	FMOVQ F7, 48(R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F7    // sigmoidMin
-	WORD  $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
 	FMOVQ 16(R0), F8  // sigmoidMax
 	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
 
@@ -935,7 +902,7 @@ wide_rest_done:
 	WORD  $0x4eacd56c  // fsub v12.4s, v11.4s, v12.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V10.S4, V7.S4
+	VFMLA V1.S4, V10.S4, V7.S4
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
 	VFMLA V13.S4, V10.S4, V7.S4
 
@@ -981,16 +948,16 @@ wide_rest_done:
 	VFMLS V12.S4, V15.S4, V7.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eabd42a  // fsub v10.4s, v1.4s, v11.4s
+	WORD  $0x4eabd44a  // fsub v10.4s, v2.4s, v11.4s
 	FMOVQ 384(R0), F12 // three
 	WORD  $0x4eabd58c  // fsub v12.4s, v12.4s, v11.4s
 	VMOV  V10.B16, V13.B16
 	VFMLS V12.S4, V8.S4, V13.S4
-	WORD  $0x4e21d56c  // fadd v12.4s, v11.4s, v1.4s
+	WORD  $0x4e22d56c  // fadd v12.4s, v11.4s, v2.4s
 	VFMLA V8.S4, V10.S4, V12.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d528 // fadd v8.4s, v9.4s, v1.4s
+	WORD  $0x4e22d528 // fadd v8.4s, v9.4s, v2.4s
 	VFMLS V9.S4, V7.S4, V8.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -998,11 +965,11 @@ wide_rest_done:
 	VFMLS V11.S4, V12.S4, V10.S4
 
 	// σ: y = 1/d
-	WORD $0x6e28fc2b // fdiv v11.4s, v1.4s, v8.4s
+	WORD $0x6e28fc4b // fdiv v11.4s, v2.4s, v8.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea8d52c // fsub v12.4s, v9.4s, v8.4s
-	WORD  $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD  $0x4e22d58c // fadd v12.4s, v12.4s, v2.4s
 	VFMLS V9.S4, V7.S4, V12.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -1010,23 +977,19 @@ wide_rest_done:
 	VFMLS V8.S4, V11.S4, V7.S4
 	VFMLS V12.S4, V11.S4, V7.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V11.B16, V8.B16
-	VFMLA V11.S4, V7.S4, V8.S4
-	WORD  $0x6eabe447 // fcmgt v7.4s, v2.4s, v11.4s
-	WORD  $0x4e671d07 // bic v7.16b, v8.16b, v7.16b
+	// σ: σ = g·y + y
+	VFMLA V11.S4, V7.S4, V11.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD  $0x6e2add67 // fmul v7.4s, v11.4s, v10.4s
 	VORR  V3.B16, V7.B16, V3.B16
-	FMOVQ 416(R0), F8 // tiny
+	FMOVQ 400(R0), F8 // tiny
 	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
 	WORD  $0x4e671c63 // bic v3.16b, v3.16b, v7.16b
 	FMOVQ F3, (R4)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F3    // sigmoidMin
-	WORD  $0x4e30f463 // fmax v3.4s, v3.4s, v16.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e30f403 // fmax v3.4s, v0.4s, v16.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea3f4e3 // fmin v3.4s, v7.4s, v3.4s
 
@@ -1056,7 +1019,7 @@ wide_rest_done:
 	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V9.S4, V3.S4
+	VFMLA V1.S4, V9.S4, V3.S4
 	FMOVQ 192(R0), F12 // sigmoidLn2Lo
 	VFMLA V12.S4, V9.S4, V3.S4
 
@@ -1102,16 +1065,16 @@ wide_rest_done:
 	VFMLS V11.S4, V14.S4, V3.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eaad429  // fsub v9.4s, v1.4s, v10.4s
+	WORD  $0x4eaad449  // fsub v9.4s, v2.4s, v10.4s
 	FMOVQ 384(R0), F11 // three
 	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
 	VMOV  V9.B16, V12.B16
 	VFMLS V11.S4, V7.S4, V12.S4
-	WORD  $0x4e21d54b  // fadd v11.4s, v10.4s, v1.4s
+	WORD  $0x4e22d54b  // fadd v11.4s, v10.4s, v2.4s
 	VFMLA V7.S4, V9.S4, V11.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d507 // fadd v7.4s, v8.4s, v1.4s
+	WORD  $0x4e22d507 // fadd v7.4s, v8.4s, v2.4s
 	VFMLS V8.S4, V3.S4, V7.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -1119,11 +1082,11 @@ wide_rest_done:
 	VFMLS V10.S4, V11.S4, V9.S4
 
 	// σ: y = 1/d
-	WORD $0x6e27fc2a // fdiv v10.4s, v1.4s, v7.4s
+	WORD $0x6e27fc4a // fdiv v10.4s, v2.4s, v7.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d50b // fsub v11.4s, v8.4s, v7.4s
-	WORD  $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD  $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
 	VFMLS V8.S4, V3.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -1131,23 +1094,19 @@ wide_rest_done:
 	VFMLS V7.S4, V10.S4, V3.S4
 	VFMLS V11.S4, V10.S4, V3.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V10.B16, V7.B16
-	VFMLA V10.S4, V3.S4, V7.S4
-	WORD  $0x6eaae443 // fcmgt v3.4s, v2.4s, v10.4s
-	WORD  $0x4e631ce3 // bic v3.16b, v7.16b, v3.16b
+	// σ: σ = g·y + y
+	VFMLA V10.S4, V3.S4, V10.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD  $0x6e29dd43 // fmul v3.4s, v10.4s, v9.4s
 	VORR  V4.B16, V3.B16, V4.B16
-	FMOVQ 416(R0), F7 // tiny
+	FMOVQ 400(R0), F7 // tiny
 	WORD  $0x6ea3e4e3 // fcmgt v3.4s, v7.4s, v3.4s
 	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 	FMOVQ F3, 16(R4)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F3    // sigmoidMin
-	WORD  $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e31f403 // fmax v3.4s, v0.4s, v17.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
 
@@ -1177,7 +1136,7 @@ wide_rest_done:
 	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V8.S4, V3.S4
+	VFMLA V1.S4, V8.S4, V3.S4
 	FMOVQ 192(R0), F11 // sigmoidLn2Lo
 	VFMLA V11.S4, V8.S4, V3.S4
 
@@ -1223,16 +1182,16 @@ wide_rest_done:
 	VFMLS V10.S4, V13.S4, V3.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4ea9d428  // fsub v8.4s, v1.4s, v9.4s
+	WORD  $0x4ea9d448  // fsub v8.4s, v2.4s, v9.4s
 	FMOVQ 384(R0), F10 // three
 	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
 	VMOV  V8.B16, V11.B16
 	VFMLS V10.S4, V4.S4, V11.S4
-	WORD  $0x4e21d52a  // fadd v10.4s, v9.4s, v1.4s
+	WORD  $0x4e22d52a  // fadd v10.4s, v9.4s, v2.4s
 	VFMLA V4.S4, V8.S4, V10.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d4e4 // fadd v4.4s, v7.4s, v1.4s
+	WORD  $0x4e22d4e4 // fadd v4.4s, v7.4s, v2.4s
 	VFMLS V7.S4, V3.S4, V4.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -1240,11 +1199,11 @@ wide_rest_done:
 	VFMLS V9.S4, V10.S4, V8.S4
 
 	// σ: y = 1/d
-	WORD $0x6e24fc29 // fdiv v9.4s, v1.4s, v4.4s
+	WORD $0x6e24fc49 // fdiv v9.4s, v2.4s, v4.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d4ea // fsub v10.4s, v7.4s, v4.4s
-	WORD  $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
+	WORD  $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
 	VFMLS V7.S4, V3.S4, V10.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -1252,16 +1211,13 @@ wide_rest_done:
 	VFMLS V4.S4, V9.S4, V3.S4
 	VFMLS V10.S4, V9.S4, V3.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V9.B16, V4.B16
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD  $0x6ea9e443 // fcmgt v3.4s, v2.4s, v9.4s
-	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
+	// σ: σ = g·y + y
+	VFMLA V9.S4, V3.S4, V9.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD  $0x6e28dd23 // fmul v3.4s, v9.4s, v8.4s
 	VORR  V5.B16, V3.B16, V4.B16
-	FMOVQ 416(R0), F5 // tiny
+	FMOVQ 400(R0), F5 // tiny
 	WORD  $0x6ea3e4a3 // fcmgt v3.4s, v5.4s, v3.4s
 	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 	CMP   $12, R5
@@ -1285,9 +1241,8 @@ h_whole_wide_0_2:
 	FMOVQ F3, 32(R4)
 
 h_done_wide_0_2:
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F3    // sigmoidMin
-	WORD  $0x4e32f463 // fmax v3.4s, v3.4s, v18.4s
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
 
@@ -1317,7 +1272,7 @@ h_done_wide_0_2:
 	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V0.S4, V7.S4, V3.S4
+	VFMLA V1.S4, V7.S4, V3.S4
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V7.S4, V3.S4
 
@@ -1363,16 +1318,16 @@ h_done_wide_0_2:
 	VFMLS V9.S4, V12.S4, V3.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4ea8d427 // fsub v7.4s, v1.4s, v8.4s
+	WORD  $0x4ea8d447 // fsub v7.4s, v2.4s, v8.4s
 	FMOVQ 384(R0), F9 // three
 	WORD  $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
 	VMOV  V7.B16, V10.B16
 	VFMLS V9.S4, V4.S4, V10.S4
-	WORD  $0x4e21d509 // fadd v9.4s, v8.4s, v1.4s
+	WORD  $0x4e22d509 // fadd v9.4s, v8.4s, v2.4s
 	VFMLA V4.S4, V7.S4, V9.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e21d4c4 // fadd v4.4s, v6.4s, v1.4s
+	WORD  $0x4e22d4c4 // fadd v4.4s, v6.4s, v2.4s
 	VFMLS V6.S4, V3.S4, V4.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -1380,11 +1335,11 @@ h_done_wide_0_2:
 	VFMLS V8.S4, V9.S4, V7.S4
 
 	// σ: y = 1/d
-	WORD $0x6e24fc28 // fdiv v8.4s, v1.4s, v4.4s
+	WORD $0x6e24fc48 // fdiv v8.4s, v2.4s, v4.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d4c9 // fsub v9.4s, v6.4s, v4.4s
-	WORD  $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD  $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
 	VFMLS V6.S4, V3.S4, V9.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -1392,16 +1347,13 @@ h_done_wide_0_2:
 	VFMLS V4.S4, V8.S4, V3.S4
 	VFMLS V9.S4, V8.S4, V3.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V8.B16, V4.B16
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD  $0x6ea8e443 // fcmgt v3.4s, v2.4s, v8.4s
-	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
+	// σ: σ = g·y + y
+	VFMLA V8.S4, V3.S4, V8.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD  $0x6e27dd03 // fmul v3.4s, v8.4s, v7.4s
 	VORR  V5.B16, V3.B16, V4.B16
-	FMOVQ 416(R0), F5 // tiny
+	FMOVQ 400(R0), F5 // tiny
 	WORD  $0x6ea3e4a3 // fcmgt v3.4s, v5.4s, v3.4s
 	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 	CMP   $16, R5
@@ -1691,8 +1643,8 @@ wide_narrow_rest_done:
 	FSTPQ (F20, F21), 64(R2)
 	FSTPQ (F22, F23), 96(R2)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F16   // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F16   // shut
 	WORD  $0x4e20f600 // fmax v0.4s, v16.4s, v0.4s
 	FMOVQ 16(R0), F16 // sigmoidMax
 	WORD  $0x4ea0f600 // fmin v0.4s, v16.4s, v0.4s
@@ -1704,8 +1656,8 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F17   // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F17   // shut
 	WORD  $0x4e24f624 // fmax v4.4s, v17.4s, v4.4s
 	FMOVQ 16(R0), F17 // sigmoidMax
 	WORD  $0x4ea4f624 // fmin v4.4s, v17.4s, v4.4s
@@ -1858,30 +1810,22 @@ wide_narrow_rest_done:
 	VFMLS V18.S4, V20.S4, V16.S4
 	VFMLS V0.S4, V20.S4, V16.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V19.B16, V0.B16
-	VFMLA V19.S4, V4.S4, V0.S4
-	FMOVQ 400(R0), F4  // sigmoidLeast
-	WORD  $0x6eb3e484  // fcmgt v4.4s, v4.4s, v19.4s
-	WORD  $0x4e641c00  // bic v0.16b, v0.16b, v4.16b
-	VMOV  V20.B16, V4.B16
-	VFMLA V20.S4, V16.S4, V4.S4
-	FMOVQ 400(R0), F16 // sigmoidLeast
-	WORD  $0x6eb4e610  // fcmgt v16.4s, v16.4s, v20.4s
-	WORD  $0x4e701c84  // bic v4.16b, v4.16b, v16.16b
+	// σ: σ = g·y + y
+	VFMLA V19.S4, V4.S4, V19.S4
+	VFMLA V20.S4, V16.S4, V20.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	FMOVQ (R3), F8
-	VFMLA V8.S4, V4.S4, V0.S4
+	WORD  $0x6e28de60 // fmul v0.4s, v19.4s, v8.4s
+	FMOVQ (R3), F4
+	VFMLA V4.S4, V20.S4, V0.S4
 	WORD  $0x4ea0f804 // fabs v4.4s, v0.4s
-	FMOVQ 416(R0), F8 // tiny
+	FMOVQ 400(R0), F8 // tiny
 	WORD  $0x6ea4e504 // fcmgt v4.4s, v8.4s, v4.4s
 	WORD  $0x4e641c04 // bic v4.16b, v0.16b, v4.16b
 	FMOVQ F4, (R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F4    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F4    // shut
 	WORD  $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
@@ -1893,8 +1837,8 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F9  // tanhMax
 	WORD  $0x4ea4f524 // fmin v4.4s, v9.4s, v4.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F9    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F9    // shut
 	WORD  $0x4e25f525 // fmax v5.4s, v9.4s, v5.4s
 	FMOVQ 16(R0), F9  // sigmoidMax
 	WORD  $0x4ea5f525 // fmin v5.4s, v9.4s, v5.4s
@@ -2047,30 +1991,22 @@ wide_narrow_rest_done:
 	VFMLS V16.S4, V18.S4, V4.S4
 	VFMLS V1.S4, V18.S4, V4.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V1.B16
-	VFMLA V17.S4, V5.S4, V1.S4
-	FMOVQ 400(R0), F5 // sigmoidLeast
-	WORD  $0x6eb1e4a5 // fcmgt v5.4s, v5.4s, v17.4s
-	WORD  $0x4e651c21 // bic v1.16b, v1.16b, v5.16b
-	VMOV  V18.B16, V5.B16
-	VFMLA V18.S4, V4.S4, V5.S4
-	FMOVQ 400(R0), F4 // sigmoidLeast
-	WORD  $0x6eb2e484 // fcmgt v4.4s, v4.4s, v18.4s
-	WORD  $0x4e641ca4 // bic v4.16b, v5.16b, v4.16b
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V5.S4, V17.S4
+	VFMLA V18.S4, V4.S4, V18.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	FMOVQ 16(R3), F5
-	VFMLA V5.S4, V4.S4, V1.S4
+	WORD  $0x6e28de21 // fmul v1.4s, v17.4s, v8.4s
+	FMOVQ 16(R3), F4
+	VFMLA V4.S4, V18.S4, V1.S4
 	WORD  $0x4ea0f824 // fabs v4.4s, v1.4s
-	FMOVQ 416(R0), F5 // tiny
+	FMOVQ 400(R0), F5 // tiny
 	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
 	WORD  $0x4e641c24 // bic v4.16b, v1.16b, v4.16b
 	FMOVQ F4, 16(R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F4    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F4    // shut
 	WORD  $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
@@ -2082,8 +2018,8 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F8  // tanhMax
 	WORD  $0x4ea4f504 // fmin v4.4s, v8.4s, v4.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F8    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F8    // shut
 	WORD  $0x4e26f506 // fmax v6.4s, v8.4s, v6.4s
 	FMOVQ 16(R0), F8  // sigmoidMax
 	WORD  $0x4ea6f506 // fmin v6.4s, v8.4s, v6.4s
@@ -2236,30 +2172,22 @@ wide_narrow_rest_done:
 	VFMLS V9.S4, V16.S4, V4.S4
 	VFMLS V2.S4, V16.S4, V4.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V10.B16, V2.B16
-	VFMLA V10.S4, V6.S4, V2.S4
-	FMOVQ 400(R0), F6 // sigmoidLeast
-	WORD  $0x6eaae4c6 // fcmgt v6.4s, v6.4s, v10.4s
-	WORD  $0x4e661c42 // bic v2.16b, v2.16b, v6.16b
-	VMOV  V16.B16, V6.B16
-	VFMLA V16.S4, V4.S4, V6.S4
-	FMOVQ 400(R0), F4 // sigmoidLeast
-	WORD  $0x6eb0e484 // fcmgt v4.4s, v4.4s, v16.4s
-	WORD  $0x4e641cc4 // bic v4.16b, v6.16b, v4.16b
+	// σ: σ = g·y + y
+	VFMLA V10.S4, V6.S4, V10.S4
+	VFMLA V16.S4, V4.S4, V16.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	FMOVQ 32(R3), F5
-	VFMLA V5.S4, V4.S4, V2.S4
+	WORD  $0x6e25dd42 // fmul v2.4s, v10.4s, v5.4s
+	FMOVQ 32(R3), F4
+	VFMLA V4.S4, V16.S4, V2.S4
 	WORD  $0x4ea0f844 // fabs v4.4s, v2.4s
-	FMOVQ 416(R0), F5 // tiny
+	FMOVQ 400(R0), F5 // tiny
 	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
 	WORD  $0x4e641c44 // bic v4.16b, v2.16b, v4.16b
 	FMOVQ F4, 32(R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F4    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F4    // shut
 	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
 	FMOVQ 16(R0), F4  // sigmoidMax
 	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
@@ -2271,8 +2199,8 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F6  // tanhMax
 	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F6    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F6    // shut
 	WORD  $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
@@ -2425,31 +2353,23 @@ wide_narrow_rest_done:
 	VFMLS V8.S4, V10.S4, V4.S4
 	VFMLS V3.S4, V10.S4, V4.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V9.B16, V3.B16
-	VFMLA V9.S4, V6.S4, V3.S4
-	FMOVQ 400(R0), F6 // sigmoidLeast
-	WORD  $0x6ea9e4c6 // fcmgt v6.4s, v6.4s, v9.4s
-	WORD  $0x4e661c63 // bic v3.16b, v3.16b, v6.16b
-	VMOV  V10.B16, V6.B16
-	VFMLA V10.S4, V4.S4, V6.S4
-	FMOVQ 400(R0), F4 // sigmoidLeast
-	WORD  $0x6eaae484 // fcmgt v4.4s, v4.4s, v10.4s
-	WORD  $0x4e641cc4 // bic v4.16b, v6.16b, v4.16b
+	// σ: σ = g·y + y
+	VFMLA V9.S4, V6.S4, V9.S4
+	VFMLA V10.S4, V4.S4, V10.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	FMOVQ 48(R3), F5
-	VFMLA V5.S4, V4.S4, V3.S4
+	WORD  $0x6e25dd23 // fmul v3.4s, v9.4s, v5.4s
+	FMOVQ 48(R3), F4
+	VFMLA V4.S4, V10.S4, V3.S4
 	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
-	FMOVQ 416(R0), F5 // tiny
+	FMOVQ 400(R0), F5 // tiny
 	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
 	WORD  $0x4e641c64 // bic v4.16b, v3.16b, v4.16b
 	FMOVQ F4, 48(R3)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ (R2), F4
-	FMOVQ (R0), F5    // sigmoidMin
+	FMOVQ (R0), F5    // shut
 	WORD  $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
 	FMOVQ 16(R0), F5  // sigmoidMax
 	WORD  $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
@@ -2462,9 +2382,9 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F7  // tanhMax
 	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 32(R2), F7
-	FMOVQ (R0), F8    // sigmoidMin
+	FMOVQ (R0), F8    // shut
 	WORD  $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
 	FMOVQ 16(R0), F8  // sigmoidMax
 	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
@@ -2617,31 +2537,23 @@ wide_narrow_rest_done:
 	VFMLS V9.S4, V11.S4, V6.S4
 	VFMLS V4.S4, V11.S4, V6.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V10.B16, V4.B16
-	VFMLA V10.S4, V7.S4, V4.S4
-	FMOVQ 400(R0), F7 // sigmoidLeast
-	WORD  $0x6eaae4e7 // fcmgt v7.4s, v7.4s, v10.4s
-	WORD  $0x4e671c84 // bic v4.16b, v4.16b, v7.16b
-	VMOV  V11.B16, V7.B16
-	VFMLA V11.S4, V6.S4, V7.S4
-	FMOVQ 400(R0), F6 // sigmoidLeast
-	WORD  $0x6eabe4c6 // fcmgt v6.4s, v6.4s, v11.4s
-	WORD  $0x4e661ce6 // bic v6.16b, v7.16b, v6.16b
+	// σ: σ = g·y + y
+	VFMLA V10.S4, V7.S4, V10.S4
+	VFMLA V11.S4, V6.S4, V11.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD  $0x6e25dd44 // fmul v4.4s, v10.4s, v5.4s
 	FMOVQ 64(R3), F5
-	VFMLA V5.S4, V6.S4, V4.S4
+	VFMLA V5.S4, V11.S4, V4.S4
 	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
-	FMOVQ 416(R0), F6 // tiny
+	FMOVQ 400(R0), F6 // tiny
 	WORD  $0x6ea5e4c5 // fcmgt v5.4s, v6.4s, v5.4s
 	WORD  $0x4e651c85 // bic v5.16b, v4.16b, v5.16b
 	FMOVQ F5, 64(R3)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 16(R2), F5
-	FMOVQ (R0), F6    // sigmoidMin
+	FMOVQ (R0), F6    // shut
 	WORD  $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
 	FMOVQ 16(R0), F6  // sigmoidMax
 	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
@@ -2654,9 +2566,9 @@ wide_narrow_rest_done:
 	FMOVQ 48(R0), F8  // tanhMax
 	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 48(R2), F8
-	FMOVQ (R0), F9    // sigmoidMin
+	FMOVQ (R0), F9    // shut
 	WORD  $0x4e28f528 // fmax v8.4s, v9.4s, v8.4s
 	FMOVQ 16(R0), F9  // sigmoidMax
 	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
@@ -2809,30 +2721,22 @@ wide_narrow_rest_done:
 	VFMLS V10.S4, V16.S4, V7.S4
 	VFMLS V5.S4, V16.S4, V7.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V11.B16, V5.B16
-	VFMLA V11.S4, V8.S4, V5.S4
-	FMOVQ 400(R0), F8 // sigmoidLeast
-	WORD  $0x6eabe508 // fcmgt v8.4s, v8.4s, v11.4s
-	WORD  $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
-	VMOV  V16.B16, V8.B16
-	VFMLA V16.S4, V7.S4, V8.S4
-	FMOVQ 400(R0), F7 // sigmoidLeast
-	WORD  $0x6eb0e4e7 // fcmgt v7.4s, v7.4s, v16.4s
-	WORD  $0x4e671d07 // bic v7.16b, v8.16b, v7.16b
+	// σ: σ = g·y + y
+	VFMLA V11.S4, V8.S4, V11.S4
+	VFMLA V16.S4, V7.S4, V16.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
+	WORD  $0x6e26dd65 // fmul v5.4s, v11.4s, v6.4s
 	FMOVQ 80(R3), F6
-	VFMLA V6.S4, V7.S4, V5.S4
+	VFMLA V6.S4, V16.S4, V5.S4
 	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
-	FMOVQ 416(R0), F7 // tiny
+	FMOVQ 400(R0), F7 // tiny
 	WORD  $0x6ea6e4e6 // fcmgt v6.4s, v7.4s, v6.4s
 	WORD  $0x4e661ca6 // bic v6.16b, v5.16b, v6.16b
 	FMOVQ F6, 80(R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F6    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F6    // shut
 	WORD  $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
 	FMOVQ 16(R0), F7  // sigmoidMax
 	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
@@ -2944,23 +2848,19 @@ wide_narrow_rest_done:
 	VFMLS V7.S4, V10.S4, V6.S4
 	VFMLS V11.S4, V10.S4, V6.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V10.B16, V7.B16
-	VFMLA V10.S4, V6.S4, V7.S4
-	FMOVQ 400(R0), F6 // sigmoidLeast
-	WORD  $0x6eaae4c6 // fcmgt v6.4s, v6.4s, v10.4s
-	WORD  $0x4e661ce6 // bic v6.16b, v7.16b, v6.16b
+	// σ: σ = g·y + y
+	VFMLA V10.S4, V6.S4, V10.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD  $0x6e29dd46 // fmul v6.4s, v10.4s, v9.4s
 	VORR  V0.B16, V6.B16, V0.B16
-	FMOVQ 416(R0), F7 // tiny
+	FMOVQ 400(R0), F7 // tiny
 	WORD  $0x6ea6e4e6 // fcmgt v6.4s, v7.4s, v6.4s
 	WORD  $0x4e661c00 // bic v0.16b, v0.16b, v6.16b
 	FMOVQ F0, (R4)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F0    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F0    // shut
 	WORD  $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	FMOVQ 16(R0), F6  // sigmoidMax
 	WORD  $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
@@ -3072,23 +2972,19 @@ wide_narrow_rest_done:
 	VFMLS V6.S4, V9.S4, V0.S4
 	VFMLS V10.S4, V9.S4, V0.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V9.B16, V6.B16
-	VFMLA V9.S4, V0.S4, V6.S4
-	FMOVQ 400(R0), F0 // sigmoidLeast
-	WORD  $0x6ea9e400 // fcmgt v0.4s, v0.4s, v9.4s
-	WORD  $0x4e601cc0 // bic v0.16b, v6.16b, v0.16b
+	// σ: σ = g·y + y
+	VFMLA V9.S4, V0.S4, V9.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD  $0x6e28dd20 // fmul v0.4s, v9.4s, v8.4s
 	VORR  V1.B16, V0.B16, V1.B16
-	FMOVQ 416(R0), F6 // tiny
+	FMOVQ 400(R0), F6 // tiny
 	WORD  $0x6ea0e4c0 // fcmgt v0.4s, v6.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	FMOVQ F0, 16(R4)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F0    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F0    // shut
 	WORD  $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
 	FMOVQ 16(R0), F1  // sigmoidMax
 	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
@@ -3200,23 +3096,19 @@ wide_narrow_rest_done:
 	VFMLS V1.S4, V8.S4, V0.S4
 	VFMLS V9.S4, V8.S4, V0.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V8.B16, V1.B16
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 400(R0), F0 // sigmoidLeast
-	WORD  $0x6ea8e400 // fcmgt v0.4s, v0.4s, v8.4s
-	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	// σ: σ = g·y + y
+	VFMLA V8.S4, V0.S4, V8.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD  $0x6e27dd00 // fmul v0.4s, v8.4s, v7.4s
 	VORR  V2.B16, V0.B16, V1.B16
-	FMOVQ 416(R0), F2 // tiny
+	FMOVQ 400(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	FMOVQ F0, 32(R4)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F0    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F0    // shut
 	WORD  $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	FMOVQ 16(R0), F1  // sigmoidMax
 	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
@@ -3328,24 +3220,20 @@ wide_narrow_rest_done:
 	VFMLS V1.S4, V7.S4, V0.S4
 	VFMLS V8.S4, V7.S4, V0.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V7.B16, V1.B16
-	VFMLA V7.S4, V0.S4, V1.S4
-	FMOVQ 400(R0), F0 // sigmoidLeast
-	WORD  $0x6ea7e400 // fcmgt v0.4s, v0.4s, v7.4s
-	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	// σ: σ = g·y + y
+	VFMLA V7.S4, V0.S4, V7.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD  $0x6e26dce0 // fmul v0.4s, v7.4s, v6.4s
 	VORR  V2.B16, V0.B16, V1.B16
-	FMOVQ 416(R0), F2 // tiny
+	FMOVQ 400(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	FMOVQ F0, 48(R4)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 96(R2), F0
-	FMOVQ (R0), F1    // sigmoidMin
+	FMOVQ (R0), F1    // shut
 	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	FMOVQ 16(R0), F1  // sigmoidMax
 	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
@@ -3457,17 +3345,13 @@ wide_narrow_rest_done:
 	VFMLS V1.S4, V6.S4, V0.S4
 	VFMLS V7.S4, V6.S4, V0.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V6.B16, V1.B16
-	VFMLA V6.S4, V0.S4, V1.S4
-	FMOVQ 400(R0), F0 // sigmoidLeast
-	WORD  $0x6ea6e400 // fcmgt v0.4s, v0.4s, v6.4s
-	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	// σ: σ = g·y + y
+	VFMLA V6.S4, V0.S4, V6.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD  $0x6e24dcc0 // fmul v0.4s, v6.4s, v4.4s
 	VORR  V2.B16, V0.B16, V1.B16
-	FMOVQ 416(R0), F2 // tiny
+	FMOVQ 400(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	CMP   $4, R1
@@ -3490,9 +3374,9 @@ h_whole_wide_narrow_1_0:
 	FMOVQ F0, 64(R4)
 
 h_done_wide_narrow_1_0:
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 112(R2), F0
-	FMOVQ (R0), F1    // sigmoidMin
+	FMOVQ (R0), F1    // shut
 	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	FMOVQ 16(R0), F1  // sigmoidMax
 	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
@@ -3604,17 +3488,13 @@ h_done_wide_narrow_1_0:
 	VFMLS V1.S4, V5.S4, V0.S4
 	VFMLS V6.S4, V5.S4, V0.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V5.B16, V1.B16
-	VFMLA V5.S4, V0.S4, V1.S4
-	FMOVQ 400(R0), F0 // sigmoidLeast
-	WORD  $0x6ea5e400 // fcmgt v0.4s, v0.4s, v5.4s
-	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	// σ: σ = g·y + y
+	VFMLA V5.S4, V0.S4, V5.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD  $0x6e24dca0 // fmul v0.4s, v5.4s, v4.4s
 	VORR  V2.B16, V0.B16, V1.B16
-	FMOVQ 416(R0), F2 // tiny
+	FMOVQ 400(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	CMP   $8, R1
@@ -3744,8 +3624,8 @@ narrow_rest:
 narrow_rest_done:
 	ADD $1, R6
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F8    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F8    // shut
 	WORD  $0x4e20f500 // fmax v0.4s, v8.4s, v0.4s
 	FMOVQ 16(R0), F8  // sigmoidMax
 	WORD  $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
@@ -3757,8 +3637,8 @@ narrow_rest_done:
 	FMOVQ 48(R0), F9  // tanhMax
 	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F9    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F9    // shut
 	WORD  $0x4e22f522 // fmax v2.4s, v9.4s, v2.4s
 	FMOVQ 16(R0), F9  // sigmoidMax
 	WORD  $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
@@ -3911,30 +3791,22 @@ narrow_rest_done:
 	VFMLS V10.S4, V12.S4, V8.S4
 	VFMLS V0.S4, V12.S4, V8.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V11.B16, V0.B16
-	VFMLA V11.S4, V2.S4, V0.S4
-	FMOVQ 400(R0), F2 // sigmoidLeast
-	WORD  $0x6eabe442 // fcmgt v2.4s, v2.4s, v11.4s
-	WORD  $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
-	VMOV  V12.B16, V2.B16
-	VFMLA V12.S4, V8.S4, V2.S4
-	FMOVQ 400(R0), F8 // sigmoidLeast
-	WORD  $0x6eace508 // fcmgt v8.4s, v8.4s, v12.4s
-	WORD  $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	// σ: σ = g·y + y
+	VFMLA V11.S4, V2.S4, V11.S4
+	VFMLA V12.S4, V8.S4, V12.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ (R3), F4
-	VFMLA V4.S4, V2.S4, V0.S4
+	WORD  $0x6e24dd60 // fmul v0.4s, v11.4s, v4.4s
+	FMOVQ (R3), F2
+	VFMLA V2.S4, V12.S4, V0.S4
 	WORD  $0x4ea0f802 // fabs v2.4s, v0.4s
-	FMOVQ 416(R0), F4 // tiny
+	FMOVQ 400(R0), F4 // tiny
 	WORD  $0x6ea2e482 // fcmgt v2.4s, v4.4s, v2.4s
 	WORD  $0x4e621c02 // bic v2.16b, v0.16b, v2.16b
 	FMOVQ F2, (R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F2    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F2    // shut
 	WORD  $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	FMOVQ 16(R0), F2  // sigmoidMax
 	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
@@ -3946,8 +3818,8 @@ narrow_rest_done:
 	FMOVQ 48(R0), F5  // tanhMax
 	WORD  $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F5    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F5    // shut
 	WORD  $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	FMOVQ 16(R0), F5  // sigmoidMax
 	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
@@ -4100,30 +3972,22 @@ narrow_rest_done:
 	VFMLS V8.S4, V10.S4, V2.S4
 	VFMLS V1.S4, V10.S4, V2.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V9.B16, V1.B16
-	VFMLA V9.S4, V3.S4, V1.S4
-	FMOVQ 400(R0), F3 // sigmoidLeast
-	WORD  $0x6ea9e463 // fcmgt v3.4s, v3.4s, v9.4s
-	WORD  $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
-	VMOV  V10.B16, V3.B16
-	VFMLA V10.S4, V2.S4, V3.S4
-	FMOVQ 400(R0), F2 // sigmoidLeast
-	WORD  $0x6eaae442 // fcmgt v2.4s, v2.4s, v10.4s
-	WORD  $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
+	// σ: σ = g·y + y
+	VFMLA V9.S4, V3.S4, V9.S4
+	VFMLA V10.S4, V2.S4, V10.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 16(R3), F3
-	VFMLA V3.S4, V2.S4, V1.S4
+	WORD  $0x6e24dd21 // fmul v1.4s, v9.4s, v4.4s
+	FMOVQ 16(R3), F2
+	VFMLA V2.S4, V10.S4, V1.S4
 	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
-	FMOVQ 416(R0), F3 // tiny
+	FMOVQ 400(R0), F3 // tiny
 	WORD  $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
 	WORD  $0x4e621c22 // bic v2.16b, v1.16b, v2.16b
 	FMOVQ F2, 16(R3)
 
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F2    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F2    // shut
 	WORD  $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
 	FMOVQ 16(R0), F3  // sigmoidMax
 	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
@@ -4235,17 +4099,13 @@ narrow_rest_done:
 	VFMLS V3.S4, V6.S4, V2.S4
 	VFMLS V8.S4, V6.S4, V2.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V6.B16, V3.B16
-	VFMLA V6.S4, V2.S4, V3.S4
-	FMOVQ 400(R0), F2 // sigmoidLeast
-	WORD  $0x6ea6e442 // fcmgt v2.4s, v2.4s, v6.4s
-	WORD  $0x4e621c62 // bic v2.16b, v3.16b, v2.16b
+	// σ: σ = g·y + y
+	VFMLA V6.S4, V2.S4, V6.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD  $0x6e25dcc2 // fmul v2.4s, v6.4s, v5.4s
 	VORR  V0.B16, V2.B16, V0.B16
-	FMOVQ 416(R0), F3 // tiny
+	FMOVQ 400(R0), F3 // tiny
 	WORD  $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
 	WORD  $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
 	CMP   $4, R5
@@ -4268,8 +4128,8 @@ h_whole_narrow_0_0:
 	FMOVQ F0, (R4)
 
 h_done_narrow_0_0:
-	// σ: x = min(40, max(Min, x))
-	FMOVQ (R0), F0    // sigmoidMin
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F0    // shut
 	WORD  $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
 	FMOVQ 16(R0), F2  // sigmoidMax
 	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
@@ -4381,17 +4241,13 @@ h_done_narrow_0_0:
 	VFMLS V2.S4, V5.S4, V0.S4
 	VFMLS V6.S4, V5.S4, V0.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V5.B16, V2.B16
-	VFMLA V5.S4, V0.S4, V2.S4
-	FMOVQ 400(R0), F0 // sigmoidLeast
-	WORD  $0x6ea5e400 // fcmgt v0.4s, v0.4s, v5.4s
-	WORD  $0x4e601c40 // bic v0.16b, v2.16b, v0.16b
+	// σ: σ = g·y + y
+	VFMLA V5.S4, V0.S4, V5.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD  $0x6e24dca0 // fmul v0.4s, v5.4s, v4.4s
 	VORR  V1.B16, V0.B16, V1.B16
-	FMOVQ 416(R0), F2 // tiny
+	FMOVQ 400(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	CMP   $8, R5
@@ -5581,17 +5437,17 @@ wide_summed:
 	BLT  wide_cell_done
 
 	// Constants that stay in registers.
-	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ (R0), F0     // shut
 	FMOVQ 16(R0), F1   // sigmoidMax
-	FMOVQ 80(R0), F2   // sigmoidNegLog2E
-	FMOVQ 64(R0), F3   // sigmoidRound
-	FMOVQ 176(R0), F4  // sigmoidLn2Hi
-	FMOVQ 192(R0), F5  // sigmoidLn2Lo
-	FMOVQ 288(R0), F6  // sigmoidP3
-	FMOVQ 320(R0), F7  // sigmoidP1
-	FMOVQ 352(R0), F8  // sigmoidP4
-	FMOVQ 368(R0), F9  // one
-	FMOVQ 400(R0), F10 // sigmoidLeast
+	FMOVQ 32(R0), F2   // signBit
+	FMOVQ 80(R0), F3   // sigmoidNegLog2E
+	FMOVQ 64(R0), F4   // sigmoidRound
+	FMOVQ 176(R0), F5  // sigmoidLn2Hi
+	FMOVQ 192(R0), F6  // sigmoidLn2Lo
+	FMOVQ 288(R0), F7  // sigmoidP3
+	FMOVQ 320(R0), F8  // sigmoidP1
+	FMOVQ 352(R0), F9  // sigmoidP4
+	FMOVQ 368(R0), F10 // one
 
 wide_cell:
 	// Registers: table of constants R0, bytes of the units done R1, z of the column R2,
@@ -5602,7 +5458,7 @@ wide_cell:
 	ADD  R1, R6
 	ADD  R1, R7
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ (R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -5610,20 +5466,19 @@ wide_cell:
 	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 128(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
+	VAND  V2.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 64(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	VFMLA V3.S4, V11.S4, V15.S4
+	WORD  $0x4ea4d5f0 // fsub v16.4s, v15.4s, v4.4s
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
@@ -5638,12 +5493,12 @@ wide_cell:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+	VFMLA V3.S4, V14.S4, V19.S4
+	WORD  $0x4ea4d674 // fsub v20.4s, v19.4s, v4.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
+	VFMLA V6.S4, V16.S4, V11.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
@@ -5651,8 +5506,8 @@ wide_cell:
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
+	VFMLA V6.S4, V20.S4, V14.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
@@ -5671,9 +5526,9 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
+	VFMLA V7.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
+	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
@@ -5682,12 +5537,12 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
+	VFMLA V7.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
+	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V9.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -5695,26 +5550,26 @@ wide_cell:
 	VFMLA V24.S4, V16.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V9.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	WORD  $0x4e2ad632  // fadd v18.4s, v17.4s, v10.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -5723,19 +5578,19 @@ wide_cell:
 	VORR  V12.B16, V16.B16, V12.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
 	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -5746,27 +5601,21 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V14.S4, V17.S4
+	VFMLA V18.S4, V13.S4, V18.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	WORD  $0x6e2cde2b  // fmul v11.4s, v17.4s, v12.4s
 	FMOVQ (R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
+	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
+	FMOVQ 400(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, (R6)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 16(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -5774,20 +5623,19 @@ wide_cell:
 	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 144(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
+	VAND  V2.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 80(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	VFMLA V3.S4, V11.S4, V15.S4
+	WORD  $0x4ea4d5f0 // fsub v16.4s, v15.4s, v4.4s
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
@@ -5802,12 +5650,12 @@ wide_cell:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+	VFMLA V3.S4, V14.S4, V19.S4
+	WORD  $0x4ea4d674 // fsub v20.4s, v19.4s, v4.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
+	VFMLA V6.S4, V16.S4, V11.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
@@ -5815,8 +5663,8 @@ wide_cell:
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
+	VFMLA V6.S4, V20.S4, V14.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
@@ -5835,9 +5683,9 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
+	VFMLA V7.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
+	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
@@ -5846,12 +5694,12 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
+	VFMLA V7.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
+	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V9.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -5859,26 +5707,26 @@ wide_cell:
 	VFMLA V24.S4, V16.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V9.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	WORD  $0x4e2ad632  // fadd v18.4s, v17.4s, v10.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -5887,19 +5735,19 @@ wide_cell:
 	VORR  V12.B16, V16.B16, V12.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
 	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -5910,27 +5758,21 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V14.S4, V17.S4
+	VFMLA V18.S4, V13.S4, V18.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	WORD  $0x6e2cde2b  // fmul v11.4s, v17.4s, v12.4s
 	FMOVQ 16(R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
+	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
+	FMOVQ 400(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 16(R6)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 32(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -5938,20 +5780,19 @@ wide_cell:
 	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 160(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
+	VAND  V2.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 96(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	VFMLA V3.S4, V11.S4, V15.S4
+	WORD  $0x4ea4d5f0 // fsub v16.4s, v15.4s, v4.4s
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
@@ -5966,12 +5807,12 @@ wide_cell:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+	VFMLA V3.S4, V14.S4, V19.S4
+	WORD  $0x4ea4d674 // fsub v20.4s, v19.4s, v4.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
+	VFMLA V6.S4, V16.S4, V11.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
@@ -5979,8 +5820,8 @@ wide_cell:
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
+	VFMLA V6.S4, V20.S4, V14.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
@@ -5999,9 +5840,9 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
+	VFMLA V7.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
+	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
@@ -6010,12 +5851,12 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
+	VFMLA V7.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
+	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V9.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -6023,26 +5864,26 @@ wide_cell:
 	VFMLA V24.S4, V16.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V9.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	WORD  $0x4e2ad632  // fadd v18.4s, v17.4s, v10.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -6051,19 +5892,19 @@ wide_cell:
 	VORR  V12.B16, V16.B16, V12.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
 	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -6074,27 +5915,21 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V14.S4, V17.S4
+	VFMLA V18.S4, V13.S4, V18.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	WORD  $0x6e2cde2b  // fmul v11.4s, v17.4s, v12.4s
 	FMOVQ 32(R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
+	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
+	FMOVQ 400(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 32(R6)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 48(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -6102,20 +5937,19 @@ wide_cell:
 	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 176(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
+	VAND  V2.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 112(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	VFMLA V3.S4, V11.S4, V15.S4
+	WORD  $0x4ea4d5f0 // fsub v16.4s, v15.4s, v4.4s
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
@@ -6130,12 +5964,12 @@ wide_cell:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+	VFMLA V3.S4, V14.S4, V19.S4
+	WORD  $0x4ea4d674 // fsub v20.4s, v19.4s, v4.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
+	VFMLA V6.S4, V16.S4, V11.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
@@ -6143,8 +5977,8 @@ wide_cell:
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
+	VFMLA V6.S4, V20.S4, V14.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
@@ -6163,9 +5997,9 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
+	VFMLA V7.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
+	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
@@ -6174,12 +6008,12 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
+	VFMLA V7.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
+	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V9.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -6187,26 +6021,26 @@ wide_cell:
 	VFMLA V24.S4, V16.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V9.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	WORD  $0x4e2ad632  // fadd v18.4s, v17.4s, v10.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -6215,19 +6049,19 @@ wide_cell:
 	VORR  V12.B16, V16.B16, V12.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
 	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -6238,27 +6072,21 @@ wide_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V14.S4, V17.S4
+	VFMLA V18.S4, V13.S4, V18.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	WORD  $0x6e2cde2b  // fmul v11.4s, v17.4s, v12.4s
 	FMOVQ 48(R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
+	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
+	FMOVQ 400(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 48(R6)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 192(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -6266,12 +6094,11 @@ wide_cell:
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ (R6), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
+	VAND  V2.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 208(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -6279,15 +6106,14 @@ wide_cell:
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 16(R6), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
-	FMOVQ 32(R0), F17 // signBit
-	VAND  V17.B16, V15.B16, V15.B16
+	VAND  V2.B16, V15.B16, V15.B16
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V17.S4
-	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+	VFMLA V3.S4, V11.S4, V17.S4
+	WORD  $0x4ea4d632 // fsub v18.4s, v17.4s, v4.4s
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
@@ -6302,8 +6128,8 @@ wide_cell:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V21.S4
-	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+	VFMLA V3.S4, V14.S4, V21.S4
+	WORD  $0x4ea4d6b6 // fsub v22.4s, v21.4s, v4.4s
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
@@ -6317,8 +6143,8 @@ wide_cell:
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V18.S4, V11.S4
 	VFMLA V5.S4, V18.S4, V11.S4
+	VFMLA V6.S4, V18.S4, V11.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
@@ -6326,8 +6152,8 @@ wide_cell:
 	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
+	VFMLA V6.S4, V22.S4, V14.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F20 // tanhHalfLn2
@@ -6358,9 +6184,9 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V26.S4
+	VFMLA V7.S4, V11.S4, V26.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V28.S4
+	VFMLA V8.S4, V11.S4, V28.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
@@ -6369,9 +6195,9 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V25.S4
+	VFMLA V7.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V30.S4
+	VFMLA V8.S4, V14.S4, V30.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
@@ -6379,7 +6205,7 @@ wide_cell:
 	VFMLA V20.S4, V27.S4, V31.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V9.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V28.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -6387,7 +6213,7 @@ wide_cell:
 	VFMLA V29.S4, V18.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V9.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V30.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -6398,28 +6224,28 @@ wide_cell:
 	VFMLS V22.S4, V28.S4, V11.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	WORD  $0x4eb3d552  // fsub v18.4s, v10.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V22.B16
 	VFMLS V20.S4, V13.S4, V22.S4
-	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	WORD  $0x4e2ad674  // fadd v20.4s, v19.4s, v10.4s
 	VFMLA V13.S4, V18.S4, V20.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V30.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
+	WORD  $0x4eb7d54d  // fsub v13.4s, v10.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
 	VMOV  V13.B16, V25.B16
 	VFMLS V24.S4, V16.S4, V25.S4
-	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
+	WORD  $0x4e2ad6f8  // fadd v24.4s, v23.4s, v10.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
+	WORD  $0x4e2ad630 // fadd v16.4s, v17.4s, v10.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -6427,7 +6253,7 @@ wide_cell:
 	VFMLS V19.S4, V20.S4, V18.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
+	WORD  $0x4e2ad6b3 // fadd v19.4s, v21.4s, v10.4s
 	VFMLS V21.S4, V14.S4, V19.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -6435,15 +6261,15 @@ wide_cell:
 	VFMLS V23.S4, V20.S4, V13.S4
 
 	// σ: y = 1/d
-	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
-	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
+	WORD $0x6e30fd54 // fdiv v20.4s, v10.4s, v16.4s
+	WORD $0x6e33fd56 // fdiv v22.4s, v10.4s, v19.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
-	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	WORD  $0x4e2ad6f7 // fadd v23.4s, v23.4s, v10.4s
 	VFMLS V17.S4, V11.S4, V23.S4
 	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
 	VFMLS V21.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -6454,31 +6280,25 @@ wide_cell:
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V11.B16
-	VFMLA V20.S4, V14.S4, V11.S4
-	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V22.B16, V14.B16
-	VFMLA V22.S4, V16.S4, V14.S4
-	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
-	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V14.S4, V20.S4
+	VFMLA V22.S4, V16.S4, V22.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
+	WORD  $0x6e32de8b  // fmul v11.4s, v20.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F16 // tiny
-	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
+	FMOVQ 400(R0), F14 // tiny
+	WORD  $0x6eabe5cb  // fcmgt v11.4s, v14.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	FMOVQ F11, (R7)
-	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
+	WORD  $0x6e2ddecb  // fmul v11.4s, v22.4s, v13.4s
 	VORR  V15.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F13 // tiny
+	FMOVQ 400(R0), F13 // tiny
 	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	FMOVQ F11, 16(R7)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 224(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -6486,12 +6306,11 @@ wide_cell:
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 32(R6), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
+	VAND  V2.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 240(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -6499,15 +6318,14 @@ wide_cell:
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 48(R6), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
-	FMOVQ 32(R0), F17 // signBit
-	VAND  V17.B16, V15.B16, V15.B16
+	VAND  V2.B16, V15.B16, V15.B16
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V17.S4
-	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+	VFMLA V3.S4, V11.S4, V17.S4
+	WORD  $0x4ea4d632 // fsub v18.4s, v17.4s, v4.4s
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
@@ -6522,8 +6340,8 @@ wide_cell:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V21.S4
-	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+	VFMLA V3.S4, V14.S4, V21.S4
+	WORD  $0x4ea4d6b6 // fsub v22.4s, v21.4s, v4.4s
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
@@ -6537,8 +6355,8 @@ wide_cell:
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V18.S4, V11.S4
 	VFMLA V5.S4, V18.S4, V11.S4
+	VFMLA V6.S4, V18.S4, V11.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
@@ -6546,8 +6364,8 @@ wide_cell:
 	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
+	VFMLA V6.S4, V22.S4, V14.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F20 // tanhHalfLn2
@@ -6578,9 +6396,9 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V26.S4
+	VFMLA V7.S4, V11.S4, V26.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V28.S4
+	VFMLA V8.S4, V11.S4, V28.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
@@ -6589,9 +6407,9 @@ wide_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V25.S4
+	VFMLA V7.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V30.S4
+	VFMLA V8.S4, V14.S4, V30.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
@@ -6599,7 +6417,7 @@ wide_cell:
 	VFMLA V20.S4, V27.S4, V31.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V9.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V28.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -6607,7 +6425,7 @@ wide_cell:
 	VFMLA V29.S4, V18.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V9.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V30.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -6618,28 +6436,28 @@ wide_cell:
 	VFMLS V22.S4, V28.S4, V11.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	WORD  $0x4eb3d552  // fsub v18.4s, v10.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V22.B16
 	VFMLS V20.S4, V13.S4, V22.S4
-	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	WORD  $0x4e2ad674  // fadd v20.4s, v19.4s, v10.4s
 	VFMLA V13.S4, V18.S4, V20.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V30.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
+	WORD  $0x4eb7d54d  // fsub v13.4s, v10.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
 	VMOV  V13.B16, V25.B16
 	VFMLS V24.S4, V16.S4, V25.S4
-	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
+	WORD  $0x4e2ad6f8  // fadd v24.4s, v23.4s, v10.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
+	WORD  $0x4e2ad630 // fadd v16.4s, v17.4s, v10.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -6647,7 +6465,7 @@ wide_cell:
 	VFMLS V19.S4, V20.S4, V18.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
+	WORD  $0x4e2ad6b3 // fadd v19.4s, v21.4s, v10.4s
 	VFMLS V21.S4, V14.S4, V19.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -6655,15 +6473,15 @@ wide_cell:
 	VFMLS V23.S4, V20.S4, V13.S4
 
 	// σ: y = 1/d
-	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
-	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
+	WORD $0x6e30fd54 // fdiv v20.4s, v10.4s, v16.4s
+	WORD $0x6e33fd56 // fdiv v22.4s, v10.4s, v19.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
-	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	WORD  $0x4e2ad6f7 // fadd v23.4s, v23.4s, v10.4s
 	VFMLS V17.S4, V11.S4, V23.S4
 	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
 	VFMLS V21.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -6674,21 +6492,15 @@ wide_cell:
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V11.B16
-	VFMLA V20.S4, V14.S4, V11.S4
-	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V22.B16, V14.B16
-	VFMLA V22.S4, V16.S4, V14.S4
-	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
-	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V14.S4, V20.S4
+	VFMLA V22.S4, V16.S4, V22.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
+	WORD  $0x6e32de8b  // fmul v11.4s, v20.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F16 // tiny
-	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
+	FMOVQ 400(R0), F14 // tiny
+	WORD  $0x6eabe5cb  // fcmgt v11.4s, v14.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $12, R5
 	BGE   h_whole_wide_cell_0_2
@@ -6711,9 +6523,9 @@ h_whole_wide_cell_0_2:
 	FMOVQ F11, 32(R7)
 
 h_done_wide_cell_0_2:
-	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
+	WORD  $0x6e2ddecb  // fmul v11.4s, v22.4s, v13.4s
 	VORR  V15.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F13 // tiny
+	FMOVQ 400(R0), F13 // tiny
 	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $16, R5
@@ -7853,17 +7665,17 @@ narrow_summed:
 	BLT  narrow_cell_done
 
 	// Constants that stay in registers.
-	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ (R0), F0     // shut
 	FMOVQ 16(R0), F1   // sigmoidMax
-	FMOVQ 80(R0), F2   // sigmoidNegLog2E
-	FMOVQ 64(R0), F3   // sigmoidRound
-	FMOVQ 176(R0), F4  // sigmoidLn2Hi
-	FMOVQ 192(R0), F5  // sigmoidLn2Lo
-	FMOVQ 288(R0), F6  // sigmoidP3
-	FMOVQ 320(R0), F7  // sigmoidP1
-	FMOVQ 352(R0), F8  // sigmoidP4
-	FMOVQ 368(R0), F9  // one
-	FMOVQ 400(R0), F10 // sigmoidLeast
+	FMOVQ 32(R0), F2   // signBit
+	FMOVQ 80(R0), F3   // sigmoidNegLog2E
+	FMOVQ 64(R0), F4   // sigmoidRound
+	FMOVQ 176(R0), F5  // sigmoidLn2Hi
+	FMOVQ 192(R0), F6  // sigmoidLn2Lo
+	FMOVQ 288(R0), F7  // sigmoidP3
+	FMOVQ 320(R0), F8  // sigmoidP1
+	FMOVQ 352(R0), F9  // sigmoidP4
+	FMOVQ 368(R0), F10 // one
 
 narrow_cell:
 	// Registers: table of constants R0, bytes of the units done R1, z of the column R2,
@@ -7874,7 +7686,7 @@ narrow_cell:
 	ADD  R1, R6
 	ADD  R1, R7
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ (R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -7882,20 +7694,19 @@ narrow_cell:
 	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 64(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
+	VAND  V2.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 32(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	VFMLA V3.S4, V11.S4, V15.S4
+	WORD  $0x4ea4d5f0 // fsub v16.4s, v15.4s, v4.4s
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
@@ -7910,12 +7721,12 @@ narrow_cell:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+	VFMLA V3.S4, V14.S4, V19.S4
+	WORD  $0x4ea4d674 // fsub v20.4s, v19.4s, v4.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
+	VFMLA V6.S4, V16.S4, V11.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
@@ -7923,8 +7734,8 @@ narrow_cell:
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
+	VFMLA V6.S4, V20.S4, V14.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
@@ -7943,9 +7754,9 @@ narrow_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
+	VFMLA V7.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
+	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
@@ -7954,12 +7765,12 @@ narrow_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
+	VFMLA V7.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
+	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V9.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -7967,26 +7778,26 @@ narrow_cell:
 	VFMLA V24.S4, V16.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V9.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	WORD  $0x4e2ad632  // fadd v18.4s, v17.4s, v10.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -7995,19 +7806,19 @@ narrow_cell:
 	VORR  V12.B16, V16.B16, V12.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
 	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -8018,27 +7829,21 @@ narrow_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V14.S4, V17.S4
+	VFMLA V18.S4, V13.S4, V18.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	WORD  $0x6e2cde2b  // fmul v11.4s, v17.4s, v12.4s
 	FMOVQ (R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
+	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
+	FMOVQ 400(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, (R6)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 16(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -8046,20 +7851,19 @@ narrow_cell:
 	// tanh: sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 80(R2), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
+	VAND  V2.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 48(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F15 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V15.S4
-	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	VFMLA V3.S4, V11.S4, V15.S4
+	WORD  $0x4ea4d5f0 // fsub v16.4s, v15.4s, v4.4s
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F17  // tanhRound
@@ -8074,12 +7878,12 @@ narrow_cell:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F19 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V19.S4
-	WORD  $0x4ea3d674 // fsub v20.4s, v19.4s, v3.4s
+	VFMLA V3.S4, V14.S4, V19.S4
+	WORD  $0x4ea4d674 // fsub v20.4s, v19.4s, v4.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V16.S4, V11.S4
 	VFMLA V5.S4, V16.S4, V11.S4
+	VFMLA V6.S4, V16.S4, V11.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F16 // tanhHalfLn2
@@ -8087,8 +7891,8 @@ narrow_cell:
 	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V20.S4, V14.S4
 	VFMLA V5.S4, V20.S4, V14.S4
+	VFMLA V6.S4, V20.S4, V14.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
@@ -8107,9 +7911,9 @@ narrow_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V22.S4
+	VFMLA V7.S4, V11.S4, V22.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V23.S4
+	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
@@ -8118,12 +7922,12 @@ narrow_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V21.S4
+	VFMLA V7.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V25.S4
+	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V18.S4, V22.S4
+	VFMLA V9.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -8131,26 +7935,26 @@ narrow_cell:
 	VFMLA V24.S4, V16.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V20.S4, V21.S4
+	VFMLA V9.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V18.S4, V23.S4, V11.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb1d530  // fsub v16.4s, v9.4s, v17.4s
+	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
 	FMOVQ 384(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
-	WORD  $0x4e29d632  // fadd v18.4s, v17.4s, v9.4s
+	WORD  $0x4e2ad632  // fadd v18.4s, v17.4s, v10.4s
 	VFMLA V13.S4, V16.S4, V18.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V20.S4, V25.S4, V14.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d5ed // fadd v13.4s, v15.4s, v9.4s
+	WORD  $0x4e2ad5ed // fadd v13.4s, v15.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V13.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -8159,19 +7963,19 @@ narrow_cell:
 	VORR  V12.B16, V16.B16, V12.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
+	WORD  $0x4e2ad670 // fadd v16.4s, v19.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V16.S4
 
 	// σ: y = 1/d
-	WORD $0x6e2dfd31 // fdiv v17.4s, v9.4s, v13.4s
-	WORD $0x6e30fd32 // fdiv v18.4s, v9.4s, v16.4s
+	WORD $0x6e2dfd51 // fdiv v17.4s, v10.4s, v13.4s
+	WORD $0x6e30fd52 // fdiv v18.4s, v10.4s, v16.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eadd5f4 // fsub v20.4s, v15.4s, v13.4s
-	WORD  $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD  $0x4e2ad694 // fadd v20.4s, v20.4s, v10.4s
 	VFMLS V15.S4, V11.S4, V20.S4
 	WORD  $0x4eb0d66b // fsub v11.4s, v19.4s, v16.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -8182,27 +7986,21 @@ narrow_cell:
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V17.B16, V11.B16
-	VFMLA V17.S4, V14.S4, V11.S4
-	WORD  $0x6eb1e54e // fcmgt v14.4s, v10.4s, v17.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V18.B16, V14.B16
-	VFMLA V18.S4, V13.S4, V14.S4
-	WORD  $0x6eb2e54d // fcmgt v13.4s, v10.4s, v18.4s
-	WORD  $0x4e6d1dcd // bic v13.16b, v14.16b, v13.16b
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V14.S4, V17.S4
+	VFMLA V18.S4, V13.S4, V18.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2cdd6b  // fmul v11.4s, v11.4s, v12.4s
+	WORD  $0x6e2cde2b  // fmul v11.4s, v17.4s, v12.4s
 	FMOVQ 16(R6), F12
-	VFMLA V12.S4, V13.S4, V11.S4
+	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 416(R0), F13 // tiny
+	FMOVQ 400(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 16(R6)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 96(R2), F11
 	WORD  $0x4e2bf40b // fmax v11.4s, v0.4s, v11.4s
 	WORD  $0x4eabf42b // fmin v11.4s, v1.4s, v11.4s
@@ -8210,12 +8008,11 @@ narrow_cell:
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ (R6), F12
 	WORD  $0x4ea0f98d // fabs v13.4s, v12.4s
-	FMOVQ 32(R0), F14 // signBit
-	VAND  V14.B16, V12.B16, V12.B16
+	VAND  V2.B16, V12.B16, V12.B16
 	FMOVQ 48(R0), F14 // tanhMax
 	WORD  $0x4eadf5cd // fmin v13.4s, v14.4s, v13.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 112(R2), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -8223,15 +8020,14 @@ narrow_cell:
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	FMOVQ 16(R6), F15
 	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
-	FMOVQ 32(R0), F17 // signBit
-	VAND  V17.B16, V15.B16, V15.B16
+	VAND  V2.B16, V15.B16, V15.B16
 	FMOVQ 48(R0), F17 // tanhMax
 	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F17 // sigmoidRound
-	VFMLA V2.S4, V11.S4, V17.S4
-	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+	VFMLA V3.S4, V11.S4, V17.S4
+	WORD  $0x4ea4d632 // fsub v18.4s, v17.4s, v4.4s
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
@@ -8246,8 +8042,8 @@ narrow_cell:
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	FMOVQ 64(R0), F21 // sigmoidRound
-	VFMLA V2.S4, V14.S4, V21.S4
-	WORD  $0x4ea3d6b6 // fsub v22.4s, v21.4s, v3.4s
+	VFMLA V3.S4, V14.S4, V21.S4
+	WORD  $0x4ea4d6b6 // fsub v22.4s, v21.4s, v4.4s
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
@@ -8261,8 +8057,8 @@ narrow_cell:
 	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V18.S4, V11.S4
 	VFMLA V5.S4, V18.S4, V11.S4
+	VFMLA V6.S4, V18.S4, V11.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F18 // tanhHalfLn2
@@ -8270,8 +8066,8 @@ narrow_cell:
 	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
+	VFMLA V6.S4, V22.S4, V14.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
 	FMOVQ 208(R0), F20 // tanhHalfLn2
@@ -8302,9 +8098,9 @@ narrow_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V6.S4, V11.S4, V26.S4
+	VFMLA V7.S4, V11.S4, V26.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V7.S4, V11.S4, V28.S4
+	VFMLA V8.S4, V11.S4, V28.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
@@ -8313,9 +8109,9 @@ narrow_cell:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V6.S4, V14.S4, V25.S4
+	VFMLA V7.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
-	VFMLA V7.S4, V14.S4, V30.S4
+	VFMLA V8.S4, V14.S4, V30.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
@@ -8323,7 +8119,7 @@ narrow_cell:
 	VFMLA V20.S4, V27.S4, V31.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V22.S4, V26.S4
+	VFMLA V9.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V28.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -8331,7 +8127,7 @@ narrow_cell:
 	VFMLA V29.S4, V18.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V8.S4, V24.S4, V25.S4
+	VFMLA V9.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V30.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -8342,28 +8138,28 @@ narrow_cell:
 	VFMLS V22.S4, V28.S4, V11.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb3d532  // fsub v18.4s, v9.4s, v19.4s
+	WORD  $0x4eb3d552  // fsub v18.4s, v10.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V22.B16
 	VFMLS V20.S4, V13.S4, V22.S4
-	WORD  $0x4e29d674  // fadd v20.4s, v19.4s, v9.4s
+	WORD  $0x4e2ad674  // fadd v20.4s, v19.4s, v10.4s
 	VFMLA V13.S4, V18.S4, V20.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V30.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb7d52d  // fsub v13.4s, v9.4s, v23.4s
+	WORD  $0x4eb7d54d  // fsub v13.4s, v10.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
 	VMOV  V13.B16, V25.B16
 	VFMLS V24.S4, V16.S4, V25.S4
-	WORD  $0x4e29d6f8  // fadd v24.4s, v23.4s, v9.4s
+	WORD  $0x4e2ad6f8  // fadd v24.4s, v23.4s, v10.4s
 	VFMLA V16.S4, V13.S4, V24.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d630 // fadd v16.4s, v17.4s, v9.4s
+	WORD  $0x4e2ad630 // fadd v16.4s, v17.4s, v10.4s
 	VFMLS V17.S4, V11.S4, V16.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -8371,7 +8167,7 @@ narrow_cell:
 	VFMLS V19.S4, V20.S4, V18.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e29d6b3 // fadd v19.4s, v21.4s, v9.4s
+	WORD  $0x4e2ad6b3 // fadd v19.4s, v21.4s, v10.4s
 	VFMLS V21.S4, V14.S4, V19.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -8379,15 +8175,15 @@ narrow_cell:
 	VFMLS V23.S4, V20.S4, V13.S4
 
 	// σ: y = 1/d
-	WORD $0x6e30fd34 // fdiv v20.4s, v9.4s, v16.4s
-	WORD $0x6e33fd36 // fdiv v22.4s, v9.4s, v19.4s
+	WORD $0x6e30fd54 // fdiv v20.4s, v10.4s, v16.4s
+	WORD $0x6e33fd56 // fdiv v22.4s, v10.4s, v19.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d637 // fsub v23.4s, v17.4s, v16.4s
-	WORD  $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	WORD  $0x4e2ad6f7 // fadd v23.4s, v23.4s, v10.4s
 	VFMLS V17.S4, V11.S4, V23.S4
 	WORD  $0x4eb3d6ab // fsub v11.4s, v21.4s, v19.4s
-	WORD  $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD  $0x4e2ad56b // fadd v11.4s, v11.4s, v10.4s
 	VFMLS V21.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -8398,21 +8194,15 @@ narrow_cell:
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V11.B16
-	VFMLA V20.S4, V14.S4, V11.S4
-	WORD  $0x6eb4e54e // fcmgt v14.4s, v10.4s, v20.4s
-	WORD  $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	VMOV  V22.B16, V14.B16
-	VFMLA V22.S4, V16.S4, V14.S4
-	WORD  $0x6eb6e550 // fcmgt v16.4s, v10.4s, v22.4s
-	WORD  $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V14.S4, V20.S4
+	VFMLA V22.S4, V16.S4, V22.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e32dd6b  // fmul v11.4s, v11.4s, v18.4s
+	WORD  $0x6e32de8b  // fmul v11.4s, v20.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F16 // tiny
-	WORD  $0x6eabe60b  // fcmgt v11.4s, v16.4s, v11.4s
+	FMOVQ 400(R0), F14 // tiny
+	WORD  $0x6eabe5cb  // fcmgt v11.4s, v14.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $4, R5
 	BGE   h_whole_narrow_cell_0_0
@@ -8434,9 +8224,9 @@ h_whole_narrow_cell_0_0:
 	FMOVQ F11, (R7)
 
 h_done_narrow_cell_0_0:
-	WORD  $0x6e2dddcb  // fmul v11.4s, v14.4s, v13.4s
+	WORD  $0x6e2ddecb  // fmul v11.4s, v22.4s, v13.4s
 	VORR  V15.B16, V11.B16, V12.B16
-	FMOVQ 416(R0), F13 // tiny
+	FMOVQ 400(R0), F13 // tiny
 	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $8, R5
@@ -10787,20 +10577,20 @@ TEXT ·cellsPlainNEON(SB), NOSPLIT, $0-48
 	MOVD count+32(FP), R3
 
 	// Constants that stay in registers.
-	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ (R0), F0     // shut
 	FMOVQ 16(R0), F1   // sigmoidMax
 	FMOVQ 32(R0), F2   // signBit
 	FMOVQ 48(R0), F3   // tanhMax
 	FMOVQ 80(R0), F4   // sigmoidNegLog2E
 	FMOVQ 64(R0), F5   // sigmoidRound
-	FMOVQ 176(R0), F6  // sigmoidLn2Hi
-	FMOVQ 192(R0), F7  // sigmoidLn2Lo
-	FMOVQ 208(R0), F8  // tanhHalfLn2
-	FMOVQ 288(R0), F9  // sigmoidP3
-	FMOVQ 320(R0), F10 // sigmoidP1
-	FMOVQ 352(R0), F11 // sigmoidP4
-	FMOVQ 368(R0), F12 // one
-	FMOVQ 400(R0), F13 // sigmoidLeast
+	FMOVQ 112(R0), F6  // tanhNegTwoLog2E
+	FMOVQ 176(R0), F7  // sigmoidLn2Hi
+	FMOVQ 192(R0), F8  // sigmoidLn2Lo
+	FMOVQ 208(R0), F9  // tanhHalfLn2
+	FMOVQ 288(R0), F10 // sigmoidP3
+	FMOVQ 320(R0), F11 // sigmoidP1
+	FMOVQ 352(R0), F12 // sigmoidP4
+	FMOVQ 368(R0), F13 // one
 
 column:
 	// Registers: table of constants R0, z of the column R1, column R2, columns left R3
@@ -10818,7 +10608,7 @@ panel:
 	CMP $8, R7
 	BLE narrow
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ (R4), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -10829,7 +10619,7 @@ panel:
 	VAND  V2.B16, V15.B16, V15.B16
 	WORD  $0x4eb0f470 // fmin v16.4s, v3.4s, v16.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 64(R4), F17
 	WORD  $0x4e31f411 // fmax v17.4s, v0.4s, v17.4s
 	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
@@ -10841,8 +10631,7 @@ panel:
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F20  // tanhRound
-	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
-	VFMLA V21.S4, V16.S4, V20.S4
+	VFMLA V6.S4, V16.S4, V20.S4
 	FMOVQ 128(R0), F21 // tanhRoundMax
 	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
 	FMOVQ 144(R0), F21 // tanhRoundMask
@@ -10856,16 +10645,16 @@ panel:
 	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V19.S4, V14.S4
 	VFMLA V7.S4, V19.S4, V14.S4
+	VFMLA V8.S4, V19.S4, V14.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V21.S4, V16.S4
+	VFMLA V9.S4, V21.S4, V16.S4
 	WORD  $0x6e30de13 // fmul v19.4s, v16.4s, v16.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V23.S4, V17.S4
 	VFMLA V7.S4, V23.S4, V17.S4
+	VFMLA V8.S4, V23.S4, V17.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd5 // fmul v21.4s, v14.4s, v14.4s
@@ -10884,9 +10673,9 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V9.S4, V14.S4, V25.S4
+	VFMLA V10.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F26 // sigmoidP0
-	VFMLA V10.S4, V14.S4, V26.S4
+	VFMLA V11.S4, V14.S4, V26.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
@@ -10895,12 +10684,12 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F24 // sigmoidP2
-	VFMLA V9.S4, V17.S4, V24.S4
+	VFMLA V10.S4, V17.S4, V24.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V10.S4, V17.S4, V28.S4
+	VFMLA V11.S4, V17.S4, V28.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V21.S4, V25.S4
+	VFMLA V12.S4, V21.S4, V25.S4
 	VFMLA V21.S4, V25.S4, V26.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -10908,26 +10697,26 @@ panel:
 	VFMLA V27.S4, V19.S4, V16.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V23.S4, V24.S4
+	VFMLA V12.S4, V23.S4, V24.S4
 	VFMLA V23.S4, V24.S4, V28.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V21.S4, V26.S4, V14.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb4d593  // fsub v19.4s, v12.4s, v20.4s
+	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
 	FMOVQ 384(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V24.B16
 	VFMLS V21.S4, V16.S4, V24.S4
-	WORD  $0x4e2cd695  // fadd v21.4s, v20.4s, v12.4s
+	WORD  $0x4e2dd695  // fadd v21.4s, v20.4s, v13.4s
 	VFMLA V16.S4, V19.S4, V21.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V23.S4, V28.S4, V17.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd650 // fadd v16.4s, v18.4s, v12.4s
+	WORD  $0x4e2dd650 // fadd v16.4s, v18.4s, v13.4s
 	VFMLS V18.S4, V14.S4, V16.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -10936,19 +10725,19 @@ panel:
 	VORR  V15.B16, V19.B16, V15.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd6d3 // fadd v19.4s, v22.4s, v12.4s
+	WORD  $0x4e2dd6d3 // fadd v19.4s, v22.4s, v13.4s
 	VFMLS V22.S4, V17.S4, V19.S4
 
 	// σ: y = 1/d
-	WORD $0x6e30fd94 // fdiv v20.4s, v12.4s, v16.4s
-	WORD $0x6e33fd95 // fdiv v21.4s, v12.4s, v19.4s
+	WORD $0x6e30fdb4 // fdiv v20.4s, v13.4s, v16.4s
+	WORD $0x6e33fdb5 // fdiv v21.4s, v13.4s, v19.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d657 // fsub v23.4s, v18.4s, v16.4s
-	WORD  $0x4e2cd6f7 // fadd v23.4s, v23.4s, v12.4s
+	WORD  $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
 	VFMLS V18.S4, V14.S4, V23.S4
 	WORD  $0x4eb3d6ce // fsub v14.4s, v22.4s, v19.4s
-	WORD  $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
+	WORD  $0x4e2dd5ce // fadd v14.4s, v14.4s, v13.4s
 	VFMLS V22.S4, V17.S4, V14.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -10959,27 +10748,21 @@ panel:
 	VFMLS V19.S4, V21.S4, V16.S4
 	VFMLS V14.S4, V21.S4, V16.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V14.B16
-	VFMLA V20.S4, V17.S4, V14.S4
-	WORD  $0x6eb4e5b1 // fcmgt v17.4s, v13.4s, v20.4s
-	WORD  $0x4e711dce // bic v14.16b, v14.16b, v17.16b
-	VMOV  V21.B16, V17.B16
-	VFMLA V21.S4, V16.S4, V17.S4
-	WORD  $0x6eb5e5b0 // fcmgt v16.4s, v13.4s, v21.4s
-	WORD  $0x4e701e30 // bic v16.16b, v17.16b, v16.16b
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V17.S4, V20.S4
+	VFMLA V21.S4, V16.S4, V21.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2fddce  // fmul v14.4s, v14.4s, v15.4s
+	WORD  $0x6e2fde8e  // fmul v14.4s, v20.4s, v15.4s
 	FMOVQ (R5), F15
-	VFMLA V15.S4, V16.S4, V14.S4
+	VFMLA V15.S4, V21.S4, V14.S4
 	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
-	FMOVQ 416(R0), F16 // tiny
+	FMOVQ 400(R0), F16 // tiny
 	WORD  $0x6eafe60f  // fcmgt v15.4s, v16.4s, v15.4s
 	WORD  $0x4e6f1dcf  // bic v15.16b, v14.16b, v15.16b
 	FMOVQ F15, (R5)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 16(R4), F15
 	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
 	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
@@ -10990,7 +10773,7 @@ panel:
 	VAND  V2.B16, V16.B16, V16.B16
 	WORD  $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 80(R4), F18
 	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
 	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
@@ -11002,8 +10785,7 @@ panel:
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F21  // tanhRound
-	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
-	VFMLA V22.S4, V17.S4, V21.S4
+	VFMLA V6.S4, V17.S4, V21.S4
 	FMOVQ 128(R0), F22 // tanhRoundMax
 	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
 	FMOVQ 144(R0), F22 // tanhRoundMask
@@ -11017,16 +10799,16 @@ panel:
 	WORD  $0x4ea5d6f8 // fsub v24.4s, v23.4s, v5.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V20.S4, V15.S4
 	VFMLA V7.S4, V20.S4, V15.S4
+	VFMLA V8.S4, V20.S4, V15.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V22.S4, V17.S4
+	VFMLA V9.S4, V22.S4, V17.S4
 	WORD  $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V24.S4, V18.S4
 	VFMLA V7.S4, V24.S4, V18.S4
+	VFMLA V8.S4, V24.S4, V18.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2fddf6 // fmul v22.4s, v15.4s, v15.4s
@@ -11045,9 +10827,9 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V9.S4, V15.S4, V26.S4
+	VFMLA V10.S4, V15.S4, V26.S4
 	FMOVQ 304(R0), F27 // sigmoidP0
-	VFMLA V10.S4, V15.S4, V27.S4
+	VFMLA V11.S4, V15.S4, V27.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V21.S4, V21.S4
@@ -11056,12 +10838,12 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V9.S4, V18.S4, V25.S4
+	VFMLA V10.S4, V18.S4, V25.S4
 	FMOVQ 304(R0), F29 // sigmoidP0
-	VFMLA V10.S4, V18.S4, V29.S4
+	VFMLA V11.S4, V18.S4, V29.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V22.S4, V26.S4
+	VFMLA V12.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V27.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -11069,26 +10851,26 @@ panel:
 	VFMLA V28.S4, V20.S4, V17.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V24.S4, V25.S4
+	VFMLA V12.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V29.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V22.S4, V27.S4, V15.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb5d594  // fsub v20.4s, v12.4s, v21.4s
+	WORD  $0x4eb5d5b4  // fsub v20.4s, v13.4s, v21.4s
 	FMOVQ 384(R0), F22 // three
 	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
 	VMOV  V20.B16, V25.B16
 	VFMLS V22.S4, V17.S4, V25.S4
-	WORD  $0x4e2cd6b6  // fadd v22.4s, v21.4s, v12.4s
+	WORD  $0x4e2dd6b6  // fadd v22.4s, v21.4s, v13.4s
 	VFMLA V17.S4, V20.S4, V22.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V29.S4, V18.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd671 // fadd v17.4s, v19.4s, v12.4s
+	WORD  $0x4e2dd671 // fadd v17.4s, v19.4s, v13.4s
 	VFMLS V19.S4, V15.S4, V17.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -11097,19 +10879,19 @@ panel:
 	VORR  V16.B16, V20.B16, V16.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd6f4 // fadd v20.4s, v23.4s, v12.4s
+	WORD  $0x4e2dd6f4 // fadd v20.4s, v23.4s, v13.4s
 	VFMLS V23.S4, V18.S4, V20.S4
 
 	// σ: y = 1/d
-	WORD $0x6e31fd95 // fdiv v21.4s, v12.4s, v17.4s
-	WORD $0x6e34fd96 // fdiv v22.4s, v12.4s, v20.4s
+	WORD $0x6e31fdb5 // fdiv v21.4s, v13.4s, v17.4s
+	WORD $0x6e34fdb6 // fdiv v22.4s, v13.4s, v20.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb1d678 // fsub v24.4s, v19.4s, v17.4s
-	WORD  $0x4e2cd718 // fadd v24.4s, v24.4s, v12.4s
+	WORD  $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
 	VFMLS V19.S4, V15.S4, V24.S4
 	WORD  $0x4eb4d6ef // fsub v15.4s, v23.4s, v20.4s
-	WORD  $0x4e2cd5ef // fadd v15.4s, v15.4s, v12.4s
+	WORD  $0x4e2dd5ef // fadd v15.4s, v15.4s, v13.4s
 	VFMLS V23.S4, V18.S4, V15.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -11120,27 +10902,21 @@ panel:
 	VFMLS V20.S4, V22.S4, V17.S4
 	VFMLS V15.S4, V22.S4, V17.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V21.B16, V15.B16
-	VFMLA V21.S4, V18.S4, V15.S4
-	WORD  $0x6eb5e5b2 // fcmgt v18.4s, v13.4s, v21.4s
-	WORD  $0x4e721def // bic v15.16b, v15.16b, v18.16b
-	VMOV  V22.B16, V18.B16
-	VFMLA V22.S4, V17.S4, V18.S4
-	WORD  $0x6eb6e5b1 // fcmgt v17.4s, v13.4s, v22.4s
-	WORD  $0x4e711e51 // bic v17.16b, v18.16b, v17.16b
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V18.S4, V21.S4
+	VFMLA V22.S4, V17.S4, V22.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e30ddef  // fmul v15.4s, v15.4s, v16.4s
+	WORD  $0x6e30deaf  // fmul v15.4s, v21.4s, v16.4s
 	FMOVQ 16(R5), F16
-	VFMLA V16.S4, V17.S4, V15.S4
+	VFMLA V16.S4, V22.S4, V15.S4
 	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
-	FMOVQ 416(R0), F17 // tiny
+	FMOVQ 400(R0), F17 // tiny
 	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
 	WORD  $0x4e701df0  // bic v16.16b, v15.16b, v16.16b
 	FMOVQ F16, 16(R5)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 32(R4), F16
 	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
 	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
@@ -11151,7 +10927,7 @@ panel:
 	VAND  V2.B16, V17.B16, V17.B16
 	WORD  $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 96(R4), F19
 	WORD  $0x4e33f413 // fmax v19.4s, v0.4s, v19.4s
 	WORD  $0x4eb3f433 // fmin v19.4s, v1.4s, v19.4s
@@ -11163,8 +10939,7 @@ panel:
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F22  // tanhRound
-	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
-	VFMLA V23.S4, V18.S4, V22.S4
+	VFMLA V6.S4, V18.S4, V22.S4
 	FMOVQ 128(R0), F23 // tanhRoundMax
 	WORD  $0x4eb6f6f6  // fmin v22.4s, v23.4s, v22.4s
 	FMOVQ 144(R0), F23 // tanhRoundMask
@@ -11178,16 +10953,16 @@ panel:
 	WORD  $0x4ea5d719 // fsub v25.4s, v24.4s, v5.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V21.S4, V16.S4
 	VFMLA V7.S4, V21.S4, V16.S4
+	VFMLA V8.S4, V21.S4, V16.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V23.S4, V18.S4
+	VFMLA V9.S4, V23.S4, V18.S4
 	WORD  $0x6e32de55 // fmul v21.4s, v18.4s, v18.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V25.S4, V19.S4
 	VFMLA V7.S4, V25.S4, V19.S4
+	VFMLA V8.S4, V25.S4, V19.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e30de17 // fmul v23.4s, v16.4s, v16.4s
@@ -11206,9 +10981,9 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F27 // sigmoidP2
-	VFMLA V9.S4, V16.S4, V27.S4
+	VFMLA V10.S4, V16.S4, V27.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V10.S4, V16.S4, V28.S4
+	VFMLA V11.S4, V16.S4, V28.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V22.S4, V22.S4
@@ -11217,12 +10992,12 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V9.S4, V19.S4, V26.S4
+	VFMLA V10.S4, V19.S4, V26.S4
 	FMOVQ 304(R0), F30 // sigmoidP0
-	VFMLA V10.S4, V19.S4, V30.S4
+	VFMLA V11.S4, V19.S4, V30.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V23.S4, V27.S4
+	VFMLA V12.S4, V23.S4, V27.S4
 	VFMLA V23.S4, V27.S4, V28.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -11230,26 +11005,26 @@ panel:
 	VFMLA V29.S4, V21.S4, V18.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V25.S4, V26.S4
+	VFMLA V12.S4, V25.S4, V26.S4
 	VFMLA V25.S4, V26.S4, V30.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V23.S4, V28.S4, V16.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb6d595  // fsub v21.4s, v12.4s, v22.4s
+	WORD  $0x4eb6d5b5  // fsub v21.4s, v13.4s, v22.4s
 	FMOVQ 384(R0), F23 // three
 	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
 	VMOV  V21.B16, V26.B16
 	VFMLS V23.S4, V18.S4, V26.S4
-	WORD  $0x4e2cd6d7  // fadd v23.4s, v22.4s, v12.4s
+	WORD  $0x4e2dd6d7  // fadd v23.4s, v22.4s, v13.4s
 	VFMLA V18.S4, V21.S4, V23.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V25.S4, V30.S4, V19.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd692 // fadd v18.4s, v20.4s, v12.4s
+	WORD  $0x4e2dd692 // fadd v18.4s, v20.4s, v13.4s
 	VFMLS V20.S4, V16.S4, V18.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -11258,19 +11033,19 @@ panel:
 	VORR  V17.B16, V21.B16, V17.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd715 // fadd v21.4s, v24.4s, v12.4s
+	WORD  $0x4e2dd715 // fadd v21.4s, v24.4s, v13.4s
 	VFMLS V24.S4, V19.S4, V21.S4
 
 	// σ: y = 1/d
-	WORD $0x6e32fd96 // fdiv v22.4s, v12.4s, v18.4s
-	WORD $0x6e35fd97 // fdiv v23.4s, v12.4s, v21.4s
+	WORD $0x6e32fdb6 // fdiv v22.4s, v13.4s, v18.4s
+	WORD $0x6e35fdb7 // fdiv v23.4s, v13.4s, v21.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb2d699 // fsub v25.4s, v20.4s, v18.4s
-	WORD  $0x4e2cd739 // fadd v25.4s, v25.4s, v12.4s
+	WORD  $0x4e2dd739 // fadd v25.4s, v25.4s, v13.4s
 	VFMLS V20.S4, V16.S4, V25.S4
 	WORD  $0x4eb5d710 // fsub v16.4s, v24.4s, v21.4s
-	WORD  $0x4e2cd610 // fadd v16.4s, v16.4s, v12.4s
+	WORD  $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
 	VFMLS V24.S4, V19.S4, V16.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -11281,27 +11056,21 @@ panel:
 	VFMLS V21.S4, V23.S4, V18.S4
 	VFMLS V16.S4, V23.S4, V18.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V22.B16, V16.B16
-	VFMLA V22.S4, V19.S4, V16.S4
-	WORD  $0x6eb6e5b3 // fcmgt v19.4s, v13.4s, v22.4s
-	WORD  $0x4e731e10 // bic v16.16b, v16.16b, v19.16b
-	VMOV  V23.B16, V19.B16
-	VFMLA V23.S4, V18.S4, V19.S4
-	WORD  $0x6eb7e5b2 // fcmgt v18.4s, v13.4s, v23.4s
-	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V19.S4, V22.S4
+	VFMLA V23.S4, V18.S4, V23.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e31de10  // fmul v16.4s, v16.4s, v17.4s
+	WORD  $0x6e31ded0  // fmul v16.4s, v22.4s, v17.4s
 	FMOVQ 32(R5), F17
-	VFMLA V17.S4, V18.S4, V16.S4
+	VFMLA V17.S4, V23.S4, V16.S4
 	WORD  $0x4ea0fa11  // fabs v17.4s, v16.4s
-	FMOVQ 416(R0), F18 // tiny
+	FMOVQ 400(R0), F18 // tiny
 	WORD  $0x6eb1e651  // fcmgt v17.4s, v18.4s, v17.4s
 	WORD  $0x4e711e11  // bic v17.16b, v16.16b, v17.16b
 	FMOVQ F17, 32(R5)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 48(R4), F17
 	WORD  $0x4e31f411 // fmax v17.4s, v0.4s, v17.4s
 	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
@@ -11312,7 +11081,7 @@ panel:
 	VAND  V2.B16, V18.B16, V18.B16
 	WORD  $0x4eb3f473 // fmin v19.4s, v3.4s, v19.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 112(R4), F20
 	WORD  $0x4e34f414 // fmax v20.4s, v0.4s, v20.4s
 	WORD  $0x4eb4f434 // fmin v20.4s, v1.4s, v20.4s
@@ -11324,8 +11093,7 @@ panel:
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F23  // tanhRound
-	FMOVQ 112(R0), F24 // tanhNegTwoLog2E
-	VFMLA V24.S4, V19.S4, V23.S4
+	VFMLA V6.S4, V19.S4, V23.S4
 	FMOVQ 128(R0), F24 // tanhRoundMax
 	WORD  $0x4eb7f717  // fmin v23.4s, v24.4s, v23.4s
 	FMOVQ 144(R0), F24 // tanhRoundMask
@@ -11339,16 +11107,16 @@ panel:
 	WORD  $0x4ea5d73a // fsub v26.4s, v25.4s, v5.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V22.S4, V17.S4
 	VFMLA V7.S4, V22.S4, V17.S4
+	VFMLA V8.S4, V22.S4, V17.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V24.S4, V19.S4
+	VFMLA V9.S4, V24.S4, V19.S4
 	WORD  $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V26.S4, V20.S4
 	VFMLA V7.S4, V26.S4, V20.S4
+	VFMLA V8.S4, V26.S4, V20.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e31de38 // fmul v24.4s, v17.4s, v17.4s
@@ -11367,9 +11135,9 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F28 // sigmoidP2
-	VFMLA V9.S4, V17.S4, V28.S4
+	VFMLA V10.S4, V17.S4, V28.S4
 	FMOVQ 304(R0), F29 // sigmoidP0
-	VFMLA V10.S4, V17.S4, V29.S4
+	VFMLA V11.S4, V17.S4, V29.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
@@ -11378,12 +11146,12 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F27 // sigmoidP2
-	VFMLA V9.S4, V20.S4, V27.S4
+	VFMLA V10.S4, V20.S4, V27.S4
 	FMOVQ 304(R0), F31 // sigmoidP0
-	VFMLA V10.S4, V20.S4, V31.S4
+	VFMLA V11.S4, V20.S4, V31.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V24.S4, V28.S4
+	VFMLA V12.S4, V24.S4, V28.S4
 	VFMLA V24.S4, V28.S4, V29.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -11391,26 +11159,26 @@ panel:
 	VFMLA V30.S4, V22.S4, V19.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V26.S4, V27.S4
+	VFMLA V12.S4, V26.S4, V27.S4
 	VFMLA V26.S4, V27.S4, V31.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V29.S4, V17.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb7d596  // fsub v22.4s, v12.4s, v23.4s
+	WORD  $0x4eb7d5b6  // fsub v22.4s, v13.4s, v23.4s
 	FMOVQ 384(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
 	VMOV  V22.B16, V27.B16
 	VFMLS V24.S4, V19.S4, V27.S4
-	WORD  $0x4e2cd6f8  // fadd v24.4s, v23.4s, v12.4s
+	WORD  $0x4e2dd6f8  // fadd v24.4s, v23.4s, v13.4s
 	VFMLA V19.S4, V22.S4, V24.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V26.S4, V31.S4, V20.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd6b3 // fadd v19.4s, v21.4s, v12.4s
+	WORD  $0x4e2dd6b3 // fadd v19.4s, v21.4s, v13.4s
 	VFMLS V21.S4, V17.S4, V19.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -11419,19 +11187,19 @@ panel:
 	VORR  V18.B16, V22.B16, V18.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd736 // fadd v22.4s, v25.4s, v12.4s
+	WORD  $0x4e2dd736 // fadd v22.4s, v25.4s, v13.4s
 	VFMLS V25.S4, V20.S4, V22.S4
 
 	// σ: y = 1/d
-	WORD $0x6e33fd97 // fdiv v23.4s, v12.4s, v19.4s
-	WORD $0x6e36fd98 // fdiv v24.4s, v12.4s, v22.4s
+	WORD $0x6e33fdb7 // fdiv v23.4s, v13.4s, v19.4s
+	WORD $0x6e36fdb8 // fdiv v24.4s, v13.4s, v22.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb3d6ba // fsub v26.4s, v21.4s, v19.4s
-	WORD  $0x4e2cd75a // fadd v26.4s, v26.4s, v12.4s
+	WORD  $0x4e2dd75a // fadd v26.4s, v26.4s, v13.4s
 	VFMLS V21.S4, V17.S4, V26.S4
 	WORD  $0x4eb6d731 // fsub v17.4s, v25.4s, v22.4s
-	WORD  $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	WORD  $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
 	VFMLS V25.S4, V20.S4, V17.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -11442,27 +11210,21 @@ panel:
 	VFMLS V22.S4, V24.S4, V19.S4
 	VFMLS V17.S4, V24.S4, V19.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V23.B16, V17.B16
-	VFMLA V23.S4, V20.S4, V17.S4
-	WORD  $0x6eb7e5b4 // fcmgt v20.4s, v13.4s, v23.4s
-	WORD  $0x4e741e31 // bic v17.16b, v17.16b, v20.16b
-	VMOV  V24.B16, V20.B16
-	VFMLA V24.S4, V19.S4, V20.S4
-	WORD  $0x6eb8e5b3 // fcmgt v19.4s, v13.4s, v24.4s
-	WORD  $0x4e731e93 // bic v19.16b, v20.16b, v19.16b
+	// σ: σ = g·y + y
+	VFMLA V23.S4, V20.S4, V23.S4
+	VFMLA V24.S4, V19.S4, V24.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e32de31  // fmul v17.4s, v17.4s, v18.4s
+	WORD  $0x6e32def1  // fmul v17.4s, v23.4s, v18.4s
 	FMOVQ 48(R5), F18
-	VFMLA V18.S4, V19.S4, V17.S4
+	VFMLA V18.S4, V24.S4, V17.S4
 	WORD  $0x4ea0fa32  // fabs v18.4s, v17.4s
-	FMOVQ 416(R0), F19 // tiny
+	FMOVQ 400(R0), F19 // tiny
 	WORD  $0x6eb2e672  // fcmgt v18.4s, v19.4s, v18.4s
 	WORD  $0x4e721e32  // bic v18.16b, v17.16b, v18.16b
 	FMOVQ F18, 48(R5)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 192(R4), F18
 	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
 	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
@@ -11479,8 +11241,7 @@ panel:
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F22  // tanhRound
-	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
-	VFMLA V23.S4, V19.S4, V22.S4
+	VFMLA V6.S4, V19.S4, V22.S4
 	FMOVQ 128(R0), F23 // tanhRoundMax
 	WORD  $0x4eb6f6f6  // fmin v22.4s, v23.4s, v22.4s
 	FMOVQ 144(R0), F23 // tanhRoundMask
@@ -11489,11 +11250,11 @@ panel:
 	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V21.S4, V18.S4
 	VFMLA V7.S4, V21.S4, V18.S4
+	VFMLA V8.S4, V21.S4, V18.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V23.S4, V19.S4
+	VFMLA V9.S4, V23.S4, V19.S4
 	WORD  $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
@@ -11509,9 +11270,9 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F24 // sigmoidP2
-	VFMLA V9.S4, V18.S4, V24.S4
+	VFMLA V10.S4, V18.S4, V24.S4
 	FMOVQ 304(R0), F26 // sigmoidP0
-	VFMLA V10.S4, V18.S4, V26.S4
+	VFMLA V11.S4, V18.S4, V26.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V22.S4, V22.S4
@@ -11519,7 +11280,7 @@ panel:
 	VFMLA V21.S4, V25.S4, V27.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V23.S4, V24.S4
+	VFMLA V12.S4, V23.S4, V24.S4
 	VFMLA V23.S4, V24.S4, V26.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -11530,16 +11291,16 @@ panel:
 	VFMLS V23.S4, V26.S4, V18.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb6d595  // fsub v21.4s, v12.4s, v22.4s
+	WORD  $0x4eb6d5b5  // fsub v21.4s, v13.4s, v22.4s
 	FMOVQ 384(R0), F23 // three
 	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
 	VMOV  V21.B16, V24.B16
 	VFMLS V23.S4, V19.S4, V24.S4
-	WORD  $0x4e2cd6d7  // fadd v23.4s, v22.4s, v12.4s
+	WORD  $0x4e2dd6d7  // fadd v23.4s, v22.4s, v13.4s
 	VFMLA V19.S4, V21.S4, V23.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd693 // fadd v19.4s, v20.4s, v12.4s
+	WORD  $0x4e2dd693 // fadd v19.4s, v20.4s, v13.4s
 	VFMLS V20.S4, V18.S4, V19.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -11547,11 +11308,11 @@ panel:
 	VFMLS V22.S4, V23.S4, V21.S4
 
 	// σ: y = 1/d
-	WORD $0x6e33fd96 // fdiv v22.4s, v12.4s, v19.4s
+	WORD $0x6e33fdb6 // fdiv v22.4s, v13.4s, v19.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb3d697 // fsub v23.4s, v20.4s, v19.4s
-	WORD  $0x4e2cd6f7 // fadd v23.4s, v23.4s, v12.4s
+	WORD  $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
 	VFMLS V20.S4, V18.S4, V23.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -11559,21 +11320,18 @@ panel:
 	VFMLS V19.S4, V22.S4, V18.S4
 	VFMLS V23.S4, V22.S4, V18.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V22.B16, V19.B16
-	VFMLA V22.S4, V18.S4, V19.S4
-	WORD  $0x6eb6e5b2 // fcmgt v18.4s, v13.4s, v22.4s
-	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V18.S4, V22.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e35de52  // fmul v18.4s, v18.4s, v21.4s
+	WORD  $0x6e35ded2  // fmul v18.4s, v22.4s, v21.4s
 	VORR  V14.B16, V18.B16, V14.B16
-	FMOVQ 416(R0), F19 // tiny
+	FMOVQ 400(R0), F19 // tiny
 	WORD  $0x6eb2e672  // fcmgt v18.4s, v19.4s, v18.4s
 	WORD  $0x4e721dce  // bic v14.16b, v14.16b, v18.16b
 	FMOVQ F14, (R6)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 208(R4), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -11590,8 +11348,7 @@ panel:
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F21  // tanhRound
-	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
-	VFMLA V22.S4, V18.S4, V21.S4
+	VFMLA V6.S4, V18.S4, V21.S4
 	FMOVQ 128(R0), F22 // tanhRoundMax
 	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
 	FMOVQ 144(R0), F22 // tanhRoundMask
@@ -11600,11 +11357,11 @@ panel:
 	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V20.S4, V14.S4
 	VFMLA V7.S4, V20.S4, V14.S4
+	VFMLA V8.S4, V20.S4, V14.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V22.S4, V18.S4
+	VFMLA V9.S4, V22.S4, V18.S4
 	WORD  $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
@@ -11620,9 +11377,9 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F23 // sigmoidP2
-	VFMLA V9.S4, V14.S4, V23.S4
+	VFMLA V10.S4, V14.S4, V23.S4
 	FMOVQ 304(R0), F25 // sigmoidP0
-	VFMLA V10.S4, V14.S4, V25.S4
+	VFMLA V11.S4, V14.S4, V25.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V21.S4, V21.S4
@@ -11630,7 +11387,7 @@ panel:
 	VFMLA V20.S4, V24.S4, V26.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V22.S4, V23.S4
+	VFMLA V12.S4, V22.S4, V23.S4
 	VFMLA V22.S4, V23.S4, V25.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -11641,16 +11398,16 @@ panel:
 	VFMLS V22.S4, V25.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb5d594  // fsub v20.4s, v12.4s, v21.4s
+	WORD  $0x4eb5d5b4  // fsub v20.4s, v13.4s, v21.4s
 	FMOVQ 384(R0), F22 // three
 	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
 	VMOV  V20.B16, V23.B16
 	VFMLS V22.S4, V18.S4, V23.S4
-	WORD  $0x4e2cd6b6  // fadd v22.4s, v21.4s, v12.4s
+	WORD  $0x4e2dd6b6  // fadd v22.4s, v21.4s, v13.4s
 	VFMLA V18.S4, V20.S4, V22.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd672 // fadd v18.4s, v19.4s, v12.4s
+	WORD  $0x4e2dd672 // fadd v18.4s, v19.4s, v13.4s
 	VFMLS V19.S4, V14.S4, V18.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -11658,11 +11415,11 @@ panel:
 	VFMLS V21.S4, V22.S4, V20.S4
 
 	// σ: y = 1/d
-	WORD $0x6e32fd95 // fdiv v21.4s, v12.4s, v18.4s
+	WORD $0x6e32fdb5 // fdiv v21.4s, v13.4s, v18.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb2d676 // fsub v22.4s, v19.4s, v18.4s
-	WORD  $0x4e2cd6d6 // fadd v22.4s, v22.4s, v12.4s
+	WORD  $0x4e2dd6d6 // fadd v22.4s, v22.4s, v13.4s
 	VFMLS V19.S4, V14.S4, V22.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -11670,21 +11427,18 @@ panel:
 	VFMLS V18.S4, V21.S4, V14.S4
 	VFMLS V22.S4, V21.S4, V14.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V21.B16, V18.B16
-	VFMLA V21.S4, V14.S4, V18.S4
-	WORD  $0x6eb5e5ae // fcmgt v14.4s, v13.4s, v21.4s
-	WORD  $0x4e6e1e4e // bic v14.16b, v18.16b, v14.16b
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V14.S4, V21.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e34ddce  // fmul v14.4s, v14.4s, v20.4s
+	WORD  $0x6e34deae  // fmul v14.4s, v21.4s, v20.4s
 	VORR  V15.B16, V14.B16, V15.B16
-	FMOVQ 416(R0), F18 // tiny
+	FMOVQ 400(R0), F18 // tiny
 	WORD  $0x6eaee64e  // fcmgt v14.4s, v18.4s, v14.4s
 	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
 	FMOVQ F14, 16(R6)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 224(R4), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -11701,8 +11455,7 @@ panel:
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F20  // tanhRound
-	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
-	VFMLA V21.S4, V15.S4, V20.S4
+	VFMLA V6.S4, V15.S4, V20.S4
 	FMOVQ 128(R0), F21 // tanhRoundMax
 	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
 	FMOVQ 144(R0), F21 // tanhRoundMask
@@ -11711,11 +11464,11 @@ panel:
 	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V19.S4, V14.S4
 	VFMLA V7.S4, V19.S4, V14.S4
+	VFMLA V8.S4, V19.S4, V14.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V21.S4, V15.S4
+	VFMLA V9.S4, V21.S4, V15.S4
 	WORD  $0x6e2fddf3 // fmul v19.4s, v15.4s, v15.4s
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
@@ -11731,9 +11484,9 @@ panel:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V9.S4, V14.S4, V22.S4
+	VFMLA V10.S4, V14.S4, V22.S4
 	FMOVQ 304(R0), F24 // sigmoidP0
-	VFMLA V10.S4, V14.S4, V24.S4
+	VFMLA V11.S4, V14.S4, V24.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
@@ -11741,7 +11494,7 @@ panel:
 	VFMLA V19.S4, V23.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V21.S4, V22.S4
+	VFMLA V12.S4, V21.S4, V22.S4
 	VFMLA V21.S4, V22.S4, V24.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -11752,16 +11505,16 @@ panel:
 	VFMLS V21.S4, V24.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb4d593  // fsub v19.4s, v12.4s, v20.4s
+	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
 	FMOVQ 384(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V22.B16
 	VFMLS V21.S4, V15.S4, V22.S4
-	WORD  $0x4e2cd695  // fadd v21.4s, v20.4s, v12.4s
+	WORD  $0x4e2dd695  // fadd v21.4s, v20.4s, v13.4s
 	VFMLA V15.S4, V19.S4, V21.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd64f // fadd v15.4s, v18.4s, v12.4s
+	WORD  $0x4e2dd64f // fadd v15.4s, v18.4s, v13.4s
 	VFMLS V18.S4, V14.S4, V15.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -11769,11 +11522,11 @@ panel:
 	VFMLS V20.S4, V21.S4, V19.S4
 
 	// σ: y = 1/d
-	WORD $0x6e2ffd94 // fdiv v20.4s, v12.4s, v15.4s
+	WORD $0x6e2ffdb4 // fdiv v20.4s, v13.4s, v15.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eafd655 // fsub v21.4s, v18.4s, v15.4s
-	WORD  $0x4e2cd6b5 // fadd v21.4s, v21.4s, v12.4s
+	WORD  $0x4e2dd6b5 // fadd v21.4s, v21.4s, v13.4s
 	VFMLS V18.S4, V14.S4, V21.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -11781,16 +11534,13 @@ panel:
 	VFMLS V15.S4, V20.S4, V14.S4
 	VFMLS V21.S4, V20.S4, V14.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V15.B16
-	VFMLA V20.S4, V14.S4, V15.S4
-	WORD  $0x6eb4e5ae // fcmgt v14.4s, v13.4s, v20.4s
-	WORD  $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V14.S4, V20.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e33ddce  // fmul v14.4s, v14.4s, v19.4s
+	WORD  $0x6e33de8e  // fmul v14.4s, v20.4s, v19.4s
 	VORR  V16.B16, V14.B16, V15.B16
-	FMOVQ 416(R0), F16 // tiny
+	FMOVQ 400(R0), F16 // tiny
 	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
 	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
 	CMP   $12, R7
@@ -11814,7 +11564,7 @@ h_whole_wide_0_2:
 	FMOVQ F14, 32(R6)
 
 h_done_wide_0_2:
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 240(R4), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -11831,8 +11581,7 @@ h_done_wide_0_2:
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
-	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
-	VFMLA V20.S4, V15.S4, V19.S4
+	VFMLA V6.S4, V15.S4, V19.S4
 	FMOVQ 128(R0), F20 // tanhRoundMax
 	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
 	FMOVQ 144(R0), F20 // tanhRoundMask
@@ -11841,11 +11590,11 @@ h_done_wide_0_2:
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V18.S4, V14.S4
 	VFMLA V7.S4, V18.S4, V14.S4
+	VFMLA V8.S4, V18.S4, V14.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V20.S4, V15.S4
+	VFMLA V9.S4, V20.S4, V15.S4
 	WORD  $0x6e2fddf2 // fmul v18.4s, v15.4s, v15.4s
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
@@ -11861,9 +11610,9 @@ h_done_wide_0_2:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V9.S4, V14.S4, V21.S4
+	VFMLA V10.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V10.S4, V14.S4, V23.S4
+	VFMLA V11.S4, V14.S4, V23.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
@@ -11871,7 +11620,7 @@ h_done_wide_0_2:
 	VFMLA V18.S4, V22.S4, V24.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V20.S4, V21.S4
+	VFMLA V12.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V23.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -11882,16 +11631,16 @@ h_done_wide_0_2:
 	VFMLS V20.S4, V23.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb3d592  // fsub v18.4s, v12.4s, v19.4s
+	WORD  $0x4eb3d5b2  // fsub v18.4s, v13.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V21.B16
 	VFMLS V20.S4, V15.S4, V21.S4
-	WORD  $0x4e2cd674  // fadd v20.4s, v19.4s, v12.4s
+	WORD  $0x4e2dd674  // fadd v20.4s, v19.4s, v13.4s
 	VFMLA V15.S4, V18.S4, V20.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd62f // fadd v15.4s, v17.4s, v12.4s
+	WORD  $0x4e2dd62f // fadd v15.4s, v17.4s, v13.4s
 	VFMLS V17.S4, V14.S4, V15.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -11899,11 +11648,11 @@ h_done_wide_0_2:
 	VFMLS V19.S4, V20.S4, V18.S4
 
 	// σ: y = 1/d
-	WORD $0x6e2ffd93 // fdiv v19.4s, v12.4s, v15.4s
+	WORD $0x6e2ffdb3 // fdiv v19.4s, v13.4s, v15.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eafd634 // fsub v20.4s, v17.4s, v15.4s
-	WORD  $0x4e2cd694 // fadd v20.4s, v20.4s, v12.4s
+	WORD  $0x4e2dd694 // fadd v20.4s, v20.4s, v13.4s
 	VFMLS V17.S4, V14.S4, V20.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -11911,16 +11660,13 @@ h_done_wide_0_2:
 	VFMLS V15.S4, V19.S4, V14.S4
 	VFMLS V20.S4, V19.S4, V14.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V19.B16, V15.B16
-	VFMLA V19.S4, V14.S4, V15.S4
-	WORD  $0x6eb3e5ae // fcmgt v14.4s, v13.4s, v19.4s
-	WORD  $0x4e6e1dee // bic v14.16b, v15.16b, v14.16b
+	// σ: σ = g·y + y
+	VFMLA V19.S4, V14.S4, V19.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e32ddce  // fmul v14.4s, v14.4s, v18.4s
+	WORD  $0x6e32de6e  // fmul v14.4s, v19.4s, v18.4s
 	VORR  V16.B16, V14.B16, V15.B16
-	FMOVQ 416(R0), F16 // tiny
+	FMOVQ 400(R0), F16 // tiny
 	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
 	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
 	CMP   $16, R7
@@ -11953,7 +11699,7 @@ h_done_wide_0_3:
 	JMP panel
 
 narrow:
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ (R4), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -11964,7 +11710,7 @@ narrow:
 	VAND  V2.B16, V15.B16, V15.B16
 	WORD  $0x4eb0f470 // fmin v16.4s, v3.4s, v16.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 32(R4), F17
 	WORD  $0x4e31f411 // fmax v17.4s, v0.4s, v17.4s
 	WORD  $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
@@ -11976,8 +11722,7 @@ narrow:
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F20  // tanhRound
-	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
-	VFMLA V21.S4, V16.S4, V20.S4
+	VFMLA V6.S4, V16.S4, V20.S4
 	FMOVQ 128(R0), F21 // tanhRoundMax
 	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
 	FMOVQ 144(R0), F21 // tanhRoundMask
@@ -11991,16 +11736,16 @@ narrow:
 	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V19.S4, V14.S4
 	VFMLA V7.S4, V19.S4, V14.S4
+	VFMLA V8.S4, V19.S4, V14.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V21.S4, V16.S4
+	VFMLA V9.S4, V21.S4, V16.S4
 	WORD  $0x6e30de13 // fmul v19.4s, v16.4s, v16.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V23.S4, V17.S4
 	VFMLA V7.S4, V23.S4, V17.S4
+	VFMLA V8.S4, V23.S4, V17.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2eddd5 // fmul v21.4s, v14.4s, v14.4s
@@ -12019,9 +11764,9 @@ narrow:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V9.S4, V14.S4, V25.S4
+	VFMLA V10.S4, V14.S4, V25.S4
 	FMOVQ 304(R0), F26 // sigmoidP0
-	VFMLA V10.S4, V14.S4, V26.S4
+	VFMLA V11.S4, V14.S4, V26.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
@@ -12030,12 +11775,12 @@ narrow:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F24 // sigmoidP2
-	VFMLA V9.S4, V17.S4, V24.S4
+	VFMLA V10.S4, V17.S4, V24.S4
 	FMOVQ 304(R0), F28 // sigmoidP0
-	VFMLA V10.S4, V17.S4, V28.S4
+	VFMLA V11.S4, V17.S4, V28.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V21.S4, V25.S4
+	VFMLA V12.S4, V21.S4, V25.S4
 	VFMLA V21.S4, V25.S4, V26.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -12043,26 +11788,26 @@ narrow:
 	VFMLA V27.S4, V19.S4, V16.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V23.S4, V24.S4
+	VFMLA V12.S4, V23.S4, V24.S4
 	VFMLA V23.S4, V24.S4, V28.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V21.S4, V26.S4, V14.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb4d593  // fsub v19.4s, v12.4s, v20.4s
+	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
 	FMOVQ 384(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V24.B16
 	VFMLS V21.S4, V16.S4, V24.S4
-	WORD  $0x4e2cd695  // fadd v21.4s, v20.4s, v12.4s
+	WORD  $0x4e2dd695  // fadd v21.4s, v20.4s, v13.4s
 	VFMLA V16.S4, V19.S4, V21.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V23.S4, V28.S4, V17.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd650 // fadd v16.4s, v18.4s, v12.4s
+	WORD  $0x4e2dd650 // fadd v16.4s, v18.4s, v13.4s
 	VFMLS V18.S4, V14.S4, V16.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -12071,19 +11816,19 @@ narrow:
 	VORR  V15.B16, V19.B16, V15.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd6d3 // fadd v19.4s, v22.4s, v12.4s
+	WORD  $0x4e2dd6d3 // fadd v19.4s, v22.4s, v13.4s
 	VFMLS V22.S4, V17.S4, V19.S4
 
 	// σ: y = 1/d
-	WORD $0x6e30fd94 // fdiv v20.4s, v12.4s, v16.4s
-	WORD $0x6e33fd95 // fdiv v21.4s, v12.4s, v19.4s
+	WORD $0x6e30fdb4 // fdiv v20.4s, v13.4s, v16.4s
+	WORD $0x6e33fdb5 // fdiv v21.4s, v13.4s, v19.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d657 // fsub v23.4s, v18.4s, v16.4s
-	WORD  $0x4e2cd6f7 // fadd v23.4s, v23.4s, v12.4s
+	WORD  $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
 	VFMLS V18.S4, V14.S4, V23.S4
 	WORD  $0x4eb3d6ce // fsub v14.4s, v22.4s, v19.4s
-	WORD  $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
+	WORD  $0x4e2dd5ce // fadd v14.4s, v14.4s, v13.4s
 	VFMLS V22.S4, V17.S4, V14.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -12094,27 +11839,21 @@ narrow:
 	VFMLS V19.S4, V21.S4, V16.S4
 	VFMLS V14.S4, V21.S4, V16.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V14.B16
-	VFMLA V20.S4, V17.S4, V14.S4
-	WORD  $0x6eb4e5b1 // fcmgt v17.4s, v13.4s, v20.4s
-	WORD  $0x4e711dce // bic v14.16b, v14.16b, v17.16b
-	VMOV  V21.B16, V17.B16
-	VFMLA V21.S4, V16.S4, V17.S4
-	WORD  $0x6eb5e5b0 // fcmgt v16.4s, v13.4s, v21.4s
-	WORD  $0x4e701e30 // bic v16.16b, v17.16b, v16.16b
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V17.S4, V20.S4
+	VFMLA V21.S4, V16.S4, V21.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e2fddce  // fmul v14.4s, v14.4s, v15.4s
+	WORD  $0x6e2fde8e  // fmul v14.4s, v20.4s, v15.4s
 	FMOVQ (R5), F15
-	VFMLA V15.S4, V16.S4, V14.S4
+	VFMLA V15.S4, V21.S4, V14.S4
 	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
-	FMOVQ 416(R0), F16 // tiny
+	FMOVQ 400(R0), F16 // tiny
 	WORD  $0x6eafe60f  // fcmgt v15.4s, v16.4s, v15.4s
 	WORD  $0x4e6f1dcf  // bic v15.16b, v14.16b, v15.16b
 	FMOVQ F15, (R5)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 16(R4), F15
 	WORD  $0x4e2ff40f // fmax v15.4s, v0.4s, v15.4s
 	WORD  $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
@@ -12125,7 +11864,7 @@ narrow:
 	VAND  V2.B16, V16.B16, V16.B16
 	WORD  $0x4eb1f471 // fmin v17.4s, v3.4s, v17.4s
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 48(R4), F18
 	WORD  $0x4e32f412 // fmax v18.4s, v0.4s, v18.4s
 	WORD  $0x4eb2f432 // fmin v18.4s, v1.4s, v18.4s
@@ -12137,8 +11876,7 @@ narrow:
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F21  // tanhRound
-	FMOVQ 112(R0), F22 // tanhNegTwoLog2E
-	VFMLA V22.S4, V17.S4, V21.S4
+	VFMLA V6.S4, V17.S4, V21.S4
 	FMOVQ 128(R0), F22 // tanhRoundMax
 	WORD  $0x4eb5f6d5  // fmin v21.4s, v22.4s, v21.4s
 	FMOVQ 144(R0), F22 // tanhRoundMask
@@ -12152,16 +11890,16 @@ narrow:
 	WORD  $0x4ea5d6f8 // fsub v24.4s, v23.4s, v5.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V20.S4, V15.S4
 	VFMLA V7.S4, V20.S4, V15.S4
+	VFMLA V8.S4, V20.S4, V15.S4
 
 	// tanh: r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V22.S4, V17.S4
+	VFMLA V9.S4, V22.S4, V17.S4
 	WORD  $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V24.S4, V18.S4
 	VFMLA V7.S4, V24.S4, V18.S4
+	VFMLA V8.S4, V24.S4, V18.S4
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
 	WORD $0x6e2fddf6 // fmul v22.4s, v15.4s, v15.4s
@@ -12180,9 +11918,9 @@ narrow:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F26 // sigmoidP2
-	VFMLA V9.S4, V15.S4, V26.S4
+	VFMLA V10.S4, V15.S4, V26.S4
 	FMOVQ 304(R0), F27 // sigmoidP0
-	VFMLA V10.S4, V15.S4, V27.S4
+	VFMLA V11.S4, V15.S4, V27.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V21.S4, V21.S4
@@ -12191,12 +11929,12 @@ narrow:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F25 // sigmoidP2
-	VFMLA V9.S4, V18.S4, V25.S4
+	VFMLA V10.S4, V18.S4, V25.S4
 	FMOVQ 304(R0), F29 // sigmoidP0
-	VFMLA V10.S4, V18.S4, V29.S4
+	VFMLA V11.S4, V18.S4, V29.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V22.S4, V26.S4
+	VFMLA V12.S4, V22.S4, V26.S4
 	VFMLA V22.S4, V26.S4, V27.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -12204,26 +11942,26 @@ narrow:
 	VFMLA V28.S4, V20.S4, V17.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V24.S4, V25.S4
+	VFMLA V12.S4, V24.S4, V25.S4
 	VFMLA V24.S4, V25.S4, V29.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V22.S4, V27.S4, V15.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb5d594  // fsub v20.4s, v12.4s, v21.4s
+	WORD  $0x4eb5d5b4  // fsub v20.4s, v13.4s, v21.4s
 	FMOVQ 384(R0), F22 // three
 	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
 	VMOV  V20.B16, V25.B16
 	VFMLS V22.S4, V17.S4, V25.S4
-	WORD  $0x4e2cd6b6  // fadd v22.4s, v21.4s, v12.4s
+	WORD  $0x4e2dd6b6  // fadd v22.4s, v21.4s, v13.4s
 	VFMLA V17.S4, V20.S4, V22.S4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
 	VFMLS V24.S4, V29.S4, V18.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd671 // fadd v17.4s, v19.4s, v12.4s
+	WORD  $0x4e2dd671 // fadd v17.4s, v19.4s, v13.4s
 	VFMLS V19.S4, V15.S4, V17.S4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
@@ -12232,19 +11970,19 @@ narrow:
 	VORR  V16.B16, V20.B16, V16.B16
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd6f4 // fadd v20.4s, v23.4s, v12.4s
+	WORD  $0x4e2dd6f4 // fadd v20.4s, v23.4s, v13.4s
 	VFMLS V23.S4, V18.S4, V20.S4
 
 	// σ: y = 1/d
-	WORD $0x6e31fd95 // fdiv v21.4s, v12.4s, v17.4s
-	WORD $0x6e34fd96 // fdiv v22.4s, v12.4s, v20.4s
+	WORD $0x6e31fdb5 // fdiv v21.4s, v13.4s, v17.4s
+	WORD $0x6e34fdb6 // fdiv v22.4s, v13.4s, v20.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb1d678 // fsub v24.4s, v19.4s, v17.4s
-	WORD  $0x4e2cd718 // fadd v24.4s, v24.4s, v12.4s
+	WORD  $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
 	VFMLS V19.S4, V15.S4, V24.S4
 	WORD  $0x4eb4d6ef // fsub v15.4s, v23.4s, v20.4s
-	WORD  $0x4e2cd5ef // fadd v15.4s, v15.4s, v12.4s
+	WORD  $0x4e2dd5ef // fadd v15.4s, v15.4s, v13.4s
 	VFMLS V23.S4, V18.S4, V15.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -12255,27 +11993,21 @@ narrow:
 	VFMLS V20.S4, V22.S4, V17.S4
 	VFMLS V15.S4, V22.S4, V17.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V21.B16, V15.B16
-	VFMLA V21.S4, V18.S4, V15.S4
-	WORD  $0x6eb5e5b2 // fcmgt v18.4s, v13.4s, v21.4s
-	WORD  $0x4e721def // bic v15.16b, v15.16b, v18.16b
-	VMOV  V22.B16, V18.B16
-	VFMLA V22.S4, V17.S4, V18.S4
-	WORD  $0x6eb6e5b1 // fcmgt v17.4s, v13.4s, v22.4s
-	WORD  $0x4e711e51 // bic v17.16b, v18.16b, v17.16b
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V18.S4, V21.S4
+	VFMLA V22.S4, V17.S4, V22.S4
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	WORD  $0x6e30ddef  // fmul v15.4s, v15.4s, v16.4s
+	WORD  $0x6e30deaf  // fmul v15.4s, v21.4s, v16.4s
 	FMOVQ 16(R5), F16
-	VFMLA V16.S4, V17.S4, V15.S4
+	VFMLA V16.S4, V22.S4, V15.S4
 	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
-	FMOVQ 416(R0), F17 // tiny
+	FMOVQ 400(R0), F17 // tiny
 	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
 	WORD  $0x4e701df0  // bic v16.16b, v15.16b, v16.16b
 	FMOVQ F16, 16(R5)
 
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 96(R4), F16
 	WORD  $0x4e30f410 // fmax v16.4s, v0.4s, v16.4s
 	WORD  $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
@@ -12292,8 +12024,7 @@ narrow:
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F20  // tanhRound
-	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
-	VFMLA V21.S4, V17.S4, V20.S4
+	VFMLA V6.S4, V17.S4, V20.S4
 	FMOVQ 128(R0), F21 // tanhRoundMax
 	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
 	FMOVQ 144(R0), F21 // tanhRoundMask
@@ -12302,11 +12033,11 @@ narrow:
 	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V19.S4, V16.S4
 	VFMLA V7.S4, V19.S4, V16.S4
+	VFMLA V8.S4, V19.S4, V16.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V21.S4, V17.S4
+	VFMLA V9.S4, V21.S4, V17.S4
 	WORD  $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
@@ -12322,9 +12053,9 @@ narrow:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F22 // sigmoidP2
-	VFMLA V9.S4, V16.S4, V22.S4
+	VFMLA V10.S4, V16.S4, V22.S4
 	FMOVQ 304(R0), F24 // sigmoidP0
-	VFMLA V10.S4, V16.S4, V24.S4
+	VFMLA V11.S4, V16.S4, V24.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
@@ -12332,7 +12063,7 @@ narrow:
 	VFMLA V19.S4, V23.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V21.S4, V22.S4
+	VFMLA V12.S4, V21.S4, V22.S4
 	VFMLA V21.S4, V22.S4, V24.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -12343,16 +12074,16 @@ narrow:
 	VFMLS V21.S4, V24.S4, V16.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb4d593  // fsub v19.4s, v12.4s, v20.4s
+	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
 	FMOVQ 384(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V22.B16
 	VFMLS V21.S4, V17.S4, V22.S4
-	WORD  $0x4e2cd695  // fadd v21.4s, v20.4s, v12.4s
+	WORD  $0x4e2dd695  // fadd v21.4s, v20.4s, v13.4s
 	VFMLA V17.S4, V19.S4, V21.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd651 // fadd v17.4s, v18.4s, v12.4s
+	WORD  $0x4e2dd651 // fadd v17.4s, v18.4s, v13.4s
 	VFMLS V18.S4, V16.S4, V17.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -12360,11 +12091,11 @@ narrow:
 	VFMLS V20.S4, V21.S4, V19.S4
 
 	// σ: y = 1/d
-	WORD $0x6e31fd94 // fdiv v20.4s, v12.4s, v17.4s
+	WORD $0x6e31fdb4 // fdiv v20.4s, v13.4s, v17.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb1d655 // fsub v21.4s, v18.4s, v17.4s
-	WORD  $0x4e2cd6b5 // fadd v21.4s, v21.4s, v12.4s
+	WORD  $0x4e2dd6b5 // fadd v21.4s, v21.4s, v13.4s
 	VFMLS V18.S4, V16.S4, V21.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -12372,16 +12103,13 @@ narrow:
 	VFMLS V17.S4, V20.S4, V16.S4
 	VFMLS V21.S4, V20.S4, V16.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V20.B16, V17.B16
-	VFMLA V20.S4, V16.S4, V17.S4
-	WORD  $0x6eb4e5b0 // fcmgt v16.4s, v13.4s, v20.4s
-	WORD  $0x4e701e30 // bic v16.16b, v17.16b, v16.16b
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V16.S4, V20.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e33de10  // fmul v16.4s, v16.4s, v19.4s
+	WORD  $0x6e33de90  // fmul v16.4s, v20.4s, v19.4s
 	VORR  V14.B16, V16.B16, V14.B16
-	FMOVQ 416(R0), F17 // tiny
+	FMOVQ 400(R0), F17 // tiny
 	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
 	WORD  $0x4e701dce  // bic v14.16b, v14.16b, v16.16b
 	CMP   $4, R7
@@ -12404,7 +12132,7 @@ h_whole_narrow_0_0:
 	FMOVQ F14, (R6)
 
 h_done_narrow_0_0:
-	// σ: x = min(40, max(Min, x))
+	// σ: x = min(40, max(-42, x))
 	FMOVQ 112(R4), F14
 	WORD  $0x4e2ef40e // fmax v14.4s, v0.4s, v14.4s
 	WORD  $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
@@ -12421,8 +12149,7 @@ h_done_narrow_0_0:
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
 	FMOVQ 96(R0), F19  // tanhRound
-	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
-	VFMLA V20.S4, V16.S4, V19.S4
+	VFMLA V6.S4, V16.S4, V19.S4
 	FMOVQ 128(R0), F20 // tanhRoundMax
 	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
 	FMOVQ 144(R0), F20 // tanhRoundMask
@@ -12431,11 +12158,11 @@ h_done_narrow_0_0:
 	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMLA V6.S4, V18.S4, V14.S4
 	VFMLA V7.S4, V18.S4, V14.S4
+	VFMLA V8.S4, V18.S4, V14.S4
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r
-	VFMLA V8.S4, V20.S4, V16.S4
+	VFMLA V9.S4, V20.S4, V16.S4
 	WORD  $0x6e30de12 // fmul v18.4s, v16.4s, v16.4s
 
 	// σ: r² = r·r, s = m << 23 (s = 2^n)
@@ -12451,9 +12178,9 @@ h_done_narrow_0_0:
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	FMOVQ 272(R0), F21 // sigmoidP2
-	VFMLA V9.S4, V14.S4, V21.S4
+	VFMLA V10.S4, V14.S4, V21.S4
 	FMOVQ 304(R0), F23 // sigmoidP0
-	VFMLA V10.S4, V14.S4, V23.S4
+	VFMLA V11.S4, V14.S4, V23.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
@@ -12461,7 +12188,7 @@ h_done_narrow_0_0:
 	VFMLA V18.S4, V22.S4, V24.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMLA V11.S4, V20.S4, V21.S4
+	VFMLA V12.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V23.S4
 
 	// tanh c': t = r·z·p + r (t = tanh r)
@@ -12472,16 +12199,16 @@ h_done_narrow_0_0:
 	VFMLS V20.S4, V23.S4, V14.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	WORD  $0x4eb3d592  // fsub v18.4s, v12.4s, v19.4s
+	WORD  $0x4eb3d5b2  // fsub v18.4s, v13.4s, v19.4s
 	FMOVQ 384(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V21.B16
 	VFMLS V20.S4, V16.S4, V21.S4
-	WORD  $0x4e2cd674  // fadd v20.4s, v19.4s, v12.4s
+	WORD  $0x4e2dd674  // fadd v20.4s, v19.4s, v13.4s
 	VFMLA V16.S4, V18.S4, V20.S4
 
 	// σ: d = (s + 1) - v·s
-	WORD  $0x4e2cd630 // fadd v16.4s, v17.4s, v12.4s
+	WORD  $0x4e2dd630 // fadd v16.4s, v17.4s, v13.4s
 	VFMLS V17.S4, V14.S4, V16.S4
 
 	// tanh c': |tanh| = a - N/D·F
@@ -12489,11 +12216,11 @@ h_done_narrow_0_0:
 	VFMLS V19.S4, V20.S4, V18.S4
 
 	// σ: y = 1/d
-	WORD $0x6e30fd93 // fdiv v19.4s, v12.4s, v16.4s
+	WORD $0x6e30fdb3 // fdiv v19.4s, v13.4s, v16.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d634 // fsub v20.4s, v17.4s, v16.4s
-	WORD  $0x4e2cd694 // fadd v20.4s, v20.4s, v12.4s
+	WORD  $0x4e2dd694 // fadd v20.4s, v20.4s, v13.4s
 	VFMLS V17.S4, V14.S4, V20.S4
 
 	// σ: g = (1 - y·d) - y·e
@@ -12501,16 +12228,13 @@ h_done_narrow_0_0:
 	VFMLS V16.S4, V19.S4, V14.S4
 	VFMLS V20.S4, V19.S4, V14.S4
 
-	// σ: σ = (g·y + y) or 0 where y < Least
-	VMOV  V19.B16, V16.B16
-	VFMLA V19.S4, V14.S4, V16.S4
-	WORD  $0x6eb3e5ae // fcmgt v14.4s, v13.4s, v19.4s
-	WORD  $0x4e6e1e0e // bic v14.16b, v16.16b, v14.16b
+	// σ: σ = g·y + y
+	VFMLA V19.S4, V14.S4, V19.S4
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	WORD  $0x6e32ddce  // fmul v14.4s, v14.4s, v18.4s
+	WORD  $0x6e32de6e  // fmul v14.4s, v19.4s, v18.4s
 	VORR  V15.B16, V14.B16, V15.B16
-	FMOVQ 416(R0), F16 // tiny
+	FMOVQ 400(R0), F16 // tiny
 	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
 	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
 	CMP   $8, R7
@@ -12760,7 +12484,7 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	BLT  vectors_4_done
 
 	// Constants that stay in registers.
-	FMOVQ (R0), F0     // sigmoidMin
+	FMOVQ 416(R0), F0  // sigmoidMin
 	FMOVQ 16(R0), F1   // sigmoidMax
 	FMOVQ 80(R0), F2   // sigmoidNegLog2E
 	FMOVQ 64(R0), F3   // sigmoidRound
@@ -12770,7 +12494,7 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	FMOVQ 320(R0), F7  // sigmoidP1
 	FMOVQ 352(R0), F8  // sigmoidP4
 	FMOVQ 368(R0), F9  // one
-	FMOVQ 400(R0), F10 // sigmoidLeast
+	FMOVQ 432(R0), F10 // sigmoidLeast
 
 vectors_4:
 	// Registers: table of constants R0, x R1, dst R2, elements left R3
@@ -13109,7 +12833,7 @@ TEXT ·flushNEON(SB), NOSPLIT, $0-24
 	BLT  vectors_4_done
 
 	// Constants that stay in registers.
-	FMOVQ 416(R0), F0 // tiny
+	FMOVQ 400(R0), F0 // tiny
 
 vectors_4:
 	// Registers: x R1, dst R2, elements left R3
@@ -13145,8 +12869,8 @@ vectors_4_done:
 	RET
 
 // The constants, each in 4 lanes.
-DATA constants<>+0(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
-DATA constants<>+8(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
+DATA constants<>+0(SB)/8, $0xc2280000c2280000 // shut
+DATA constants<>+8(SB)/8, $0xc2280000c2280000 // shut
 DATA constants<>+16(SB)/8, $0x4220000042200000 // sigmoidMax
 DATA constants<>+24(SB)/8, $0x4220000042200000 // sigmoidMax
 DATA constants<>+32(SB)/8, $0x8000000080000000 // signBit
@@ -13195,8 +12919,10 @@ DATA constants<>+368(SB)/8, $0x3f8000003f800000 // one
 DATA constants<>+376(SB)/8, $0x3f8000003f800000 // one
 DATA constants<>+384(SB)/8, $0x4040000040400000 // three
 DATA constants<>+392(SB)/8, $0x4040000040400000 // three
-DATA constants<>+400(SB)/8, $0x0080004000800040 // sigmoidLeast
-DATA constants<>+408(SB)/8, $0x0080004000800040 // sigmoidLeast
-DATA constants<>+416(SB)/8, $0x1f8000001f800000 // tiny
-DATA constants<>+424(SB)/8, $0x1f8000001f800000 // tiny
-GLOBL constants<>(SB), RODATA|NOPTR, $432
+DATA constants<>+400(SB)/8, $0x1f8000001f800000 // tiny
+DATA constants<>+408(SB)/8, $0x1f8000001f800000 // tiny
+DATA constants<>+416(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
+DATA constants<>+424(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
+DATA constants<>+432(SB)/8, $0x0080004000800040 // sigmoidLeast
+DATA constants<>+440(SB)/8, $0x0080004000800040 // sigmoidLeast
+GLOBL constants<>(SB), RODATA|NOPTR, $448

@@ -99,6 +99,15 @@ func sigmoid(x float32) float32 {
 	return fma(g, y, y)
 }
 
+// gate returns σ(z) of a gate's sum, which is never shut more tightly than at
+// contract.Shut.
+func gate(z float32) float32 {
+	if z < contract.Shut {
+		z = contract.Shut
+	}
+	return sigmoid(z)
+}
+
 // tanh returns the hyperbolic tangent of x to within 1 ulp, monotone and odd.
 func tanh(x float32) float32 {
 	k := &contract.Tanh
@@ -184,14 +193,14 @@ func cellsPlainGeneric(z []float32, zStride int, parameters []float32, columns [
 }
 
 // plainUnits turns the gates' sums of one panel into the new cell state and
-// hidden state of its units: c' = σ(zf)·c + σ(zi)·tanh(zg), h' = σ(zo)·tanh(c').
+// hidden state of its units: c' = gate(zf)·c + gate(zi)·tanh(zg), h' = gate(zo)·tanh(c').
 func plainUnits(z, c, h []float32) {
 	width := len(z) / panel.Gates
 	zi, zf, zg, zo := z[:width], z[width:2*width], z[2*width:3*width], z[3*width:]
 	for u := range h {
-		in := float32(sigmoid(zi[u]) * tanh(zg[u]))
-		c[u] = contract.Flush(fma(sigmoid(zf[u]), c[u], in))
-		h[u] = contract.Flush(float32(sigmoid(zo[u]) * tanh(c[u])))
+		in := float32(gate(zi[u]) * tanh(zg[u]))
+		c[u] = contract.Flush(fma(gate(zf[u]), c[u], in))
+		h[u] = contract.Flush(float32(gate(zo[u]) * tanh(c[u])))
 	}
 }
 

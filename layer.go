@@ -45,12 +45,15 @@ func packLayer(w *Weights) layer {
 	input, hidden := w.InputSize, w.HiddenSize
 	biases, weights := panel.Pack(input, hidden, w.WeightIH, w.WeightHH, w.BiasIH, w.BiasHH)
 	l := layer{
-		input:  input,
-		hidden: hidden,
-		panels: panels{floats: weights, stride: panel.Stride(input + hidden)},
-		bias:   chainStart{sums: biases, stride: panel.RowFloats},
-		fused:  true,
+		input:      input,
+		hidden:     hidden,
+		panels:     panels{floats: weights, stride: panel.Stride(input + hidden)},
+		bias:       chainStart{sums: biases, stride: panel.RowFloats},
+		format:     float32Weights,
+		cell:       plainCell,
+		parameters: panel.PackUnits(hidden),
 	}
+	l.fused = l.format == float32Weights && l.cell == plainCell
 	l.inTwoCalls = hidden <= l.panels.tileUnits(1, input+hidden) && input+hidden <= maxTileChain
 	l.inOneCall = l.fused && len(weights) <= maxCallFloats && input+hidden <= maxStepChain
 	return l

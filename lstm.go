@@ -65,6 +65,8 @@
 //	c' = fma(σ(zf), c, σ(zi)·tanh(zg))
 //	h' = σ(zo)·tanh(c')
 //
+// where a zi, zf or zo below -42 counts as -42.
+//
 // (S. Hochreiter, J. Schmidhuber: Long Short-Term Memory, 1997, with the forget
 // gate of F. Gers, J. Schmidhuber, F. Cummins: Learning to Forget, 2000.)
 // The operations of σ and tanh, and of the linear head, are in docs/contract.md

@@ -128,8 +128,8 @@ func (r *reference) stepLayer(l int, x []float32) []float32 {
 			}
 			z[g] = sum
 		}
-		c[u] = contract.Flush(fma(sigmoid(z[1]), c[u], float32(sigmoid(z[0])*tanh(z[2]))))
-		next[u] = contract.Flush(float32(sigmoid(z[3]) * tanh(c[u])))
+		c[u] = contract.Flush(fma(gate(z[1]), c[u], float32(gate(z[0])*tanh(z[2]))))
+		next[u] = contract.Flush(float32(gate(z[3]) * tanh(c[u])))
 	}
 	r.h[l] = next
 	return next

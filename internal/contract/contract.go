@@ -15,6 +15,11 @@ import "math"
 // some processors a hundred times the usual time.
 const Tiny = 0x1p-64
 
+// Shut is the least sum of a gate that counts: below it, a gate is as if it were
+// Shut. It lets 2^-60.6 through, so little that it makes no difference beside
+// Tiny, and so much that its product with what is not tiny is no subnormal number.
+const Shut = -42
+
 // Flush returns x, or +0 if x is nearer to zero than [Tiny]. A NaN is not.
 func Flush(x float32) float32 {
 	const tiny = (127 - 64) << 23 // the bits of Tiny

@@ -262,7 +262,7 @@ func decayCase() Case {
 			BiasIH:     make([]float32, 4*hidden),
 		}
 		for u := range hidden {
-			w.BiasIH[u] = -104                        // σ(zi) is 0
+			w.BiasIH[u] = -104                        // the input gate is shut
 			w.BiasIH[hidden+u] = float32(u) * -0x1p-4 // σ(zf) is 1/2 and less
 		}
 		net, err := lstm.New(&lstm.Model{Layers: []lstm.Weights{w}})

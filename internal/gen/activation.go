@@ -34,8 +34,23 @@ var sigmoidConstants = struct {
 // sigmoid adds the lines of σ(x) to a new thread.
 func (f *Formula) sigmoid(x Value) (*Thread, Value) {
 	t, k := f.Thread("σ: "), &sigmoidConstants
+	y, refined := t.sigmoid(x, k.min)
+	return t, t.let("σ", ZeroBelow, y, k.least, refined)
+}
+
+// gate adds the lines of σ(z) of a gate's sum z to a new thread: shut no more
+// tightly than at contract.Shut, where σ needs not be made 0.
+func (f *Formula) gate(z Value) (*Thread, Value) {
+	t := f.Thread("σ: ")
+	_, refined := t.sigmoid(z, shut)
+	return t, t.named("σ", refined)
+}
+
+// sigmoid is the quotient of σ(max(least, x)), and σ itself.
+func (t *Thread) sigmoid(x, least Value) (quotient, refined Value) {
+	k := &sigmoidConstants
 	t.line()
-	x = t.do(Max, k.min, t.see(x, "x"))
+	x = t.do(Max, least, t.see(x, "x"))
 	x = t.let("x", Min, k.max, x)
 	t.line()
 	m := t.let("m", FMA, x, k.negLog2E, k.round)
@@ -66,8 +81,10 @@ func (f *Formula) sigmoid(x Value) (*Thread, Value) {
 	g := t.do(FNMA, y, d, one)
 	g = t.let("g", FNMA, y, e, g)
 	t.line()
-	return t, t.let("σ", ZeroBelow, y, k.least, t.do(FMA, g, y, y))
+	return y, t.do(FMA, g, y, y)
 }
+
+var shut = constant(Float("shut", contract.Shut))
 
 var one = constant(Float("one", 1))
 

@@ -2,15 +2,17 @@ package gen
 
 // plainCell is the cell of PyTorch's nn.LSTM:
 //
-//	c' = flush(σ(f)·c + σ(i)·tanh(g))
-//	h' = flush(σ(o)·tanh(c'))
+//	c' = flush(gate(f)·c + gate(i)·tanh(g))
+//	h' = flush(gate(o)·tanh(c'))
+//
+// gate being σ, shut no more tightly than at contract.Shut.
 var plainCell = &Cell{
 	Name: "plain",
 	Does: "updates c and h from the gates' sums",
 	newC: func(f *Formula, in *unit) (threads []*Thread, last *Thread, c, stored Value) {
-		ti, i := f.sigmoid(in.i)
+		ti, i := f.gate(in.i)
 		tg, g := f.tanh(in.g)
-		tf, forget := f.sigmoid(in.f)
+		tf, forget := f.gate(in.f)
 		t := f.Thread("")
 		t.line()
 		update := t.do(Mul, t.see(i, "σ(i)"), t.see(g, "tanh(g)"))
@@ -21,7 +23,7 @@ var plainCell = &Cell{
 	},
 	// σ(o), for which nothing else waits, runs beside the tanh that waits for all.
 	newH: func(f *Formula, in *unit, c Value) (threads []*Thread, last *Thread, stored Value) {
-		to, o := f.sigmoid(in.o)
+		to, o := f.gate(in.o)
 		tc := f.Thread("tanh c': ")
 		y, sign := tc.tanh(c)
 		t := f.Thread("")

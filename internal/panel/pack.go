@@ -50,6 +50,24 @@ func at(bias []float32, i int) float32 {
 	return bias[i]
 }
 
+// PackUnits lays vectors of one element for each unit out panel by panel, in a
+// panel vector after vector, as wide as the panel. What is tiny becomes zero, and
+// what pads the last panel is zero.
+func PackUnits(hidden int, vectors ...[]float32) []float32 {
+	packed := aligned.New(len(vectors) * PaddedUnits(hidden))
+	for u := 0; u < hidden; u += Units {
+		units := min(Units, hidden-u)
+		width := Width(units)
+		for v, vector := range vectors {
+			to := packed[len(vectors)*u+v*width:][:units]
+			for i := range to {
+				to[i] = contract.Flush(vector[u+i])
+			}
+		}
+	}
+	return packed
+}
+
 // PackHead pads the rows of a head's weights, [outputs, inputs], with zeros to a
 // multiple of contract.HeadSums. Multiplied with the zeros after a hidden state
 // they add +0 to partial sums, which are never -0. What is tiny becomes zero, and
