@@ -85,3 +85,27 @@ func TestPackFlushes(t *testing.T) {
 	require.Equal(t, []float32{1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, weights)
 	require.Zero(t, math.Float32bits(weights[2]))
 }
+
+// Every vector of a cell lies in the panels as the bias of a gate would.
+func TestPackUnits(t *testing.T) {
+	for hidden := 1; hidden <= 50; hidden++ {
+		const vectors = 3
+		var in [vectors][]float32
+		for v := range in {
+			for u := range hidden {
+				in[v] = append(in[v], float32(100*u+v+1))
+			}
+		}
+		in[1][hidden-1] = 0x1p-70
+		packed := PackUnits(hidden, in[:]...)
+		require.Len(t, packed, vectors*PaddedUnits(hidden))
+		in[1][hidden-1] = 0
+		for u := range hidden {
+			first := u / Units * Units
+			for v := range in {
+				require.Equal(t, in[v][u], packed[vectors*first+v*Width(hidden-first)+u-first], "vector %d of unit %d of %d", v, u, hidden)
+			}
+		}
+	}
+	require.Empty(t, PackUnits(20))
+}
