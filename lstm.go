@@ -39,8 +39,9 @@
 //     goroutines. (A NaN is a NaN everywhere; its payload and sign are not
 //     promised.) So a service may batch as it likes, move a stream to a machine
 //     of another kind, and replay an incident exactly.
-//   - Nothing is allocated by Step, StepBatch, StepBatchFlat, Forward, [Sigmoid]
-//     and [Tanh].
+//   - Nothing is allocated by Step, StepBatch, StepBatchFlat, [Sigmoid] and
+//     [Tanh], nor by Forward, but for memory that the network keeps: when more
+//     calls of it are at work at the same time than ever before.
 //   - No goroutine is started, and no call into assembly, which the scheduler
 //     cannot interrupt, takes longer than about ten microseconds.
 //   - Sigmoid and Tanh are within 1 unit in the last place of the exact value,
@@ -50,8 +51,8 @@
 // # The numeric contract
 //
 // The results are specified to the bit, by operations of IEEE 754 binary32
-// rounded to nearest even. fma is x·y + z rounded once. The specification has a number, [Contract]; if one bit of one result
-// ever changes, so does the number.
+// rounded to nearest even. fma is x·y + z rounded once. The specification has a
+// number, [Contract]; if one bit of one result ever changes, so does the number.
 //
 // For one layer with input x of I elements and hidden size H, each of the 4H
 // rows of the gates is one chain of operations, in this order:
