@@ -182,7 +182,7 @@ type matrix struct {
 
 func (m matrix) row(i int) []float32 { return m.floats[i*m.stride:][:m.width] }
 
-// paddedRow is row i up to the next, with zeros behind the row's elements.
+// paddedRow is row i up to the next, with zeros after the row's elements.
 func (m matrix) paddedRow(i int) []float32 {
 	row := m.floats[i*m.stride:][:sizes.RoundUp(m.width, contract.HeadSums)]
 	clear(row[m.width:])

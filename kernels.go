@@ -35,7 +35,7 @@ type panels struct {
 	prefetch []float32
 }
 
-// advance skips the panels of so many units.
+// advance skips the panels of that many units.
 func (p panels) advance(units int) panels {
 	p.floats = skip(p.floats, units, p.stride)
 	return p
@@ -49,7 +49,7 @@ type chainStart struct {
 	columnStride int // floats from column to column
 }
 
-// advance skips the panels of so many units.
+// advance skips the panels of that many units.
 func (s chainStart) advance(units int) chainStart {
 	s.sums = skip(s.sums, units, s.stride)
 	return s

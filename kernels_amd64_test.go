@@ -22,7 +22,7 @@ func TestKernelStepAndPairsAVX512(t *testing.T) {
 		"step": stepAVX512, "stepPairs": stepPairsAVX512,
 	}
 	for units := 1; units <= 70; units++ {
-		// On both sides of a turn of the loop, and of enough rows for the shadow.
+		// On both sides of an iteration of the loop, and of enough rows for the shadow.
 		for _, inputs := range []int{1, 2, 3, 4, 5, 47, 48, 49, 70} {
 			r := lstmtest.NewRand(units, inputs)
 			w := randomLayer(r, inputs, units)

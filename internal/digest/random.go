@@ -56,7 +56,7 @@ var awkward = [...]uint32{
 	0x1f800000, 0x1f7fffff, 0x9f800000, 0x9f7fffff, 0xc2280000, 0xc2280001, 0x39800000, 0x39800001, 0x42200000, 0xc2aeac4f, 0xc2aeac4e, 0x4111999a, 0x42b17218, 0xc2b17218,
 }
 
-// withAwkward replaces about one of so many numbers in s by an awkward one.
+// withAwkward replaces about one in that many numbers in s by an awkward one.
 func (g *generator) withAwkward(s []float32, every int) {
 	for i := range s {
 		if g.below(every) == 0 {

@@ -13,7 +13,10 @@
 // of a user, so everything here panics instead of returning errors.
 package gen
 
-import "example.com/lstm/internal/dispatch"
+import (
+	"example.com/lstm/internal/aligned"
+	"example.com/lstm/internal/dispatch"
+)
 
 // Reg is a general register that holds a pointer or an integer. ID is the name
 // that the machine has given it, and finds a real register for.
@@ -174,7 +177,7 @@ func Emit(m Machine, t *Tuning, k *Kernel) {
 const floatSize = 4
 
 // CacheLine is the number of bytes of a cache line, and of the widest vector.
-const CacheLine = 64
+const CacheLine = aligned.Bytes
 
 // vectorSize is the number of bytes of a vector.
 func (g *Generator) vectorSize() int { return g.Lanes() * floatSize }

@@ -128,7 +128,7 @@ var Functions = []*Function{
 		Kernels: []*Kernel{
 			{
 				// A panel has but four vectors of 16 lanes: two panels have enough
-				// sums to hide the latency of their chains behind each other.
+				// chains to hide each other's latency.
 				Name:     "stepPairs",
 				Does:     "is step with two panels at once, for weights in the first-level cache.",
 				If:       fmt.Sprintf("len(p.floats) <= %d", maxPairFloats),

@@ -11,8 +11,8 @@ import (
 // panel's row, all of them multiplied with one element of x after another. The
 // weights are one stream, read once from front to back.
 //
-// With two panels at once there are twice as many sums to hide the latency of
-// their chains behind, and two streams, which only the first-level cache likes.
+// With two panels at once there are twice as many chains, which hide each other's
+// latency, and two streams, which only the first-level cache likes.
 // A narrow panel, whose few chains are all latency, goes together with the
 // panel before it.
 func (g *Generator) step(panelsAtOnce int) {

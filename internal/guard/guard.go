@@ -21,7 +21,7 @@ type Buffer struct {
 // with a payload that no operation makes.
 var Sentinel = math.Float32frombits(0x7fc5a5a5)
 
-// First returns the first n floats, which begin just behind an unreadable page.
+// First returns the first n floats, which begin right after an unreadable page.
 func (b *Buffer) First(n int) []float32 { return b.At(0, n) }
 
 // Last returns the last n floats, which end at an unreadable page.

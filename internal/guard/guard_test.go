@@ -24,8 +24,8 @@ func TestSlices(t *testing.T) {
 				s[i] = 1
 			}
 			_, before := b.Intact(-1<<20, start)
-			_, behind := b.Intact(start+n, 1<<20)
-			require.True(t, before && behind)
+			_, after := b.Intact(start+n, 1<<20)
+			require.True(t, before && after)
 			if n > 0 {
 				changed, ok := b.Intact(-1<<20, 1<<20)
 				require.False(t, ok)

@@ -76,7 +76,7 @@ type State interface {
 	C(layer int) []float32
 }
 
-// Values is everything that a state of so many layers is: a copy of h and of c of
+// Values is everything that a state of that many layers is: a copy of h and of c of
 // each layer.
 func Values(s State, layers int) (all [][]float32) {
 	for l := range layers {

@@ -41,7 +41,7 @@ type Header struct {
 	InputSize   int
 }
 
-// Size is the length of an encoding with so many layers, and floats in all h and c.
+// Size is the length of an encoding with that many layers, and floats in all h and c.
 func Size(layers, floats int) int {
 	return headerBytes[version] + layerBytes*layers + 4*floats + checksumBytes
 }

@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 		body func(g *gen.Generator)
 		want string
 	}{
-		{"load behind", func(g *gen.Generator) {
+		{"load after it", func(g *gen.Generator) {
 			g.Load(g.Arg("x", "x"), 52, "")
 		}, "reads 4 floats of x from float 13 on, and it has 16"},
 		{"load before", func(g *gen.Generator) {
@@ -61,10 +61,10 @@ func TestFaults(t *testing.T) {
 		{"load from an integer", func(g *gen.Generator) {
 			g.Load(g.Arg("n", "n"), 0, "")
 		}, "reads memory at 3, which is no pointer"},
-		{"store behind", func(g *gen.Generator) {
+		{"store after it", func(g *gen.Generator) {
 			g.Store(g.ZeroVec(""), g.Arg("x", "x"), 52)
 		}, "writes 4 floats of x from float 13 on, and it has 16"},
-		{"store of the first lanes, behind", func(g *gen.Generator) {
+		{"store of the first lanes, after it", func(g *gen.Generator) {
 			g.StoreFirst(g.ZeroVec(""), g.Arg("n", "n"), g.Arg("x", "x"), 56)
 		}, "writes 3 floats of x from float 14 on"},
 		{"store of the first lanes, too many", func(g *gen.Generator) {
@@ -78,7 +78,7 @@ func TestFaults(t *testing.T) {
 			g.Store(g.ZeroVec(""), z, 0)
 			g.Load(z, 4, "")
 		}, `interpret: testNEON: instruction 3, at "Here.": reads float 4 of scratch memory before it is written`},
-		{"scratch behind", func(g *gen.Generator) {
+		{"scratch after it", func(g *gen.Generator) {
 			g.Store(g.ZeroVec(""), g.Scratch("z"), 52)
 		}, "writes 4 floats of scratch memory from float 13 on, and it has 16"},
 		{"a column's slice", func(g *gen.Generator) {
