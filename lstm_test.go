@@ -256,6 +256,9 @@ func TestOneAnswer(t *testing.T) {
 					steps += len(batch)
 				} else {
 					i, length := r.IntN(streams), r.IntN(30)
+					if r.IntN(8) == 0 {
+						length += blockSteps // more than a block
+					}
 					x := inputs(length)
 					y := make([]float32, length*n.OutputSize())
 					n.Forward(states[i], x, y)

@@ -144,7 +144,7 @@ func (l *layer) stepBatch(states []*State, room *room) {
 			if l.fused {
 				p.stepTile(from, columns[:len(tile)])
 			} else {
-				l.stepColumns(&from, &p, u, columns[:len(tile)], room.sums, len(room.sums)/blockSteps)
+				l.stepColumns(&from, &p, u, columns[:len(tile)], room.sums.floats, room.sums.stride)
 			}
 		}
 		from, p = from.advance(units), next
