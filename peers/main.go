@@ -1,5 +1,5 @@
 // Command peers measures lstm beside what else runs LSTM networks from Go: ONNX
-// Runtime, oneDNN, Gonum and a plain loop. All of them have the same weights and
+// Runtime, oneDNN, Go's experimental simd/archsimd, Gonum and a plain loop. All of them have the same weights and
 // inputs and one thread, and alternate in one run; their answers are compared
 // first. The script run beside it installs what it needs.
 package main
@@ -97,6 +97,8 @@ func openPeers(library string) []peer {
 	add("ONNX Runtime", p, err)
 	p, err = openOneDNN()
 	add("oneDNN", p, err)
+	p, err = openArchSIMD()
+	add("archsimd", p, err)
 	return append(peers, gonum{}, plain{})
 }
 
