@@ -147,6 +147,7 @@ func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 	fmt.Fprintf(w, "\nmodel\t%s\n", name)
 	describeSource(w, net)
 	fmt.Fprintf(w, "parameters\t%d, weights and biases\n", net.Parameters())
+	fmt.Fprintf(w, "fingerprint\t%s\n", net.Fingerprint())
 	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", units.Bytes(net.MemorySize()))
 	fmt.Fprintf(w, "memory a stream\t%s\n", units.Bytes(net.NewState().MemorySize()))
 
