@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/exact"
 	"example.com/lstm/internal/lstmtest"
@@ -18,7 +20,12 @@ var (
 
 // exactFMA computes x·y + z with as many digits as it takes, and rounds at the
 // end. It owes nothing to float64 arithmetic unless an operand is not finite.
-type exactFMA struct{ x, y, z big.Float }
+type exactFMA struct {
+	x, y, z big.Float
+	// How many sums, normal and subnormal, come out wrong where a float64 is
+	// rounded once more without a look at it.
+	wrong, wrongSubnormal int
+}
 
 func newExactFMA() *exactFMA {
 	e := new(exactFMA)
@@ -40,6 +47,8 @@ func (e *exactFMA) fma(x, y, z float32) float32 {
 	return sum
 }
 
+// check compares with that fma, and the chains of path portable, which must see
+// every sum that they may not round twice.
 func (e *exactFMA) check(t *testing.T, x, y, z float32) {
 	t.Helper()
 	// All signs that make a difference: of the product and of z.
@@ -49,6 +58,24 @@ func (e *exactFMA) check(t *testing.T, x, y, z float32) {
 			if math.Float32bits(got) != math.Float32bits(want) && (got == got || want == want) {
 				t.Fatalf("fma(%x, %x, %x) is %x (%#08x), want %x (%#08x)", x, y, z,
 					got, math.Float32bits(got), want, math.Float32bits(want))
+			}
+			s := float64(x)*float64(y) + float64(z)
+			if !sameBits(want, float32(s)) {
+				if e.wrong++; math.Abs(s) < 0x1p-126 {
+					e.wrongSubnormal++
+				}
+				require.True(t, maybeHalfway(s), "fma(%x, %x, %x)", x, y, z)
+			}
+			var sums, weights [portableRows]float32
+			for r := range sums {
+				sums[r], weights[r] = z, x
+			}
+			chainPortable(sums[:], weights[:], []float32{y})
+			for _, got := range sums {
+				if !sameBits(want, got) {
+					t.Fatalf("a chain's fma(%x, %x, %x) is %x (%#08x), want %x (%#08x)", x, y, z,
+						got, math.Float32bits(got), want, math.Float32bits(want))
+				}
 			}
 		}
 	}
@@ -68,7 +95,8 @@ func TestFMASpecialValues(t *testing.T) {
 		{least, 0.5, zero, zero}, // half-way to 0, which is even
 		{least, 0.5, least, 2 * least},
 		{maxFloat, 1, 0x1p+102, maxFloat},
-		{maxFloat, 1, 0x1p+103, inf}, // half-way to 2^128
+		{maxFloat, 1, 0x1p+103, inf},                          // half-way to 2^128
+		{0x1p+103 - 0x1p+80, 1 + 0x1p-23, maxFloat, maxFloat}, // a little less
 		{maxFloat, 2, -maxFloat, maxFloat},
 		{maxFloat, maxFloat, zero, inf},
 		{maxFloat, maxFloat, -inf, -inf},
@@ -104,11 +132,14 @@ func TestFMAOfAwkwardValues(t *testing.T) {
 func TestFMAHalfway(t *testing.T) {
 	e, r := newExactFMA(), lstmtest.NewRand(3)
 	beside := []float32{1, 1 - 0x1p-24, 1 + 0x1p-23, 1 - 0x1p-23}
-	for range thinned(t, 20_000) {
-		// z is any float32, subnormals and the largest included, and x·y half of
-		// the distance to its neighbour, times two factors that nearly cancel:
-		// (1 + 2^-23)·(1 - 2^-23) is 1 - 2^-46.
+	for i := range thinned(t, 20_000) {
+		// z is any float32, the largest included, every fourth a subnormal, and x·y
+		// half of the distance to its neighbour, times two factors that nearly
+		// cancel: (1 + 2^-23)·(1 - 2^-23) is 1 - 2^-46.
 		z := math.Float32frombits(r.Uint32N(0x7f800000))
+		if i%4 == 0 {
+			z = math.Float32frombits(r.Uint32N(1 << 23))
+		}
 		half := math.Ldexp(1, unitExponent(float64(z))-1)
 		shift := r.IntN(20) - 10
 		f, g := beside[r.IntN(4)], beside[r.IntN(4)]
@@ -130,6 +161,8 @@ func TestFMAHalfway(t *testing.T) {
 		e.check(t, float32(x), float32(math.Ldexp(float64(y), scale)), least)
 		e.check(t, float32(x), float32(math.Ldexp(float64(y), scale)), 0)
 	}
+	require.Greater(t, e.wrong, e.wrongSubnormal)
+	require.Positive(t, e.wrongSubnormal)
 }
 
 func TestFMACancellation(t *testing.T) {

@@ -73,15 +73,16 @@ type column struct {
 }
 
 // Path returns the name of the kernels in use: "avx512", "avx2", "neon" or
-// "generic", which is pure Go. It is the last of [Paths].
+// "portable", which is pure Go. It is the last of [Paths].
 func Path() string { return dispatch.Active().String() }
 
 // Paths returns the names of the kernels that this machine can use, from the
-// slowest, which is always "generic", to the fastest. Results are the same with
-// all of them, only the time differs.
+// slowest to the fastest. Results are the same with all of them, only the time
+// differs. The first two are pure Go and always there: "generic", the
+// specification that the others are tested against, and "portable".
 //
 // A path is offered when the processor and the operating system have all that
 // it needs, as golang.org/x/sys/cpu sees it, so that GODEBUG=cpu.avx2=off takes
 // one away, and those that build on it. The build tags purego and noasm leave
-// only "generic".
+// only these two.
 func Paths() []string { return dispatch.Available() }

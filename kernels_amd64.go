@@ -31,8 +31,10 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 		}
 		stepAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
-	default:
+	case dispatch.Generic:
 		stepGeneric(from, p, x, c, h)
+	default:
+		stepPortable(from, p, x, c, h)
 	}
 }
 
@@ -57,8 +59,10 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 		}
 		stepTileAVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
-	default:
+	case dispatch.Generic:
 		stepTileGeneric(from, p, columns)
+	default:
+		stepTilePortable(from, p, columns)
 	}
 }
 
@@ -89,8 +93,10 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 			gatesFloat32AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
-	default:
+	case dispatch.Generic:
 		gatesGeneric(format, from, p, columns, units, z, zStride)
+	default:
+		gatesPortable(format, from, p, columns, units, z, zStride)
 	}
 }
 
@@ -120,8 +126,10 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 		case plainCell:
 			cellsPlainAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
 		}
-	default:
+	case dispatch.Generic:
 		cellsGeneric(cell, z, zStride, parameters, columns)
+	default:
+		cellsPortable(cell, z, zStride, parameters, columns)
 	}
 }
 
@@ -135,8 +143,10 @@ func head(weights, bias, x, y []float32) {
 		headAVX2(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
 	case dispatch.AVX512:
 		headAVX512(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
-	default:
+	case dispatch.Generic:
 		headGeneric(weights, bias, x, y)
+	default:
+		headPortable(weights, bias, x, y)
 	}
 }
 
@@ -164,8 +174,10 @@ func elements(f function, dst, x []float32) {
 		case flushFunction:
 			flushAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		}
-	default:
+	case dispatch.Generic:
 		elementsGeneric(f, dst, x)
+	default:
+		elementsPortable(f, dst, x)
 	}
 }
 

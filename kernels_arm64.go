@@ -22,8 +22,10 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	case dispatch.NEON:
 		stepNEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
-	default:
+	case dispatch.Generic:
 		stepGeneric(from, p, x, c, h)
+	default:
+		stepPortable(from, p, x, c, h)
 	}
 }
 
@@ -40,8 +42,10 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 	case dispatch.NEON:
 		stepTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
-	default:
+	case dispatch.Generic:
 		stepTileGeneric(from, p, columns)
+	default:
+		stepTilePortable(from, p, columns)
 	}
 }
 
@@ -58,8 +62,10 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 			gatesFloat32NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
-	default:
+	case dispatch.Generic:
 		gatesGeneric(format, from, p, columns, units, z, zStride)
+	default:
+		gatesPortable(format, from, p, columns, units, z, zStride)
 	}
 }
 
@@ -77,8 +83,10 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 		case plainCell:
 			cellsPlainNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
 		}
-	default:
+	case dispatch.Generic:
 		cellsGeneric(cell, z, zStride, parameters, columns)
+	default:
+		cellsPortable(cell, z, zStride, parameters, columns)
 	}
 }
 
@@ -90,8 +98,10 @@ func head(weights, bias, x, y []float32) {
 	switch dispatch.Active() {
 	case dispatch.NEON:
 		headNEON(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
-	default:
+	case dispatch.Generic:
 		headGeneric(weights, bias, x, y)
+	default:
+		headPortable(weights, bias, x, y)
 	}
 }
 
@@ -110,8 +120,10 @@ func elements(f function, dst, x []float32) {
 		case flushFunction:
 			flushNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		}
-	default:
+	case dispatch.Generic:
 		elementsGeneric(f, dst, x)
+	default:
+		elementsPortable(f, dst, x)
 	}
 }
 

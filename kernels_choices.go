@@ -22,6 +22,13 @@ func gatesGeneric(format weightFormat, from *chainStart, p *panels, columns []co
 	}
 }
 
+func gatesPortable(format weightFormat, from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	switch format {
+	case float32Weights:
+		gatesFloat32Portable(from, p, columns, units, z, zStride)
+	}
+}
+
 // A cellKind is what the units of a layer do with their gates' sums.
 type cellKind int
 
@@ -46,6 +53,13 @@ func cellsGeneric(cell cellKind, z []float32, zStride int, parameters []float32,
 	switch cell {
 	case plainCell:
 		cellsPlainGeneric(z, zStride, parameters, columns)
+	}
+}
+
+func cellsPortable(cell cellKind, z []float32, zStride int, parameters []float32, columns []column) {
+	switch cell {
+	case plainCell:
+		cellsPlainPortable(z, zStride, parameters, columns)
 	}
 }
 
@@ -74,5 +88,16 @@ func elementsGeneric(f function, dst, x []float32) {
 		tanhGeneric(dst, x)
 	case flushFunction:
 		flushGeneric(dst, x)
+	}
+}
+
+func elementsPortable(f function, dst, x []float32) {
+	switch f {
+	case sigmoidFunction:
+		sigmoidPortable(dst, x)
+	case tanhFunction:
+		tanhPortable(dst, x)
+	case flushFunction:
+		flushPortable(dst, x)
 	}
 }

@@ -46,9 +46,7 @@ const (
 func fmaOdd(x, y, z float32) float32 {
 	p, q := float64(x)*float64(y), float64(z)
 	s := p + q
-	// Knuth's TwoSum: the error of s, exactly.
-	t := s - p
-	e := (p - (s - t)) + (q - t)
+	e := sumError(p, q, s)
 	if e != 0 && !math.IsNaN(e) {
 		if b := math.Float64bits(s); b&1 == 0 {
 			if (e > 0) == (s > 0) {
@@ -60,6 +58,13 @@ func fmaOdd(x, y, z float32) float32 {
 		}
 	}
 	return float32(s)
+}
+
+// sumError returns p + q - s exactly, where s is that sum rounded (Knuth's TwoSum).
+// It is NaN if one of them is not finite.
+func sumError(p, q, s float64) float64 {
+	t := s - p
+	return (p - (s - t)) + (q - t)
 }
 
 // sigmoid returns 1 / (1 + e^-x) to within 1 ulp, monotone in x, and +0 from

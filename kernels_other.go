@@ -4,18 +4,54 @@
 
 package lstm
 
-func step(from *chainStart, p *panels, x, c, h []float32) { stepGeneric(from, p, x, c, h) }
+import (
+	"example.com/lstm/internal/dispatch"
+)
 
-func stepTile(from *chainStart, p *panels, columns []column) { stepTileGeneric(from, p, columns) }
+func step(from *chainStart, p *panels, x, c, h []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		stepGeneric(from, p, x, c, h)
+		return
+	}
+	stepPortable(from, p, x, c, h)
+}
+
+func stepTile(from *chainStart, p *panels, columns []column) {
+	if dispatch.Active() == dispatch.Generic {
+		stepTileGeneric(from, p, columns)
+		return
+	}
+	stepTilePortable(from, p, columns)
+}
 
 func gates(format weightFormat, from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
-	gatesGeneric(format, from, p, columns, units, z, zStride)
+	if dispatch.Active() == dispatch.Generic {
+		gatesGeneric(format, from, p, columns, units, z, zStride)
+		return
+	}
+	gatesPortable(format, from, p, columns, units, z, zStride)
 }
 
 func cells(cell cellKind, z []float32, zStride int, parameters []float32, columns []column) {
-	cellsGeneric(cell, z, zStride, parameters, columns)
+	if dispatch.Active() == dispatch.Generic {
+		cellsGeneric(cell, z, zStride, parameters, columns)
+		return
+	}
+	cellsPortable(cell, z, zStride, parameters, columns)
 }
 
-func head(weights, bias, x, y []float32) { headGeneric(weights, bias, x, y) }
+func head(weights, bias, x, y []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		headGeneric(weights, bias, x, y)
+		return
+	}
+	headPortable(weights, bias, x, y)
+}
 
-func elements(f function, dst, x []float32) { elementsGeneric(f, dst, x) }
+func elements(f function, dst, x []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		elementsGeneric(f, dst, x)
+		return
+	}
+	elementsPortable(f, dst, x)
+}

@@ -85,7 +85,8 @@ func (p *pack) archFile(goarch string) ([]byte, error) {
 	return f.content()
 }
 
-// pathsOf are the paths of an architecture, the narrowest first.
+// pathsOf are the paths of an architecture, the narrowest first, or those in pure
+// Go, of every architecture.
 func pathsOf(goarch string) (list []dispatch.Description) {
 	for _, path := range dispatch.All {
 		if path.GOARCH == goarch {
@@ -120,7 +121,9 @@ func (p *pack) printFunction(f *goFile, function *gen.Function, goarch string) {
 		f.printf("default:\nreturn false\n}\nreturn true\n}\n\n")
 		return
 	}
-	f.printf("default:\n%sGeneric(%s)\n}\n}\n\n", function.Name, arguments(function))
+	generic, portable := dispatch.All[dispatch.Generic].Suffix, dispatch.All[dispatch.Portable].Suffix
+	f.printf("case dispatch.%s:\n%s%s(%s)\n", generic, function.Name, generic, arguments(function))
+	f.printf("default:\n%s%s(%s)\n}\n}\n\n", function.Name, portable, arguments(function))
 }
 
 // parameters are those of the Go function, with the one that chooses.
@@ -230,16 +233,15 @@ func printLayout(f *goFile) {
 
 // otherFile has the functions of an architecture without kernels.
 func (p *pack) otherFile() ([]byte, error) {
-	var imports []string
-	if p.explicit {
-		imports = []string{"example.com/lstm/internal/dispatch"}
-	}
-	f := newGoFile(p.name, "(!amd64 && !arm64) || purego || noasm", imports...)
+	f := newGoFile(p.name, "(!amd64 && !arm64) || purego || noasm", "example.com/lstm/internal/dispatch")
 	for _, function := range p.functions {
 		if p.explicit {
 			f.printf("func %s(path dispatch.Path, %s) bool { return false }\n\n", function.Name, function.Params)
 		} else {
-			f.printf("func %s(%s) { %sGeneric(%s) }\n\n", function.Name, parameters(function), function.Name, arguments(function))
+			generic, portable := dispatch.All[dispatch.Generic].Suffix, dispatch.All[dispatch.Portable].Suffix
+			f.printf("func %s(%s) {\nif dispatch.Active() == dispatch.%s {\n", function.Name, parameters(function), generic)
+			f.printf("%s%s(%s)\nreturn\n}\n", function.Name, generic, arguments(function))
+			f.printf("%s%s(%s)\n}\n\n", function.Name, portable, arguments(function))
 		}
 	}
 	return f.content()
@@ -276,12 +278,14 @@ func (p *pack) choicesFile() ([]byte, error) {
 			}
 			f.printf("}[%s]\n}\n\n", c.Param)
 		}
-		f.printf("func %sGeneric(%s) {\nswitch %s {\n", function.Name, parameters(function), c.Param)
 		_, rest, _ := strings.Cut(arguments(function), ", ")
-		for _, k := range function.Kernels {
-			f.printf("case %s:\n%sGeneric(%s)\n", c.Value(k), k.Name, rest)
+		for _, path := range pathsOf("") {
+			f.printf("func %s%s(%s) {\nswitch %s {\n", function.Name, path.Suffix, parameters(function), c.Param)
+			for _, k := range function.Kernels {
+				f.printf("case %s:\n%s%s(%s)\n", c.Value(k), k.Name, path.Suffix, rest)
+			}
+			f.printf("}\n}\n\n")
 		}
-		f.printf("}\n}\n\n")
 	}
 	return f.content()
 }

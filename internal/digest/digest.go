@@ -103,7 +103,8 @@ func Verify(path string) error {
 	return nil
 }
 
-// explain says where the results of a path first differ from those of pure Go.
+// explain says where the results of a path first differ from those of the
+// oracle.
 func (c *Case) explain(path string) string {
 	const oracle = "generic"
 	type result struct {
@@ -121,9 +122,9 @@ func (c *Case) explain(path string) string {
 	for i, r := range got {
 		for j, v := range r.values {
 			if w := want[i].values[j]; canonical(v) != canonical(w) {
-				return fmt.Sprintf("%s[%d] is %x (%#08x), and %x (%#08x) in pure Go", r.piece, j, v, math.Float32bits(v), w, math.Float32bits(w))
+				return fmt.Sprintf("%s[%d] is %x (%#08x), and %x (%#08x) on path %s", r.piece, j, v, math.Float32bits(v), w, math.Float32bits(w), oracle)
 			}
 		}
 	}
-	return "pure Go computes the same as this path, so all paths of this machine differ from the table"
+	return "path " + oracle + " computes the same as this path, so all paths of this machine differ from the table"
 }

@@ -13,7 +13,7 @@ import (
 	"example.com/lstm/internal/lstmtest"
 )
 
-var write = flag.Bool("write", false, "write table.txt anew, with the results of pure Go")
+var write = flag.Bool("write", false, "write table.txt anew, with the results of the oracle")
 
 func TestTable(t *testing.T) {
 	if *write {
@@ -82,7 +82,7 @@ func TestExplanation(t *testing.T) {
 	best := paths[len(paths)-1]
 	lstmtest.UsePath(t, best)
 	if len(paths) > 1 {
-		require.Equal(t, "second[1] is 0x1.4p+01 (0x40200000), and 0x1p+01 (0x40000000) in pure Go", c.explain(best))
+		require.Equal(t, "second[1] is 0x1.4p+01 (0x40200000), and 0x1p+01 (0x40000000) on path generic", c.explain(best))
 	}
 	require.Contains(t, c.explain("generic"), "all paths of this machine differ from the table")
 
@@ -97,7 +97,7 @@ func TestExplanation(t *testing.T) {
 	require.ErrorContains(t, Verify("generic"), "case "+first+" is not in the table")
 	line, rest, _ := strings.Cut(usual[strings.Index(usual, "\n")+1:], "\n")
 	committed = "0000000000000000" + line[16:] + "\n" + rest
-	require.ErrorContains(t, Verify(best), ", want 0000000000000000; pure Go computes the same as this path")
+	require.ErrorContains(t, Verify(best), ", want 0000000000000000; path generic computes the same as this path")
 	require.Equal(t, best, lstm.Path())
 	require.ErrorContains(t, Verify("avx1024"), "avx1024")
 }

@@ -9,7 +9,7 @@ import "golang.org/x/sys/cpu"
 // off single features and nothing that builds on them, so what builds on another
 // asks for both: cpu.avx=off takes every path away, cpu.avx2=off AVX-512's, too.
 func detect() []Path {
-	paths := []Path{Generic}
+	paths := []Path{Generic, Portable}
 	if !cpu.X86.HasAVX || !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
 		return paths
 	}

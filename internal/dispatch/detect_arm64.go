@@ -6,7 +6,7 @@ import "golang.org/x/sys/cpu"
 
 // detect lists the paths of this machine. Every arm64 that Go runs on has NEON.
 func detect() []Path {
-	paths := []Path{Generic}
+	paths := []Path{Generic, Portable}
 	if cpu.ARM64.HasASIMD {
 		paths = append(paths, NEON)
 	}

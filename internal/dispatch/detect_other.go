@@ -2,4 +2,4 @@
 
 package dispatch
 
-func detect() []Path { return []Path{Generic} }
+func detect() []Path { return []Path{Generic, Portable} }

@@ -18,7 +18,8 @@ type Path int32
 
 // The paths, from the most portable to the widest of each architecture.
 const (
-	Generic Path = iota // pure Go
+	Generic  Path = iota // pure Go, the oracle
+	Portable             // pure Go, fast
 	NEON
 	AVX2
 	AVX512
@@ -34,10 +35,11 @@ type Description struct {
 
 // All describes every path, those of other machines too.
 var All = [...]Description{
-	Generic: {Name: "generic", Lanes: 1},
-	NEON:    {Name: "neon", Suffix: "NEON", GOARCH: "arm64", Lanes: 4},
-	AVX2:    {Name: "avx2", Suffix: "AVX2", GOARCH: "amd64", Lanes: 8},
-	AVX512:  {Name: "avx512", Suffix: "AVX512", GOARCH: "amd64", Lanes: 16},
+	Generic:  {Name: "generic", Suffix: "Generic", Lanes: 1},
+	Portable: {Name: "portable", Suffix: "Portable", Lanes: 1},
+	NEON:     {Name: "neon", Suffix: "NEON", GOARCH: "arm64", Lanes: 4},
+	AVX2:     {Name: "avx2", Suffix: "AVX2", GOARCH: "amd64", Lanes: 8},
+	AVX512:   {Name: "avx512", Suffix: "AVX512", GOARCH: "amd64", Lanes: 16},
 }
 
 func (p Path) String() string { return All[p].Name }
@@ -58,7 +60,7 @@ func init() { active.Store(int32(Best())) }
 func Active() Path { return Path(active.Load()) }
 
 // Available returns the names of the paths of this machine, the best one last.
-// Generic is always the first.
+// Generic and Portable are always the first two.
 func Available() []string {
 	names := make([]string, len(available))
 	for i, p := range available {
