@@ -49,7 +49,7 @@ func TestBenchFromFile(t *testing.T) {
 	require.Equal(t, readFile(t, report), readFile(t, copied))
 
 	names := []string{"step"}
-	if len(lstm.Paths()) > 1 {
+	if !dispatch.PureGo(lstm.Path()) {
 		names = append(names, "sequence", "throughput")
 	}
 	for _, name := range names {

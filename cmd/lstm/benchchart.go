@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"example.com/lstm/internal/bench"
+	"example.com/lstm/internal/dispatch"
 )
 
 // A benchChart is one file: plots under each other.
@@ -88,8 +89,10 @@ func contenders(r *bench.Report) []contender {
 	for _, path := range r.Paths() {
 		switch path {
 		case r.Path:
-		case "generic":
-			list = append(list, contender{"pure Go", grey, vg.Points(1.6), bench.Figure{Path: path}})
+		case dispatch.Generic.String():
+			list = append(list, contender{"pure Go, the oracle", grey, vg.Points(1.6), bench.Figure{Path: path}})
+		case dispatch.Portable.String():
+			list = append(list, contender{"pure Go", gold, vg.Points(1.6), bench.Figure{Path: path}})
 		default:
 			list = append(list, contender{path, blue, vg.Points(1.6), bench.Figure{Path: path}})
 		}
@@ -168,7 +171,7 @@ func throughputPlots(r *bench.Report) []*plot.Plot {
 		return plots
 	}
 	for _, c := range contenders(r) {
-		if c.who.Path == "generic" {
+		if dispatch.PureGo(c.who.Path) {
 			continue
 		}
 		var curves []*curve

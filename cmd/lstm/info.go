@@ -109,9 +109,6 @@ func describeFeatures(features []feature) string {
 func describePath() string {
 	paths := lstm.Paths()
 	text := fmt.Sprintf("%s, the best of %s", lstm.Path(), strings.Join(paths, ", "))
-	if len(paths) == 1 {
-		text = fmt.Sprintf("%s, the only one that this build has for this CPU", lstm.Path())
-	}
 	if tags := buildTags(); tags != "" {
 		text += "; built with -tags " + tags
 	}

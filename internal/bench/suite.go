@@ -41,7 +41,7 @@ func Suite(shapes []Shape, paths []string) ([][]*Candidate, error) {
 			group = append(group, s.Step(n, path))
 			// Pure Go has no tiles: its batches and sequences take as long as
 			// their steps, and those of large layers take seconds.
-			if path != "generic" {
+			if !dispatch.PureGo(path) {
 				group = append(group, s.Forward(n, path))
 				for _, batch := range Batches {
 					group = append(group, s.StepBatch(n, path, batch))

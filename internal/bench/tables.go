@@ -51,7 +51,7 @@ func (r *Report) withPeaks() []string {
 
 // tiled are the paths that have kernels for several columns.
 func (r *Report) tiled() []string {
-	return slices.DeleteFunc(r.Paths(), func(path string) bool { return path == "generic" })
+	return slices.DeleteFunc(r.Paths(), dispatch.PureGo)
 }
 
 func (r *Report) machineTable() *Table {

@@ -47,6 +47,11 @@ func (p Path) String() string { return All[p].Name }
 // Lanes returns the number of float32 in a vector of p, 1 for pure Go.
 func (p Path) Lanes() int { return All[p].Lanes }
 
+// PureGo reports whether a path of that name is in Go alone.
+func PureGo(name string) bool {
+	return name == Generic.String() || name == Portable.String()
+}
+
 // available lists the paths of this machine, the best one last.
 var available = detect()
 

@@ -35,6 +35,7 @@ func TestDescriptions(t *testing.T) {
 	}
 	for p, d := range All {
 		require.Equal(t, Path(p).String(), d.Name)
+		require.Equal(t, d.GOARCH == "", PureGo(d.Name), d.Name)
 		require.Equal(t, strings.ToUpper(d.Name), strings.ToUpper(d.Suffix))
 	}
 }
