@@ -1,8 +1,6 @@
 package lstm
 
 import (
-	"sync"
-
 	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/panel"
@@ -26,7 +24,7 @@ func (n *Network) Forward(s *State, x, y []float32) {
 		n.forwardSteps(s, x, y)
 		return
 	}
-	room := n.rooms.take(&n.block)
+	room := n.takeRoom()
 	n.forwardBlocks(s, x, y, room)
 	n.rooms.giveBack(room)
 }
@@ -72,30 +70,15 @@ type room struct {
 	inputs, sums, hidden matrix // a row for each step
 }
 
-// rooms are those that no call of Forward is using. There are as many as calls
-// were at work at the same time, and they stay: nothing is allocated when there
-// has been such a call before, and a goroutine's stack need not grow.
-type rooms struct {
-	mutex sync.Mutex
-	free  []*room
-}
-
-func (r *rooms) take(size *blockSize) *room {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	if last := len(r.free) - 1; last >= 0 {
-		taken := r.free[last]
-		r.free = r.free[:last]
-		return taken
+// takeRoom returns a room that no other call is using, to be given back to
+// n.rooms. It is not on the stack of the goroutine, which would grow by it.
+func (n *Network) takeRoom() *room {
+	if free := n.rooms.take(); free != nil {
+		return free
 	}
+	size := &n.block
 	rows := func(width int) matrix { return matrix{aligned.New(size.steps * width), width, width} }
 	return &room{rows(size.input), rows(size.sums), rows(size.hidden)}
-}
-
-func (r *rooms) giveBack(taken *room) {
-	r.mutex.Lock()
-	r.free = append(r.free, taken)
-	r.mutex.Unlock()
 }
 
 // forwardSteps is Forward step by step.

@@ -126,7 +126,7 @@ type Network struct {
 	source     Source
 	stateSize  stateSize
 	block      blockSize
-	rooms      rooms
+	rooms      pool[room]
 
 	hashOnce    sync.Once
 	fingerprint Fingerprint // by hashOnce

@@ -91,7 +91,7 @@ func (n *Network) stepBatch(states []*State) {
 	}
 	var room *room
 	if n.needsSums() {
-		room = n.rooms.take(&n.block)
+		room = n.takeRoom()
 		defer n.rooms.giveBack(room)
 	}
 	for l := range n.layers {
