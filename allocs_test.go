@@ -41,6 +41,16 @@ func TestNoAllocations(t *testing.T) {
 				requireNone(fmt.Sprintf("Forward of %d × %v", steps, shape), func() { n.Forward(s, x, y) })
 				requireNone(fmt.Sprintf("Forward of %d × %v without y", steps, shape), func() { n.Forward(s, x, nil) })
 			}
+			for size := range len(states) + 1 {
+				xs, ys := make([][]float32, size), make([][]float32, size)
+				for i := range size {
+					steps := i * 5 % 7
+					xs[i], ys[i] = make([]float32, steps*n.InputSize()), make([]float32, steps*n.OutputSize())
+				}
+				requireNone(fmt.Sprintf("ForwardBatch of %d × %v", size, shape), func() { n.ForwardBatch(states[:size], xs, ys) })
+				requireNone(fmt.Sprintf("ForwardBatch of %d × %v without ys", size, shape), func() { n.ForwardBatch(states[:size], xs, nil) })
+				requireNone(fmt.Sprintf("CheckForwardBatch of %d × %v", size, shape), func() { _ = n.CheckForwardBatch(states[:size], xs, ys) })
+			}
 			buffer, err := s.AppendBinary(nil)
 			require.NoError(t, err)
 			requireNone(fmt.Sprintf("AppendBinary of %v", shape), func() { buffer, _ = s.AppendBinary(buffer[:0]) })

@@ -41,6 +41,16 @@ func BenchmarkForward(b *testing.B) {
 	})
 }
 
+func BenchmarkForwardBatch(b *testing.B) {
+	eachShape(b, func(b *testing.B, s bench.Shape, n *lstm.Network) {
+		for _, lengths := range bench.Lengths {
+			for _, path := range lstm.Paths() {
+				run(b, s.ForwardBatch(n, path, lengths))
+			}
+		}
+	})
+}
+
 func BenchmarkSigmoid(b *testing.B) { benchmarkActivation(b, bench.Sigmoid) }
 
 func BenchmarkTanh(b *testing.B) { benchmarkActivation(b, bench.Tanh) }

@@ -74,14 +74,8 @@ func (n *Network) CheckForward(s *State, x, y []float32) error {
 // and nil if it would not, like [Network.CheckStep]. It is a call that the
 // states belong to while it runs.
 func (n *Network) CheckStepBatch(states []*State, xs, ys [][]float32) error {
-	if err := n.checkMade("StepBatch"); err != nil {
+	if err := n.checkLists("StepBatch", states, xs, ys); err != nil {
 		return err
-	}
-	if len(xs) != len(states) {
-		return lengthError("StepBatch: xs", len(xs), len(states), "the number of states")
-	}
-	if ys != nil && len(ys) != len(states) {
-		return lengthError("StepBatch: ys", len(ys), len(states), "the number of states")
 	}
 	for i, s := range states {
 		if !n.Owns(s) {
@@ -117,6 +111,43 @@ func (n *Network) CheckStepBatchFlat(states []*State, x, y []float32) error {
 		}
 	}
 	return checkDistinct("StepBatchFlat", states)
+}
+
+// CheckForwardBatch returns the error with which [Network.ForwardBatch] would
+// panic, and nil if it would not, like [Network.CheckStepBatch].
+func (n *Network) CheckForwardBatch(states []*State, xs, ys [][]float32) error {
+	if err := n.checkLists("ForwardBatch", states, xs, ys); err != nil {
+		return err
+	}
+	input := n.stateSize.input
+	for i, s := range states {
+		if !n.Owns(s) {
+			return n.stateError(fmt.Sprintf("ForwardBatch: states[%d]", i), s)
+		}
+		steps := len(xs[i]) / input
+		if len(xs[i]) != steps*input {
+			return lengthError(fmt.Sprintf("ForwardBatch: xs[%d]", i), len(xs[i]), sizes.RoundUp(len(xs[i]), input), "a multiple of InputSize")
+		}
+		if ys != nil && ys[i] != nil && !sizes.IsProduct(len(ys[i]), steps, n.output) {
+			return lengthError(fmt.Sprintf("ForwardBatch: ys[%d]", i), len(ys[i]), steps*n.output, "steps × OutputSize")
+		}
+	}
+	return checkDistinct("ForwardBatch", states)
+}
+
+// checkLists returns an error unless there is an x for each state, and a y if
+// there are any.
+func (n *Network) checkLists(method string, states []*State, xs, ys [][]float32) error {
+	if err := n.checkMade(method); err != nil {
+		return err
+	}
+	if len(xs) != len(states) {
+		return lengthError(method+": xs", len(xs), len(states), "the number of states")
+	}
+	if ys != nil && len(ys) != len(states) {
+		return lengthError(method+": ys", len(ys), len(states), "the number of states")
+	}
+	return nil
 }
 
 // Owns reports whether s is a state of n, made by its NewState or adopted by

@@ -132,6 +132,18 @@ func ExampleNetwork_StepBatchFlat() {
 	// Output: [2.0 4.0 6.0]
 }
 
+// Sequences of a batch have lengths of their own. (The network is the counter in
+// New's example.)
+func ExampleNetwork_ForwardBatch() {
+	net := counter()
+	states := []*lstm.State{net.NewState(), net.NewState(), net.NewState()}
+	xs := [][]float32{{1, 1, 1, 1}, {}, {5, 5}} // [4, 1], [0, 1] and [2, 1]
+	ys := [][]float32{make([]float32, 4), nil, make([]float32, 2)}
+	net.ForwardBatch(states, xs, ys)
+	fmt.Printf("%.1f\n", ys)
+	// Output: [[1.0 2.0 3.0 4.0] [] [5.0 10.0]]
+}
+
 // What a stranger sends is checked before it is used, and answered.
 func ExampleNetwork_CheckStep() {
 	net := counter()

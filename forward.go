@@ -19,6 +19,11 @@ import (
 // a length is wrong or s is not a state of n.
 func (n *Network) Forward(s *State, x, y []float32) {
 	must(n.CheckForward(s, x, y))
+	n.forward(s, x, y)
+}
+
+// forward is Forward with arguments that have been checked.
+func (n *Network) forward(s *State, x, y []float32) {
 	steps := len(x) / n.layers[0].input
 	if steps < minBlock || n.block.widestInput < minInput {
 		n.forwardSteps(s, x, y)

@@ -21,9 +21,10 @@
 //	}
 //
 // [Network.Step] advances one stream by one time step, [Network.StepBatch]
-// many streams by one step each, [Network.Forward] one stream by many steps.
-// Each step gives the same bits by whichever of them it is taken, so a stream may
-// go through them in any order.
+// many streams by one step each, [Network.Forward] one stream by many steps, and
+// [Network.ForwardBatch] many streams by as many steps as each has. Each step gives
+// the same bits by whichever of them it is taken, so a stream may go through them
+// in any order.
 //
 // The first step of a process is slower than the others, like the first after a
 // pause: the weights are not in the processor's caches yet. A service that cares
@@ -40,8 +41,9 @@
 //     promised.) So a service may batch as it likes, move a stream to a machine
 //     of another kind, and replay an incident exactly.
 //   - Nothing is allocated by Step, StepBatch, StepBatchFlat, [Sigmoid] and
-//     [Tanh], nor by Forward, but for memory that the network keeps: when more
-//     calls of it are at work at the same time than ever before.
+//     [Tanh], nor by Forward and ForwardBatch, but for memory that the network
+//     keeps: when more calls of it are at work at the same time than ever before,
+//     or a batch of sequences has more streams.
 //   - No goroutine is started, and no call into assembly, which the scheduler
 //     cannot interrupt, takes longer than about ten microseconds.
 //   - Sigmoid and Tanh are within 1 unit in the last place of the exact value,
@@ -127,6 +129,7 @@ type Network struct {
 	stateSize  stateSize
 	block      blockSize
 	rooms      pool[room]
+	schedules  pool[schedule]
 
 	hashOnce    sync.Once
 	fingerprint Fingerprint // by hashOnce

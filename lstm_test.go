@@ -239,7 +239,8 @@ func TestOneAnswer(t *testing.T) {
 			}
 			steps, restarts := 0, 0
 			for range 16 {
-				if r.IntN(2) == 0 {
+				switch r.IntN(3) {
+				case 0:
 					batch := r.Perm(streams)[:r.IntN(streams+1)]
 					var ss []*State
 					var xs, ys, want [][]float32
@@ -254,7 +255,25 @@ func TestOneAnswer(t *testing.T) {
 						lstmtest.RequireBits(t, want[j], ys[j], "%v stream %d in a batch of %d", shape, j, len(batch))
 					}
 					steps += len(batch)
-				} else {
+				case 1:
+					batch := r.Perm(streams)[:r.IntN(streams+1)]
+					var ss []*State
+					var xs, ys, want [][]float32
+					for _, i := range batch {
+						length := r.IntN(10)
+						x, y := inputs(length), []float32{}
+						for step := range length {
+							y = append(y, stepAlone(i, x[step*n.InputSize():][:n.InputSize()])...)
+						}
+						ss, xs, want = append(ss, states[i]), append(xs, x), append(want, y)
+						ys = append(ys, make([]float32, len(y)))
+						steps += length
+					}
+					n.ForwardBatch(ss, xs, ys)
+					for j := range batch {
+						lstmtest.RequireBits(t, want[j], ys[j], "%v sequence %d of %d", shape, j, len(batch))
+					}
+				case 2:
 					i, length := r.IntN(streams), r.IntN(30)
 					if r.IntN(8) == 0 {
 						length += blockSteps // more than a block
@@ -344,7 +363,8 @@ func TestLargeHead(t *testing.T) {
 	})
 }
 
-// testEveryWay compares Step, StepBatch and Forward with the reference.
+// testEveryWay compares Step, StepBatch, Forward and ForwardBatch with the
+// reference.
 func testEveryWay(t *testing.T, sizes []int, steps int) {
 	t.Helper()
 	m := &Model{Layers: []Weights{sparseLayer(sizes[0], sizes[1])}}
@@ -404,6 +424,17 @@ func testWays(t *testing.T, m *Model, n *Network, sizes []int, steps int) {
 	n.Forward(whole, x, all)
 	lstmtest.RequireBits(t, y, all, "Forward of %v", sizes)
 	requireState(t, want, whole, "Forward of %v", sizes)
+
+	var xs, ys [][]float32
+	for i := range batch {
+		batch[i] = begin()
+		xs, ys = append(xs, x), append(ys, make([]float32, len(y)))
+	}
+	n.ForwardBatch(batch, xs, ys)
+	for i := range batch {
+		lstmtest.RequireBits(t, y, ys[i], "ForwardBatch of %v, sequence %d", sizes, i)
+		requireState(t, want, batch[i], "ForwardBatch of %v, sequence %d", sizes, i)
+	}
 }
 
 // Any number of goroutines use one network, each with streams of its own, and
@@ -428,9 +459,9 @@ func TestConcurrency(t *testing.T) {
 					at := func(step int) (in, out []float32) {
 						return x[step*input:][:input], got[step*output:][:output]
 					}
-					s, other := n.NewState(), n.NewState()
+					s, other, third := n.NewState(), n.NewState(), n.NewState()
 					for step := 0; step < steps; {
-						switch r.IntN(3) {
+						switch r.IntN(4) {
 						case 0:
 							in, out := at(step)
 							n.Step(s, in, out)
@@ -442,6 +473,12 @@ func TestConcurrency(t *testing.T) {
 						case 2:
 							end := min(steps, step+1+r.IntN(5))
 							n.Forward(s, x[step*input:end*input], got[step*output:end*output])
+							step = end
+						case 3:
+							end := min(steps, step+1+r.IntN(5))
+							in, _ := at(step)
+							n.ForwardBatch([]*State{other, s, third}, [][]float32{in, x[step*input : end*input], in},
+								[][]float32{nil, got[step*output : end*output], nil})
 							step = end
 						}
 					}

@@ -130,6 +130,31 @@ func TestMisuse(t *testing.T) {
 		m.panics("lstm: StepBatchFlat: states[2] is the same as states[0], want each state once",
 			func() { n.StepBatchFlat([]*lstm.State{states[0], states[1], states[0]}, x[:9], y[:6]) })
 
+		long := [][]float32{x[0:6], x[6:9], nil, x[9:21]}
+		longOut := [][]float32{y[0:4], y[4:6], nil, y[6:14]}
+		m.panics("lstm: ForwardBatch: xs has length 3, want 4 (the number of states)",
+			func() { n.ForwardBatch(states, long[:3], longOut) })
+		m.panics("lstm: ForwardBatch: xs has length 1, want 0 (the number of states)",
+			func() { n.ForwardBatch(nil, long[:1], nil) })
+		m.panics("lstm: ForwardBatch: ys has length 2, want 4 (the number of states)",
+			func() { n.ForwardBatch(states, long, longOut[:2]) })
+		m.panics("lstm: ForwardBatch: ys has length 0, want 4 (the number of states)",
+			func() { n.ForwardBatch(states, long, longOut[:0]) })
+		m.panics("lstm: ForwardBatch: states[2] is nil, want a State made by Network.NewState",
+			func() { n.ForwardBatch([]*lstm.State{states[0], states[1], nil}, long[:3], longOut[:3]) })
+		m.panics("lstm: ForwardBatch: states[1] is a state of another network, want one that this network has made or adopted",
+			func() { n.ForwardBatch([]*lstm.State{states[0], alien}, long[:2], longOut[:2]) })
+		m.panics("lstm: ForwardBatch: xs[3] has length 7, want 9 (a multiple of InputSize)",
+			func() { n.ForwardBatch(states, [][]float32{long[0], long[1], nil, x[:7]}, longOut) })
+		m.panics("lstm: ForwardBatch: ys[0] has length 3, want 4 (steps × OutputSize)",
+			func() { n.ForwardBatch(states, long, [][]float32{y[:3], nil, nil, nil}) })
+		m.panics("lstm: ForwardBatch: ys[2] has length 2, want 0 (steps × OutputSize)",
+			func() { n.ForwardBatch(states, long, [][]float32{nil, nil, y[:2], nil}) })
+		m.panics("lstm: ForwardBatch: ys[3] has length 0, want 8 (steps × OutputSize)",
+			func() { n.ForwardBatch(states, long, [][]float32{nil, nil, nil, {}}) })
+		m.panics("lstm: ForwardBatch: states[3] is the same as states[1], want each state once",
+			func() { n.ForwardBatch([]*lstm.State{states[0], states[1], states[2], states[1]}, long, longOut) })
+
 		m.panics("lstm: CopyFrom: t is nil, want a State made by Network.NewState",
 			func() { s.CopyFrom(nil) })
 		m.panics("lstm: CopyFrom: t is a state of another network, want one that this network has made or adopted",
@@ -199,6 +224,17 @@ func TestChecks(t *testing.T) {
 		{func() error { return n.CheckStepBatch([]*lstm.State{one, one}, rows{x[:3], x[:3]}, nil) },
 			func() { n.StepBatch([]*lstm.State{one, one}, rows{x[:3], x[:3]}, nil) }, nil, false},
 
+		{func() error { return n.CheckForwardBatch([]*lstm.State{one, two}, rows{x[:6], nil}, rows{y[:4], nil}) },
+			func() { n.ForwardBatch([]*lstm.State{one, two}, rows{x[:6], nil}, rows{y[:4], nil}) }, nil, true},
+		{func() error { return n.CheckForwardBatch(nil, nil, nil) }, func() { n.ForwardBatch(nil, nil, nil) }, nil, true},
+		{func() error { return n.CheckForwardBatch([]*lstm.State{one}, nil, nil) }, func() { n.ForwardBatch([]*lstm.State{one}, nil, nil) }, lstm.ErrShape, false},
+		{func() error { return n.CheckForwardBatch([]*lstm.State{one}, rows{x[:5]}, nil) },
+			func() { n.ForwardBatch([]*lstm.State{one}, rows{x[:5]}, nil) }, lstm.ErrShape, false},
+		{func() error { return n.CheckForwardBatch([]*lstm.State{one}, rows{x[:6]}, rows{y[:3]}) },
+			func() { n.ForwardBatch([]*lstm.State{one}, rows{x[:6]}, rows{y[:3]}) }, lstm.ErrShape, false},
+		{func() error { return n.CheckForwardBatch([]*lstm.State{one, one}, rows{x[:3], x[:3]}, nil) },
+			func() { n.ForwardBatch([]*lstm.State{one, one}, rows{x[:3], x[:3]}, nil) }, nil, false},
+
 		{func() error { return n.CheckStepBatchFlat([]*lstm.State{one, two}, x[:6], y[:4]) },
 			func() { n.StepBatchFlat([]*lstm.State{one, two}, x[:6], y[:4]) }, nil, true},
 		{func() error { return n.CheckStepBatchFlat(nil, nil, nil) }, func() { n.StepBatchFlat(nil, nil, nil) }, nil, true},
@@ -231,6 +267,7 @@ func TestCopiedStateStructs(t *testing.T) {
 	const what = " is a copied struct that shares the memory of another State, want one made by Network.NewState or State.Clone"
 	m := &misuse{t, n.Layers(), []*lstm.State{s}, nil}
 	requireUnmade(t, m, n, &copied, what, data)
+	m.panics("lstm: ForwardBatch: states[1]"+what, func() { n.ForwardBatch([]*lstm.State{s, &copied}, [][]float32{{1, 2, 3}, nil}, nil) })
 	m.panics("lstm: StepBatch: states[1]"+what, func() { n.StepBatch([]*lstm.State{s, &copied}, [][]float32{{1, 2, 3}, {1, 2, 3}}, nil) })
 }
 
@@ -251,6 +288,7 @@ func requireUnmade(t *testing.T, m *misuse, n *lstm.Network, s *lstm.State, what
 	m.panics("lstm: Step: s"+what, func() { n.Step(s, x, nil) })
 	m.panics("lstm: Forward: s"+what, func() { n.Forward(s, x, nil) })
 	m.panics("lstm: StepBatch: states[0]"+what, func() { n.StepBatch([]*lstm.State{s}, [][]float32{x}, nil) })
+	m.panics("lstm: ForwardBatch: states[0]"+what, func() { n.ForwardBatch([]*lstm.State{s}, [][]float32{x}, nil) })
 	m.panics("lstm: StepBatchFlat: states[0]"+what, func() { n.StepBatchFlat([]*lstm.State{s}, x, nil) })
 	m.panics("lstm: H: s"+what, func() { s.H(0) })
 	m.panics("lstm: C: s"+what, func() { s.C(0) })
@@ -287,6 +325,7 @@ func TestZeroNetwork(t *testing.T) {
 	m.panics("lstm: Step: s: "+what, func() { n.Step(new(lstm.State), nil, nil) })
 	m.panics("lstm: Forward: s: "+what, func() { n.Forward(s, nil, nil) })
 	m.panics("lstm: StepBatch: "+what, func() { n.StepBatch(nil, nil, nil) })
+	m.panics("lstm: ForwardBatch: "+what, func() { n.ForwardBatch(nil, nil, nil) })
 	m.panics("lstm: StepBatchFlat: "+what, func() { n.StepBatchFlat(nil, nil, nil) })
 	require.EqualError(t, n.Adopt(s), "lstm: Adopt: "+what)
 	require.False(t, n.Owns(s))
@@ -339,6 +378,48 @@ func TestStepBatchFlat(t *testing.T) {
 					for i := range states {
 						lstmtest.RequireValues(t, lstmtest.Values(alone[i], n.Layers()), states[i], "%v stream %d of %d", shape, i, batch)
 					}
+				}
+			}
+		}
+	})
+}
+
+// ForwardBatch is Forward of each sequence, for more sequences than there are
+// slots too, for one that is much longer than the others, and where only some
+// outputs are wanted. The second call finds the memory of the first.
+func TestForwardBatch(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
+		n := newNetwork(t, 2, 9, 20, 5)
+		in, out := n.InputSize(), n.OutputSize()
+		r := lstmtest.NewRand(22)
+		for _, streams := range []int{1, 2, 3, 6, 7, 13, 48, 49, 100} {
+			var states, alone []*lstm.State
+			for i := range streams {
+				s := n.NewState()
+				advance(n, s, i, i%3)
+				states, alone = append(states, s), append(alone, s.Clone())
+			}
+			for _, longest := range []int{1, 5, 60} {
+				memory := lstmtest.Normals(r, longest*in+streams, 1) // the sequences overlap
+				xs, ys := make([][]float32, streams), make([][]float32, streams)
+				for i := range streams {
+					steps := r.IntN(4)
+					if i == streams/2 {
+						steps = longest
+					}
+					xs[i] = memory[i:][:min(steps, longest)*in]
+					if i%3 > 0 {
+						ys[i] = make([]float32, len(xs[i])/in*out)
+					}
+				}
+				n.ForwardBatch(states, xs, ys)
+				for i, s := range alone {
+					y := make([]float32, len(xs[i])/in*out)
+					n.Forward(s, xs[i], y)
+					if ys[i] != nil {
+						lstmtest.RequireBits(t, y, ys[i], "stream %d of %d", i, streams)
+					}
+					lstmtest.RequireValues(t, lstmtest.Values(s, n.Layers()), states[i], "stream %d of %d", i, streams)
 				}
 			}
 		}
@@ -412,6 +493,9 @@ func TestEmptyCalls(t *testing.T) {
 		before := lstmtest.Values(s, n.Layers())
 		n.StepBatch(nil, nil, nil)
 		n.StepBatch([]*lstm.State{}, [][]float32{}, [][]float32{})
+		n.ForwardBatch(nil, nil, nil)
+		n.ForwardBatch([]*lstm.State{}, [][]float32{}, [][]float32{})
+		n.ForwardBatch([]*lstm.State{s}, [][]float32{nil}, [][]float32{{}})
 		n.StepBatchFlat(nil, nil, nil)
 		n.StepBatchFlat([]*lstm.State{}, []float32{}, []float32{})
 		n.Forward(s, nil, nil)

@@ -45,6 +45,12 @@ var races = []struct {
 		meanwhile(func() { c[3] = 1 })
 		n.StepBatch([]*lstm.State{n.NewState(), s}, [][]float32{{1}, {1}}, nil)
 	}},
+	{"writing c during ForwardBatch", func(meanwhile func(func())) {
+		n, s := raceNetwork()
+		c := s.C(0)
+		meanwhile(func() { c[3] = 1 })
+		n.ForwardBatch([]*lstm.State{n.NewState(), s, n.NewState()}, [][]float32{{1}, {1}, {1}}, nil)
+	}},
 	{"writing x during Forward", func(meanwhile func(func())) {
 		const input = 8 + panel.ElementBlock // enough for inputs to be taken in on their own; a kernel reads the first of them
 		n, err := lstm.New(lstm.RandomModel(1, 0, input, 20))

@@ -73,7 +73,8 @@ func (r *Report) check() error {
 // kindSizes are the sizes that a figure of each kind has.
 var kindSizes = map[Kind][]string{
 	Step: {"input", "hidden"}, StepBatch: {"input", "hidden", "batch"}, Forward: {"input", "hidden", "steps"},
-	Sigmoid: {"n"}, Tanh: {"n"},
+	ForwardBatch: {"input", "hidden", "batch", "steps"},
+	Sigmoid:      {"n"}, Tanh: {"n"},
 	Load: {"input", "hidden"}, LoadRecurrent: {"input", "hidden"},
 	FMA: nil, Clock: nil,
 }
@@ -95,6 +96,9 @@ func (f Figure) check() error {
 		case !has && size.value != 0:
 			return fmt.Errorf("%s: %s is %d, want none", f.Name(), size.key, size.value)
 		}
+	}
+	if has := f.Kind == ForwardBatch; has && !slices.Contains(Lengths, f.Lengths) || !has && f.Lengths != "" {
+		return fmt.Errorf("%s: lengths are %q, want one of %q for %s, and none for other kinds", f.Name(), f.Lengths, Lengths, ForwardBatch)
 	}
 	if err := (Shape{f.Input, f.Hidden}).check(); err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)

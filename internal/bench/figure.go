@@ -20,6 +20,7 @@ const (
 	Step          Kind = "Step"          // one step of one stream
 	StepBatch     Kind = "StepBatch"     // one step of Batch streams
 	Forward       Kind = "Forward"       // Steps steps of one stream
+	ForwardBatch  Kind = "ForwardBatch"  // sequences of Batch streams, of up to Steps steps
 	Sigmoid       Kind = "Sigmoid"       // N elements, the work
 	Tanh          Kind = "Tanh"          // N elements, the work
 	Load          Kind = "Load"          // loading what a step reads: bytes
@@ -43,14 +44,15 @@ func (k Kind) Unit() string {
 
 // A Figure is how long one call of something takes.
 type Figure struct {
-	Kind   Kind   `json:"kind"`
-	Input  int    `json:"input,omitempty"`
-	Hidden int    `json:"hidden,omitempty"`
-	Batch  int    `json:"batch,omitempty"`
-	Steps  int    `json:"steps,omitempty"`
-	N      int    `json:"n,omitempty"`
-	Path   string `json:"path,omitempty"` // of this package
-	Peer   string `json:"peer,omitempty"` // what else ran it, empty for this package
+	Kind    Kind   `json:"kind"`
+	Input   int    `json:"input,omitempty"`
+	Hidden  int    `json:"hidden,omitempty"`
+	Batch   int    `json:"batch,omitempty"`
+	Steps   int    `json:"steps,omitempty"`
+	Lengths string `json:"lengths,omitempty"` // of the sequences of a ForwardBatch, one of Lengths
+	N       int    `json:"n,omitempty"`
+	Path    string `json:"path,omitempty"` // of this package
+	Peer    string `json:"peer,omitempty"` // what else ran it, empty for this package
 
 	Work   float64 `json:"work"`
 	Min    float64 `json:"min_ns"`
@@ -72,6 +74,9 @@ func (f Figure) Name() string {
 		if size.value != 0 {
 			fmt.Fprintf(&b, "/%s=%d", size.key, size.value)
 		}
+	}
+	if f.Lengths != "" {
+		b.WriteString("/lengths=" + f.Lengths)
 	}
 	if f.Path != "" {
 		b.WriteString("/path=" + f.Path)

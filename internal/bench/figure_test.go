@@ -43,6 +43,11 @@ func someReport() *Report {
 		f.Batch = batch
 		add(f, float64(batch)*s.FLOPs(), 12*float64(batch))
 	}
+	sequences := s.Of(ForwardBatch, "avx2")
+	sequences.Batch, sequences.Steps, sequences.Lengths = SequenceStreams, SequenceSteps, EqualLengths
+	add(sequences, 1000*s.FLOPs(), 12_000)
+	sequences.Lengths = EvenLengths
+	add(sequences, 1000*s.FLOPs(), 12_600)
 	return r
 }
 
@@ -78,6 +83,9 @@ func TestReadRefusesOddFigures(t *testing.T) {
 		"figure 1, Clock: work is 0":                                    func(r *Report) { r.Figures[0].Work = 0 },
 		`figure 1, kind is "Jump"`:                                      func(r *Report) { r.Figures[0].Kind = "Jump" },
 		"figure 1, Clock/batch=3: batch is 3, want none":                func(r *Report) { r.Figures[0].Batch = 3 },
+		`Clock/lengths=odd: lengths are "odd", want one of`:             func(r *Report) { r.Figures[0].Lengths = "odd" },
+		`Clock/lengths=even: lengths are "even", want one of`:           func(r *Report) { r.Figures[0].Lengths = EvenLengths },
+		`path=avx2: lengths are "", want one of`:                        func(r *Report) { r.Figures[len(r.Figures)-1].Lengths = "" },
 		"hidden is 0, want 1 to":                                        func(r *Report) { r.Figures[7].Hidden = 0 },
 		"input is -5, want 1 to":                                        func(r *Report) { r.Figures[7].Input = -5 },
 		"the weights have 8.796101410816e+12 bytes, want at most 2 GiB": func(r *Report) { r.Figures[7].Hidden, r.Figures[7].Input = 1<<19, 1<<19 },
@@ -86,7 +94,7 @@ func TestReadRefusesOddFigures(t *testing.T) {
 		"seconds is -1e+09 ns":                                          func(r *Report) { r.Seconds = -1 },
 		"memory 1, parameters is 0, want 1 to":                          func(r *Report) { r.Memory[0].Parameters = 0 },
 		"memory 1, new_ns is -1 ns":                                     func(r *Report) { r.Memory[0].NewTime = -1 },
-		"2013 figures, want at most 2000":                               func(r *Report) { r.Figures = append(r.Figures, make([]Figure, 2001)...) },
+		"2015 figures, want at most 2000":                               func(r *Report) { r.Figures = append(r.Figures, make([]Figure, 2001)...) },
 		"101 shapes, want at most 100":                                  func(r *Report) { addShapes(r, 100) },
 		"no figures":                                                    func(r *Report) { r.Figures = nil },
 	} {
@@ -116,8 +124,10 @@ func TestNames(t *testing.T) {
 		"Step/input=16/hidden=32/path=avx2":              {Kind: Step, Input: 16, Hidden: 32, Path: "avx2", Median: 7},
 		"StepBatch/input=16/hidden=32/batch=8/path=neon": {Kind: StepBatch, Input: 16, Hidden: 32, Batch: 8, Path: "neon"},
 		"Forward/input=1/hidden=8/steps=100/peer=Gonum":  {Kind: Forward, Input: 1, Hidden: 8, Steps: 100, Peer: "Gonum"},
-		"Sigmoid/n=4096/path=generic":                    {Kind: Sigmoid, N: 4096, Path: "generic"},
-		"Clock":                                          {Kind: Clock},
+		"ForwardBatch/input=1/hidden=8/batch=32/steps=100/lengths=even/path=avx2": {Kind: ForwardBatch, Input: 1, Hidden: 8, Batch: 32,
+			Steps: 100, Lengths: EvenLengths, Path: "avx2"},
+		"Sigmoid/n=4096/path=generic": {Kind: Sigmoid, N: 4096, Path: "generic"},
+		"Clock":                       {Kind: Clock},
 	} {
 		require.Equal(t, want, f.Name())
 	}

@@ -20,8 +20,17 @@ var Shapes = []Shape{
 var Batches = []int{8, 32, 128}
 
 const (
-	SequenceSteps = 100  // of a call of Forward
-	Elements      = 4096 // of a call of Sigmoid or Tanh
+	SequenceSteps   = 100  // of a call of Forward, and at most of a sequence of ForwardBatch
+	SequenceStreams = 32   // of a call of ForwardBatch
+	Elements        = 4096 // of a call of Sigmoid or Tanh
+)
+
+// Lengths are the names of how long the sequences of ForwardBatch are.
+var Lengths = []string{EqualLengths, EvenLengths}
+
+const (
+	EqualLengths = "equal" // all of SequenceSteps
+	EvenLengths  = "even"  // spread evenly from 1 to SequenceSteps, in no order
 )
 
 // Suite returns what lstm bench measures: a group for the activations and one
@@ -45,6 +54,9 @@ func Suite(shapes []Shape, paths []string) ([][]*Candidate, error) {
 				group = append(group, s.Forward(n, path))
 				for _, batch := range Batches {
 					group = append(group, s.StepBatch(n, path, batch))
+				}
+				for _, lengths := range Lengths {
+					group = append(group, s.ForwardBatch(n, path, lengths))
 				}
 			}
 		}
@@ -118,6 +130,32 @@ func (s Shape) StepBatch(n *lstm.Network, path string, batch int) *Candidate {
 		Run: func(calls int) {
 			for range calls {
 				n.StepBatch(states, xs, ys)
+			}
+		},
+	}
+}
+
+// ForwardBatch is a sequence of each of SequenceStreams streams, of such lengths.
+func (s Shape) ForwardBatch(n *lstm.Network, path, lengths string) *Candidate {
+	states := make([]*lstm.State, SequenceStreams)
+	xs, ys := make([][]float32, SequenceStreams), make([][]float32, SequenceStreams)
+	steps := 0
+	for i, place := range s.random().Perm(SequenceStreams) {
+		length := SequenceSteps
+		if lengths == EvenLengths {
+			length = 1 + place*(SequenceSteps-1)/(SequenceStreams-1)
+		}
+		states[i] = n.NewState()
+		xs[i], ys[i] = s.Inputs(length), make([]float32, length*s.Hidden)
+		steps += length
+	}
+	return &Candidate{
+		Figure: Figure{Kind: ForwardBatch, Input: s.Input, Hidden: s.Hidden, Batch: SequenceStreams, Steps: SequenceSteps,
+			Lengths: lengths, Path: path, Work: float64(steps) * s.FLOPs()},
+		Prepare: use(path),
+		Run: func(calls int) {
+			for range calls {
+				n.ForwardBatch(states, xs, ys)
 			}
 		},
 	}

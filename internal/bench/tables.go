@@ -16,7 +16,7 @@ func (r *Report) Tables() []*Table {
 	}
 	var tables []*Table
 	for _, t := range []*Table{
-		r.machineTable(), r.stepTable(), r.forwardTable(), r.batchTable(), r.activationTable(), r.memoryTable(),
+		r.machineTable(), r.stepTable(), r.forwardTable(), r.batchTable(), r.sequencesTable(), r.activationTable(), r.memoryTable(),
 	} {
 		if len(t.Rows) > 0 {
 			tables = append(tables, t)
@@ -166,6 +166,35 @@ func (r *Report) batchTable() *Table {
 			}
 		}
 		if len(row) > 1 {
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
+}
+
+func (r *Report) sequencesTable() *Table {
+	t := &Table{
+		ID:    "sequences",
+		Title: fmt.Sprintf("Sequences of %d streams a call", SequenceStreams),
+		Note: fmt.Sprintf("GFLOP/s of %d steps of each stream, counted as for batches, and as a part of the peak of multiply-adds; then the time of a "+
+			"step where lengths are spread evenly from 1 to %d, as a multiple of that.", SequenceSteps, SequenceSteps),
+		Columns: []string{"I, H"},
+	}
+	for _, path := range r.tiled() {
+		t.Columns = append(t.Columns, path, "even / equal")
+	}
+	for _, s := range r.Shapes() {
+		row, measured := []string{s.String()}, false
+		for _, path := range r.tiled() {
+			what := s.Of(ForwardBatch, path)
+			what.Batch, what.Steps, what.Lengths = SequenceStreams, SequenceSteps, EqualLengths
+			equal := r.Rate(what)
+			what.Lengths = EvenLengths
+			even := r.Rate(what)
+			measured = measured || !math.IsNaN(equal)
+			row = append(row, fmt.Sprintf("%s (%s)", units.Digits(equal), percent(equal/r.Rate(Figure{Kind: FMA, Path: path}))), factor(equal/even))
+		}
+		if measured {
 			t.Rows = append(t.Rows, row)
 		}
 	}

@@ -125,6 +125,7 @@ func (s shape) cases(kind string, make maker) []Case {
 		}
 		cases = append(cases, Case{fmt.Sprintf("%s: batch of %d", name, batch), run(func(st *stream) { st.inBatch(batch) })})
 	}
+	cases = append(cases, Case{name + ": sequences of different lengths", run((*stream).amongSequences)})
 	return cases
 }
 
@@ -177,6 +178,20 @@ func (st *stream) inBatch(size int) {
 		xs[place], ys[place] = st.input(t), st.output(t)
 		st.net.StepBatch(states, xs, ys)
 	}
+}
+
+// amongSequences runs the sequence beside its first steps, from none to nearly all
+// of them, as other streams.
+func (st *stream) amongSequences() {
+	const others = 9
+	states, xs, ys := []*lstm.State{st.state}, [][]float32{st.x}, [][]float32{st.y}
+	for i := range others {
+		steps := st.steps * i / others
+		states = append(states, st.net.NewState())
+		xs = append(xs, st.x[:steps*st.net.InputSize()])
+		ys = append(ys, make([]float32, steps*st.net.OutputSize()))
+	}
+	st.net.ForwardBatch(states, xs, ys)
 }
 
 func (st *stream) emit(emit func(piece string, values []float32)) {
