@@ -58,12 +58,14 @@ func (n *Network) Fingerprint() Fingerprint {
 }
 
 func (n *Network) hashSizes(h *fingerprint.Hash) {
-	h.Text(float32Weights.String())
 	h.Uint32(Contract)
 	h.Uint32(uint32(len(n.layers)))
-	for l := range n.layers {
-		h.Uint32(uint32(n.layers[l].input))
-		h.Uint32(uint32(n.layers[l].hidden))
+	for i := range n.layers {
+		l := &n.layers[i]
+		h.Uint32(uint32(l.input))
+		h.Uint32(uint32(l.hidden))
+		h.Text(l.format.String())
+		h.Text(l.cell.String())
 	}
 	outputs := 0
 	if n.head != nil {
@@ -73,12 +75,19 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 }
 
 // hash takes the matrix [1 + I + H, 4H] of the biases, the input weights and the
-// recurrent weights, transposed. It is how panels have it but for their units
-// being apart.
+// recurrent weights, transposed, and then the vectors of the cell. It is how
+// panels have them but for their units being apart.
 func (l *layer) hash(h *fingerprint.Hash) {
 	l.hashRow(h, l.bias.sums, l.bias.stride, 0)
 	for row := range l.input + l.hidden {
 		l.hashRow(h, l.panels.floats, l.panels.stride, row)
+	}
+	vectors := l.cell.vectors()
+	for v := range vectors {
+		for u := 0; u < l.hidden; u += panel.Units {
+			units := min(panel.Units, l.hidden-u)
+			h.Floats(l.parameters[vectors*u+v*panel.Width(units):][:units])
+		}
 	}
 }
 

@@ -272,6 +272,7 @@ func numbers(r *rand.Rand, count, chain int, number func(r *rand.Rand, n int) fl
 type gateCall struct {
 	units, n, skip, after int
 	columns               int
+	format                weightFormat // of gates; step and stepTile have one only
 	kind                  *kind
 	rand                  *rand.Rand
 	// Sums that all columns begin at, as at their bias, or each at its own. They
@@ -286,7 +287,11 @@ func (c *gateCall) String() string {
 	return fmt.Sprintf("%s: %d units, %d elements from row %d, %d columns, %s", c.kind.name, c.units, c.n, c.skip, c.columns, sums)
 }
 
-func (c *gateCall) stride() int     { return panel.RowFloats * (c.skip + c.n + c.after) }
+// stride is in float32, whatever the format.
+func (c *gateCall) stride() int {
+	return panel.RowFloats * (c.skip + c.n + c.after) * gen.Formats[c.format].Size / 4
+}
+
 func (c *gateCall) sumsStride() int { return panel.RowFloats + c.panelGap }
 
 // sumsFloats are those of one column.
@@ -317,16 +322,27 @@ func (c *gateCall) weights() argument {
 	rows := c.skip + c.n + c.after
 	last := (c.units - 1) / panel.Units
 	width := panel.Width(c.units - last*panel.Units)
-	floats := sentinels(last*c.stride() + panel.Gates*width*rows)
+	stride := panel.RowFloats * rows
+	floats := sentinels(last*stride + panel.Gates*width*rows)
 	c.eachUnit(func(p, lane, width int) {
 		for g := range panel.Gates {
-			column := floats[p*c.stride()+g*width+lane:]
+			column := floats[p*stride+g*width+lane:]
 			for k := range c.n {
 				column[(c.skip+k)*panel.Gates*width] = c.kind.weight(c.rand, c.n)
 			}
 		}
 	})
-	return argument{name: "weights", floats: floats}
+	return argument{name: "weights", floats: inFormat(c.format, floats)}
+}
+
+// inFormat is the memory of weights of a format, as large as such are, so that the
+// harness sees what a kernel reads beyond them.
+func inFormat(format weightFormat, weights []float32) []float32 {
+	switch format {
+	case float32Weights:
+		return weights
+	}
+	panic(fmt.Sprintf("the tests of kernels have no weights of format %v", format))
 }
 
 // sums makes the sums of all columns.
@@ -427,6 +443,7 @@ func (c *gateCall) tile(r *rack, last bool) *kernelCall {
 // gates is the call of gates. Its z is gap floats longer from column to column
 // than it must be; inPlace, it is where the sums are.
 func (c *gateCall) gates(format weightFormat, r *rack, last bool, gap int, inPlace bool) *kernelCall {
+	c.format = format
 	what := fmt.Sprintf("gates of %v weights, %s", format, c)
 	zStride := panel.Gates*panel.PaddedUnits(c.units) + gap
 	a := c.arguments()
@@ -480,7 +497,7 @@ func (c *gateCall) cells(cell cellKind, r *rack, last bool, gap int) *kernelCall
 			}
 		}
 		for v := range cell.vectors() {
-			parameters.floats[p*cell.vectors()*panel.Units+v*width+lane] = c.kind.sum(c.rand, c.n)
+			parameters.floats[p*cell.vectors()*panel.Units+v*width+lane] = kinds[c.rand.IntN(len(kinds))].sum(c.rand, c.n)
 		}
 	})
 	a := []argument{z, parameters}

@@ -105,6 +105,13 @@ func (r *reference) step(x []float32) (y []float32) {
 }
 
 func (r *reference) stepLayer(l int, x []float32) []float32 {
+	const shut = -42 // as the contract says
+	open := func(z float32) float32 {
+		if z < shut {
+			z = shut
+		}
+		return sigmoid(z)
+	}
 	w := &r.model.Layers[l]
 	h, c := r.h[l], r.c[l]
 	next := make([]float32, w.HiddenSize)
@@ -128,8 +135,8 @@ func (r *reference) stepLayer(l int, x []float32) []float32 {
 			}
 			z[g] = sum
 		}
-		c[u] = contract.Flush(fma(gate(z[1]), c[u], float32(gate(z[0])*tanh(z[2]))))
-		next[u] = contract.Flush(float32(gate(z[3]) * tanh(c[u])))
+		c[u] = contract.Flush(fma(open(z[1]), c[u], float32(open(z[0])*tanh(z[2]))))
+		next[u] = contract.Flush(float32(open(z[3]) * tanh(c[u])))
 	}
 	r.h[l] = next
 	return next

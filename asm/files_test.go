@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/arch/arm64/arm64asm"
+
+	"example.com/lstm/internal/dispatch"
 )
 
 // assembly reads the lines of the committed files of an architecture.
@@ -52,6 +54,34 @@ func TestWordsInFiles(t *testing.T) {
 			}
 			t.Log(words, "words")
 		})
+	}
+}
+
+var (
+	textLine     = regexp.MustCompile(`^TEXT ·(\w+)\(SB\)`)
+	requiresLine = regexp.MustCompile(`^// Requires: (.+)$`)
+)
+
+// TestNeeds: a kernel uses no instructions that its path does not ask the
+// processor for. MMX+ is PREFETCHT0, which every amd64 has.
+func TestNeeds(t *testing.T) {
+	for name, lines := range assembly(t, "amd64") {
+		var requires []string
+		for _, line := range lines {
+			if found := requiresLine.FindStringSubmatch(line); found != nil {
+				requires = strings.Split(found[1], ", ")
+			}
+			found := textLine.FindStringSubmatch(line)
+			if found == nil {
+				continue
+			}
+			path := slices.IndexFunc(dispatch.All[:], func(d dispatch.Description) bool {
+				return d.GOARCH == "amd64" && strings.HasSuffix(found[1], d.Suffix)
+			})
+			require.GreaterOrEqual(t, path, 0, found[1])
+			require.Subset(t, append(dispatch.All[path].Needs, "MMX+", "SSE"), requires, "%s: %s", name, found[1])
+			requires = nil
+		}
 	}
 }
 

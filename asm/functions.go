@@ -298,7 +298,7 @@ func (p *pack) goFiles() (files []file, err error) {
 		}
 		files = append(files, file{p.path(suffix + ".go"), content})
 	}
-	for _, goarch := range []string{"amd64", "arm64"} {
+	for _, goarch := range architectures {
 		content, e := p.archFile(goarch)
 		add("_"+goarch, content, e)
 	}

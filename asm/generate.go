@@ -21,26 +21,22 @@ func generate() ([]file, error) {
 	var files []file
 	for _, p := range packs {
 		kernels := gen.Kernels(p.functions)
-		m := x86.New("amd64,!purego,!noasm")
-		for _, t := range []*gen.Tuning{&gen.AVX2, &gen.AVX512} {
-			for _, k := range kernels {
-				gen.Emit(m, t, k)
+		for _, goarch := range architectures {
+			m := newMachine(goarch)
+			for _, t := range gen.Tunings {
+				if t.GOARCH != goarch {
+					continue
+				}
+				for _, k := range kernels {
+					gen.Emit(m, t, k)
+				}
 			}
+			code, err := m.Print(p.config())
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", goarch, p.file, err)
+			}
+			files = append(files, file{p.path("_" + goarch + ".s"), code})
 		}
-		code, err := m.Print(p.config())
-		if err != nil {
-			return nil, fmt.Errorf("amd64: %s: %w", p.file, err)
-		}
-		files = append(files, file{p.path("_amd64.s"), code})
-
-		n := neon.New("arm64,!purego,!noasm")
-		for _, k := range kernels {
-			gen.Emit(n, &gen.NEON, k)
-		}
-		if code, err = n.Print(p.config()); err != nil {
-			return nil, fmt.Errorf("arm64: %s: %w", p.file, err)
-		}
-		files = append(files, file{p.path("_arm64.s"), code})
 
 		goFiles, err := p.goFiles()
 		if err != nil {
@@ -49,6 +45,27 @@ func generate() ([]file, error) {
 		files = append(files, goFiles...)
 	}
 	return files, nil
+}
+
+// architectures are those that there is assembly for.
+var architectures = []string{"amd64", "arm64"}
+
+// A machine is a back-end, which prints what it has been given.
+type machine interface {
+	gen.Machine
+	Print(cfg printer.Config) ([]byte, error)
+}
+
+// newMachine begins a file of an architecture.
+func newMachine(goarch string) machine {
+	constraint := goarch + ",!purego,!noasm"
+	switch goarch {
+	case "amd64":
+		return x86.New(constraint)
+	case "arm64":
+		return neon.New(constraint)
+	}
+	panic("asm: no back-end for " + goarch)
 }
 
 func (p *pack) config() printer.Config {

@@ -37,6 +37,8 @@ func contractTable() (table []coefficient) {
 			panic("a coefficient of another kind: " + name)
 		}
 	}
+	add("Flush.Tiny", reflect.ValueOf(float32(contract.Tiny)))
+	add("Gate.Shut", reflect.ValueOf(float32(contract.Shut)))
 	for _, function := range []struct {
 		name  string
 		table any

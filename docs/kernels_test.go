@@ -23,5 +23,5 @@ func TestKernelsPage(t *testing.T) {
 		}
 		table += fmt.Sprintf("| %s | %s | %s |\n", f.Name, strings.Join(names, ", "), f.Does)
 	}
-	require.Contains(t, string(page), table)
+	require.True(t, strings.Contains(string(page), table), "docs/kernels.md lacks this table:\n%s", table)
 }

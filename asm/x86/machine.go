@@ -3,6 +3,7 @@
 package x86
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -58,12 +59,20 @@ func New(constraint string) *Machine {
 	}
 }
 
-func (m *Machine) Lanes() int     { return m.lanes }
-func (m *Machine) SetLanes(n int) { m.lanes = n }
+func (m *Machine) Lanes() int { return m.lanes }
+
+// SetLanes changes between vectors of 512 and of 256 bits.
+func (m *Machine) SetLanes(n int) {
+	if n != 8 && n != 16 || n > m.maxLanes {
+		panic(fmt.Sprintf("x86: %d lanes, want 8, or 16 with AVX-512", n))
+	}
+	m.lanes = n
+}
 
 func (m *Machine) Begin(k *gen.Kernel, set gen.InstructionSet) {
 	name := k.Name + set.Name
-	m.lanes, m.maxLanes = set.Lanes, set.Lanes
+	m.maxLanes = set.Lanes
+	m.SetLanes(set.Lanes)
 	m.regs, m.vecs, m.weights, m.scalars, m.tails = nil, nil, nil, nil, 0
 	m.roles = roles{}
 	m.kernels[name] = kernel{set.Registers, m.roles}

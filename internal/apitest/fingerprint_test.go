@@ -20,13 +20,17 @@ func referenceFingerprint(m *lstm.Model) (f lstm.Fingerprint) {
 	var b []byte
 	number := func(n int) { b = binary.LittleEndian.AppendUint32(b, uint32(n)) }
 	float := func(v float32) { b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v)) }
-	number(len("float32"))
-	b = append(b, "float32"...)
+	text := func(s string) {
+		number(len(s))
+		b = append(b, s...)
+	}
 	number(lstm.Contract)
 	number(len(m.Layers))
 	for _, w := range m.Layers {
 		number(w.InputSize)
 		number(w.HiddenSize)
+		text("float32")
+		text("plain")
 	}
 	if m.Head == nil {
 		number(0)

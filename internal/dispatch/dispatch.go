@@ -31,6 +31,9 @@ type Description struct {
 	Suffix string // of its kernels' names
 	GOARCH string // where it is; empty for everywhere
 	Lanes  int    // float32 in a vector
+	// Needs are the sets of instructions that its kernels use, those of the path
+	// before included, as the assembly's comments call them. A test compares.
+	Needs []string
 }
 
 // All describes every path, those of other machines too.
@@ -38,8 +41,10 @@ var All = [...]Description{
 	Generic:  {Name: "generic", Suffix: "Generic", Lanes: 1},
 	Portable: {Name: "portable", Suffix: "Portable", Lanes: 1},
 	NEON:     {Name: "neon", Suffix: "NEON", GOARCH: "arm64", Lanes: 4},
-	AVX2:     {Name: "avx2", Suffix: "AVX2", GOARCH: "amd64", Lanes: 8},
-	AVX512:   {Name: "avx512", Suffix: "AVX512", GOARCH: "amd64", Lanes: 16},
+	AVX2: {Name: "avx2", Suffix: "AVX2", GOARCH: "amd64", Lanes: 8,
+		Needs: []string{"AVX", "AVX2", "FMA3"}},
+	AVX512: {Name: "avx512", Suffix: "AVX512", GOARCH: "amd64", Lanes: 16,
+		Needs: []string{"AVX", "AVX2", "FMA3", "AVX512F", "AVX512VL", "AVX512DQ", "AVX512BW"}},
 }
 
 func (p Path) String() string { return All[p].Name }

@@ -33,6 +33,7 @@ var Cells = []*Cell{plainCell}
 // cell state, and the parameters of their cell.
 type unit struct {
 	i, f, g, o, c Value
+	cAgain        Value // c, for a cell that needs it early, loaded once more
 	parameters    []Value
 }
 
@@ -75,7 +76,7 @@ func (f *Formula) cells(cell *Cell, groups []cellGroup, lockstep int) {
 	var states, outputs []pending
 	for j, group := range groups {
 		in := &units[j]
-		*in = unit{i: f.Input(group.i), f: f.Input(group.f), g: f.Input(group.g), o: f.Input(group.o), c: f.Input(group.c)}
+		*in = unit{i: f.Input(group.i), f: f.Input(group.f), g: f.Input(group.g), o: f.Input(group.o), c: f.Input(group.c), cAgain: f.Input(group.c)}
 		for _, get := range group.parameters {
 			in.parameters = append(in.parameters, f.Input(get))
 		}

@@ -1,6 +1,7 @@
 package gen_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -8,6 +9,7 @@ import (
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/gen"
 	"example.com/lstm/internal/gen/interpret"
+	"example.com/lstm/internal/panel"
 )
 
 // record takes a plan through the checks to a back-end that has none.
@@ -203,16 +205,20 @@ func TestTuningPanics(t *testing.T) {
 		want  string
 		spoil func(t *gen.Tuning)
 	}{
-		{"a tile needs 29 vector registers, and there are 16", func(t *gen.Tuning) { t.TileVectors = 4 }},
+		{fmt.Sprintf("a tile needs %d vector registers, and there are 16", 4*panel.MaxColumns+2+1), func(t *gen.Tuning) { t.TileVectors = 4 }},
 		{"a row of 8 vectors is not whole passes of 3", func(t *gen.Tuning) { t.TileVectors = 3 }},
 		{"the head needs 17 vector registers, and there are 16", func(t *gen.Tuning) { t.HeadRows = 8 }},
 		{"a step needs 17 vector registers, and there are 16", func(t *gen.Tuning) { t.Lanes, t.TileVectors = 4, 2 }},
 		{"Lockstep is 0, want at least 1", func(t *gen.Tuning) { t.Lockstep = 0 }},
 		{"ShadowLockstep is 0, want at least 1 for 32 steps in the shadow", func(t *gen.Tuning) { t.ShadowLockstep = 0 }},
 	} {
-		tuning := gen.AVX2
+		tuning := gen.Tuning{
+			InstructionSet: gen.InstructionSet{Name: "Test", Lanes: 8, Registers: 16},
+			StepBlock:      4, TileBlock: 4, TileVectors: 2, WeightsAtOnce: 2, HeadRows: 4,
+			Lockstep: 1, TileLockstep: 1, CellLockstep: 1, ElementVectors: 1, ShadowSteps: 32, ShadowLockstep: 1,
+		}
 		c.spoil(&tuning)
-		require.PanicsWithValue(t, "gen: tuning of AVX2: "+c.want, func() { record(&tuning, 0, (*gen.Generator).Return) })
+		require.PanicsWithValue(t, "gen: tuning of Test: "+c.want, func() { record(&tuning, 0, (*gen.Generator).Return) })
 	}
 	for _, tuning := range gen.Tunings {
 		require.NotPanics(t, func() { record(tuning, contract.HeadSums, (*gen.Generator).Return) })

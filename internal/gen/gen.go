@@ -66,14 +66,15 @@ const (
 // InstructionSet is what a machine has to know of a path.
 type InstructionSet struct {
 	Name      string // which the names of its kernels end with
-	Lanes     int    // float32 in the widest vector
-	Registers int    // vector registers
+	GOARCH    string
+	Lanes     int // float32 in the widest vector
+	Registers int // vector registers
 }
 
 // instructionSet is that of a path, with that many vector registers.
 func instructionSet(path dispatch.Path, registers int) InstructionSet {
 	of := &dispatch.All[path]
-	return InstructionSet{Name: of.Suffix, Lanes: of.Lanes, Registers: registers}
+	return InstructionSet{Name: of.Suffix, GOARCH: of.GOARCH, Lanes: of.Lanes, Registers: registers}
 }
 
 // Machine is an instruction set as the plan sees it. Sizes and offsets are in

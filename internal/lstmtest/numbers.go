@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm/internal/contract"
 )
 
 // NewRand returns a generator that depends on the numbers given only.
@@ -44,7 +46,7 @@ var Awkward = []float32{
 	0, NegativeZero, 1, -1,
 	Least, -Least, 0x1.fffffcp-127, 0x1p-126, -0x1p-126,
 	MaxFloat, -MaxFloat, Inf, -Inf, NaN,
-	1 + 0x1p-23, 1 - 0x1p-24, 0x1p-12, 0x1.000002p-12, 0x1p-64, -0x1p-64, 0x1.fffffep-65, -0x1.fffffep-65, -42, -0x1.500002p+5, 40, -0x1.5d589ep+6, 0x1.233334p+3, 88.8, -88.8,
+	1 + 0x1p-23, 1 - 0x1p-24, 0x1p-12, 0x1.000002p-12, 0x1p-64, -0x1p-64, 0x1.fffffep-65, -0x1.fffffep-65, contract.Shut, contract.Shut - 0x1p-18, 40, -0x1.5d589ep+6, 0x1.233334p+3, 88.8, -88.8,
 }
 
 // Awkwards returns normals with some awkward values among them.
