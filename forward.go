@@ -158,7 +158,7 @@ func (l *layer) takeInputs(steps int, in, sums matrix) {
 			for i := range width {
 				columns[i].x = in.row(first + i)
 			}
-			p.prefetch = next.share(first/panel.MaxColumns, units)
+			p.prefetch = next.share(first/panel.MaxColumns, units, l.input)
 			z := sums.floats[first*sums.stride+panel.Gates*u:]
 			p.gates(l.format, from, columns[:width], min(units, l.hidden-u), z, sums.stride)
 		}

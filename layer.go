@@ -162,14 +162,19 @@ func (p panels) tileUnits(columns, chain int) int {
 	return max(1, floats/(panel.RowFloats*chain)) * panel.Units
 }
 
-// share is what tile t of the calls before p asks memory for of the weights of so
-// many units, see panel.PrefetchTiles.
-func (p panels) share(t, units int) []float32 {
-	share := units / panel.Units * p.stride / panel.PrefetchTiles
-	if t >= panel.PrefetchTiles || (t+1)*share > len(p.floats) {
+// share is what tile t of the calls before p asks memory for, of the weights that
+// the call of p reads: that many units, and of each row that it takes the chain,
+// see panel.PrefetchTiles. Where a call takes several panels, rows that it does not
+// take are asked for, too; such layers fit a cache.
+func (p panels) share(t, units, chain int) []float32 {
+	first, each := 0, units/panel.Units*p.stride/panel.PrefetchTiles
+	if units == panel.Units {
+		first, each = p.skip*panel.RowFloats, chain*panel.PrefetchFloats
+	}
+	if t >= panel.PrefetchTiles || first+(t+1)*each > len(p.floats) {
 		return nil
 	}
-	return p.floats[t*share:]
+	return p.floats[first+t*each:]
 }
 
 // stepTile is the kernel of that name for no more than tileUnits units, in

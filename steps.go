@@ -140,7 +140,7 @@ func (l *layer) stepBatch(states []*State, room *room) {
 					h: h[u:min(u+units, len(h))],
 				}
 			}
-			p.prefetch = next.share(t, units)
+			p.prefetch = next.share(t, units, l.input+l.hidden)
 			if l.fused {
 				p.stepTile(from, columns[:len(tile)])
 			} else {
