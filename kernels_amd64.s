@@ -221,9 +221,10 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y8
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y8
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y8, Y8, Y10
-	VPSLLD $0x17, Y9, Y9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y8, Y8, Y10
+	VPSLLD      $0x17, Y9, Y9
 
 	// Next panel: sums += weights·x[1]
 	VBROADCASTSS 4(R9), Y11
@@ -317,9 +318,10 @@ shadow:
 	VFMADD231PS  1216(R8), Y13, Y6
 	VFMADD231PS  1248(R8), Y13, Y7
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y9
-	VMULPS      Y9, Y9, Y12
+	VMOVUPS     leastSquare<>+0(SB), Y12
+	VFMADD231PS Y9, Y9, Y12
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
@@ -386,9 +388,10 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y9
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y9, Y9, Y12
-	VPSLLD $0x17, Y10, Y10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y12
+	VFMADD231PS Y9, Y9, Y12
+	VPSLLD      $0x17, Y10, Y10
 
 	// Next panel: sums += weights·x[7]
 	VBROADCASTSS 28(R9), Y13
@@ -492,9 +495,10 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y9, Y9, Y11
-	VPSLLD $0x17, Y10, Y10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y9, Y9, Y11
+	VPSLLD      $0x17, Y10, Y10
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
@@ -576,9 +580,10 @@ shadow:
 	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
 	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y9
-	VMULPS      Y9, Y9, Y11
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y9, Y9, Y11
 
 	// Next panel: sums += weights·x[14]
 	VBROADCASTSS 56(R9), Y13
@@ -662,9 +667,10 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y8
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y8
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y8, Y8, Y10
-	VPSLLD $0x17, Y9, Y9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y8, Y8, Y10
+	VPSLLD      $0x17, Y9, Y9
 
 	// Next panel: sums += weights·x[17]
 	VBROADCASTSS 68(R9), Y11
@@ -758,9 +764,10 @@ shadow:
 	VFMADD231PS  5312(R8), Y13, Y6
 	VFMADD231PS  5344(R8), Y13, Y7
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y9
-	VMULPS      Y9, Y9, Y12
+	VMOVUPS     leastSquare<>+0(SB), Y12
+	VFMADD231PS Y9, Y9, Y12
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
@@ -827,9 +834,10 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y12, Y9
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y12, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y9, Y9, Y12
-	VPSLLD $0x17, Y10, Y10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y12
+	VFMADD231PS Y9, Y9, Y12
+	VPSLLD      $0x17, Y10, Y10
 
 	// Next panel: sums += weights·x[23]
 	VBROADCASTSS 92(R9), Y13
@@ -933,9 +941,10 @@ shadow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y9
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y9, Y9, Y11
-	VPSLLD $0x17, Y10, Y10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y9, Y9, Y11
+	VPSLLD      $0x17, Y10, Y10
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
@@ -1017,9 +1026,10 @@ shadow:
 	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
 	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y9
-	VMULPS      Y9, Y9, Y11
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y9, Y9, Y11
 
 	// Next panel: sums += weights·x[30]
 	VBROADCASTSS 120(R9), Y13
@@ -1223,13 +1233,15 @@ last:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y8
-	VMULPS      Y8, Y8, Y10
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y8, Y8, Y10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y12
-	VPSLLD $0x17, Y9, Y9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y12
+	VFMADD231PS Y0, Y0, Y12
+	VPSLLD      $0x17, Y9, Y9
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
@@ -1306,9 +1318,10 @@ last:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y0
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y8
-	VPSLLD $0x17, Y2, Y2
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y0, Y0, Y8
+	VPSLLD      $0x17, Y2, Y2
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y9
@@ -1381,13 +1394,15 @@ last:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y1
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y2
-	VMULPS      Y2, Y2, Y8
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y2, Y2, Y8
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y10
-	VPSLLD $0x17, Y5, Y5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y1, Y1, Y10
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y11
@@ -1464,9 +1479,10 @@ last:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y3
-	VPSLLD $0x17, Y2, Y2
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y3
+	VFMADD231PS Y1, Y1, Y3
+	VPSLLD      $0x17, Y2, Y2
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y5
@@ -1539,13 +1555,15 @@ last:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y3
-	VMULPS      Y3, Y3, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y2, Y2, Y8
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y2, Y2, Y8
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
@@ -1642,13 +1660,15 @@ last:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -1981,13 +2001,15 @@ wide_narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y12, Y8
-	VMULPS      Y8, Y8, Y10
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y8, Y8, Y10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y12
-	VPSLLD $0x17, Y9, Y9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y12
+	VFMADD231PS Y0, Y0, Y12
+	VPSLLD      $0x17, Y9, Y9
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
@@ -2064,9 +2086,10 @@ wide_narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y0
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y8
-	VPSLLD $0x17, Y2, Y2
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y0, Y0, Y8
+	VPSLLD      $0x17, Y2, Y2
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y9
@@ -2139,13 +2162,15 @@ wide_narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y1
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y2
-	VMULPS      Y2, Y2, Y8
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y2, Y2, Y8
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y10
-	VPSLLD $0x17, Y5, Y5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y1, Y1, Y10
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y11
@@ -2222,9 +2247,10 @@ wide_narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y3
-	VPSLLD $0x17, Y2, Y2
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y3
+	VFMADD231PS Y1, Y1, Y3
+	VPSLLD      $0x17, Y2, Y2
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y5
@@ -2299,13 +2325,15 @@ wide_narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y2
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y10, Y4
-	VMULPS      Y4, Y4, Y8
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y4, Y4, Y8
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y2, Y2, Y10
-	VPSLLD $0x17, Y5, Y5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y2, Y2, Y10
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y11
@@ -2383,9 +2411,10 @@ wide_narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y2, Y2, Y5
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+	VPSLLD      $0x17, Y4, Y4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y9
@@ -2458,13 +2487,15 @@ wide_narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y3
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y4
-	VMULPS      Y4, Y4, Y6
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y4, Y4, Y6
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y9
-	VPSLLD $0x17, Y5, Y5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y9
+	VFMADD231PS Y3, Y3, Y9
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y10
@@ -2561,13 +2592,15 @@ wide_narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
-	VMULPS      Y3, Y3, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y8
@@ -2665,13 +2698,15 @@ wide_narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y1
-	VMULPS      Y1, Y1, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -2883,13 +2918,15 @@ narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
-	VMULPS      Y4, Y4, Y6
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y4, Y4, Y6
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y8
-	VPSLLD $0x17, Y5, Y5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y0, Y0, Y8
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
@@ -2966,9 +3003,10 @@ narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y4
-	VPSLLD $0x17, Y1, Y1
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y0, Y0, Y4
+	VPSLLD      $0x17, Y1, Y1
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y5
@@ -3041,13 +3079,15 @@ narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -4178,26 +4218,29 @@ wide_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
@@ -4331,26 +4374,29 @@ wide_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
@@ -4472,13 +4518,15 @@ wide_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -4577,13 +4625,15 @@ wide_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -5692,26 +5742,29 @@ narrow_cells:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
@@ -5845,26 +5898,29 @@ narrow_cells:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
@@ -5986,13 +6042,15 @@ narrow_cells:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -6120,13 +6178,15 @@ h_done_narrow_cells_0_0:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -6285,26 +6345,29 @@ narrow_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
@@ -6426,13 +6489,15 @@ narrow_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -8578,26 +8643,29 @@ panel:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
@@ -8731,26 +8799,29 @@ panel:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y1
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y3
-	VMULPS      Y3, Y3, Y6
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y3, Y3, Y6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y4
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y8
-	VPSLLD $0x17, Y5, Y5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y1, Y1, Y8
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y10
 	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
 	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y4, Y4, Y11
-	VPSLLD $0x17, Y9, Y9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y4, Y4, Y11
+	VPSLLD      $0x17, Y9, Y9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
@@ -8871,13 +8942,15 @@ panel:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
-	VMULPS      Y3, Y3, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y2, Y2, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y8
@@ -8975,13 +9048,15 @@ panel:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -9129,26 +9204,29 @@ narrow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
@@ -9269,13 +9347,15 @@ narrow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -9592,13 +9672,16 @@ vectors_3:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y2
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y2
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y4
-	VPSLLD $0x17, Y3, Y3
-	VMULPS Y1, Y1, Y6
-	VPSLLD $0x17, Y5, Y5
-	VMULPS Y2, Y2, Y8
-	VPSLLD $0x17, Y7, Y7
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y0, Y0, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y2, Y2, Y8
+	VPSLLD      $0x17, Y7, Y7
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y9
@@ -9704,9 +9787,10 @@ vectors_1:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y2, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y2, Y0
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y2
-	VPSLLD $0x17, Y1, Y1
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y2
+	VFMADD231PS Y0, Y0, Y2
+	VPSLLD      $0x17, Y1, Y1
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y3
@@ -9802,13 +9886,16 @@ vectors_3:
 	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
 	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y1
-	VMULPS      Y1, Y1, Y7
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y1, Y1, Y7
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y3
-	VMULPS      Y3, Y3, Y9
+	VMOVUPS     leastSquare<>+0(SB), Y9
+	VFMADD231PS Y3, Y3, Y9
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y5
-	VMULPS      Y5, Y5, Y11
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y5, Y5, Y11
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y12
@@ -9901,9 +9988,10 @@ vectors_1:
 	VANDPS      tanhRoundMask<>+0(SB), Y2, Y2
 	VSUBPS      tanhRoundZero<>+0(SB), Y2, Y3
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y3, Y1
-	VMULPS      Y1, Y1, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y3
+	VFMADD231PS Y1, Y1, Y3
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y4
@@ -10168,26 +10256,29 @@ pair_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z12, Z8
-	VMULPS           Z8, Z8, Z10
+	VBROADCASTSS     leastSquare<>+0(SB), Z10
+	VFMADD231PS      Z8, Z8, Z10
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z14, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z14, Z1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z12
-	VPSLLD $0x17, Z9, Z9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z12
+	VFMADD231PS  Z0, Z0, Z12
+	VPSLLD       $0x17, Z9, Z9
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z14
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z14
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z14
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z15
-	VPSLLD $0x17, Z13, Z13
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z1, Z1, Z15
+	VPSLLD       $0x17, Z13, Z13
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
@@ -10318,26 +10409,29 @@ pair_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z1
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z2
-	VMULPS           Z2, Z2, Z8
+	VBROADCASTSS     leastSquare<>+0(SB), Z8
+	VFMADD231PS      Z2, Z2, Z8
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z10
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z10
+	VFMADD231PS  Z1, Z1, Z10
+	VPSLLD       $0x17, Z6, Z6
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z12
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z12
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z12
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z5, Z5, Z13
-	VPSLLD $0x17, Z11, Z11
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z13
+	VFMADD231PS  Z5, Z5, Z13
+	VPSLLD       $0x17, Z11, Z11
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
@@ -10482,30 +10576,34 @@ pair_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
-	VMULPS           Z3, Z3, Z7
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z3, Z3, Z7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
-	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z5, Z5, Z9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z2, Z2, Z11
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z2, Z2, Z11
+	VPSLLD       $0x17, Z6, Z6
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z4, Z4, Z14
-	VPSLLD $0x17, Z10, Z10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z4, Z4, Z14
+	VPSLLD       $0x17, Z10, Z10
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
@@ -10861,26 +10959,29 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z12, Z8
-	VMULPS           Z8, Z8, Z10
+	VBROADCASTSS     leastSquare<>+0(SB), Z10
+	VFMADD231PS      Z8, Z8, Z10
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z14, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z14, Z1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z12
-	VPSLLD $0x17, Z9, Z9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z12
+	VFMADD231PS  Z0, Z0, Z12
+	VPSLLD       $0x17, Z9, Z9
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z14
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z10, Z14
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z10, Z14
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z15
-	VPSLLD $0x17, Z13, Z13
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z1, Z1, Z15
+	VPSLLD       $0x17, Z13, Z13
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
@@ -11011,26 +11112,29 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z1
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z2
-	VMULPS           Z2, Z2, Z8
+	VBROADCASTSS     leastSquare<>+0(SB), Z8
+	VFMADD231PS      Z2, Z2, Z8
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z10
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z10
+	VFMADD231PS  Z1, Z1, Z10
+	VPSLLD       $0x17, Z6, Z6
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z12
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z12
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z12
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z5, Z5, Z13
-	VPSLLD $0x17, Z11, Z11
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z13
+	VFMADD231PS  Z5, Z5, Z13
+	VPSLLD       $0x17, Z11, Z11
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
@@ -11164,26 +11268,29 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z2
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z2
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z5
-	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z5, Z5, Z9
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z6
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z6
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z2, Z2, Z11
-	VPSLLD $0x17, Z8, Z8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z2, Z2, Z11
+	VPSLLD       $0x17, Z8, Z8
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z13
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z6, Z6, Z14
-	VPSLLD $0x17, Z12, Z12
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z6, Z6, Z14
+	VPSLLD       $0x17, Z12, Z12
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z15
@@ -11328,30 +11435,34 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z3
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z4
-	VMULPS           Z4, Z4, Z8
+	VBROADCASTSS     leastSquare<>+0(SB), Z8
+	VFMADD231PS      Z4, Z4, Z8
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z5
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z14, Z6
-	VMULPS           Z6, Z6, Z10
+	VBROADCASTSS     leastSquare<>+0(SB), Z10
+	VFMADD231PS      Z6, Z6, Z10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z3, Z3, Z12
-	VPSLLD $0x17, Z7, Z7
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z12
+	VFMADD231PS  Z3, Z3, Z12
+	VPSLLD       $0x17, Z7, Z7
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z14
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z14
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z14
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z5, Z5, Z15
-	VPSLLD $0x17, Z11, Z11
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z5, Z5, Z15
+	VPSLLD       $0x17, Z11, Z11
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z16
@@ -11500,13 +11611,15 @@ pair_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z1
-	VMULPS           Z1, Z1, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z1, Z1, Z4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z6
-	VPSLLD $0x17, Z3, Z3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z0, Z0, Z6
+	VPSLLD       $0x17, Z3, Z3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
@@ -11709,26 +11822,29 @@ wide_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
-	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     leastSquare<>+0(SB), Z6
+	VFMADD231PS      Z4, Z4, Z6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z8
-	VPSLLD $0x17, Z5, Z5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z8
+	VFMADD231PS  Z0, Z0, Z8
+	VPSLLD       $0x17, Z5, Z5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z10
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z11
-	VPSLLD $0x17, Z9, Z9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z1, Z1, Z11
+	VPSLLD       $0x17, Z9, Z9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
@@ -11848,13 +11964,15 @@ wide_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
-	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z2, Z2, Z4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z6
-	VPSLLD $0x17, Z3, Z3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z1, Z1, Z6
+	VPSLLD       $0x17, Z3, Z3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
@@ -12102,26 +12220,29 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
-	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     leastSquare<>+0(SB), Z6
+	VFMADD231PS      Z4, Z4, Z6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z8
-	VPSLLD $0x17, Z5, Z5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z8
+	VFMADD231PS  Z0, Z0, Z8
+	VPSLLD       $0x17, Z5, Z5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z10
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z11
-	VPSLLD $0x17, Z9, Z9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z1, Z1, Z11
+	VPSLLD       $0x17, Z9, Z9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
@@ -12255,26 +12376,29 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
-	VMULPS           Z4, Z4, Z7
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z4, Z4, Z7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z9
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z9
+	VFMADD231PS  Z1, Z1, Z9
+	VPSLLD       $0x17, Z6, Z6
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z11
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z5, Z5, Z12
-	VPSLLD $0x17, Z10, Z10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z12
+	VFMADD231PS  Z5, Z5, Z12
+	VPSLLD       $0x17, Z10, Z10
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
@@ -12420,30 +12544,34 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
-	VMULPS           Z3, Z3, Z7
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z3, Z3, Z7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
-	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z5, Z5, Z9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z2, Z2, Z11
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z2, Z2, Z11
+	VPSLLD       $0x17, Z6, Z6
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z4, Z4, Z14
-	VPSLLD $0x17, Z10, Z10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z4, Z4, Z14
+	VPSLLD       $0x17, Z10, Z10
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
@@ -12697,26 +12825,29 @@ narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
-	VMULPS      Y4, Y4, Y6
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y4, Y4, Y6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y8
-	VPSLLD $0x17, Y5, Y5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y0, Y0, Y8
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y10
 	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
 	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y11
-	VPSLLD $0x17, Y9, Y9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y1, Y1, Y11
+	VPSLLD      $0x17, Y9, Y9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
@@ -12836,13 +12967,15 @@ narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -13131,9 +13264,10 @@ shadow:
 	VFMADD231PS  1152(R8), Z8, Z2
 	VFMADD231PS  1216(R8), Z8, Z3
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
-	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     leastSquare<>+0(SB), Z8
+	VFMADD231PS      Z6, Z6, Z8
 
 	// Next panel: sums += weights·x[5]
 	VBROADCASTSS 20(R9), Z10
@@ -13142,9 +13276,10 @@ shadow:
 	VFMADD231PS  1408(R8), Z10, Z2
 	VFMADD231PS  1472(R8), Z10, Z3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z4, Z4, Z10
-	VPSLLD $0x17, Z7, Z7
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z10
+	VFMADD231PS  Z4, Z4, Z10
+	VPSLLD       $0x17, Z7, Z7
 
 	// Next panel: sums += weights·x[6]
 	VBROADCASTSS 24(R9), Z11
@@ -13327,9 +13462,10 @@ shadow:
 	VFMADD231PS  5248(R8), Z7, Z2
 	VFMADD231PS  5312(R8), Z7, Z3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z4, Z4, Z7
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z4, Z4, Z7
+	VPSLLD       $0x17, Z6, Z6
 
 	// Next panel: sums += weights·x[21]
 	VBROADCASTSS 84(R9), Z9
@@ -13494,9 +13630,10 @@ shadow:
 	VFMADD231PS  8576(R8), Z8, Z2
 	VFMADD231PS  8640(R8), Z8, Z3
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z10, Z6
-	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     leastSquare<>+0(SB), Z8
+	VFMADD231PS      Z6, Z6, Z8
 
 	// Next panel: sums += weights·x[34]
 	VBROADCASTSS 136(R9), Z10
@@ -13505,9 +13642,10 @@ shadow:
 	VFMADD231PS  8832(R8), Z10, Z2
 	VFMADD231PS  8896(R8), Z10, Z3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z5, Z5, Z10
-	VPSLLD $0x17, Z7, Z7
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z10
+	VFMADD231PS  Z5, Z5, Z10
+	VPSLLD       $0x17, Z7, Z7
 
 	// Next panel: sums += weights·x[35]
 	VBROADCASTSS 140(R9), Z11
@@ -13768,26 +13906,29 @@ last:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
-	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     leastSquare<>+0(SB), Z6
+	VFMADD231PS      Z4, Z4, Z6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z8
-	VPSLLD $0x17, Z5, Z5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z8
+	VFMADD231PS  Z0, Z0, Z8
+	VPSLLD       $0x17, Z5, Z5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z10
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z11
-	VPSLLD $0x17, Z9, Z9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z1, Z1, Z11
+	VPSLLD       $0x17, Z9, Z9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
@@ -13907,13 +14048,15 @@ last:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
-	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z2, Z2, Z4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z6
-	VPSLLD $0x17, Z3, Z3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z1, Z1, Z6
+	VPSLLD       $0x17, Z3, Z3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
@@ -14171,26 +14314,29 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z4
-	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     leastSquare<>+0(SB), Z6
+	VFMADD231PS      Z4, Z4, Z6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z8
-	VPSLLD $0x17, Z5, Z5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z8
+	VFMADD231PS  Z0, Z0, Z8
+	VPSLLD       $0x17, Z5, Z5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z10
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z6, Z10
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z6, Z10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z11
-	VPSLLD $0x17, Z9, Z9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z1, Z1, Z11
+	VPSLLD       $0x17, Z9, Z9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
@@ -14324,26 +14470,29 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z1
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
-	VMULPS           Z4, Z4, Z7
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z4, Z4, Z7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z5
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z5
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z9
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z9
+	VFMADD231PS  Z1, Z1, Z9
+	VPSLLD       $0x17, Z6, Z6
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z11
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z5, Z5, Z12
-	VPSLLD $0x17, Z10, Z10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z12
+	VFMADD231PS  Z5, Z5, Z12
+	VPSLLD       $0x17, Z10, Z10
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
@@ -14489,30 +14638,34 @@ wide_narrow_rest_done:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
-	VMULPS           Z3, Z3, Z7
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z3, Z3, Z7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
-	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z5, Z5, Z9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z2, Z2, Z11
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z2, Z2, Z11
+	VPSLLD       $0x17, Z6, Z6
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z4, Z4, Z14
-	VPSLLD $0x17, Z10, Z10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z4, Z4, Z14
+	VPSLLD       $0x17, Z10, Z10
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
@@ -14766,26 +14919,29 @@ narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
-	VMULPS      Y4, Y4, Y6
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y4, Y4, Y6
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y1
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y8
-	VPSLLD $0x17, Y5, Y5
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y0, Y0, Y8
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y10
 	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
 	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y11
-	VPSLLD $0x17, Y9, Y9
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y1, Y1, Y11
+	VPSLLD      $0x17, Y9, Y9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y12
@@ -14905,13 +15061,15 @@ narrow_rest_done:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -16434,9 +16592,10 @@ wide_cells:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z2
-	VMULPS           Z2, Z2, Z9
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z2, Z2, Z9
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z3
@@ -16444,37 +16603,42 @@ wide_cells:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z15, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z17, Z6
-	VMULPS           Z6, Z6, Z11
+	VBROADCASTSS     leastSquare<>+0(SB), Z11
+	VFMADD231PS      Z6, Z6, Z11
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z19, Z7
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z19, Z7
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z13
-	VPSLLD $0x17, Z8, Z8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z13
+	VFMADD231PS  Z0, Z0, Z13
+	VPSLLD       $0x17, Z8, Z8
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z3, Z3, Z17
-	VPSLLD $0x17, Z12, Z12
-	VMULPS Z4, Z4, Z19
-	VPSLLD $0x17, Z14, Z14
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z17
+	VFMADD231PS  Z3, Z3, Z17
+	VPSLLD       $0x17, Z12, Z12
+	VBROADCASTSS leastSquare<>+0(SB), Z19
+	VFMADD231PS  Z4, Z4, Z19
+	VPSLLD       $0x17, Z14, Z14
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z20
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z20
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z20
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z7, Z7, Z21
-	VPSLLD $0x17, Z18, Z18
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z21
+	VFMADD231PS  Z7, Z7, Z21
+	VPSLLD       $0x17, Z18, Z18
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z22
@@ -16694,30 +16858,34 @@ wide_cells:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z2
-	VMULPS           Z2, Z2, Z7
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z2, Z2, Z7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
-	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z5, Z5, Z9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z11
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z0, Z0, Z11
+	VPSLLD       $0x17, Z6, Z6
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z3, Z3, Z14
-	VPSLLD $0x17, Z10, Z10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z3, Z3, Z14
+	VPSLLD       $0x17, Z10, Z10
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
@@ -16971,26 +17139,29 @@ wide_cell:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
-	VMULPS           Z2, Z2, Z5
+	VBROADCASTSS     leastSquare<>+0(SB), Z5
+	VFMADD231PS      Z2, Z2, Z5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z7
-	VPSLLD $0x17, Z4, Z4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z0, Z0, Z7
+	VPSLLD       $0x17, Z4, Z4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z9
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z9
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z3, Z3, Z10
-	VPSLLD $0x17, Z8, Z8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z10
+	VFMADD231PS  Z3, Z3, Z10
+	VPSLLD       $0x17, Z8, Z8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z11
@@ -17112,13 +17283,15 @@ wide_cell:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
-	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z2, Z2, Z4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z6
-	VPSLLD $0x17, Z3, Z3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z0, Z0, Z6
+	VPSLLD       $0x17, Z3, Z3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
@@ -18266,9 +18439,10 @@ narrow_cells:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y2
-	VMULPS      Y2, Y2, Y9
+	VMOVUPS     leastSquare<>+0(SB), Y9
+	VFMADD231PS Y2, Y2, Y9
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y13, Y3
@@ -18276,37 +18450,42 @@ narrow_cells:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y15, Y4
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y15, Y4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y17, Y6
-	VMULPS      Y6, Y6, Y11
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y6, Y6, Y11
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y19, Y7
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y19, Y7
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y13
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y13
+	VFMADD231PS Y0, Y0, Y13
+	VPSLLD      $0x17, Y8, Y8
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y15
 	VFMADD231PS tanhP3<>+0(SB), Y9, Y15
 	VFMADD213PS tanhP1<>+0(SB), Y9, Y15
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y17
-	VPSLLD $0x17, Y12, Y12
-	VMULPS Y4, Y4, Y19
-	VPSLLD $0x17, Y14, Y14
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y17
+	VFMADD231PS Y3, Y3, Y17
+	VPSLLD      $0x17, Y12, Y12
+	VMOVUPS     leastSquare<>+0(SB), Y19
+	VFMADD231PS Y4, Y4, Y19
+	VPSLLD      $0x17, Y14, Y14
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y20
 	VFMADD231PS tanhP3<>+0(SB), Y11, Y20
 	VFMADD213PS tanhP1<>+0(SB), Y11, Y20
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y7, Y7, Y21
-	VPSLLD $0x17, Y18, Y18
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y21
+	VFMADD231PS Y7, Y7, Y21
+	VPSLLD      $0x17, Y18, Y18
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y22
@@ -18526,30 +18705,34 @@ narrow_cells:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y2
-	VMULPS      Y2, Y2, Y7
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y11, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y11, Y3
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y13, Y5
-	VMULPS      Y5, Y5, Y9
+	VMOVUPS     leastSquare<>+0(SB), Y9
+	VFMADD231PS Y5, Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y11
-	VPSLLD $0x17, Y6, Y6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y0, Y0, Y11
+	VPSLLD      $0x17, Y6, Y6
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y13
 	VFMADD231PS tanhP3<>+0(SB), Y7, Y13
 	VFMADD213PS tanhP1<>+0(SB), Y7, Y13
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y14
-	VPSLLD $0x17, Y10, Y10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y14
+	VFMADD231PS Y3, Y3, Y14
+	VPSLLD      $0x17, Y10, Y10
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y15
@@ -18789,26 +18972,29 @@ narrow_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
@@ -18930,13 +19116,15 @@ narrow_cell:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -21465,9 +21653,10 @@ panels:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z2
-	VMULPS           Z2, Z2, Z9
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z2, Z2, Z9
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z3
@@ -21475,37 +21664,42 @@ panels:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z15, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z17, Z6
-	VMULPS           Z6, Z6, Z11
+	VBROADCASTSS     leastSquare<>+0(SB), Z11
+	VFMADD231PS      Z6, Z6, Z11
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z19, Z7
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z19, Z7
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z13
-	VPSLLD $0x17, Z8, Z8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z13
+	VFMADD231PS  Z0, Z0, Z13
+	VPSLLD       $0x17, Z8, Z8
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z3, Z3, Z17
-	VPSLLD $0x17, Z12, Z12
-	VMULPS Z4, Z4, Z19
-	VPSLLD $0x17, Z14, Z14
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z17
+	VFMADD231PS  Z3, Z3, Z17
+	VPSLLD       $0x17, Z12, Z12
+	VBROADCASTSS leastSquare<>+0(SB), Z19
+	VFMADD231PS  Z4, Z4, Z19
+	VPSLLD       $0x17, Z14, Z14
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z20
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z20
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z20
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z7, Z7, Z21
-	VPSLLD $0x17, Z18, Z18
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z21
+	VFMADD231PS  Z7, Z7, Z21
+	VPSLLD       $0x17, Z18, Z18
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z22
@@ -21723,30 +21917,34 @@ panels:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
-	VMULPS           Z3, Z3, Z7
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z3, Z3, Z7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
-	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z5, Z5, Z9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z2, Z2, Z11
-	VPSLLD $0x17, Z6, Z6
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z2, Z2, Z11
+	VPSLLD       $0x17, Z6, Z6
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z13
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z4, Z4, Z14
-	VPSLLD $0x17, Z10, Z10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z4, Z4, Z14
+	VPSLLD       $0x17, Z10, Z10
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z15
@@ -21924,26 +22122,29 @@ panel:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
-	VMULPS           Z2, Z2, Z5
+	VBROADCASTSS     leastSquare<>+0(SB), Z5
+	VFMADD231PS      Z2, Z2, Z5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z7
-	VPSLLD $0x17, Z4, Z4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z0, Z0, Z7
+	VPSLLD       $0x17, Z4, Z4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z9
 	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z9
 	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z3, Z3, Z10
-	VPSLLD $0x17, Z8, Z8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z10
+	VFMADD231PS  Z3, Z3, Z10
+	VPSLLD       $0x17, Z8, Z8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z11
@@ -22064,13 +22265,15 @@ panel:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
-	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z2, Z2, Z4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z1, Z1, Z6
-	VPSLLD $0x17, Z3, Z3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z1, Z1, Z6
+	VPSLLD       $0x17, Z3, Z3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z7
@@ -22224,26 +22427,29 @@ narrow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
-	VMULPS      Y2, Y2, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y0, Y0, Y7
-	VPSLLD $0x17, Y4, Y4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y9
 	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
 	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y3, Y3, Y10
-	VPSLLD $0x17, Y8, Y8
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VMOVUPS     sigmoidP2<>+0(SB), Y11
@@ -22364,13 +22570,15 @@ narrow:
 	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
 	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMULPS      Y2, Y2, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Y1, Y1, Y6
-	VPSLLD $0x17, Y3, Y3
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
 
 	// tanh c': p = (z·P3 + P2)·z + P1
 	VMOVUPS     tanhP2<>+0(SB), Y7
@@ -22690,15 +22898,19 @@ vectors_4:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z5
-	VPSLLD $0x17, Z4, Z4
-	VMULPS Z1, Z1, Z7
-	VPSLLD $0x17, Z6, Z6
-	VMULPS Z2, Z2, Z9
-	VPSLLD $0x17, Z8, Z8
-	VMULPS Z3, Z3, Z11
-	VPSLLD $0x17, Z10, Z10
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z5
+	VFMADD231PS  Z0, Z0, Z5
+	VPSLLD       $0x17, Z4, Z4
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z1, Z1, Z7
+	VPSLLD       $0x17, Z6, Z6
+	VBROADCASTSS leastSquare<>+0(SB), Z9
+	VFMADD231PS  Z2, Z2, Z9
+	VPSLLD       $0x17, Z8, Z8
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z3, Z3, Z11
+	VPSLLD       $0x17, Z10, Z10
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
@@ -22824,9 +23036,10 @@ vectors_1:
 	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z2, Z0
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	VMULPS Z0, Z0, Z2
-	VPSLLD $0x17, Z1, Z1
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z2
+	VFMADD231PS  Z0, Z0, Z2
+	VPSLLD       $0x17, Z1, Z1
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
 	VBROADCASTSS     sigmoidP2<>+0(SB), Z3
@@ -22933,15 +23146,19 @@ vectors_4:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z14, Z14
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z14, Z15
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z1
-	VMULPS           Z1, Z1, Z9
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z1, Z1, Z9
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z3
-	VMULPS           Z3, Z3, Z11
+	VBROADCASTSS     leastSquare<>+0(SB), Z11
+	VFMADD231PS      Z3, Z3, Z11
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
-	VMULPS           Z5, Z5, Z13
+	VBROADCASTSS     leastSquare<>+0(SB), Z13
+	VFMADD231PS      Z5, Z5, Z13
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z15, Z7
-	VMULPS           Z7, Z7, Z15
+	VBROADCASTSS     leastSquare<>+0(SB), Z15
+	VFMADD231PS      Z7, Z7, Z15
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z16
@@ -23052,9 +23269,10 @@ vectors_1:
 	VANDPS.BCST      tanhRoundMask<>+0(SB), Z2, Z2
 	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z2, Z3
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z3, Z1
-	VMULPS           Z1, Z1, Z3
+	VBROADCASTSS     leastSquare<>+0(SB), Z3
+	VFMADD231PS      Z1, Z1, Z3
 
 	// tanh: p = (z·P3 + P2)·z + P1
 	VBROADCASTSS     tanhP2<>+0(SB), Z4
@@ -23162,6 +23380,16 @@ DATA allButSign<>+20(SB)/4, $0x7fffffff
 DATA allButSign<>+24(SB)/4, $0x7fffffff
 DATA allButSign<>+28(SB)/4, $0x7fffffff
 GLOBL allButSign<>(SB), RODATA|NOPTR, $32
+
+DATA leastSquare<>+0(SB)/4, $0x21800000
+DATA leastSquare<>+4(SB)/4, $0x21800000
+DATA leastSquare<>+8(SB)/4, $0x21800000
+DATA leastSquare<>+12(SB)/4, $0x21800000
+DATA leastSquare<>+16(SB)/4, $0x21800000
+DATA leastSquare<>+20(SB)/4, $0x21800000
+DATA leastSquare<>+24(SB)/4, $0x21800000
+DATA leastSquare<>+28(SB)/4, $0x21800000
+GLOBL leastSquare<>(SB), RODATA|NOPTR, $32
 
 DATA one<>+0(SB)/4, $0x3f800000
 DATA one<>+4(SB)/4, $0x3f800000

@@ -16,7 +16,7 @@ TEXT ·stepNEON(SB), $320-80
 	// Constants that stay in registers.
 	FMOVQ (R0), F0    // shut
 	FMOVQ 176(R0), F1 // sigmoidLn2Hi
-	FMOVQ 368(R0), F2 // one
+	FMOVQ 384(R0), F2 // one
 
 panels:
 	// Registers: table of constants R0, sums of the panel R1, panel R2, c R3, h R4,
@@ -242,54 +242,57 @@ wide_rest_done:
 	FMOVQ 192(R0), F26 // sigmoidLn2Lo
 	VFMLA V26.S4, V21.S4, V3.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F21 // tanhHalfLn2
 	VFMLA V21.S4, V23.S4, V19.S4
-	WORD  $0x6e33de75  // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V19.S4, V19.S4, V21.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V1.S4, V25.S4, V7.S4
 	FMOVQ 192(R0), F23 // sigmoidLn2Lo
 	VFMLA V23.S4, V25.S4, V7.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e23dc77 // fmul v23.4s, v3.4s, v3.4s
-	VSHL $23, V20.S4, V20.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V3.S4, V3.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F25 // tanhP2
-	FMOVQ 240(R0), F26 // tanhP3
+	FMOVQ 240(R0), F25 // tanhP2
+	FMOVQ 256(R0), F26 // tanhP3
 	VFMLA V26.S4, V21.S4, V25.S4
-	FMOVQ 256(R0), F26 // tanhP1
+	FMOVQ 272(R0), F26 // tanhP1
 	VFMLA V21.S4, V25.S4, V26.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e27dcf9 // fmul v25.4s, v7.4s, v7.4s
-	VSHL $23, V24.S4, V24.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V7.S4, V7.S4, V25.S4
+	VSHL  $23, V24.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F27 // sigmoidP2
-	FMOVQ 288(R0), F28 // sigmoidP3
+	FMOVQ 288(R0), F27 // sigmoidP2
+	FMOVQ 304(R0), F28 // sigmoidP3
 	VFMLA V28.S4, V3.S4, V27.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
-	FMOVQ 320(R0), F29 // sigmoidP1
+	FMOVQ 320(R0), F28 // sigmoidP0
+	FMOVQ 336(R0), F29 // sigmoidP1
 	VFMLA V29.S4, V3.S4, V28.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V22.S4, V22.S4
-	FMOVQ 336(R0), F29 // tanhP0
+	FMOVQ 352(R0), F29 // tanhP0
 	VFMLA V21.S4, V26.S4, V29.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
-	FMOVQ 288(R0), F30 // sigmoidP3
+	FMOVQ 288(R0), F26 // sigmoidP2
+	FMOVQ 304(R0), F30 // sigmoidP3
 	VFMLA V30.S4, V7.S4, V26.S4
-	FMOVQ 304(R0), F30 // sigmoidP0
-	FMOVQ 320(R0), F31 // sigmoidP1
+	FMOVQ 320(R0), F30 // sigmoidP0
+	FMOVQ 336(R0), F31 // sigmoidP1
 	VFMLA V31.S4, V7.S4, V30.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F31 // sigmoidP4
+	FMOVQ 368(R0), F31 // sigmoidP4
 	VFMLA V31.S4, V23.S4, V27.S4
 	VFMLA V23.S4, V27.S4, V28.S4
 
@@ -298,7 +301,7 @@ wide_rest_done:
 	VFMLA V29.S4, V21.S4, V19.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F21 // sigmoidP4
+	FMOVQ 368(R0), F21 // sigmoidP4
 	VFMLA V21.S4, V25.S4, V26.S4
 	VFMLA V25.S4, V26.S4, V30.S4
 
@@ -307,7 +310,7 @@ wide_rest_done:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb6d455  // fsub v21.4s, v2.4s, v22.4s
-	FMOVQ 384(R0), F23 // three
+	FMOVQ 400(R0), F23 // three
 	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
 	VMOV  V21.B16, V26.B16
 	VFMLS V23.S4, V19.S4, V26.S4
@@ -343,10 +346,10 @@ wide_rest_done:
 	VFMLS V24.S4, V7.S4, V3.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F7  // one
+	FMOVQ 384(R0), F7  // one
 	VFMLS V19.S4, V22.S4, V7.S4
 	VFMLS V25.S4, V22.S4, V7.S4
-	FMOVQ 368(R0), F19 // one
+	FMOVQ 384(R0), F19 // one
 	VFMLS V21.S4, V23.S4, V19.S4
 	VFMLS V3.S4, V23.S4, V19.S4
 
@@ -359,7 +362,7 @@ wide_rest_done:
 	FMOVQ (R3), F7
 	VFMLA V7.S4, V23.S4, V3.S4
 	WORD  $0x4ea0f867  // fabs v7.4s, v3.4s
-	FMOVQ 400(R0), F11 // tiny
+	FMOVQ 416(R0), F11 // tiny
 	WORD  $0x6ea7e567  // fcmgt v7.4s, v11.4s, v7.4s
 	WORD  $0x4e671c67  // bic v7.16b, v3.16b, v7.16b
 	FMOVQ F7, (R3)
@@ -411,54 +414,57 @@ wide_rest_done:
 	FMOVQ 192(R0), F24 // sigmoidLn2Lo
 	VFMLA V24.S4, V19.S4, V4.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F19 // tanhHalfLn2
 	VFMLA V19.S4, V21.S4, V7.S4
-	WORD  $0x6e27dcf3  // fmul v19.4s, v7.4s, v7.4s
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V7.S4, V7.S4, V19.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V1.S4, V23.S4, V8.S4
 	FMOVQ 192(R0), F21 // sigmoidLn2Lo
 	VFMLA V21.S4, V23.S4, V8.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e24dc95 // fmul v21.4s, v4.4s, v4.4s
-	VSHL $23, V12.S4, V12.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V4.S4, V4.S4, V21.S4
+	VSHL  $23, V12.S4, V12.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F23 // tanhP2
-	FMOVQ 240(R0), F24 // tanhP3
+	FMOVQ 240(R0), F23 // tanhP2
+	FMOVQ 256(R0), F24 // tanhP3
 	VFMLA V24.S4, V19.S4, V23.S4
-	FMOVQ 256(R0), F24 // tanhP1
+	FMOVQ 272(R0), F24 // tanhP1
 	VFMLA V19.S4, V23.S4, V24.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e28dd17 // fmul v23.4s, v8.4s, v8.4s
-	VSHL $23, V22.S4, V22.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V8.S4, V8.S4, V23.S4
+	VSHL  $23, V22.S4, V22.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
-	FMOVQ 288(R0), F26 // sigmoidP3
+	FMOVQ 288(R0), F25 // sigmoidP2
+	FMOVQ 304(R0), F26 // sigmoidP3
 	VFMLA V26.S4, V4.S4, V25.S4
-	FMOVQ 304(R0), F26 // sigmoidP0
-	FMOVQ 320(R0), F27 // sigmoidP1
+	FMOVQ 320(R0), F26 // sigmoidP0
+	FMOVQ 336(R0), F27 // sigmoidP1
 	VFMLA V27.S4, V4.S4, V26.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
-	FMOVQ 336(R0), F27 // tanhP0
+	FMOVQ 352(R0), F27 // tanhP0
 	VFMLA V19.S4, V24.S4, V27.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F24 // sigmoidP2
-	FMOVQ 288(R0), F28 // sigmoidP3
+	FMOVQ 288(R0), F24 // sigmoidP2
+	FMOVQ 304(R0), F28 // sigmoidP3
 	VFMLA V28.S4, V8.S4, V24.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
-	FMOVQ 320(R0), F29 // sigmoidP1
+	FMOVQ 320(R0), F28 // sigmoidP0
+	FMOVQ 336(R0), F29 // sigmoidP1
 	VFMLA V29.S4, V8.S4, V28.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F29 // sigmoidP4
+	FMOVQ 368(R0), F29 // sigmoidP4
 	VFMLA V29.S4, V21.S4, V25.S4
 	VFMLA V21.S4, V25.S4, V26.S4
 
@@ -467,7 +473,7 @@ wide_rest_done:
 	VFMLA V27.S4, V19.S4, V7.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F19 // sigmoidP4
+	FMOVQ 368(R0), F19 // sigmoidP4
 	VFMLA V19.S4, V23.S4, V24.S4
 	VFMLA V23.S4, V24.S4, V28.S4
 
@@ -476,7 +482,7 @@ wide_rest_done:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb4d453  // fsub v19.4s, v2.4s, v20.4s
-	FMOVQ 384(R0), F21 // three
+	FMOVQ 400(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V24.B16
 	VFMLS V21.S4, V7.S4, V24.S4
@@ -512,10 +518,10 @@ wide_rest_done:
 	VFMLS V22.S4, V8.S4, V4.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	VFMLS V7.S4, V20.S4, V8.S4
 	VFMLS V23.S4, V20.S4, V8.S4
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	VFMLS V19.S4, V21.S4, V7.S4
 	VFMLS V4.S4, V21.S4, V7.S4
 
@@ -528,7 +534,7 @@ wide_rest_done:
 	FMOVQ 16(R3), F7
 	VFMLA V7.S4, V21.S4, V4.S4
 	WORD  $0x4ea0f887 // fabs v7.4s, v4.4s
-	FMOVQ 400(R0), F8 // tiny
+	FMOVQ 416(R0), F8 // tiny
 	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
 	WORD  $0x4e671c87 // bic v7.16b, v4.16b, v7.16b
 	FMOVQ F7, 16(R3)
@@ -580,54 +586,57 @@ wide_rest_done:
 	FMOVQ 192(R0), F22 // sigmoidLn2Lo
 	VFMLA V22.S4, V12.S4, V5.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F12 // tanhHalfLn2
 	VFMLA V12.S4, V19.S4, V7.S4
-	WORD  $0x6e27dcec  // fmul v12.4s, v7.4s, v7.4s
+	FMOVQ 224(R0), F12 // leastSquare
+	VFMLA V7.S4, V7.S4, V12.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V1.S4, V21.S4, V9.S4
 	FMOVQ 192(R0), F19 // sigmoidLn2Lo
 	VFMLA V19.S4, V21.S4, V9.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e25dcb3 // fmul v19.4s, v5.4s, v5.4s
-	VSHL $23, V11.S4, V11.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V5.S4, V5.S4, V19.S4
+	VSHL  $23, V11.S4, V11.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F21 // tanhP2
-	FMOVQ 240(R0), F22 // tanhP3
+	FMOVQ 240(R0), F21 // tanhP2
+	FMOVQ 256(R0), F22 // tanhP3
 	VFMLA V22.S4, V12.S4, V21.S4
-	FMOVQ 256(R0), F22 // tanhP1
+	FMOVQ 272(R0), F22 // tanhP1
 	VFMLA V12.S4, V21.S4, V22.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e29dd35 // fmul v21.4s, v9.4s, v9.4s
-	VSHL $23, V20.S4, V20.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V9.S4, V9.S4, V21.S4
+	VSHL  $23, V20.S4, V20.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F23 // sigmoidP2
-	FMOVQ 288(R0), F24 // sigmoidP3
+	FMOVQ 288(R0), F23 // sigmoidP2
+	FMOVQ 304(R0), F24 // sigmoidP3
 	VFMLA V24.S4, V5.S4, V23.S4
-	FMOVQ 304(R0), F24 // sigmoidP0
-	FMOVQ 320(R0), F25 // sigmoidP1
+	FMOVQ 320(R0), F24 // sigmoidP0
+	FMOVQ 336(R0), F25 // sigmoidP1
 	VFMLA V25.S4, V5.S4, V24.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V13.S4, V13.S4
-	FMOVQ 336(R0), F25 // tanhP0
+	FMOVQ 352(R0), F25 // tanhP0
 	VFMLA V12.S4, V22.S4, V25.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
-	FMOVQ 288(R0), F26 // sigmoidP3
+	FMOVQ 288(R0), F22 // sigmoidP2
+	FMOVQ 304(R0), F26 // sigmoidP3
 	VFMLA V26.S4, V9.S4, V22.S4
-	FMOVQ 304(R0), F26 // sigmoidP0
-	FMOVQ 320(R0), F27 // sigmoidP1
+	FMOVQ 320(R0), F26 // sigmoidP0
+	FMOVQ 336(R0), F27 // sigmoidP1
 	VFMLA V27.S4, V9.S4, V26.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F27 // sigmoidP4
+	FMOVQ 368(R0), F27 // sigmoidP4
 	VFMLA V27.S4, V19.S4, V23.S4
 	VFMLA V19.S4, V23.S4, V24.S4
 
@@ -636,7 +645,7 @@ wide_rest_done:
 	VFMLA V25.S4, V12.S4, V7.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F12 // sigmoidP4
+	FMOVQ 368(R0), F12 // sigmoidP4
 	VFMLA V12.S4, V21.S4, V22.S4
 	VFMLA V21.S4, V22.S4, V26.S4
 
@@ -645,7 +654,7 @@ wide_rest_done:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eadd44c  // fsub v12.4s, v2.4s, v13.4s
-	FMOVQ 384(R0), F19 // three
+	FMOVQ 400(R0), F19 // three
 	WORD  $0x4eadd673  // fsub v19.4s, v19.4s, v13.4s
 	VMOV  V12.B16, V22.B16
 	VFMLS V19.S4, V7.S4, V22.S4
@@ -681,10 +690,10 @@ wide_rest_done:
 	VFMLS V20.S4, V9.S4, V5.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F9 // one
+	FMOVQ 384(R0), F9 // one
 	VFMLS V7.S4, V13.S4, V9.S4
 	VFMLS V21.S4, V13.S4, V9.S4
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	VFMLS V12.S4, V19.S4, V7.S4
 	VFMLS V5.S4, V19.S4, V7.S4
 
@@ -697,7 +706,7 @@ wide_rest_done:
 	FMOVQ 32(R3), F7
 	VFMLA V7.S4, V19.S4, V5.S4
 	WORD  $0x4ea0f8a7 // fabs v7.4s, v5.4s
-	FMOVQ 400(R0), F8 // tiny
+	FMOVQ 416(R0), F8 // tiny
 	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
 	WORD  $0x4e671ca7 // bic v7.16b, v5.16b, v7.16b
 	FMOVQ F7, 32(R3)
@@ -749,54 +758,57 @@ wide_rest_done:
 	FMOVQ 192(R0), F20 // sigmoidLn2Lo
 	VFMLA V20.S4, V11.S4, V6.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F11 // tanhHalfLn2
 	VFMLA V11.S4, V13.S4, V7.S4
-	WORD  $0x6e27dceb  // fmul v11.4s, v7.4s, v7.4s
+	FMOVQ 224(R0), F11 // leastSquare
+	VFMLA V7.S4, V7.S4, V11.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V1.S4, V19.S4, V9.S4
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
 	VFMLA V13.S4, V19.S4, V9.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e26dccd // fmul v13.4s, v6.4s, v6.4s
-	VSHL $23, V10.S4, V10.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F13 // leastSquare
+	VFMLA V6.S4, V6.S4, V13.S4
+	VSHL  $23, V10.S4, V10.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F19 // tanhP2
-	FMOVQ 240(R0), F20 // tanhP3
+	FMOVQ 240(R0), F19 // tanhP2
+	FMOVQ 256(R0), F20 // tanhP3
 	VFMLA V20.S4, V11.S4, V19.S4
-	FMOVQ 256(R0), F20 // tanhP1
+	FMOVQ 272(R0), F20 // tanhP1
 	VFMLA V11.S4, V19.S4, V20.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e29dd33 // fmul v19.4s, v9.4s, v9.4s
-	VSHL $23, V14.S4, V14.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V9.S4, V9.S4, V19.S4
+	VSHL  $23, V14.S4, V14.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	FMOVQ 288(R0), F22 // sigmoidP3
+	FMOVQ 288(R0), F21 // sigmoidP2
+	FMOVQ 304(R0), F22 // sigmoidP3
 	VFMLA V22.S4, V6.S4, V21.S4
-	FMOVQ 304(R0), F22 // sigmoidP0
-	FMOVQ 320(R0), F23 // sigmoidP1
+	FMOVQ 320(R0), F22 // sigmoidP0
+	FMOVQ 336(R0), F23 // sigmoidP1
 	VFMLA V23.S4, V6.S4, V22.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V12.S4, V12.S4
-	FMOVQ 336(R0), F23 // tanhP0
+	FMOVQ 352(R0), F23 // tanhP0
 	VFMLA V11.S4, V20.S4, V23.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F20 // sigmoidP2
-	FMOVQ 288(R0), F24 // sigmoidP3
+	FMOVQ 288(R0), F20 // sigmoidP2
+	FMOVQ 304(R0), F24 // sigmoidP3
 	VFMLA V24.S4, V9.S4, V20.S4
-	FMOVQ 304(R0), F24 // sigmoidP0
-	FMOVQ 320(R0), F25 // sigmoidP1
+	FMOVQ 320(R0), F24 // sigmoidP0
+	FMOVQ 336(R0), F25 // sigmoidP1
 	VFMLA V25.S4, V9.S4, V24.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F25 // sigmoidP4
+	FMOVQ 368(R0), F25 // sigmoidP4
 	VFMLA V25.S4, V13.S4, V21.S4
 	VFMLA V13.S4, V21.S4, V22.S4
 
@@ -805,7 +817,7 @@ wide_rest_done:
 	VFMLA V23.S4, V11.S4, V7.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F11 // sigmoidP4
+	FMOVQ 368(R0), F11 // sigmoidP4
 	VFMLA V11.S4, V19.S4, V20.S4
 	VFMLA V19.S4, V20.S4, V24.S4
 
@@ -814,7 +826,7 @@ wide_rest_done:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eacd44b  // fsub v11.4s, v2.4s, v12.4s
-	FMOVQ 384(R0), F13 // three
+	FMOVQ 400(R0), F13 // three
 	WORD  $0x4eacd5ad  // fsub v13.4s, v13.4s, v12.4s
 	VMOV  V11.B16, V20.B16
 	VFMLS V13.S4, V7.S4, V20.S4
@@ -850,10 +862,10 @@ wide_rest_done:
 	VFMLS V14.S4, V9.S4, V6.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F9 // one
+	FMOVQ 384(R0), F9 // one
 	VFMLS V7.S4, V12.S4, V9.S4
 	VFMLS V19.S4, V12.S4, V9.S4
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	VFMLS V11.S4, V13.S4, V7.S4
 	VFMLS V6.S4, V13.S4, V7.S4
 
@@ -866,7 +878,7 @@ wide_rest_done:
 	FMOVQ 48(R3), F7
 	VFMLA V7.S4, V13.S4, V6.S4
 	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	FMOVQ 400(R0), F8 // tiny
+	FMOVQ 416(R0), F8 // tiny
 	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
 	WORD  $0x4e671cc7 // bic v7.16b, v6.16b, v7.16b
 	FMOVQ F7, 48(R3)
@@ -906,37 +918,39 @@ wide_rest_done:
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
 	VFMLA V13.S4, V10.S4, V7.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F10 // tanhHalfLn2
 	VFMLA V10.S4, V12.S4, V8.S4
-	WORD  $0x6e28dd0a  // fmul v10.4s, v8.4s, v8.4s
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V8.S4, V8.S4, V10.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e27dcec // fmul v12.4s, v7.4s, v7.4s
-	VSHL $23, V9.S4, V9.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F12 // leastSquare
+	VFMLA V7.S4, V7.S4, V12.S4
+	VSHL  $23, V9.S4, V9.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F13 // tanhP2
-	FMOVQ 240(R0), F14 // tanhP3
+	FMOVQ 240(R0), F13 // tanhP2
+	FMOVQ 256(R0), F14 // tanhP3
 	VFMLA V14.S4, V10.S4, V13.S4
-	FMOVQ 256(R0), F14 // tanhP1
+	FMOVQ 272(R0), F14 // tanhP1
 	VFMLA V10.S4, V13.S4, V14.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F13 // sigmoidP2
-	FMOVQ 288(R0), F15 // sigmoidP3
+	FMOVQ 288(R0), F13 // sigmoidP2
+	FMOVQ 304(R0), F15 // sigmoidP3
 	VFMLA V15.S4, V7.S4, V13.S4
-	FMOVQ 304(R0), F15 // sigmoidP0
-	FMOVQ 320(R0), F19 // sigmoidP1
+	FMOVQ 320(R0), F15 // sigmoidP0
+	FMOVQ 336(R0), F19 // sigmoidP1
 	VFMLA V19.S4, V7.S4, V15.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V11.S4, V11.S4
-	FMOVQ 336(R0), F19 // tanhP0
+	FMOVQ 352(R0), F19 // tanhP0
 	VFMLA V10.S4, V14.S4, V19.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F14 // sigmoidP4
+	FMOVQ 368(R0), F14 // sigmoidP4
 	VFMLA V14.S4, V12.S4, V13.S4
 	VFMLA V12.S4, V13.S4, V15.S4
 
@@ -949,7 +963,7 @@ wide_rest_done:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eabd44a  // fsub v10.4s, v2.4s, v11.4s
-	FMOVQ 384(R0), F12 // three
+	FMOVQ 400(R0), F12 // three
 	WORD  $0x4eabd58c  // fsub v12.4s, v12.4s, v11.4s
 	VMOV  V10.B16, V13.B16
 	VFMLS V12.S4, V8.S4, V13.S4
@@ -973,7 +987,7 @@ wide_rest_done:
 	VFMLS V9.S4, V7.S4, V12.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	VFMLS V8.S4, V11.S4, V7.S4
 	VFMLS V12.S4, V11.S4, V7.S4
 
@@ -983,7 +997,7 @@ wide_rest_done:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e2add67 // fmul v7.4s, v11.4s, v10.4s
 	VORR  V3.B16, V7.B16, V3.B16
-	FMOVQ 400(R0), F8 // tiny
+	FMOVQ 416(R0), F8 // tiny
 	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
 	WORD  $0x4e671c63 // bic v3.16b, v3.16b, v7.16b
 	FMOVQ F3, (R4)
@@ -1023,37 +1037,39 @@ wide_rest_done:
 	FMOVQ 192(R0), F12 // sigmoidLn2Lo
 	VFMLA V12.S4, V9.S4, V3.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F9 // tanhHalfLn2
 	VFMLA V9.S4, V11.S4, V7.S4
-	WORD  $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V7.S4, V7.S4, V9.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	VSHL $23, V8.S4, V8.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F11 // leastSquare
+	VFMLA V3.S4, V3.S4, V11.S4
+	VSHL  $23, V8.S4, V8.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F12 // tanhP2
-	FMOVQ 240(R0), F13 // tanhP3
+	FMOVQ 240(R0), F12 // tanhP2
+	FMOVQ 256(R0), F13 // tanhP3
 	VFMLA V13.S4, V9.S4, V12.S4
-	FMOVQ 256(R0), F13 // tanhP1
+	FMOVQ 272(R0), F13 // tanhP1
 	VFMLA V9.S4, V12.S4, V13.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F12 // sigmoidP2
-	FMOVQ 288(R0), F14 // sigmoidP3
+	FMOVQ 288(R0), F12 // sigmoidP2
+	FMOVQ 304(R0), F14 // sigmoidP3
 	VFMLA V14.S4, V3.S4, V12.S4
-	FMOVQ 304(R0), F14 // sigmoidP0
-	FMOVQ 320(R0), F15 // sigmoidP1
+	FMOVQ 320(R0), F14 // sigmoidP0
+	FMOVQ 336(R0), F15 // sigmoidP1
 	VFMLA V15.S4, V3.S4, V14.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V10.S4, V10.S4
-	FMOVQ 336(R0), F15 // tanhP0
+	FMOVQ 352(R0), F15 // tanhP0
 	VFMLA V9.S4, V13.S4, V15.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F13 // sigmoidP4
+	FMOVQ 368(R0), F13 // sigmoidP4
 	VFMLA V13.S4, V11.S4, V12.S4
 	VFMLA V11.S4, V12.S4, V14.S4
 
@@ -1066,7 +1082,7 @@ wide_rest_done:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eaad449  // fsub v9.4s, v2.4s, v10.4s
-	FMOVQ 384(R0), F11 // three
+	FMOVQ 400(R0), F11 // three
 	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
 	VMOV  V9.B16, V12.B16
 	VFMLS V11.S4, V7.S4, V12.S4
@@ -1090,7 +1106,7 @@ wide_rest_done:
 	VFMLS V8.S4, V3.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F3 // one
+	FMOVQ 384(R0), F3 // one
 	VFMLS V7.S4, V10.S4, V3.S4
 	VFMLS V11.S4, V10.S4, V3.S4
 
@@ -1100,7 +1116,7 @@ wide_rest_done:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e29dd43 // fmul v3.4s, v10.4s, v9.4s
 	VORR  V4.B16, V3.B16, V4.B16
-	FMOVQ 400(R0), F7 // tiny
+	FMOVQ 416(R0), F7 // tiny
 	WORD  $0x6ea3e4e3 // fcmgt v3.4s, v7.4s, v3.4s
 	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 	FMOVQ F3, 16(R4)
@@ -1140,37 +1156,39 @@ wide_rest_done:
 	FMOVQ 192(R0), F11 // sigmoidLn2Lo
 	VFMLA V11.S4, V8.S4, V3.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F8 // tanhHalfLn2
 	VFMLA V8.S4, V10.S4, V4.S4
-	WORD  $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V4.S4, V4.S4, V8.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
-	VSHL $23, V7.S4, V7.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V3.S4, V3.S4, V10.S4
+	VSHL  $23, V7.S4, V7.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F11 // tanhP2
-	FMOVQ 240(R0), F12 // tanhP3
+	FMOVQ 240(R0), F11 // tanhP2
+	FMOVQ 256(R0), F12 // tanhP3
 	VFMLA V12.S4, V8.S4, V11.S4
-	FMOVQ 256(R0), F12 // tanhP1
+	FMOVQ 272(R0), F12 // tanhP1
 	VFMLA V8.S4, V11.S4, V12.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F13 // sigmoidP3
+	FMOVQ 288(R0), F11 // sigmoidP2
+	FMOVQ 304(R0), F13 // sigmoidP3
 	VFMLA V13.S4, V3.S4, V11.S4
-	FMOVQ 304(R0), F13 // sigmoidP0
-	FMOVQ 320(R0), F14 // sigmoidP1
+	FMOVQ 320(R0), F13 // sigmoidP0
+	FMOVQ 336(R0), F14 // sigmoidP1
 	VFMLA V14.S4, V3.S4, V13.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V9.S4, V9.S4
-	FMOVQ 336(R0), F14 // tanhP0
+	FMOVQ 352(R0), F14 // tanhP0
 	VFMLA V8.S4, V12.S4, V14.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F12 // sigmoidP4
+	FMOVQ 368(R0), F12 // sigmoidP4
 	VFMLA V12.S4, V10.S4, V11.S4
 	VFMLA V10.S4, V11.S4, V13.S4
 
@@ -1183,7 +1201,7 @@ wide_rest_done:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4ea9d448  // fsub v8.4s, v2.4s, v9.4s
-	FMOVQ 384(R0), F10 // three
+	FMOVQ 400(R0), F10 // three
 	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
 	VMOV  V8.B16, V11.B16
 	VFMLS V10.S4, V4.S4, V11.S4
@@ -1207,7 +1225,7 @@ wide_rest_done:
 	VFMLS V7.S4, V3.S4, V10.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F3 // one
+	FMOVQ 384(R0), F3 // one
 	VFMLS V4.S4, V9.S4, V3.S4
 	VFMLS V10.S4, V9.S4, V3.S4
 
@@ -1217,7 +1235,7 @@ wide_rest_done:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e28dd23 // fmul v3.4s, v9.4s, v8.4s
 	VORR  V5.B16, V3.B16, V4.B16
-	FMOVQ 400(R0), F5 // tiny
+	FMOVQ 416(R0), F5 // tiny
 	WORD  $0x6ea3e4a3 // fcmgt v3.4s, v5.4s, v3.4s
 	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 	CMP   $12, R5
@@ -1276,37 +1294,39 @@ h_done_wide_0_2:
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V7.S4, V3.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F7 // tanhHalfLn2
 	VFMLA V7.S4, V9.S4, V4.S4
-	WORD  $0x6e24dc87 // fmul v7.4s, v4.4s, v4.4s
+	FMOVQ 224(R0), F7 // leastSquare
+	VFMLA V4.S4, V4.S4, V7.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
-	VSHL $23, V6.S4, V6.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V3.S4, V3.S4, V9.S4
+	VSHL  $23, V6.S4, V6.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F10 // tanhP2
-	FMOVQ 240(R0), F11 // tanhP3
+	FMOVQ 240(R0), F10 // tanhP2
+	FMOVQ 256(R0), F11 // tanhP3
 	VFMLA V11.S4, V7.S4, V10.S4
-	FMOVQ 256(R0), F11 // tanhP1
+	FMOVQ 272(R0), F11 // tanhP1
 	VFMLA V7.S4, V10.S4, V11.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F12 // sigmoidP3
+	FMOVQ 288(R0), F10 // sigmoidP2
+	FMOVQ 304(R0), F12 // sigmoidP3
 	VFMLA V12.S4, V3.S4, V10.S4
-	FMOVQ 304(R0), F12 // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
+	FMOVQ 320(R0), F12 // sigmoidP0
+	FMOVQ 336(R0), F13 // sigmoidP1
 	VFMLA V13.S4, V3.S4, V12.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V8.S4, V8.S4
-	FMOVQ 336(R0), F13 // tanhP0
+	FMOVQ 352(R0), F13 // tanhP0
 	VFMLA V7.S4, V11.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F11 // sigmoidP4
+	FMOVQ 368(R0), F11 // sigmoidP4
 	VFMLA V11.S4, V9.S4, V10.S4
 	VFMLA V9.S4, V10.S4, V12.S4
 
@@ -1319,7 +1339,7 @@ h_done_wide_0_2:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4ea8d447 // fsub v7.4s, v2.4s, v8.4s
-	FMOVQ 384(R0), F9 // three
+	FMOVQ 400(R0), F9 // three
 	WORD  $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
 	VMOV  V7.B16, V10.B16
 	VFMLS V9.S4, V4.S4, V10.S4
@@ -1343,7 +1363,7 @@ h_done_wide_0_2:
 	VFMLS V6.S4, V3.S4, V9.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F3 // one
+	FMOVQ 384(R0), F3 // one
 	VFMLS V4.S4, V8.S4, V3.S4
 	VFMLS V9.S4, V8.S4, V3.S4
 
@@ -1353,7 +1373,7 @@ h_done_wide_0_2:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e27dd03 // fmul v3.4s, v8.4s, v7.4s
 	VORR  V5.B16, V3.B16, V4.B16
-	FMOVQ 400(R0), F5 // tiny
+	FMOVQ 416(R0), F5 // tiny
 	WORD  $0x6ea3e4a3 // fcmgt v3.4s, v5.4s, v3.4s
 	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
 	CMP   $16, R5
@@ -1693,10 +1713,11 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F23 // sigmoidLn2Lo
 	VFMLA V23.S4, V18.S4, V0.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V16.S4
-	WORD  $0x6e30de12  // fmul v18.4s, v16.4s, v16.4s
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V16.S4, V16.S4, V18.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F20 // sigmoidLn2Hi
@@ -1704,44 +1725,46 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F20 // sigmoidLn2Lo
 	VFMLA V20.S4, V22.S4, V4.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e20dc14 // fmul v20.4s, v0.4s, v0.4s
-	VSHL $23, V17.S4, V17.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V0.S4, V0.S4, V20.S4
+	VSHL  $23, V17.S4, V17.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F22 // tanhP2
-	FMOVQ 240(R0), F23 // tanhP3
+	FMOVQ 240(R0), F22 // tanhP2
+	FMOVQ 256(R0), F23 // tanhP3
 	VFMLA V23.S4, V18.S4, V22.S4
-	FMOVQ 256(R0), F23 // tanhP1
+	FMOVQ 272(R0), F23 // tanhP1
 	VFMLA V18.S4, V22.S4, V23.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e24dc96 // fmul v22.4s, v4.4s, v4.4s
-	VSHL $23, V21.S4, V21.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V4.S4, V4.S4, V22.S4
+	VSHL  $23, V21.S4, V21.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F24 // sigmoidP2
-	FMOVQ 288(R0), F25 // sigmoidP3
+	FMOVQ 288(R0), F24 // sigmoidP2
+	FMOVQ 304(R0), F25 // sigmoidP3
 	VFMLA V25.S4, V0.S4, V24.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	FMOVQ 320(R0), F26 // sigmoidP1
+	FMOVQ 320(R0), F25 // sigmoidP0
+	FMOVQ 336(R0), F26 // sigmoidP1
 	VFMLA V26.S4, V0.S4, V25.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F26 // tanhP0
+	FMOVQ 352(R0), F26 // tanhP0
 	VFMLA V18.S4, V23.S4, V26.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F23 // sigmoidP2
-	FMOVQ 288(R0), F27 // sigmoidP3
+	FMOVQ 288(R0), F23 // sigmoidP2
+	FMOVQ 304(R0), F27 // sigmoidP3
 	VFMLA V27.S4, V4.S4, V23.S4
-	FMOVQ 304(R0), F27 // sigmoidP0
-	FMOVQ 320(R0), F28 // sigmoidP1
+	FMOVQ 320(R0), F27 // sigmoidP0
+	FMOVQ 336(R0), F28 // sigmoidP1
 	VFMLA V28.S4, V4.S4, V27.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F28 // sigmoidP4
+	FMOVQ 368(R0), F28 // sigmoidP4
 	VFMLA V28.S4, V20.S4, V24.S4
 	VFMLA V20.S4, V24.S4, V25.S4
 
@@ -1750,7 +1773,7 @@ wide_narrow_rest_done:
 	VFMLA V26.S4, V18.S4, V16.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F18 // sigmoidP4
+	FMOVQ 368(R0), F18 // sigmoidP4
 	VFMLA V18.S4, V22.S4, V23.S4
 	VFMLA V22.S4, V23.S4, V27.S4
 
@@ -1758,13 +1781,13 @@ wide_narrow_rest_done:
 	VFMLS V20.S4, V25.S4, V0.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F18 // one
+	FMOVQ 384(R0), F18 // one
 	WORD  $0x4eb3d652  // fsub v18.4s, v18.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
+	FMOVQ 400(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V23.B16
 	VFMLS V20.S4, V16.S4, V23.S4
-	FMOVQ 368(R0), F20 // one
+	FMOVQ 384(R0), F20 // one
 	WORD  $0x4e34d674  // fadd v20.4s, v19.4s, v20.4s
 	VFMLA V16.S4, V18.S4, V20.S4
 
@@ -1772,7 +1795,7 @@ wide_narrow_rest_done:
 	VFMLS V22.S4, V27.S4, V4.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	WORD  $0x4e30d630  // fadd v16.4s, v17.4s, v16.4s
 	VFMLS V17.S4, V0.S4, V16.S4
 
@@ -1782,31 +1805,31 @@ wide_narrow_rest_done:
 	VORR  V8.B16, V18.B16, V8.B16
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F18 // one
+	FMOVQ 384(R0), F18 // one
 	WORD  $0x4e32d6b2  // fadd v18.4s, v21.4s, v18.4s
 	VFMLS V21.S4, V4.S4, V18.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F19 // one
+	FMOVQ 384(R0), F19 // one
 	WORD  $0x6e30fe73  // fdiv v19.4s, v19.4s, v16.4s
-	FMOVQ 368(R0), F20 // one
+	FMOVQ 384(R0), F20 // one
 	WORD  $0x6e32fe94  // fdiv v20.4s, v20.4s, v18.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4eb0d636  // fsub v22.4s, v17.4s, v16.4s
-	FMOVQ 368(R0), F23 // one
+	FMOVQ 384(R0), F23 // one
 	WORD  $0x4e37d6d6  // fadd v22.4s, v22.4s, v23.4s
 	VFMLS V17.S4, V0.S4, V22.S4
 	WORD  $0x4eb2d6a0  // fsub v0.4s, v21.4s, v18.4s
-	FMOVQ 368(R0), F17 // one
+	FMOVQ 384(R0), F17 // one
 	WORD  $0x4e31d400  // fadd v0.4s, v0.4s, v17.4s
 	VFMLS V21.S4, V4.S4, V0.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F4  // one
+	FMOVQ 384(R0), F4  // one
 	VFMLS V16.S4, V19.S4, V4.S4
 	VFMLS V22.S4, V19.S4, V4.S4
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	VFMLS V18.S4, V20.S4, V16.S4
 	VFMLS V0.S4, V20.S4, V16.S4
 
@@ -1819,7 +1842,7 @@ wide_narrow_rest_done:
 	FMOVQ (R3), F4
 	VFMLA V4.S4, V20.S4, V0.S4
 	WORD  $0x4ea0f804 // fabs v4.4s, v0.4s
-	FMOVQ 400(R0), F8 // tiny
+	FMOVQ 416(R0), F8 // tiny
 	WORD  $0x6ea4e504 // fcmgt v4.4s, v8.4s, v4.4s
 	WORD  $0x4e641c04 // bic v4.16b, v0.16b, v4.16b
 	FMOVQ F4, (R3)
@@ -1874,10 +1897,11 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F21 // sigmoidLn2Lo
 	VFMLA V21.S4, V16.S4, V1.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V4.S4
-	WORD  $0x6e24dc90  // fmul v16.4s, v4.4s, v4.4s
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V4.S4, V4.S4, V16.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F18 // sigmoidLn2Hi
@@ -1885,44 +1909,46 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F18 // sigmoidLn2Lo
 	VFMLA V18.S4, V20.S4, V5.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
-	VSHL $23, V9.S4, V9.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V1.S4, V1.S4, V18.S4
+	VSHL  $23, V9.S4, V9.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
+	FMOVQ 240(R0), F20 // tanhP2
+	FMOVQ 256(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
+	FMOVQ 272(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e25dcb4 // fmul v20.4s, v5.4s, v5.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V5.S4, V5.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
-	FMOVQ 288(R0), F23 // sigmoidP3
+	FMOVQ 288(R0), F22 // sigmoidP2
+	FMOVQ 304(R0), F23 // sigmoidP3
 	VFMLA V23.S4, V1.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	FMOVQ 320(R0), F24 // sigmoidP1
+	FMOVQ 320(R0), F23 // sigmoidP0
+	FMOVQ 336(R0), F24 // sigmoidP1
 	VFMLA V24.S4, V1.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
+	FMOVQ 352(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
-	FMOVQ 288(R0), F25 // sigmoidP3
+	FMOVQ 288(R0), F21 // sigmoidP2
+	FMOVQ 304(R0), F25 // sigmoidP3
 	VFMLA V25.S4, V5.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
-	FMOVQ 320(R0), F26 // sigmoidP1
+	FMOVQ 320(R0), F25 // sigmoidP0
+	FMOVQ 336(R0), F26 // sigmoidP1
 	VFMLA V26.S4, V5.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F26 // sigmoidP4
+	FMOVQ 368(R0), F26 // sigmoidP4
 	VFMLA V26.S4, V18.S4, V22.S4
 	VFMLA V18.S4, V22.S4, V23.S4
 
@@ -1931,7 +1957,7 @@ wide_narrow_rest_done:
 	VFMLA V24.S4, V16.S4, V4.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F16 // sigmoidP4
+	FMOVQ 368(R0), F16 // sigmoidP4
 	VFMLA V16.S4, V20.S4, V21.S4
 	VFMLA V20.S4, V21.S4, V25.S4
 
@@ -1939,13 +1965,13 @@ wide_narrow_rest_done:
 	VFMLS V18.S4, V23.S4, V1.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	WORD  $0x4eb1d610  // fsub v16.4s, v16.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
+	FMOVQ 400(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V4.S4, V21.S4
-	FMOVQ 368(R0), F18 // one
+	FMOVQ 384(R0), F18 // one
 	WORD  $0x4e32d632  // fadd v18.4s, v17.4s, v18.4s
 	VFMLA V4.S4, V16.S4, V18.S4
 
@@ -1953,7 +1979,7 @@ wide_narrow_rest_done:
 	VFMLS V20.S4, V25.S4, V5.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F4 // one
+	FMOVQ 384(R0), F4 // one
 	WORD  $0x4e24d524 // fadd v4.4s, v9.4s, v4.4s
 	VFMLS V9.S4, V1.S4, V4.S4
 
@@ -1963,31 +1989,31 @@ wide_narrow_rest_done:
 	VORR  V8.B16, V16.B16, V8.B16
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	WORD  $0x4e30d670  // fadd v16.4s, v19.4s, v16.4s
 	VFMLS V19.S4, V5.S4, V16.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F17 // one
+	FMOVQ 384(R0), F17 // one
 	WORD  $0x6e24fe31  // fdiv v17.4s, v17.4s, v4.4s
-	FMOVQ 368(R0), F18 // one
+	FMOVQ 384(R0), F18 // one
 	WORD  $0x6e30fe52  // fdiv v18.4s, v18.4s, v16.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d534  // fsub v20.4s, v9.4s, v4.4s
-	FMOVQ 368(R0), F21 // one
+	FMOVQ 384(R0), F21 // one
 	WORD  $0x4e35d694  // fadd v20.4s, v20.4s, v21.4s
 	VFMLS V9.S4, V1.S4, V20.S4
 	WORD  $0x4eb0d661  // fsub v1.4s, v19.4s, v16.4s
-	FMOVQ 368(R0), F9  // one
+	FMOVQ 384(R0), F9  // one
 	WORD  $0x4e29d421  // fadd v1.4s, v1.4s, v9.4s
 	VFMLS V19.S4, V5.S4, V1.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F5 // one
+	FMOVQ 384(R0), F5 // one
 	VFMLS V4.S4, V17.S4, V5.S4
 	VFMLS V20.S4, V17.S4, V5.S4
-	FMOVQ 368(R0), F4 // one
+	FMOVQ 384(R0), F4 // one
 	VFMLS V16.S4, V18.S4, V4.S4
 	VFMLS V1.S4, V18.S4, V4.S4
 
@@ -2000,7 +2026,7 @@ wide_narrow_rest_done:
 	FMOVQ 16(R3), F4
 	VFMLA V4.S4, V18.S4, V1.S4
 	WORD  $0x4ea0f824 // fabs v4.4s, v1.4s
-	FMOVQ 400(R0), F5 // tiny
+	FMOVQ 416(R0), F5 // tiny
 	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
 	WORD  $0x4e641c24 // bic v4.16b, v1.16b, v4.16b
 	FMOVQ F4, 16(R3)
@@ -2055,10 +2081,11 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F19 // sigmoidLn2Lo
 	VFMLA V19.S4, V9.S4, V2.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F9 // tanhHalfLn2
 	VFMLA V9.S4, V16.S4, V4.S4
-	WORD  $0x6e24dc89 // fmul v9.4s, v4.4s, v4.4s
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V4.S4, V4.S4, V9.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F16 // sigmoidLn2Hi
@@ -2066,44 +2093,46 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F16 // sigmoidLn2Lo
 	VFMLA V16.S4, V18.S4, V6.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
-	VSHL $23, V8.S4, V8.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V2.S4, V2.S4, V16.S4
+	VSHL  $23, V8.S4, V8.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F18 // tanhP2
-	FMOVQ 240(R0), F19 // tanhP3
+	FMOVQ 240(R0), F18 // tanhP2
+	FMOVQ 256(R0), F19 // tanhP3
 	VFMLA V19.S4, V9.S4, V18.S4
-	FMOVQ 256(R0), F19 // tanhP1
+	FMOVQ 272(R0), F19 // tanhP1
 	VFMLA V9.S4, V18.S4, V19.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
-	VSHL $23, V17.S4, V17.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V6.S4, V6.S4, V18.S4
+	VSHL  $23, V17.S4, V17.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F20 // sigmoidP2
-	FMOVQ 288(R0), F21 // sigmoidP3
+	FMOVQ 288(R0), F20 // sigmoidP2
+	FMOVQ 304(R0), F21 // sigmoidP3
 	VFMLA V21.S4, V2.S4, V20.S4
-	FMOVQ 304(R0), F21 // sigmoidP0
-	FMOVQ 320(R0), F22 // sigmoidP1
+	FMOVQ 320(R0), F21 // sigmoidP0
+	FMOVQ 336(R0), F22 // sigmoidP1
 	VFMLA V22.S4, V2.S4, V21.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V10.S4, V10.S4
-	FMOVQ 336(R0), F22 // tanhP0
+	FMOVQ 352(R0), F22 // tanhP0
 	VFMLA V9.S4, V19.S4, V22.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F19 // sigmoidP2
-	FMOVQ 288(R0), F23 // sigmoidP3
+	FMOVQ 288(R0), F19 // sigmoidP2
+	FMOVQ 304(R0), F23 // sigmoidP3
 	VFMLA V23.S4, V6.S4, V19.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	FMOVQ 320(R0), F24 // sigmoidP1
+	FMOVQ 320(R0), F23 // sigmoidP0
+	FMOVQ 336(R0), F24 // sigmoidP1
 	VFMLA V24.S4, V6.S4, V23.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F24 // sigmoidP4
+	FMOVQ 368(R0), F24 // sigmoidP4
 	VFMLA V24.S4, V16.S4, V20.S4
 	VFMLA V16.S4, V20.S4, V21.S4
 
@@ -2112,7 +2141,7 @@ wide_narrow_rest_done:
 	VFMLA V22.S4, V9.S4, V4.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F9 // sigmoidP4
+	FMOVQ 368(R0), F9 // sigmoidP4
 	VFMLA V9.S4, V18.S4, V19.S4
 	VFMLA V18.S4, V19.S4, V23.S4
 
@@ -2120,13 +2149,13 @@ wide_narrow_rest_done:
 	VFMLS V16.S4, V21.S4, V2.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F9  // one
+	FMOVQ 384(R0), F9  // one
 	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
-	FMOVQ 384(R0), F16 // three
+	FMOVQ 400(R0), F16 // three
 	WORD  $0x4eaad610  // fsub v16.4s, v16.4s, v10.4s
 	VMOV  V9.B16, V19.B16
 	VFMLS V16.S4, V4.S4, V19.S4
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	WORD  $0x4e30d550  // fadd v16.4s, v10.4s, v16.4s
 	VFMLA V4.S4, V9.S4, V16.S4
 
@@ -2134,7 +2163,7 @@ wide_narrow_rest_done:
 	VFMLS V18.S4, V23.S4, V6.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F4 // one
+	FMOVQ 384(R0), F4 // one
 	WORD  $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
 	VFMLS V8.S4, V2.S4, V4.S4
 
@@ -2144,31 +2173,31 @@ wide_narrow_rest_done:
 	VORR  V5.B16, V9.B16, V5.B16
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F9 // one
+	FMOVQ 384(R0), F9 // one
 	WORD  $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
 	VFMLS V17.S4, V6.S4, V9.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x6e24fd4a  // fdiv v10.4s, v10.4s, v4.4s
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	WORD  $0x6e29fe10  // fdiv v16.4s, v16.4s, v9.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d512  // fsub v18.4s, v8.4s, v4.4s
-	FMOVQ 368(R0), F19 // one
+	FMOVQ 384(R0), F19 // one
 	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
 	VFMLS V8.S4, V2.S4, V18.S4
 	WORD  $0x4ea9d622  // fsub v2.4s, v17.4s, v9.4s
-	FMOVQ 368(R0), F8  // one
+	FMOVQ 384(R0), F8  // one
 	WORD  $0x4e28d442  // fadd v2.4s, v2.4s, v8.4s
 	VFMLS V17.S4, V6.S4, V2.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	VFMLS V4.S4, V10.S4, V6.S4
 	VFMLS V18.S4, V10.S4, V6.S4
-	FMOVQ 368(R0), F4 // one
+	FMOVQ 384(R0), F4 // one
 	VFMLS V9.S4, V16.S4, V4.S4
 	VFMLS V2.S4, V16.S4, V4.S4
 
@@ -2181,7 +2210,7 @@ wide_narrow_rest_done:
 	FMOVQ 32(R3), F4
 	VFMLA V4.S4, V16.S4, V2.S4
 	WORD  $0x4ea0f844 // fabs v4.4s, v2.4s
-	FMOVQ 400(R0), F5 // tiny
+	FMOVQ 416(R0), F5 // tiny
 	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
 	WORD  $0x4e641c44 // bic v4.16b, v2.16b, v4.16b
 	FMOVQ F4, 32(R3)
@@ -2236,10 +2265,11 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F17 // sigmoidLn2Lo
 	VFMLA V17.S4, V8.S4, V3.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F8 // tanhHalfLn2
 	VFMLA V8.S4, V10.S4, V4.S4
-	WORD  $0x6e24dc88 // fmul v8.4s, v4.4s, v4.4s
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V4.S4, V4.S4, V8.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F10 // sigmoidLn2Hi
@@ -2247,44 +2277,46 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V16.S4, V6.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
-	VSHL $23, V7.S4, V7.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V3.S4, V3.S4, V10.S4
+	VSHL  $23, V7.S4, V7.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F16 // tanhP2
-	FMOVQ 240(R0), F17 // tanhP3
+	FMOVQ 240(R0), F16 // tanhP2
+	FMOVQ 256(R0), F17 // tanhP3
 	VFMLA V17.S4, V8.S4, V16.S4
-	FMOVQ 256(R0), F17 // tanhP1
+	FMOVQ 272(R0), F17 // tanhP1
 	VFMLA V8.S4, V16.S4, V17.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e26dcd0 // fmul v16.4s, v6.4s, v6.4s
-	VSHL $23, V11.S4, V11.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V6.S4, V6.S4, V16.S4
+	VSHL  $23, V11.S4, V11.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F18 // sigmoidP2
-	FMOVQ 288(R0), F19 // sigmoidP3
+	FMOVQ 288(R0), F18 // sigmoidP2
+	FMOVQ 304(R0), F19 // sigmoidP3
 	VFMLA V19.S4, V3.S4, V18.S4
-	FMOVQ 304(R0), F19 // sigmoidP0
-	FMOVQ 320(R0), F20 // sigmoidP1
+	FMOVQ 320(R0), F19 // sigmoidP0
+	FMOVQ 336(R0), F20 // sigmoidP1
 	VFMLA V20.S4, V3.S4, V19.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V9.S4, V9.S4
-	FMOVQ 336(R0), F20 // tanhP0
+	FMOVQ 352(R0), F20 // tanhP0
 	VFMLA V8.S4, V17.S4, V20.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F17 // sigmoidP2
-	FMOVQ 288(R0), F21 // sigmoidP3
+	FMOVQ 288(R0), F17 // sigmoidP2
+	FMOVQ 304(R0), F21 // sigmoidP3
 	VFMLA V21.S4, V6.S4, V17.S4
-	FMOVQ 304(R0), F21 // sigmoidP0
-	FMOVQ 320(R0), F22 // sigmoidP1
+	FMOVQ 320(R0), F21 // sigmoidP0
+	FMOVQ 336(R0), F22 // sigmoidP1
 	VFMLA V22.S4, V6.S4, V21.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F22 // sigmoidP4
+	FMOVQ 368(R0), F22 // sigmoidP4
 	VFMLA V22.S4, V10.S4, V18.S4
 	VFMLA V10.S4, V18.S4, V19.S4
 
@@ -2293,7 +2325,7 @@ wide_narrow_rest_done:
 	VFMLA V20.S4, V8.S4, V4.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
+	FMOVQ 368(R0), F8 // sigmoidP4
 	VFMLA V8.S4, V16.S4, V17.S4
 	VFMLA V16.S4, V17.S4, V21.S4
 
@@ -2301,13 +2333,13 @@ wide_narrow_rest_done:
 	VFMLS V10.S4, V19.S4, V3.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F8  // one
+	FMOVQ 384(R0), F8  // one
 	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
-	FMOVQ 384(R0), F10 // three
+	FMOVQ 400(R0), F10 // three
 	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
 	VMOV  V8.B16, V17.B16
 	VFMLS V10.S4, V4.S4, V17.S4
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
 	VFMLA V4.S4, V8.S4, V10.S4
 
@@ -2315,7 +2347,7 @@ wide_narrow_rest_done:
 	VFMLS V16.S4, V21.S4, V6.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F4 // one
+	FMOVQ 384(R0), F4 // one
 	WORD  $0x4e24d4e4 // fadd v4.4s, v7.4s, v4.4s
 	VFMLS V7.S4, V3.S4, V4.S4
 
@@ -2325,31 +2357,31 @@ wide_narrow_rest_done:
 	VORR  V5.B16, V8.B16, V5.B16
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
 	VFMLS V11.S4, V6.S4, V8.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F9  // one
+	FMOVQ 384(R0), F9  // one
 	WORD  $0x6e24fd29  // fdiv v9.4s, v9.4s, v4.4s
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea4d4f0  // fsub v16.4s, v7.4s, v4.4s
-	FMOVQ 368(R0), F17 // one
+	FMOVQ 384(R0), F17 // one
 	WORD  $0x4e31d610  // fadd v16.4s, v16.4s, v17.4s
 	VFMLS V7.S4, V3.S4, V16.S4
 	WORD  $0x4ea8d563  // fsub v3.4s, v11.4s, v8.4s
-	FMOVQ 368(R0), F7  // one
+	FMOVQ 384(R0), F7  // one
 	WORD  $0x4e27d463  // fadd v3.4s, v3.4s, v7.4s
 	VFMLS V11.S4, V6.S4, V3.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	VFMLS V4.S4, V9.S4, V6.S4
 	VFMLS V16.S4, V9.S4, V6.S4
-	FMOVQ 368(R0), F4 // one
+	FMOVQ 384(R0), F4 // one
 	VFMLS V8.S4, V10.S4, V4.S4
 	VFMLS V3.S4, V10.S4, V4.S4
 
@@ -2362,7 +2394,7 @@ wide_narrow_rest_done:
 	FMOVQ 48(R3), F4
 	VFMLA V4.S4, V10.S4, V3.S4
 	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
-	FMOVQ 400(R0), F5 // tiny
+	FMOVQ 416(R0), F5 // tiny
 	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
 	WORD  $0x4e641c64 // bic v4.16b, v3.16b, v4.16b
 	FMOVQ F4, 48(R3)
@@ -2420,10 +2452,11 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F18 // sigmoidLn2Lo
 	VFMLA V18.S4, V9.S4, V4.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F9 // tanhHalfLn2
 	VFMLA V9.S4, V11.S4, V6.S4
-	WORD  $0x6e26dcc9 // fmul v9.4s, v6.4s, v6.4s
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V6.S4, V6.S4, V9.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F11 // sigmoidLn2Hi
@@ -2431,44 +2464,46 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F11 // sigmoidLn2Lo
 	VFMLA V11.S4, V17.S4, V7.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e24dc8b // fmul v11.4s, v4.4s, v4.4s
-	VSHL $23, V8.S4, V8.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F11 // leastSquare
+	VFMLA V4.S4, V4.S4, V11.S4
+	VSHL  $23, V8.S4, V8.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F17 // tanhP2
-	FMOVQ 240(R0), F18 // tanhP3
+	FMOVQ 240(R0), F17 // tanhP2
+	FMOVQ 256(R0), F18 // tanhP3
 	VFMLA V18.S4, V9.S4, V17.S4
-	FMOVQ 256(R0), F18 // tanhP1
+	FMOVQ 272(R0), F18 // tanhP1
 	VFMLA V9.S4, V17.S4, V18.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e27dcf1 // fmul v17.4s, v7.4s, v7.4s
-	VSHL $23, V16.S4, V16.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F17 // leastSquare
+	VFMLA V7.S4, V7.S4, V17.S4
+	VSHL  $23, V16.S4, V16.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F19 // sigmoidP2
-	FMOVQ 288(R0), F20 // sigmoidP3
+	FMOVQ 288(R0), F19 // sigmoidP2
+	FMOVQ 304(R0), F20 // sigmoidP3
 	VFMLA V20.S4, V4.S4, V19.S4
-	FMOVQ 304(R0), F20 // sigmoidP0
-	FMOVQ 320(R0), F21 // sigmoidP1
+	FMOVQ 320(R0), F20 // sigmoidP0
+	FMOVQ 336(R0), F21 // sigmoidP1
 	VFMLA V21.S4, V4.S4, V20.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V10.S4, V10.S4
-	FMOVQ 336(R0), F21 // tanhP0
+	FMOVQ 352(R0), F21 // tanhP0
 	VFMLA V9.S4, V18.S4, V21.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F18 // sigmoidP2
-	FMOVQ 288(R0), F22 // sigmoidP3
+	FMOVQ 288(R0), F18 // sigmoidP2
+	FMOVQ 304(R0), F22 // sigmoidP3
 	VFMLA V22.S4, V7.S4, V18.S4
-	FMOVQ 304(R0), F22 // sigmoidP0
-	FMOVQ 320(R0), F23 // sigmoidP1
+	FMOVQ 320(R0), F22 // sigmoidP0
+	FMOVQ 336(R0), F23 // sigmoidP1
 	VFMLA V23.S4, V7.S4, V22.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F23 // sigmoidP4
+	FMOVQ 368(R0), F23 // sigmoidP4
 	VFMLA V23.S4, V11.S4, V19.S4
 	VFMLA V11.S4, V19.S4, V20.S4
 
@@ -2477,7 +2512,7 @@ wide_narrow_rest_done:
 	VFMLA V21.S4, V9.S4, V6.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F9 // sigmoidP4
+	FMOVQ 368(R0), F9 // sigmoidP4
 	VFMLA V9.S4, V17.S4, V18.S4
 	VFMLA V17.S4, V18.S4, V22.S4
 
@@ -2485,13 +2520,13 @@ wide_narrow_rest_done:
 	VFMLS V11.S4, V20.S4, V4.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F9  // one
+	FMOVQ 384(R0), F9  // one
 	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
-	FMOVQ 384(R0), F11 // three
+	FMOVQ 400(R0), F11 // three
 	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
 	VMOV  V9.B16, V18.B16
 	VFMLS V11.S4, V6.S4, V18.S4
-	FMOVQ 368(R0), F11 // one
+	FMOVQ 384(R0), F11 // one
 	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
 	VFMLA V6.S4, V9.S4, V11.S4
 
@@ -2499,7 +2534,7 @@ wide_narrow_rest_done:
 	VFMLS V17.S4, V22.S4, V7.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	WORD  $0x4e26d506 // fadd v6.4s, v8.4s, v6.4s
 	VFMLS V8.S4, V4.S4, V6.S4
 
@@ -2509,31 +2544,31 @@ wide_narrow_rest_done:
 	VORR  V5.B16, V9.B16, V5.B16
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F9 // one
+	FMOVQ 384(R0), F9 // one
 	WORD  $0x4e29d609 // fadd v9.4s, v16.4s, v9.4s
 	VFMLS V16.S4, V7.S4, V9.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x6e26fd4a  // fdiv v10.4s, v10.4s, v6.4s
-	FMOVQ 368(R0), F11 // one
+	FMOVQ 384(R0), F11 // one
 	WORD  $0x6e29fd6b  // fdiv v11.4s, v11.4s, v9.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea6d511  // fsub v17.4s, v8.4s, v6.4s
-	FMOVQ 368(R0), F18 // one
+	FMOVQ 384(R0), F18 // one
 	WORD  $0x4e32d631  // fadd v17.4s, v17.4s, v18.4s
 	VFMLS V8.S4, V4.S4, V17.S4
 	WORD  $0x4ea9d604  // fsub v4.4s, v16.4s, v9.4s
-	FMOVQ 368(R0), F8  // one
+	FMOVQ 384(R0), F8  // one
 	WORD  $0x4e28d484  // fadd v4.4s, v4.4s, v8.4s
 	VFMLS V16.S4, V7.S4, V4.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	VFMLS V6.S4, V10.S4, V7.S4
 	VFMLS V17.S4, V10.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	VFMLS V9.S4, V11.S4, V6.S4
 	VFMLS V4.S4, V11.S4, V6.S4
 
@@ -2546,7 +2581,7 @@ wide_narrow_rest_done:
 	FMOVQ 64(R3), F5
 	VFMLA V5.S4, V11.S4, V4.S4
 	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
-	FMOVQ 400(R0), F6 // tiny
+	FMOVQ 416(R0), F6 // tiny
 	WORD  $0x6ea5e4c5 // fcmgt v5.4s, v6.4s, v5.4s
 	WORD  $0x4e651c85 // bic v5.16b, v4.16b, v5.16b
 	FMOVQ F5, 64(R3)
@@ -2604,10 +2639,11 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F19 // sigmoidLn2Lo
 	VFMLA V19.S4, V10.S4, V5.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F10 // tanhHalfLn2
 	VFMLA V10.S4, V16.S4, V7.S4
-	WORD  $0x6e27dcea  // fmul v10.4s, v7.4s, v7.4s
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V7.S4, V7.S4, V10.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F16 // sigmoidLn2Hi
@@ -2615,44 +2651,46 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F16 // sigmoidLn2Lo
 	VFMLA V16.S4, V18.S4, V8.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e25dcb0 // fmul v16.4s, v5.4s, v5.4s
-	VSHL $23, V9.S4, V9.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V5.S4, V5.S4, V16.S4
+	VSHL  $23, V9.S4, V9.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F18 // tanhP2
-	FMOVQ 240(R0), F19 // tanhP3
+	FMOVQ 240(R0), F18 // tanhP2
+	FMOVQ 256(R0), F19 // tanhP3
 	VFMLA V19.S4, V10.S4, V18.S4
-	FMOVQ 256(R0), F19 // tanhP1
+	FMOVQ 272(R0), F19 // tanhP1
 	VFMLA V10.S4, V18.S4, V19.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e28dd12 // fmul v18.4s, v8.4s, v8.4s
-	VSHL $23, V17.S4, V17.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V8.S4, V8.S4, V18.S4
+	VSHL  $23, V17.S4, V17.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F20 // sigmoidP2
-	FMOVQ 288(R0), F21 // sigmoidP3
+	FMOVQ 288(R0), F20 // sigmoidP2
+	FMOVQ 304(R0), F21 // sigmoidP3
 	VFMLA V21.S4, V5.S4, V20.S4
-	FMOVQ 304(R0), F21 // sigmoidP0
-	FMOVQ 320(R0), F22 // sigmoidP1
+	FMOVQ 320(R0), F21 // sigmoidP0
+	FMOVQ 336(R0), F22 // sigmoidP1
 	VFMLA V22.S4, V5.S4, V21.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V11.S4, V11.S4
-	FMOVQ 336(R0), F22 // tanhP0
+	FMOVQ 352(R0), F22 // tanhP0
 	VFMLA V10.S4, V19.S4, V22.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F19 // sigmoidP2
-	FMOVQ 288(R0), F23 // sigmoidP3
+	FMOVQ 288(R0), F19 // sigmoidP2
+	FMOVQ 304(R0), F23 // sigmoidP3
 	VFMLA V23.S4, V8.S4, V19.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
-	FMOVQ 320(R0), F24 // sigmoidP1
+	FMOVQ 320(R0), F23 // sigmoidP0
+	FMOVQ 336(R0), F24 // sigmoidP1
 	VFMLA V24.S4, V8.S4, V23.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F24 // sigmoidP4
+	FMOVQ 368(R0), F24 // sigmoidP4
 	VFMLA V24.S4, V16.S4, V20.S4
 	VFMLA V16.S4, V20.S4, V21.S4
 
@@ -2661,7 +2699,7 @@ wide_narrow_rest_done:
 	VFMLA V22.S4, V10.S4, V7.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F10 // sigmoidP4
+	FMOVQ 368(R0), F10 // sigmoidP4
 	VFMLA V10.S4, V18.S4, V19.S4
 	VFMLA V18.S4, V19.S4, V23.S4
 
@@ -2669,13 +2707,13 @@ wide_narrow_rest_done:
 	VFMLS V16.S4, V21.S4, V5.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x4eabd54a  // fsub v10.4s, v10.4s, v11.4s
-	FMOVQ 384(R0), F16 // three
+	FMOVQ 400(R0), F16 // three
 	WORD  $0x4eabd610  // fsub v16.4s, v16.4s, v11.4s
 	VMOV  V10.B16, V19.B16
 	VFMLS V16.S4, V7.S4, V19.S4
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	WORD  $0x4e30d570  // fadd v16.4s, v11.4s, v16.4s
 	VFMLA V7.S4, V10.S4, V16.S4
 
@@ -2683,7 +2721,7 @@ wide_narrow_rest_done:
 	VFMLS V18.S4, V23.S4, V8.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	WORD  $0x4e27d527 // fadd v7.4s, v9.4s, v7.4s
 	VFMLS V9.S4, V5.S4, V7.S4
 
@@ -2693,31 +2731,31 @@ wide_narrow_rest_done:
 	VORR  V6.B16, V10.B16, V6.B16
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x4e2ad62a  // fadd v10.4s, v17.4s, v10.4s
 	VFMLS V17.S4, V8.S4, V10.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F11 // one
+	FMOVQ 384(R0), F11 // one
 	WORD  $0x6e27fd6b  // fdiv v11.4s, v11.4s, v7.4s
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	WORD  $0x6e2afe10  // fdiv v16.4s, v16.4s, v10.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d532  // fsub v18.4s, v9.4s, v7.4s
-	FMOVQ 368(R0), F19 // one
+	FMOVQ 384(R0), F19 // one
 	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
 	VFMLS V9.S4, V5.S4, V18.S4
 	WORD  $0x4eaad625  // fsub v5.4s, v17.4s, v10.4s
-	FMOVQ 368(R0), F9  // one
+	FMOVQ 384(R0), F9  // one
 	WORD  $0x4e29d4a5  // fadd v5.4s, v5.4s, v9.4s
 	VFMLS V17.S4, V8.S4, V5.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	VFMLS V7.S4, V11.S4, V8.S4
 	VFMLS V18.S4, V11.S4, V8.S4
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	VFMLS V10.S4, V16.S4, V7.S4
 	VFMLS V5.S4, V16.S4, V7.S4
 
@@ -2730,7 +2768,7 @@ wide_narrow_rest_done:
 	FMOVQ 80(R3), F6
 	VFMLA V6.S4, V16.S4, V5.S4
 	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
-	FMOVQ 400(R0), F7 // tiny
+	FMOVQ 416(R0), F7 // tiny
 	WORD  $0x6ea6e4e6 // fcmgt v6.4s, v7.4s, v6.4s
 	WORD  $0x4e661ca6 // bic v6.16b, v5.16b, v6.16b
 	FMOVQ F6, 80(R3)
@@ -2772,37 +2810,39 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F12 // sigmoidLn2Lo
 	VFMLA V12.S4, V9.S4, V6.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F9 // tanhHalfLn2
 	VFMLA V9.S4, V11.S4, V7.S4
-	WORD  $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V7.S4, V7.S4, V9.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e26dccb // fmul v11.4s, v6.4s, v6.4s
-	VSHL $23, V8.S4, V8.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F11 // leastSquare
+	VFMLA V6.S4, V6.S4, V11.S4
+	VSHL  $23, V8.S4, V8.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F12 // tanhP2
-	FMOVQ 240(R0), F16 // tanhP3
+	FMOVQ 240(R0), F12 // tanhP2
+	FMOVQ 256(R0), F16 // tanhP3
 	VFMLA V16.S4, V9.S4, V12.S4
-	FMOVQ 256(R0), F16 // tanhP1
+	FMOVQ 272(R0), F16 // tanhP1
 	VFMLA V9.S4, V12.S4, V16.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F12 // sigmoidP2
-	FMOVQ 288(R0), F17 // sigmoidP3
+	FMOVQ 288(R0), F12 // sigmoidP2
+	FMOVQ 304(R0), F17 // sigmoidP3
 	VFMLA V17.S4, V6.S4, V12.S4
-	FMOVQ 304(R0), F17 // sigmoidP0
-	FMOVQ 320(R0), F18 // sigmoidP1
+	FMOVQ 320(R0), F17 // sigmoidP0
+	FMOVQ 336(R0), F18 // sigmoidP1
 	VFMLA V18.S4, V6.S4, V17.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V10.S4, V10.S4
-	FMOVQ 336(R0), F18 // tanhP0
+	FMOVQ 352(R0), F18 // tanhP0
 	VFMLA V9.S4, V16.S4, V18.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F16 // sigmoidP4
+	FMOVQ 368(R0), F16 // sigmoidP4
 	VFMLA V16.S4, V11.S4, V12.S4
 	VFMLA V11.S4, V12.S4, V17.S4
 
@@ -2814,18 +2854,18 @@ wide_narrow_rest_done:
 	VFMLS V11.S4, V17.S4, V6.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F9  // one
+	FMOVQ 384(R0), F9  // one
 	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
-	FMOVQ 384(R0), F11 // three
+	FMOVQ 400(R0), F11 // three
 	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
 	VMOV  V9.B16, V12.B16
 	VFMLS V11.S4, V7.S4, V12.S4
-	FMOVQ 368(R0), F11 // one
+	FMOVQ 384(R0), F11 // one
 	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
 	VFMLA V7.S4, V9.S4, V11.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	WORD  $0x4e27d507 // fadd v7.4s, v8.4s, v7.4s
 	VFMLS V8.S4, V6.S4, V7.S4
 
@@ -2834,17 +2874,17 @@ wide_narrow_rest_done:
 	VFMLS V10.S4, V11.S4, V9.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x6e27fd4a  // fdiv v10.4s, v10.4s, v7.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea7d50b  // fsub v11.4s, v8.4s, v7.4s
-	FMOVQ 368(R0), F12 // one
+	FMOVQ 384(R0), F12 // one
 	WORD  $0x4e2cd56b  // fadd v11.4s, v11.4s, v12.4s
 	VFMLS V8.S4, V6.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	VFMLS V7.S4, V10.S4, V6.S4
 	VFMLS V11.S4, V10.S4, V6.S4
 
@@ -2854,7 +2894,7 @@ wide_narrow_rest_done:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e29dd46 // fmul v6.4s, v10.4s, v9.4s
 	VORR  V0.B16, V6.B16, V0.B16
-	FMOVQ 400(R0), F7 // tiny
+	FMOVQ 416(R0), F7 // tiny
 	WORD  $0x6ea6e4e6 // fcmgt v6.4s, v7.4s, v6.4s
 	WORD  $0x4e661c00 // bic v0.16b, v0.16b, v6.16b
 	FMOVQ F0, (R4)
@@ -2896,37 +2936,39 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F11 // sigmoidLn2Lo
 	VFMLA V11.S4, V8.S4, V0.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F8 // tanhHalfLn2
 	VFMLA V8.S4, V10.S4, V6.S4
-	WORD  $0x6e26dcc8 // fmul v8.4s, v6.4s, v6.4s
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V6.S4, V6.S4, V8.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e20dc0a // fmul v10.4s, v0.4s, v0.4s
-	VSHL $23, V7.S4, V7.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V0.S4, V0.S4, V10.S4
+	VSHL  $23, V7.S4, V7.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F11 // tanhP2
-	FMOVQ 240(R0), F12 // tanhP3
+	FMOVQ 240(R0), F11 // tanhP2
+	FMOVQ 256(R0), F12 // tanhP3
 	VFMLA V12.S4, V8.S4, V11.S4
-	FMOVQ 256(R0), F12 // tanhP1
+	FMOVQ 272(R0), F12 // tanhP1
 	VFMLA V8.S4, V11.S4, V12.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F11 // sigmoidP2
-	FMOVQ 288(R0), F13 // sigmoidP3
+	FMOVQ 288(R0), F11 // sigmoidP2
+	FMOVQ 304(R0), F13 // sigmoidP3
 	VFMLA V13.S4, V0.S4, V11.S4
-	FMOVQ 304(R0), F13 // sigmoidP0
-	FMOVQ 320(R0), F16 // sigmoidP1
+	FMOVQ 320(R0), F13 // sigmoidP0
+	FMOVQ 336(R0), F16 // sigmoidP1
 	VFMLA V16.S4, V0.S4, V13.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V9.S4, V9.S4
-	FMOVQ 336(R0), F16 // tanhP0
+	FMOVQ 352(R0), F16 // tanhP0
 	VFMLA V8.S4, V12.S4, V16.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F12 // sigmoidP4
+	FMOVQ 368(R0), F12 // sigmoidP4
 	VFMLA V12.S4, V10.S4, V11.S4
 	VFMLA V10.S4, V11.S4, V13.S4
 
@@ -2938,18 +2980,18 @@ wide_narrow_rest_done:
 	VFMLS V10.S4, V13.S4, V0.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F8  // one
+	FMOVQ 384(R0), F8  // one
 	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
-	FMOVQ 384(R0), F10 // three
+	FMOVQ 400(R0), F10 // three
 	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
 	VMOV  V8.B16, V11.B16
 	VFMLS V10.S4, V6.S4, V11.S4
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
 	VFMLA V6.S4, V8.S4, V10.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	WORD  $0x4e26d4e6 // fadd v6.4s, v7.4s, v6.4s
 	VFMLS V7.S4, V0.S4, V6.S4
 
@@ -2958,17 +3000,17 @@ wide_narrow_rest_done:
 	VFMLS V9.S4, V10.S4, V8.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F9 // one
+	FMOVQ 384(R0), F9 // one
 	WORD  $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea6d4ea  // fsub v10.4s, v7.4s, v6.4s
-	FMOVQ 368(R0), F11 // one
+	FMOVQ 384(R0), F11 // one
 	WORD  $0x4e2bd54a  // fadd v10.4s, v10.4s, v11.4s
 	VFMLS V7.S4, V0.S4, V10.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F0 // one
+	FMOVQ 384(R0), F0 // one
 	VFMLS V6.S4, V9.S4, V0.S4
 	VFMLS V10.S4, V9.S4, V0.S4
 
@@ -2978,7 +3020,7 @@ wide_narrow_rest_done:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e28dd20 // fmul v0.4s, v9.4s, v8.4s
 	VORR  V1.B16, V0.B16, V1.B16
-	FMOVQ 400(R0), F6 // tiny
+	FMOVQ 416(R0), F6 // tiny
 	WORD  $0x6ea0e4c0 // fcmgt v0.4s, v6.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	FMOVQ F0, 16(R4)
@@ -3020,37 +3062,39 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V7.S4, V0.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F7 // tanhHalfLn2
 	VFMLA V7.S4, V9.S4, V1.S4
-	WORD  $0x6e21dc27 // fmul v7.4s, v1.4s, v1.4s
+	FMOVQ 224(R0), F7 // leastSquare
+	VFMLA V1.S4, V1.S4, V7.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e20dc09 // fmul v9.4s, v0.4s, v0.4s
-	VSHL $23, V6.S4, V6.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V0.S4, V0.S4, V9.S4
+	VSHL  $23, V6.S4, V6.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F10 // tanhP2
-	FMOVQ 240(R0), F11 // tanhP3
+	FMOVQ 240(R0), F10 // tanhP2
+	FMOVQ 256(R0), F11 // tanhP3
 	VFMLA V11.S4, V7.S4, V10.S4
-	FMOVQ 256(R0), F11 // tanhP1
+	FMOVQ 272(R0), F11 // tanhP1
 	VFMLA V7.S4, V10.S4, V11.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F10 // sigmoidP2
-	FMOVQ 288(R0), F12 // sigmoidP3
+	FMOVQ 288(R0), F10 // sigmoidP2
+	FMOVQ 304(R0), F12 // sigmoidP3
 	VFMLA V12.S4, V0.S4, V10.S4
-	FMOVQ 304(R0), F12 // sigmoidP0
-	FMOVQ 320(R0), F13 // sigmoidP1
+	FMOVQ 320(R0), F12 // sigmoidP0
+	FMOVQ 336(R0), F13 // sigmoidP1
 	VFMLA V13.S4, V0.S4, V12.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V8.S4, V8.S4
-	FMOVQ 336(R0), F13 // tanhP0
+	FMOVQ 352(R0), F13 // tanhP0
 	VFMLA V7.S4, V11.S4, V13.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F11 // sigmoidP4
+	FMOVQ 368(R0), F11 // sigmoidP4
 	VFMLA V11.S4, V9.S4, V10.S4
 	VFMLA V9.S4, V10.S4, V12.S4
 
@@ -3062,18 +3106,18 @@ wide_narrow_rest_done:
 	VFMLS V9.S4, V12.S4, V0.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	WORD  $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	FMOVQ 384(R0), F9 // three
+	FMOVQ 400(R0), F9 // three
 	WORD  $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
 	VMOV  V7.B16, V10.B16
 	VFMLS V9.S4, V1.S4, V10.S4
-	FMOVQ 368(R0), F9 // one
+	FMOVQ 384(R0), F9 // one
 	WORD  $0x4e29d509 // fadd v9.4s, v8.4s, v9.4s
 	VFMLA V1.S4, V7.S4, V9.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F1 // one
+	FMOVQ 384(R0), F1 // one
 	WORD  $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
 	VFMLS V6.S4, V0.S4, V1.S4
 
@@ -3082,17 +3126,17 @@ wide_narrow_rest_done:
 	VFMLS V8.S4, V9.S4, V7.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	WORD  $0x6e21fd08 // fdiv v8.4s, v8.4s, v1.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea1d4c9  // fsub v9.4s, v6.4s, v1.4s
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
 	VFMLS V6.S4, V0.S4, V9.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F0 // one
+	FMOVQ 384(R0), F0 // one
 	VFMLS V1.S4, V8.S4, V0.S4
 	VFMLS V9.S4, V8.S4, V0.S4
 
@@ -3102,7 +3146,7 @@ wide_narrow_rest_done:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e27dd00 // fmul v0.4s, v8.4s, v7.4s
 	VORR  V2.B16, V0.B16, V1.B16
-	FMOVQ 400(R0), F2 // tiny
+	FMOVQ 416(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	FMOVQ F0, 32(R4)
@@ -3144,37 +3188,39 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F9 // sigmoidLn2Lo
 	VFMLA V9.S4, V6.S4, V0.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F6 // tanhHalfLn2
 	VFMLA V6.S4, V8.S4, V1.S4
-	WORD  $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	FMOVQ 224(R0), F6 // leastSquare
+	VFMLA V1.S4, V1.S4, V6.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e20dc08 // fmul v8.4s, v0.4s, v0.4s
-	VSHL $23, V3.S4, V3.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V0.S4, V0.S4, V8.S4
+	VSHL  $23, V3.S4, V3.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F9  // tanhP2
-	FMOVQ 240(R0), F10 // tanhP3
+	FMOVQ 240(R0), F9  // tanhP2
+	FMOVQ 256(R0), F10 // tanhP3
 	VFMLA V10.S4, V6.S4, V9.S4
-	FMOVQ 256(R0), F10 // tanhP1
+	FMOVQ 272(R0), F10 // tanhP1
 	VFMLA V6.S4, V9.S4, V10.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F9  // sigmoidP2
-	FMOVQ 288(R0), F11 // sigmoidP3
+	FMOVQ 288(R0), F9  // sigmoidP2
+	FMOVQ 304(R0), F11 // sigmoidP3
 	VFMLA V11.S4, V0.S4, V9.S4
-	FMOVQ 304(R0), F11 // sigmoidP0
-	FMOVQ 320(R0), F12 // sigmoidP1
+	FMOVQ 320(R0), F11 // sigmoidP0
+	FMOVQ 336(R0), F12 // sigmoidP1
 	VFMLA V12.S4, V0.S4, V11.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V7.S4, V7.S4
-	FMOVQ 336(R0), F12 // tanhP0
+	FMOVQ 352(R0), F12 // tanhP0
 	VFMLA V6.S4, V10.S4, V12.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F10 // sigmoidP4
+	FMOVQ 368(R0), F10 // sigmoidP4
 	VFMLA V10.S4, V8.S4, V9.S4
 	VFMLA V8.S4, V9.S4, V11.S4
 
@@ -3186,18 +3232,18 @@ wide_narrow_rest_done:
 	VFMLS V8.S4, V11.S4, V0.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	WORD  $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	FMOVQ 384(R0), F8 // three
+	FMOVQ 400(R0), F8 // three
 	WORD  $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
 	VMOV  V6.B16, V9.B16
 	VFMLS V8.S4, V1.S4, V9.S4
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	WORD  $0x4e28d4e8 // fadd v8.4s, v7.4s, v8.4s
 	VFMLA V1.S4, V6.S4, V8.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F1 // one
+	FMOVQ 384(R0), F1 // one
 	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 	VFMLS V3.S4, V0.S4, V1.S4
 
@@ -3206,17 +3252,17 @@ wide_narrow_rest_done:
 	VFMLS V7.S4, V8.S4, V6.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	WORD  $0x6e21fce7 // fdiv v7.4s, v7.4s, v1.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea1d468 // fsub v8.4s, v3.4s, v1.4s
-	FMOVQ 368(R0), F9 // one
+	FMOVQ 384(R0), F9 // one
 	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	VFMLS V3.S4, V0.S4, V8.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F0 // one
+	FMOVQ 384(R0), F0 // one
 	VFMLS V1.S4, V7.S4, V0.S4
 	VFMLS V8.S4, V7.S4, V0.S4
 
@@ -3226,7 +3272,7 @@ wide_narrow_rest_done:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e26dce0 // fmul v0.4s, v7.4s, v6.4s
 	VORR  V2.B16, V0.B16, V1.B16
-	FMOVQ 400(R0), F2 // tiny
+	FMOVQ 416(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	FMOVQ F0, 48(R4)
@@ -3269,37 +3315,39 @@ wide_narrow_rest_done:
 	FMOVQ 192(R0), F8 // sigmoidLn2Lo
 	VFMLA V8.S4, V4.S4, V0.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F4 // tanhHalfLn2
 	VFMLA V4.S4, V7.S4, V1.S4
-	WORD  $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	FMOVQ 224(R0), F4 // leastSquare
+	VFMLA V1.S4, V1.S4, V4.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e20dc07 // fmul v7.4s, v0.4s, v0.4s
-	VSHL $23, V3.S4, V3.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F7 // leastSquare
+	VFMLA V0.S4, V0.S4, V7.S4
+	VSHL  $23, V3.S4, V3.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F8 // tanhP2
-	FMOVQ 240(R0), F9 // tanhP3
+	FMOVQ 240(R0), F8 // tanhP2
+	FMOVQ 256(R0), F9 // tanhP3
 	VFMLA V9.S4, V4.S4, V8.S4
-	FMOVQ 256(R0), F9 // tanhP1
+	FMOVQ 272(R0), F9 // tanhP1
 	VFMLA V4.S4, V8.S4, V9.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F8  // sigmoidP2
-	FMOVQ 288(R0), F10 // sigmoidP3
+	FMOVQ 288(R0), F8  // sigmoidP2
+	FMOVQ 304(R0), F10 // sigmoidP3
 	VFMLA V10.S4, V0.S4, V8.S4
-	FMOVQ 304(R0), F10 // sigmoidP0
-	FMOVQ 320(R0), F11 // sigmoidP1
+	FMOVQ 320(R0), F10 // sigmoidP0
+	FMOVQ 336(R0), F11 // sigmoidP1
 	VFMLA V11.S4, V0.S4, V10.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F11 // tanhP0
+	FMOVQ 352(R0), F11 // tanhP0
 	VFMLA V4.S4, V9.S4, V11.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F9 // sigmoidP4
+	FMOVQ 368(R0), F9 // sigmoidP4
 	VFMLA V9.S4, V7.S4, V8.S4
 	VFMLA V7.S4, V8.S4, V10.S4
 
@@ -3311,18 +3359,18 @@ wide_narrow_rest_done:
 	VFMLS V7.S4, V10.S4, V0.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F4 // one
+	FMOVQ 384(R0), F4 // one
 	WORD  $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	FMOVQ 384(R0), F7 // three
+	FMOVQ 400(R0), F7 // three
 	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VMOV  V4.B16, V8.B16
 	VFMLS V7.S4, V1.S4, V8.S4
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
 	VFMLA V1.S4, V4.S4, V7.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F1 // one
+	FMOVQ 384(R0), F1 // one
 	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 	VFMLS V3.S4, V0.S4, V1.S4
 
@@ -3331,17 +3379,17 @@ wide_narrow_rest_done:
 	VFMLS V6.S4, V7.S4, V4.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	WORD  $0x6e21fcc6 // fdiv v6.4s, v6.4s, v1.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	WORD  $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 	VFMLS V3.S4, V0.S4, V7.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F0 // one
+	FMOVQ 384(R0), F0 // one
 	VFMLS V1.S4, V6.S4, V0.S4
 	VFMLS V7.S4, V6.S4, V0.S4
 
@@ -3351,7 +3399,7 @@ wide_narrow_rest_done:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e24dcc0 // fmul v0.4s, v6.4s, v4.4s
 	VORR  V2.B16, V0.B16, V1.B16
-	FMOVQ 400(R0), F2 // tiny
+	FMOVQ 416(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	CMP   $4, R1
@@ -3412,37 +3460,39 @@ h_done_wide_narrow_1_0:
 	FMOVQ 192(R0), F7 // sigmoidLn2Lo
 	VFMLA V7.S4, V4.S4, V0.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F4 // tanhHalfLn2
 	VFMLA V4.S4, V6.S4, V1.S4
-	WORD  $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	FMOVQ 224(R0), F4 // leastSquare
+	VFMLA V1.S4, V1.S4, V4.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
-	VSHL $23, V3.S4, V3.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F6 // leastSquare
+	VFMLA V0.S4, V0.S4, V6.S4
+	VSHL  $23, V3.S4, V3.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F7 // tanhP2
-	FMOVQ 240(R0), F8 // tanhP3
+	FMOVQ 240(R0), F7 // tanhP2
+	FMOVQ 256(R0), F8 // tanhP3
 	VFMLA V8.S4, V4.S4, V7.S4
-	FMOVQ 256(R0), F8 // tanhP1
+	FMOVQ 272(R0), F8 // tanhP1
 	VFMLA V4.S4, V7.S4, V8.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F7  // sigmoidP2
-	FMOVQ 288(R0), F9  // sigmoidP3
+	FMOVQ 288(R0), F7  // sigmoidP2
+	FMOVQ 304(R0), F9  // sigmoidP3
 	VFMLA V9.S4, V0.S4, V7.S4
-	FMOVQ 304(R0), F9  // sigmoidP0
-	FMOVQ 320(R0), F10 // sigmoidP1
+	FMOVQ 320(R0), F9  // sigmoidP0
+	FMOVQ 336(R0), F10 // sigmoidP1
 	VFMLA V10.S4, V0.S4, V9.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V5.S4, V5.S4
-	FMOVQ 336(R0), F10 // tanhP0
+	FMOVQ 352(R0), F10 // tanhP0
 	VFMLA V4.S4, V8.S4, V10.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
+	FMOVQ 368(R0), F8 // sigmoidP4
 	VFMLA V8.S4, V6.S4, V7.S4
 	VFMLA V6.S4, V7.S4, V9.S4
 
@@ -3454,18 +3504,18 @@ h_done_wide_narrow_1_0:
 	VFMLS V6.S4, V9.S4, V0.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F4 // one
+	FMOVQ 384(R0), F4 // one
 	WORD  $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	FMOVQ 384(R0), F6 // three
+	FMOVQ 400(R0), F6 // three
 	WORD  $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
 	VMOV  V4.B16, V7.B16
 	VFMLS V6.S4, V1.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
 	VFMLA V1.S4, V4.S4, V6.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F1 // one
+	FMOVQ 384(R0), F1 // one
 	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
 	VFMLS V3.S4, V0.S4, V1.S4
 
@@ -3474,17 +3524,17 @@ h_done_wide_narrow_1_0:
 	VFMLS V5.S4, V6.S4, V4.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F5 // one
+	FMOVQ 384(R0), F5 // one
 	WORD  $0x6e21fca5 // fdiv v5.4s, v5.4s, v1.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea1d466 // fsub v6.4s, v3.4s, v1.4s
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
 	VFMLS V3.S4, V0.S4, V6.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F0 // one
+	FMOVQ 384(R0), F0 // one
 	VFMLS V1.S4, V5.S4, V0.S4
 	VFMLS V6.S4, V5.S4, V0.S4
 
@@ -3494,7 +3544,7 @@ h_done_wide_narrow_1_0:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e24dca0 // fmul v0.4s, v5.4s, v4.4s
 	VORR  V2.B16, V0.B16, V1.B16
-	FMOVQ 400(R0), F2 // tiny
+	FMOVQ 416(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	CMP   $8, R1
@@ -3674,10 +3724,11 @@ narrow_rest_done:
 	FMOVQ 192(R0), F15 // sigmoidLn2Lo
 	VFMLA V15.S4, V10.S4, V0.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F10 // tanhHalfLn2
 	VFMLA V10.S4, V12.S4, V8.S4
-	WORD  $0x6e28dd0a  // fmul v10.4s, v8.4s, v8.4s
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V8.S4, V8.S4, V10.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F12 // sigmoidLn2Hi
@@ -3685,44 +3736,46 @@ narrow_rest_done:
 	FMOVQ 192(R0), F12 // sigmoidLn2Lo
 	VFMLA V12.S4, V14.S4, V2.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
-	VSHL $23, V9.S4, V9.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F12 // leastSquare
+	VFMLA V0.S4, V0.S4, V12.S4
+	VSHL  $23, V9.S4, V9.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F14 // tanhP2
-	FMOVQ 240(R0), F15 // tanhP3
+	FMOVQ 240(R0), F14 // tanhP2
+	FMOVQ 256(R0), F15 // tanhP3
 	VFMLA V15.S4, V10.S4, V14.S4
-	FMOVQ 256(R0), F15 // tanhP1
+	FMOVQ 272(R0), F15 // tanhP1
 	VFMLA V10.S4, V14.S4, V15.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
-	VSHL $23, V13.S4, V13.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F14 // leastSquare
+	VFMLA V2.S4, V2.S4, V14.S4
+	VSHL  $23, V13.S4, V13.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F16 // sigmoidP2
-	FMOVQ 288(R0), F17 // sigmoidP3
+	FMOVQ 288(R0), F16 // sigmoidP2
+	FMOVQ 304(R0), F17 // sigmoidP3
 	VFMLA V17.S4, V0.S4, V16.S4
-	FMOVQ 304(R0), F17 // sigmoidP0
-	FMOVQ 320(R0), F18 // sigmoidP1
+	FMOVQ 320(R0), F17 // sigmoidP0
+	FMOVQ 336(R0), F18 // sigmoidP1
 	VFMLA V18.S4, V0.S4, V17.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V11.S4, V11.S4
-	FMOVQ 336(R0), F18 // tanhP0
+	FMOVQ 352(R0), F18 // tanhP0
 	VFMLA V10.S4, V15.S4, V18.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F15 // sigmoidP2
-	FMOVQ 288(R0), F19 // sigmoidP3
+	FMOVQ 288(R0), F15 // sigmoidP2
+	FMOVQ 304(R0), F19 // sigmoidP3
 	VFMLA V19.S4, V2.S4, V15.S4
-	FMOVQ 304(R0), F19 // sigmoidP0
-	FMOVQ 320(R0), F20 // sigmoidP1
+	FMOVQ 320(R0), F19 // sigmoidP0
+	FMOVQ 336(R0), F20 // sigmoidP1
 	VFMLA V20.S4, V2.S4, V19.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F20 // sigmoidP4
+	FMOVQ 368(R0), F20 // sigmoidP4
 	VFMLA V20.S4, V12.S4, V16.S4
 	VFMLA V12.S4, V16.S4, V17.S4
 
@@ -3731,7 +3784,7 @@ narrow_rest_done:
 	VFMLA V18.S4, V10.S4, V8.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F10 // sigmoidP4
+	FMOVQ 368(R0), F10 // sigmoidP4
 	VFMLA V10.S4, V14.S4, V15.S4
 	VFMLA V14.S4, V15.S4, V19.S4
 
@@ -3739,13 +3792,13 @@ narrow_rest_done:
 	VFMLS V12.S4, V17.S4, V0.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x4eabd54a  // fsub v10.4s, v10.4s, v11.4s
-	FMOVQ 384(R0), F12 // three
+	FMOVQ 400(R0), F12 // three
 	WORD  $0x4eabd58c  // fsub v12.4s, v12.4s, v11.4s
 	VMOV  V10.B16, V15.B16
 	VFMLS V12.S4, V8.S4, V15.S4
-	FMOVQ 368(R0), F12 // one
+	FMOVQ 384(R0), F12 // one
 	WORD  $0x4e2cd56c  // fadd v12.4s, v11.4s, v12.4s
 	VFMLA V8.S4, V10.S4, V12.S4
 
@@ -3753,7 +3806,7 @@ narrow_rest_done:
 	VFMLS V14.S4, V19.S4, V2.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	WORD  $0x4e28d528 // fadd v8.4s, v9.4s, v8.4s
 	VFMLS V9.S4, V0.S4, V8.S4
 
@@ -3763,31 +3816,31 @@ narrow_rest_done:
 	VORR  V4.B16, V10.B16, V4.B16
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x4e2ad5aa  // fadd v10.4s, v13.4s, v10.4s
 	VFMLS V13.S4, V2.S4, V10.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F11 // one
+	FMOVQ 384(R0), F11 // one
 	WORD  $0x6e28fd6b  // fdiv v11.4s, v11.4s, v8.4s
-	FMOVQ 368(R0), F12 // one
+	FMOVQ 384(R0), F12 // one
 	WORD  $0x6e2afd8c  // fdiv v12.4s, v12.4s, v10.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea8d52e  // fsub v14.4s, v9.4s, v8.4s
-	FMOVQ 368(R0), F15 // one
+	FMOVQ 384(R0), F15 // one
 	WORD  $0x4e2fd5ce  // fadd v14.4s, v14.4s, v15.4s
 	VFMLS V9.S4, V0.S4, V14.S4
 	WORD  $0x4eaad5a0  // fsub v0.4s, v13.4s, v10.4s
-	FMOVQ 368(R0), F9  // one
+	FMOVQ 384(R0), F9  // one
 	WORD  $0x4e29d400  // fadd v0.4s, v0.4s, v9.4s
 	VFMLS V13.S4, V2.S4, V0.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F2 // one
+	FMOVQ 384(R0), F2 // one
 	VFMLS V8.S4, V11.S4, V2.S4
 	VFMLS V14.S4, V11.S4, V2.S4
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	VFMLS V10.S4, V12.S4, V8.S4
 	VFMLS V0.S4, V12.S4, V8.S4
 
@@ -3800,7 +3853,7 @@ narrow_rest_done:
 	FMOVQ (R3), F2
 	VFMLA V2.S4, V12.S4, V0.S4
 	WORD  $0x4ea0f802 // fabs v2.4s, v0.4s
-	FMOVQ 400(R0), F4 // tiny
+	FMOVQ 416(R0), F4 // tiny
 	WORD  $0x6ea2e482 // fcmgt v2.4s, v4.4s, v2.4s
 	WORD  $0x4e621c02 // bic v2.16b, v0.16b, v2.16b
 	FMOVQ F2, (R3)
@@ -3855,10 +3908,11 @@ narrow_rest_done:
 	FMOVQ 192(R0), F13 // sigmoidLn2Lo
 	VFMLA V13.S4, V8.S4, V1.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F8 // tanhHalfLn2
 	VFMLA V8.S4, V10.S4, V2.S4
-	WORD  $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V2.S4, V2.S4, V8.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	FMOVQ 176(R0), F10 // sigmoidLn2Hi
@@ -3866,44 +3920,46 @@ narrow_rest_done:
 	FMOVQ 192(R0), F10 // sigmoidLn2Lo
 	VFMLA V10.S4, V12.S4, V3.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e21dc2a // fmul v10.4s, v1.4s, v1.4s
-	VSHL $23, V5.S4, V5.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V1.S4, V1.S4, V10.S4
+	VSHL  $23, V5.S4, V5.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F12 // tanhP2
-	FMOVQ 240(R0), F13 // tanhP3
+	FMOVQ 240(R0), F12 // tanhP2
+	FMOVQ 256(R0), F13 // tanhP3
 	VFMLA V13.S4, V8.S4, V12.S4
-	FMOVQ 256(R0), F13 // tanhP1
+	FMOVQ 272(R0), F13 // tanhP1
 	VFMLA V8.S4, V12.S4, V13.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e23dc6c // fmul v12.4s, v3.4s, v3.4s
-	VSHL $23, V11.S4, V11.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F12 // leastSquare
+	VFMLA V3.S4, V3.S4, V12.S4
+	VSHL  $23, V11.S4, V11.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F14 // sigmoidP2
-	FMOVQ 288(R0), F15 // sigmoidP3
+	FMOVQ 288(R0), F14 // sigmoidP2
+	FMOVQ 304(R0), F15 // sigmoidP3
 	VFMLA V15.S4, V1.S4, V14.S4
-	FMOVQ 304(R0), F15 // sigmoidP0
-	FMOVQ 320(R0), F16 // sigmoidP1
+	FMOVQ 320(R0), F15 // sigmoidP0
+	FMOVQ 336(R0), F16 // sigmoidP1
 	VFMLA V16.S4, V1.S4, V15.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V9.S4, V9.S4
-	FMOVQ 336(R0), F16 // tanhP0
+	FMOVQ 352(R0), F16 // tanhP0
 	VFMLA V8.S4, V13.S4, V16.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F13 // sigmoidP2
-	FMOVQ 288(R0), F17 // sigmoidP3
+	FMOVQ 288(R0), F13 // sigmoidP2
+	FMOVQ 304(R0), F17 // sigmoidP3
 	VFMLA V17.S4, V3.S4, V13.S4
-	FMOVQ 304(R0), F17 // sigmoidP0
-	FMOVQ 320(R0), F18 // sigmoidP1
+	FMOVQ 320(R0), F17 // sigmoidP0
+	FMOVQ 336(R0), F18 // sigmoidP1
 	VFMLA V18.S4, V3.S4, V17.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F18 // sigmoidP4
+	FMOVQ 368(R0), F18 // sigmoidP4
 	VFMLA V18.S4, V10.S4, V14.S4
 	VFMLA V10.S4, V14.S4, V15.S4
 
@@ -3912,7 +3968,7 @@ narrow_rest_done:
 	VFMLA V16.S4, V8.S4, V2.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
+	FMOVQ 368(R0), F8 // sigmoidP4
 	VFMLA V8.S4, V12.S4, V13.S4
 	VFMLA V12.S4, V13.S4, V17.S4
 
@@ -3920,13 +3976,13 @@ narrow_rest_done:
 	VFMLS V10.S4, V15.S4, V1.S4
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F8  // one
+	FMOVQ 384(R0), F8  // one
 	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
-	FMOVQ 384(R0), F10 // three
+	FMOVQ 400(R0), F10 // three
 	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
 	VMOV  V8.B16, V13.B16
 	VFMLS V10.S4, V2.S4, V13.S4
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
 	VFMLA V2.S4, V8.S4, V10.S4
 
@@ -3934,7 +3990,7 @@ narrow_rest_done:
 	VFMLS V12.S4, V17.S4, V3.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F2 // one
+	FMOVQ 384(R0), F2 // one
 	WORD  $0x4e22d4a2 // fadd v2.4s, v5.4s, v2.4s
 	VFMLS V5.S4, V1.S4, V2.S4
 
@@ -3944,31 +4000,31 @@ narrow_rest_done:
 	VORR  V4.B16, V8.B16, V4.B16
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
 	VFMLS V11.S4, V3.S4, V8.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F9  // one
+	FMOVQ 384(R0), F9  // one
 	WORD  $0x6e22fd29  // fdiv v9.4s, v9.4s, v2.4s
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 384(R0), F10 // one
 	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea2d4ac  // fsub v12.4s, v5.4s, v2.4s
-	FMOVQ 368(R0), F13 // one
+	FMOVQ 384(R0), F13 // one
 	WORD  $0x4e2dd58c  // fadd v12.4s, v12.4s, v13.4s
 	VFMLS V5.S4, V1.S4, V12.S4
 	WORD  $0x4ea8d561  // fsub v1.4s, v11.4s, v8.4s
-	FMOVQ 368(R0), F5  // one
+	FMOVQ 384(R0), F5  // one
 	WORD  $0x4e25d421  // fadd v1.4s, v1.4s, v5.4s
 	VFMLS V11.S4, V3.S4, V1.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F3 // one
+	FMOVQ 384(R0), F3 // one
 	VFMLS V2.S4, V9.S4, V3.S4
 	VFMLS V12.S4, V9.S4, V3.S4
-	FMOVQ 368(R0), F2 // one
+	FMOVQ 384(R0), F2 // one
 	VFMLS V8.S4, V10.S4, V2.S4
 	VFMLS V1.S4, V10.S4, V2.S4
 
@@ -3981,7 +4037,7 @@ narrow_rest_done:
 	FMOVQ 16(R3), F2
 	VFMLA V2.S4, V10.S4, V1.S4
 	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
-	FMOVQ 400(R0), F3 // tiny
+	FMOVQ 416(R0), F3 // tiny
 	WORD  $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
 	WORD  $0x4e621c22 // bic v2.16b, v1.16b, v2.16b
 	FMOVQ F2, 16(R3)
@@ -4023,37 +4079,39 @@ narrow_rest_done:
 	FMOVQ 192(R0), F9 // sigmoidLn2Lo
 	VFMLA V9.S4, V5.S4, V2.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F5 // tanhHalfLn2
 	VFMLA V5.S4, V8.S4, V3.S4
-	WORD  $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	FMOVQ 224(R0), F5 // leastSquare
+	VFMLA V3.S4, V3.S4, V5.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e22dc48 // fmul v8.4s, v2.4s, v2.4s
-	VSHL $23, V4.S4, V4.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V2.S4, V2.S4, V8.S4
+	VSHL  $23, V4.S4, V4.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F9  // tanhP2
-	FMOVQ 240(R0), F10 // tanhP3
+	FMOVQ 240(R0), F9  // tanhP2
+	FMOVQ 256(R0), F10 // tanhP3
 	VFMLA V10.S4, V5.S4, V9.S4
-	FMOVQ 256(R0), F10 // tanhP1
+	FMOVQ 272(R0), F10 // tanhP1
 	VFMLA V5.S4, V9.S4, V10.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F9  // sigmoidP2
-	FMOVQ 288(R0), F11 // sigmoidP3
+	FMOVQ 288(R0), F9  // sigmoidP2
+	FMOVQ 304(R0), F11 // sigmoidP3
 	VFMLA V11.S4, V2.S4, V9.S4
-	FMOVQ 304(R0), F11 // sigmoidP0
-	FMOVQ 320(R0), F12 // sigmoidP1
+	FMOVQ 320(R0), F11 // sigmoidP0
+	FMOVQ 336(R0), F12 // sigmoidP1
 	VFMLA V12.S4, V2.S4, V11.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V6.S4, V6.S4
-	FMOVQ 336(R0), F12 // tanhP0
+	FMOVQ 352(R0), F12 // tanhP0
 	VFMLA V5.S4, V10.S4, V12.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F10 // sigmoidP4
+	FMOVQ 368(R0), F10 // sigmoidP4
 	VFMLA V10.S4, V8.S4, V9.S4
 	VFMLA V8.S4, V9.S4, V11.S4
 
@@ -4065,18 +4123,18 @@ narrow_rest_done:
 	VFMLS V8.S4, V11.S4, V2.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F5 // one
+	FMOVQ 384(R0), F5 // one
 	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	FMOVQ 384(R0), F8 // three
+	FMOVQ 400(R0), F8 // three
 	WORD  $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
 	VMOV  V5.B16, V9.B16
 	VFMLS V8.S4, V3.S4, V9.S4
-	FMOVQ 368(R0), F8 // one
+	FMOVQ 384(R0), F8 // one
 	WORD  $0x4e28d4c8 // fadd v8.4s, v6.4s, v8.4s
 	VFMLA V3.S4, V5.S4, V8.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F3 // one
+	FMOVQ 384(R0), F3 // one
 	WORD  $0x4e23d483 // fadd v3.4s, v4.4s, v3.4s
 	VFMLS V4.S4, V2.S4, V3.S4
 
@@ -4085,17 +4143,17 @@ narrow_rest_done:
 	VFMLS V6.S4, V8.S4, V5.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	WORD  $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea3d488 // fsub v8.4s, v4.4s, v3.4s
-	FMOVQ 368(R0), F9 // one
+	FMOVQ 384(R0), F9 // one
 	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
 	VFMLS V4.S4, V2.S4, V8.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F2 // one
+	FMOVQ 384(R0), F2 // one
 	VFMLS V3.S4, V6.S4, V2.S4
 	VFMLS V8.S4, V6.S4, V2.S4
 
@@ -4105,7 +4163,7 @@ narrow_rest_done:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e25dcc2 // fmul v2.4s, v6.4s, v5.4s
 	VORR  V0.B16, V2.B16, V0.B16
-	FMOVQ 400(R0), F3 // tiny
+	FMOVQ 416(R0), F3 // tiny
 	WORD  $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
 	WORD  $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
 	CMP   $4, R5
@@ -4165,37 +4223,39 @@ h_done_narrow_0_0:
 	FMOVQ 192(R0), F7 // sigmoidLn2Lo
 	VFMLA V7.S4, V4.S4, V0.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F4 // tanhHalfLn2
 	VFMLA V4.S4, V6.S4, V2.S4
-	WORD  $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	FMOVQ 224(R0), F4 // leastSquare
+	VFMLA V2.S4, V2.S4, V4.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e20dc06 // fmul v6.4s, v0.4s, v0.4s
-	VSHL $23, V3.S4, V3.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F6 // leastSquare
+	VFMLA V0.S4, V0.S4, V6.S4
+	VSHL  $23, V3.S4, V3.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F7 // tanhP2
-	FMOVQ 240(R0), F8 // tanhP3
+	FMOVQ 240(R0), F7 // tanhP2
+	FMOVQ 256(R0), F8 // tanhP3
 	VFMLA V8.S4, V4.S4, V7.S4
-	FMOVQ 256(R0), F8 // tanhP1
+	FMOVQ 272(R0), F8 // tanhP1
 	VFMLA V4.S4, V7.S4, V8.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F7  // sigmoidP2
-	FMOVQ 288(R0), F9  // sigmoidP3
+	FMOVQ 288(R0), F7  // sigmoidP2
+	FMOVQ 304(R0), F9  // sigmoidP3
 	VFMLA V9.S4, V0.S4, V7.S4
-	FMOVQ 304(R0), F9  // sigmoidP0
-	FMOVQ 320(R0), F10 // sigmoidP1
+	FMOVQ 320(R0), F9  // sigmoidP0
+	FMOVQ 336(R0), F10 // sigmoidP1
 	VFMLA V10.S4, V0.S4, V9.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V5.S4, V5.S4
-	FMOVQ 336(R0), F10 // tanhP0
+	FMOVQ 352(R0), F10 // tanhP0
 	VFMLA V4.S4, V8.S4, V10.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
-	FMOVQ 352(R0), F8 // sigmoidP4
+	FMOVQ 368(R0), F8 // sigmoidP4
 	VFMLA V8.S4, V6.S4, V7.S4
 	VFMLA V6.S4, V7.S4, V9.S4
 
@@ -4207,18 +4267,18 @@ h_done_narrow_0_0:
 	VFMLS V6.S4, V9.S4, V0.S4
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	FMOVQ 368(R0), F4 // one
+	FMOVQ 384(R0), F4 // one
 	WORD  $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	FMOVQ 384(R0), F6 // three
+	FMOVQ 400(R0), F6 // three
 	WORD  $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
 	VMOV  V4.B16, V7.B16
 	VFMLS V6.S4, V2.S4, V7.S4
-	FMOVQ 368(R0), F6 // one
+	FMOVQ 384(R0), F6 // one
 	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
 	VFMLA V2.S4, V4.S4, V6.S4
 
 	// σ: d = (s + 1) - v·s
-	FMOVQ 368(R0), F2 // one
+	FMOVQ 384(R0), F2 // one
 	WORD  $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
 	VFMLS V3.S4, V0.S4, V2.S4
 
@@ -4227,17 +4287,17 @@ h_done_narrow_0_0:
 	VFMLS V5.S4, V6.S4, V4.S4
 
 	// σ: y = 1/d
-	FMOVQ 368(R0), F5 // one
+	FMOVQ 384(R0), F5 // one
 	WORD  $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
 	WORD  $0x4ea2d466 // fsub v6.4s, v3.4s, v2.4s
-	FMOVQ 368(R0), F7 // one
+	FMOVQ 384(R0), F7 // one
 	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
 	VFMLS V3.S4, V0.S4, V6.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F0 // one
+	FMOVQ 384(R0), F0 // one
 	VFMLS V2.S4, V5.S4, V0.S4
 	VFMLS V6.S4, V5.S4, V0.S4
 
@@ -4247,7 +4307,7 @@ h_done_narrow_0_0:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e24dca0 // fmul v0.4s, v5.4s, v4.4s
 	VORR  V1.B16, V0.B16, V1.B16
-	FMOVQ 400(R0), F2 // tiny
+	FMOVQ 416(R0), F2 // tiny
 	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
 	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	CMP   $8, R5
@@ -5444,10 +5504,10 @@ wide_summed:
 	FMOVQ 64(R0), F4   // sigmoidRound
 	FMOVQ 176(R0), F5  // sigmoidLn2Hi
 	FMOVQ 192(R0), F6  // sigmoidLn2Lo
-	FMOVQ 288(R0), F7  // sigmoidP3
-	FMOVQ 320(R0), F8  // sigmoidP1
-	FMOVQ 352(R0), F9  // sigmoidP4
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 304(R0), F7  // sigmoidP3
+	FMOVQ 336(R0), F8  // sigmoidP1
+	FMOVQ 368(R0), F9  // sigmoidP4
+	FMOVQ 384(R0), F10 // one
 
 wide_cell:
 	// Registers: table of constants R0, bytes of the units done R1, z of the column R2,
@@ -5500,45 +5560,48 @@ wide_cell:
 	VFMLA V5.S4, V16.S4, V11.S4
 	VFMLA V6.S4, V16.S4, V11.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V13.S4, V13.S4, V16.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V5.S4, V20.S4, V14.S4
 	VFMLA V6.S4, V20.S4, V14.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V11.S4, V11.S4, V18.S4
+	VSHL  $23, V15.S4, V15.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
+	FMOVQ 240(R0), F20 // tanhP2
+	FMOVQ 256(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
+	FMOVQ 272(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP2
 	VFMLA V7.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP0
 	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
+	FMOVQ 352(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP2
 	VFMLA V7.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
+	FMOVQ 320(R0), F25 // sigmoidP0
 	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -5558,7 +5621,7 @@ wide_cell:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
+	FMOVQ 400(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
@@ -5594,10 +5657,10 @@ wide_cell:
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
+	FMOVQ 384(R0), F13 // one
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
@@ -5610,7 +5673,7 @@ wide_cell:
 	FMOVQ (R6), F12
 	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 400(R0), F13 // tiny
+	FMOVQ 416(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, (R6)
@@ -5657,45 +5720,48 @@ wide_cell:
 	VFMLA V5.S4, V16.S4, V11.S4
 	VFMLA V6.S4, V16.S4, V11.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V13.S4, V13.S4, V16.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V5.S4, V20.S4, V14.S4
 	VFMLA V6.S4, V20.S4, V14.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V11.S4, V11.S4, V18.S4
+	VSHL  $23, V15.S4, V15.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
+	FMOVQ 240(R0), F20 // tanhP2
+	FMOVQ 256(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
+	FMOVQ 272(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP2
 	VFMLA V7.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP0
 	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
+	FMOVQ 352(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP2
 	VFMLA V7.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
+	FMOVQ 320(R0), F25 // sigmoidP0
 	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -5715,7 +5781,7 @@ wide_cell:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
+	FMOVQ 400(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
@@ -5751,10 +5817,10 @@ wide_cell:
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
+	FMOVQ 384(R0), F13 // one
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
@@ -5767,7 +5833,7 @@ wide_cell:
 	FMOVQ 16(R6), F12
 	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 400(R0), F13 // tiny
+	FMOVQ 416(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 16(R6)
@@ -5814,45 +5880,48 @@ wide_cell:
 	VFMLA V5.S4, V16.S4, V11.S4
 	VFMLA V6.S4, V16.S4, V11.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V13.S4, V13.S4, V16.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V5.S4, V20.S4, V14.S4
 	VFMLA V6.S4, V20.S4, V14.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V11.S4, V11.S4, V18.S4
+	VSHL  $23, V15.S4, V15.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
+	FMOVQ 240(R0), F20 // tanhP2
+	FMOVQ 256(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
+	FMOVQ 272(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP2
 	VFMLA V7.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP0
 	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
+	FMOVQ 352(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP2
 	VFMLA V7.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
+	FMOVQ 320(R0), F25 // sigmoidP0
 	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -5872,7 +5941,7 @@ wide_cell:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
+	FMOVQ 400(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
@@ -5908,10 +5977,10 @@ wide_cell:
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
+	FMOVQ 384(R0), F13 // one
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
@@ -5924,7 +5993,7 @@ wide_cell:
 	FMOVQ 32(R6), F12
 	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 400(R0), F13 // tiny
+	FMOVQ 416(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 32(R6)
@@ -5971,45 +6040,48 @@ wide_cell:
 	VFMLA V5.S4, V16.S4, V11.S4
 	VFMLA V6.S4, V16.S4, V11.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V13.S4, V13.S4, V16.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V5.S4, V20.S4, V14.S4
 	VFMLA V6.S4, V20.S4, V14.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V11.S4, V11.S4, V18.S4
+	VSHL  $23, V15.S4, V15.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
+	FMOVQ 240(R0), F20 // tanhP2
+	FMOVQ 256(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
+	FMOVQ 272(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP2
 	VFMLA V7.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP0
 	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
+	FMOVQ 352(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP2
 	VFMLA V7.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
+	FMOVQ 320(R0), F25 // sigmoidP0
 	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -6029,7 +6101,7 @@ wide_cell:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
+	FMOVQ 400(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
@@ -6065,10 +6137,10 @@ wide_cell:
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
+	FMOVQ 384(R0), F13 // one
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
@@ -6081,7 +6153,7 @@ wide_cell:
 	FMOVQ 48(R6), F12
 	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 400(R0), F13 // tiny
+	FMOVQ 416(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 48(R6)
@@ -6146,62 +6218,66 @@ wide_cell:
 	VFMLA V5.S4, V18.S4, V11.S4
 	VFMLA V6.S4, V18.S4, V11.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V13.S4
-	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V13.S4, V13.S4, V18.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V5.S4, V22.S4, V14.S4
 	VFMLA V6.S4, V22.S4, V14.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F20 // tanhHalfLn2
 	VFMLA V20.S4, V24.S4, V16.S4
-	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V16.S4, V16.S4, V20.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
-	VSHL $23, V17.S4, V17.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V11.S4, V11.S4, V22.S4
+	VSHL  $23, V17.S4, V17.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
+	FMOVQ 240(R0), F24 // tanhP2
+	FMOVQ 256(R0), F25 // tanhP3
 	VFMLA V25.S4, V18.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
+	FMOVQ 272(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
-	VSHL $23, V21.S4, V21.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V14.S4, V14.S4, V24.S4
+	VSHL  $23, V21.S4, V21.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F26 // tanhP2
-	FMOVQ 240(R0), F27 // tanhP3
+	FMOVQ 240(R0), F26 // tanhP2
+	FMOVQ 256(R0), F27 // tanhP3
 	VFMLA V27.S4, V20.S4, V26.S4
-	FMOVQ 256(R0), F27 // tanhP1
+	FMOVQ 272(R0), F27 // tanhP1
 	VFMLA V20.S4, V26.S4, V27.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP2
 	VFMLA V7.S4, V11.S4, V26.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
+	FMOVQ 320(R0), F28 // sigmoidP0
 	VFMLA V8.S4, V11.S4, V28.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F29 // tanhP0
+	FMOVQ 352(R0), F29 // tanhP0
 	VFMLA V18.S4, V25.S4, V29.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP2
 	VFMLA V7.S4, V14.S4, V25.S4
-	FMOVQ 304(R0), F30 // sigmoidP0
+	FMOVQ 320(R0), F30 // sigmoidP0
 	VFMLA V8.S4, V14.S4, V30.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F31 // tanhP0
+	FMOVQ 352(R0), F31 // tanhP0
 	VFMLA V20.S4, V27.S4, V31.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -6225,7 +6301,7 @@ wide_cell:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d552  // fsub v18.4s, v10.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
+	FMOVQ 400(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V22.B16
 	VFMLS V20.S4, V13.S4, V22.S4
@@ -6237,7 +6313,7 @@ wide_cell:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d54d  // fsub v13.4s, v10.4s, v23.4s
-	FMOVQ 384(R0), F24 // three
+	FMOVQ 400(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
 	VMOV  V13.B16, V25.B16
 	VFMLS V24.S4, V16.S4, V25.S4
@@ -6273,10 +6349,10 @@ wide_cell:
 	VFMLS V21.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V16.S4, V20.S4, V14.S4
 	VFMLS V23.S4, V20.S4, V14.S4
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
@@ -6287,13 +6363,13 @@ wide_cell:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32de8b  // fmul v11.4s, v20.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
-	FMOVQ 400(R0), F14 // tiny
+	FMOVQ 416(R0), F14 // tiny
 	WORD  $0x6eabe5cb  // fcmgt v11.4s, v14.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	FMOVQ F11, (R7)
 	WORD  $0x6e2ddecb  // fmul v11.4s, v22.4s, v13.4s
 	VORR  V15.B16, V11.B16, V12.B16
-	FMOVQ 400(R0), F13 // tiny
+	FMOVQ 416(R0), F13 // tiny
 	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	FMOVQ F11, 16(R7)
@@ -6358,62 +6434,66 @@ wide_cell:
 	VFMLA V5.S4, V18.S4, V11.S4
 	VFMLA V6.S4, V18.S4, V11.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V13.S4
-	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V13.S4, V13.S4, V18.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V5.S4, V22.S4, V14.S4
 	VFMLA V6.S4, V22.S4, V14.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F20 // tanhHalfLn2
 	VFMLA V20.S4, V24.S4, V16.S4
-	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V16.S4, V16.S4, V20.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
-	VSHL $23, V17.S4, V17.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V11.S4, V11.S4, V22.S4
+	VSHL  $23, V17.S4, V17.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
+	FMOVQ 240(R0), F24 // tanhP2
+	FMOVQ 256(R0), F25 // tanhP3
 	VFMLA V25.S4, V18.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
+	FMOVQ 272(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
-	VSHL $23, V21.S4, V21.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V14.S4, V14.S4, V24.S4
+	VSHL  $23, V21.S4, V21.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F26 // tanhP2
-	FMOVQ 240(R0), F27 // tanhP3
+	FMOVQ 240(R0), F26 // tanhP2
+	FMOVQ 256(R0), F27 // tanhP3
 	VFMLA V27.S4, V20.S4, V26.S4
-	FMOVQ 256(R0), F27 // tanhP1
+	FMOVQ 272(R0), F27 // tanhP1
 	VFMLA V20.S4, V26.S4, V27.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP2
 	VFMLA V7.S4, V11.S4, V26.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
+	FMOVQ 320(R0), F28 // sigmoidP0
 	VFMLA V8.S4, V11.S4, V28.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F29 // tanhP0
+	FMOVQ 352(R0), F29 // tanhP0
 	VFMLA V18.S4, V25.S4, V29.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP2
 	VFMLA V7.S4, V14.S4, V25.S4
-	FMOVQ 304(R0), F30 // sigmoidP0
+	FMOVQ 320(R0), F30 // sigmoidP0
 	VFMLA V8.S4, V14.S4, V30.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F31 // tanhP0
+	FMOVQ 352(R0), F31 // tanhP0
 	VFMLA V20.S4, V27.S4, V31.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -6437,7 +6517,7 @@ wide_cell:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d552  // fsub v18.4s, v10.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
+	FMOVQ 400(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V22.B16
 	VFMLS V20.S4, V13.S4, V22.S4
@@ -6449,7 +6529,7 @@ wide_cell:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d54d  // fsub v13.4s, v10.4s, v23.4s
-	FMOVQ 384(R0), F24 // three
+	FMOVQ 400(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
 	VMOV  V13.B16, V25.B16
 	VFMLS V24.S4, V16.S4, V25.S4
@@ -6485,10 +6565,10 @@ wide_cell:
 	VFMLS V21.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V16.S4, V20.S4, V14.S4
 	VFMLS V23.S4, V20.S4, V14.S4
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
@@ -6499,7 +6579,7 @@ wide_cell:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32de8b  // fmul v11.4s, v20.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
-	FMOVQ 400(R0), F14 // tiny
+	FMOVQ 416(R0), F14 // tiny
 	WORD  $0x6eabe5cb  // fcmgt v11.4s, v14.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $12, R5
@@ -6525,7 +6605,7 @@ h_whole_wide_cell_0_2:
 h_done_wide_cell_0_2:
 	WORD  $0x6e2ddecb  // fmul v11.4s, v22.4s, v13.4s
 	VORR  V15.B16, V11.B16, V12.B16
-	FMOVQ 400(R0), F13 // tiny
+	FMOVQ 416(R0), F13 // tiny
 	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $16, R5
@@ -7672,10 +7752,10 @@ narrow_summed:
 	FMOVQ 64(R0), F4   // sigmoidRound
 	FMOVQ 176(R0), F5  // sigmoidLn2Hi
 	FMOVQ 192(R0), F6  // sigmoidLn2Lo
-	FMOVQ 288(R0), F7  // sigmoidP3
-	FMOVQ 320(R0), F8  // sigmoidP1
-	FMOVQ 352(R0), F9  // sigmoidP4
-	FMOVQ 368(R0), F10 // one
+	FMOVQ 304(R0), F7  // sigmoidP3
+	FMOVQ 336(R0), F8  // sigmoidP1
+	FMOVQ 368(R0), F9  // sigmoidP4
+	FMOVQ 384(R0), F10 // one
 
 narrow_cell:
 	// Registers: table of constants R0, bytes of the units done R1, z of the column R2,
@@ -7728,45 +7808,48 @@ narrow_cell:
 	VFMLA V5.S4, V16.S4, V11.S4
 	VFMLA V6.S4, V16.S4, V11.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V13.S4, V13.S4, V16.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V5.S4, V20.S4, V14.S4
 	VFMLA V6.S4, V20.S4, V14.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V11.S4, V11.S4, V18.S4
+	VSHL  $23, V15.S4, V15.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
+	FMOVQ 240(R0), F20 // tanhP2
+	FMOVQ 256(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
+	FMOVQ 272(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP2
 	VFMLA V7.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP0
 	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
+	FMOVQ 352(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP2
 	VFMLA V7.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
+	FMOVQ 320(R0), F25 // sigmoidP0
 	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -7786,7 +7869,7 @@ narrow_cell:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
+	FMOVQ 400(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
@@ -7822,10 +7905,10 @@ narrow_cell:
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
+	FMOVQ 384(R0), F13 // one
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
@@ -7838,7 +7921,7 @@ narrow_cell:
 	FMOVQ (R6), F12
 	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 400(R0), F13 // tiny
+	FMOVQ 416(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, (R6)
@@ -7885,45 +7968,48 @@ narrow_cell:
 	VFMLA V5.S4, V16.S4, V11.S4
 	VFMLA V6.S4, V16.S4, V11.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F16 // tanhHalfLn2
 	VFMLA V16.S4, V18.S4, V13.S4
-	WORD  $0x6e2dddb0  // fmul v16.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V13.S4, V13.S4, V16.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V5.S4, V20.S4, V14.S4
 	VFMLA V6.S4, V20.S4, V14.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd72 // fmul v18.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V11.S4, V11.S4, V18.S4
+	VSHL  $23, V15.S4, V15.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F20 // tanhP2
-	FMOVQ 240(R0), F21 // tanhP3
+	FMOVQ 240(R0), F20 // tanhP2
+	FMOVQ 256(R0), F21 // tanhP3
 	VFMLA V21.S4, V16.S4, V20.S4
-	FMOVQ 256(R0), F21 // tanhP1
+	FMOVQ 272(R0), F21 // tanhP1
 	VFMLA V16.S4, V20.S4, V21.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP2
 	VFMLA V7.S4, V11.S4, V22.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP0
 	VFMLA V8.S4, V11.S4, V23.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V17.S4, V17.S4
-	FMOVQ 336(R0), F24 // tanhP0
+	FMOVQ 352(R0), F24 // tanhP0
 	VFMLA V16.S4, V21.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP2
 	VFMLA V7.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
+	FMOVQ 320(R0), F25 // sigmoidP0
 	VFMLA V8.S4, V14.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -7943,7 +8029,7 @@ narrow_cell:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb1d550  // fsub v16.4s, v10.4s, v17.4s
-	FMOVQ 384(R0), F18 // three
+	FMOVQ 400(R0), F18 // three
 	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
 	VMOV  V16.B16, V21.B16
 	VFMLS V18.S4, V13.S4, V21.S4
@@ -7979,10 +8065,10 @@ narrow_cell:
 	VFMLS V19.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V13.S4, V17.S4, V14.S4
 	VFMLS V20.S4, V17.S4, V14.S4
-	FMOVQ 368(R0), F13 // one
+	FMOVQ 384(R0), F13 // one
 	VFMLS V16.S4, V18.S4, V13.S4
 	VFMLS V11.S4, V18.S4, V13.S4
 
@@ -7995,7 +8081,7 @@ narrow_cell:
 	FMOVQ 16(R6), F12
 	VFMLA V12.S4, V18.S4, V11.S4
 	WORD  $0x4ea0f96c  // fabs v12.4s, v11.4s
-	FMOVQ 400(R0), F13 // tiny
+	FMOVQ 416(R0), F13 // tiny
 	WORD  $0x6eace5ac  // fcmgt v12.4s, v13.4s, v12.4s
 	WORD  $0x4e6c1d6b  // bic v11.16b, v11.16b, v12.16b
 	FMOVQ F11, 16(R6)
@@ -8060,62 +8146,66 @@ narrow_cell:
 	VFMLA V5.S4, V18.S4, V11.S4
 	VFMLA V6.S4, V18.S4, V11.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F18 // tanhHalfLn2
 	VFMLA V18.S4, V20.S4, V13.S4
-	WORD  $0x6e2dddb2  // fmul v18.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V13.S4, V13.S4, V18.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V5.S4, V22.S4, V14.S4
 	VFMLA V6.S4, V22.S4, V14.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	FMOVQ 208(R0), F20 // tanhHalfLn2
 	VFMLA V20.S4, V24.S4, V16.S4
-	WORD  $0x6e30de14  // fmul v20.4s, v16.4s, v16.4s
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V16.S4, V16.S4, V20.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd76 // fmul v22.4s, v11.4s, v11.4s
-	VSHL $23, V17.S4, V17.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V11.S4, V11.S4, V22.S4
+	VSHL  $23, V17.S4, V17.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
+	FMOVQ 240(R0), F24 // tanhP2
+	FMOVQ 256(R0), F25 // tanhP3
 	VFMLA V25.S4, V18.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
+	FMOVQ 272(R0), F25 // tanhP1
 	VFMLA V18.S4, V24.S4, V25.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd8 // fmul v24.4s, v14.4s, v14.4s
-	VSHL $23, V21.S4, V21.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V14.S4, V14.S4, V24.S4
+	VSHL  $23, V21.S4, V21.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F26 // tanhP2
-	FMOVQ 240(R0), F27 // tanhP3
+	FMOVQ 240(R0), F26 // tanhP2
+	FMOVQ 256(R0), F27 // tanhP3
 	VFMLA V27.S4, V20.S4, V26.S4
-	FMOVQ 256(R0), F27 // tanhP1
+	FMOVQ 272(R0), F27 // tanhP1
 	VFMLA V20.S4, V26.S4, V27.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP2
 	VFMLA V7.S4, V11.S4, V26.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
+	FMOVQ 320(R0), F28 // sigmoidP0
 	VFMLA V8.S4, V11.S4, V28.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F29 // tanhP0
+	FMOVQ 352(R0), F29 // tanhP0
 	VFMLA V18.S4, V25.S4, V29.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP2
 	VFMLA V7.S4, V14.S4, V25.S4
-	FMOVQ 304(R0), F30 // sigmoidP0
+	FMOVQ 320(R0), F30 // sigmoidP0
 	VFMLA V8.S4, V14.S4, V30.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F31 // tanhP0
+	FMOVQ 352(R0), F31 // tanhP0
 	VFMLA V20.S4, V27.S4, V31.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -8139,7 +8229,7 @@ narrow_cell:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d552  // fsub v18.4s, v10.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
+	FMOVQ 400(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V22.B16
 	VFMLS V20.S4, V13.S4, V22.S4
@@ -8151,7 +8241,7 @@ narrow_cell:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d54d  // fsub v13.4s, v10.4s, v23.4s
-	FMOVQ 384(R0), F24 // three
+	FMOVQ 400(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
 	VMOV  V13.B16, V25.B16
 	VFMLS V24.S4, V16.S4, V25.S4
@@ -8187,10 +8277,10 @@ narrow_cell:
 	VFMLS V21.S4, V14.S4, V11.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V16.S4, V20.S4, V14.S4
 	VFMLS V23.S4, V20.S4, V14.S4
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	VFMLS V19.S4, V22.S4, V16.S4
 	VFMLS V11.S4, V22.S4, V16.S4
 
@@ -8201,7 +8291,7 @@ narrow_cell:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32de8b  // fmul v11.4s, v20.4s, v18.4s
 	VORR  V12.B16, V11.B16, V12.B16
-	FMOVQ 400(R0), F14 // tiny
+	FMOVQ 416(R0), F14 // tiny
 	WORD  $0x6eabe5cb  // fcmgt v11.4s, v14.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $4, R5
@@ -8226,7 +8316,7 @@ h_whole_narrow_cell_0_0:
 h_done_narrow_cell_0_0:
 	WORD  $0x6e2ddecb  // fmul v11.4s, v22.4s, v13.4s
 	VORR  V15.B16, V11.B16, V12.B16
-	FMOVQ 400(R0), F13 // tiny
+	FMOVQ 416(R0), F13 // tiny
 	WORD  $0x6eabe5ab  // fcmgt v11.4s, v13.4s, v11.4s
 	WORD  $0x4e6b1d8b  // bic v11.16b, v12.16b, v11.16b
 	CMP   $8, R5
@@ -10587,10 +10677,10 @@ TEXT ·cellsPlainNEON(SB), NOSPLIT, $0-48
 	FMOVQ 176(R0), F7  // sigmoidLn2Hi
 	FMOVQ 192(R0), F8  // sigmoidLn2Lo
 	FMOVQ 208(R0), F9  // tanhHalfLn2
-	FMOVQ 288(R0), F10 // sigmoidP3
-	FMOVQ 320(R0), F11 // sigmoidP1
-	FMOVQ 352(R0), F12 // sigmoidP4
-	FMOVQ 368(R0), F13 // one
+	FMOVQ 304(R0), F10 // sigmoidP3
+	FMOVQ 336(R0), F11 // sigmoidP1
+	FMOVQ 368(R0), F12 // sigmoidP4
+	FMOVQ 384(R0), F13 // one
 
 column:
 	// Registers: table of constants R0, z of the column R1, column R2, columns left R3
@@ -10648,44 +10738,47 @@ panel:
 	VFMLA V7.S4, V19.S4, V14.S4
 	VFMLA V8.S4, V19.S4, V14.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V21.S4, V16.S4
-	WORD  $0x6e30de13 // fmul v19.4s, v16.4s, v16.4s
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V16.S4, V16.S4, V19.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V7.S4, V23.S4, V17.S4
 	VFMLA V8.S4, V23.S4, V17.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd5 // fmul v21.4s, v14.4s, v14.4s
-	VSHL $23, V18.S4, V18.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V14.S4, V14.S4, V21.S4
+	VSHL  $23, V18.S4, V18.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F23 // tanhP2
-	FMOVQ 240(R0), F24 // tanhP3
+	FMOVQ 240(R0), F23 // tanhP2
+	FMOVQ 256(R0), F24 // tanhP3
 	VFMLA V24.S4, V19.S4, V23.S4
-	FMOVQ 256(R0), F24 // tanhP1
+	FMOVQ 272(R0), F24 // tanhP1
 	VFMLA V19.S4, V23.S4, V24.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e31de37 // fmul v23.4s, v17.4s, v17.4s
-	VSHL $23, V22.S4, V22.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V17.S4, V17.S4, V23.S4
+	VSHL  $23, V22.S4, V22.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP2
 	VFMLA V10.S4, V14.S4, V25.S4
-	FMOVQ 304(R0), F26 // sigmoidP0
+	FMOVQ 320(R0), F26 // sigmoidP0
 	VFMLA V11.S4, V14.S4, V26.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
-	FMOVQ 336(R0), F27 // tanhP0
+	FMOVQ 352(R0), F27 // tanhP0
 	VFMLA V19.S4, V24.S4, V27.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F24 // sigmoidP2
+	FMOVQ 288(R0), F24 // sigmoidP2
 	VFMLA V10.S4, V17.S4, V24.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
+	FMOVQ 320(R0), F28 // sigmoidP0
 	VFMLA V11.S4, V17.S4, V28.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -10705,7 +10798,7 @@ panel:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
-	FMOVQ 384(R0), F21 // three
+	FMOVQ 400(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V24.B16
 	VFMLS V21.S4, V16.S4, V24.S4
@@ -10741,10 +10834,10 @@ panel:
 	VFMLS V22.S4, V17.S4, V14.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F17 // one
+	FMOVQ 384(R0), F17 // one
 	VFMLS V16.S4, V20.S4, V17.S4
 	VFMLS V23.S4, V20.S4, V17.S4
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	VFMLS V19.S4, V21.S4, V16.S4
 	VFMLS V14.S4, V21.S4, V16.S4
 
@@ -10757,7 +10850,7 @@ panel:
 	FMOVQ (R5), F15
 	VFMLA V15.S4, V21.S4, V14.S4
 	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
-	FMOVQ 400(R0), F16 // tiny
+	FMOVQ 416(R0), F16 // tiny
 	WORD  $0x6eafe60f  // fcmgt v15.4s, v16.4s, v15.4s
 	WORD  $0x4e6f1dcf  // bic v15.16b, v14.16b, v15.16b
 	FMOVQ F15, (R5)
@@ -10802,44 +10895,47 @@ panel:
 	VFMLA V7.S4, V20.S4, V15.S4
 	VFMLA V8.S4, V20.S4, V15.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V22.S4, V17.S4
-	WORD  $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V17.S4, V17.S4, V20.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V7.S4, V24.S4, V18.S4
 	VFMLA V8.S4, V24.S4, V18.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2fddf6 // fmul v22.4s, v15.4s, v15.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V15.S4, V15.S4, V22.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
+	FMOVQ 240(R0), F24 // tanhP2
+	FMOVQ 256(R0), F25 // tanhP3
 	VFMLA V25.S4, V20.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
+	FMOVQ 272(R0), F25 // tanhP1
 	VFMLA V20.S4, V24.S4, V25.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
-	VSHL $23, V23.S4, V23.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V18.S4, V18.S4, V24.S4
+	VSHL  $23, V23.S4, V23.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP2
 	VFMLA V10.S4, V15.S4, V26.S4
-	FMOVQ 304(R0), F27 // sigmoidP0
+	FMOVQ 320(R0), F27 // sigmoidP0
 	VFMLA V11.S4, V15.S4, V27.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V21.S4, V21.S4
-	FMOVQ 336(R0), F28 // tanhP0
+	FMOVQ 352(R0), F28 // tanhP0
 	VFMLA V20.S4, V25.S4, V28.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP2
 	VFMLA V10.S4, V18.S4, V25.S4
-	FMOVQ 304(R0), F29 // sigmoidP0
+	FMOVQ 320(R0), F29 // sigmoidP0
 	VFMLA V11.S4, V18.S4, V29.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -10859,7 +10955,7 @@ panel:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb5d5b4  // fsub v20.4s, v13.4s, v21.4s
-	FMOVQ 384(R0), F22 // three
+	FMOVQ 400(R0), F22 // three
 	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
 	VMOV  V20.B16, V25.B16
 	VFMLS V22.S4, V17.S4, V25.S4
@@ -10895,10 +10991,10 @@ panel:
 	VFMLS V23.S4, V18.S4, V15.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F18 // one
+	FMOVQ 384(R0), F18 // one
 	VFMLS V17.S4, V21.S4, V18.S4
 	VFMLS V24.S4, V21.S4, V18.S4
-	FMOVQ 368(R0), F17 // one
+	FMOVQ 384(R0), F17 // one
 	VFMLS V20.S4, V22.S4, V17.S4
 	VFMLS V15.S4, V22.S4, V17.S4
 
@@ -10911,7 +11007,7 @@ panel:
 	FMOVQ 16(R5), F16
 	VFMLA V16.S4, V22.S4, V15.S4
 	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
-	FMOVQ 400(R0), F17 // tiny
+	FMOVQ 416(R0), F17 // tiny
 	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
 	WORD  $0x4e701df0  // bic v16.16b, v15.16b, v16.16b
 	FMOVQ F16, 16(R5)
@@ -10956,44 +11052,47 @@ panel:
 	VFMLA V7.S4, V21.S4, V16.S4
 	VFMLA V8.S4, V21.S4, V16.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V23.S4, V18.S4
-	WORD  $0x6e32de55 // fmul v21.4s, v18.4s, v18.4s
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V18.S4, V18.S4, V21.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V7.S4, V25.S4, V19.S4
 	VFMLA V8.S4, V25.S4, V19.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e30de17 // fmul v23.4s, v16.4s, v16.4s
-	VSHL $23, V20.S4, V20.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V16.S4, V16.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F25 // tanhP2
-	FMOVQ 240(R0), F26 // tanhP3
+	FMOVQ 240(R0), F25 // tanhP2
+	FMOVQ 256(R0), F26 // tanhP3
 	VFMLA V26.S4, V21.S4, V25.S4
-	FMOVQ 256(R0), F26 // tanhP1
+	FMOVQ 272(R0), F26 // tanhP1
 	VFMLA V21.S4, V25.S4, V26.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e33de79 // fmul v25.4s, v19.4s, v19.4s
-	VSHL $23, V24.S4, V24.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V19.S4, V19.S4, V25.S4
+	VSHL  $23, V24.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F27 // sigmoidP2
+	FMOVQ 288(R0), F27 // sigmoidP2
 	VFMLA V10.S4, V16.S4, V27.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
+	FMOVQ 320(R0), F28 // sigmoidP0
 	VFMLA V11.S4, V16.S4, V28.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V22.S4, V22.S4
-	FMOVQ 336(R0), F29 // tanhP0
+	FMOVQ 352(R0), F29 // tanhP0
 	VFMLA V21.S4, V26.S4, V29.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP2
 	VFMLA V10.S4, V19.S4, V26.S4
-	FMOVQ 304(R0), F30 // sigmoidP0
+	FMOVQ 320(R0), F30 // sigmoidP0
 	VFMLA V11.S4, V19.S4, V30.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -11013,7 +11112,7 @@ panel:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb6d5b5  // fsub v21.4s, v13.4s, v22.4s
-	FMOVQ 384(R0), F23 // three
+	FMOVQ 400(R0), F23 // three
 	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
 	VMOV  V21.B16, V26.B16
 	VFMLS V23.S4, V18.S4, V26.S4
@@ -11049,10 +11148,10 @@ panel:
 	VFMLS V24.S4, V19.S4, V16.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F19 // one
+	FMOVQ 384(R0), F19 // one
 	VFMLS V18.S4, V22.S4, V19.S4
 	VFMLS V25.S4, V22.S4, V19.S4
-	FMOVQ 368(R0), F18 // one
+	FMOVQ 384(R0), F18 // one
 	VFMLS V21.S4, V23.S4, V18.S4
 	VFMLS V16.S4, V23.S4, V18.S4
 
@@ -11065,7 +11164,7 @@ panel:
 	FMOVQ 32(R5), F17
 	VFMLA V17.S4, V23.S4, V16.S4
 	WORD  $0x4ea0fa11  // fabs v17.4s, v16.4s
-	FMOVQ 400(R0), F18 // tiny
+	FMOVQ 416(R0), F18 // tiny
 	WORD  $0x6eb1e651  // fcmgt v17.4s, v18.4s, v17.4s
 	WORD  $0x4e711e11  // bic v17.16b, v16.16b, v17.16b
 	FMOVQ F17, 32(R5)
@@ -11110,44 +11209,47 @@ panel:
 	VFMLA V7.S4, V22.S4, V17.S4
 	VFMLA V8.S4, V22.S4, V17.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V24.S4, V19.S4
-	WORD  $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V19.S4, V19.S4, V22.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V7.S4, V26.S4, V20.S4
 	VFMLA V8.S4, V26.S4, V20.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e31de38 // fmul v24.4s, v17.4s, v17.4s
-	VSHL $23, V21.S4, V21.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V17.S4, V17.S4, V24.S4
+	VSHL  $23, V21.S4, V21.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F26 // tanhP2
-	FMOVQ 240(R0), F27 // tanhP3
+	FMOVQ 240(R0), F26 // tanhP2
+	FMOVQ 256(R0), F27 // tanhP3
 	VFMLA V27.S4, V22.S4, V26.S4
-	FMOVQ 256(R0), F27 // tanhP1
+	FMOVQ 272(R0), F27 // tanhP1
 	VFMLA V22.S4, V26.S4, V27.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e34de9a // fmul v26.4s, v20.4s, v20.4s
-	VSHL $23, V25.S4, V25.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F26 // leastSquare
+	VFMLA V20.S4, V20.S4, V26.S4
+	VSHL  $23, V25.S4, V25.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F28 // sigmoidP2
+	FMOVQ 288(R0), F28 // sigmoidP2
 	VFMLA V10.S4, V17.S4, V28.S4
-	FMOVQ 304(R0), F29 // sigmoidP0
+	FMOVQ 320(R0), F29 // sigmoidP0
 	VFMLA V11.S4, V17.S4, V29.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V23.S4, V23.S4
-	FMOVQ 336(R0), F30 // tanhP0
+	FMOVQ 352(R0), F30 // tanhP0
 	VFMLA V22.S4, V27.S4, V30.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F27 // sigmoidP2
+	FMOVQ 288(R0), F27 // sigmoidP2
 	VFMLA V10.S4, V20.S4, V27.S4
-	FMOVQ 304(R0), F31 // sigmoidP0
+	FMOVQ 320(R0), F31 // sigmoidP0
 	VFMLA V11.S4, V20.S4, V31.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -11167,7 +11269,7 @@ panel:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb7d5b6  // fsub v22.4s, v13.4s, v23.4s
-	FMOVQ 384(R0), F24 // three
+	FMOVQ 400(R0), F24 // three
 	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
 	VMOV  V22.B16, V27.B16
 	VFMLS V24.S4, V19.S4, V27.S4
@@ -11203,10 +11305,10 @@ panel:
 	VFMLS V25.S4, V20.S4, V17.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F20 // one
+	FMOVQ 384(R0), F20 // one
 	VFMLS V19.S4, V23.S4, V20.S4
 	VFMLS V26.S4, V23.S4, V20.S4
-	FMOVQ 368(R0), F19 // one
+	FMOVQ 384(R0), F19 // one
 	VFMLS V22.S4, V24.S4, V19.S4
 	VFMLS V17.S4, V24.S4, V19.S4
 
@@ -11219,7 +11321,7 @@ panel:
 	FMOVQ 48(R5), F18
 	VFMLA V18.S4, V24.S4, V17.S4
 	WORD  $0x4ea0fa32  // fabs v18.4s, v17.4s
-	FMOVQ 400(R0), F19 // tiny
+	FMOVQ 416(R0), F19 // tiny
 	WORD  $0x6eb2e672  // fcmgt v18.4s, v19.4s, v18.4s
 	WORD  $0x4e721e32  // bic v18.16b, v17.16b, v18.16b
 	FMOVQ F18, 48(R5)
@@ -11253,30 +11355,32 @@ panel:
 	VFMLA V7.S4, V21.S4, V18.S4
 	VFMLA V8.S4, V21.S4, V18.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V23.S4, V19.S4
-	WORD  $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V19.S4, V19.S4, V21.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e32de57 // fmul v23.4s, v18.4s, v18.4s
-	VSHL $23, V20.S4, V20.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V18.S4, V18.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
+	FMOVQ 240(R0), F24 // tanhP2
+	FMOVQ 256(R0), F25 // tanhP3
 	VFMLA V25.S4, V21.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
+	FMOVQ 272(R0), F25 // tanhP1
 	VFMLA V21.S4, V24.S4, V25.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F24 // sigmoidP2
+	FMOVQ 288(R0), F24 // sigmoidP2
 	VFMLA V10.S4, V18.S4, V24.S4
-	FMOVQ 304(R0), F26 // sigmoidP0
+	FMOVQ 320(R0), F26 // sigmoidP0
 	VFMLA V11.S4, V18.S4, V26.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V22.S4, V22.S4
-	FMOVQ 336(R0), F27 // tanhP0
+	FMOVQ 352(R0), F27 // tanhP0
 	VFMLA V21.S4, V25.S4, V27.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -11292,7 +11396,7 @@ panel:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb6d5b5  // fsub v21.4s, v13.4s, v22.4s
-	FMOVQ 384(R0), F23 // three
+	FMOVQ 400(R0), F23 // three
 	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
 	VMOV  V21.B16, V24.B16
 	VFMLS V23.S4, V19.S4, V24.S4
@@ -11316,7 +11420,7 @@ panel:
 	VFMLS V20.S4, V18.S4, V23.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F18 // one
+	FMOVQ 384(R0), F18 // one
 	VFMLS V19.S4, V22.S4, V18.S4
 	VFMLS V23.S4, V22.S4, V18.S4
 
@@ -11326,7 +11430,7 @@ panel:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e35ded2  // fmul v18.4s, v22.4s, v21.4s
 	VORR  V14.B16, V18.B16, V14.B16
-	FMOVQ 400(R0), F19 // tiny
+	FMOVQ 416(R0), F19 // tiny
 	WORD  $0x6eb2e672  // fcmgt v18.4s, v19.4s, v18.4s
 	WORD  $0x4e721dce  // bic v14.16b, v14.16b, v18.16b
 	FMOVQ F14, (R6)
@@ -11360,30 +11464,32 @@ panel:
 	VFMLA V7.S4, V20.S4, V14.S4
 	VFMLA V8.S4, V20.S4, V14.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V22.S4, V18.S4
-	WORD  $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V18.S4, V18.S4, V20.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd6 // fmul v22.4s, v14.4s, v14.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V14.S4, V14.S4, V22.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F23 // tanhP2
-	FMOVQ 240(R0), F24 // tanhP3
+	FMOVQ 240(R0), F23 // tanhP2
+	FMOVQ 256(R0), F24 // tanhP3
 	VFMLA V24.S4, V20.S4, V23.S4
-	FMOVQ 256(R0), F24 // tanhP1
+	FMOVQ 272(R0), F24 // tanhP1
 	VFMLA V20.S4, V23.S4, V24.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F23 // sigmoidP2
+	FMOVQ 288(R0), F23 // sigmoidP2
 	VFMLA V10.S4, V14.S4, V23.S4
-	FMOVQ 304(R0), F25 // sigmoidP0
+	FMOVQ 320(R0), F25 // sigmoidP0
 	VFMLA V11.S4, V14.S4, V25.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V21.S4, V21.S4
-	FMOVQ 336(R0), F26 // tanhP0
+	FMOVQ 352(R0), F26 // tanhP0
 	VFMLA V20.S4, V24.S4, V26.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -11399,7 +11505,7 @@ panel:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb5d5b4  // fsub v20.4s, v13.4s, v21.4s
-	FMOVQ 384(R0), F22 // three
+	FMOVQ 400(R0), F22 // three
 	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
 	VMOV  V20.B16, V23.B16
 	VFMLS V22.S4, V18.S4, V23.S4
@@ -11423,7 +11529,7 @@ panel:
 	VFMLS V19.S4, V14.S4, V22.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V18.S4, V21.S4, V14.S4
 	VFMLS V22.S4, V21.S4, V14.S4
 
@@ -11433,7 +11539,7 @@ panel:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e34deae  // fmul v14.4s, v21.4s, v20.4s
 	VORR  V15.B16, V14.B16, V15.B16
-	FMOVQ 400(R0), F18 // tiny
+	FMOVQ 416(R0), F18 // tiny
 	WORD  $0x6eaee64e  // fcmgt v14.4s, v18.4s, v14.4s
 	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
 	FMOVQ F14, 16(R6)
@@ -11467,30 +11573,32 @@ panel:
 	VFMLA V7.S4, V19.S4, V14.S4
 	VFMLA V8.S4, V19.S4, V14.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V21.S4, V15.S4
-	WORD  $0x6e2fddf3 // fmul v19.4s, v15.4s, v15.4s
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V15.S4, V15.S4, V19.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd5 // fmul v21.4s, v14.4s, v14.4s
-	VSHL $23, V18.S4, V18.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V14.S4, V14.S4, V21.S4
+	VSHL  $23, V18.S4, V18.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F22 // tanhP2
-	FMOVQ 240(R0), F23 // tanhP3
+	FMOVQ 240(R0), F22 // tanhP2
+	FMOVQ 256(R0), F23 // tanhP3
 	VFMLA V23.S4, V19.S4, V22.S4
-	FMOVQ 256(R0), F23 // tanhP1
+	FMOVQ 272(R0), F23 // tanhP1
 	VFMLA V19.S4, V22.S4, V23.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP2
 	VFMLA V10.S4, V14.S4, V22.S4
-	FMOVQ 304(R0), F24 // sigmoidP0
+	FMOVQ 320(R0), F24 // sigmoidP0
 	VFMLA V11.S4, V14.S4, V24.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
-	FMOVQ 336(R0), F25 // tanhP0
+	FMOVQ 352(R0), F25 // tanhP0
 	VFMLA V19.S4, V23.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -11506,7 +11614,7 @@ panel:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
-	FMOVQ 384(R0), F21 // three
+	FMOVQ 400(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V22.B16
 	VFMLS V21.S4, V15.S4, V22.S4
@@ -11530,7 +11638,7 @@ panel:
 	VFMLS V18.S4, V14.S4, V21.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V15.S4, V20.S4, V14.S4
 	VFMLS V21.S4, V20.S4, V14.S4
 
@@ -11540,7 +11648,7 @@ panel:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e33de8e  // fmul v14.4s, v20.4s, v19.4s
 	VORR  V16.B16, V14.B16, V15.B16
-	FMOVQ 400(R0), F16 // tiny
+	FMOVQ 416(R0), F16 // tiny
 	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
 	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
 	CMP   $12, R7
@@ -11593,30 +11701,32 @@ h_done_wide_0_2:
 	VFMLA V7.S4, V18.S4, V14.S4
 	VFMLA V8.S4, V18.S4, V14.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V20.S4, V15.S4
-	WORD  $0x6e2fddf2 // fmul v18.4s, v15.4s, v15.4s
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V15.S4, V15.S4, V18.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V17.S4, V17.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V17.S4, V17.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F21 // tanhP2
-	FMOVQ 240(R0), F22 // tanhP3
+	FMOVQ 240(R0), F21 // tanhP2
+	FMOVQ 256(R0), F22 // tanhP3
 	VFMLA V22.S4, V18.S4, V21.S4
-	FMOVQ 256(R0), F22 // tanhP1
+	FMOVQ 272(R0), F22 // tanhP1
 	VFMLA V18.S4, V21.S4, V22.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP2
 	VFMLA V10.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP0
 	VFMLA V11.S4, V14.S4, V23.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F24 // tanhP0
+	FMOVQ 352(R0), F24 // tanhP0
 	VFMLA V18.S4, V22.S4, V24.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -11632,7 +11742,7 @@ h_done_wide_0_2:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d5b2  // fsub v18.4s, v13.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
+	FMOVQ 400(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V21.B16
 	VFMLS V20.S4, V15.S4, V21.S4
@@ -11656,7 +11766,7 @@ h_done_wide_0_2:
 	VFMLS V17.S4, V14.S4, V20.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V15.S4, V19.S4, V14.S4
 	VFMLS V20.S4, V19.S4, V14.S4
 
@@ -11666,7 +11776,7 @@ h_done_wide_0_2:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32de6e  // fmul v14.4s, v19.4s, v18.4s
 	VORR  V16.B16, V14.B16, V15.B16
-	FMOVQ 400(R0), F16 // tiny
+	FMOVQ 416(R0), F16 // tiny
 	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
 	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
 	CMP   $16, R7
@@ -11739,44 +11849,47 @@ narrow:
 	VFMLA V7.S4, V19.S4, V14.S4
 	VFMLA V8.S4, V19.S4, V14.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V21.S4, V16.S4
-	WORD  $0x6e30de13 // fmul v19.4s, v16.4s, v16.4s
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V16.S4, V16.S4, V19.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V7.S4, V23.S4, V17.S4
 	VFMLA V8.S4, V23.S4, V17.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd5 // fmul v21.4s, v14.4s, v14.4s
-	VSHL $23, V18.S4, V18.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V14.S4, V14.S4, V21.S4
+	VSHL  $23, V18.S4, V18.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F23 // tanhP2
-	FMOVQ 240(R0), F24 // tanhP3
+	FMOVQ 240(R0), F23 // tanhP2
+	FMOVQ 256(R0), F24 // tanhP3
 	VFMLA V24.S4, V19.S4, V23.S4
-	FMOVQ 256(R0), F24 // tanhP1
+	FMOVQ 272(R0), F24 // tanhP1
 	VFMLA V19.S4, V23.S4, V24.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e31de37 // fmul v23.4s, v17.4s, v17.4s
-	VSHL $23, V22.S4, V22.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V17.S4, V17.S4, V23.S4
+	VSHL  $23, V22.S4, V22.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP2
 	VFMLA V10.S4, V14.S4, V25.S4
-	FMOVQ 304(R0), F26 // sigmoidP0
+	FMOVQ 320(R0), F26 // sigmoidP0
 	VFMLA V11.S4, V14.S4, V26.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
-	FMOVQ 336(R0), F27 // tanhP0
+	FMOVQ 352(R0), F27 // tanhP0
 	VFMLA V19.S4, V24.S4, V27.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F24 // sigmoidP2
+	FMOVQ 288(R0), F24 // sigmoidP2
 	VFMLA V10.S4, V17.S4, V24.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
+	FMOVQ 320(R0), F28 // sigmoidP0
 	VFMLA V11.S4, V17.S4, V28.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -11796,7 +11909,7 @@ narrow:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
-	FMOVQ 384(R0), F21 // three
+	FMOVQ 400(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V24.B16
 	VFMLS V21.S4, V16.S4, V24.S4
@@ -11832,10 +11945,10 @@ narrow:
 	VFMLS V22.S4, V17.S4, V14.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F17 // one
+	FMOVQ 384(R0), F17 // one
 	VFMLS V16.S4, V20.S4, V17.S4
 	VFMLS V23.S4, V20.S4, V17.S4
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	VFMLS V19.S4, V21.S4, V16.S4
 	VFMLS V14.S4, V21.S4, V16.S4
 
@@ -11848,7 +11961,7 @@ narrow:
 	FMOVQ (R5), F15
 	VFMLA V15.S4, V21.S4, V14.S4
 	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
-	FMOVQ 400(R0), F16 // tiny
+	FMOVQ 416(R0), F16 // tiny
 	WORD  $0x6eafe60f  // fcmgt v15.4s, v16.4s, v15.4s
 	WORD  $0x4e6f1dcf  // bic v15.16b, v14.16b, v15.16b
 	FMOVQ F15, (R5)
@@ -11893,44 +12006,47 @@ narrow:
 	VFMLA V7.S4, V20.S4, V15.S4
 	VFMLA V8.S4, V20.S4, V15.S4
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V22.S4, V17.S4
-	WORD  $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V17.S4, V17.S4, V20.S4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
 	VFMLA V7.S4, V24.S4, V18.S4
 	VFMLA V8.S4, V24.S4, V18.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2fddf6 // fmul v22.4s, v15.4s, v15.4s
-	VSHL $23, V19.S4, V19.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V15.S4, V15.S4, V22.S4
+	VSHL  $23, V19.S4, V19.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F24 // tanhP2
-	FMOVQ 240(R0), F25 // tanhP3
+	FMOVQ 240(R0), F24 // tanhP2
+	FMOVQ 256(R0), F25 // tanhP3
 	VFMLA V25.S4, V20.S4, V24.S4
-	FMOVQ 256(R0), F25 // tanhP1
+	FMOVQ 272(R0), F25 // tanhP1
 	VFMLA V20.S4, V24.S4, V25.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e32de58 // fmul v24.4s, v18.4s, v18.4s
-	VSHL $23, V23.S4, V23.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V18.S4, V18.S4, V24.S4
+	VSHL  $23, V23.S4, V23.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F26 // sigmoidP2
+	FMOVQ 288(R0), F26 // sigmoidP2
 	VFMLA V10.S4, V15.S4, V26.S4
-	FMOVQ 304(R0), F27 // sigmoidP0
+	FMOVQ 320(R0), F27 // sigmoidP0
 	VFMLA V11.S4, V15.S4, V27.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V21.S4, V21.S4
-	FMOVQ 336(R0), F28 // tanhP0
+	FMOVQ 352(R0), F28 // tanhP0
 	VFMLA V20.S4, V25.S4, V28.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP2
 	VFMLA V10.S4, V18.S4, V25.S4
-	FMOVQ 304(R0), F29 // sigmoidP0
+	FMOVQ 320(R0), F29 // sigmoidP0
 	VFMLA V11.S4, V18.S4, V29.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -11950,7 +12066,7 @@ narrow:
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb5d5b4  // fsub v20.4s, v13.4s, v21.4s
-	FMOVQ 384(R0), F22 // three
+	FMOVQ 400(R0), F22 // three
 	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
 	VMOV  V20.B16, V25.B16
 	VFMLS V22.S4, V17.S4, V25.S4
@@ -11986,10 +12102,10 @@ narrow:
 	VFMLS V23.S4, V18.S4, V15.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F18 // one
+	FMOVQ 384(R0), F18 // one
 	VFMLS V17.S4, V21.S4, V18.S4
 	VFMLS V24.S4, V21.S4, V18.S4
-	FMOVQ 368(R0), F17 // one
+	FMOVQ 384(R0), F17 // one
 	VFMLS V20.S4, V22.S4, V17.S4
 	VFMLS V15.S4, V22.S4, V17.S4
 
@@ -12002,7 +12118,7 @@ narrow:
 	FMOVQ 16(R5), F16
 	VFMLA V16.S4, V22.S4, V15.S4
 	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
-	FMOVQ 400(R0), F17 // tiny
+	FMOVQ 416(R0), F17 // tiny
 	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
 	WORD  $0x4e701df0  // bic v16.16b, v15.16b, v16.16b
 	FMOVQ F16, 16(R5)
@@ -12036,30 +12152,32 @@ narrow:
 	VFMLA V7.S4, V19.S4, V16.S4
 	VFMLA V8.S4, V19.S4, V16.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V21.S4, V17.S4
-	WORD  $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V17.S4, V17.S4, V19.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e30de15 // fmul v21.4s, v16.4s, v16.4s
-	VSHL $23, V18.S4, V18.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V16.S4, V16.S4, V21.S4
+	VSHL  $23, V18.S4, V18.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F22 // tanhP2
-	FMOVQ 240(R0), F23 // tanhP3
+	FMOVQ 240(R0), F22 // tanhP2
+	FMOVQ 256(R0), F23 // tanhP3
 	VFMLA V23.S4, V19.S4, V22.S4
-	FMOVQ 256(R0), F23 // tanhP1
+	FMOVQ 272(R0), F23 // tanhP1
 	VFMLA V19.S4, V22.S4, V23.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F22 // sigmoidP2
+	FMOVQ 288(R0), F22 // sigmoidP2
 	VFMLA V10.S4, V16.S4, V22.S4
-	FMOVQ 304(R0), F24 // sigmoidP0
+	FMOVQ 320(R0), F24 // sigmoidP0
 	VFMLA V11.S4, V16.S4, V24.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V20.S4, V20.S4
-	FMOVQ 336(R0), F25 // tanhP0
+	FMOVQ 352(R0), F25 // tanhP0
 	VFMLA V19.S4, V23.S4, V25.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -12075,7 +12193,7 @@ narrow:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
-	FMOVQ 384(R0), F21 // three
+	FMOVQ 400(R0), F21 // three
 	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
 	VMOV  V19.B16, V22.B16
 	VFMLS V21.S4, V17.S4, V22.S4
@@ -12099,7 +12217,7 @@ narrow:
 	VFMLS V18.S4, V16.S4, V21.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F16 // one
+	FMOVQ 384(R0), F16 // one
 	VFMLS V17.S4, V20.S4, V16.S4
 	VFMLS V21.S4, V20.S4, V16.S4
 
@@ -12109,7 +12227,7 @@ narrow:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e33de90  // fmul v16.4s, v20.4s, v19.4s
 	VORR  V14.B16, V16.B16, V14.B16
-	FMOVQ 400(R0), F17 // tiny
+	FMOVQ 416(R0), F17 // tiny
 	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
 	WORD  $0x4e701dce  // bic v14.16b, v14.16b, v16.16b
 	CMP   $4, R7
@@ -12161,30 +12279,32 @@ h_done_narrow_0_0:
 	VFMLA V7.S4, V18.S4, V14.S4
 	VFMLA V8.S4, V18.S4, V14.S4
 
-	// tanh c': r = n·HalfLn2 + A, z = r·r
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V9.S4, V20.S4, V16.S4
-	WORD  $0x6e30de12 // fmul v18.4s, v16.4s, v16.4s
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V16.S4, V16.S4, V18.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2eddd4 // fmul v20.4s, v14.4s, v14.4s
-	VSHL $23, V17.S4, V17.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V17.S4, V17.S4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F21 // tanhP2
-	FMOVQ 240(R0), F22 // tanhP3
+	FMOVQ 240(R0), F21 // tanhP2
+	FMOVQ 256(R0), F22 // tanhP3
 	VFMLA V22.S4, V18.S4, V21.S4
-	FMOVQ 256(R0), F22 // tanhP1
+	FMOVQ 272(R0), F22 // tanhP1
 	VFMLA V18.S4, V21.S4, V22.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F21 // sigmoidP2
+	FMOVQ 288(R0), F21 // sigmoidP2
 	VFMLA V10.S4, V14.S4, V21.S4
-	FMOVQ 304(R0), F23 // sigmoidP0
+	FMOVQ 320(R0), F23 // sigmoidP0
 	VFMLA V11.S4, V14.S4, V23.S4
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V19.S4, V19.S4
-	FMOVQ 336(R0), F24 // tanhP0
+	FMOVQ 352(R0), F24 // tanhP0
 	VFMLA V18.S4, V22.S4, V24.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -12200,7 +12320,7 @@ h_done_narrow_0_0:
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
 	WORD  $0x4eb3d5b2  // fsub v18.4s, v13.4s, v19.4s
-	FMOVQ 384(R0), F20 // three
+	FMOVQ 400(R0), F20 // three
 	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
 	VMOV  V18.B16, V21.B16
 	VFMLS V20.S4, V16.S4, V21.S4
@@ -12224,7 +12344,7 @@ h_done_narrow_0_0:
 	VFMLS V17.S4, V14.S4, V20.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V16.S4, V19.S4, V14.S4
 	VFMLS V20.S4, V19.S4, V14.S4
 
@@ -12234,7 +12354,7 @@ h_done_narrow_0_0:
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
 	WORD  $0x6e32de6e  // fmul v14.4s, v19.4s, v18.4s
 	VORR  V15.B16, V14.B16, V15.B16
-	FMOVQ 400(R0), F16 // tiny
+	FMOVQ 416(R0), F16 // tiny
 	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
 	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
 	CMP   $8, R7
@@ -12484,17 +12604,17 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
 	BLT  vectors_4_done
 
 	// Constants that stay in registers.
-	FMOVQ 416(R0), F0  // sigmoidMin
+	FMOVQ 432(R0), F0  // sigmoidMin
 	FMOVQ 16(R0), F1   // sigmoidMax
 	FMOVQ 80(R0), F2   // sigmoidNegLog2E
 	FMOVQ 64(R0), F3   // sigmoidRound
 	FMOVQ 176(R0), F4  // sigmoidLn2Hi
 	FMOVQ 192(R0), F5  // sigmoidLn2Lo
-	FMOVQ 288(R0), F6  // sigmoidP3
-	FMOVQ 320(R0), F7  // sigmoidP1
-	FMOVQ 352(R0), F8  // sigmoidP4
-	FMOVQ 368(R0), F9  // one
-	FMOVQ 432(R0), F10 // sigmoidLeast
+	FMOVQ 304(R0), F6  // sigmoidP3
+	FMOVQ 336(R0), F7  // sigmoidP1
+	FMOVQ 368(R0), F8  // sigmoidP4
+	FMOVQ 384(R0), F9  // one
+	FMOVQ 448(R0), F10 // sigmoidLeast
 
 vectors_4:
 	// Registers: table of constants R0, x R1, dst R2, elements left R3
@@ -12537,32 +12657,36 @@ vectors_4:
 	VFMLA V4.S4, V22.S4, V14.S4
 	VFMLA V5.S4, V22.S4, V14.S4
 
-	// σ: r² = r·r, s = m << 23 (s = 2^n)
-	WORD $0x6e2bdd70 // fmul v16.4s, v11.4s, v11.4s
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x6e2cdd92 // fmul v18.4s, v12.4s, v12.4s
-	VSHL $23, V17.S4, V17.S4
-	WORD $0x6e2dddb4 // fmul v20.4s, v13.4s, v13.4s
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e2eddd6 // fmul v22.4s, v14.4s, v14.4s
-	VSHL $23, V21.S4, V21.S4
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V11.S4, V11.S4, V16.S4
+	VSHL  $23, V15.S4, V15.S4
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V12.S4, V12.S4, V18.S4
+	VSHL  $23, V17.S4, V17.S4
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V13.S4, V13.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V14.S4, V14.S4, V22.S4
+	VSHL  $23, V21.S4, V21.S4
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	FMOVQ 272(R0), F23 // sigmoidP2
+	FMOVQ 288(R0), F23 // sigmoidP2
 	VFMLA V6.S4, V11.S4, V23.S4
-	FMOVQ 304(R0), F24 // sigmoidP0
+	FMOVQ 320(R0), F24 // sigmoidP0
 	VFMLA V7.S4, V11.S4, V24.S4
-	FMOVQ 272(R0), F25 // sigmoidP2
+	FMOVQ 288(R0), F25 // sigmoidP2
 	VFMLA V6.S4, V12.S4, V25.S4
-	FMOVQ 304(R0), F26 // sigmoidP0
+	FMOVQ 320(R0), F26 // sigmoidP0
 	VFMLA V7.S4, V12.S4, V26.S4
-	FMOVQ 272(R0), F27 // sigmoidP2
+	FMOVQ 288(R0), F27 // sigmoidP2
 	VFMLA V6.S4, V13.S4, V27.S4
-	FMOVQ 304(R0), F28 // sigmoidP0
+	FMOVQ 320(R0), F28 // sigmoidP0
 	VFMLA V7.S4, V13.S4, V28.S4
-	FMOVQ 272(R0), F29 // sigmoidP2
+	FMOVQ 288(R0), F29 // sigmoidP2
 	VFMLA V6.S4, V14.S4, V29.S4
-	FMOVQ 304(R0), F30 // sigmoidP0
+	FMOVQ 320(R0), F30 // sigmoidP0
 	VFMLA V7.S4, V14.S4, V30.S4
 
 	// σ: q = (r²·P4 + a)·r² + b
@@ -12612,16 +12736,16 @@ vectors_4:
 	VFMLS V21.S4, V14.S4, V13.S4
 
 	// σ: g = (1 - y·d) - y·e
-	FMOVQ 368(R0), F14 // one
+	FMOVQ 384(R0), F14 // one
 	VFMLS V16.S4, V23.S4, V14.S4
 	VFMLS V27.S4, V23.S4, V14.S4
-	FMOVQ 368(R0), F15 // one
+	FMOVQ 384(R0), F15 // one
 	VFMLS V18.S4, V24.S4, V15.S4
 	VFMLS V11.S4, V24.S4, V15.S4
-	FMOVQ 368(R0), F11 // one
+	FMOVQ 384(R0), F11 // one
 	VFMLS V20.S4, V25.S4, V11.S4
 	VFMLS V12.S4, V25.S4, V11.S4
-	FMOVQ 368(R0), F12 // one
+	FMOVQ 384(R0), F12 // one
 	VFMLS V22.S4, V26.S4, V12.S4
 	VFMLS V13.S4, V26.S4, V12.S4
 
@@ -12672,9 +12796,9 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-24
 	FMOVQ 144(R0), F4 // tanhRoundMask
 	FMOVQ 160(R0), F5 // tanhRoundZero
 	FMOVQ 208(R0), F6 // tanhHalfLn2
-	FMOVQ 240(R0), F7 // tanhP3
-	FMOVQ 368(R0), F8 // one
-	FMOVQ 384(R0), F9 // three
+	FMOVQ 256(R0), F7 // tanhP3
+	FMOVQ 384(R0), F8 // one
+	FMOVQ 400(R0), F9 // three
 
 vectors_4:
 	// Registers: table of constants R0, x R1, dst R2, elements left R3
@@ -12719,46 +12843,50 @@ vectors_4:
 	VAND  V4.B16, V24.B16, V24.B16
 	WORD  $0x4ea5d719 // fsub v25.4s, v24.4s, v5.4s
 
-	// tanh: r = n·HalfLn2 + A, z = r·r
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
 	VFMLA V6.S4, V19.S4, V11.S4
-	WORD  $0x6e2bdd73 // fmul v19.4s, v11.4s, v11.4s
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V11.S4, V11.S4, V19.S4
 	VFMLA V6.S4, V21.S4, V13.S4
-	WORD  $0x6e2dddb5 // fmul v21.4s, v13.4s, v13.4s
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V13.S4, V13.S4, V21.S4
 	VFMLA V6.S4, V23.S4, V15.S4
-	WORD  $0x6e2fddf7 // fmul v23.4s, v15.4s, v15.4s
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V15.S4, V15.S4, V23.S4
 	VFMLA V6.S4, V25.S4, V17.S4
-	WORD  $0x6e31de39 // fmul v25.4s, v17.4s, v17.4s
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V17.S4, V17.S4, V25.S4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F26 // tanhP2
 	VFMLA V7.S4, V19.S4, V26.S4
-	FMOVQ 256(R0), F27 // tanhP1
+	FMOVQ 272(R0), F27 // tanhP1
 	VFMLA V19.S4, V26.S4, V27.S4
-	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F26 // tanhP2
 	VFMLA V7.S4, V21.S4, V26.S4
-	FMOVQ 256(R0), F28 // tanhP1
+	FMOVQ 272(R0), F28 // tanhP1
 	VFMLA V21.S4, V26.S4, V28.S4
-	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F26 // tanhP2
 	VFMLA V7.S4, V23.S4, V26.S4
-	FMOVQ 256(R0), F29 // tanhP1
+	FMOVQ 272(R0), F29 // tanhP1
 	VFMLA V23.S4, V26.S4, V29.S4
-	FMOVQ 224(R0), F26 // tanhP2
+	FMOVQ 240(R0), F26 // tanhP2
 	VFMLA V7.S4, V25.S4, V26.S4
-	FMOVQ 256(R0), F30 // tanhP1
+	FMOVQ 272(R0), F30 // tanhP1
 	VFMLA V25.S4, V26.S4, V30.S4
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
 	VSHL  $11, V18.S4, V18.S4
-	FMOVQ 336(R0), F26 // tanhP0
+	FMOVQ 352(R0), F26 // tanhP0
 	VFMLA V19.S4, V27.S4, V26.S4
 	VSHL  $11, V20.S4, V20.S4
-	FMOVQ 336(R0), F27 // tanhP0
+	FMOVQ 352(R0), F27 // tanhP0
 	VFMLA V21.S4, V28.S4, V27.S4
 	VSHL  $11, V22.S4, V22.S4
-	FMOVQ 336(R0), F28 // tanhP0
+	FMOVQ 352(R0), F28 // tanhP0
 	VFMLA V23.S4, V29.S4, V28.S4
 	VSHL  $11, V24.S4, V24.S4
-	FMOVQ 336(R0), F29 // tanhP0
+	FMOVQ 352(R0), F29 // tanhP0
 	VFMLA V25.S4, V30.S4, V29.S4
 
 	// tanh: t = r·z·p + r (t = tanh r)
@@ -12833,7 +12961,7 @@ TEXT ·flushNEON(SB), NOSPLIT, $0-24
 	BLT  vectors_4_done
 
 	// Constants that stay in registers.
-	FMOVQ 400(R0), F0 // tiny
+	FMOVQ 416(R0), F0 // tiny
 
 vectors_4:
 	// Registers: x R1, dst R2, elements left R3
@@ -12897,32 +13025,34 @@ DATA constants<>+192(SB)/8, $0x35bfbe8e35bfbe8e // sigmoidLn2Lo
 DATA constants<>+200(SB)/8, $0x35bfbe8e35bfbe8e // sigmoidLn2Lo
 DATA constants<>+208(SB)/8, $0x3eb172183eb17218 // tanhHalfLn2
 DATA constants<>+216(SB)/8, $0x3eb172183eb17218 // tanhHalfLn2
-DATA constants<>+224(SB)/8, $0xbd5acd25bd5acd25 // tanhP2
-DATA constants<>+232(SB)/8, $0xbd5acd25bd5acd25 // tanhP2
-DATA constants<>+240(SB)/8, $0x3c9588743c958874 // tanhP3
-DATA constants<>+248(SB)/8, $0x3c9588743c958874 // tanhP3
-DATA constants<>+256(SB)/8, $0x3e087fb63e087fb6 // tanhP1
-DATA constants<>+264(SB)/8, $0x3e087fb63e087fb6 // tanhP1
-DATA constants<>+272(SB)/8, $0x3d2aad133d2aad13 // sigmoidP2
-DATA constants<>+280(SB)/8, $0x3d2aad133d2aad13 // sigmoidP2
-DATA constants<>+288(SB)/8, $0xbc091cbfbc091cbf // sigmoidP3
-DATA constants<>+296(SB)/8, $0xbc091cbfbc091cbf // sigmoidP3
-DATA constants<>+304(SB)/8, $0x3efffffd3efffffd // sigmoidP0
-DATA constants<>+312(SB)/8, $0x3efffffd3efffffd // sigmoidP0
-DATA constants<>+320(SB)/8, $0xbe2aaa49be2aaa49 // sigmoidP1
-DATA constants<>+328(SB)/8, $0xbe2aaa49be2aaa49 // sigmoidP1
-DATA constants<>+336(SB)/8, $0xbeaaaa95beaaaa95 // tanhP0
-DATA constants<>+344(SB)/8, $0xbeaaaa95beaaaa95 // tanhP0
-DATA constants<>+352(SB)/8, $0x3ab4a6473ab4a647 // sigmoidP4
-DATA constants<>+360(SB)/8, $0x3ab4a6473ab4a647 // sigmoidP4
-DATA constants<>+368(SB)/8, $0x3f8000003f800000 // one
-DATA constants<>+376(SB)/8, $0x3f8000003f800000 // one
-DATA constants<>+384(SB)/8, $0x4040000040400000 // three
-DATA constants<>+392(SB)/8, $0x4040000040400000 // three
-DATA constants<>+400(SB)/8, $0x1f8000001f800000 // tiny
-DATA constants<>+408(SB)/8, $0x1f8000001f800000 // tiny
-DATA constants<>+416(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
-DATA constants<>+424(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
-DATA constants<>+432(SB)/8, $0x0080004000800040 // sigmoidLeast
-DATA constants<>+440(SB)/8, $0x0080004000800040 // sigmoidLeast
-GLOBL constants<>(SB), RODATA|NOPTR, $448
+DATA constants<>+224(SB)/8, $0x2180000021800000 // leastSquare
+DATA constants<>+232(SB)/8, $0x2180000021800000 // leastSquare
+DATA constants<>+240(SB)/8, $0xbd5acd25bd5acd25 // tanhP2
+DATA constants<>+248(SB)/8, $0xbd5acd25bd5acd25 // tanhP2
+DATA constants<>+256(SB)/8, $0x3c9588743c958874 // tanhP3
+DATA constants<>+264(SB)/8, $0x3c9588743c958874 // tanhP3
+DATA constants<>+272(SB)/8, $0x3e087fb63e087fb6 // tanhP1
+DATA constants<>+280(SB)/8, $0x3e087fb63e087fb6 // tanhP1
+DATA constants<>+288(SB)/8, $0x3d2aad133d2aad13 // sigmoidP2
+DATA constants<>+296(SB)/8, $0x3d2aad133d2aad13 // sigmoidP2
+DATA constants<>+304(SB)/8, $0xbc091cbfbc091cbf // sigmoidP3
+DATA constants<>+312(SB)/8, $0xbc091cbfbc091cbf // sigmoidP3
+DATA constants<>+320(SB)/8, $0x3efffffd3efffffd // sigmoidP0
+DATA constants<>+328(SB)/8, $0x3efffffd3efffffd // sigmoidP0
+DATA constants<>+336(SB)/8, $0xbe2aaa49be2aaa49 // sigmoidP1
+DATA constants<>+344(SB)/8, $0xbe2aaa49be2aaa49 // sigmoidP1
+DATA constants<>+352(SB)/8, $0xbeaaaa95beaaaa95 // tanhP0
+DATA constants<>+360(SB)/8, $0xbeaaaa95beaaaa95 // tanhP0
+DATA constants<>+368(SB)/8, $0x3ab4a6473ab4a647 // sigmoidP4
+DATA constants<>+376(SB)/8, $0x3ab4a6473ab4a647 // sigmoidP4
+DATA constants<>+384(SB)/8, $0x3f8000003f800000 // one
+DATA constants<>+392(SB)/8, $0x3f8000003f800000 // one
+DATA constants<>+400(SB)/8, $0x4040000040400000 // three
+DATA constants<>+408(SB)/8, $0x4040000040400000 // three
+DATA constants<>+416(SB)/8, $0x1f8000001f800000 // tiny
+DATA constants<>+424(SB)/8, $0x1f8000001f800000 // tiny
+DATA constants<>+432(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
+DATA constants<>+440(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
+DATA constants<>+448(SB)/8, $0x0080004000800040 // sigmoidLeast
+DATA constants<>+456(SB)/8, $0x0080004000800040 // sigmoidLeast
+GLOBL constants<>(SB), RODATA|NOPTR, $464

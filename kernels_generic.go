@@ -85,7 +85,7 @@ func sigmoid(x float32) float32 {
 	r = fma(n, k.Ln2Lo, r)
 	s := math.Float32frombits(math.Float32bits(m) << 23) // 2^n
 	// w = e^-r - 1
-	r2 := float32(r * r)
+	r2 := fma(r, r, contract.LeastSquare)
 	a := fma(k.P[3], r, k.P[2])
 	b := fma(k.P[1], r, k.P[0])
 	a = fma(k.P[4], r2, a)
@@ -131,7 +131,7 @@ func tanh(x float32) float32 {
 	n := m - k.RoundZero
 	f := math.Float32frombits(math.Float32bits(m) << k.ShiftToExp) // 2^n
 	r := fma(n, k.HalfLn2, abs)
-	z := float32(r * r)
+	z := fma(r, r, contract.LeastSquare)
 	p := fma(k.P[3], z, k.P[2])
 	p = fma(p, z, k.P[1])
 	p = fma(p, z, k.P[0])

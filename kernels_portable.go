@@ -24,6 +24,9 @@ func maybeHalfway(s float64) bool {
 	return uint32(math.Float64bits(s))&zeros == 0
 }
 
+// halfWay reports whether s is half-way between two float32.
+func halfWay(s float64) bool { return uint32(math.Float64bits(s))<<3 == 1<<31 }
+
 // portableRows is how many chains go together. It divides the rows of a panel,
 // narrow ones too, and that many sums are as many as there are registers for.
 const portableRows = 8
@@ -205,7 +208,7 @@ func tanhPortable(dst, x []float32) {
 func flushPortable(dst, x []float32) { flushGeneric(dst, x) }
 
 // The activations below round every operation twice without a look at the sum,
-// except the last of sigmoid. That makes no difference to the result, of which
+// except the square and the last of sigmoid. That makes no difference to the result, of which
 // all 2^32 arguments are the proof (package exhaustive): they depend on one number
 // only, and the operations are the same everywhere.
 
@@ -239,7 +242,11 @@ func sigmoidTwice(arg float32) float32 {
 	r := nearest(n*k.ln2Hi + x)
 	r = nearest(n*k.ln2Lo + r)
 	s := float64(math.Float32frombits(math.Float32bits(m) << 23))
-	r2 := nearest(r * r)
+	square := r*r + contract.LeastSquare
+	if halfWay(square) {
+		return sigmoid(arg)
+	}
+	r2 := nearest(square)
 	a := nearest(k.p3*r + k.p2)
 	b := nearest(k.p1*r + k.p0)
 	a = nearest(k.p4*r2 + a)
@@ -254,7 +261,7 @@ func sigmoidTwice(arg float32) float32 {
 	g := nearest(1 - float64(y)*d)
 	g = nearest(g - float64(y)*e)
 	last := g*float64(y) + float64(y)
-	if uint32(math.Float64bits(last))<<3 == 1<<31 { // half-way
+	if halfWay(last) {
 		return sigmoid(arg)
 	}
 	return float32(last)
@@ -285,7 +292,11 @@ func tanhTwice(arg float32) float32 {
 	n := float64(m) - k.roundZero
 	f := float64(math.Float32frombits(math.Float32bits(m) << limits.ShiftToExp))
 	r := nearest(n*k.halfLn2 + x)
-	z := nearest(r * r)
+	square := r*r + contract.LeastSquare
+	if halfWay(square) {
+		return tanh(arg)
+	}
+	z := nearest(square)
 	p := nearest(k.p3*z + k.p2)
 	p = nearest(p*z + k.p1)
 	p = nearest(p*z + k.p0)

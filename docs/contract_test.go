@@ -39,6 +39,7 @@ func contractTable() (table []coefficient) {
 	}
 	add("Flush.Tiny", reflect.ValueOf(float32(contract.Tiny)))
 	add("Gate.Shut", reflect.ValueOf(float32(contract.Shut)))
+	add("Square.Least", reflect.ValueOf(float32(contract.LeastSquare)))
 	for _, function := range []struct {
 		name  string
 		table any

@@ -20,6 +20,11 @@ const Tiny = 0x1p-64
 // Tiny, and so much that its product with what is not tiny is no subnormal number.
 const Shut = -42
 
+// LeastSquare is added to the squares in σ and tanh, which it changes by nothing
+// that shows: where they are as small as that, the functions are linear. Without it
+// the square of a number near Tiny would be subnormal, and its cube vanish.
+const LeastSquare = 0x1p-60
+
 // Flush returns x, or +0 if x is nearer to zero than [Tiny]. A NaN is not.
 func Flush(x float32) float32 {
 	const tiny = (127 - 64) << 23 // the bits of Tiny

@@ -59,7 +59,7 @@ func (t *Thread) sigmoid(x, least Value) (quotient, refined Value) {
 	r := t.let("r", FMA, n, k.ln2Hi, x)
 	r = t.let("r", FMA, n, k.ln2Lo, r)
 	t.line("s = 2^n")
-	r2 := t.let("r²", Mul, r, r)
+	r2 := t.let("r²", FMA, r, r, leastSquare)
 	s := t.shift("s", m, 23)
 	t.line()
 	a := t.let("a", FMA, r, k.p[3], k.p[2])
@@ -84,7 +84,10 @@ func (t *Thread) sigmoid(x, least Value) (quotient, refined Value) {
 	return y, t.do(FMA, g, y, y)
 }
 
-var shut = constant(Float("shut", contract.Shut))
+var (
+	shut        = constant(Float("shut", contract.Shut))
+	leastSquare = constant(Float("leastSquare", contract.LeastSquare))
+)
 
 var one = constant(Float("one", 1))
 
@@ -135,7 +138,7 @@ func (t *Thread) tanh(x Value) (y, sign Value) {
 	n := t.let("n", Sub, m, k.roundZero)
 	t.line()
 	r := t.let("r", FMA, n, k.halfLn2, abs)
-	z := t.let("z", Mul, r, r)
+	z := t.let("z", FMA, r, r, leastSquare)
 	t.line()
 	p := t.do(FMA, z, k.p[3], k.p[2])
 	p = t.let("p", FMA, p, z, k.p[1])
