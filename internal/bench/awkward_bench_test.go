@@ -50,6 +50,7 @@ var awkwardSteps = []stepCase{
 	ordinaryStep,
 	{"decayed-states", 1, 0, 0x1.8p-130, 0},
 	{"decayed-states-with-bias", 1, 1, 0x1.8p-130, 0},
+	{"decaying-states", 1, 0, 0x1p-50, 0},
 	{"subnormal-inputs-with-bias", 1, 1, 0.5, 0x1p-130},
 	{"tiny-weights", 0x1p-70, 0, 0.5, 0.5},
 	{"tiny-weights-and-inputs", 0x1p-100, 0, 0x1p-70, 0x1p-70},
