@@ -137,6 +137,9 @@ func chainRowsExactly(z *[portableRows]float32, weights []float32, stride int, x
 	return len(x)
 }
 
+// The loops over panels below are the oracle's. One loop for both would take chain
+// and plainUnits as functions, and then the sums would move to the heap.
+
 func stepPortable(from *chainStart, p *panels, x, c, h []float32) {
 	f, rest := *from, *p
 	for u := 0; u < len(h); u += panel.Units {
