@@ -84,7 +84,7 @@ func TestForwardRoom(t *testing.T) {
 		{"in blocks of a wide layer", minInput, 550, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n, err := New(&Model{Layers: []Weights{sparseLayer(c.input, c.hidden)}})
+			n, err := New(&Model{Layers: []Layer{sparseLayer(c.input, c.hidden)}})
 			require.NoError(t, err)
 			const steps = 3
 			x := lstmtest.Normals(lstmtest.NewRand(12), steps*c.input, 1)

@@ -33,14 +33,16 @@ func Example() {
 // is almost the identity; the head scales it back.
 func counter() *lstm.Network {
 	net, err := lstm.New(&lstm.Model{
-		Layers: []lstm.Weights{{
+		Layers: []lstm.Layer{&lstm.Weights{
 			InputSize:  1,
 			HiddenSize: 1,
 			WeightIH:   []float32{0, 0, 0.01, 0}, // gates i, f, g, o
 			WeightHH:   []float32{0, 0, 0, 0},
 			BiasIH:     []float32{20, 20, 0, 20},
 		}},
-		Head: &lstm.Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{100}},
+		Heads: []lstm.Head{{Layers: []lstm.Layer{
+			&lstm.Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{100}},
+		}}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -52,14 +54,16 @@ func counter() *lstm.Network {
 // scaled to where tanh is almost the identity, and the head scales it back.
 func ExampleNew() {
 	net, err := lstm.New(&lstm.Model{
-		Layers: []lstm.Weights{{
+		Layers: []lstm.Layer{&lstm.Weights{
 			InputSize:  1,
 			HiddenSize: 1,
 			WeightIH:   []float32{0, 0, 0.01, 0}, // gates i, f, g, o
 			WeightHH:   []float32{0, 0, 0, 0},
 			BiasIH:     []float32{20, 20, 0, 20}, // i, f and o are open
 		}},
-		Head: &lstm.Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{100}},
+		Heads: []lstm.Head{{Layers: []lstm.Layer{
+			&lstm.Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{100}},
+		}}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -78,7 +82,7 @@ func ExampleNew() {
 // Errors name the tensor, its size and the size that was expected.
 func ExampleNew_error() {
 	_, err := lstm.New(&lstm.Model{
-		Layers: []lstm.Weights{{
+		Layers: []lstm.Layer{&lstm.Weights{
 			InputSize:  2,
 			HiddenSize: 3,
 			WeightIH:   make([]float32, 24),
@@ -311,6 +315,6 @@ func ExampleRandomModel() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(net.InputSize(), net.HiddenSize(0), net.HiddenSize(1), net.OutputSize(), model.Layers[0].WeightIH[:2])
+	fmt.Println(net.InputSize(), net.HiddenSize(0), net.HiddenSize(1), net.OutputSize(), model.Layers[0].(*lstm.Weights).WeightIH[:2])
 	// Output: 3 16 8 2 [0.04913047 -0.20544413]
 }

@@ -103,7 +103,7 @@ type longestCall struct {
 func longestCalls() []longestCall {
 	const size = 1024
 	w := randomLayer(lstmtest.NewRand(1), size, size)
-	l := packLayer(&w)
+	l := packLayer(w)
 	x, c := lstmtest.Normals(lstmtest.NewRand(2), 2*size, 1), make([]float32, panel.PaddedUnits(size))
 	h := make([]float32, size)
 	z := make([]float32, panel.MaxColumns*panel.Gates*size)

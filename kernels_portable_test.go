@@ -107,7 +107,7 @@ func BenchmarkPortable(b *testing.B) {
 	for _, s := range [][2]int{{16, 32}, {64, 64}, {128, 128}, {256, 256}} {
 		b.Run(fmt.Sprintf("input=%d/hidden=%d", s[0], s[1]), func(b *testing.B) {
 			n := benchNetwork(b, s[0], s[1])
-			w := &randomModel(lstmtest.NewRand(s[0], s[1]), 0, s[0], s[1]).Layers[0]
+			w := randomLayer(lstmtest.NewRand(s[0], s[1]), s[0], s[1])
 			x, y := lstmtest.Normals(lstmtest.NewRand(1), s[0], 1), make([]float32, s[1])
 			state, c, h, sums := n.NewState(), make([]float32, s[1]), make([]float32, s[1]), make([]float32, panel.Gates*s[1])
 			steps := max(1, 100_000/s[1]/(s[0]+s[1])) // of less than a millisecond

@@ -138,7 +138,8 @@ type Network struct {
 // New makes a network of m, which it checks and copies: every size at least 1,
 // every tensor as long as its shape says, the InputSize of each layer the
 // HiddenSize of the one below, and the head's InFeatures that of the last. The
-// error names the tensor, its size and the size expected.
+// error names the tensor, its size and the size expected. It is an
+// [ErrUnsupported] where the model is sound, but of kinds of layers that do not run.
 func New(m *Model) (*Network, error) {
 	if m == nil {
 		return nil, errors.New("lstm: the model is nil")
@@ -147,13 +148,14 @@ func New(m *Model) (*Network, error) {
 		return nil, err
 	}
 	n := &Network{parameters: m.parameters(), metadata: maps.Clone(m.Metadata), source: m.Source.clone()}
-	for l := range m.Layers {
-		n.layers = append(n.layers, packLayer(&m.Layers[l]))
+	for _, layer := range m.Layers {
+		n.layers = append(n.layers, packLayer(layer.(*Weights)))
 	}
 	n.output = n.layers[len(n.layers)-1].hidden
-	if m.Head != nil {
-		n.head = packHead(m.Head)
-		n.output = m.Head.OutFeatures
+	for _, head := range m.Heads {
+		linear := head.Layers[0].(*Linear)
+		n.head = packHead(linear)
+		n.output = linear.OutFeatures
 	}
 	n.stateSize = placeLayers(n.layers)
 	n.block = newBlockSize(n.layers)

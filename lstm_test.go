@@ -24,9 +24,9 @@ func newNetwork(t testing.TB, outputs int, sizes ...int) *Network {
 }
 
 // randomLayer makes weights with both biases, large enough to move the gates.
-func randomLayer(r *rand.Rand, input, hidden int) Weights {
+func randomLayer(r *rand.Rand, input, hidden int) *Weights {
 	scale := 2 / math.Sqrt(float64(input+hidden))
-	return Weights{
+	return &Weights{
 		InputSize:  input,
 		HiddenSize: hidden,
 		WeightIH:   lstmtest.Normals(r, panel.Gates*hidden*input, scale),
@@ -45,19 +45,19 @@ func randomModel(r *rand.Rand, outputs int, sizes ...int) *Model {
 	}
 	if outputs > 0 {
 		top := sizes[len(sizes)-1]
-		m.Head = &Linear{
+		m.Heads = []Head{{Layers: []Layer{&Linear{
 			InFeatures:  top,
 			OutFeatures: outputs,
 			Weight:      lstmtest.Normals(r, outputs*top, 1),
 			Bias:        lstmtest.Normals(r, outputs, 1),
-		}
+		}}}}
 	}
 	return m
 }
 
 // sparseLayer makes a layer of any size quickly: most weights are zero.
-func sparseLayer(input, hidden int) Weights {
-	w := Weights{
+func sparseLayer(input, hidden int) *Weights {
+	w := &Weights{
 		InputSize:  input,
 		HiddenSize: hidden,
 		WeightIH:   make([]float32, panel.Gates*hidden*input),
@@ -83,9 +83,10 @@ type reference struct {
 
 func newReference(m *Model) *reference {
 	r := &reference{model: m}
-	for l := range m.Layers {
-		r.h = append(r.h, make([]float32, m.Layers[l].HiddenSize))
-		r.c = append(r.c, make([]float32, m.Layers[l].HiddenSize))
+	for _, layer := range m.Layers {
+		hidden := layer.(*Weights).HiddenSize
+		r.h = append(r.h, make([]float32, hidden))
+		r.c = append(r.c, make([]float32, hidden))
 	}
 	return r
 }
@@ -98,10 +99,10 @@ func (r *reference) step(x []float32) (y []float32) {
 	for l := range r.model.Layers {
 		x = r.stepLayer(l, x)
 	}
-	if r.model.Head == nil {
+	if r.model.Heads == nil {
 		return x
 	}
-	return referenceHead(r.model.Head, x)
+	return referenceHead(r.model.Heads[0].Layers[0].(*Linear), x)
 }
 
 func (r *reference) stepLayer(l int, x []float32) []float32 {
@@ -112,7 +113,7 @@ func (r *reference) stepLayer(l int, x []float32) []float32 {
 		}
 		return sigmoid(z)
 	}
-	w := &r.model.Layers[l]
+	w := r.model.Layers[l].(*Weights)
 	h, c := r.h[l], r.c[l]
 	next := make([]float32, w.HiddenSize)
 	for u := range next {
@@ -374,7 +375,7 @@ func TestLargeHead(t *testing.T) {
 // reference.
 func testEveryWay(t *testing.T, sizes []int, steps int) {
 	t.Helper()
-	m := &Model{Layers: []Weights{sparseLayer(sizes[0], sizes[1])}}
+	m := &Model{Layers: []Layer{sparseLayer(sizes[0], sizes[1])}}
 	fused, err := New(m)
 	require.NoError(t, err)
 	testWays(t, m, fused, sizes, steps)

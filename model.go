@@ -30,7 +30,7 @@ type Weights struct {
 
 // Linear is a fully connected layer, y = Weight·x + Bias, with the names and
 // shapes of PyTorch's nn.Linear. A [Network] may have one after its last layer,
-// as its head.
+// as its [Head].
 type Linear struct {
 	InFeatures  int // number of features of the input, at least 1
 	OutFeatures int // number of features of the output, at least 1
@@ -39,13 +39,40 @@ type Linear struct {
 	Bias   []float32 // [OutFeatures]; nil means zero
 }
 
+// A Layer is one stage of a [Model]: *[Weights], an LSTM layer, or *[Linear].
+type Layer interface {
+	// check returns an error unless the layer's sizes and tensors agree. It calls
+	// the layer owner.
+	check(owner string) error
+	// input and output are the features of the layer's input and of its output.
+	input() features
+	output() features
+	// parameters counts the weights and biases.
+	parameters() int
+	// takeRoom takes the room that the packed layer needs, if there is enough.
+	takeRoom(room *aligned.Room) bool
+}
+
+// features is a number of them and the name of the field that says so.
+type features struct {
+	field string
+	n     int
+}
+
 // Model is a network's parameters as plain numbers, which is what a model file
 // holds. It is data only; [New] makes it run.
 type Model struct {
-	Layers   []Weights         // from the input up, at least one
-	Head     *Linear           // nil for none: the output is the last layer's h
+	Layers   []Layer           // from the input up, at least one, each a *Weights
+	Heads    []Head            // what reads the last layer's h: none, so that it is the output, or one
 	Metadata map[string]string // free text kept with the parameters, may be nil
 	Source   Source            // where ReadModel found it; for information only
+}
+
+// A Head is what reads the output of the last layer of a [Model], and makes the
+// network's output of it.
+type Head struct {
+	Name   string  // for information only; empty in models that are read or written
+	Layers []Layer // from the last layer up; just one, a *Linear
 }
 
 // Source says which tensors of a file became a [Model], so that a log can show
@@ -87,7 +114,7 @@ func RandomModel(seed uint64, outputs int, sizes ...int) *Model {
 	m := &Model{}
 	for l, hidden := range sizes[1:] {
 		rows, input := panel.Gates*hidden, sizes[l]
-		m.Layers = append(m.Layers, Weights{
+		m.Layers = append(m.Layers, &Weights{
 			InputSize:  input,
 			HiddenSize: hidden,
 			WeightIH:   uniform(r, rows*input, hidden),
@@ -98,12 +125,12 @@ func RandomModel(seed uint64, outputs int, sizes ...int) *Model {
 	}
 	if outputs > 0 {
 		top := sizes[len(sizes)-1]
-		m.Head = &Linear{
+		m.Heads = []Head{{Layers: []Layer{&Linear{
 			InFeatures:  top,
 			OutFeatures: outputs,
 			Weight:      uniform(r, outputs*top, top),
 			Bias:        uniform(r, outputs, top),
-		}
+		}}}}
 	}
 	return m
 }
@@ -123,12 +150,13 @@ func uniform(r *rand.PCG, n, features int) []float32 {
 // parameters counts the weights and biases of m.
 func (m *Model) parameters() int {
 	n := 0
-	for l := range m.Layers {
-		w := &m.Layers[l]
-		n += len(w.WeightIH) + len(w.WeightHH) + len(w.BiasIH) + len(w.BiasHH)
+	for _, layer := range m.Layers {
+		n += layer.parameters()
 	}
-	if m.Head != nil {
-		n += len(m.Head.Weight) + len(m.Head.Bias)
+	for _, head := range m.Heads {
+		for _, layer := range head.Layers {
+			n += layer.parameters()
+		}
 	}
 	return n
 }
@@ -141,40 +169,82 @@ func (m *Model) check() error {
 	// Padding can make packed weights 16 times as large as the tensors, so that those
 	// fit an int of 32 bits where the packed ones do not.
 	room := aligned.Room(math.MaxInt)
-	for l := range m.Layers {
-		w := &m.Layers[l]
+	for l, layer := range m.Layers {
 		name := fmt.Sprintf("layer %d", l)
-		if err := w.check(name); err != nil {
+		if layer == nil {
+			return fmt.Errorf("lstm: %s is nil, want a *lstm.Weights", name)
+		}
+		if _, ok := layer.(*Weights); !ok {
+			return errkind.Errorf(ErrUnsupported, "lstm: %s is a %T, want a *lstm.Weights", name, layer)
+		}
+		if err := m.checkAbove(layer, name, l-1, &room); err != nil {
 			return err
 		}
-		if l > 0 && w.InputSize != m.Layers[l-1].HiddenSize {
-			return errkind.Errorf(ErrShape, "lstm: %s: InputSize is %d, want %d, the HiddenSize of layer %d",
-				name, w.InputSize, m.Layers[l-1].HiddenSize, l-1)
+	}
+	if len(m.Heads) > 1 {
+		return errkind.Errorf(ErrUnsupported, "lstm: the model has %d heads, want at most 1", len(m.Heads))
+	}
+	for h := range m.Heads {
+		if err := m.checkHead(&m.Heads[h], "head", &room); err != nil {
+			return err
 		}
-		if !room.Take(panel.Gates, panel.PaddedUnits(w.HiddenSize), 1+w.InputSize+w.HiddenSize) {
-			return errkind.Errorf(ErrUnsupported, "lstm: %s: packed weights of InputSize %d and HiddenSize %d, with those of the layers below, take more bytes than can be addressed",
-				name, w.InputSize, w.HiddenSize)
-		}
-	}
-	if m.Head == nil {
-		return nil
-	}
-	top := m.Layers[len(m.Layers)-1].HiddenSize
-	if err := m.Head.check(); err != nil {
-		return err
-	}
-	if m.Head.InFeatures != top {
-		return errkind.Errorf(ErrShape, "lstm: head: InFeatures is %d, want %d, the HiddenSize of the last layer",
-			m.Head.InFeatures, top)
-	}
-	if !room.Take(m.Head.OutFeatures, sizes.RoundUp(top, contract.HeadSums)+1) {
-		return errkind.Errorf(ErrUnsupported, "lstm: head: packed weights of InFeatures %d and OutFeatures %d, with those of the layers, take more bytes than can be addressed",
-			top, m.Head.OutFeatures)
 	}
 	return nil
 }
 
+// checkHead returns an error unless h can follow the last layer.
+func (m *Model) checkHead(h *Head, name string, room *aligned.Room) error {
+	switch len(h.Layers) {
+	case 0:
+		return errkind.Errorf(ErrShape, "lstm: %s: it has no layers, want a *lstm.Linear", name)
+	case 1:
+	default:
+		return errkind.Errorf(ErrUnsupported, "lstm: %s: it has %d layers, want 1, a *lstm.Linear", name, len(h.Layers))
+	}
+	layer := h.Layers[0]
+	if layer == nil {
+		return fmt.Errorf("lstm: %s: its layer 0 is nil, want a *lstm.Linear", name)
+	}
+	if _, ok := layer.(*Linear); !ok {
+		return errkind.Errorf(ErrUnsupported, "lstm: %s: its layer 0 is a %T, want a *lstm.Linear", name, layer)
+	}
+	return m.checkAbove(layer, name, len(m.Layers)-1, room)
+}
+
+// checkAbove returns an error unless layer, called name, is sound and can follow
+// layer below, which is -1 for the input.
+func (m *Model) checkAbove(layer Layer, name string, below int, room *aligned.Room) error {
+	if err := layer.check(name); err != nil {
+		return err
+	}
+	in, out := layer.input(), layer.output()
+	if below >= 0 {
+		if want := m.Layers[below].output(); in.n != want.n {
+			return errkind.Errorf(ErrShape, "lstm: %s: %s is %d, want %d, the %s of layer %d", name, in.field, in.n, want.n, want.field, below)
+		}
+	}
+	if !layer.takeRoom(room) {
+		return errkind.Errorf(ErrUnsupported, "lstm: %s: packed weights of %s %d and %s %d, with those of the layers below, take more bytes than can be addressed",
+			name, in.field, in.n, out.field, out.n)
+	}
+	return nil
+}
+
+func (w *Weights) input() features  { return features{"InputSize", w.InputSize} }
+func (w *Weights) output() features { return features{"HiddenSize", w.HiddenSize} }
+
+func (w *Weights) parameters() int {
+	return len(w.WeightIH) + len(w.WeightHH) + len(w.BiasIH) + len(w.BiasHH)
+}
+
+func (w *Weights) takeRoom(room *aligned.Room) bool {
+	return room.Take(panel.Gates, panel.PaddedUnits(w.HiddenSize), 1+w.InputSize+w.HiddenSize)
+}
+
 func (w *Weights) check(name string) error {
+	if w == nil {
+		return fmt.Errorf("lstm: %s is a nil *lstm.Weights", name)
+	}
 	if err := checkSize(name, "InputSize", w.InputSize); err != nil {
 		return err
 	}
@@ -200,18 +270,30 @@ func (w *Weights) check(name string) error {
 	return nil
 }
 
-func (d *Linear) check() error {
-	if err := checkSize("head", "InFeatures", d.InFeatures); err != nil {
+func (d *Linear) input() features  { return features{"InFeatures", d.InFeatures} }
+func (d *Linear) output() features { return features{"OutFeatures", d.OutFeatures} }
+
+func (d *Linear) parameters() int { return len(d.Weight) + len(d.Bias) }
+
+func (d *Linear) takeRoom(room *aligned.Room) bool {
+	return room.Take(d.OutFeatures, sizes.RoundUp(d.InFeatures, contract.HeadSums)+1)
+}
+
+func (d *Linear) check(name string) error {
+	if d == nil {
+		return fmt.Errorf("lstm: %s is a nil *lstm.Linear", name)
+	}
+	if err := checkSize(name, "InFeatures", d.InFeatures); err != nil {
 		return err
 	}
-	if err := checkSize("head", "OutFeatures", d.OutFeatures); err != nil {
+	if err := checkSize(name, "OutFeatures", d.OutFeatures); err != nil {
 		return err
 	}
-	if err := checkTensor("head", "Weight", d.Weight, "[OutFeatures, InFeatures]", d.OutFeatures, d.InFeatures); err != nil {
+	if err := checkTensor(name, "Weight", d.Weight, "[OutFeatures, InFeatures]", d.OutFeatures, d.InFeatures); err != nil {
 		return err
 	}
 	if d.Bias != nil {
-		return checkTensor("head", "Bias", d.Bias, "[OutFeatures]", d.OutFeatures)
+		return checkTensor(name, "Bias", d.Bias, "[OutFeatures]", d.OutFeatures)
 	}
 	return nil
 }

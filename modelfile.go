@@ -102,10 +102,7 @@ func readModel(r io.Reader, o readOptions) (*Model, error) {
 // placeTensors returns a model of the sizes that were found, and where in it the
 // numbers of each tensor belong.
 func placeTensors(found *statedict.Network) (m *Model, places map[string]*[]float32) {
-	m = &Model{
-		Layers: make([]Weights, len(found.Layers)),
-		Source: Source{LSTM: found.LSTM, Unused: found.Unused},
-	}
+	m = &Model{Source: Source{LSTM: found.LSTM, Unused: found.Unused}}
 	places = make(map[string]*[]float32)
 	add := func(entries []*safetensors.Entry, data []*[]float32) {
 		for i, e := range entries {
@@ -115,14 +112,16 @@ func placeTensors(found *statedict.Network) (m *Model, places map[string]*[]floa
 		}
 	}
 	for l := range found.Layers {
-		from, w := &found.Layers[l], &m.Layers[l]
-		w.InputSize, w.HiddenSize = from.InputSize, from.HiddenSize
+		from := &found.Layers[l]
+		w := &Weights{InputSize: from.InputSize, HiddenSize: from.HiddenSize}
 		add(from.Tensors[:], w.tensors())
+		m.Layers = append(m.Layers, w)
 	}
 	if from := found.Head; from != nil {
 		m.Source.Head = from.Module
-		m.Head = &Linear{InFeatures: from.InFeatures, OutFeatures: from.OutFeatures}
-		add(from.Tensors[:], m.Head.tensors())
+		d := &Linear{InFeatures: from.InFeatures, OutFeatures: from.OutFeatures}
+		add(from.Tensors[:], d.tensors())
+		m.Heads = []Head{{Layers: []Layer{d}}}
 	}
 	return m, places
 }
@@ -197,11 +196,17 @@ func WithNonFinite() Option {
 // head head.weight and head.bias; a nil bias is left out. Models that are equal
 // but for the Source give equal files, byte for byte.
 //
-// Nothing is written when [New] would refuse the model, when its metadata are
-// not valid UTF-8, or when ReadModel would refuse the size of the header.
+// Nothing is written when [New] would refuse the model, when a head has a name,
+// when the metadata are not valid UTF-8, or when ReadModel would refuse the size
+// of the header.
 func (m *Model) Write(w io.Writer) error {
 	if err := m.check(); err != nil {
 		return err
+	}
+	for _, head := range m.Heads {
+		if head.Name != "" {
+			return errkind.Errorf(ErrUnsupported, "lstm: a head has the name %s, want none in a file", safetensors.Quote(head.Name))
+		}
 	}
 	if err := safetensors.Write(w, m.tensors(), m.Metadata); err != nil {
 		return fmt.Errorf("lstm: %w", kindOfFile(err))
@@ -217,13 +222,14 @@ func (m *Model) tensors() []safetensors.Tensor {
 			list = append(list, safetensors.Tensor{Name: name, Shape: shape, Data: data})
 		}
 	}
-	for l := range m.Layers {
-		w := &m.Layers[l]
+	for l, layer := range m.Layers {
+		w := layer.(*Weights)
 		for i, p := range statedict.LayerParameters(w.InputSize, w.HiddenSize) {
 			add(statedict.LayerName("lstm", p.Name, l), p.Shape, *w.tensors()[i])
 		}
 	}
-	if d := m.Head; d != nil {
+	for _, head := range m.Heads {
+		d := head.Layers[0].(*Linear)
 		for i, p := range statedict.HeadParameters(d.InFeatures, d.OutFeatures) {
 			add(statedict.HeadModule+"."+p.Name, p.Shape, *d.tensors()[i])
 		}

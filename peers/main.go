@@ -106,7 +106,7 @@ func openPeers(library string) []peer {
 // largest difference of each peer's is kept in worst.
 func candidates(s bench.Shape, peers []peer, worst map[peer]float64) ([]*bench.Candidate, error) {
 	model := s.Model()
-	layer := &model.Layers[0]
+	layer := model.Layers[0].(*lstm.Weights)
 	network, err := lstm.New(model)
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ type reference struct {
 }
 
 func newReference(layer *lstm.Weights, j job, x []float32) (*reference, error) {
-	network, err := lstm.New(&lstm.Model{Layers: []lstm.Weights{*layer}})
+	network, err := lstm.New(&lstm.Model{Layers: []lstm.Layer{layer}})
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func TestAnswers(t *testing.T) {
 			require.NotEmpty(t, p.version())
 			for _, s := range []bench.Shape{{Input: 1, Hidden: 1}, {Input: 3, Hidden: 5}, {Input: 20, Hidden: 7}} {
 				for _, j := range []job{{1, 1}, {4, 1}, {1, 3}, {4, 3}} {
-					layer := &s.Model().Layers[0]
+					layer := s.Model().Layers[0].(*lstm.Weights)
 					x := s.Inputs(j.steps * j.streams)
 					theirs, err := p.open(layer, j, x)
 					require.NoError(t, err)
@@ -62,7 +62,7 @@ func (w wrong) outputs() []float32 {
 func TestCompareFindsDifferences(t *testing.T) {
 	s, j := bench.Shape{Input: 3, Hidden: 5}, job{1, 2}
 	open := func() *reference {
-		r, err := newReference(&s.Model().Layers[0], j, s.Inputs(2))
+		r, err := newReference(s.Model().Layers[0].(*lstm.Weights), j, s.Inputs(2))
 		require.NoError(t, err)
 		return r
 	}
@@ -81,7 +81,7 @@ func TestCompareFindsDifferences(t *testing.T) {
 	_, err = compare(open(), &forgetful{open: open})
 	require.ErrorContains(t, err, "of call 1 is ")
 
-	other, err := newReference(&s.Model().Layers[0], job{1, 1}, s.Inputs(1))
+	other, err := newReference(s.Model().Layers[0].(*lstm.Weights), job{1, 1}, s.Inputs(1))
 	require.NoError(t, err)
 	_, err = compare(open(), other)
 	require.ErrorContains(t, err, "5 outputs, want 10")

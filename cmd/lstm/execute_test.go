@@ -45,12 +45,14 @@ func randomModel(inputs, outputs int, metadata map[string]string) *lstm.Model {
 		return v
 	}
 	return &lstm.Model{
-		Layers: []lstm.Weights{{
+		Layers: []lstm.Layer{&lstm.Weights{
 			InputSize: inputs, HiddenSize: hidden,
 			WeightIH: tensor(4 * hidden * inputs), WeightHH: tensor(4 * hidden * hidden),
 			BiasIH: tensor(4 * hidden), BiasHH: tensor(4 * hidden),
 		}},
-		Head:     &lstm.Linear{InFeatures: hidden, OutFeatures: outputs, Weight: tensor(outputs * hidden), Bias: tensor(outputs)},
+		Heads: []lstm.Head{{Layers: []lstm.Layer{
+			&lstm.Linear{InFeatures: hidden, OutFeatures: outputs, Weight: tensor(outputs * hidden), Bias: tensor(outputs)},
+		}}},
 		Metadata: metadata,
 	}
 }

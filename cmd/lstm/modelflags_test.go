@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm"
 )
 
 func TestModelFlags(t *testing.T) {
@@ -49,7 +51,7 @@ func TestModelFlags(t *testing.T) {
 		require.Contains(t, r.err, "-head and -no-head contradict each other")
 	}
 
-	m.Head.Bias[1] = float32(math.Inf(1))
+	m.Heads[0].Layers[0].(*lstm.Linear).Bias[1] = float32(math.Inf(1))
 	path = writeModel(t, m)
 	r = lstmWith(t, table, "run", "-model", path)
 	require.Equal(t, exitFailure, r.code)

@@ -19,6 +19,10 @@ func newNetwork(t testing.TB, outputs int, sizes ...int) *lstm.Network {
 	return n
 }
 
+// weightsOf is a layer of a model of LSTM layers, headOf the one layer of its head.
+func weightsOf(m *lstm.Model, layer int) *lstm.Weights { return m.Layers[layer].(*lstm.Weights) }
+func headOf(m *lstm.Model) *lstm.Linear                { return m.Heads[0].Layers[0].(*lstm.Linear) }
+
 // advance runs some random steps, so that the state is not that of a beginning
 // and its buffers have changed places an odd number of times or an even one.
 func advance(n *lstm.Network, s *lstm.State, seed, steps int) {

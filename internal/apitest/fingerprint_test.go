@@ -26,16 +26,17 @@ func referenceFingerprint(m *lstm.Model) (f lstm.Fingerprint) {
 	}
 	number(lstm.Contract)
 	number(len(m.Layers))
-	for _, w := range m.Layers {
+	for l := range m.Layers {
+		w := weightsOf(m, l)
 		number(w.InputSize)
 		number(w.HiddenSize)
 		text("float32")
 		text("plain")
 	}
-	if m.Head == nil {
+	if m.Heads == nil {
 		number(0)
 	} else {
-		number(m.Head.OutFeatures)
+		number(headOf(m).OutFeatures)
 	}
 	at := func(s []float32, i int) float32 {
 		if s == nil {
@@ -43,7 +44,8 @@ func referenceFingerprint(m *lstm.Model) (f lstm.Fingerprint) {
 		}
 		return s[i]
 	}
-	for _, w := range m.Layers {
+	for l := range m.Layers {
+		w := weightsOf(m, l)
 		rows := 4 * w.HiddenSize
 		for r := range rows {
 			float(at(w.BiasIH, r) + at(w.BiasHH, r))
@@ -59,12 +61,12 @@ func referenceFingerprint(m *lstm.Model) (f lstm.Fingerprint) {
 			}
 		}
 	}
-	if m.Head != nil {
-		for _, v := range m.Head.Weight {
+	if m.Heads != nil {
+		for _, v := range headOf(m).Weight {
 			float(v)
 		}
-		for o := range m.Head.OutFeatures {
-			float(at(m.Head.Bias, o))
+		for o := range headOf(m).OutFeatures {
+			float(at(headOf(m).Bias, o))
 		}
 	}
 	sum := sha256.Sum256(b)
@@ -82,10 +84,10 @@ func TestFingerprintIsItsDefinition(t *testing.T) {
 				require.Equal(t, referenceFingerprint(m), n.Fingerprint(), "%v without %s", shape, without)
 			})
 			for l := range m.Layers {
-				m.Layers[l].BiasHH = nil
+				weightsOf(m, l).BiasHH = nil
 			}
-			if m.Head != nil {
-				m.Head.Bias = nil
+			if m.Heads != nil {
+				headOf(m).Bias = nil
 			}
 		}
 	}
@@ -115,8 +117,8 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 			another(fmt.Sprintf("tensor %d element %d", i, j), func(m *lstm.Model) { (*tensorsOf(m)[i])[j] += float32(1 + i) })
 		}
 	}
-	another("no head", func(m *lstm.Model) { m.Head = nil })
-	another("no bias", func(m *lstm.Model) { m.Layers[0].BiasHH = nil })
+	another("no head", func(m *lstm.Model) { m.Heads = nil })
+	another("no bias", func(m *lstm.Model) { weightsOf(m, 0).BiasHH = nil })
 	another("another input size", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 4, 9, 5) })
 	another("another hidden size", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 8, 5) })
 	another("fewer layers", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 9) })
@@ -124,7 +126,7 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 	require.Equal(t, same, of(func(m *lstm.Model) { m.Metadata = nil }))
 	require.Equal(t, same, of(func(m *lstm.Model) {
 		for l := range m.Layers {
-			w := &m.Layers[l]
+			w := weightsOf(m, l)
 			w.BiasIH, w.BiasHH = w.BiasHH, w.BiasIH // their sum is used
 		}
 	}))
@@ -132,18 +134,18 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 
 func tensorsOf(m *lstm.Model) (tensors []*[]float32) {
 	for l := range m.Layers {
-		w := &m.Layers[l]
+		w := weightsOf(m, l)
 		tensors = append(tensors, &w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH)
 	}
-	return append(tensors, &m.Head.Weight, &m.Head.Bias)
+	return append(tensors, &headOf(m).Weight, &headOf(m).Bias)
 }
 
 // Which NaN the sum of two biases is depends on the machine.
 func TestFingerprintOfNaN(t *testing.T) {
 	of := func(bits uint32) lstm.Fingerprint {
 		m := lstm.RandomModel(1, 1, 3, 9)
-		m.Layers[0].WeightIH[3], m.Head.Weight[4], m.Head.Bias[0] = math.Float32frombits(bits), math.Float32frombits(bits), math.Float32frombits(bits)
-		m.Layers[0].BiasIH[0] = math.Float32frombits(bits)
+		weightsOf(m, 0).WeightIH[3], headOf(m).Weight[4], headOf(m).Bias[0] = math.Float32frombits(bits), math.Float32frombits(bits), math.Float32frombits(bits)
+		weightsOf(m, 0).BiasIH[0] = math.Float32frombits(bits)
 		n, err := lstm.New(m)
 		require.NoError(t, err)
 		return n.Fingerprint()
@@ -192,7 +194,7 @@ func TestFingerprintText(t *testing.T) {
 func TestFingerprintOfTinyParameters(t *testing.T) {
 	of := func(v float32) lstm.Fingerprint {
 		m := lstm.RandomModel(1, 1, 3, 9)
-		m.Layers[0].WeightIH[3], m.Layers[0].WeightHH[4], m.Head.Weight[5] = v, v, v
+		weightsOf(m, 0).WeightIH[3], weightsOf(m, 0).WeightHH[4], headOf(m).Weight[5] = v, v, v
 		n, err := lstm.New(m)
 		require.NoError(t, err)
 		return n.Fingerprint()

@@ -517,46 +517,72 @@ func TestNewErrors(t *testing.T) {
 		spoil func(m *lstm.Model) // of sizes 3, 4, 5 and a head of 2
 	}{
 		{"a network needs at least one layer, got none", func(m *lstm.Model) { m.Layers = nil }},
-		{"layer 0: InputSize is 0, want at least 1", func(m *lstm.Model) { m.Layers[0] = lstm.Weights{} }},
-		{"layer 0: InputSize is -3, want at least 1", func(m *lstm.Model) { m.Layers[0].InputSize = -3 }},
-		{"layer 1: HiddenSize is 0, want at least 1", func(m *lstm.Model) { m.Layers[1].HiddenSize = 0 }},
-		{"layer 1: HiddenSize is -1, want at least 1", func(m *lstm.Model) { m.Layers[1].HiddenSize = -1 }},
+		{"layer 0: InputSize is 0, want at least 1", func(m *lstm.Model) { m.Layers[0] = new(lstm.Weights) }},
+		{"layer 0: InputSize is -3, want at least 1", func(m *lstm.Model) { weightsOf(m, 0).InputSize = -3 }},
+		{"layer 1: HiddenSize is 0, want at least 1", func(m *lstm.Model) { weightsOf(m, 1).HiddenSize = 0 }},
+		{"layer 1: HiddenSize is -1, want at least 1", func(m *lstm.Model) { weightsOf(m, 1).HiddenSize = -1 }},
 
-		{"layer 0: WeightIH is nil, want 48 elements, shape [4H, I]", func(m *lstm.Model) { m.Layers[0].WeightIH = nil }},
-		{"layer 0: WeightIH has 0 elements, want 48, shape [4H, I]", func(m *lstm.Model) { m.Layers[0].WeightIH = []float32{} }},
-		{"layer 0: WeightIH has 47 elements, want 48, shape [4H, I]", func(m *lstm.Model) { m.Layers[0].WeightIH = short(m.Layers[0].WeightIH) }},
-		{"layer 1: WeightIH has 81 elements, want 80, shape [4H, I]", func(m *lstm.Model) { m.Layers[1].WeightIH = append(m.Layers[1].WeightIH, 0) }},
-		{"layer 1: WeightHH is nil, want 100 elements, shape [4H, H]", func(m *lstm.Model) { m.Layers[1].WeightHH = nil }},
-		{"layer 1: WeightHH has 99 elements, want 100, shape [4H, H]", func(m *lstm.Model) { m.Layers[1].WeightHH = short(m.Layers[1].WeightHH) }},
-		{"layer 0: BiasIH has 15 elements, want 16, shape [4H]", func(m *lstm.Model) { m.Layers[0].BiasIH = short(m.Layers[0].BiasIH) }},
-		{"layer 0: BiasIH has 0 elements, want 16, shape [4H]", func(m *lstm.Model) { m.Layers[0].BiasIH = []float32{} }},
-		{"layer 1: BiasHH has 21 elements, want 20, shape [4H]", func(m *lstm.Model) { m.Layers[1].BiasHH = append(m.Layers[1].BiasHH, 0) }},
+		{"layer 0: WeightIH is nil, want 48 elements, shape [4H, I]", func(m *lstm.Model) { weightsOf(m, 0).WeightIH = nil }},
+		{"layer 0: WeightIH has 0 elements, want 48, shape [4H, I]", func(m *lstm.Model) { weightsOf(m, 0).WeightIH = []float32{} }},
+		{"layer 0: WeightIH has 47 elements, want 48, shape [4H, I]", func(m *lstm.Model) { weightsOf(m, 0).WeightIH = short(weightsOf(m, 0).WeightIH) }},
+		{"layer 1: WeightIH has 81 elements, want 80, shape [4H, I]", func(m *lstm.Model) { weightsOf(m, 1).WeightIH = append(weightsOf(m, 1).WeightIH, 0) }},
+		{"layer 1: WeightHH is nil, want 100 elements, shape [4H, H]", func(m *lstm.Model) { weightsOf(m, 1).WeightHH = nil }},
+		{"layer 1: WeightHH has 99 elements, want 100, shape [4H, H]", func(m *lstm.Model) { weightsOf(m, 1).WeightHH = short(weightsOf(m, 1).WeightHH) }},
+		{"layer 0: BiasIH has 15 elements, want 16, shape [4H]", func(m *lstm.Model) { weightsOf(m, 0).BiasIH = short(weightsOf(m, 0).BiasIH) }},
+		{"layer 0: BiasIH has 0 elements, want 16, shape [4H]", func(m *lstm.Model) { weightsOf(m, 0).BiasIH = []float32{} }},
+		{"layer 1: BiasHH has 21 elements, want 20, shape [4H]", func(m *lstm.Model) { weightsOf(m, 1).BiasHH = append(weightsOf(m, 1).BiasHH, 0) }},
 
 		{"layer 1: InputSize is 7, want 4, the HiddenSize of layer 0", func(m *lstm.Model) { m.Layers[1] = lstm.RandomModel(1, 0, 7, 5).Layers[0] }},
 
-		{"head: InFeatures is 0, want at least 1", func(m *lstm.Model) { m.Head.InFeatures = 0 }},
-		{"head: OutFeatures is -2, want at least 1", func(m *lstm.Model) { m.Head.OutFeatures = -2 }},
-		{"head: Weight is nil, want 10 elements, shape [OutFeatures, InFeatures]", func(m *lstm.Model) { m.Head.Weight = nil }},
-		{"head: Weight has 9 elements, want 10, shape [OutFeatures, InFeatures]", func(m *lstm.Model) { m.Head.Weight = short(m.Head.Weight) }},
-		{"head: Bias has 3 elements, want 2, shape [OutFeatures]", func(m *lstm.Model) { m.Head.Bias = append(m.Head.Bias, 0) }},
-		{"head: InFeatures is 6, want 5, the HiddenSize of the last layer", func(m *lstm.Model) {
-			m.Head = &lstm.Linear{InFeatures: 6, OutFeatures: 1, Weight: make([]float32, 6)}
+		{"head: InFeatures is 0, want at least 1", func(m *lstm.Model) { headOf(m).InFeatures = 0 }},
+		{"head: OutFeatures is -2, want at least 1", func(m *lstm.Model) { headOf(m).OutFeatures = -2 }},
+		{"head: Weight is nil, want 10 elements, shape [OutFeatures, InFeatures]", func(m *lstm.Model) { headOf(m).Weight = nil }},
+		{"head: Weight has 9 elements, want 10, shape [OutFeatures, InFeatures]", func(m *lstm.Model) { headOf(m).Weight = short(headOf(m).Weight) }},
+		{"head: Bias has 3 elements, want 2, shape [OutFeatures]", func(m *lstm.Model) { headOf(m).Bias = append(headOf(m).Bias, 0) }},
+		{"head: InFeatures is 6, want 5, the HiddenSize of layer 1", func(m *lstm.Model) {
+			m.Heads[0].Layers[0] = &lstm.Linear{InFeatures: 6, OutFeatures: 1, Weight: make([]float32, 6)}
 		}},
+
+		{"layer 1 is nil, want a *lstm.Weights", func(m *lstm.Model) { m.Layers[1] = nil }},
+		{"layer 1 is a nil *lstm.Weights", func(m *lstm.Model) { m.Layers[1] = (*lstm.Weights)(nil) }},
+		{"head: it has no layers, want a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers = nil }},
+		{"head: its layer 0 is nil, want a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers[0] = nil }},
+		{"head is a nil *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers[0] = (*lstm.Linear)(nil) }},
 
 		// Sizes whose product is no int, or one that has wrapped around.
 		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 4 %d] has more elements than can be addressed", huge),
-			func(m *lstm.Model) { m.Layers[0].InputSize = huge }},
+			func(m *lstm.Model) { weightsOf(m, 0).InputSize = huge }},
 		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 %d 3] has more elements than can be addressed", huge),
-			func(m *lstm.Model) { m.Layers[0].HiddenSize = huge }},
+			func(m *lstm.Model) { weightsOf(m, 0).HiddenSize = huge }},
 		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 %d %d] has more elements than can be addressed", math.MaxInt, math.MaxInt),
-			func(m *lstm.Model) { m.Layers[0].HiddenSize, m.Layers[0].InputSize = math.MaxInt, math.MaxInt }},
+			func(m *lstm.Model) { weightsOf(m, 0).HiddenSize, weightsOf(m, 0).InputSize = math.MaxInt, math.MaxInt }},
 		{fmt.Sprintf("head: Weight of shape [OutFeatures, InFeatures] = [%d 5] has more elements than can be addressed", huge),
-			func(m *lstm.Model) { m.Head.OutFeatures = huge }},
+			func(m *lstm.Model) { headOf(m).OutFeatures = huge }},
 	} {
 		m := lstm.RandomModel(10, 2, 3, 4, 5)
 		c.spoil(m)
 		n, err := lstm.New(m)
 		require.EqualError(t, err, "lstm: "+c.want)
+		require.Nil(t, n)
+	}
+}
+
+// What a Model can say and New does not run is unsupported, not wrong.
+func TestNewUnsupported(t *testing.T) {
+	for _, c := range []struct {
+		want   string
+		change func(m *lstm.Model)
+	}{
+		{"layer 1 is a *lstm.Linear, want a *lstm.Weights", func(m *lstm.Model) { m.Layers[1] = headOf(m) }},
+		{"the model has 2 heads, want at most 1", func(m *lstm.Model) { m.Heads = append(m.Heads, m.Heads[0]) }},
+		{"head: it has 2 layers, want 1, a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers = append(m.Heads[0].Layers, headOf(m)) }},
+		{"head: its layer 0 is a *lstm.Weights, want a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers[0] = m.Layers[0] }},
+	} {
+		m := lstm.RandomModel(10, 2, 3, 4, 5)
+		c.change(m)
+		n, err := lstm.New(m)
+		require.EqualError(t, err, "lstm: "+c.want)
+		require.ErrorIs(t, err, lstm.ErrUnsupported)
 		require.Nil(t, n)
 	}
 }
@@ -571,7 +597,7 @@ func TestNewCopies(t *testing.T) {
 	n.Step(n.NewState(), x, want)
 
 	for _, tensor := range [][]float32{
-		m.Layers[0].WeightIH, m.Layers[0].WeightHH, m.Layers[0].BiasIH, m.Layers[0].BiasHH, m.Head.Weight, m.Head.Bias,
+		weightsOf(m, 0).WeightIH, weightsOf(m, 0).WeightHH, weightsOf(m, 0).BiasIH, weightsOf(m, 0).BiasHH, headOf(m).Weight, headOf(m).Bias,
 	} {
 		clear(tensor)
 	}

@@ -15,8 +15,8 @@ func TestPackedWeightsTooLarge(t *testing.T) {
 	if bits.UintSize > 32 {
 		t.Skip("needs an int of 32 bits: GOARCH=386 go test -run TestPackedWeightsTooLarge ./internal/apitest")
 	}
-	layer := func(input, hidden int) lstm.Weights {
-		return lstm.Weights{
+	layer := func(input, hidden int) *lstm.Weights {
+		return &lstm.Weights{
 			InputSize: input, HiddenSize: hidden,
 			WeightIH: make([]float32, 4*hidden*input), WeightHH: make([]float32, 4*hidden*hidden),
 		}
@@ -27,9 +27,11 @@ func TestPackedWeightsTooLarge(t *testing.T) {
 		m    lstm.Model
 	}{
 		{"lstm: layer 0: packed weights of InputSize 33554432 and HiddenSize 1, with those of the layers below, take more bytes than can be addressed",
-			lstm.Model{Layers: []lstm.Weights{layer(1<<25, 1)}}},
-		{"lstm: head: packed weights of InFeatures 1 and OutFeatures 67108864, with those of the layers, take more bytes than can be addressed",
-			lstm.Model{Layers: []lstm.Weights{layer(1, 1)}, Head: &lstm.Linear{InFeatures: 1, OutFeatures: outputs, Weight: make([]float32, outputs)}}},
+			lstm.Model{Layers: []lstm.Layer{layer(1<<25, 1)}}},
+		{"lstm: head: packed weights of InFeatures 1 and OutFeatures 67108864, with those of the layers below, take more bytes than can be addressed",
+			lstm.Model{Layers: []lstm.Layer{layer(1, 1)}, Heads: []lstm.Head{{Layers: []lstm.Layer{
+				&lstm.Linear{InFeatures: 1, OutFeatures: outputs, Weight: make([]float32, outputs)},
+			}}}}},
 	} {
 		n, err := lstm.New(&c.m)
 		require.EqualError(t, err, c.want)

@@ -80,7 +80,7 @@ func modelWith(r *rand.Rand, sizes []int, o modelOptions) *lstm.Model {
 	m := &lstm.Model{Metadata: o.metadata}
 	for l, h := range sizes[1:] {
 		i := sizes[l]
-		m.Layers = append(m.Layers, lstm.Weights{
+		m.Layers = append(m.Layers, &lstm.Weights{
 			InputSize: i, HiddenSize: h,
 			WeightIH: random(4*h*i, true), WeightHH: random(4*h*h, true),
 			BiasIH: random(4*h, o.biasIH), BiasHH: random(4*h, o.biasHH),
@@ -88,7 +88,9 @@ func modelWith(r *rand.Rand, sizes []int, o modelOptions) *lstm.Model {
 	}
 	if o.head {
 		top := sizes[len(sizes)-1]
-		m.Head = &lstm.Linear{InFeatures: top, OutFeatures: 3, Weight: random(3*top, true), Bias: random(3, o.headBias)}
+		m.Heads = []lstm.Head{{Layers: []lstm.Layer{
+			&lstm.Linear{InFeatures: top, OutFeatures: 3, Weight: random(3*top, true), Bias: random(3, o.headBias)},
+		}}}
 	}
 	return m
 }
@@ -109,14 +111,22 @@ func modelsEqual(a, b *lstm.Model) bool {
 			return math.Float32bits(x) == math.Float32bits(y)
 		})
 	}
-	layers := slices.EqualFunc(a.Layers, b.Layers, func(v, w lstm.Weights) bool {
-		return v.InputSize == w.InputSize && v.HiddenSize == w.HiddenSize &&
-			same(v.WeightIH, w.WeightIH) && same(v.WeightHH, w.WeightHH) && same(v.BiasIH, w.BiasIH) && same(v.BiasHH, w.BiasHH)
+	equal := func(a, b lstm.Layer) bool {
+		switch a := a.(type) {
+		case *lstm.Weights:
+			b, ok := b.(*lstm.Weights)
+			return ok && a.InputSize == b.InputSize && a.HiddenSize == b.HiddenSize &&
+				same(a.WeightIH, b.WeightIH) && same(a.WeightHH, b.WeightHH) && same(a.BiasIH, b.BiasIH) && same(a.BiasHH, b.BiasHH)
+		case *lstm.Linear:
+			b, ok := b.(*lstm.Linear)
+			return ok && a.InFeatures == b.InFeatures && a.OutFeatures == b.OutFeatures && same(a.Weight, b.Weight) && same(a.Bias, b.Bias)
+		}
+		return false
+	}
+	heads := slices.EqualFunc(a.Heads, b.Heads, func(a, b lstm.Head) bool {
+		return a.Name == b.Name && slices.EqualFunc(a.Layers, b.Layers, equal)
 	})
-	head := a.Head == b.Head || a.Head != nil && b.Head != nil &&
-		a.Head.InFeatures == b.Head.InFeatures && a.Head.OutFeatures == b.Head.OutFeatures &&
-		same(a.Head.Weight, b.Head.Weight) && same(a.Head.Bias, b.Head.Bias)
-	return layers && head && assert.ObjectsAreEqual(a.Metadata, b.Metadata)
+	return heads && slices.EqualFunc(a.Layers, b.Layers, equal) && assert.ObjectsAreEqual(a.Metadata, b.Metadata)
 }
 
 func TestModelRoundTrip(t *testing.T) {
@@ -156,8 +166,10 @@ func TestModelRoundTrip(t *testing.T) {
 
 func TestWriteBytes(t *testing.T) {
 	m := &lstm.Model{
-		Layers:   []lstm.Weights{{InputSize: 1, HiddenSize: 1, WeightIH: []float32{1, 2, 3, 4}, WeightHH: []float32{5, 6, 7, 8}, BiasHH: []float32{0, 0, 0, 1}}},
-		Head:     &lstm.Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{-1}},
+		Layers: []lstm.Layer{
+			&lstm.Weights{InputSize: 1, HiddenSize: 1, WeightIH: []float32{1, 2, 3, 4}, WeightHH: []float32{5, 6, 7, 8}, BiasHH: []float32{0, 0, 0, 1}},
+		},
+		Heads:    []lstm.Head{{Layers: []lstm.Layer{&lstm.Linear{InFeatures: 1, OutFeatures: 1, Weight: []float32{-1}}}}},
 		Metadata: map[string]string{"b": "2", "a": "1"},
 	}
 	var file bytes.Buffer
@@ -205,8 +217,9 @@ func TestWriteErrors(t *testing.T) {
 		want  string
 	}{
 		{"no layers", func(m *lstm.Model) { m.Layers = nil }, "at least one layer"},
-		{"short tensor", func(m *lstm.Model) { m.Layers[1].WeightHH = m.Layers[1].WeightHH[1:] }, "layer 1: WeightHH has 3 elements, want 4"},
-		{"head of another size", func(m *lstm.Model) { m.Head.InFeatures = 2 }, "head"},
+		{"short tensor", func(m *lstm.Model) { weightsOf(m, 1).WeightHH = weightsOf(m, 1).WeightHH[1:] }, "layer 1: WeightHH has 3 elements, want 4"},
+		{"named head", func(m *lstm.Model) { m.Heads[0].Name = "fc" }, `a head has the name "fc", want none in a file`},
+		{"head of another size", func(m *lstm.Model) { headOf(m).InFeatures = 2 }, "head"},
 		{"metadata key", func(m *lstm.Model) { m.Metadata = map[string]string{"\xff": "x"} }, `metadata "\xff": "x", want valid UTF-8`},
 		{"metadata value", func(m *lstm.Model) { m.Metadata = map[string]string{"k": "\xed\xa0\x80"} }, `metadata "k": "\xed\xa0\x80", want valid UTF-8`},
 		{"metadata too large", func(m *lstm.Model) { m.Metadata = map[string]string{"k": strings.Repeat("x", safetensors.MaxHeader)} }, "bytes, want at most 16777216"},
@@ -225,8 +238,8 @@ func TestWriteErrors(t *testing.T) {
 // A model from code may hold what it likes.
 func TestNonFinite(t *testing.T) {
 	m := modelWith(rand.New(rand.NewPCG(9, 1)), []int{2, 3, 1}, modelOptions{true, true, true, true, nil})
-	m.Layers[1].WeightIH[7] = float32(math.Inf(-1))
-	m.Head.Bias[2] = float32(math.NaN())
+	weightsOf(m, 1).WeightIH[7] = float32(math.Inf(-1))
+	headOf(m).Bias[2] = float32(math.NaN())
 	_, err := lstm.New(m)
 	require.NoError(t, err)
 	var file bytes.Buffer
@@ -248,7 +261,7 @@ func TestNonFinite(t *testing.T) {
 	// What is passed over may be anything.
 	_, err = lstm.ReadModel(bytes.NewReader(file.Bytes()), lstm.WithoutHead())
 	assertFileError(t, err, "lstm.weight_ih_l1")
-	m.Layers[1].WeightIH[7] = 0
+	weightsOf(m, 1).WeightIH[7] = 0
 	file.Reset()
 	require.NoError(t, m.Write(&file))
 	_, err = lstm.ReadModel(bytes.NewReader(file.Bytes()), lstm.WithoutHead())
@@ -262,7 +275,7 @@ func TestNonFinite(t *testing.T) {
 	assertFileError(t, err, `tensor "weight_ih_l0": element [3 0] is 1e+39, which is beyond float32`)
 	got, err = lstm.ReadModel(bytes.NewReader(f64), lstm.WithNonFinite())
 	require.NoError(t, err)
-	require.Equal(t, float32(math.Inf(1)), got.Layers[0].WeightIH[3])
+	require.Equal(t, float32(math.Inf(1)), weightsOf(got, 0).WeightIH[3])
 }
 
 // Each kind of error can be told from the others.
@@ -295,7 +308,7 @@ func TestErrorKinds(t *testing.T) {
 		require.NotErrorIs(t, err, kind)
 	}
 	m := modelWith(rand.New(rand.NewPCG(9, 1)), []int{2, 3}, modelOptions{})
-	m.Layers[0].HiddenSize = 4
+	weightsOf(m, 0).HiddenSize = 4
 	_, err = lstm.New(m)
 	require.ErrorIs(t, err, lstm.ErrShape)
 }
@@ -456,7 +469,7 @@ func checkReading(t *testing.T, file []byte) {
 	checkRead(t, bare, err)
 	if lax != nil {
 		require.NotNil(t, bare)
-		lax.Head = nil
+		lax.Heads = nil
 		require.True(t, modelsEqual(lax, bare))
 	}
 }

@@ -28,7 +28,7 @@ func TestRandomModel(t *testing.T) {
 	const hidden = 64
 	m := lstm.RandomModel(7, 0, 1, hidden)
 	bound := float32(1 / math.Sqrt(hidden))
-	w := m.Layers[0].WeightHH
+	w := weightsOf(m, 0).WeightHH
 	require.LessOrEqual(t, slices.Max(w), bound)
 	require.GreaterOrEqual(t, slices.Min(w), -bound)
 	var quarter [4]int

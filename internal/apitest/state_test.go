@@ -42,7 +42,7 @@ func TestReset(t *testing.T) {
 func TestStateDecaysToZero(t *testing.T) {
 	m := lstm.RandomModel(1, 0, 3, 20, 9)
 	for l := range m.Layers {
-		m.Layers[l].BiasIH, m.Layers[l].BiasHH = nil, nil
+		weightsOf(m, l).BiasIH, weightsOf(m, l).BiasHH = nil, nil
 	}
 	n, err := lstm.New(m)
 	require.NoError(t, err)

@@ -62,16 +62,16 @@ func TestReadModelNames(t *testing.T) {
 			require.NoError(t, err)
 			_, err = lstm.New(m)
 			require.NoError(t, err)
-			sizes := []int{m.Layers[0].InputSize}
-			for _, w := range m.Layers {
-				sizes = append(sizes, w.HiddenSize)
+			sizes := []int{weightsOf(m, 0).InputSize}
+			for l := range m.Layers {
+				sizes = append(sizes, weightsOf(m, l).HiddenSize)
 			}
 			assert.Equal(t, c.sizes, sizes)
 			if c.head == 0 {
-				assert.Nil(t, m.Head)
+				assert.Nil(t, m.Heads)
 			} else {
-				require.NotNil(t, m.Head)
-				assert.Equal(t, c.head, m.Head.OutFeatures)
+				require.Len(t, m.Heads, 1)
+				assert.Equal(t, c.head, headOf(m).OutFeatures)
 			}
 		})
 	}

@@ -77,7 +77,7 @@ func (c stepCase) stepper(b *testing.B, size int) func() time.Duration {
 		}
 		return floats
 	}
-	n, err := lstm.New(&lstm.Model{Layers: []lstm.Weights{{
+	n, err := lstm.New(&lstm.Model{Layers: []lstm.Layer{&lstm.Weights{
 		InputSize: size, HiddenSize: size,
 		WeightIH: scaled(4*size*size, weights, c.weights), WeightHH: scaled(4*size*size, weights, c.weights),
 		BiasIH: scaled(4*size, bias, c.bias), BiasHH: scaled(4*size, bias, c.bias),

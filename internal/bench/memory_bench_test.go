@@ -78,7 +78,8 @@ func BenchmarkNewState(b *testing.B) {
 // the weights, which have just been packed, a part is in no cache any more.
 func BenchmarkFirstStep(b *testing.B) {
 	eachModel(b, func(b *testing.B, m *lstm.Model) {
-		x, y := make([]float32, m.Layers[0].InputSize), make([]float32, m.Layers[0].HiddenSize)
+		layer := m.Layers[0].(*lstm.Weights)
+		x, y := make([]float32, layer.InputSize), make([]float32, layer.HiddenSize)
 		var times [2]time.Duration
 		for b.Loop() {
 			n, _ := lstm.New(m)

@@ -48,7 +48,7 @@ func (s Shape) Model() *lstm.Model {
 		return v
 	}
 	rows := panel.Gates * s.Hidden
-	return &lstm.Model{Layers: []lstm.Weights{{
+	return &lstm.Model{Layers: []lstm.Layer{&lstm.Weights{
 		InputSize: s.Input, HiddenSize: s.Hidden,
 		WeightIH: uniform(rows * s.Input), WeightHH: uniform(rows * s.Hidden),
 		BiasIH: uniform(rows), BiasHH: uniform(rows),

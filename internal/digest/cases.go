@@ -214,7 +214,7 @@ func (g *generator) model(s shape, scale float32) *lstm.Model {
 		for n := in + hidden; n > 4; n /= 4 { // about 1/√n
 			weights /= 2
 		}
-		m.Layers = append(m.Layers, lstm.Weights{
+		m.Layers = append(m.Layers, &lstm.Weights{
 			InputSize:  in,
 			HiddenSize: hidden,
 			WeightIH:   g.uniform(4*hidden*in, weights),
@@ -225,12 +225,12 @@ func (g *generator) model(s shape, scale float32) *lstm.Model {
 	}
 	if s.outputs > 0 {
 		top := s.sizes[len(s.sizes)-1]
-		m.Head = &lstm.Linear{
+		m.Heads = []lstm.Head{{Layers: []lstm.Layer{&lstm.Linear{
 			InFeatures:  top,
 			OutFeatures: s.outputs,
 			Weight:      g.uniform(s.outputs*top, scale),
 			Bias:        g.uniform(s.outputs, scale),
-		}
+		}}}}
 	}
 	return m
 }
@@ -252,11 +252,17 @@ func (g *generator) awkwardInput(s shape, inputs int) (*lstm.Model, []float32) {
 // some of them do not, and products that are subnormal.
 func (g *generator) tiny(s shape, inputs int) (*lstm.Model, []float32) {
 	m := g.model(s, 0x1p-60)
-	for l := range m.Layers {
-		clear(m.Layers[l].BiasIH)
-		clear(m.Layers[l].BiasHH)
-	}
+	clearBiases(m)
 	return m, g.uniform(inputs, 0x1p-1)
+}
+
+// clearBiases makes the biases of all layers zero.
+func clearBiases(m *lstm.Model) {
+	for _, layer := range m.Layers {
+		w := layer.(*lstm.Weights)
+		clear(w.BiasIH)
+		clear(w.BiasHH)
+	}
 }
 
 // huge has sums that overflow, to infinities of both signs and NaN.
@@ -269,7 +275,7 @@ func (g *generator) huge(s shape, inputs int) (*lstm.Model, []float32) {
 func decayCase() Case {
 	const hidden = 20
 	return Case{"state decaying to nothing", func(emit func(string, []float32)) {
-		w := lstm.Weights{
+		w := &lstm.Weights{
 			InputSize:  1,
 			HiddenSize: hidden,
 			WeightIH:   make([]float32, 4*hidden),
@@ -280,7 +286,7 @@ func decayCase() Case {
 			w.BiasIH[u] = -104                        // the input gate is shut
 			w.BiasIH[hidden+u] = float32(u) * -0x1p-4 // σ(zf) is 1/2 and less
 		}
-		net, err := lstm.New(&lstm.Model{Layers: []lstm.Weights{w}})
+		net, err := lstm.New(&lstm.Model{Layers: []lstm.Layer{w}})
 		if err != nil {
 			panic("digest: " + err.Error())
 		}
@@ -304,9 +310,8 @@ func fadingCase() Case {
 	return Case{name, func(emit func(string, []float32)) {
 		g := newGenerator(name)
 		m := g.model(s, 1)
-		clear(m.Layers[0].BiasIH)
-		clear(m.Layers[0].BiasHH)
-		clear(m.Head.Bias)
+		clearBiases(m)
+		clear(m.Heads[0].Layers[0].(*lstm.Linear).Bias)
 		net, err := lstm.New(m)
 		if err != nil {
 			panic("digest: " + err.Error())
