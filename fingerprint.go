@@ -65,7 +65,7 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 		h.Uint32(uint32(l.input))
 		h.Uint32(uint32(l.hidden))
 		h.Text(l.format.String())
-		h.Text(l.cell.String())
+		h.Text(l.cellText)
 	}
 	outputs := 0
 	if n.head != nil {
@@ -75,7 +75,7 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 }
 
 // hash takes the matrix [1 + I + H, 4H] of the biases, the input weights and the
-// recurrent weights, transposed, and then the vectors of the cell. It is how
+// recurrent weights, transposed, and then the peepholes. It is how
 // panels have them but for their units being apart.
 func (l *layer) hash(h *fingerprint.Hash) {
 	l.hashRow(h, l.bias.sums, l.bias.stride, 0)
@@ -83,7 +83,7 @@ func (l *layer) hash(h *fingerprint.Hash) {
 		l.hashRow(h, l.panels.floats, l.panels.stride, row)
 	}
 	vectors := l.cell.vectors()
-	for v := range vectors {
+	for v := range l.peepholes {
 		for u := 0; u < l.hidden; u += panel.Units {
 			units := min(panel.Units, l.hidden-u)
 			h.Floats(l.parameters[vectors*u+v*panel.Width(units):][:units])

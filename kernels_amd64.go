@@ -113,18 +113,42 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 		switch cell {
 		case plainCell:
 			cellsPlainAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case clippedCell:
+			cellsClippedAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case peepholeCell:
+			cellsPeepholeAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case coupledCell:
+			cellsCoupledAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case coupledPeepholeCell:
+			cellsCoupledPeepholeAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
 		}
 	case dispatch.AVX512:
 		if len(columns[0].h) <= panel.NarrowUnits {
 			switch cell {
 			case plainCell:
 				cellsPlainAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+			case clippedCell:
+				cellsClippedAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+			case peepholeCell:
+				cellsPeepholeAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+			case coupledCell:
+				cellsCoupledAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+			case coupledPeepholeCell:
+				cellsCoupledPeepholeAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
 			}
 			return
 		}
 		switch cell {
 		case plainCell:
 			cellsPlainAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case clippedCell:
+			cellsClippedAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case peepholeCell:
+			cellsPeepholeAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case coupledCell:
+			cellsCoupledAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case coupledPeepholeCell:
+			cellsCoupledPeepholeAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
 		}
 	case dispatch.Generic:
 		cellsGeneric(cell, z, zStride, parameters, columns)
@@ -201,6 +225,26 @@ func gatesFloat32AVX2(sums *float32, sumsStride int, sumsColumn int, weights *fl
 //go:noescape
 func cellsPlainAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 
+// cellsClippedAVX2 is cellsPlain with limits, see cellsClippedGeneric.
+//
+//go:noescape
+func cellsClippedAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsPeepholeAVX2 is cellsPlain with limits and peepholes, see cellsPeepholeGeneric.
+//
+//go:noescape
+func cellsPeepholeAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsCoupledAVX2 is cellsPlain with limits, its forget gate 1 - i, see cellsCoupledGeneric.
+//
+//go:noescape
+func cellsCoupledAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsCoupledPeepholeAVX2 is cellsPlain with limits and peepholes, its forget gate 1 - i, see cellsCoupledPeepholeGeneric.
+//
+//go:noescape
+func cellsCoupledPeepholeAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
 // headAVX2 applies the linear head, see headGeneric.
 //
 //go:noescape
@@ -245,6 +289,26 @@ func gatesFloat32AVX512(sums *float32, sumsStride int, sumsColumn int, weights *
 //
 //go:noescape
 func cellsPlainAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsClippedAVX512 is cellsPlain with limits, see cellsClippedGeneric.
+//
+//go:noescape
+func cellsClippedAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsPeepholeAVX512 is cellsPlain with limits and peepholes, see cellsPeepholeGeneric.
+//
+//go:noescape
+func cellsPeepholeAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsCoupledAVX512 is cellsPlain with limits, its forget gate 1 - i, see cellsCoupledGeneric.
+//
+//go:noescape
+func cellsCoupledAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsCoupledPeepholeAVX512 is cellsPlain with limits and peepholes, its forget gate 1 - i, see cellsCoupledPeepholeGeneric.
+//
+//go:noescape
+func cellsCoupledPeepholeAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 
 // headAVX512 applies the linear head, see headGeneric.
 //

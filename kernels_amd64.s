@@ -9465,6 +9465,3442 @@ next:
 	VZEROUPPER
 	RET
 
+// func cellsClippedAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cellsClippedAVX2(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
+
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
+	MOVQ parameters+16(FP), R9
+
+panel:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9, lanes left R10
+	//            gateLeast Y0-Y4, z Y1-Y5, gateMost Y1-Y5, cell state Y1 Y2,
+	//            cellMost Y2 Y3, candidateMost Y3 Y4, outputMost Y3 Y4
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS (BX), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 64(R9), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 128(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y3
+	VMOVUPS 64(BX), Y4
+	VMAXPS  Y4, Y3, Y3
+	VMOVUPS 64(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y6, Y0
+	VMOVUPS     (SI), Y1
+	VFMADD231PS Y1, Y7, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 192(R9), Y2
+	VMINPS  Y1, Y2, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y2, Y1, Y1
+	VMOVUPS Y1, (SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 32(BX), Y2
+	VMAXPS  Y2, Y1, Y1
+	VMOVUPS 96(R9), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 160(BX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS 160(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 32(R9), Y4
+	VMOVUPS 96(BX), Y5
+	VMAXPS  Y5, Y4, Y4
+	VMOVUPS 96(R9), Y5
+	VMINPS  Y4, Y5, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y7
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y7
+	VMOVUPS     tanhRoundMax<>+0(SB), Y8
+	VMINPS      Y7, Y8, Y7
+	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
+	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y4, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y1
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y3, Y3, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y4
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y1, Y1, Y8
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y10
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y10
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y10
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y4, Y4, Y11
+	VPSLLD      $0x17, Y9, Y9
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y13
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y7, Y7
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y10
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y14
+	VFMADD231PS sigmoidP3<>+0(SB), Y4, Y14
+	VMOVUPS     sigmoidP0<>+0(SB), Y15
+	VFMADD231PS sigmoidP1<>+0(SB), Y4, Y15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y12
+	VFMADD231PS Y8, Y12, Y13
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y6, Y3, Y6
+	VFMADD231PS Y10, Y6, Y3
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y14
+	VFMADD231PS Y11, Y14, Y15
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y8, Y13, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VFNMADD213PS Y6, Y3, Y8
+	VADDPS       one<>+0(SB), Y7, Y10
+	VFMADD231PS  Y6, Y3, Y10
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y11, Y15, Y4
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y1, Y3
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y10, Y8, Y8
+	VFNMADD231PS Y7, Y8, Y6
+	VORPS        Y2, Y6, Y2
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y9, Y6
+	VFNMADD231PS Y9, Y4, Y6
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y3, Y7, Y7
+	VMOVUPS one<>+0(SB), Y8
+	VDIVPS  Y6, Y8, Y8
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y5, Y10
+	VADDPS       one<>+0(SB), Y10, Y10
+	VFNMADD231PS Y5, Y1, Y10
+	VSUBPS       Y6, Y9, Y1
+	VADDPS       one<>+0(SB), Y1, Y1
+	VFNMADD231PS Y9, Y4, Y1
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y7, Y3
+	VFNMADD231PS Y7, Y10, Y3
+	VFNMADD213PS one<>+0(SB), Y8, Y6
+	VFNMADD231PS Y8, Y1, Y6
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y7, Y3, Y7
+	VFMADD231PS Y8, Y6, Y8
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y2, Y7, Y1
+	VMOVUPS     32(SI), Y2
+	VFMADD231PS Y2, Y8, Y1
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VMOVUPS 224(R9), Y3
+	VMINPS  Y2, Y3, Y3
+	VANDPS  signBit<>+0(SB), Y1, Y4
+	VORPS   Y4, Y3, Y3
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y3, Y2, Y2
+	VMOVUPS Y2, 32(SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y2
+	VMOVUPS 192(BX), Y3
+	VMAXPS  Y3, Y2, Y2
+	VMOVUPS 64(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 256(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y10
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y10, Y2
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y2, Y3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y3, Y6, Y6
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y4, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y4, Y2, Y7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y3
+	VFNMADD231PS Y6, Y7, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y3, Y6
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS  Y5, Y6, Y2
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y0, Y2, Y0
+	VMOVUPS Y0, (DI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 32(R9), Y0
+	VMOVUPS 224(BX), Y2
+	VMAXPS  Y2, Y0, Y0
+	VMOVUPS 96(R9), Y2
+	VMINPS  Y0, Y2, Y0
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 288(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         R8, $+16
+	JGE          h_whole_wide_0_1
+	MOVQ         R8, R10
+	SUBQ         $+8, R10
+	LEAQ         32(DI), R11
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R10
+	JZ           tail_1_4
+	VMOVUPS      X1, (R11)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R11
+
+tail_1_4:
+	TESTQ    $+2, R10
+	JZ       tail_1_2
+	VMOVLPS  X1, (R11)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R11
+
+tail_1_2:
+	TESTQ  $+1, R10
+	JZ     tail_1_1
+	VMOVSS X1, (R11)
+
+tail_1_1:
+	JMP h_done_wide_0_1
+
+h_whole_wide_0_1:
+	VMOVUPS Y0, 32(DI)
+
+h_done_wide_0_1:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	ADDQ $+320, R9
+	SUBQ $+16, R8
+	JMP  panel
+
+narrow:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS (BX), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 32(R9), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 64(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 64(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y3
+	VMOVUPS 32(BX), Y4
+	VMAXPS  Y4, Y3, Y3
+	VMOVUPS 32(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y6, Y0
+	VMOVUPS     (SI), Y1
+	VFMADD231PS Y1, Y7, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 96(R9), Y2
+	VMINPS  Y1, Y2, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y2, Y1, Y1
+	VMOVUPS Y1, (SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y1
+	VMOVUPS 96(BX), Y2
+	VMAXPS  Y2, Y1, Y1
+	VMOVUPS 32(R9), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y1, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R10
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_2_4
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R10
+
+tail_2_4:
+	TESTQ    $+2, R8
+	JZ       tail_2_2
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R10
+
+tail_2_2:
+	TESTQ  $+1, R8
+	JZ     tail_2_1
+	VMOVSS X1, (R10)
+
+tail_2_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
+
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
+	ADDQ $+160, R9
+
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func cellsPeepholeAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cellsPeepholeAVX2(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
+
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
+	MOVQ parameters+16(FP), R9
+
+panel:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9, lanes left R10
+	//            peepholeI Y0 Y1, z Y0-Y3 Y5 Y6, peepholeO Y0 Y2,
+	//            cell state Y1 Y2 Y4 Y5, cellMost Y2 Y3, candidateMost Y3 Y4,
+	//            peepholeF Y3 Y4, gateLeast Y3 Y4 Y6 Y7, gateMost Y3 Y4 Y6 Y7
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Y0
+	VMOVUPS     (SI), Y1
+	VMOVUPS     (BX), Y2
+	VFMADD231PS Y1, Y0, Y2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 128(BX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 320(R9), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: z = peepholeF·c + z
+	VMOVUPS     64(R9), Y3
+	VMOVUPS     (SI), Y4
+	VMOVUPS     64(BX), Y5
+	VFMADD231PS Y4, Y3, Y5
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 192(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 256(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 192(R9), Y6
+	VMAXPS  Y5, Y6, Y5
+	VMOVUPS 256(R9), Y6
+	VMINPS  Y5, Y6, Y5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y6
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y6
+	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y5, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y5
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y9
+	VFMADD231PS Y2, Y2, Y9
+	VPSLLD      $0x17, Y6, Y6
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y5, Y5, Y10
+	VPSLLD      $0x17, Y8, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y7, Y4, Y1
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y4
+	VFMADD231PS sigmoidP3<>+0(SB), Y5, Y4
+	VMOVUPS     sigmoidP0<>+0(SB), Y7
+	VFMADD231PS sigmoidP1<>+0(SB), Y5, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y11
+	VFMADD231PS Y9, Y11, Y12
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y11
+	VSUBPS       Y3, Y11, Y11
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y3, Y13, Y13
+	VFNMADD213PS Y11, Y1, Y13
+	VADDPS       one<>+0(SB), Y3, Y14
+	VFMADD231PS  Y11, Y1, Y14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y4
+	VFMADD231PS Y10, Y4, Y7
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y9, Y12, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y14, Y13, Y1
+	VFNMADD231PS Y3, Y1, Y11
+	VORPS        Y0, Y11, Y0
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y10, Y7, Y5
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y6, Y1
+	VFNMADD231PS Y6, Y2, Y1
+	VADDPS       one<>+0(SB), Y8, Y3
+	VFNMADD231PS Y8, Y5, Y3
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y1, Y4, Y4
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y3, Y7, Y7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y6, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y6, Y2, Y9
+	VSUBPS       Y3, Y8, Y2
+	VADDPS       one<>+0(SB), Y2, Y2
+	VFNMADD231PS Y8, Y5, Y2
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y1
+	VFNMADD231PS Y4, Y9, Y1
+	VFNMADD213PS one<>+0(SB), Y7, Y3
+	VFNMADD231PS Y7, Y2, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y1, Y4
+	VFMADD231PS Y7, Y3, Y7
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y0, Y4, Y0
+	VMOVUPS     (SI), Y1
+	VFMADD231PS Y1, Y7, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 384(R9), Y2
+	VMINPS  Y1, Y2, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (SI)
+
+	// σ: z = peepholeI·c + z
+	VMOVUPS     32(R9), Y1
+	VMOVUPS     32(SI), Y2
+	VMOVUPS     32(BX), Y3
+	VFMADD231PS Y2, Y1, Y3
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 160(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 352(R9), Y4
+	VMINPS  Y2, Y4, Y2
+
+	// σ: z = peepholeF·c + z
+	VMOVUPS     96(R9), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     96(BX), Y6
+	VFMADD231PS Y5, Y4, Y6
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 224(R9), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS 288(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y4
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y4
+	VMOVUPS     tanhRoundMax<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y4
+	VANDPS      tanhRoundMask<>+0(SB), Y4, Y4
+	VSUBPS      tanhRoundZero<>+0(SB), Y4, Y5
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 224(R9), Y7
+	VMAXPS  Y6, Y7, Y6
+	VMOVUPS 288(R9), Y7
+	VMINPS  Y6, Y7, Y6
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y7
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y7
+	VSUBPS      sigmoidRound<>+0(SB), Y7, Y8
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y5, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y9
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y6, Y9
+	VSUBPS      sigmoidRound<>+0(SB), Y9, Y10
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y8, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y8, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y10, Y6
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y10, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y7, Y7
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y4, Y4
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y6, Y6, Y11
+	VPSLLD      $0x17, Y9, Y9
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y12
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y12
+	VMOVUPS     sigmoidP0<>+0(SB), Y13
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y13
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y8, Y5, Y2
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y5
+	VFMADD231PS sigmoidP3<>+0(SB), Y6, Y5
+	VMOVUPS     sigmoidP0<>+0(SB), Y8
+	VFMADD231PS sigmoidP1<>+0(SB), Y6, Y8
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y12
+	VFMADD231PS Y10, Y12, Y13
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y12
+	VSUBPS       Y4, Y12, Y12
+	VMOVUPS      three<>+0(SB), Y14
+	VSUBPS       Y4, Y14, Y14
+	VFNMADD213PS Y12, Y2, Y14
+	VADDPS       one<>+0(SB), Y4, Y15
+	VFMADD231PS  Y12, Y2, Y15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y11, Y5
+	VFMADD231PS Y11, Y5, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y10, Y13, Y3
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y15, Y14, Y2
+	VFNMADD231PS Y4, Y2, Y12
+	VORPS        Y1, Y12, Y1
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y11, Y8, Y6
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y7, Y2
+	VFNMADD231PS Y7, Y3, Y2
+	VADDPS       one<>+0(SB), Y9, Y4
+	VFNMADD231PS Y9, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+	VMOVUPS one<>+0(SB), Y8
+	VDIVPS  Y4, Y8, Y8
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y7, Y10
+	VADDPS       one<>+0(SB), Y10, Y10
+	VFNMADD231PS Y7, Y3, Y10
+	VSUBPS       Y4, Y9, Y3
+	VADDPS       one<>+0(SB), Y3, Y3
+	VFNMADD231PS Y9, Y6, Y3
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y10, Y2
+	VFNMADD213PS one<>+0(SB), Y8, Y4
+	VFNMADD231PS Y8, Y3, Y4
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+	VFMADD231PS Y8, Y4, Y8
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y5, Y1
+	VMOVUPS     32(SI), Y2
+	VFMADD231PS Y2, Y8, Y1
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VMOVUPS 416(R9), Y3
+	VMINPS  Y2, Y3, Y3
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VORPS   Y1, Y3, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMOVUPS Y1, 32(SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     128(R9), Y2
+	VMOVUPS     192(BX), Y3
+	VFMADD231PS Y0, Y2, Y3
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 192(R9), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS 256(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y4
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y4
+	VMOVUPS     tanhRoundMax<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y4
+	VANDPS      tanhRoundMask<>+0(SB), Y4, Y4
+	VSUBPS      tanhRoundZero<>+0(SB), Y4, Y5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y6
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y6
+	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y5, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y7
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y3, Y3, Y8
+	VPSLLD      $0x17, Y6, Y6
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y4, Y4
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y10
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y7, Y5, Y2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
+	VFMADD231PS Y8, Y9, Y10
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y4, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y8, Y10, Y3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y9, Y7, Y2
+	VFNMADD231PS Y4, Y2, Y5
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y3, Y2
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y6, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y6, Y3, Y7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y7, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS  Y5, Y4, Y2
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y0, Y2, Y0
+	VMOVUPS Y0, (DI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     160(R9), Y0
+	VMOVUPS     224(BX), Y2
+	VFMADD231PS Y1, Y0, Y2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y1, Y0
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y0, Y3, Y0
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 224(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 288(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y0, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y0
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y0, Y0, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y6
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y6
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y0, Y4
+	VFMADD231PS Y6, Y4, Y0
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y8
+	VFMADD231PS Y7, Y8, Y9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y3, Y6, Y6
+	VFNMADD213PS Y4, Y0, Y6
+	VADDPS       one<>+0(SB), Y3, Y8
+	VFMADD231PS  Y4, Y0, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y9, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y6, Y0
+	VFNMADD231PS Y3, Y0, Y4
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y0
+	VFNMADD231PS Y5, Y2, Y0
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y3
+	VDIVPS  Y0, Y3, Y3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y0, Y5, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y5, Y2, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y0
+	VFNMADD231PS Y3, Y6, Y0
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y3, Y0, Y3
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y3, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         R8, $+16
+	JGE          h_whole_wide_0_1
+	MOVQ         R8, R10
+	SUBQ         $+8, R10
+	LEAQ         32(DI), R11
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R10
+	JZ           tail_1_4
+	VMOVUPS      X1, (R11)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R11
+
+tail_1_4:
+	TESTQ    $+2, R10
+	JZ       tail_1_2
+	VMOVLPS  X1, (R11)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R11
+
+tail_1_2:
+	TESTQ  $+1, R10
+	JZ     tail_1_1
+	VMOVSS X1, (R11)
+
+tail_1_1:
+	JMP h_done_wide_0_1
+
+h_whole_wide_0_1:
+	VMOVUPS Y0, 32(DI)
+
+h_done_wide_0_1:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	ADDQ $+448, R9
+	SUBQ $+16, R8
+	JMP  panel
+
+narrow:
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Y0
+	VMOVUPS     (SI), Y1
+	VMOVUPS     (BX), Y2
+	VFMADD231PS Y1, Y0, Y2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 64(BX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 160(R9), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: z = peepholeF·c + z
+	VMOVUPS     32(R9), Y3
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(BX), Y5
+	VFMADD231PS Y4, Y3, Y5
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 96(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 96(R9), Y6
+	VMAXPS  Y5, Y6, Y5
+	VMOVUPS 128(R9), Y6
+	VMINPS  Y5, Y6, Y5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y6
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y6
+	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y5, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y5
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y9
+	VFMADD231PS Y2, Y2, Y9
+	VPSLLD      $0x17, Y6, Y6
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y5, Y5, Y10
+	VPSLLD      $0x17, Y8, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y7, Y4, Y1
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y4
+	VFMADD231PS sigmoidP3<>+0(SB), Y5, Y4
+	VMOVUPS     sigmoidP0<>+0(SB), Y7
+	VFMADD231PS sigmoidP1<>+0(SB), Y5, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y11
+	VFMADD231PS Y9, Y11, Y12
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y11
+	VSUBPS       Y3, Y11, Y11
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y3, Y13, Y13
+	VFNMADD213PS Y11, Y1, Y13
+	VADDPS       one<>+0(SB), Y3, Y14
+	VFMADD231PS  Y11, Y1, Y14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y4
+	VFMADD231PS Y10, Y4, Y7
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y9, Y12, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y14, Y13, Y1
+	VFNMADD231PS Y3, Y1, Y11
+	VORPS        Y0, Y11, Y0
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y10, Y7, Y5
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y6, Y1
+	VFNMADD231PS Y6, Y2, Y1
+	VADDPS       one<>+0(SB), Y8, Y3
+	VFNMADD231PS Y8, Y5, Y3
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y1, Y4, Y4
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y3, Y7, Y7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y6, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y6, Y2, Y9
+	VSUBPS       Y3, Y8, Y2
+	VADDPS       one<>+0(SB), Y2, Y2
+	VFNMADD231PS Y8, Y5, Y2
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y1
+	VFNMADD231PS Y4, Y9, Y1
+	VFNMADD213PS one<>+0(SB), Y7, Y3
+	VFNMADD231PS Y7, Y2, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y1, Y4
+	VFMADD231PS Y7, Y3, Y7
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y0, Y4, Y0
+	VMOVUPS     (SI), Y1
+	VFMADD231PS Y1, Y7, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 192(R9), Y2
+	VMINPS  Y1, Y2, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     64(R9), Y1
+	VMOVUPS     96(BX), Y2
+	VFMADD231PS Y0, Y1, Y2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 96(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y6
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y6
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y6, Y4, Y1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y8
+	VFMADD231PS Y7, Y8, Y9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y3, Y6, Y6
+	VFNMADD213PS Y4, Y1, Y6
+	VADDPS       one<>+0(SB), Y3, Y8
+	VFMADD231PS  Y4, Y1, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y9, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y6, Y1
+	VFNMADD231PS Y3, Y1, Y4
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y1
+	VFNMADD231PS Y5, Y2, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y3
+	VDIVPS  Y1, Y3, Y3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y5, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y5, Y2, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y1
+	VFNMADD231PS Y3, Y6, Y1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y3, Y1, Y3
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y3, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R10
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_2_4
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R10
+
+tail_2_4:
+	TESTQ    $+2, R8
+	JZ       tail_2_2
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R10
+
+tail_2_2:
+	TESTQ  $+1, R8
+	JZ     tail_2_1
+	VMOVSS X1, (R10)
+
+tail_2_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
+
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
+	ADDQ $+224, R9
+
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func cellsCoupledAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cellsCoupledAVX2(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
+
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
+	MOVQ parameters+16(FP), R9
+
+panel:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9, lanes left R10
+	//            gateLeast Y0-Y2, z Y1-Y3, gateMost Y1-Y3, cell state Y2 Y3,
+	//            cellMost Y2 Y3, candidateMost Y3 Y4, outputMost Y3 Y4
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS (BX), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 64(R9), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 128(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+	VORPS        Y1, Y4, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y5
+	VADDPS       one<>+0(SB), Y5, Y5
+	VFNMADD231PS Y3, Y0, Y5
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y5, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y4, Y0
+	VMOVUPS     one<>+0(SB), Y1
+	VSUBPS      Y4, Y1, Y1
+	VMOVUPS     (SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 192(R9), Y2
+	VMINPS  Y1, Y2, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y2, Y1, Y1
+	VMOVUPS Y1, (SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 32(BX), Y2
+	VMAXPS  Y2, Y1, Y1
+	VMOVUPS 96(R9), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 160(BX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS 160(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y1, Y1, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y10
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y10, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y1, Y3
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y2, Y5, Y2
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y4, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y4, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y3, Y5
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS      Y2, Y5, Y1
+	VMOVUPS     one<>+0(SB), Y2
+	VSUBPS      Y5, Y2, Y2
+	VMOVUPS     32(SI), Y3
+	VFMADD231PS Y3, Y2, Y1
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VMOVUPS 224(R9), Y3
+	VMINPS  Y2, Y3, Y3
+	VANDPS  signBit<>+0(SB), Y1, Y4
+	VORPS   Y4, Y3, Y3
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y3, Y2, Y2
+	VMOVUPS Y2, 32(SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y2
+	VMOVUPS 192(BX), Y3
+	VMAXPS  Y3, Y2, Y2
+	VMOVUPS 64(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 256(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y10
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y10, Y2
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y2, Y3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y3, Y6, Y6
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y4, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y4, Y2, Y7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y3
+	VFNMADD231PS Y6, Y7, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y3, Y6
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS  Y5, Y6, Y2
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y0, Y2, Y0
+	VMOVUPS Y0, (DI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 32(R9), Y0
+	VMOVUPS 224(BX), Y2
+	VMAXPS  Y2, Y0, Y0
+	VMOVUPS 96(R9), Y2
+	VMINPS  Y0, Y2, Y0
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 288(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         R8, $+16
+	JGE          h_whole_wide_0_1
+	MOVQ         R8, R10
+	SUBQ         $+8, R10
+	LEAQ         32(DI), R11
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R10
+	JZ           tail_1_4
+	VMOVUPS      X1, (R11)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R11
+
+tail_1_4:
+	TESTQ    $+2, R10
+	JZ       tail_1_2
+	VMOVLPS  X1, (R11)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R11
+
+tail_1_2:
+	TESTQ  $+1, R10
+	JZ     tail_1_1
+	VMOVSS X1, (R11)
+
+tail_1_1:
+	JMP h_done_wide_0_1
+
+h_whole_wide_0_1:
+	VMOVUPS Y0, 32(DI)
+
+h_done_wide_0_1:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	ADDQ $+320, R9
+	SUBQ $+16, R8
+	JMP  panel
+
+narrow:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS (BX), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 32(R9), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 64(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 64(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+	VORPS        Y1, Y4, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y5
+	VADDPS       one<>+0(SB), Y5, Y5
+	VFNMADD231PS Y3, Y0, Y5
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y5, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y4, Y0
+	VMOVUPS     one<>+0(SB), Y1
+	VSUBPS      Y4, Y1, Y1
+	VMOVUPS     (SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 96(R9), Y2
+	VMINPS  Y1, Y2, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y2, Y1, Y1
+	VMOVUPS Y1, (SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y1
+	VMOVUPS 96(BX), Y2
+	VMAXPS  Y2, Y1, Y1
+	VMOVUPS 32(R9), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y1, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R10
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_2_4
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R10
+
+tail_2_4:
+	TESTQ    $+2, R8
+	JZ       tail_2_2
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R10
+
+tail_2_2:
+	TESTQ  $+1, R8
+	JZ     tail_2_1
+	VMOVSS X1, (R10)
+
+tail_2_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
+
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
+	ADDQ $+160, R9
+
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func cellsCoupledPeepholeAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cellsCoupledPeepholeAVX2(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
+
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
+	MOVQ parameters+16(FP), R9
+
+panel:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9, lanes left R10
+	//            peepholeI Y0 Y1, z Y0-Y3, peepholeO Y0 Y2, cell state Y1-Y3,
+	//            cellMost Y2 Y3, candidateMost Y3 Y4, gateLeast Y3 Y4, gateMost Y3 Y4
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Y0
+	VMOVUPS     (SI), Y1
+	VMOVUPS     (BX), Y2
+	VFMADD231PS Y1, Y0, Y2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 128(BX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 256(R9), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 128(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 192(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y6
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y6
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y6, Y4, Y1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y8
+	VFMADD231PS Y7, Y8, Y9
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y3, Y6, Y6
+	VFNMADD213PS Y4, Y1, Y6
+	VADDPS       one<>+0(SB), Y3, Y8
+	VFMADD231PS  Y4, Y1, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y9, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y8, Y6, Y1
+	VFNMADD231PS Y3, Y1, Y4
+	VORPS        Y0, Y4, Y0
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y1
+	VFNMADD231PS Y5, Y2, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y3
+	VDIVPS  Y1, Y3, Y3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y5, Y4
+	VADDPS       one<>+0(SB), Y4, Y4
+	VFNMADD231PS Y5, Y2, Y4
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y1
+	VFNMADD231PS Y3, Y4, Y1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y3, Y1, Y3
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS      Y0, Y3, Y0
+	VMOVUPS     one<>+0(SB), Y1
+	VSUBPS      Y3, Y1, Y1
+	VMOVUPS     (SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 320(R9), Y2
+	VMINPS  Y1, Y2, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (SI)
+
+	// σ: z = peepholeI·c + z
+	VMOVUPS     32(R9), Y1
+	VMOVUPS     32(SI), Y2
+	VMOVUPS     32(BX), Y3
+	VFMADD231PS Y2, Y1, Y3
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 160(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 288(R9), Y4
+	VMINPS  Y2, Y4, Y2
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 160(R9), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS 224(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y4
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y4
+	VMOVUPS     tanhRoundMax<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y4
+	VANDPS      tanhRoundMask<>+0(SB), Y4, Y4
+	VSUBPS      tanhRoundZero<>+0(SB), Y4, Y5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y6
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y6
+	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y5, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y7
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y3, Y3, Y8
+	VPSLLD      $0x17, Y6, Y6
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y4, Y4
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y10
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y7, Y5, Y2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
+	VFMADD231PS Y8, Y9, Y10
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y4, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y8, Y10, Y3
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y9, Y7, Y2
+	VFNMADD231PS Y4, Y2, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y3, Y2
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y6, Y5
+	VADDPS       one<>+0(SB), Y5, Y5
+	VFNMADD231PS Y6, Y3, Y5
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y5, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y4, Y1
+	VMOVUPS     one<>+0(SB), Y2
+	VSUBPS      Y4, Y2, Y2
+	VMOVUPS     32(SI), Y3
+	VFMADD231PS Y3, Y2, Y1
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VMOVUPS 352(R9), Y3
+	VMINPS  Y2, Y3, Y3
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VORPS   Y1, Y3, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMOVUPS Y1, 32(SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     64(R9), Y2
+	VMOVUPS     192(BX), Y3
+	VFMADD231PS Y0, Y2, Y3
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 128(R9), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS 192(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y4
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y4
+	VMOVUPS     tanhRoundMax<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y4
+	VANDPS      tanhRoundMask<>+0(SB), Y4, Y4
+	VSUBPS      tanhRoundZero<>+0(SB), Y4, Y5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y6
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y6
+	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y5, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y7
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y3, Y3, Y8
+	VPSLLD      $0x17, Y6, Y6
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y4, Y4
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y10
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y7, Y5, Y2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y9
+	VFMADD231PS Y8, Y9, Y10
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y4, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y4, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y8, Y10, Y3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y9, Y7, Y2
+	VFNMADD231PS Y4, Y2, Y5
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y3, Y2
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y6, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y6, Y3, Y7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y7, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS  Y5, Y4, Y2
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y0, Y2, Y0
+	VMOVUPS Y0, (DI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     96(R9), Y0
+	VMOVUPS     224(BX), Y2
+	VFMADD231PS Y1, Y0, Y2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y1, Y0
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y0, Y3, Y0
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 160(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 224(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y0, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y0
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y0, Y0, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y6
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y6
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y0, Y4
+	VFMADD231PS Y6, Y4, Y0
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y8
+	VFMADD231PS Y7, Y8, Y9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y3, Y6, Y6
+	VFNMADD213PS Y4, Y0, Y6
+	VADDPS       one<>+0(SB), Y3, Y8
+	VFMADD231PS  Y4, Y0, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y9, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y6, Y0
+	VFNMADD231PS Y3, Y0, Y4
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y0
+	VFNMADD231PS Y5, Y2, Y0
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y3
+	VDIVPS  Y0, Y3, Y3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y0, Y5, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y5, Y2, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y0
+	VFNMADD231PS Y3, Y6, Y0
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y3, Y0, Y3
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y3, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         R8, $+16
+	JGE          h_whole_wide_0_1
+	MOVQ         R8, R10
+	SUBQ         $+8, R10
+	LEAQ         32(DI), R11
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R10
+	JZ           tail_1_4
+	VMOVUPS      X1, (R11)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R11
+
+tail_1_4:
+	TESTQ    $+2, R10
+	JZ       tail_1_2
+	VMOVLPS  X1, (R11)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R11
+
+tail_1_2:
+	TESTQ  $+1, R10
+	JZ     tail_1_1
+	VMOVSS X1, (R11)
+
+tail_1_1:
+	JMP h_done_wide_0_1
+
+h_whole_wide_0_1:
+	VMOVUPS Y0, 32(DI)
+
+h_done_wide_0_1:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	ADDQ $+384, R9
+	SUBQ $+16, R8
+	JMP  panel
+
+narrow:
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Y0
+	VMOVUPS     (SI), Y1
+	VMOVUPS     (BX), Y2
+	VFMADD231PS Y1, Y0, Y2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 64(BX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 64(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 96(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y6
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y6
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y6, Y4, Y1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y8
+	VFMADD231PS Y7, Y8, Y9
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y3, Y6, Y6
+	VFNMADD213PS Y4, Y1, Y6
+	VADDPS       one<>+0(SB), Y3, Y8
+	VFMADD231PS  Y4, Y1, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y9, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y8, Y6, Y1
+	VFNMADD231PS Y3, Y1, Y4
+	VORPS        Y0, Y4, Y0
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y1
+	VFNMADD231PS Y5, Y2, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y3
+	VDIVPS  Y1, Y3, Y3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y5, Y4
+	VADDPS       one<>+0(SB), Y4, Y4
+	VFNMADD231PS Y5, Y2, Y4
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y1
+	VFNMADD231PS Y3, Y4, Y1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y3, Y1, Y3
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS      Y0, Y3, Y0
+	VMOVUPS     one<>+0(SB), Y1
+	VSUBPS      Y3, Y1, Y1
+	VMOVUPS     (SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 160(R9), Y2
+	VMINPS  Y1, Y2, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     32(R9), Y1
+	VMOVUPS     96(BX), Y2
+	VFMADD231PS Y0, Y1, Y2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 64(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 96(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y6
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y6
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y6, Y4, Y1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y8
+	VFMADD231PS Y7, Y8, Y9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y3, Y6, Y6
+	VFNMADD213PS Y4, Y1, Y6
+	VADDPS       one<>+0(SB), Y3, Y8
+	VFMADD231PS  Y4, Y1, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y9, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y6, Y1
+	VFNMADD231PS Y3, Y1, Y4
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y1
+	VFNMADD231PS Y5, Y2, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y3
+	VDIVPS  Y1, Y3, Y3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y5, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y5, Y2, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y1
+	VFNMADD231PS Y3, Y6, Y1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y3, Y1, Y3
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y3, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R10
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_2_4
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R10
+
+tail_2_4:
+	TESTQ    $+2, R8
+	JZ       tail_2_2
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R10
+
+tail_2_2:
+	TESTQ  $+1, R8
+	JZ     tail_2_1
+	VMOVSS X1, (R10)
+
+tail_2_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
+
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
+	ADDQ $+192, R9
+
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
+	VZEROUPPER
+	RET
+
 // func headAVX2(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 // Requires: AVX, FMA3
 TEXT ·headAVX2(SB), NOSPLIT, $0-48
@@ -22677,6 +26113,4421 @@ h_done_narrow_0_0:
 	ADDQ $+256, BX
 	ADDQ $+32, SI
 	ADDQ $+32, DI
+
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func cellsClippedAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·cellsClippedAVX512(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
+
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
+	MOVQ parameters+16(FP), R9
+	SUBQ $+32, R8
+	JLT  panels_done
+
+panels:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9
+	//            gateLeast Z0 Z2-Z4 Z7, z Z1 Z3-Z5 Z8, gateMost Z1 Z3-Z5 Z8,
+	//            cell state Z1 Z2, candidateMost Z3 Z7, cellMost Z3, outputMost Z4 Z6
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z0
+	VMOVUPS (BX), Z1
+	VMAXPS  Z1, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VMINPS  Z0, Z1, Z0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     128(BX), Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST signBit<>+0(SB), Z1, Z1
+	VMOVUPS     128(R9), Z3
+	VMINPS      Z2, Z3, Z2
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z3
+	VMOVUPS 64(BX), Z4
+	VMAXPS  Z4, Z3, Z3
+	VMOVUPS 64(R9), Z4
+	VMINPS  Z3, Z4, Z3
+	VMOVUPS 320(R9), Z4
+	VMOVUPS 256(BX), Z5
+	VMAXPS  Z5, Z4, Z4
+	VMOVUPS 384(R9), Z5
+	VMINPS  Z4, Z5, Z4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     384(BX), Z5
+	VANDPS.BCST allButSign<>+0(SB), Z5, Z6
+	VANDPS.BCST signBit<>+0(SB), Z5, Z5
+	VMOVUPS     448(R9), Z7
+	VMINPS      Z6, Z7, Z6
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 320(R9), Z7
+	VMOVUPS 320(BX), Z8
+	VMAXPS  Z8, Z7, Z7
+	VMOVUPS 384(R9), Z8
+	VMINPS  Z7, Z8, Z7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z8
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z10
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z10
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z11
+	VMINPS           Z10, Z11, Z10
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z10, Z10
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z10, Z11
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z14
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z14, Z15
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z16
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z16
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z17
+	VMINPS           Z16, Z17, Z16
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z16, Z16
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z16, Z17
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z7, Z18
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z18, Z19
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z2, Z2, Z9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z3
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z15, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z17, Z6
+	VBROADCASTSS     leastSquare<>+0(SB), Z11
+	VFMADD231PS      Z6, Z6, Z11
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z19, Z7
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z19, Z7
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z13
+	VFMADD231PS  Z0, Z0, Z13
+	VPSLLD       $0x17, Z8, Z8
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z17
+	VFMADD231PS  Z3, Z3, Z17
+	VPSLLD       $0x17, Z12, Z12
+	VBROADCASTSS leastSquare<>+0(SB), Z19
+	VFMADD231PS  Z4, Z4, Z19
+	VPSLLD       $0x17, Z14, Z14
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z20
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z20
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z20
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z21
+	VFMADD231PS  Z7, Z7, Z21
+	VPSLLD       $0x17, Z18, Z18
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z22
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z22
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z23
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z23
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z10, Z10
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z24
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z24
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z25
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z25
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z26
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z26
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z27
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z27
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z16, Z16
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z11, Z20
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z28
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z7, Z28
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z29
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z7, Z29
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z13, Z22
+	VFMADD231PS      Z13, Z22, Z23
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z9, Z2, Z9
+	VFMADD231PS Z15, Z9, Z2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z17, Z24
+	VFMADD231PS      Z17, Z24, Z25
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z19, Z26
+	VFMADD231PS      Z19, Z26, Z27
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z11, Z6, Z9
+	VFMADD231PS Z20, Z9, Z6
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z21, Z28
+	VFMADD231PS      Z21, Z28, Z29
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z13, Z23, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z9
+	VSUBPS       Z10, Z9, Z9
+	VBROADCASTSS three<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VFNMADD213PS Z9, Z2, Z11
+	VADDPS.BCST  one<>+0(SB), Z10, Z13
+	VFMADD231PS  Z9, Z2, Z13
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z17, Z25, Z3
+	VFNMADD231PS Z19, Z27, Z4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z16, Z2, Z2
+	VBROADCASTSS three<>+0(SB), Z15
+	VSUBPS       Z16, Z15, Z15
+	VFNMADD213PS Z2, Z6, Z15
+	VADDPS.BCST  one<>+0(SB), Z16, Z17
+	VFMADD231PS  Z2, Z6, Z17
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z21, Z29, Z7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z8, Z6
+	VFNMADD231PS Z8, Z0, Z6
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z13, Z11, Z11
+	VFNMADD231PS Z10, Z11, Z9
+	VORPS        Z1, Z9, Z1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z12, Z9
+	VFNMADD231PS Z12, Z3, Z9
+	VADDPS.BCST  one<>+0(SB), Z14, Z10
+	VFNMADD231PS Z14, Z4, Z10
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z17, Z15, Z11
+	VFNMADD231PS Z16, Z11, Z2
+	VORPS        Z5, Z2, Z2
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z18, Z5
+	VFNMADD231PS Z18, Z7, Z5
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z6, Z11, Z11
+	VBROADCASTSS one<>+0(SB), Z13
+	VDIVPS       Z9, Z13, Z13
+	VBROADCASTSS one<>+0(SB), Z15
+	VDIVPS       Z10, Z15, Z15
+	VBROADCASTSS one<>+0(SB), Z16
+	VDIVPS       Z5, Z16, Z16
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z6, Z8, Z17
+	VADDPS.BCST  one<>+0(SB), Z17, Z17
+	VFNMADD231PS Z8, Z0, Z17
+	VSUBPS       Z9, Z12, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z12, Z3, Z0
+	VSUBPS       Z10, Z14, Z3
+	VADDPS.BCST  one<>+0(SB), Z3, Z3
+	VFNMADD231PS Z14, Z4, Z3
+	VSUBPS       Z5, Z18, Z4
+	VADDPS.BCST  one<>+0(SB), Z4, Z4
+	VFNMADD231PS Z18, Z7, Z4
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z6
+	VFNMADD231PS      Z11, Z17, Z6
+	VFNMADD213PS.BCST one<>+0(SB), Z13, Z9
+	VFNMADD231PS      Z13, Z0, Z9
+	VFNMADD213PS.BCST one<>+0(SB), Z15, Z10
+	VFNMADD231PS      Z15, Z3, Z10
+	VFNMADD213PS.BCST one<>+0(SB), Z16, Z5
+	VFNMADD231PS      Z16, Z4, Z5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z11, Z6, Z11
+	VFMADD231PS Z13, Z9, Z13
+	VFMADD231PS Z15, Z10, Z15
+	VFMADD231PS Z16, Z5, Z16
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z1, Z11, Z0
+	VMOVUPS     (SI), Z1
+	VFMADD231PS Z1, Z13, Z0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     192(R9), Z3
+	VMINPS      Z1, Z3, Z3
+	VANDPS.BCST signBit<>+0(SB), Z0, Z4
+	VORPS       Z4, Z3, Z3
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z3, K1, Z1
+	VMOVUPS     Z1, (SI)
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z2, Z15, Z1
+	VMOVUPS     64(SI), Z2
+	VFMADD231PS Z2, Z16, Z1
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VMOVUPS     512(R9), Z3
+	VMINPS      Z2, Z3, Z3
+	VANDPS.BCST signBit<>+0(SB), Z1, Z4
+	VORPS       Z4, Z3, Z3
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z3, K1, Z2
+	VMOVUPS     Z2, 64(SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z2
+	VMOVUPS 192(BX), Z3
+	VMAXPS  Z3, Z2, Z2
+	VMOVUPS 64(R9), Z3
+	VMINPS  Z2, Z3, Z2
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z3
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VMOVUPS     256(R9), Z4
+	VMINPS      Z3, Z4, Z3
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 320(R9), Z4
+	VMOVUPS 448(BX), Z5
+	VMAXPS  Z5, Z4, Z4
+	VMOVUPS 384(R9), Z5
+	VMINPS  Z4, Z5, Z4
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z5
+	VANDPS.BCST signBit<>+0(SB), Z1, Z1
+	VMOVUPS     576(R9), Z6
+	VMINPS      Z5, Z6, Z5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z12
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
+	VMINPS           Z12, Z13, Z12
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z3, Z3, Z7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z5, Z5, Z9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z2, Z2, Z11
+	VPSLLD       $0x17, Z6, Z6
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z4, Z4, Z14
+	VPSLLD       $0x17, Z10, Z10
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z12, Z12
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
+	VFMADD231PS      Z11, Z16, Z17
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z13, Z7, Z3
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
+	VFMADD231PS      Z14, Z18, Z19
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z9, Z5, Z7
+	VFMADD231PS Z15, Z7, Z5
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z11, Z17, Z2
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z3, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z3, Z11
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z14, Z19, Z4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z12, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VFNMADD213PS Z3, Z5, Z13
+	VADDPS.BCST  one<>+0(SB), Z12, Z14
+	VFMADD231PS  Z3, Z5, Z14
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z5
+	VFNMADD231PS Z6, Z2, Z5
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z8
+	VFNMADD231PS Z10, Z4, Z8
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z14, Z13, Z9
+	VFNMADD231PS Z12, Z9, Z3
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z5, Z9, Z9
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z8, Z11, Z11
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z5, Z6, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
+	VFNMADD231PS Z6, Z2, Z12
+	VSUBPS       Z8, Z10, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
+	VFNMADD231PS Z10, Z4, Z2
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
+	VFNMADD231PS      Z9, Z12, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
+	VFNMADD231PS      Z11, Z2, Z8
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z5, Z9
+	VFMADD231PS Z11, Z8, Z11
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS      Z7, Z9, Z2
+	VORPS       Z0, Z2, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (DI)
+	VMULPS      Z3, Z11, Z0
+	VORPS       Z1, Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+512, BX
+	ADDQ        $+128, SI
+	ADDQ        $+128, DI
+	ADDQ        $+640, R9
+	SUBQ        $+32, R8
+	JGE         panels
+
+panels_done:
+	ADDQ $+32, R8
+
+panel:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9, lanes left R10
+	//            gateLeast Z0 Z1 Z3, z Z1 Z2 Z4, gateMost Z1 Z2 Z4, cell state Z1,
+	//            cellMost Z2, candidateMost Z3, outputMost Z3
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z0
+	VMOVUPS (BX), Z1
+	VMAXPS  Z1, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VMINPS  Z0, Z1, Z0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     128(BX), Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST signBit<>+0(SB), Z1, Z1
+	VMOVUPS     128(R9), Z3
+	VMINPS      Z2, Z3, Z2
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z3
+	VMOVUPS 64(BX), Z4
+	VMAXPS  Z4, Z3, Z3
+	VMOVUPS 64(R9), Z4
+	VMINPS  Z3, Z4, Z3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z4
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z4
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z4, Z5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z8
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z5
+	VFMADD231PS      Z2, Z2, Z5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z3
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z0, Z0, Z7
+	VPSLLD       $0x17, Z4, Z4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z9
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z9
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z10
+	VFMADD231PS  Z3, Z3, Z10
+	VPSLLD       $0x17, Z8, Z8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z11
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z12
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z5, Z9
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z13
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z11
+	VFMADD231PS      Z7, Z11, Z12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z5, Z2, Z5
+	VFMADD231PS Z9, Z5, Z2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z13
+	VFMADD231PS      Z10, Z13, Z14
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z7, Z12, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS three<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VFNMADD213PS Z5, Z2, Z7
+	VADDPS.BCST  one<>+0(SB), Z6, Z9
+	VFMADD231PS  Z5, Z2, Z9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z10, Z14, Z3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z4, Z2
+	VFNMADD231PS Z4, Z0, Z2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z9, Z7, Z7
+	VFNMADD231PS Z6, Z7, Z5
+	VORPS        Z1, Z5, Z1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z8, Z5
+	VFNMADD231PS Z8, Z3, Z5
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z6
+	VDIVPS       Z2, Z6, Z6
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z5, Z7, Z7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z2, Z4, Z9
+	VADDPS.BCST  one<>+0(SB), Z9, Z9
+	VFNMADD231PS Z4, Z0, Z9
+	VSUBPS       Z5, Z8, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z8, Z3, Z0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z6, Z2
+	VFNMADD231PS      Z6, Z9, Z2
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z5
+	VFNMADD231PS      Z7, Z0, Z5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z6, Z2, Z6
+	VFMADD231PS Z7, Z5, Z7
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z1, Z6, Z0
+	VMOVUPS     (SI), Z1
+	VFMADD231PS Z1, Z7, Z0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     192(R9), Z2
+	VMINPS      Z1, Z2, Z2
+	VANDPS.BCST signBit<>+0(SB), Z0, Z3
+	VORPS       Z3, Z2, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z2, K1, Z1
+	VMOVUPS     Z1, (SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z1
+	VMOVUPS 192(BX), Z2
+	VMAXPS  Z2, Z1, Z1
+	VMOVUPS 64(R9), Z2
+	VMINPS  Z1, Z2, Z1
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VMOVUPS     256(R9), Z3
+	VMINPS      Z2, Z3, Z2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z3
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z5
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
+	VMINPS           Z5, Z6, Z5
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z2, Z2, Z4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z1, Z1, Z6
+	VPSLLD       $0x17, Z3, Z3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z7
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z5, Z5
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
+	VFMADD231PS      Z6, Z8, Z9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z4, Z2, Z4
+	VFMADD231PS Z7, Z4, Z2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z6, Z9, Z1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VFNMADD213PS Z4, Z2, Z6
+	VADDPS.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PS  Z4, Z2, Z7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
+	VFNMADD231PS Z3, Z1, Z2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z7, Z6, Z6
+	VFNMADD231PS Z5, Z6, Z4
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z2, Z5, Z5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z2, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z1, Z6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
+	VFNMADD231PS      Z5, Z6, Z2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z5, Z2, Z5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS        Z4, Z5, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	CMPQ          R8, $+16
+	JGE           h_whole_wide_0_0
+	MOVQ          R8, R10
+	LEAQ          (DI), R11
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, R10
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R11)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R11
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, R10
+	JZ           tail_1_4
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R11
+
+tail_1_4:
+	TESTQ    $+2, R10
+	JZ       tail_1_2
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R11
+
+tail_1_2:
+	TESTQ  $+1, R10
+	JZ     tail_1_1
+	VMOVSS X0, (R11)
+
+tail_1_1:
+	JMP h_done_wide_0_0
+
+h_whole_wide_0_0:
+	VMOVUPS Z0, (DI)
+
+h_done_wide_0_0:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	ADDQ $+320, R9
+	SUBQ $+16, R8
+	JMP  panel
+
+narrow:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS (BX), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 32(R9), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 64(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 64(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y3
+	VMOVUPS 32(BX), Y4
+	VMAXPS  Y4, Y3, Y3
+	VMOVUPS 32(R9), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y6, Y0
+	VMOVUPS     (SI), Y1
+	VFMADD231PS Y1, Y7, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VMOVUPS   96(R9), Y2
+	VMINPS    Y1, Y2, Y2
+	VANDPS    signBit<>+0(SB), Y0, Y3
+	VORPS     Y3, Y2, Y2
+	VCMPPS    $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z Y2, K1, Y1
+	VMOVUPS   Y1, (SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y1
+	VMOVUPS 96(BX), Y2
+	VMAXPS  Y2, Y1, Y1
+	VMOVUPS 32(R9), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y1, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R10
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_2_4
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R10
+
+tail_2_4:
+	TESTQ    $+2, R8
+	JZ       tail_2_2
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R10
+
+tail_2_2:
+	TESTQ  $+1, R8
+	JZ     tail_2_1
+	VMOVSS X1, (R10)
+
+tail_2_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
+
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
+	ADDQ $+160, R9
+
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func cellsPeepholeAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·cellsPeepholeAVX512(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
+
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
+	MOVQ parameters+16(FP), R9
+	SUBQ $+32, R8
+	JLT  panels_done
+
+panels:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9
+	//            peepholeI Z0 Z3, z Z0 Z2 Z3 Z5 Z6 Z9, cell state Z1 Z2 Z4 Z8,
+	//            peepholeO Z2 Z4, candidateMost Z3 Z7, peepholeF Z3 Z7, cellMost Z3,
+	//            gateLeast Z6-Z8 Z10 Z12, gateMost Z6-Z8 Z10 Z12
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Z0
+	VMOVUPS     (SI), Z1
+	VMOVUPS     (BX), Z2
+	VFMADD231PS Z1, Z0, Z2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     128(BX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VMOVUPS     320(R9), Z3
+	VMINPS      Z1, Z3, Z1
+
+	// σ: z = peepholeF·c + z
+	VMOVUPS     64(R9), Z3
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(BX), Z5
+	VFMADD231PS Z4, Z3, Z5
+
+	// σ: z = peepholeI·c + z
+	VMOVUPS     448(R9), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     256(BX), Z6
+	VFMADD231PS Z4, Z3, Z6
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     384(BX), Z3
+	VANDPS.BCST allButSign<>+0(SB), Z3, Z4
+	VANDPS.BCST signBit<>+0(SB), Z3, Z3
+	VMOVUPS     768(R9), Z7
+	VMINPS      Z4, Z7, Z4
+
+	// σ: z = peepholeF·c + z
+	VMOVUPS     512(R9), Z7
+	VMOVUPS     64(SI), Z8
+	VMOVUPS     320(BX), Z9
+	VFMADD231PS Z8, Z7, Z9
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 192(R9), Z7
+	VMAXPS  Z2, Z7, Z2
+	VMOVUPS 256(R9), Z7
+	VMINPS  Z2, Z7, Z2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z7
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z7
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z8
+	VMINPS           Z7, Z8, Z7
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z7, Z7
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z7, Z8
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 192(R9), Z10
+	VMAXPS  Z5, Z10, Z5
+	VMOVUPS 256(R9), Z10
+	VMINPS  Z5, Z10, Z5
+	VMOVUPS 640(R9), Z10
+	VMAXPS  Z6, Z10, Z6
+	VMOVUPS 704(R9), Z10
+	VMINPS  Z6, Z10, Z6
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z10
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z10
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z11
+	VMINPS           Z10, Z11, Z10
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z10, Z10
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z10, Z11
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 640(R9), Z12
+	VMAXPS  Z9, Z12, Z9
+	VMOVUPS 704(R9), Z12
+	VMINPS  Z9, Z12, Z9
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z8, Z1
+	VBROADCASTSS     leastSquare<>+0(SB), Z8
+	VFMADD231PS      Z1, Z1, Z8
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z14
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z14, Z15
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z6, Z16
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z16, Z17
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z11
+	VFMADD231PS      Z4, Z4, Z11
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z9, Z18
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z18, Z19
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z8, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z8, Z13
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z15, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z5
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z17, Z6
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z17, Z6
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z15
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z19, Z9
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z19, Z9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z17
+	VFMADD231PS  Z2, Z2, Z17
+	VPSLLD       $0x17, Z12, Z12
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z7, Z7
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z8, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z19
+	VFMADD231PS  Z5, Z5, Z19
+	VPSLLD       $0x17, Z14, Z14
+	VBROADCASTSS leastSquare<>+0(SB), Z20
+	VFMADD231PS  Z6, Z6, Z20
+	VPSLLD       $0x17, Z16, Z16
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z10, Z10
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z11, Z15
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z21
+	VFMADD231PS  Z9, Z9, Z21
+	VPSLLD       $0x17, Z18, Z18
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z22
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z22
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z23
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z23
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z8, Z1, Z8
+	VFMADD231PS Z13, Z8, Z1
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z13
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z24
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z6, Z24
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z25
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z6, Z25
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z11, Z4, Z11
+	VFMADD231PS Z15, Z11, Z4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z9, Z11
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z9, Z15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z17, Z22
+	VFMADD231PS      Z17, Z22, Z23
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z22
+	VSUBPS       Z7, Z22, Z22
+	VBROADCASTSS three<>+0(SB), Z26
+	VSUBPS       Z7, Z26, Z26
+	VFNMADD213PS Z22, Z1, Z26
+	VADDPS.BCST  one<>+0(SB), Z7, Z27
+	VFMADD231PS  Z22, Z1, Z27
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z19, Z8
+	VFMADD231PS      Z19, Z8, Z13
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z20, Z24
+	VFMADD231PS      Z20, Z24, Z25
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z1
+	VSUBPS       Z10, Z1, Z1
+	VBROADCASTSS three<>+0(SB), Z8
+	VSUBPS       Z10, Z8, Z8
+	VFNMADD213PS Z1, Z4, Z8
+	VADDPS.BCST  one<>+0(SB), Z10, Z24
+	VFMADD231PS  Z1, Z4, Z24
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z21, Z11
+	VFMADD231PS      Z21, Z11, Z15
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z17, Z23, Z2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z27, Z26, Z4
+	VFNMADD231PS Z7, Z4, Z22
+	VORPS        Z0, Z22, Z0
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z19, Z13, Z5
+	VFNMADD231PS Z20, Z25, Z6
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z24, Z8, Z4
+	VFNMADD231PS Z10, Z4, Z1
+	VORPS        Z3, Z1, Z1
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z21, Z15, Z9
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z12, Z3
+	VFNMADD231PS Z12, Z2, Z3
+	VADDPS.BCST  one<>+0(SB), Z14, Z4
+	VFNMADD231PS Z14, Z5, Z4
+	VADDPS.BCST  one<>+0(SB), Z16, Z7
+	VFNMADD231PS Z16, Z6, Z7
+	VADDPS.BCST  one<>+0(SB), Z18, Z8
+	VFNMADD231PS Z18, Z9, Z8
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z10
+	VDIVPS       Z3, Z10, Z10
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z4, Z11, Z11
+	VBROADCASTSS one<>+0(SB), Z13
+	VDIVPS       Z7, Z13, Z13
+	VBROADCASTSS one<>+0(SB), Z15
+	VDIVPS       Z8, Z15, Z15
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z3, Z12, Z17
+	VADDPS.BCST  one<>+0(SB), Z17, Z17
+	VFNMADD231PS Z12, Z2, Z17
+	VSUBPS       Z4, Z14, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
+	VFNMADD231PS Z14, Z5, Z2
+	VSUBPS       Z7, Z16, Z5
+	VADDPS.BCST  one<>+0(SB), Z5, Z5
+	VFNMADD231PS Z16, Z6, Z5
+	VSUBPS       Z8, Z18, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z18, Z9, Z6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z10, Z3
+	VFNMADD231PS      Z10, Z17, Z3
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z4
+	VFNMADD231PS      Z11, Z2, Z4
+	VFNMADD213PS.BCST one<>+0(SB), Z13, Z7
+	VFNMADD231PS      Z13, Z5, Z7
+	VFNMADD213PS.BCST one<>+0(SB), Z15, Z8
+	VFNMADD231PS      Z15, Z6, Z8
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z10, Z3, Z10
+	VFMADD231PS Z11, Z4, Z11
+	VFMADD231PS Z13, Z7, Z13
+	VFMADD231PS Z15, Z8, Z15
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z0, Z10, Z0
+	VMOVUPS     (SI), Z2
+	VFMADD231PS Z2, Z11, Z0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z2
+	VMOVUPS     384(R9), Z3
+	VMINPS      Z2, Z3, Z3
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VORPS       Z0, Z3, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (SI)
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z1, Z13, Z1
+	VMOVUPS     64(SI), Z2
+	VFMADD231PS Z2, Z15, Z1
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VMOVUPS     832(R9), Z3
+	VMINPS      Z2, Z3, Z3
+	VANDPS.BCST signBit<>+0(SB), Z1, Z1
+	VORPS       Z1, Z3, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     Z1, 64(SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     128(R9), Z2
+	VMOVUPS     192(BX), Z3
+	VFMADD231PS Z0, Z2, Z3
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     576(R9), Z4
+	VMOVUPS     448(BX), Z5
+	VFMADD231PS Z1, Z4, Z5
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z4, Z6, Z4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 192(R9), Z6
+	VMAXPS  Z3, Z6, Z3
+	VMOVUPS 256(R9), Z6
+	VMINPS  Z3, Z6, Z3
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 640(R9), Z8
+	VMAXPS  Z5, Z8, Z5
+	VMOVUPS 704(R9), Z8
+	VMINPS  Z5, Z8, Z5
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z2, Z2, Z7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z4, Z4, Z9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z5
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z3, Z3, Z14
+	VPSLLD       $0x17, Z10, Z10
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z5, Z5, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z13
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z17
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z7, Z2, Z7
+	VFMADD231PS Z11, Z7, Z2
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z7
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z11
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z9, Z4, Z9
+	VFMADD231PS Z13, Z9, Z4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z16
+	VFMADD231PS      Z14, Z16, Z17
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z9
+	VSUBPS       Z6, Z9, Z9
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z6, Z13, Z13
+	VFNMADD213PS Z9, Z2, Z13
+	VADDPS.BCST  one<>+0(SB), Z6, Z16
+	VFMADD231PS  Z9, Z2, Z16
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z7
+	VFMADD231PS      Z15, Z7, Z11
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z8, Z2, Z2
+	VBROADCASTSS three<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VFNMADD213PS Z2, Z4, Z7
+	VADDPS.BCST  one<>+0(SB), Z8, Z18
+	VFMADD231PS  Z2, Z4, Z18
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z14, Z17, Z3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z16, Z13, Z4
+	VFNMADD231PS Z6, Z4, Z9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z15, Z11, Z5
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z18, Z7, Z4
+	VFNMADD231PS Z8, Z4, Z2
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z4
+	VFNMADD231PS Z10, Z3, Z4
+	VADDPS.BCST  one<>+0(SB), Z12, Z6
+	VFNMADD231PS Z12, Z5, Z6
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z4, Z7, Z7
+	VBROADCASTSS one<>+0(SB), Z8
+	VDIVPS       Z6, Z8, Z8
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z4, Z10, Z11
+	VADDPS.BCST  one<>+0(SB), Z11, Z11
+	VFNMADD231PS Z10, Z3, Z11
+	VSUBPS       Z6, Z12, Z3
+	VADDPS.BCST  one<>+0(SB), Z3, Z3
+	VFNMADD231PS Z12, Z5, Z3
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
+	VFNMADD231PS      Z7, Z11, Z4
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
+	VFNMADD231PS      Z8, Z3, Z6
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z7, Z4, Z7
+	VFMADD231PS Z8, Z6, Z8
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS      Z9, Z7, Z3
+	VORPS       Z0, Z3, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z3, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (DI)
+	VMULPS      Z2, Z8, Z0
+	VORPS       Z1, Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+512, BX
+	ADDQ        $+128, SI
+	ADDQ        $+128, DI
+	ADDQ        $+896, R9
+	SUBQ        $+32, R8
+	JGE         panels
+
+panels_done:
+	ADDQ $+32, R8
+
+panel:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9, lanes left R10
+	//            peepholeI Z0, z Z0 Z2 Z5, cell state Z1 Z4, peepholeO Z1, cellMost Z2,
+	//            candidateMost Z3, peepholeF Z3, gateLeast Z3 Z6, gateMost Z3 Z6
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Z0
+	VMOVUPS     (SI), Z1
+	VMOVUPS     (BX), Z2
+	VFMADD231PS Z1, Z0, Z2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     128(BX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VMOVUPS     320(R9), Z3
+	VMINPS      Z1, Z3, Z1
+
+	// σ: z = peepholeF·c + z
+	VMOVUPS     64(R9), Z3
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(BX), Z5
+	VFMADD231PS Z4, Z3, Z5
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 192(R9), Z3
+	VMAXPS  Z2, Z3, Z2
+	VMOVUPS 256(R9), Z3
+	VMINPS  Z2, Z3, Z2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z3
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
+	VMINPS           Z3, Z4, Z3
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 192(R9), Z6
+	VMAXPS  Z5, Z6, Z5
+	VMOVUPS 256(R9), Z6
+	VMINPS  Z5, Z6, Z5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z1, Z1, Z4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z8
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z7
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z9, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z9, Z5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z9
+	VFMADD231PS  Z2, Z2, Z9
+	VPSLLD       $0x17, Z6, Z6
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z3, Z3
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z10
+	VFMADD231PS  Z5, Z5, Z10
+	VPSLLD       $0x17, Z8, Z8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z11
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z4, Z1, Z4
+	VFMADD231PS Z7, Z4, Z1
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z4
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z4
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z9, Z11
+	VFMADD231PS      Z9, Z11, Z12
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z11
+	VSUBPS       Z3, Z11, Z11
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z3, Z13, Z13
+	VFNMADD213PS Z11, Z1, Z13
+	VADDPS.BCST  one<>+0(SB), Z3, Z14
+	VFMADD231PS  Z11, Z1, Z14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z10, Z4
+	VFMADD231PS      Z10, Z4, Z7
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z9, Z12, Z2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z14, Z13, Z1
+	VFNMADD231PS Z3, Z1, Z11
+	VORPS        Z0, Z11, Z0
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z10, Z7, Z5
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z1
+	VFNMADD231PS Z6, Z2, Z1
+	VADDPS.BCST  one<>+0(SB), Z8, Z3
+	VFNMADD231PS Z8, Z5, Z3
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z4
+	VDIVPS       Z1, Z4, Z4
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z3, Z7, Z7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z1, Z6, Z9
+	VADDPS.BCST  one<>+0(SB), Z9, Z9
+	VFNMADD231PS Z6, Z2, Z9
+	VSUBPS       Z3, Z8, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
+	VFNMADD231PS Z8, Z5, Z2
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z4, Z1
+	VFNMADD231PS      Z4, Z9, Z1
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z3
+	VFNMADD231PS      Z7, Z2, Z3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z4, Z1, Z4
+	VFMADD231PS Z7, Z3, Z7
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Z0, Z4, Z0
+	VMOVUPS     (SI), Z1
+	VFMADD231PS Z1, Z7, Z0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     384(R9), Z2
+	VMINPS      Z1, Z2, Z2
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VORPS       Z0, Z2, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     128(R9), Z1
+	VMOVUPS     192(BX), Z2
+	VFMADD231PS Z0, Z1, Z2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 192(R9), Z3
+	VMAXPS  Z2, Z3, Z2
+	VMOVUPS 256(R9), Z3
+	VMINPS  Z2, Z3, Z2
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z3
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
+	VMINPS           Z3, Z4, Z3
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z1, Z1, Z4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z2
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z6
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z2, Z2, Z7
+	VPSLLD       $0x17, Z5, Z5
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z3, Z3
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z4, Z1, Z4
+	VFMADD231PS Z6, Z4, Z1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z8
+	VFMADD231PS      Z7, Z8, Z9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z3, Z6, Z6
+	VFNMADD213PS Z4, Z1, Z6
+	VADDPS.BCST  one<>+0(SB), Z3, Z8
+	VFMADD231PS  Z4, Z1, Z8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z7, Z9, Z2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z8, Z6, Z1
+	VFNMADD231PS Z3, Z1, Z4
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z5, Z1
+	VFNMADD231PS Z5, Z2, Z1
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z3
+	VDIVPS       Z1, Z3, Z3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z1, Z5, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z5, Z2, Z6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z3, Z1
+	VFNMADD231PS      Z3, Z6, Z1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z3, Z1, Z3
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS        Z4, Z3, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	CMPQ          R8, $+16
+	JGE           h_whole_wide_0_0
+	MOVQ          R8, R10
+	LEAQ          (DI), R11
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, R10
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R11)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R11
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, R10
+	JZ           tail_1_4
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R11
+
+tail_1_4:
+	TESTQ    $+2, R10
+	JZ       tail_1_2
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R11
+
+tail_1_2:
+	TESTQ  $+1, R10
+	JZ     tail_1_1
+	VMOVSS X0, (R11)
+
+tail_1_1:
+	JMP h_done_wide_0_0
+
+h_whole_wide_0_0:
+	VMOVUPS Z0, (DI)
+
+h_done_wide_0_0:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	ADDQ $+448, R9
+	SUBQ $+16, R8
+	JMP  panel
+
+narrow:
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Y0
+	VMOVUPS     (SI), Y1
+	VMOVUPS     (BX), Y2
+	VFMADD231PS Y1, Y0, Y2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 64(BX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 160(R9), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: z = peepholeF·c + z
+	VMOVUPS     32(R9), Y3
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(BX), Y5
+	VFMADD231PS Y4, Y3, Y5
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 96(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 96(R9), Y6
+	VMAXPS  Y5, Y6, Y5
+	VMOVUPS 128(R9), Y6
+	VMINPS  Y5, Y6, Y5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y6
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y6
+	VSUBPS      sigmoidRound<>+0(SB), Y6, Y7
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y5, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y5
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y9
+	VFMADD231PS Y2, Y2, Y9
+	VPSLLD      $0x17, Y6, Y6
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y5, Y5, Y10
+	VPSLLD      $0x17, Y8, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y7, Y4, Y1
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y4
+	VFMADD231PS sigmoidP3<>+0(SB), Y5, Y4
+	VMOVUPS     sigmoidP0<>+0(SB), Y7
+	VFMADD231PS sigmoidP1<>+0(SB), Y5, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y9, Y11
+	VFMADD231PS Y9, Y11, Y12
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y11
+	VSUBPS       Y3, Y11, Y11
+	VMOVUPS      three<>+0(SB), Y13
+	VSUBPS       Y3, Y13, Y13
+	VFNMADD213PS Y11, Y1, Y13
+	VADDPS       one<>+0(SB), Y3, Y14
+	VFMADD231PS  Y11, Y1, Y14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y4
+	VFMADD231PS Y10, Y4, Y7
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y9, Y12, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y14, Y13, Y1
+	VFNMADD231PS Y3, Y1, Y11
+	VORPS        Y0, Y11, Y0
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y10, Y7, Y5
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y6, Y1
+	VFNMADD231PS Y6, Y2, Y1
+	VADDPS       one<>+0(SB), Y8, Y3
+	VFNMADD231PS Y8, Y5, Y3
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y1, Y4, Y4
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y3, Y7, Y7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y6, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y6, Y2, Y9
+	VSUBPS       Y3, Y8, Y2
+	VADDPS       one<>+0(SB), Y2, Y2
+	VFNMADD231PS Y8, Y5, Y2
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y1
+	VFNMADD231PS Y4, Y9, Y1
+	VFNMADD213PS one<>+0(SB), Y7, Y3
+	VFNMADD231PS Y7, Y2, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y1, Y4
+	VFMADD231PS Y7, Y3, Y7
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	VMULPS      Y0, Y4, Y0
+	VMOVUPS     (SI), Y1
+	VFMADD231PS Y1, Y7, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VMOVUPS   192(R9), Y2
+	VMINPS    Y1, Y2, Y2
+	VANDPS    signBit<>+0(SB), Y0, Y0
+	VORPS     Y0, Y2, Y0
+	VCMPPS    $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z Y0, K1, Y0
+	VMOVUPS   Y0, (SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     64(R9), Y1
+	VMOVUPS     96(BX), Y2
+	VFMADD231PS Y0, Y1, Y2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 96(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y6
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y6
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y6, Y4, Y1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y8
+	VFMADD231PS Y7, Y8, Y9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y3, Y6, Y6
+	VFNMADD213PS Y4, Y1, Y6
+	VADDPS       one<>+0(SB), Y3, Y8
+	VFMADD231PS  Y4, Y1, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y9, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y6, Y1
+	VFNMADD231PS Y3, Y1, Y4
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y1
+	VFNMADD231PS Y5, Y2, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y3
+	VDIVPS  Y1, Y3, Y3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y5, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y5, Y2, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y1
+	VFNMADD231PS Y3, Y6, Y1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y3, Y1, Y3
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y3, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R10
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_2_4
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R10
+
+tail_2_4:
+	TESTQ    $+2, R8
+	JZ       tail_2_2
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R10
+
+tail_2_2:
+	TESTQ  $+1, R8
+	JZ     tail_2_1
+	VMOVSS X1, (R10)
+
+tail_2_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
+
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
+	ADDQ $+224, R9
+
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func cellsCoupledAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·cellsCoupledAVX512(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
+
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
+	MOVQ parameters+16(FP), R9
+	SUBQ $+32, R8
+	JLT  panels_done
+
+panels:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9
+	//            gateLeast Z0 Z2-Z4, z Z1 Z3-Z5, gateMost Z1 Z3-Z5, candidateMost Z3 Z6,
+	//            cell state Z3, cellMost Z3, outputMost Z4 Z6
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z0
+	VMOVUPS (BX), Z1
+	VMAXPS  Z1, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VMINPS  Z0, Z1, Z0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     128(BX), Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST signBit<>+0(SB), Z1, Z1
+	VMOVUPS     128(R9), Z3
+	VMINPS      Z2, Z3, Z2
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 320(R9), Z3
+	VMOVUPS 256(BX), Z4
+	VMAXPS  Z4, Z3, Z3
+	VMOVUPS 384(R9), Z4
+	VMINPS  Z3, Z4, Z3
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     384(BX), Z4
+	VANDPS.BCST allButSign<>+0(SB), Z4, Z5
+	VANDPS.BCST signBit<>+0(SB), Z4, Z4
+	VMOVUPS     448(R9), Z6
+	VMINPS      Z5, Z6, Z5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z12
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
+	VMINPS           Z12, Z13, Z12
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z2, Z2, Z7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z5, Z5, Z9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z0, Z0, Z11
+	VPSLLD       $0x17, Z6, Z6
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z3, Z3, Z14
+	VPSLLD       $0x17, Z10, Z10
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z17
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z19
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z12, Z12
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
+	VFMADD231PS      Z11, Z16, Z17
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z7, Z2, Z7
+	VFMADD231PS Z13, Z7, Z2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
+	VFMADD231PS      Z14, Z18, Z19
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z9, Z5, Z7
+	VFMADD231PS Z15, Z7, Z5
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z11, Z17, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z2, Z11
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z14, Z19, Z3
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z12, Z2, Z2
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VFNMADD213PS Z2, Z5, Z13
+	VADDPS.BCST  one<>+0(SB), Z12, Z14
+	VFMADD231PS  Z2, Z5, Z14
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z5
+	VFNMADD231PS Z6, Z0, Z5
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+	VORPS        Z1, Z7, Z1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z7
+	VFNMADD231PS Z10, Z3, Z7
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z14, Z13, Z8
+	VFNMADD231PS Z12, Z8, Z2
+	VORPS        Z4, Z2, Z2
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z4
+	VDIVPS       Z5, Z4, Z4
+	VBROADCASTSS one<>+0(SB), Z8
+	VDIVPS       Z7, Z8, Z8
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z5, Z6, Z9
+	VADDPS.BCST  one<>+0(SB), Z9, Z9
+	VFNMADD231PS Z6, Z0, Z9
+	VSUBPS       Z7, Z10, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z10, Z3, Z0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z4, Z5
+	VFNMADD231PS      Z4, Z9, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z7
+	VFNMADD231PS      Z8, Z0, Z7
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z4, Z5, Z4
+	VFMADD231PS Z8, Z7, Z8
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS       Z1, Z4, Z0
+	VBROADCASTSS one<>+0(SB), Z1
+	VSUBPS       Z4, Z1, Z1
+	VMOVUPS      (SI), Z3
+	VFMADD231PS  Z3, Z1, Z0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     192(R9), Z3
+	VMINPS      Z1, Z3, Z3
+	VANDPS.BCST signBit<>+0(SB), Z0, Z4
+	VORPS       Z4, Z3, Z3
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z3, K1, Z1
+	VMOVUPS     Z1, (SI)
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS       Z2, Z8, Z1
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z8, Z2, Z2
+	VMOVUPS      64(SI), Z3
+	VFMADD231PS  Z3, Z2, Z1
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VMOVUPS     512(R9), Z3
+	VMINPS      Z2, Z3, Z3
+	VANDPS.BCST signBit<>+0(SB), Z1, Z4
+	VORPS       Z4, Z3, Z3
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z3, K1, Z2
+	VMOVUPS     Z2, 64(SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z2
+	VMOVUPS 192(BX), Z3
+	VMAXPS  Z3, Z2, Z2
+	VMOVUPS 64(R9), Z3
+	VMINPS  Z2, Z3, Z2
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z3
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VMOVUPS     256(R9), Z4
+	VMINPS      Z3, Z4, Z3
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 320(R9), Z4
+	VMOVUPS 448(BX), Z5
+	VMAXPS  Z5, Z4, Z4
+	VMOVUPS 384(R9), Z5
+	VMINPS  Z4, Z5, Z4
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z5
+	VANDPS.BCST signBit<>+0(SB), Z1, Z1
+	VMOVUPS     576(R9), Z6
+	VMINPS      Z5, Z6, Z5
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z6
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z6
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z6, Z7
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z3, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z4, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z12
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z12
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
+	VMINPS           Z12, Z13, Z12
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z7, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z7, Z2
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z3
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z3, Z3, Z7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z4
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z5
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z5, Z5, Z9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z2, Z2, Z11
+	VPSLLD       $0x17, Z6, Z6
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z4, Z4, Z14
+	VPSLLD       $0x17, Z10, Z10
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z15
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z15
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z15
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z13
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z4, Z18
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z19
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z4, Z19
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z12, Z12
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z16
+	VFMADD231PS      Z11, Z16, Z17
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z7, Z3, Z7
+	VFMADD231PS Z13, Z7, Z3
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z18
+	VFMADD231PS      Z14, Z18, Z19
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z9, Z5, Z7
+	VFMADD231PS Z15, Z7, Z5
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z11, Z17, Z2
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS three<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VFNMADD213PS Z7, Z3, Z9
+	VADDPS.BCST  one<>+0(SB), Z8, Z11
+	VFMADD231PS  Z7, Z3, Z11
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z14, Z19, Z4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z12, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VFNMADD213PS Z3, Z5, Z13
+	VADDPS.BCST  one<>+0(SB), Z12, Z14
+	VFMADD231PS  Z3, Z5, Z14
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z6, Z5
+	VFNMADD231PS Z6, Z2, Z5
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z11, Z9, Z9
+	VFNMADD231PS Z8, Z9, Z7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z8
+	VFNMADD231PS Z10, Z4, Z8
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z14, Z13, Z9
+	VFNMADD231PS Z12, Z9, Z3
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z9
+	VDIVPS       Z5, Z9, Z9
+	VBROADCASTSS one<>+0(SB), Z11
+	VDIVPS       Z8, Z11, Z11
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z5, Z6, Z12
+	VADDPS.BCST  one<>+0(SB), Z12, Z12
+	VFNMADD231PS Z6, Z2, Z12
+	VSUBPS       Z8, Z10, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
+	VFNMADD231PS Z10, Z4, Z2
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z9, Z5
+	VFNMADD231PS      Z9, Z12, Z5
+	VFNMADD213PS.BCST one<>+0(SB), Z11, Z8
+	VFNMADD231PS      Z11, Z2, Z8
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z9, Z5, Z9
+	VFMADD231PS Z11, Z8, Z11
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS      Z7, Z9, Z2
+	VORPS       Z0, Z2, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (DI)
+	VMULPS      Z3, Z11, Z0
+	VORPS       Z1, Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+512, BX
+	ADDQ        $+128, SI
+	ADDQ        $+128, DI
+	ADDQ        $+640, R9
+	SUBQ        $+32, R8
+	JGE         panels
+
+panels_done:
+	ADDQ $+32, R8
+
+panel:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9, lanes left R10
+	//            gateLeast Z0 Z1, z Z1 Z2, gateMost Z1 Z2, cell state Z2, cellMost Z2,
+	//            candidateMost Z3, outputMost Z3
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z0
+	VMOVUPS (BX), Z1
+	VMAXPS  Z1, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VMINPS  Z0, Z1, Z0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     128(BX), Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST signBit<>+0(SB), Z1, Z1
+	VMOVUPS     128(R9), Z3
+	VMINPS      Z2, Z3, Z2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z3
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z5
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
+	VMINPS           Z5, Z6, Z5
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z2, Z2, Z4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z0, Z0, Z6
+	VPSLLD       $0x17, Z3, Z3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z7
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z9
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z5, Z5
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
+	VFMADD231PS      Z6, Z8, Z9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z4, Z2, Z4
+	VFMADD231PS Z7, Z4, Z2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z6, Z9, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VFNMADD213PS Z4, Z2, Z6
+	VADDPS.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PS  Z4, Z2, Z7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
+	VFNMADD231PS Z3, Z0, Z2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z7, Z6, Z6
+	VFNMADD231PS Z5, Z6, Z4
+	VORPS        Z1, Z4, Z1
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z4
+	VDIVPS       Z2, Z4, Z4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z2, Z3, Z5
+	VADDPS.BCST  one<>+0(SB), Z5, Z5
+	VFNMADD231PS Z3, Z0, Z5
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z4, Z2
+	VFNMADD231PS      Z4, Z5, Z2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z4, Z2, Z4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS       Z1, Z4, Z0
+	VBROADCASTSS one<>+0(SB), Z1
+	VSUBPS       Z4, Z1, Z1
+	VMOVUPS      (SI), Z2
+	VFMADD231PS  Z2, Z1, Z0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     192(R9), Z2
+	VMINPS      Z1, Z2, Z2
+	VANDPS.BCST signBit<>+0(SB), Z0, Z3
+	VORPS       Z3, Z2, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z2, K1, Z1
+	VMOVUPS     Z1, (SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Z1
+	VMOVUPS 192(BX), Z2
+	VMAXPS  Z2, Z1, Z1
+	VMOVUPS 64(R9), Z2
+	VMINPS  Z1, Z2, Z1
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VMOVUPS     256(R9), Z3
+	VMINPS      Z2, Z3, Z2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z3
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z5
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
+	VMINPS           Z5, Z6, Z5
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z2, Z2, Z4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z1, Z1, Z6
+	VPSLLD       $0x17, Z3, Z3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z7
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z5, Z5
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
+	VFMADD231PS      Z6, Z8, Z9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z4, Z2, Z4
+	VFMADD231PS Z7, Z4, Z2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z6, Z9, Z1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VFNMADD213PS Z4, Z2, Z6
+	VADDPS.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PS  Z4, Z2, Z7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
+	VFNMADD231PS Z3, Z1, Z2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z7, Z6, Z6
+	VFNMADD231PS Z5, Z6, Z4
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z2, Z5, Z5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z2, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z1, Z6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
+	VFNMADD231PS      Z5, Z6, Z2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z5, Z2, Z5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS        Z4, Z5, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	CMPQ          R8, $+16
+	JGE           h_whole_wide_0_0
+	MOVQ          R8, R10
+	LEAQ          (DI), R11
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, R10
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R11)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R11
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, R10
+	JZ           tail_1_4
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R11
+
+tail_1_4:
+	TESTQ    $+2, R10
+	JZ       tail_1_2
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R11
+
+tail_1_2:
+	TESTQ  $+1, R10
+	JZ     tail_1_1
+	VMOVSS X0, (R11)
+
+tail_1_1:
+	JMP h_done_wide_0_0
+
+h_whole_wide_0_0:
+	VMOVUPS Z0, (DI)
+
+h_done_wide_0_0:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	ADDQ $+320, R9
+	SUBQ $+16, R8
+	JMP  panel
+
+narrow:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y0
+	VMOVUPS (BX), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 32(R9), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 64(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS 64(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+	VORPS        Y1, Y4, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y5
+	VADDPS       one<>+0(SB), Y5, Y5
+	VFNMADD231PS Y3, Y0, Y5
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y5, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS      Y1, Y4, Y0
+	VMOVUPS     one<>+0(SB), Y1
+	VSUBPS      Y4, Y1, Y1
+	VMOVUPS     (SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VMOVUPS   96(R9), Y2
+	VMINPS    Y1, Y2, Y2
+	VANDPS    signBit<>+0(SB), Y0, Y3
+	VORPS     Y3, Y2, Y2
+	VCMPPS    $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z Y2, K1, Y1
+	VMOVUPS   Y1, (SI)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS (R9), Y1
+	VMOVUPS 96(BX), Y2
+	VMAXPS  Y2, Y1, Y1
+	VMOVUPS 32(R9), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y1, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R10
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_2_4
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R10
+
+tail_2_4:
+	TESTQ    $+2, R8
+	JZ       tail_2_2
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R10
+
+tail_2_2:
+	TESTQ  $+1, R8
+	JZ     tail_2_1
+	VMOVSS X1, (R10)
+
+tail_2_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
+
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
+	ADDQ $+160, R9
+
+next:
+	MOVQ zColumn+8(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, AX
+	ADDQ $+72, CX
+	SUBQ $+1, DX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func cellsCoupledPeepholeAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·cellsCoupledPeepholeAVX512(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ columns+24(FP), CX
+	MOVQ count+32(FP), DX
+
+column:
+	// Registers: z of the column AX, column CX, columns left DX
+	MOVQ AX, BX
+	MOVQ 24(CX), SI
+	MOVQ 48(CX), DI
+	MOVQ units+40(FP), R8
+	MOVQ parameters+16(FP), R9
+	SUBQ $+32, R8
+	JLT  panels_done
+
+panels:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9
+	//            peepholeI Z0 Z3, z Z0 Z2 Z3 Z5, cell state Z1 Z3 Z4, peepholeO Z2 Z4,
+	//            candidateMost Z3 Z6, cellMost Z3, gateLeast Z6 Z8, gateMost Z6 Z8
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Z0
+	VMOVUPS     (SI), Z1
+	VMOVUPS     (BX), Z2
+	VFMADD231PS Z1, Z0, Z2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     128(BX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VMOVUPS     256(R9), Z3
+	VMINPS      Z1, Z3, Z1
+
+	// σ: z = peepholeI·c + z
+	VMOVUPS     384(R9), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     256(BX), Z5
+	VFMADD231PS Z4, Z3, Z5
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     384(BX), Z3
+	VANDPS.BCST allButSign<>+0(SB), Z3, Z4
+	VANDPS.BCST signBit<>+0(SB), Z3, Z3
+	VMOVUPS     640(R9), Z6
+	VMINPS      Z4, Z6, Z4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 128(R9), Z6
+	VMAXPS  Z2, Z6, Z2
+	VMOVUPS 192(R9), Z6
+	VMINPS  Z2, Z6, Z2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 512(R9), Z8
+	VMAXPS  Z5, Z8, Z5
+	VMOVUPS 576(R9), Z8
+	VMINPS  Z5, Z8, Z5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z1
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z1, Z1, Z7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z4, Z4, Z9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z5
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z2, Z2, Z14
+	VPSLLD       $0x17, Z10, Z10
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z5, Z5, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z13
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z17
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z7, Z1, Z7
+	VFMADD231PS Z11, Z7, Z1
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z7
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z11
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z9, Z4, Z9
+	VFMADD231PS Z13, Z9, Z4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z16
+	VFMADD231PS      Z14, Z16, Z17
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z9
+	VSUBPS       Z6, Z9, Z9
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z6, Z13, Z13
+	VFNMADD213PS Z9, Z1, Z13
+	VADDPS.BCST  one<>+0(SB), Z6, Z16
+	VFMADD231PS  Z9, Z1, Z16
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z7
+	VFMADD231PS      Z15, Z7, Z11
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z1
+	VSUBPS       Z8, Z1, Z1
+	VBROADCASTSS three<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VFNMADD213PS Z1, Z4, Z7
+	VADDPS.BCST  one<>+0(SB), Z8, Z18
+	VFMADD231PS  Z1, Z4, Z18
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z14, Z17, Z2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z16, Z13, Z4
+	VFNMADD231PS Z6, Z4, Z9
+	VORPS        Z0, Z9, Z0
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z15, Z11, Z5
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z18, Z7, Z4
+	VFNMADD231PS Z8, Z4, Z1
+	VORPS        Z3, Z1, Z1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z3
+	VFNMADD231PS Z10, Z2, Z3
+	VADDPS.BCST  one<>+0(SB), Z12, Z4
+	VFNMADD231PS Z12, Z5, Z4
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z6
+	VDIVPS       Z3, Z6, Z6
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z4, Z7, Z7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z3, Z10, Z8
+	VADDPS.BCST  one<>+0(SB), Z8, Z8
+	VFNMADD231PS Z10, Z2, Z8
+	VSUBPS       Z4, Z12, Z2
+	VADDPS.BCST  one<>+0(SB), Z2, Z2
+	VFNMADD231PS Z12, Z5, Z2
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z6, Z3
+	VFNMADD231PS      Z6, Z8, Z3
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
+	VFNMADD231PS      Z7, Z2, Z4
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z6, Z3, Z6
+	VFMADD231PS Z7, Z4, Z7
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS       Z0, Z6, Z0
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z6, Z2, Z2
+	VMOVUPS      (SI), Z3
+	VFMADD231PS  Z3, Z2, Z0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z2
+	VMOVUPS     320(R9), Z3
+	VMINPS      Z2, Z3, Z3
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VORPS       Z0, Z3, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (SI)
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS       Z1, Z7, Z1
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z7, Z2, Z2
+	VMOVUPS      64(SI), Z3
+	VFMADD231PS  Z3, Z2, Z1
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VMOVUPS     704(R9), Z3
+	VMINPS      Z2, Z3, Z3
+	VANDPS.BCST signBit<>+0(SB), Z1, Z1
+	VORPS       Z1, Z3, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     Z1, 64(SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     64(R9), Z2
+	VMOVUPS     192(BX), Z3
+	VFMADD231PS Z0, Z2, Z3
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z2
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     448(R9), Z4
+	VMOVUPS     448(BX), Z5
+	VFMADD231PS Z1, Z4, Z5
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z4, Z6, Z4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 128(R9), Z6
+	VMAXPS  Z3, Z6, Z3
+	VMOVUPS 192(R9), Z6
+	VMINPS  Z3, Z6, Z3
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 512(R9), Z8
+	VMAXPS  Z5, Z8, Z5
+	VMOVUPS 576(R9), Z8
+	VMINPS  Z5, Z8, Z5
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z10
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z10, Z11
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z7
+	VFMADD231PS      Z2, Z2, Z7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z5, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z4, Z4, Z9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z11
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z7, Z11
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z5
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z5
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z13
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z13
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z14
+	VFMADD231PS  Z3, Z3, Z14
+	VPSLLD       $0x17, Z10, Z10
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z7, Z11
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z5, Z5, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z13
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z16
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z16
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z17
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z7, Z2, Z7
+	VFMADD231PS Z11, Z7, Z2
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z7
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z5, Z7
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z5, Z11
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z9, Z4, Z9
+	VFMADD231PS Z13, Z9, Z4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z14, Z16
+	VFMADD231PS      Z14, Z16, Z17
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z9
+	VSUBPS       Z6, Z9, Z9
+	VBROADCASTSS three<>+0(SB), Z13
+	VSUBPS       Z6, Z13, Z13
+	VFNMADD213PS Z9, Z2, Z13
+	VADDPS.BCST  one<>+0(SB), Z6, Z16
+	VFMADD231PS  Z9, Z2, Z16
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z7
+	VFMADD231PS      Z15, Z7, Z11
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z2
+	VSUBPS       Z8, Z2, Z2
+	VBROADCASTSS three<>+0(SB), Z7
+	VSUBPS       Z8, Z7, Z7
+	VFNMADD213PS Z2, Z4, Z7
+	VADDPS.BCST  one<>+0(SB), Z8, Z18
+	VFMADD231PS  Z2, Z4, Z18
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z14, Z17, Z3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z16, Z13, Z4
+	VFNMADD231PS Z6, Z4, Z9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z15, Z11, Z5
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z18, Z7, Z4
+	VFNMADD231PS Z8, Z4, Z2
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z10, Z4
+	VFNMADD231PS Z10, Z3, Z4
+	VADDPS.BCST  one<>+0(SB), Z12, Z6
+	VFNMADD231PS Z12, Z5, Z6
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z4, Z7, Z7
+	VBROADCASTSS one<>+0(SB), Z8
+	VDIVPS       Z6, Z8, Z8
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z4, Z10, Z11
+	VADDPS.BCST  one<>+0(SB), Z11, Z11
+	VFNMADD231PS Z10, Z3, Z11
+	VSUBPS       Z6, Z12, Z3
+	VADDPS.BCST  one<>+0(SB), Z3, Z3
+	VFNMADD231PS Z12, Z5, Z3
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z4
+	VFNMADD231PS      Z7, Z11, Z4
+	VFNMADD213PS.BCST one<>+0(SB), Z8, Z6
+	VFNMADD231PS      Z8, Z3, Z6
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z7, Z4, Z7
+	VFMADD231PS Z8, Z6, Z8
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS      Z9, Z7, Z3
+	VORPS       Z0, Z3, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z3, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (DI)
+	VMULPS      Z2, Z8, Z0
+	VORPS       Z1, Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+512, BX
+	ADDQ        $+128, SI
+	ADDQ        $+128, DI
+	ADDQ        $+768, R9
+	SUBQ        $+32, R8
+	JGE         panels
+
+panels_done:
+	ADDQ $+32, R8
+
+panel:
+	// Registers: z BX, c SI, h DI, units left R8, parameters R9, lanes left R10
+	//            peepholeI Z0, z Z0 Z2, cell state Z1 Z2, peepholeO Z1, cellMost Z2,
+	//            candidateMost Z3, gateLeast Z3, gateMost Z3
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Z0
+	VMOVUPS     (SI), Z1
+	VMOVUPS     (BX), Z2
+	VFMADD231PS Z1, Z0, Z2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS     128(BX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VMOVUPS     256(R9), Z3
+	VMINPS      Z1, Z3, Z1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 128(R9), Z3
+	VMAXPS  Z2, Z3, Z2
+	VMOVUPS 192(R9), Z3
+	VMINPS  Z2, Z3, Z2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z3
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
+	VMINPS           Z3, Z4, Z3
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z1, Z1, Z4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z6
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z2, Z2, Z7
+	VPSLLD       $0x17, Z5, Z5
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z3, Z3
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z4, Z1, Z4
+	VFMADD231PS Z6, Z4, Z1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z8
+	VFMADD231PS      Z7, Z8, Z9
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z3, Z6, Z6
+	VFNMADD213PS Z4, Z1, Z6
+	VADDPS.BCST  one<>+0(SB), Z3, Z8
+	VFMADD231PS  Z4, Z1, Z8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z7, Z9, Z2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z8, Z6, Z1
+	VFNMADD231PS Z3, Z1, Z4
+	VORPS        Z0, Z4, Z0
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z5, Z1
+	VFNMADD231PS Z5, Z2, Z1
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z3
+	VDIVPS       Z1, Z3, Z3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z1, Z5, Z4
+	VADDPS.BCST  one<>+0(SB), Z4, Z4
+	VFNMADD231PS Z5, Z2, Z4
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z3, Z1
+	VFNMADD231PS      Z3, Z4, Z1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z3, Z1, Z3
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS       Z0, Z3, Z0
+	VBROADCASTSS one<>+0(SB), Z1
+	VSUBPS       Z3, Z1, Z1
+	VMOVUPS      (SI), Z2
+	VFMADD231PS  Z2, Z1, Z0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     320(R9), Z2
+	VMINPS      Z1, Z2, Z2
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VORPS       Z0, Z2, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     64(R9), Z1
+	VMOVUPS     192(BX), Z2
+	VFMADD231PS Z0, Z1, Z2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 128(R9), Z3
+	VMAXPS  Z2, Z3, Z2
+	VMOVUPS 192(R9), Z3
+	VMINPS  Z2, Z3, Z2
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z3
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z3
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z4
+	VMINPS           Z3, Z4, Z3
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z3, Z3
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z3, Z4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z5
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z5
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z5, Z6
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z4, Z1
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z1, Z1, Z4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z2
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z2
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z6
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z2, Z2, Z7
+	VPSLLD       $0x17, Z5, Z5
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z3, Z3
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z2, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z9
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z2, Z9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z4, Z1, Z4
+	VFMADD231PS Z6, Z4, Z1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z8
+	VFMADD231PS      Z7, Z8, Z9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z3, Z6, Z6
+	VFNMADD213PS Z4, Z1, Z6
+	VADDPS.BCST  one<>+0(SB), Z3, Z8
+	VFMADD231PS  Z4, Z1, Z8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z7, Z9, Z2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z8, Z6, Z1
+	VFNMADD231PS Z3, Z1, Z4
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z5, Z1
+	VFNMADD231PS Z5, Z2, Z1
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z3
+	VDIVPS       Z1, Z3, Z3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z1, Z5, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z5, Z2, Z6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z3, Z1
+	VFNMADD231PS      Z3, Z6, Z1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z3, Z1, Z3
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS        Z4, Z3, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	CMPQ          R8, $+16
+	JGE           h_whole_wide_0_0
+	MOVQ          R8, R10
+	LEAQ          (DI), R11
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, R10
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R11)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R11
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, R10
+	JZ           tail_1_4
+	VMOVUPS      X0, (R11)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R11
+
+tail_1_4:
+	TESTQ    $+2, R10
+	JZ       tail_1_2
+	VMOVLPS  X0, (R11)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R11
+
+tail_1_2:
+	TESTQ  $+1, R10
+	JZ     tail_1_1
+	VMOVSS X0, (R11)
+
+tail_1_1:
+	JMP h_done_wide_0_0
+
+h_whole_wide_0_0:
+	VMOVUPS Z0, (DI)
+
+h_done_wide_0_0:
+	ADDQ $+256, BX
+	ADDQ $+64, SI
+	ADDQ $+64, DI
+	ADDQ $+384, R9
+	SUBQ $+16, R8
+	JMP  panel
+
+narrow:
+	// σ: z = peepholeI·c + z
+	VMOVUPS     (R9), Y0
+	VMOVUPS     (SI), Y1
+	VMOVUPS     (BX), Y2
+	VFMADD231PS Y1, Y0, Y2
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	VMOVUPS 64(BX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS 128(R9), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 64(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 96(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y6
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y6
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y6, Y4, Y1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y8
+	VFMADD231PS Y7, Y8, Y9
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y3, Y6, Y6
+	VFNMADD213PS Y4, Y1, Y6
+	VADDPS       one<>+0(SB), Y3, Y8
+	VFMADD231PS  Y4, Y1, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y9, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y8, Y6, Y1
+	VFNMADD231PS Y3, Y1, Y4
+	VORPS        Y0, Y4, Y0
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y1
+	VFNMADD231PS Y5, Y2, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y3
+	VDIVPS  Y1, Y3, Y3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y5, Y4
+	VADDPS       one<>+0(SB), Y4, Y4
+	VFNMADD231PS Y5, Y2, Y4
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y1
+	VFNMADD231PS Y3, Y4, Y1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y3, Y1, Y3
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	VMULPS      Y0, Y3, Y0
+	VMOVUPS     one<>+0(SB), Y1
+	VSUBPS      Y3, Y1, Y1
+	VMOVUPS     (SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VMOVUPS   160(R9), Y2
+	VMINPS    Y1, Y2, Y2
+	VANDPS    signBit<>+0(SB), Y0, Y0
+	VORPS     Y0, Y2, Y0
+	VCMPPS    $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z Y0, K1, Y0
+	VMOVUPS   Y0, (SI)
+
+	// σ: z = peepholeO·c + z
+	VMOVUPS     32(R9), Y1
+	VMOVUPS     96(BX), Y2
+	VFMADD231PS Y0, Y1, Y2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	VMOVUPS 64(R9), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS 96(R9), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y3
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y3
+	VMOVUPS     tanhRoundMax<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y3
+	VANDPS      tanhRoundMask<>+0(SB), Y3, Y3
+	VSUBPS      tanhRoundZero<>+0(SB), Y3, Y4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y4, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y6
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y6
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y6
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y5, Y5
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y3, Y3
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y6
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y1, Y4
+	VFMADD231PS Y6, Y4, Y1
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y8
+	VFMADD231PS Y7, Y8, Y9
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y3, Y6, Y6
+	VFNMADD213PS Y4, Y1, Y6
+	VADDPS       one<>+0(SB), Y3, Y8
+	VFMADD231PS  Y4, Y1, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y9, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y6, Y1
+	VFNMADD231PS Y3, Y1, Y4
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y5, Y1
+	VFNMADD231PS Y5, Y2, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y3
+	VDIVPS  Y1, Y3, Y3
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y1, Y5, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y5, Y2, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y3, Y1
+	VFNMADD231PS Y3, Y6, Y1
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y3, Y1, Y3
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y3, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	CMPQ         R8, $+8
+	JGE          h_whole_narrow_0_0
+	LEAQ         (DI), R10
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_2_4
+	VMOVUPS      X1, (R10)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R10
+
+tail_2_4:
+	TESTQ    $+2, R8
+	JZ       tail_2_2
+	VMOVLPS  X1, (R10)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R10
+
+tail_2_2:
+	TESTQ  $+1, R8
+	JZ     tail_2_1
+	VMOVSS X1, (R10)
+
+tail_2_1:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	VMOVUPS Y0, (DI)
+
+h_done_narrow_0_0:
+	ADDQ $+256, BX
+	ADDQ $+32, SI
+	ADDQ $+32, DI
+	ADDQ $+192, R9
 
 next:
 	MOVQ zColumn+8(FP), BX

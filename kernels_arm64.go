@@ -82,6 +82,14 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 		switch cell {
 		case plainCell:
 			cellsPlainNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case clippedCell:
+			cellsClippedNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case peepholeCell:
+			cellsPeepholeNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case coupledCell:
+			cellsCoupledNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
+		case coupledPeepholeCell:
+			cellsCoupledPeepholeNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
 		}
 	case dispatch.Generic:
 		cellsGeneric(cell, z, zStride, parameters, columns)
@@ -146,6 +154,26 @@ func gatesFloat32NEON(sums *float32, sumsStride int, sumsColumn int, weights *fl
 //
 //go:noescape
 func cellsPlainNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsClippedNEON is cellsPlain with limits, see cellsClippedGeneric.
+//
+//go:noescape
+func cellsClippedNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsPeepholeNEON is cellsPlain with limits and peepholes, see cellsPeepholeGeneric.
+//
+//go:noescape
+func cellsPeepholeNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsCoupledNEON is cellsPlain with limits, its forget gate 1 - i, see cellsCoupledGeneric.
+//
+//go:noescape
+func cellsCoupledNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// cellsCoupledPeepholeNEON is cellsPlain with limits and peepholes, its forget gate 1 - i, see cellsCoupledPeepholeGeneric.
+//
+//go:noescape
+func cellsCoupledPeepholeNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 
 // headNEON applies the linear head, see headGeneric.
 //

@@ -12393,6 +12393,6673 @@ next:
 	BGT  column
 	RET
 
+// func cellsClippedNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·cellsClippedNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD z+0(FP), R1
+	MOVD columns+24(FP), R2
+	MOVD count+32(FP), R3
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0   // signBit
+	FMOVQ 80(R0), F1   // sigmoidNegLog2E
+	FMOVQ 64(R0), F2   // sigmoidRound
+	FMOVQ 112(R0), F3  // tanhNegTwoLog2E
+	FMOVQ 128(R0), F4  // tanhRoundMax
+	FMOVQ 144(R0), F5  // tanhRoundMask
+	FMOVQ 176(R0), F6  // sigmoidLn2Hi
+	FMOVQ 192(R0), F7  // sigmoidLn2Lo
+	FMOVQ 208(R0), F8  // tanhHalfLn2
+	FMOVQ 256(R0), F9  // tanhP3
+	FMOVQ 304(R0), F10 // sigmoidP3
+	FMOVQ 336(R0), F11 // sigmoidP1
+	FMOVQ 368(R0), F12 // sigmoidP4
+	FMOVQ 384(R0), F13 // one
+
+column:
+	// Registers: table of constants R0, z of the column R1, column R2, columns left R3
+	//            constants V0-V13
+	MOVD R1, R4
+	MOVD 24(R2), R5
+	MOVD 48(R2), R6
+	MOVD units+40(FP), R7
+	MOVD parameters+16(FP), R8
+
+panel:
+	// Registers: table of constants R0, z R4, c R5, h R6, units left R7, parameters R8,
+	//            lanes left R9
+	//            constants V0-V13, gateLeast V14-V20, z V15-V21, gateMost V15-V21,
+	//            cell state V15-V18, cellMost V16-V19, candidateMost V17-V20,
+	//            outputMost V17-V20
+	CMP $0, R7
+	BLE next
+	CMP $8, R7
+	BLE narrow
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F14
+	FMOVQ (R4), F15
+	WORD  $0x4e2ff5ce // fmax v14.4s, v14.4s, v15.4s
+	FMOVQ 64(R8), F15
+	WORD  $0x4eaef5ee // fmin v14.4s, v15.4s, v14.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 128(R4), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	FMOVQ 128(R8), F17
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F17
+	FMOVQ 64(R4), F18
+	WORD  $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+	FMOVQ 64(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V1.S4, V14.S4, V18.S4
+	WORD  $0x4ea2d653 // fsub v19.4s, v18.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	VFMLA V3.S4, V16.S4, V20.S4
+	WORD  $0x4eb4f494  // fmin v20.4s, v4.4s, v20.4s
+	VAND  V5.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V1.S4, V17.S4, V22.S4
+	WORD  $0x4ea2d6d7 // fsub v23.4s, v22.4s, v2.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V19.S4, V14.S4
+	VFMLA V7.S4, V19.S4, V14.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V21.S4, V16.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V16.S4, V16.S4, V19.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V23.S4, V17.S4
+	VFMLA V7.S4, V23.S4, V17.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V14.S4, V14.S4, V21.S4
+	VSHL  $23, V18.S4, V18.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F23 // tanhP2
+	VFMLA V9.S4, V19.S4, V23.S4
+	FMOVQ 272(R0), F24 // tanhP1
+	VFMLA V19.S4, V23.S4, V24.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V17.S4, V17.S4, V23.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V10.S4, V14.S4, V25.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V11.S4, V14.S4, V26.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V19.S4, V24.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	VFMLA V10.S4, V17.S4, V24.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V11.S4, V17.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V21.S4, V25.S4
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33de13 // fmul v19.4s, v16.4s, v19.4s
+	VFMLA V27.S4, V19.S4, V16.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V28.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V26.S4, V14.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
+	FMOVQ 400(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V24.B16
+	VFMLS V21.S4, V16.S4, V24.S4
+	WORD  $0x4e2dd695  // fadd v21.4s, v20.4s, v13.4s
+	VFMLA V16.S4, V19.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V28.S4, V17.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd650 // fadd v16.4s, v18.4s, v13.4s
+	VFMLS V18.S4, V14.S4, V16.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+	VORR  V15.B16, V19.B16, V15.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6d3 // fadd v19.4s, v22.4s, v13.4s
+	VFMLS V22.S4, V17.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e30fdb4 // fdiv v20.4s, v13.4s, v16.4s
+	WORD $0x6e33fdb5 // fdiv v21.4s, v13.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d657 // fsub v23.4s, v18.4s, v16.4s
+	WORD  $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
+	VFMLS V18.S4, V14.S4, V23.S4
+	WORD  $0x4eb3d6ce // fsub v14.4s, v22.4s, v19.4s
+	WORD  $0x4e2dd5ce // fadd v14.4s, v14.4s, v13.4s
+	VFMLS V22.S4, V17.S4, V14.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F17 // one
+	VFMLS V16.S4, V20.S4, V17.S4
+	VFMLS V23.S4, V20.S4, V17.S4
+	FMOVQ 384(R0), F16 // one
+	VFMLS V19.S4, V21.S4, V16.S4
+	VFMLS V14.S4, V21.S4, V16.S4
+
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V17.S4, V20.S4
+	VFMLA V21.S4, V16.S4, V21.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2fde8e // fmul v14.4s, v20.4s, v15.4s
+	FMOVQ (R5), F15
+	VFMLA V15.S4, V21.S4, V14.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
+	FMOVQ 192(R8), F16
+	WORD  $0x4eaff610  // fmin v16.4s, v16.4s, v15.4s
+	VAND  V0.B16, V14.B16, V17.B16
+	VORR  V17.B16, V16.B16, V16.B16
+	FMOVQ 416(R0), F17 // tiny
+	WORD  $0x6eafe62f  // fcmgt v15.4s, v17.4s, v15.4s
+	WORD  $0x4e6f1e0f  // bic v15.16b, v16.16b, v15.16b
+	FMOVQ F15, (R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F15
+	FMOVQ 16(R4), F16
+	WORD  $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	FMOVQ 80(R8), F16
+	WORD  $0x4eaff60f // fmin v15.4s, v16.4s, v15.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 144(R4), F16
+	WORD  $0x4ea0fa11 // fabs v17.4s, v16.4s
+	VAND  V0.B16, V16.B16, V16.B16
+	FMOVQ 144(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F18
+	FMOVQ 80(R4), F19
+	WORD  $0x4e33f652 // fmax v18.4s, v18.4s, v19.4s
+	FMOVQ 80(R8), F19
+	WORD  $0x4eb2f672 // fmin v18.4s, v19.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V1.S4, V15.S4, V19.S4
+	WORD  $0x4ea2d674 // fsub v20.4s, v19.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F21  // tanhRound
+	VFMLA V3.S4, V17.S4, V21.S4
+	WORD  $0x4eb5f495  // fmin v21.4s, v4.4s, v21.4s
+	VAND  V5.B16, V21.B16, V21.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V1.S4, V18.S4, V23.S4
+	WORD  $0x4ea2d6f8 // fsub v24.4s, v23.4s, v2.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V20.S4, V15.S4
+	VFMLA V7.S4, V20.S4, V15.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V22.S4, V17.S4
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V17.S4, V17.S4, V20.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V24.S4, V18.S4
+	VFMLA V7.S4, V24.S4, V18.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V15.S4, V15.S4, V22.S4
+	VSHL  $23, V19.S4, V19.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V9.S4, V20.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V20.S4, V24.S4, V25.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V18.S4, V18.S4, V24.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V10.S4, V15.S4, V26.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V11.S4, V15.S4, V27.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 352(R0), F28 // tanhP0
+	VFMLA V20.S4, V25.S4, V28.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V10.S4, V18.S4, V25.S4
+	FMOVQ 320(R0), F29 // sigmoidP0
+	VFMLA V11.S4, V18.S4, V29.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e34de34 // fmul v20.4s, v17.4s, v20.4s
+	VFMLA V28.S4, V20.S4, V17.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V29.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V22.S4, V27.S4, V15.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb5d5b4  // fsub v20.4s, v13.4s, v21.4s
+	FMOVQ 400(R0), F22 // three
+	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
+	VMOV  V20.B16, V25.B16
+	VFMLS V22.S4, V17.S4, V25.S4
+	WORD  $0x4e2dd6b6  // fadd v22.4s, v21.4s, v13.4s
+	VFMLA V17.S4, V20.S4, V22.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V29.S4, V18.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd671 // fadd v17.4s, v19.4s, v13.4s
+	VFMLS V19.S4, V15.S4, V17.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e36ff36 // fdiv v22.4s, v25.4s, v22.4s
+	VFMLS V21.S4, V22.S4, V20.S4
+	VORR  V16.B16, V20.B16, V16.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6f4 // fadd v20.4s, v23.4s, v13.4s
+	VFMLS V23.S4, V18.S4, V20.S4
+
+	// σ: y = 1/d
+	WORD $0x6e31fdb5 // fdiv v21.4s, v13.4s, v17.4s
+	WORD $0x6e34fdb6 // fdiv v22.4s, v13.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb1d678 // fsub v24.4s, v19.4s, v17.4s
+	WORD  $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
+	VFMLS V19.S4, V15.S4, V24.S4
+	WORD  $0x4eb4d6ef // fsub v15.4s, v23.4s, v20.4s
+	WORD  $0x4e2dd5ef // fadd v15.4s, v15.4s, v13.4s
+	VFMLS V23.S4, V18.S4, V15.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F18 // one
+	VFMLS V17.S4, V21.S4, V18.S4
+	VFMLS V24.S4, V21.S4, V18.S4
+	FMOVQ 384(R0), F17 // one
+	VFMLS V20.S4, V22.S4, V17.S4
+	VFMLS V15.S4, V22.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V18.S4, V21.S4
+	VFMLA V22.S4, V17.S4, V22.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e30deaf // fmul v15.4s, v21.4s, v16.4s
+	FMOVQ 16(R5), F16
+	VFMLA V16.S4, V22.S4, V15.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
+	FMOVQ 208(R8), F17
+	WORD  $0x4eb0f631  // fmin v17.4s, v17.4s, v16.4s
+	VAND  V0.B16, V15.B16, V18.B16
+	VORR  V18.B16, V17.B16, V17.B16
+	FMOVQ 416(R0), F18 // tiny
+	WORD  $0x6eb0e650  // fcmgt v16.4s, v18.4s, v16.4s
+	WORD  $0x4e701e30  // bic v16.16b, v17.16b, v16.16b
+	FMOVQ F16, 16(R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 32(R8), F16
+	FMOVQ 32(R4), F17
+	WORD  $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
+	FMOVQ 96(R8), F17
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 160(R4), F17
+	WORD  $0x4ea0fa32 // fabs v18.4s, v17.4s
+	VAND  V0.B16, V17.B16, V17.B16
+	FMOVQ 160(R8), F19
+	WORD  $0x4eb2f672 // fmin v18.4s, v19.4s, v18.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 32(R8), F19
+	FMOVQ 96(R4), F20
+	WORD  $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
+	FMOVQ 96(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V1.S4, V16.S4, V20.S4
+	WORD  $0x4ea2d695 // fsub v21.4s, v20.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22  // tanhRound
+	VFMLA V3.S4, V18.S4, V22.S4
+	WORD  $0x4eb6f496  // fmin v22.4s, v4.4s, v22.4s
+	VAND  V5.B16, V22.B16, V22.B16
+	FMOVQ 160(R0), F23 // tanhRoundZero
+	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F24 // sigmoidRound
+	VFMLA V1.S4, V19.S4, V24.S4
+	WORD  $0x4ea2d719 // fsub v25.4s, v24.4s, v2.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V21.S4, V16.S4
+	VFMLA V7.S4, V21.S4, V16.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V23.S4, V18.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V18.S4, V18.S4, V21.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V25.S4, V19.S4
+	VFMLA V7.S4, V25.S4, V19.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V16.S4, V16.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	VFMLA V9.S4, V21.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V19.S4, V19.S4, V25.S4
+	VSHL  $23, V24.S4, V24.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F27 // sigmoidP2
+	VFMLA V10.S4, V16.S4, V27.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V11.S4, V16.S4, V28.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F29 // tanhP0
+	VFMLA V21.S4, V26.S4, V29.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V10.S4, V19.S4, V26.S4
+	FMOVQ 320(R0), F30 // sigmoidP0
+	VFMLA V11.S4, V19.S4, V30.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V23.S4, V27.S4
+	VFMLA V23.S4, V27.S4, V28.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de55 // fmul v21.4s, v18.4s, v21.4s
+	VFMLA V29.S4, V21.S4, V18.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V30.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V28.S4, V16.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5b5  // fsub v21.4s, v13.4s, v22.4s
+	FMOVQ 400(R0), F23 // three
+	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
+	VMOV  V21.B16, V26.B16
+	VFMLS V23.S4, V18.S4, V26.S4
+	WORD  $0x4e2dd6d7  // fadd v23.4s, v22.4s, v13.4s
+	VFMLA V18.S4, V21.S4, V23.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V30.S4, V19.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd692 // fadd v18.4s, v20.4s, v13.4s
+	VFMLS V20.S4, V16.S4, V18.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e37ff57 // fdiv v23.4s, v26.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
+	VORR  V17.B16, V21.B16, V17.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd715 // fadd v21.4s, v24.4s, v13.4s
+	VFMLS V24.S4, V19.S4, V21.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdb6 // fdiv v22.4s, v13.4s, v18.4s
+	WORD $0x6e35fdb7 // fdiv v23.4s, v13.4s, v21.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d699 // fsub v25.4s, v20.4s, v18.4s
+	WORD  $0x4e2dd739 // fadd v25.4s, v25.4s, v13.4s
+	VFMLS V20.S4, V16.S4, V25.S4
+	WORD  $0x4eb5d710 // fsub v16.4s, v24.4s, v21.4s
+	WORD  $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	VFMLS V24.S4, V19.S4, V16.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F19 // one
+	VFMLS V18.S4, V22.S4, V19.S4
+	VFMLS V25.S4, V22.S4, V19.S4
+	FMOVQ 384(R0), F18 // one
+	VFMLS V21.S4, V23.S4, V18.S4
+	VFMLS V16.S4, V23.S4, V18.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V19.S4, V22.S4
+	VFMLA V23.S4, V18.S4, V23.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e31ded0 // fmul v16.4s, v22.4s, v17.4s
+	FMOVQ 32(R5), F17
+	VFMLA V17.S4, V23.S4, V16.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa11  // fabs v17.4s, v16.4s
+	FMOVQ 224(R8), F18
+	WORD  $0x4eb1f652  // fmin v18.4s, v18.4s, v17.4s
+	VAND  V0.B16, V16.B16, V19.B16
+	VORR  V19.B16, V18.B16, V18.B16
+	FMOVQ 416(R0), F19 // tiny
+	WORD  $0x6eb1e671  // fcmgt v17.4s, v19.4s, v17.4s
+	WORD  $0x4e711e51  // bic v17.16b, v18.16b, v17.16b
+	FMOVQ F17, 32(R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 48(R8), F17
+	FMOVQ 48(R4), F18
+	WORD  $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+	FMOVQ 112(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 176(R4), F18
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	VAND  V0.B16, V18.B16, V18.B16
+	FMOVQ 176(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 48(R8), F20
+	FMOVQ 112(R4), F21
+	WORD  $0x4e35f694 // fmax v20.4s, v20.4s, v21.4s
+	FMOVQ 112(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V1.S4, V17.S4, V21.S4
+	WORD  $0x4ea2d6b6 // fsub v22.4s, v21.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F23  // tanhRound
+	VFMLA V3.S4, V19.S4, V23.S4
+	WORD  $0x4eb7f497  // fmin v23.4s, v4.4s, v23.4s
+	VAND  V5.B16, V23.B16, V23.B16
+	FMOVQ 160(R0), F24 // tanhRoundZero
+	WORD  $0x4eb8d6f8  // fsub v24.4s, v23.4s, v24.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F25 // sigmoidRound
+	VFMLA V1.S4, V20.S4, V25.S4
+	WORD  $0x4ea2d73a // fsub v26.4s, v25.4s, v2.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V22.S4, V17.S4
+	VFMLA V7.S4, V22.S4, V17.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V24.S4, V19.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V19.S4, V19.S4, V22.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V26.S4, V20.S4
+	VFMLA V7.S4, V26.S4, V20.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V17.S4, V17.S4, V24.S4
+	VSHL  $23, V21.S4, V21.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F26 // tanhP2
+	VFMLA V9.S4, V22.S4, V26.S4
+	FMOVQ 272(R0), F27 // tanhP1
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F26 // leastSquare
+	VFMLA V20.S4, V20.S4, V26.S4
+	VSHL  $23, V25.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F28 // sigmoidP2
+	VFMLA V10.S4, V17.S4, V28.S4
+	FMOVQ 320(R0), F29 // sigmoidP0
+	VFMLA V11.S4, V17.S4, V29.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 352(R0), F30 // tanhP0
+	VFMLA V22.S4, V27.S4, V30.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F27 // sigmoidP2
+	VFMLA V10.S4, V20.S4, V27.S4
+	FMOVQ 320(R0), F31 // sigmoidP0
+	VFMLA V11.S4, V20.S4, V31.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V24.S4, V28.S4
+	VFMLA V24.S4, V28.S4, V29.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de76 // fmul v22.4s, v19.4s, v22.4s
+	VFMLA V30.S4, V22.S4, V19.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V26.S4, V27.S4
+	VFMLA V26.S4, V27.S4, V31.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V29.S4, V17.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb7d5b6  // fsub v22.4s, v13.4s, v23.4s
+	FMOVQ 400(R0), F24 // three
+	WORD  $0x4eb7d718  // fsub v24.4s, v24.4s, v23.4s
+	VMOV  V22.B16, V27.B16
+	VFMLS V24.S4, V19.S4, V27.S4
+	WORD  $0x4e2dd6f8  // fadd v24.4s, v23.4s, v13.4s
+	VFMLA V19.S4, V22.S4, V24.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V26.S4, V31.S4, V20.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6b3 // fadd v19.4s, v21.4s, v13.4s
+	VFMLS V21.S4, V17.S4, V19.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e38ff78 // fdiv v24.4s, v27.4s, v24.4s
+	VFMLS V23.S4, V24.S4, V22.S4
+	VORR  V18.B16, V22.B16, V18.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd736 // fadd v22.4s, v25.4s, v13.4s
+	VFMLS V25.S4, V20.S4, V22.S4
+
+	// σ: y = 1/d
+	WORD $0x6e33fdb7 // fdiv v23.4s, v13.4s, v19.4s
+	WORD $0x6e36fdb8 // fdiv v24.4s, v13.4s, v22.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb3d6ba // fsub v26.4s, v21.4s, v19.4s
+	WORD  $0x4e2dd75a // fadd v26.4s, v26.4s, v13.4s
+	VFMLS V21.S4, V17.S4, V26.S4
+	WORD  $0x4eb6d731 // fsub v17.4s, v25.4s, v22.4s
+	WORD  $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	VFMLS V25.S4, V20.S4, V17.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F20 // one
+	VFMLS V19.S4, V23.S4, V20.S4
+	VFMLS V26.S4, V23.S4, V20.S4
+	FMOVQ 384(R0), F19 // one
+	VFMLS V22.S4, V24.S4, V19.S4
+	VFMLS V17.S4, V24.S4, V19.S4
+
+	// σ: σ = g·y + y
+	VFMLA V23.S4, V20.S4, V23.S4
+	VFMLA V24.S4, V19.S4, V24.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e32def1 // fmul v17.4s, v23.4s, v18.4s
+	FMOVQ 48(R5), F18
+	VFMLA V18.S4, V24.S4, V17.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa32  // fabs v18.4s, v17.4s
+	FMOVQ 240(R8), F19
+	WORD  $0x4eb2f673  // fmin v19.4s, v19.4s, v18.4s
+	VAND  V0.B16, V17.B16, V20.B16
+	VORR  V20.B16, V19.B16, V19.B16
+	FMOVQ 416(R0), F20 // tiny
+	WORD  $0x6eb2e692  // fcmgt v18.4s, v20.4s, v18.4s
+	WORD  $0x4e721e72  // bic v18.16b, v19.16b, v18.16b
+	FMOVQ F18, 48(R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F18
+	FMOVQ 192(R4), F19
+	WORD  $0x4e33f652 // fmax v18.4s, v18.4s, v19.4s
+	FMOVQ 64(R8), F19
+	WORD  $0x4eb2f672 // fmin v18.4s, v19.4s, v18.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0f9d3 // fabs v19.4s, v14.4s
+	VAND  V0.B16, V14.B16, V14.B16
+	FMOVQ 256(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V1.S4, V18.S4, V20.S4
+	WORD  $0x4ea2d695 // fsub v21.4s, v20.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22  // tanhRound
+	VFMLA V3.S4, V19.S4, V22.S4
+	WORD  $0x4eb6f496  // fmin v22.4s, v4.4s, v22.4s
+	VAND  V5.B16, V22.B16, V22.B16
+	FMOVQ 160(R0), F23 // tanhRoundZero
+	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V21.S4, V18.S4
+	VFMLA V7.S4, V21.S4, V18.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V23.S4, V19.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V19.S4, V19.S4, V21.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V18.S4, V18.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V9.S4, V21.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V21.S4, V24.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	VFMLA V10.S4, V18.S4, V24.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V11.S4, V18.S4, V26.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V21.S4, V25.S4, V27.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V26.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de75 // fmul v21.4s, v19.4s, v21.4s
+	VFMLA V27.S4, V21.S4, V19.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V26.S4, V18.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5b5  // fsub v21.4s, v13.4s, v22.4s
+	FMOVQ 400(R0), F23 // three
+	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
+	VMOV  V21.B16, V24.B16
+	VFMLS V23.S4, V19.S4, V24.S4
+	WORD  $0x4e2dd6d7  // fadd v23.4s, v22.4s, v13.4s
+	VFMLA V19.S4, V21.S4, V23.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd693 // fadd v19.4s, v20.4s, v13.4s
+	VFMLS V20.S4, V18.S4, V19.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e37ff17 // fdiv v23.4s, v24.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
+
+	// σ: y = 1/d
+	WORD $0x6e33fdb6 // fdiv v22.4s, v13.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb3d697 // fsub v23.4s, v20.4s, v19.4s
+	WORD  $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
+	VFMLS V20.S4, V18.S4, V23.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F18 // one
+	VFMLS V19.S4, V22.S4, V18.S4
+	VFMLS V23.S4, V22.S4, V18.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V18.S4, V22.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e35ded2  // fmul v18.4s, v22.4s, v21.4s
+	VORR  V14.B16, V18.B16, V14.B16
+	FMOVQ 416(R0), F19 // tiny
+	WORD  $0x6eb2e672  // fcmgt v18.4s, v19.4s, v18.4s
+	WORD  $0x4e721dce  // bic v14.16b, v14.16b, v18.16b
+	FMOVQ F14, (R6)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F14
+	FMOVQ 208(R4), F18
+	WORD  $0x4e32f5ce // fmax v14.4s, v14.4s, v18.4s
+	FMOVQ 80(R8), F18
+	WORD  $0x4eaef64e // fmin v14.4s, v18.4s, v14.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0f9f2 // fabs v18.4s, v15.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	FMOVQ 272(R8), F19
+	WORD  $0x4eb2f672 // fmin v18.4s, v19.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V1.S4, V14.S4, V19.S4
+	WORD  $0x4ea2d674 // fsub v20.4s, v19.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F21  // tanhRound
+	VFMLA V3.S4, V18.S4, V21.S4
+	WORD  $0x4eb5f495  // fmin v21.4s, v4.4s, v21.4s
+	VAND  V5.B16, V21.B16, V21.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V20.S4, V14.S4
+	VFMLA V7.S4, V20.S4, V14.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V22.S4, V18.S4
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V18.S4, V18.S4, V20.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V14.S4, V14.S4, V22.S4
+	VSHL  $23, V19.S4, V19.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F23 // tanhP2
+	VFMLA V9.S4, V20.S4, V23.S4
+	FMOVQ 272(R0), F24 // tanhP1
+	VFMLA V20.S4, V23.S4, V24.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F23 // sigmoidP2
+	VFMLA V10.S4, V14.S4, V23.S4
+	FMOVQ 320(R0), F25 // sigmoidP0
+	VFMLA V11.S4, V14.S4, V25.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 352(R0), F26 // tanhP0
+	VFMLA V20.S4, V24.S4, V26.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V22.S4, V23.S4
+	VFMLA V22.S4, V23.S4, V25.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e34de54 // fmul v20.4s, v18.4s, v20.4s
+	VFMLA V26.S4, V20.S4, V18.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V22.S4, V25.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb5d5b4  // fsub v20.4s, v13.4s, v21.4s
+	FMOVQ 400(R0), F22 // three
+	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
+	VMOV  V20.B16, V23.B16
+	VFMLS V22.S4, V18.S4, V23.S4
+	WORD  $0x4e2dd6b6  // fadd v22.4s, v21.4s, v13.4s
+	VFMLA V18.S4, V20.S4, V22.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd672 // fadd v18.4s, v19.4s, v13.4s
+	VFMLS V19.S4, V14.S4, V18.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e36fef6 // fdiv v22.4s, v23.4s, v22.4s
+	VFMLS V21.S4, V22.S4, V20.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdb5 // fdiv v21.4s, v13.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d676 // fsub v22.4s, v19.4s, v18.4s
+	WORD  $0x4e2dd6d6 // fadd v22.4s, v22.4s, v13.4s
+	VFMLS V19.S4, V14.S4, V22.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F14 // one
+	VFMLS V18.S4, V21.S4, V14.S4
+	VFMLS V22.S4, V21.S4, V14.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V14.S4, V21.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e34deae  // fmul v14.4s, v21.4s, v20.4s
+	VORR  V15.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F18 // tiny
+	WORD  $0x6eaee64e  // fcmgt v14.4s, v18.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	FMOVQ F14, 16(R6)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 32(R8), F14
+	FMOVQ 224(R4), F15
+	WORD  $0x4e2ff5ce // fmax v14.4s, v14.4s, v15.4s
+	FMOVQ 96(R8), F15
+	WORD  $0x4eaef5ee // fmin v14.4s, v15.4s, v14.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0fa0f // fabs v15.4s, v16.4s
+	VAND  V0.B16, V16.B16, V16.B16
+	FMOVQ 288(R8), F18
+	WORD  $0x4eaff64f // fmin v15.4s, v18.4s, v15.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V1.S4, V14.S4, V18.S4
+	WORD  $0x4ea2d653 // fsub v19.4s, v18.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	VFMLA V3.S4, V15.S4, V20.S4
+	WORD  $0x4eb4f494  // fmin v20.4s, v4.4s, v20.4s
+	VAND  V5.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V19.S4, V14.S4
+	VFMLA V7.S4, V19.S4, V14.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V21.S4, V15.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V15.S4, V15.S4, V19.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V14.S4, V14.S4, V21.S4
+	VSHL  $23, V18.S4, V18.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F22 // tanhP2
+	VFMLA V9.S4, V19.S4, V22.S4
+	FMOVQ 272(R0), F23 // tanhP1
+	VFMLA V19.S4, V22.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F22 // sigmoidP2
+	VFMLA V10.S4, V14.S4, V22.S4
+	FMOVQ 320(R0), F24 // sigmoidP0
+	VFMLA V11.S4, V14.S4, V24.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 352(R0), F25 // tanhP0
+	VFMLA V19.S4, V23.S4, V25.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V21.S4, V22.S4
+	VFMLA V21.S4, V22.S4, V24.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33ddf3 // fmul v19.4s, v15.4s, v19.4s
+	VFMLA V25.S4, V19.S4, V15.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V24.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
+	FMOVQ 400(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V22.B16
+	VFMLS V21.S4, V15.S4, V22.S4
+	WORD  $0x4e2dd695  // fadd v21.4s, v20.4s, v13.4s
+	VFMLA V15.S4, V19.S4, V21.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd64f // fadd v15.4s, v18.4s, v13.4s
+	VFMLS V18.S4, V14.S4, V15.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e35fed5 // fdiv v21.4s, v22.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e2ffdb4 // fdiv v20.4s, v13.4s, v15.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eafd655 // fsub v21.4s, v18.4s, v15.4s
+	WORD  $0x4e2dd6b5 // fadd v21.4s, v21.4s, v13.4s
+	VFMLS V18.S4, V14.S4, V21.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F14 // one
+	VFMLS V15.S4, V20.S4, V14.S4
+	VFMLS V21.S4, V20.S4, V14.S4
+
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V14.S4, V20.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e33de8e  // fmul v14.4s, v20.4s, v19.4s
+	VORR  V16.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	CMP   $12, R7
+	BGE   h_whole_wide_0_2
+	MOVD  R7, R9
+	SUB   $8, R9
+	TBZ   $1, R9, one_lane_1
+	FMOVD F14, 32(R6)
+	TBZ   $0, R9, lanes_done_2
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 40(R6)
+	JMP   lanes_done_2
+
+one_lane_1:
+	FMOVS F14, 32(R6)
+
+lanes_done_2:
+	JMP h_done_wide_0_2
+
+h_whole_wide_0_2:
+	FMOVQ F14, 32(R6)
+
+h_done_wide_0_2:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 48(R8), F14
+	FMOVQ 240(R4), F15
+	WORD  $0x4e2ff5ce // fmax v14.4s, v14.4s, v15.4s
+	FMOVQ 112(R8), F15
+	WORD  $0x4eaef5ee // fmin v14.4s, v15.4s, v14.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0fa2f // fabs v15.4s, v17.4s
+	VAND  V0.B16, V17.B16, V16.B16
+	FMOVQ 304(R8), F17
+	WORD  $0x4eaff62f // fmin v15.4s, v17.4s, v15.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V1.S4, V14.S4, V17.S4
+	WORD  $0x4ea2d632 // fsub v18.4s, v17.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F19  // tanhRound
+	VFMLA V3.S4, V15.S4, V19.S4
+	WORD  $0x4eb3f493  // fmin v19.4s, v4.4s, v19.4s
+	VAND  V5.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V18.S4, V14.S4
+	VFMLA V7.S4, V18.S4, V14.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V20.S4, V15.S4
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V15.S4, V15.S4, V18.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V17.S4, V17.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F21 // tanhP2
+	VFMLA V9.S4, V18.S4, V21.S4
+	FMOVQ 272(R0), F22 // tanhP1
+	VFMLA V18.S4, V21.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F21 // sigmoidP2
+	VFMLA V10.S4, V14.S4, V21.S4
+	FMOVQ 320(R0), F23 // sigmoidP0
+	VFMLA V11.S4, V14.S4, V23.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 352(R0), F24 // tanhP0
+	VFMLA V18.S4, V22.S4, V24.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V23.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e32ddf2 // fmul v18.4s, v15.4s, v18.4s
+	VFMLA V24.S4, V18.S4, V15.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V20.S4, V23.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb3d5b2  // fsub v18.4s, v13.4s, v19.4s
+	FMOVQ 400(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V21.B16
+	VFMLS V20.S4, V15.S4, V21.S4
+	WORD  $0x4e2dd674  // fadd v20.4s, v19.4s, v13.4s
+	VFMLA V15.S4, V18.S4, V20.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd62f // fadd v15.4s, v17.4s, v13.4s
+	VFMLS V17.S4, V14.S4, V15.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e34feb4 // fdiv v20.4s, v21.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e2ffdb3 // fdiv v19.4s, v13.4s, v15.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eafd634 // fsub v20.4s, v17.4s, v15.4s
+	WORD  $0x4e2dd694 // fadd v20.4s, v20.4s, v13.4s
+	VFMLS V17.S4, V14.S4, V20.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F14 // one
+	VFMLS V15.S4, V19.S4, V14.S4
+	VFMLS V20.S4, V19.S4, V14.S4
+
+	// σ: σ = g·y + y
+	VFMLA V19.S4, V14.S4, V19.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e32de6e  // fmul v14.4s, v19.4s, v18.4s
+	VORR  V16.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	CMP   $16, R7
+	BGE   h_whole_wide_0_3
+	CMP   $12, R7
+	BLE   h_done_wide_0_3
+	MOVD  R7, R9
+	SUB   $12, R9
+	TBZ   $1, R9, one_lane_3
+	FMOVD F14, 48(R6)
+	TBZ   $0, R9, lanes_done_4
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 56(R6)
+	JMP   lanes_done_4
+
+one_lane_3:
+	FMOVS F14, 48(R6)
+
+lanes_done_4:
+	JMP h_done_wide_0_3
+
+h_whole_wide_0_3:
+	FMOVQ F14, 48(R6)
+
+h_done_wide_0_3:
+	ADD $256, R4
+	ADD $64, R5
+	ADD $64, R6
+	ADD $320, R8
+	SUB $16, R7
+	JMP panel
+
+narrow:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F14
+	FMOVQ (R4), F15
+	WORD  $0x4e2ff5ce // fmax v14.4s, v14.4s, v15.4s
+	FMOVQ 32(R8), F15
+	WORD  $0x4eaef5ee // fmin v14.4s, v15.4s, v14.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 64(R4), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	FMOVQ 64(R8), F17
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F17
+	FMOVQ 32(R4), F18
+	WORD  $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+	FMOVQ 32(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V1.S4, V14.S4, V18.S4
+	WORD  $0x4ea2d653 // fsub v19.4s, v18.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	VFMLA V3.S4, V16.S4, V20.S4
+	WORD  $0x4eb4f494  // fmin v20.4s, v4.4s, v20.4s
+	VAND  V5.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V1.S4, V17.S4, V22.S4
+	WORD  $0x4ea2d6d7 // fsub v23.4s, v22.4s, v2.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V19.S4, V14.S4
+	VFMLA V7.S4, V19.S4, V14.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V21.S4, V16.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V16.S4, V16.S4, V19.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V23.S4, V17.S4
+	VFMLA V7.S4, V23.S4, V17.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V14.S4, V14.S4, V21.S4
+	VSHL  $23, V18.S4, V18.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F23 // tanhP2
+	VFMLA V9.S4, V19.S4, V23.S4
+	FMOVQ 272(R0), F24 // tanhP1
+	VFMLA V19.S4, V23.S4, V24.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V17.S4, V17.S4, V23.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V10.S4, V14.S4, V25.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V11.S4, V14.S4, V26.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V19.S4, V24.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	VFMLA V10.S4, V17.S4, V24.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V11.S4, V17.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V21.S4, V25.S4
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33de13 // fmul v19.4s, v16.4s, v19.4s
+	VFMLA V27.S4, V19.S4, V16.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V28.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V26.S4, V14.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
+	FMOVQ 400(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V24.B16
+	VFMLS V21.S4, V16.S4, V24.S4
+	WORD  $0x4e2dd695  // fadd v21.4s, v20.4s, v13.4s
+	VFMLA V16.S4, V19.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V28.S4, V17.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd650 // fadd v16.4s, v18.4s, v13.4s
+	VFMLS V18.S4, V14.S4, V16.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+	VORR  V15.B16, V19.B16, V15.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6d3 // fadd v19.4s, v22.4s, v13.4s
+	VFMLS V22.S4, V17.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e30fdb4 // fdiv v20.4s, v13.4s, v16.4s
+	WORD $0x6e33fdb5 // fdiv v21.4s, v13.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d657 // fsub v23.4s, v18.4s, v16.4s
+	WORD  $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
+	VFMLS V18.S4, V14.S4, V23.S4
+	WORD  $0x4eb3d6ce // fsub v14.4s, v22.4s, v19.4s
+	WORD  $0x4e2dd5ce // fadd v14.4s, v14.4s, v13.4s
+	VFMLS V22.S4, V17.S4, V14.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F17 // one
+	VFMLS V16.S4, V20.S4, V17.S4
+	VFMLS V23.S4, V20.S4, V17.S4
+	FMOVQ 384(R0), F16 // one
+	VFMLS V19.S4, V21.S4, V16.S4
+	VFMLS V14.S4, V21.S4, V16.S4
+
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V17.S4, V20.S4
+	VFMLA V21.S4, V16.S4, V21.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2fde8e // fmul v14.4s, v20.4s, v15.4s
+	FMOVQ (R5), F15
+	VFMLA V15.S4, V21.S4, V14.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
+	FMOVQ 96(R8), F16
+	WORD  $0x4eaff610  // fmin v16.4s, v16.4s, v15.4s
+	VAND  V0.B16, V14.B16, V17.B16
+	VORR  V17.B16, V16.B16, V16.B16
+	FMOVQ 416(R0), F17 // tiny
+	WORD  $0x6eafe62f  // fcmgt v15.4s, v17.4s, v15.4s
+	WORD  $0x4e6f1e0f  // bic v15.16b, v16.16b, v15.16b
+	FMOVQ F15, (R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F15
+	FMOVQ 16(R4), F16
+	WORD  $0x4e30f5ef // fmax v15.4s, v15.4s, v16.4s
+	FMOVQ 48(R8), F16
+	WORD  $0x4eaff60f // fmin v15.4s, v16.4s, v15.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 80(R4), F16
+	WORD  $0x4ea0fa11 // fabs v17.4s, v16.4s
+	VAND  V0.B16, V16.B16, V16.B16
+	FMOVQ 80(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F18
+	FMOVQ 48(R4), F19
+	WORD  $0x4e33f652 // fmax v18.4s, v18.4s, v19.4s
+	FMOVQ 48(R8), F19
+	WORD  $0x4eb2f672 // fmin v18.4s, v19.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V1.S4, V15.S4, V19.S4
+	WORD  $0x4ea2d674 // fsub v20.4s, v19.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F21  // tanhRound
+	VFMLA V3.S4, V17.S4, V21.S4
+	WORD  $0x4eb5f495  // fmin v21.4s, v4.4s, v21.4s
+	VAND  V5.B16, V21.B16, V21.B16
+	FMOVQ 160(R0), F22 // tanhRoundZero
+	WORD  $0x4eb6d6b6  // fsub v22.4s, v21.4s, v22.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V1.S4, V18.S4, V23.S4
+	WORD  $0x4ea2d6f8 // fsub v24.4s, v23.4s, v2.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V20.S4, V15.S4
+	VFMLA V7.S4, V20.S4, V15.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V22.S4, V17.S4
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V17.S4, V17.S4, V20.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V24.S4, V18.S4
+	VFMLA V7.S4, V24.S4, V18.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V15.S4, V15.S4, V22.S4
+	VSHL  $23, V19.S4, V19.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V9.S4, V20.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V20.S4, V24.S4, V25.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V18.S4, V18.S4, V24.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V10.S4, V15.S4, V26.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V11.S4, V15.S4, V27.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 352(R0), F28 // tanhP0
+	VFMLA V20.S4, V25.S4, V28.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V10.S4, V18.S4, V25.S4
+	FMOVQ 320(R0), F29 // sigmoidP0
+	VFMLA V11.S4, V18.S4, V29.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e34de34 // fmul v20.4s, v17.4s, v20.4s
+	VFMLA V28.S4, V20.S4, V17.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V29.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V22.S4, V27.S4, V15.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb5d5b4  // fsub v20.4s, v13.4s, v21.4s
+	FMOVQ 400(R0), F22 // three
+	WORD  $0x4eb5d6d6  // fsub v22.4s, v22.4s, v21.4s
+	VMOV  V20.B16, V25.B16
+	VFMLS V22.S4, V17.S4, V25.S4
+	WORD  $0x4e2dd6b6  // fadd v22.4s, v21.4s, v13.4s
+	VFMLA V17.S4, V20.S4, V22.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V29.S4, V18.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd671 // fadd v17.4s, v19.4s, v13.4s
+	VFMLS V19.S4, V15.S4, V17.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e36ff36 // fdiv v22.4s, v25.4s, v22.4s
+	VFMLS V21.S4, V22.S4, V20.S4
+	VORR  V16.B16, V20.B16, V16.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6f4 // fadd v20.4s, v23.4s, v13.4s
+	VFMLS V23.S4, V18.S4, V20.S4
+
+	// σ: y = 1/d
+	WORD $0x6e31fdb5 // fdiv v21.4s, v13.4s, v17.4s
+	WORD $0x6e34fdb6 // fdiv v22.4s, v13.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb1d678 // fsub v24.4s, v19.4s, v17.4s
+	WORD  $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
+	VFMLS V19.S4, V15.S4, V24.S4
+	WORD  $0x4eb4d6ef // fsub v15.4s, v23.4s, v20.4s
+	WORD  $0x4e2dd5ef // fadd v15.4s, v15.4s, v13.4s
+	VFMLS V23.S4, V18.S4, V15.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F18 // one
+	VFMLS V17.S4, V21.S4, V18.S4
+	VFMLS V24.S4, V21.S4, V18.S4
+	FMOVQ 384(R0), F17 // one
+	VFMLS V20.S4, V22.S4, V17.S4
+	VFMLS V15.S4, V22.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V18.S4, V21.S4
+	VFMLA V22.S4, V17.S4, V22.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e30deaf // fmul v15.4s, v21.4s, v16.4s
+	FMOVQ 16(R5), F16
+	VFMLA V16.S4, V22.S4, V15.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
+	FMOVQ 112(R8), F17
+	WORD  $0x4eb0f631  // fmin v17.4s, v17.4s, v16.4s
+	VAND  V0.B16, V15.B16, V18.B16
+	VORR  V18.B16, V17.B16, V17.B16
+	FMOVQ 416(R0), F18 // tiny
+	WORD  $0x6eb0e650  // fcmgt v16.4s, v18.4s, v16.4s
+	WORD  $0x4e701e30  // bic v16.16b, v17.16b, v16.16b
+	FMOVQ F16, 16(R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F16
+	FMOVQ 96(R4), F17
+	WORD  $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
+	FMOVQ 32(R8), F17
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0f9d1 // fabs v17.4s, v14.4s
+	VAND  V0.B16, V14.B16, V14.B16
+	FMOVQ 128(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F18 // sigmoidRound
+	VFMLA V1.S4, V16.S4, V18.S4
+	WORD  $0x4ea2d653 // fsub v19.4s, v18.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	VFMLA V3.S4, V17.S4, V20.S4
+	WORD  $0x4eb4f494  // fmin v20.4s, v4.4s, v20.4s
+	VAND  V5.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V19.S4, V16.S4
+	VFMLA V7.S4, V19.S4, V16.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V21.S4, V17.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V17.S4, V17.S4, V19.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V16.S4, V16.S4, V21.S4
+	VSHL  $23, V18.S4, V18.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F22 // tanhP2
+	VFMLA V9.S4, V19.S4, V22.S4
+	FMOVQ 272(R0), F23 // tanhP1
+	VFMLA V19.S4, V22.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F22 // sigmoidP2
+	VFMLA V10.S4, V16.S4, V22.S4
+	FMOVQ 320(R0), F24 // sigmoidP0
+	VFMLA V11.S4, V16.S4, V24.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 352(R0), F25 // tanhP0
+	VFMLA V19.S4, V23.S4, V25.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V21.S4, V22.S4
+	VFMLA V21.S4, V22.S4, V24.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33de33 // fmul v19.4s, v17.4s, v19.4s
+	VFMLA V25.S4, V19.S4, V17.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V24.S4, V16.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d5b3  // fsub v19.4s, v13.4s, v20.4s
+	FMOVQ 400(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V22.B16
+	VFMLS V21.S4, V17.S4, V22.S4
+	WORD  $0x4e2dd695  // fadd v21.4s, v20.4s, v13.4s
+	VFMLA V17.S4, V19.S4, V21.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd651 // fadd v17.4s, v18.4s, v13.4s
+	VFMLS V18.S4, V16.S4, V17.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e35fed5 // fdiv v21.4s, v22.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e31fdb4 // fdiv v20.4s, v13.4s, v17.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb1d655 // fsub v21.4s, v18.4s, v17.4s
+	WORD  $0x4e2dd6b5 // fadd v21.4s, v21.4s, v13.4s
+	VFMLS V18.S4, V16.S4, V21.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F16 // one
+	VFMLS V17.S4, V20.S4, V16.S4
+	VFMLS V21.S4, V20.S4, V16.S4
+
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V16.S4, V20.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e33de90  // fmul v16.4s, v20.4s, v19.4s
+	VORR  V14.B16, V16.B16, V14.B16
+	FMOVQ 416(R0), F17 // tiny
+	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
+	WORD  $0x4e701dce  // bic v14.16b, v14.16b, v16.16b
+	CMP   $4, R7
+	BGE   h_whole_narrow_0_0
+	MOVD  R7, R9
+	TBZ   $1, R9, one_lane_5
+	FMOVD F14, (R6)
+	TBZ   $0, R9, lanes_done_6
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 8(R6)
+	JMP   lanes_done_6
+
+one_lane_5:
+	FMOVS F14, (R6)
+
+lanes_done_6:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	FMOVQ F14, (R6)
+
+h_done_narrow_0_0:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F14
+	FMOVQ 112(R4), F16
+	WORD  $0x4e30f5ce // fmax v14.4s, v14.4s, v16.4s
+	FMOVQ 48(R8), F16
+	WORD  $0x4eaef60e // fmin v14.4s, v16.4s, v14.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	FMOVQ 144(R8), F17
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLA V1.S4, V14.S4, V17.S4
+	WORD  $0x4ea2d632 // fsub v18.4s, v17.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F19  // tanhRound
+	VFMLA V3.S4, V16.S4, V19.S4
+	WORD  $0x4eb3f493  // fmin v19.4s, v4.4s, v19.4s
+	VAND  V5.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V6.S4, V18.S4, V14.S4
+	VFMLA V7.S4, V18.S4, V14.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V8.S4, V20.S4, V16.S4
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V16.S4, V16.S4, V18.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+	VSHL  $23, V17.S4, V17.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F21 // tanhP2
+	VFMLA V9.S4, V18.S4, V21.S4
+	FMOVQ 272(R0), F22 // tanhP1
+	VFMLA V18.S4, V21.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F21 // sigmoidP2
+	VFMLA V10.S4, V14.S4, V21.S4
+	FMOVQ 320(R0), F23 // sigmoidP0
+	VFMLA V11.S4, V14.S4, V23.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 352(R0), F24 // tanhP0
+	VFMLA V18.S4, V22.S4, V24.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V23.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e32de12 // fmul v18.4s, v16.4s, v18.4s
+	VFMLA V24.S4, V18.S4, V16.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V20.S4, V23.S4, V14.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb3d5b2  // fsub v18.4s, v13.4s, v19.4s
+	FMOVQ 400(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V21.B16
+	VFMLS V20.S4, V16.S4, V21.S4
+	WORD  $0x4e2dd674  // fadd v20.4s, v19.4s, v13.4s
+	VFMLA V16.S4, V18.S4, V20.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd630 // fadd v16.4s, v17.4s, v13.4s
+	VFMLS V17.S4, V14.S4, V16.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e34feb4 // fdiv v20.4s, v21.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e30fdb3 // fdiv v19.4s, v13.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d634 // fsub v20.4s, v17.4s, v16.4s
+	WORD  $0x4e2dd694 // fadd v20.4s, v20.4s, v13.4s
+	VFMLS V17.S4, V14.S4, V20.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F14 // one
+	VFMLS V16.S4, V19.S4, V14.S4
+	VFMLS V20.S4, V19.S4, V14.S4
+
+	// σ: σ = g·y + y
+	VFMLA V19.S4, V14.S4, V19.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e32de6e  // fmul v14.4s, v19.4s, v18.4s
+	VORR  V15.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	CMP   $8, R7
+	BGE   h_whole_narrow_0_1
+	CMP   $4, R7
+	BLE   h_done_narrow_0_1
+	MOVD  R7, R7
+	SUB   $4, R7
+	TBZ   $1, R7, one_lane_7
+	FMOVD F14, 16(R6)
+	TBZ   $0, R7, lanes_done_8
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 24(R6)
+	JMP   lanes_done_8
+
+one_lane_7:
+	FMOVS F14, 16(R6)
+
+lanes_done_8:
+	JMP h_done_narrow_0_1
+
+h_whole_narrow_0_1:
+	FMOVQ F14, 16(R6)
+
+h_done_narrow_0_1:
+	ADD $256, R4
+	ADD $32, R5
+	ADD $32, R6
+	ADD $160, R8
+
+next:
+	MOVD zColumn+8(FP), R4
+	LSL  $2, R4
+	ADD  R4, R1
+	ADD  $72, R2
+	SUBS $1, R3
+	BGT  column
+	RET
+
+// func cellsPeepholeNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·cellsPeepholeNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD z+0(FP), R1
+	MOVD columns+24(FP), R2
+	MOVD count+32(FP), R3
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0   // signBit
+	FMOVQ 112(R0), F1  // tanhNegTwoLog2E
+	FMOVQ 128(R0), F2  // tanhRoundMax
+	FMOVQ 144(R0), F3  // tanhRoundMask
+	FMOVQ 80(R0), F4   // sigmoidNegLog2E
+	FMOVQ 64(R0), F5   // sigmoidRound
+	FMOVQ 208(R0), F6  // tanhHalfLn2
+	FMOVQ 176(R0), F7  // sigmoidLn2Hi
+	FMOVQ 192(R0), F8  // sigmoidLn2Lo
+	FMOVQ 256(R0), F9  // tanhP3
+	FMOVQ 304(R0), F10 // sigmoidP3
+	FMOVQ 336(R0), F11 // sigmoidP1
+	FMOVQ 368(R0), F12 // sigmoidP4
+	FMOVQ 384(R0), F13 // one
+
+column:
+	// Registers: table of constants R0, z of the column R1, column R2, columns left R3
+	//            constants V0-V13
+	MOVD R1, R4
+	MOVD 24(R2), R5
+	MOVD 48(R2), R6
+	MOVD units+40(FP), R7
+	MOVD parameters+16(FP), R8
+
+panel:
+	// Registers: table of constants R0, z R4, c R5, h R6, units left R7, parameters R8,
+	//            lanes left R9
+	//            constants V0-V13, peepholeI V14-V17, z V14-V22, peepholeO V14 V18,
+	//            cell state V15-V21, cellMost V16-V19, candidateMost V17-V20,
+	//            peepholeF V17-V20, gateLeast V17-V23, gateMost V17-V23
+	CMP $0, R7
+	BLE next
+	CMP $8, R7
+	BLE narrow
+
+	// σ: z = peepholeI·c + z
+	FMOVQ (R8), F14
+	FMOVQ (R5), F15
+	FMOVQ (R4), F16
+	VFMLA V15.S4, V14.S4, V16.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 128(R4), F14
+	WORD  $0x4ea0f9cf // fabs v15.4s, v14.4s
+	VAND  V0.B16, V14.B16, V14.B16
+	FMOVQ 320(R8), F17
+	WORD  $0x4eaff62f // fmin v15.4s, v17.4s, v15.4s
+
+	// σ: z = peepholeF·c + z
+	FMOVQ 64(R8), F17
+	FMOVQ (R5), F18
+	FMOVQ 64(R4), F19
+	VFMLA V18.S4, V17.S4, V19.S4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 192(R8), F17
+	WORD  $0x4e30f630 // fmax v16.4s, v17.4s, v16.4s
+	FMOVQ 256(R8), F17
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F17  // tanhRound
+	VFMLA V1.S4, V15.S4, V17.S4
+	WORD  $0x4eb1f451  // fmin v17.4s, v2.4s, v17.4s
+	VAND  V3.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 192(R8), F20
+	WORD  $0x4e33f693 // fmax v19.4s, v20.4s, v19.4s
+	FMOVQ 256(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V4.S4, V16.S4, V20.S4
+	WORD  $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V18.S4, V15.S4
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V15.S4, V15.S4, V18.S4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V4.S4, V19.S4, V22.S4
+	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V21.S4, V16.S4
+	VFMLA V8.S4, V21.S4, V16.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F21 // tanhP2
+	VFMLA V9.S4, V18.S4, V21.S4
+	FMOVQ 272(R0), F24 // tanhP1
+	VFMLA V18.S4, V21.S4, V24.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V23.S4, V19.S4
+	VFMLA V8.S4, V23.S4, V19.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V16.S4, V16.S4, V21.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 352(R0), F23 // tanhP0
+	VFMLA V18.S4, V24.S4, V23.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V19.S4, V19.S4, V24.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V10.S4, V16.S4, V25.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V11.S4, V16.S4, V26.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e32ddf2 // fmul v18.4s, v15.4s, v18.4s
+	VFMLA V23.S4, V18.S4, V15.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F18 // sigmoidP2
+	VFMLA V10.S4, V19.S4, V18.S4
+	FMOVQ 320(R0), F23 // sigmoidP0
+	VFMLA V11.S4, V19.S4, V23.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V21.S4, V25.S4
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb1d5b9  // fsub v25.4s, v13.4s, v17.4s
+	FMOVQ 400(R0), F27 // three
+	WORD  $0x4eb1d77b  // fsub v27.4s, v27.4s, v17.4s
+	VMOV  V25.B16, V28.B16
+	VFMLS V27.S4, V15.S4, V28.S4
+	WORD  $0x4e2dd63b  // fadd v27.4s, v17.4s, v13.4s
+	VFMLA V15.S4, V25.S4, V27.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V24.S4, V18.S4
+	VFMLA V24.S4, V18.S4, V23.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V26.S4, V16.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3bff8f // fdiv v15.4s, v28.4s, v27.4s
+	VFMLS V17.S4, V15.S4, V25.S4
+	VORR  V14.B16, V25.B16, V14.B16
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V23.S4, V19.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd68f // fadd v15.4s, v20.4s, v13.4s
+	VFMLS V20.S4, V16.S4, V15.S4
+	WORD  $0x4e2dd6d1 // fadd v17.4s, v22.4s, v13.4s
+	VFMLS V22.S4, V19.S4, V17.S4
+
+	// σ: y = 1/d
+	WORD $0x6e2ffdb2 // fdiv v18.4s, v13.4s, v15.4s
+	WORD $0x6e31fdb5 // fdiv v21.4s, v13.4s, v17.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eafd697 // fsub v23.4s, v20.4s, v15.4s
+	WORD  $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
+	VFMLS V20.S4, V16.S4, V23.S4
+	WORD  $0x4eb1d6d0 // fsub v16.4s, v22.4s, v17.4s
+	WORD  $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	VFMLS V22.S4, V19.S4, V16.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F19 // one
+	VFMLS V15.S4, V18.S4, V19.S4
+	VFMLS V23.S4, V18.S4, V19.S4
+	FMOVQ 384(R0), F15 // one
+	VFMLS V17.S4, V21.S4, V15.S4
+	VFMLS V16.S4, V21.S4, V15.S4
+
+	// σ: σ = g·y + y
+	VFMLA V18.S4, V19.S4, V18.S4
+	VFMLA V21.S4, V15.S4, V21.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2ede4e // fmul v14.4s, v18.4s, v14.4s
+	FMOVQ (R5), F15
+	VFMLA V15.S4, V21.S4, V14.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
+	FMOVQ 384(R8), F16
+	WORD  $0x4eaff610  // fmin v16.4s, v16.4s, v15.4s
+	VAND  V0.B16, V14.B16, V14.B16
+	VORR  V14.B16, V16.B16, V14.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eafe60f  // fcmgt v15.4s, v16.4s, v15.4s
+	WORD  $0x4e6f1dce  // bic v14.16b, v14.16b, v15.16b
+	FMOVQ F14, (R5)
+
+	// σ: z = peepholeI·c + z
+	FMOVQ 16(R8), F15
+	FMOVQ 16(R5), F16
+	FMOVQ 16(R4), F17
+	VFMLA V16.S4, V15.S4, V17.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 144(R4), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	FMOVQ 336(R8), F18
+	WORD  $0x4eb0f650 // fmin v16.4s, v18.4s, v16.4s
+
+	// σ: z = peepholeF·c + z
+	FMOVQ 80(R8), F18
+	FMOVQ 16(R5), F19
+	FMOVQ 80(R4), F20
+	VFMLA V19.S4, V18.S4, V20.S4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 208(R8), F18
+	WORD  $0x4e31f651 // fmax v17.4s, v18.4s, v17.4s
+	FMOVQ 272(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F18  // tanhRound
+	VFMLA V1.S4, V16.S4, V18.S4
+	WORD  $0x4eb2f452  // fmin v18.4s, v2.4s, v18.4s
+	VAND  V3.B16, V18.B16, V18.B16
+	FMOVQ 160(R0), F19 // tanhRoundZero
+	WORD  $0x4eb3d653  // fsub v19.4s, v18.4s, v19.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 208(R8), F21
+	WORD  $0x4e34f6b4 // fmax v20.4s, v21.4s, v20.4s
+	FMOVQ 272(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V4.S4, V17.S4, V21.S4
+	WORD  $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V19.S4, V16.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V16.S4, V16.S4, V19.S4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V4.S4, V20.S4, V23.S4
+	WORD  $0x4ea5d6f8 // fsub v24.4s, v23.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V22.S4, V17.S4
+	VFMLA V8.S4, V22.S4, V17.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F22 // tanhP2
+	VFMLA V9.S4, V19.S4, V22.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V19.S4, V22.S4, V25.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V24.S4, V20.S4
+	VFMLA V8.S4, V24.S4, V20.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V17.S4, V17.S4, V22.S4
+	VSHL  $23, V21.S4, V21.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V18.S4, V18.S4
+	FMOVQ 352(R0), F24 // tanhP0
+	VFMLA V19.S4, V25.S4, V24.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V20.S4, V20.S4, V25.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V10.S4, V17.S4, V26.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V11.S4, V17.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33de13 // fmul v19.4s, v16.4s, v19.4s
+	VFMLA V24.S4, V19.S4, V16.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F19 // sigmoidP2
+	VFMLA V10.S4, V20.S4, V19.S4
+	FMOVQ 320(R0), F24 // sigmoidP0
+	VFMLA V11.S4, V20.S4, V24.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb2d5ba  // fsub v26.4s, v13.4s, v18.4s
+	FMOVQ 400(R0), F28 // three
+	WORD  $0x4eb2d79c  // fsub v28.4s, v28.4s, v18.4s
+	VMOV  V26.B16, V29.B16
+	VFMLS V28.S4, V16.S4, V29.S4
+	WORD  $0x4e2dd65c  // fadd v28.4s, v18.4s, v13.4s
+	VFMLA V16.S4, V26.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V25.S4, V19.S4
+	VFMLA V25.S4, V19.S4, V24.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V22.S4, V27.S4, V17.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3cffb0 // fdiv v16.4s, v29.4s, v28.4s
+	VFMLS V18.S4, V16.S4, V26.S4
+	VORR  V15.B16, V26.B16, V15.B16
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V24.S4, V20.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6b0 // fadd v16.4s, v21.4s, v13.4s
+	VFMLS V21.S4, V17.S4, V16.S4
+	WORD  $0x4e2dd6f2 // fadd v18.4s, v23.4s, v13.4s
+	VFMLS V23.S4, V20.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e30fdb3 // fdiv v19.4s, v13.4s, v16.4s
+	WORD $0x6e32fdb6 // fdiv v22.4s, v13.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d6b8 // fsub v24.4s, v21.4s, v16.4s
+	WORD  $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
+	VFMLS V21.S4, V17.S4, V24.S4
+	WORD  $0x4eb2d6f1 // fsub v17.4s, v23.4s, v18.4s
+	WORD  $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	VFMLS V23.S4, V20.S4, V17.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F20 // one
+	VFMLS V16.S4, V19.S4, V20.S4
+	VFMLS V24.S4, V19.S4, V20.S4
+	FMOVQ 384(R0), F16 // one
+	VFMLS V18.S4, V22.S4, V16.S4
+	VFMLS V17.S4, V22.S4, V16.S4
+
+	// σ: σ = g·y + y
+	VFMLA V19.S4, V20.S4, V19.S4
+	VFMLA V22.S4, V16.S4, V22.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2fde6f // fmul v15.4s, v19.4s, v15.4s
+	FMOVQ 16(R5), F16
+	VFMLA V16.S4, V22.S4, V15.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
+	FMOVQ 400(R8), F17
+	WORD  $0x4eb0f631  // fmin v17.4s, v17.4s, v16.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	VORR  V15.B16, V17.B16, V15.B16
+	FMOVQ 416(R0), F17 // tiny
+	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
+	WORD  $0x4e701def  // bic v15.16b, v15.16b, v16.16b
+	FMOVQ F15, 16(R5)
+
+	// σ: z = peepholeI·c + z
+	FMOVQ 32(R8), F16
+	FMOVQ 32(R5), F17
+	FMOVQ 32(R4), F18
+	VFMLA V17.S4, V16.S4, V18.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 160(R4), F16
+	WORD  $0x4ea0fa11 // fabs v17.4s, v16.4s
+	VAND  V0.B16, V16.B16, V16.B16
+	FMOVQ 352(R8), F19
+	WORD  $0x4eb1f671 // fmin v17.4s, v19.4s, v17.4s
+
+	// σ: z = peepholeF·c + z
+	FMOVQ 96(R8), F19
+	FMOVQ 32(R5), F20
+	FMOVQ 96(R4), F21
+	VFMLA V20.S4, V19.S4, V21.S4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 224(R8), F19
+	WORD  $0x4e32f672 // fmax v18.4s, v19.4s, v18.4s
+	FMOVQ 288(R8), F19
+	WORD  $0x4eb2f672 // fmin v18.4s, v19.4s, v18.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F19  // tanhRound
+	VFMLA V1.S4, V17.S4, V19.S4
+	WORD  $0x4eb3f453  // fmin v19.4s, v2.4s, v19.4s
+	VAND  V3.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 224(R8), F22
+	WORD  $0x4e35f6d5 // fmax v21.4s, v22.4s, v21.4s
+	FMOVQ 288(R8), F22
+	WORD  $0x4eb5f6d5 // fmin v21.4s, v22.4s, v21.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V4.S4, V18.S4, V22.S4
+	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V20.S4, V17.S4
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V17.S4, V17.S4, V20.S4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F24 // sigmoidRound
+	VFMLA V4.S4, V21.S4, V24.S4
+	WORD  $0x4ea5d719 // fsub v25.4s, v24.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V23.S4, V18.S4
+	VFMLA V8.S4, V23.S4, V18.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F23 // tanhP2
+	VFMLA V9.S4, V20.S4, V23.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V20.S4, V23.S4, V26.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V25.S4, V21.S4
+	VFMLA V8.S4, V25.S4, V21.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V18.S4, V18.S4, V23.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 352(R0), F25 // tanhP0
+	VFMLA V20.S4, V26.S4, V25.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F26 // leastSquare
+	VFMLA V21.S4, V21.S4, V26.S4
+	VSHL  $23, V24.S4, V24.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F27 // sigmoidP2
+	VFMLA V10.S4, V18.S4, V27.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V11.S4, V18.S4, V28.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e34de34 // fmul v20.4s, v17.4s, v20.4s
+	VFMLA V25.S4, V20.S4, V17.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F20 // sigmoidP2
+	VFMLA V10.S4, V21.S4, V20.S4
+	FMOVQ 320(R0), F25 // sigmoidP0
+	VFMLA V11.S4, V21.S4, V25.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V23.S4, V27.S4
+	VFMLA V23.S4, V27.S4, V28.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb3d5bb  // fsub v27.4s, v13.4s, v19.4s
+	FMOVQ 400(R0), F29 // three
+	WORD  $0x4eb3d7bd  // fsub v29.4s, v29.4s, v19.4s
+	VMOV  V27.B16, V30.B16
+	VFMLS V29.S4, V17.S4, V30.S4
+	WORD  $0x4e2dd67d  // fadd v29.4s, v19.4s, v13.4s
+	VFMLA V17.S4, V27.S4, V29.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V26.S4, V20.S4
+	VFMLA V26.S4, V20.S4, V25.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V28.S4, V18.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3dffd1 // fdiv v17.4s, v30.4s, v29.4s
+	VFMLS V19.S4, V17.S4, V27.S4
+	VORR  V16.B16, V27.B16, V16.B16
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V26.S4, V25.S4, V21.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6d1 // fadd v17.4s, v22.4s, v13.4s
+	VFMLS V22.S4, V18.S4, V17.S4
+	WORD  $0x4e2dd713 // fadd v19.4s, v24.4s, v13.4s
+	VFMLS V24.S4, V21.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e31fdb4 // fdiv v20.4s, v13.4s, v17.4s
+	WORD $0x6e33fdb7 // fdiv v23.4s, v13.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb1d6d9 // fsub v25.4s, v22.4s, v17.4s
+	WORD  $0x4e2dd739 // fadd v25.4s, v25.4s, v13.4s
+	VFMLS V22.S4, V18.S4, V25.S4
+	WORD  $0x4eb3d712 // fsub v18.4s, v24.4s, v19.4s
+	WORD  $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
+	VFMLS V24.S4, V21.S4, V18.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F21 // one
+	VFMLS V17.S4, V20.S4, V21.S4
+	VFMLS V25.S4, V20.S4, V21.S4
+	FMOVQ 384(R0), F17 // one
+	VFMLS V19.S4, V23.S4, V17.S4
+	VFMLS V18.S4, V23.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V21.S4, V20.S4
+	VFMLA V23.S4, V17.S4, V23.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e30de90 // fmul v16.4s, v20.4s, v16.4s
+	FMOVQ 32(R5), F17
+	VFMLA V17.S4, V23.S4, V16.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa11  // fabs v17.4s, v16.4s
+	FMOVQ 416(R8), F18
+	WORD  $0x4eb1f652  // fmin v18.4s, v18.4s, v17.4s
+	VAND  V0.B16, V16.B16, V16.B16
+	VORR  V16.B16, V18.B16, V16.B16
+	FMOVQ 416(R0), F18 // tiny
+	WORD  $0x6eb1e651  // fcmgt v17.4s, v18.4s, v17.4s
+	WORD  $0x4e711e10  // bic v16.16b, v16.16b, v17.16b
+	FMOVQ F16, 32(R5)
+
+	// σ: z = peepholeI·c + z
+	FMOVQ 48(R8), F17
+	FMOVQ 48(R5), F18
+	FMOVQ 48(R4), F19
+	VFMLA V18.S4, V17.S4, V19.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 176(R4), F17
+	WORD  $0x4ea0fa32 // fabs v18.4s, v17.4s
+	VAND  V0.B16, V17.B16, V17.B16
+	FMOVQ 368(R8), F20
+	WORD  $0x4eb2f692 // fmin v18.4s, v20.4s, v18.4s
+
+	// σ: z = peepholeF·c + z
+	FMOVQ 112(R8), F20
+	FMOVQ 48(R5), F21
+	FMOVQ 112(R4), F22
+	VFMLA V21.S4, V20.S4, V22.S4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 240(R8), F20
+	WORD  $0x4e33f693 // fmax v19.4s, v20.4s, v19.4s
+	FMOVQ 304(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	VFMLA V1.S4, V18.S4, V20.S4
+	WORD  $0x4eb4f454  // fmin v20.4s, v2.4s, v20.4s
+	VAND  V3.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 240(R8), F23
+	WORD  $0x4e36f6f6 // fmax v22.4s, v23.4s, v22.4s
+	FMOVQ 304(R8), F23
+	WORD  $0x4eb6f6f6 // fmin v22.4s, v23.4s, v22.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V4.S4, V19.S4, V23.S4
+	WORD  $0x4ea5d6f8 // fsub v24.4s, v23.4s, v5.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V21.S4, V18.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V18.S4, V18.S4, V21.S4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F25 // sigmoidRound
+	VFMLA V4.S4, V22.S4, V25.S4
+	WORD  $0x4ea5d73a // fsub v26.4s, v25.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V24.S4, V19.S4
+	VFMLA V8.S4, V24.S4, V19.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V9.S4, V21.S4, V24.S4
+	FMOVQ 272(R0), F27 // tanhP1
+	VFMLA V21.S4, V24.S4, V27.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V26.S4, V22.S4
+	VFMLA V8.S4, V26.S4, V22.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V19.S4, V19.S4, V24.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 352(R0), F26 // tanhP0
+	VFMLA V21.S4, V27.S4, V26.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F27 // leastSquare
+	VFMLA V22.S4, V22.S4, V27.S4
+	VSHL  $23, V25.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F28 // sigmoidP2
+	VFMLA V10.S4, V19.S4, V28.S4
+	FMOVQ 320(R0), F29 // sigmoidP0
+	VFMLA V11.S4, V19.S4, V29.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de55 // fmul v21.4s, v18.4s, v21.4s
+	VFMLA V26.S4, V21.S4, V18.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F21 // sigmoidP2
+	VFMLA V10.S4, V22.S4, V21.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V11.S4, V22.S4, V26.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V24.S4, V28.S4
+	VFMLA V24.S4, V28.S4, V29.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d5bc  // fsub v28.4s, v13.4s, v20.4s
+	FMOVQ 400(R0), F30 // three
+	WORD  $0x4eb4d7de  // fsub v30.4s, v30.4s, v20.4s
+	VMOV  V28.B16, V31.B16
+	VFMLS V30.S4, V18.S4, V31.S4
+	WORD  $0x4e2dd69e  // fadd v30.4s, v20.4s, v13.4s
+	VFMLA V18.S4, V28.S4, V30.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V27.S4, V21.S4
+	VFMLA V27.S4, V21.S4, V26.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V29.S4, V19.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3efff2 // fdiv v18.4s, v31.4s, v30.4s
+	VFMLS V20.S4, V18.S4, V28.S4
+	VORR  V17.B16, V28.B16, V17.B16
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V27.S4, V26.S4, V22.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6f2 // fadd v18.4s, v23.4s, v13.4s
+	VFMLS V23.S4, V19.S4, V18.S4
+	WORD  $0x4e2dd734 // fadd v20.4s, v25.4s, v13.4s
+	VFMLS V25.S4, V22.S4, V20.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdb5 // fdiv v21.4s, v13.4s, v18.4s
+	WORD $0x6e34fdb8 // fdiv v24.4s, v13.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d6fa // fsub v26.4s, v23.4s, v18.4s
+	WORD  $0x4e2dd75a // fadd v26.4s, v26.4s, v13.4s
+	VFMLS V23.S4, V19.S4, V26.S4
+	WORD  $0x4eb4d733 // fsub v19.4s, v25.4s, v20.4s
+	WORD  $0x4e2dd673 // fadd v19.4s, v19.4s, v13.4s
+	VFMLS V25.S4, V22.S4, V19.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F22 // one
+	VFMLS V18.S4, V21.S4, V22.S4
+	VFMLS V26.S4, V21.S4, V22.S4
+	FMOVQ 384(R0), F18 // one
+	VFMLS V20.S4, V24.S4, V18.S4
+	VFMLS V19.S4, V24.S4, V18.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V22.S4, V21.S4
+	VFMLA V24.S4, V18.S4, V24.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e31deb1 // fmul v17.4s, v21.4s, v17.4s
+	FMOVQ 48(R5), F18
+	VFMLA V18.S4, V24.S4, V17.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa32  // fabs v18.4s, v17.4s
+	FMOVQ 432(R8), F19
+	WORD  $0x4eb2f673  // fmin v19.4s, v19.4s, v18.4s
+	VAND  V0.B16, V17.B16, V17.B16
+	VORR  V17.B16, V19.B16, V17.B16
+	FMOVQ 416(R0), F19 // tiny
+	WORD  $0x6eb2e672  // fcmgt v18.4s, v19.4s, v18.4s
+	WORD  $0x4e721e31  // bic v17.16b, v17.16b, v18.16b
+	FMOVQ F17, 48(R5)
+
+	// σ: z = peepholeO·c + z
+	FMOVQ 128(R8), F18
+	FMOVQ 192(R4), F19
+	VFMLA V14.S4, V18.S4, V19.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f9d2 // fabs v18.4s, v14.4s
+	VAND  V0.B16, V14.B16, V14.B16
+	FMOVQ 48(R0), F20 // tanhMax
+	WORD  $0x4eb2f692 // fmin v18.4s, v20.4s, v18.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 192(R8), F20
+	WORD  $0x4e33f693 // fmax v19.4s, v20.4s, v19.4s
+	FMOVQ 256(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	VFMLA V1.S4, V18.S4, V20.S4
+	WORD  $0x4eb4f454  // fmin v20.4s, v2.4s, v20.4s
+	VAND  V3.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V4.S4, V19.S4, V22.S4
+	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V21.S4, V18.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V18.S4, V18.S4, V21.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V23.S4, V19.S4
+	VFMLA V8.S4, V23.S4, V19.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F23 // tanhP2
+	VFMLA V9.S4, V21.S4, V23.S4
+	FMOVQ 272(R0), F24 // tanhP1
+	VFMLA V21.S4, V23.S4, V24.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V19.S4, V19.S4, V23.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 352(R0), F25 // tanhP0
+	VFMLA V21.S4, V24.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	VFMLA V10.S4, V19.S4, V24.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V11.S4, V19.S4, V26.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de55 // fmul v21.4s, v18.4s, v21.4s
+	VFMLA V25.S4, V21.S4, V18.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V26.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d5b5  // fsub v21.4s, v13.4s, v20.4s
+	FMOVQ 400(R0), F24 // three
+	WORD  $0x4eb4d718  // fsub v24.4s, v24.4s, v20.4s
+	VMOV  V21.B16, V25.B16
+	VFMLS V24.S4, V18.S4, V25.S4
+	WORD  $0x4e2dd698  // fadd v24.4s, v20.4s, v13.4s
+	VFMLA V18.S4, V21.S4, V24.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V26.S4, V19.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e38ff32 // fdiv v18.4s, v25.4s, v24.4s
+	VFMLS V20.S4, V18.S4, V21.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6d2 // fadd v18.4s, v22.4s, v13.4s
+	VFMLS V22.S4, V19.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdb4 // fdiv v20.4s, v13.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d6d7 // fsub v23.4s, v22.4s, v18.4s
+	WORD  $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
+	VFMLS V22.S4, V19.S4, V23.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F19 // one
+	VFMLS V18.S4, V20.S4, V19.S4
+	VFMLS V23.S4, V20.S4, V19.S4
+
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V19.S4, V20.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e35de92  // fmul v18.4s, v20.4s, v21.4s
+	VORR  V14.B16, V18.B16, V14.B16
+	FMOVQ 416(R0), F19 // tiny
+	WORD  $0x6eb2e672  // fcmgt v18.4s, v19.4s, v18.4s
+	WORD  $0x4e721dce  // bic v14.16b, v14.16b, v18.16b
+	FMOVQ F14, (R6)
+
+	// σ: z = peepholeO·c + z
+	FMOVQ 144(R8), F14
+	FMOVQ 208(R4), F18
+	VFMLA V15.S4, V14.S4, V18.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f9ee // fabs v14.4s, v15.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	FMOVQ 48(R0), F19 // tanhMax
+	WORD  $0x4eaef66e // fmin v14.4s, v19.4s, v14.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 208(R8), F19
+	WORD  $0x4e32f672 // fmax v18.4s, v19.4s, v18.4s
+	FMOVQ 272(R8), F19
+	WORD  $0x4eb2f672 // fmin v18.4s, v19.4s, v18.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F19  // tanhRound
+	VFMLA V1.S4, V14.S4, V19.S4
+	WORD  $0x4eb3f453  // fmin v19.4s, v2.4s, v19.4s
+	VAND  V3.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V4.S4, V18.S4, V21.S4
+	WORD  $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V20.S4, V14.S4
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V14.S4, V14.S4, V20.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V22.S4, V18.S4
+	VFMLA V8.S4, V22.S4, V18.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F22 // tanhP2
+	VFMLA V9.S4, V20.S4, V22.S4
+	FMOVQ 272(R0), F23 // tanhP1
+	VFMLA V20.S4, V22.S4, V23.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V18.S4, V18.S4, V22.S4
+	VSHL  $23, V21.S4, V21.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 352(R0), F24 // tanhP0
+	VFMLA V20.S4, V23.S4, V24.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F23 // sigmoidP2
+	VFMLA V10.S4, V18.S4, V23.S4
+	FMOVQ 320(R0), F25 // sigmoidP0
+	VFMLA V11.S4, V18.S4, V25.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e34ddd4 // fmul v20.4s, v14.4s, v20.4s
+	VFMLA V24.S4, V20.S4, V14.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V22.S4, V23.S4
+	VFMLA V22.S4, V23.S4, V25.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb3d5b4  // fsub v20.4s, v13.4s, v19.4s
+	FMOVQ 400(R0), F23 // three
+	WORD  $0x4eb3d6f7  // fsub v23.4s, v23.4s, v19.4s
+	VMOV  V20.B16, V24.B16
+	VFMLS V23.S4, V14.S4, V24.S4
+	WORD  $0x4e2dd677  // fadd v23.4s, v19.4s, v13.4s
+	VFMLA V14.S4, V20.S4, V23.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V22.S4, V25.S4, V18.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e37ff0e // fdiv v14.4s, v24.4s, v23.4s
+	VFMLS V19.S4, V14.S4, V20.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6ae // fadd v14.4s, v21.4s, v13.4s
+	VFMLS V21.S4, V18.S4, V14.S4
+
+	// σ: y = 1/d
+	WORD $0x6e2efdb3 // fdiv v19.4s, v13.4s, v14.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eaed6b6 // fsub v22.4s, v21.4s, v14.4s
+	WORD  $0x4e2dd6d6 // fadd v22.4s, v22.4s, v13.4s
+	VFMLS V21.S4, V18.S4, V22.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F18 // one
+	VFMLS V14.S4, V19.S4, V18.S4
+	VFMLS V22.S4, V19.S4, V18.S4
+
+	// σ: σ = g·y + y
+	VFMLA V19.S4, V18.S4, V19.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e34de6e  // fmul v14.4s, v19.4s, v20.4s
+	VORR  V15.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F18 // tiny
+	WORD  $0x6eaee64e  // fcmgt v14.4s, v18.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	FMOVQ F14, 16(R6)
+
+	// σ: z = peepholeO·c + z
+	FMOVQ 160(R8), F14
+	FMOVQ 224(R4), F15
+	VFMLA V16.S4, V14.S4, V15.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0fa0e // fabs v14.4s, v16.4s
+	VAND  V0.B16, V16.B16, V16.B16
+	FMOVQ 48(R0), F18 // tanhMax
+	WORD  $0x4eaef64e // fmin v14.4s, v18.4s, v14.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 224(R8), F18
+	WORD  $0x4e2ff64f // fmax v15.4s, v18.4s, v15.4s
+	FMOVQ 288(R8), F18
+	WORD  $0x4eaff64f // fmin v15.4s, v18.4s, v15.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F18  // tanhRound
+	VFMLA V1.S4, V14.S4, V18.S4
+	WORD  $0x4eb2f452  // fmin v18.4s, v2.4s, v18.4s
+	VAND  V3.B16, V18.B16, V18.B16
+	FMOVQ 160(R0), F19 // tanhRoundZero
+	WORD  $0x4eb3d653  // fsub v19.4s, v18.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V4.S4, V15.S4, V20.S4
+	WORD  $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V19.S4, V14.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V14.S4, V14.S4, V19.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V21.S4, V15.S4
+	VFMLA V8.S4, V21.S4, V15.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F21 // tanhP2
+	VFMLA V9.S4, V19.S4, V21.S4
+	FMOVQ 272(R0), F22 // tanhP1
+	VFMLA V19.S4, V21.S4, V22.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V15.S4, V15.S4, V21.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V18.S4, V18.S4
+	FMOVQ 352(R0), F23 // tanhP0
+	VFMLA V19.S4, V22.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F22 // sigmoidP2
+	VFMLA V10.S4, V15.S4, V22.S4
+	FMOVQ 320(R0), F24 // sigmoidP0
+	VFMLA V11.S4, V15.S4, V24.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33ddd3 // fmul v19.4s, v14.4s, v19.4s
+	VFMLA V23.S4, V19.S4, V14.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V21.S4, V22.S4
+	VFMLA V21.S4, V22.S4, V24.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb2d5b3  // fsub v19.4s, v13.4s, v18.4s
+	FMOVQ 400(R0), F22 // three
+	WORD  $0x4eb2d6d6  // fsub v22.4s, v22.4s, v18.4s
+	VMOV  V19.B16, V23.B16
+	VFMLS V22.S4, V14.S4, V23.S4
+	WORD  $0x4e2dd656  // fadd v22.4s, v18.4s, v13.4s
+	VFMLA V14.S4, V19.S4, V22.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V24.S4, V15.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e36feee // fdiv v14.4s, v23.4s, v22.4s
+	VFMLS V18.S4, V14.S4, V19.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd68e // fadd v14.4s, v20.4s, v13.4s
+	VFMLS V20.S4, V15.S4, V14.S4
+
+	// σ: y = 1/d
+	WORD $0x6e2efdb2 // fdiv v18.4s, v13.4s, v14.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eaed695 // fsub v21.4s, v20.4s, v14.4s
+	WORD  $0x4e2dd6b5 // fadd v21.4s, v21.4s, v13.4s
+	VFMLS V20.S4, V15.S4, V21.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F15 // one
+	VFMLS V14.S4, V18.S4, V15.S4
+	VFMLS V21.S4, V18.S4, V15.S4
+
+	// σ: σ = g·y + y
+	VFMLA V18.S4, V15.S4, V18.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e33de4e  // fmul v14.4s, v18.4s, v19.4s
+	VORR  V16.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	CMP   $12, R7
+	BGE   h_whole_wide_0_2
+	MOVD  R7, R9
+	SUB   $8, R9
+	TBZ   $1, R9, one_lane_1
+	FMOVD F14, 32(R6)
+	TBZ   $0, R9, lanes_done_2
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 40(R6)
+	JMP   lanes_done_2
+
+one_lane_1:
+	FMOVS F14, 32(R6)
+
+lanes_done_2:
+	JMP h_done_wide_0_2
+
+h_whole_wide_0_2:
+	FMOVQ F14, 32(R6)
+
+h_done_wide_0_2:
+	// σ: z = peepholeO·c + z
+	FMOVQ 176(R8), F14
+	FMOVQ 240(R4), F15
+	VFMLA V17.S4, V14.S4, V15.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0fa2e // fabs v14.4s, v17.4s
+	VAND  V0.B16, V17.B16, V16.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eaef62e // fmin v14.4s, v17.4s, v14.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 240(R8), F17
+	WORD  $0x4e2ff62f // fmax v15.4s, v17.4s, v15.4s
+	FMOVQ 304(R8), F17
+	WORD  $0x4eaff62f // fmin v15.4s, v17.4s, v15.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F17  // tanhRound
+	VFMLA V1.S4, V14.S4, V17.S4
+	WORD  $0x4eb1f451  // fmin v17.4s, v2.4s, v17.4s
+	VAND  V3.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V4.S4, V15.S4, V19.S4
+	WORD  $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V18.S4, V14.S4
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V14.S4, V14.S4, V18.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V20.S4, V15.S4
+	VFMLA V8.S4, V20.S4, V15.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F20 // tanhP2
+	VFMLA V9.S4, V18.S4, V20.S4
+	FMOVQ 272(R0), F21 // tanhP1
+	VFMLA V18.S4, V20.S4, V21.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V15.S4, V15.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 352(R0), F22 // tanhP0
+	VFMLA V18.S4, V21.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F21 // sigmoidP2
+	VFMLA V10.S4, V15.S4, V21.S4
+	FMOVQ 320(R0), F23 // sigmoidP0
+	VFMLA V11.S4, V15.S4, V23.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e32ddd2 // fmul v18.4s, v14.4s, v18.4s
+	VFMLA V22.S4, V18.S4, V14.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V23.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb1d5b2  // fsub v18.4s, v13.4s, v17.4s
+	FMOVQ 400(R0), F21 // three
+	WORD  $0x4eb1d6b5  // fsub v21.4s, v21.4s, v17.4s
+	VMOV  V18.B16, V22.B16
+	VFMLS V21.S4, V14.S4, V22.S4
+	WORD  $0x4e2dd635  // fadd v21.4s, v17.4s, v13.4s
+	VFMLA V14.S4, V18.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V20.S4, V23.S4, V15.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e35fece // fdiv v14.4s, v22.4s, v21.4s
+	VFMLS V17.S4, V14.S4, V18.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd66e // fadd v14.4s, v19.4s, v13.4s
+	VFMLS V19.S4, V15.S4, V14.S4
+
+	// σ: y = 1/d
+	WORD $0x6e2efdb1 // fdiv v17.4s, v13.4s, v14.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eaed674 // fsub v20.4s, v19.4s, v14.4s
+	WORD  $0x4e2dd694 // fadd v20.4s, v20.4s, v13.4s
+	VFMLS V19.S4, V15.S4, V20.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F15 // one
+	VFMLS V14.S4, V17.S4, V15.S4
+	VFMLS V20.S4, V17.S4, V15.S4
+
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V15.S4, V17.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e32de2e  // fmul v14.4s, v17.4s, v18.4s
+	VORR  V16.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	CMP   $16, R7
+	BGE   h_whole_wide_0_3
+	CMP   $12, R7
+	BLE   h_done_wide_0_3
+	MOVD  R7, R9
+	SUB   $12, R9
+	TBZ   $1, R9, one_lane_3
+	FMOVD F14, 48(R6)
+	TBZ   $0, R9, lanes_done_4
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 56(R6)
+	JMP   lanes_done_4
+
+one_lane_3:
+	FMOVS F14, 48(R6)
+
+lanes_done_4:
+	JMP h_done_wide_0_3
+
+h_whole_wide_0_3:
+	FMOVQ F14, 48(R6)
+
+h_done_wide_0_3:
+	ADD $256, R4
+	ADD $64, R5
+	ADD $64, R6
+	ADD $448, R8
+	SUB $16, R7
+	JMP panel
+
+narrow:
+	// σ: z = peepholeI·c + z
+	FMOVQ (R8), F14
+	FMOVQ (R5), F15
+	FMOVQ (R4), F16
+	VFMLA V15.S4, V14.S4, V16.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 64(R4), F14
+	WORD  $0x4ea0f9cf // fabs v15.4s, v14.4s
+	VAND  V0.B16, V14.B16, V14.B16
+	FMOVQ 160(R8), F17
+	WORD  $0x4eaff62f // fmin v15.4s, v17.4s, v15.4s
+
+	// σ: z = peepholeF·c + z
+	FMOVQ 32(R8), F17
+	FMOVQ (R5), F18
+	FMOVQ 32(R4), F19
+	VFMLA V18.S4, V17.S4, V19.S4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 96(R8), F17
+	WORD  $0x4e30f630 // fmax v16.4s, v17.4s, v16.4s
+	FMOVQ 128(R8), F17
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F17  // tanhRound
+	VFMLA V1.S4, V15.S4, V17.S4
+	WORD  $0x4eb1f451  // fmin v17.4s, v2.4s, v17.4s
+	VAND  V3.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 96(R8), F20
+	WORD  $0x4e33f693 // fmax v19.4s, v20.4s, v19.4s
+	FMOVQ 128(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V4.S4, V16.S4, V20.S4
+	WORD  $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V18.S4, V15.S4
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V15.S4, V15.S4, V18.S4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V4.S4, V19.S4, V22.S4
+	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V21.S4, V16.S4
+	VFMLA V8.S4, V21.S4, V16.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F21 // tanhP2
+	VFMLA V9.S4, V18.S4, V21.S4
+	FMOVQ 272(R0), F24 // tanhP1
+	VFMLA V18.S4, V21.S4, V24.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V23.S4, V19.S4
+	VFMLA V8.S4, V23.S4, V19.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V16.S4, V16.S4, V21.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 352(R0), F23 // tanhP0
+	VFMLA V18.S4, V24.S4, V23.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V19.S4, V19.S4, V24.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V10.S4, V16.S4, V25.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V11.S4, V16.S4, V26.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e32ddf2 // fmul v18.4s, v15.4s, v18.4s
+	VFMLA V23.S4, V18.S4, V15.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F18 // sigmoidP2
+	VFMLA V10.S4, V19.S4, V18.S4
+	FMOVQ 320(R0), F23 // sigmoidP0
+	VFMLA V11.S4, V19.S4, V23.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V21.S4, V25.S4
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb1d5b9  // fsub v25.4s, v13.4s, v17.4s
+	FMOVQ 400(R0), F27 // three
+	WORD  $0x4eb1d77b  // fsub v27.4s, v27.4s, v17.4s
+	VMOV  V25.B16, V28.B16
+	VFMLS V27.S4, V15.S4, V28.S4
+	WORD  $0x4e2dd63b  // fadd v27.4s, v17.4s, v13.4s
+	VFMLA V15.S4, V25.S4, V27.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V24.S4, V18.S4
+	VFMLA V24.S4, V18.S4, V23.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V26.S4, V16.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3bff8f // fdiv v15.4s, v28.4s, v27.4s
+	VFMLS V17.S4, V15.S4, V25.S4
+	VORR  V14.B16, V25.B16, V14.B16
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V23.S4, V19.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd68f // fadd v15.4s, v20.4s, v13.4s
+	VFMLS V20.S4, V16.S4, V15.S4
+	WORD  $0x4e2dd6d1 // fadd v17.4s, v22.4s, v13.4s
+	VFMLS V22.S4, V19.S4, V17.S4
+
+	// σ: y = 1/d
+	WORD $0x6e2ffdb2 // fdiv v18.4s, v13.4s, v15.4s
+	WORD $0x6e31fdb5 // fdiv v21.4s, v13.4s, v17.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eafd697 // fsub v23.4s, v20.4s, v15.4s
+	WORD  $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
+	VFMLS V20.S4, V16.S4, V23.S4
+	WORD  $0x4eb1d6d0 // fsub v16.4s, v22.4s, v17.4s
+	WORD  $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	VFMLS V22.S4, V19.S4, V16.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F19 // one
+	VFMLS V15.S4, V18.S4, V19.S4
+	VFMLS V23.S4, V18.S4, V19.S4
+	FMOVQ 384(R0), F15 // one
+	VFMLS V17.S4, V21.S4, V15.S4
+	VFMLS V16.S4, V21.S4, V15.S4
+
+	// σ: σ = g·y + y
+	VFMLA V18.S4, V19.S4, V18.S4
+	VFMLA V21.S4, V15.S4, V21.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2ede4e // fmul v14.4s, v18.4s, v14.4s
+	FMOVQ (R5), F15
+	VFMLA V15.S4, V21.S4, V14.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0f9cf  // fabs v15.4s, v14.4s
+	FMOVQ 192(R8), F16
+	WORD  $0x4eaff610  // fmin v16.4s, v16.4s, v15.4s
+	VAND  V0.B16, V14.B16, V14.B16
+	VORR  V14.B16, V16.B16, V14.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eafe60f  // fcmgt v15.4s, v16.4s, v15.4s
+	WORD  $0x4e6f1dce  // bic v14.16b, v14.16b, v15.16b
+	FMOVQ F14, (R5)
+
+	// σ: z = peepholeI·c + z
+	FMOVQ 16(R8), F15
+	FMOVQ 16(R5), F16
+	FMOVQ 16(R4), F17
+	VFMLA V16.S4, V15.S4, V17.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 80(R4), F15
+	WORD  $0x4ea0f9f0 // fabs v16.4s, v15.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	FMOVQ 176(R8), F18
+	WORD  $0x4eb0f650 // fmin v16.4s, v18.4s, v16.4s
+
+	// σ: z = peepholeF·c + z
+	FMOVQ 48(R8), F18
+	FMOVQ 16(R5), F19
+	FMOVQ 48(R4), F20
+	VFMLA V19.S4, V18.S4, V20.S4
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 112(R8), F18
+	WORD  $0x4e31f651 // fmax v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F18  // tanhRound
+	VFMLA V1.S4, V16.S4, V18.S4
+	WORD  $0x4eb2f452  // fmin v18.4s, v2.4s, v18.4s
+	VAND  V3.B16, V18.B16, V18.B16
+	FMOVQ 160(R0), F19 // tanhRoundZero
+	WORD  $0x4eb3d653  // fsub v19.4s, v18.4s, v19.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 112(R8), F21
+	WORD  $0x4e34f6b4 // fmax v20.4s, v21.4s, v20.4s
+	FMOVQ 144(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V4.S4, V17.S4, V21.S4
+	WORD  $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V19.S4, V16.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V16.S4, V16.S4, V19.S4
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V4.S4, V20.S4, V23.S4
+	WORD  $0x4ea5d6f8 // fsub v24.4s, v23.4s, v5.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V22.S4, V17.S4
+	VFMLA V8.S4, V22.S4, V17.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F22 // tanhP2
+	VFMLA V9.S4, V19.S4, V22.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V19.S4, V22.S4, V25.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V24.S4, V20.S4
+	VFMLA V8.S4, V24.S4, V20.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V17.S4, V17.S4, V22.S4
+	VSHL  $23, V21.S4, V21.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V18.S4, V18.S4
+	FMOVQ 352(R0), F24 // tanhP0
+	VFMLA V19.S4, V25.S4, V24.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V20.S4, V20.S4, V25.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V10.S4, V17.S4, V26.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V11.S4, V17.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33de13 // fmul v19.4s, v16.4s, v19.4s
+	VFMLA V24.S4, V19.S4, V16.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F19 // sigmoidP2
+	VFMLA V10.S4, V20.S4, V19.S4
+	FMOVQ 320(R0), F24 // sigmoidP0
+	VFMLA V11.S4, V20.S4, V24.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V22.S4, V26.S4
+	VFMLA V22.S4, V26.S4, V27.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb2d5ba  // fsub v26.4s, v13.4s, v18.4s
+	FMOVQ 400(R0), F28 // three
+	WORD  $0x4eb2d79c  // fsub v28.4s, v28.4s, v18.4s
+	VMOV  V26.B16, V29.B16
+	VFMLS V28.S4, V16.S4, V29.S4
+	WORD  $0x4e2dd65c  // fadd v28.4s, v18.4s, v13.4s
+	VFMLA V16.S4, V26.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V25.S4, V19.S4
+	VFMLA V25.S4, V19.S4, V24.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V22.S4, V27.S4, V17.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3cffb0 // fdiv v16.4s, v29.4s, v28.4s
+	VFMLS V18.S4, V16.S4, V26.S4
+	VORR  V15.B16, V26.B16, V15.B16
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V24.S4, V20.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd6b0 // fadd v16.4s, v21.4s, v13.4s
+	VFMLS V21.S4, V17.S4, V16.S4
+	WORD  $0x4e2dd6f2 // fadd v18.4s, v23.4s, v13.4s
+	VFMLS V23.S4, V20.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e30fdb3 // fdiv v19.4s, v13.4s, v16.4s
+	WORD $0x6e32fdb6 // fdiv v22.4s, v13.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d6b8 // fsub v24.4s, v21.4s, v16.4s
+	WORD  $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
+	VFMLS V21.S4, V17.S4, V24.S4
+	WORD  $0x4eb2d6f1 // fsub v17.4s, v23.4s, v18.4s
+	WORD  $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	VFMLS V23.S4, V20.S4, V17.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F20 // one
+	VFMLS V16.S4, V19.S4, V20.S4
+	VFMLS V24.S4, V19.S4, V20.S4
+	FMOVQ 384(R0), F16 // one
+	VFMLS V18.S4, V22.S4, V16.S4
+	VFMLS V17.S4, V22.S4, V16.S4
+
+	// σ: σ = g·y + y
+	VFMLA V19.S4, V20.S4, V19.S4
+	VFMLA V22.S4, V16.S4, V22.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g)
+	WORD  $0x6e2fde6f // fmul v15.4s, v19.4s, v15.4s
+	FMOVQ 16(R5), F16
+	VFMLA V16.S4, V22.S4, V15.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0f9f0  // fabs v16.4s, v15.4s
+	FMOVQ 208(R8), F17
+	WORD  $0x4eb0f631  // fmin v17.4s, v17.4s, v16.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	VORR  V15.B16, V17.B16, V15.B16
+	FMOVQ 416(R0), F17 // tiny
+	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
+	WORD  $0x4e701def  // bic v15.16b, v15.16b, v16.16b
+	FMOVQ F15, 16(R5)
+
+	// σ: z = peepholeO·c + z
+	FMOVQ 64(R8), F16
+	FMOVQ 96(R4), F17
+	VFMLA V14.S4, V16.S4, V17.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f9d0 // fabs v16.4s, v14.4s
+	VAND  V0.B16, V14.B16, V14.B16
+	FMOVQ 48(R0), F18 // tanhMax
+	WORD  $0x4eb0f650 // fmin v16.4s, v18.4s, v16.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 96(R8), F18
+	WORD  $0x4e31f651 // fmax v17.4s, v18.4s, v17.4s
+	FMOVQ 128(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F18  // tanhRound
+	VFMLA V1.S4, V16.S4, V18.S4
+	WORD  $0x4eb2f452  // fmin v18.4s, v2.4s, v18.4s
+	VAND  V3.B16, V18.B16, V18.B16
+	FMOVQ 160(R0), F19 // tanhRoundZero
+	WORD  $0x4eb3d653  // fsub v19.4s, v18.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V4.S4, V17.S4, V20.S4
+	WORD  $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V19.S4, V16.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V16.S4, V16.S4, V19.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V21.S4, V17.S4
+	VFMLA V8.S4, V21.S4, V17.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F21 // tanhP2
+	VFMLA V9.S4, V19.S4, V21.S4
+	FMOVQ 272(R0), F22 // tanhP1
+	VFMLA V19.S4, V21.S4, V22.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V17.S4, V17.S4, V21.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V18.S4, V18.S4
+	FMOVQ 352(R0), F23 // tanhP0
+	VFMLA V19.S4, V22.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F22 // sigmoidP2
+	VFMLA V10.S4, V17.S4, V22.S4
+	FMOVQ 320(R0), F24 // sigmoidP0
+	VFMLA V11.S4, V17.S4, V24.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33de13 // fmul v19.4s, v16.4s, v19.4s
+	VFMLA V23.S4, V19.S4, V16.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V21.S4, V22.S4
+	VFMLA V21.S4, V22.S4, V24.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb2d5b3  // fsub v19.4s, v13.4s, v18.4s
+	FMOVQ 400(R0), F22 // three
+	WORD  $0x4eb2d6d6  // fsub v22.4s, v22.4s, v18.4s
+	VMOV  V19.B16, V23.B16
+	VFMLS V22.S4, V16.S4, V23.S4
+	WORD  $0x4e2dd656  // fadd v22.4s, v18.4s, v13.4s
+	VFMLA V16.S4, V19.S4, V22.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V24.S4, V17.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e36fef0 // fdiv v16.4s, v23.4s, v22.4s
+	VFMLS V18.S4, V16.S4, V19.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd690 // fadd v16.4s, v20.4s, v13.4s
+	VFMLS V20.S4, V17.S4, V16.S4
+
+	// σ: y = 1/d
+	WORD $0x6e30fdb2 // fdiv v18.4s, v13.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d695 // fsub v21.4s, v20.4s, v16.4s
+	WORD  $0x4e2dd6b5 // fadd v21.4s, v21.4s, v13.4s
+	VFMLS V20.S4, V17.S4, V21.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F17 // one
+	VFMLS V16.S4, V18.S4, V17.S4
+	VFMLS V21.S4, V18.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V18.S4, V17.S4, V18.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e33de50  // fmul v16.4s, v18.4s, v19.4s
+	VORR  V14.B16, V16.B16, V14.B16
+	FMOVQ 416(R0), F17 // tiny
+	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
+	WORD  $0x4e701dce  // bic v14.16b, v14.16b, v16.16b
+	CMP   $4, R7
+	BGE   h_whole_narrow_0_0
+	MOVD  R7, R9
+	TBZ   $1, R9, one_lane_5
+	FMOVD F14, (R6)
+	TBZ   $0, R9, lanes_done_6
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 8(R6)
+	JMP   lanes_done_6
+
+one_lane_5:
+	FMOVS F14, (R6)
+
+lanes_done_6:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	FMOVQ F14, (R6)
+
+h_done_narrow_0_0:
+	// σ: z = peepholeO·c + z
+	FMOVQ 80(R8), F14
+	FMOVQ 112(R4), F16
+	VFMLA V15.S4, V14.S4, V16.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f9ee // fabs v14.4s, v15.4s
+	VAND  V0.B16, V15.B16, V15.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eaef62e // fmin v14.4s, v17.4s, v14.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 112(R8), F17
+	WORD  $0x4e30f630 // fmax v16.4s, v17.4s, v16.4s
+	FMOVQ 144(R8), F17
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F17  // tanhRound
+	VFMLA V1.S4, V14.S4, V17.S4
+	WORD  $0x4eb1f451  // fmin v17.4s, v2.4s, v17.4s
+	VAND  V3.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	VFMLA V4.S4, V16.S4, V19.S4
+	WORD  $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V18.S4, V14.S4
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V14.S4, V14.S4, V18.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V20.S4, V16.S4
+	VFMLA V8.S4, V20.S4, V16.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F20 // tanhP2
+	VFMLA V9.S4, V18.S4, V20.S4
+	FMOVQ 272(R0), F21 // tanhP1
+	VFMLA V18.S4, V20.S4, V21.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V16.S4, V16.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 352(R0), F22 // tanhP0
+	VFMLA V18.S4, V21.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F21 // sigmoidP2
+	VFMLA V10.S4, V16.S4, V21.S4
+	FMOVQ 320(R0), F23 // sigmoidP0
+	VFMLA V11.S4, V16.S4, V23.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e32ddd2 // fmul v18.4s, v14.4s, v18.4s
+	VFMLA V22.S4, V18.S4, V14.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V12.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V23.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb1d5b2  // fsub v18.4s, v13.4s, v17.4s
+	FMOVQ 400(R0), F21 // three
+	WORD  $0x4eb1d6b5  // fsub v21.4s, v21.4s, v17.4s
+	VMOV  V18.B16, V22.B16
+	VFMLS V21.S4, V14.S4, V22.S4
+	WORD  $0x4e2dd635  // fadd v21.4s, v17.4s, v13.4s
+	VFMLA V14.S4, V18.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V20.S4, V23.S4, V16.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e35fece // fdiv v14.4s, v22.4s, v21.4s
+	VFMLS V17.S4, V14.S4, V18.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2dd66e // fadd v14.4s, v19.4s, v13.4s
+	VFMLS V19.S4, V16.S4, V14.S4
+
+	// σ: y = 1/d
+	WORD $0x6e2efdb1 // fdiv v17.4s, v13.4s, v14.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eaed674 // fsub v20.4s, v19.4s, v14.4s
+	WORD  $0x4e2dd694 // fadd v20.4s, v20.4s, v13.4s
+	VFMLS V19.S4, V16.S4, V20.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F16 // one
+	VFMLS V14.S4, V17.S4, V16.S4
+	VFMLS V20.S4, V17.S4, V16.S4
+
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V16.S4, V17.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e32de2e  // fmul v14.4s, v17.4s, v18.4s
+	VORR  V15.B16, V14.B16, V15.B16
+	FMOVQ 416(R0), F16 // tiny
+	WORD  $0x6eaee60e  // fcmgt v14.4s, v16.4s, v14.4s
+	WORD  $0x4e6e1dee  // bic v14.16b, v15.16b, v14.16b
+	CMP   $8, R7
+	BGE   h_whole_narrow_0_1
+	CMP   $4, R7
+	BLE   h_done_narrow_0_1
+	MOVD  R7, R7
+	SUB   $4, R7
+	TBZ   $1, R7, one_lane_7
+	FMOVD F14, 16(R6)
+	TBZ   $0, R7, lanes_done_8
+	VDUP  V14.D[1], V14.D2
+	FMOVS F14, 24(R6)
+	JMP   lanes_done_8
+
+one_lane_7:
+	FMOVS F14, 16(R6)
+
+lanes_done_8:
+	JMP h_done_narrow_0_1
+
+h_whole_narrow_0_1:
+	FMOVQ F14, 16(R6)
+
+h_done_narrow_0_1:
+	ADD $256, R4
+	ADD $32, R5
+	ADD $32, R6
+	ADD $224, R8
+
+next:
+	MOVD zColumn+8(FP), R4
+	LSL  $2, R4
+	ADD  R4, R1
+	ADD  $72, R2
+	SUBS $1, R3
+	BGT  column
+	RET
+
+// func cellsCoupledNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·cellsCoupledNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD z+0(FP), R1
+	MOVD columns+24(FP), R2
+	MOVD count+32(FP), R3
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0   // signBit
+	FMOVQ 80(R0), F1   // sigmoidNegLog2E
+	FMOVQ 64(R0), F2   // sigmoidRound
+	FMOVQ 112(R0), F3  // tanhNegTwoLog2E
+	FMOVQ 128(R0), F4  // tanhRoundMax
+	FMOVQ 144(R0), F5  // tanhRoundMask
+	FMOVQ 160(R0), F6  // tanhRoundZero
+	FMOVQ 176(R0), F7  // sigmoidLn2Hi
+	FMOVQ 192(R0), F8  // sigmoidLn2Lo
+	FMOVQ 208(R0), F9  // tanhHalfLn2
+	FMOVQ 256(R0), F10 // tanhP3
+	FMOVQ 304(R0), F11 // sigmoidP3
+	FMOVQ 336(R0), F12 // sigmoidP1
+	FMOVQ 368(R0), F13 // sigmoidP4
+	FMOVQ 384(R0), F14 // one
+	FMOVQ 400(R0), F15 // three
+	FMOVQ 416(R0), F16 // tiny
+
+column:
+	// Registers: table of constants R0, z of the column R1, column R2, columns left R3
+	//            constants V0-V16
+	MOVD R1, R4
+	MOVD 24(R2), R5
+	MOVD 48(R2), R6
+	MOVD units+40(FP), R7
+	MOVD parameters+16(FP), R8
+
+panel:
+	// Registers: table of constants R0, z R4, c R5, h R6, units left R7, parameters R8,
+	//            lanes left R9
+	//            constants V0-V16, gateLeast V17-V21, z V18-V22, gateMost V18-V22,
+	//            cell state V19-V22, cellMost V19-V22, candidateMost V20-V23,
+	//            outputMost V20-V23
+	CMP $0, R7
+	BLE next
+	CMP $8, R7
+	BLE narrow
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F17
+	FMOVQ (R4), F18
+	WORD  $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+	FMOVQ 64(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 128(R4), F18
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	VAND  V0.B16, V18.B16, V18.B16
+	FMOVQ 128(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V1.S4, V17.S4, V20.S4
+	WORD  $0x4ea2d695 // fsub v21.4s, v20.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V3.S4, V19.S4, V22.S4
+	WORD  $0x4eb6f496 // fmin v22.4s, v4.4s, v22.4s
+	VAND  V5.B16, V22.B16, V22.B16
+	WORD  $0x4ea6d6d7 // fsub v23.4s, v22.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V21.S4, V17.S4
+	VFMLA V8.S4, V21.S4, V17.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V23.S4, V19.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V19.S4, V19.S4, V21.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V17.S4, V17.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V10.S4, V21.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V21.S4, V24.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	VFMLA V11.S4, V17.S4, V24.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V12.S4, V17.S4, V26.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V21.S4, V25.S4, V27.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V26.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de75 // fmul v21.4s, v19.4s, v21.4s
+	VFMLA V27.S4, V21.S4, V19.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V26.S4, V17.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5d5 // fsub v21.4s, v14.4s, v22.4s
+	WORD  $0x4eb6d5f7 // fsub v23.4s, v15.4s, v22.4s
+	VMOV  V21.B16, V24.B16
+	VFMLS V23.S4, V19.S4, V24.S4
+	WORD  $0x4e2ed6d7 // fadd v23.4s, v22.4s, v14.4s
+	VFMLA V19.S4, V21.S4, V23.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed693 // fadd v19.4s, v20.4s, v14.4s
+	VFMLS V20.S4, V17.S4, V19.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e37ff17 // fdiv v23.4s, v24.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
+	VORR  V18.B16, V21.B16, V18.B16
+
+	// σ: y = 1/d
+	WORD $0x6e33fdd5 // fdiv v21.4s, v14.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb3d696 // fsub v22.4s, v20.4s, v19.4s
+	WORD  $0x4e2ed6d6 // fadd v22.4s, v22.4s, v14.4s
+	VFMLS V20.S4, V17.S4, V22.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F17 // one
+	VFMLS V19.S4, V21.S4, V17.S4
+	VFMLS V22.S4, V21.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V17.S4, V21.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e32deb1 // fmul v17.4s, v21.4s, v18.4s
+	WORD  $0x4eb5d5d2 // fsub v18.4s, v14.4s, v21.4s
+	FMOVQ (R5), F19
+	VFMLA V19.S4, V18.S4, V17.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa32 // fabs v18.4s, v17.4s
+	FMOVQ 192(R8), F19
+	WORD  $0x4eb2f673 // fmin v19.4s, v19.4s, v18.4s
+	VAND  V0.B16, V17.B16, V20.B16
+	VORR  V20.B16, V19.B16, V19.B16
+	WORD  $0x6eb2e612 // fcmgt v18.4s, v16.4s, v18.4s
+	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
+	FMOVQ F18, (R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F18
+	FMOVQ 16(R4), F19
+	WORD  $0x4e33f652 // fmax v18.4s, v18.4s, v19.4s
+	FMOVQ 80(R8), F19
+	WORD  $0x4eb2f672 // fmin v18.4s, v19.4s, v18.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 144(R4), F19
+	WORD  $0x4ea0fa74 // fabs v20.4s, v19.4s
+	VAND  V0.B16, V19.B16, V19.B16
+	FMOVQ 144(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V1.S4, V18.S4, V21.S4
+	WORD  $0x4ea2d6b6 // fsub v22.4s, v21.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F23 // tanhRound
+	VFMLA V3.S4, V20.S4, V23.S4
+	WORD  $0x4eb7f497 // fmin v23.4s, v4.4s, v23.4s
+	VAND  V5.B16, V23.B16, V23.B16
+	WORD  $0x4ea6d6f8 // fsub v24.4s, v23.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V22.S4, V18.S4
+	VFMLA V8.S4, V22.S4, V18.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V24.S4, V20.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V20.S4, V20.S4, V22.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V18.S4, V18.S4, V24.S4
+	VSHL  $23, V21.S4, V21.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	VFMLA V10.S4, V22.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V22.S4, V25.S4, V26.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V11.S4, V18.S4, V25.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V12.S4, V18.S4, V27.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 352(R0), F28 // tanhP0
+	VFMLA V22.S4, V26.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de96 // fmul v22.4s, v20.4s, v22.4s
+	VFMLA V28.S4, V22.S4, V20.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V27.S4, V18.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb7d5d6 // fsub v22.4s, v14.4s, v23.4s
+	WORD  $0x4eb7d5f8 // fsub v24.4s, v15.4s, v23.4s
+	VMOV  V22.B16, V25.B16
+	VFMLS V24.S4, V20.S4, V25.S4
+	WORD  $0x4e2ed6f8 // fadd v24.4s, v23.4s, v14.4s
+	VFMLA V20.S4, V22.S4, V24.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6b4 // fadd v20.4s, v21.4s, v14.4s
+	VFMLS V21.S4, V18.S4, V20.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e38ff38 // fdiv v24.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V24.S4, V22.S4
+	VORR  V19.B16, V22.B16, V19.B16
+
+	// σ: y = 1/d
+	WORD $0x6e34fdd6 // fdiv v22.4s, v14.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb4d6b7 // fsub v23.4s, v21.4s, v20.4s
+	WORD  $0x4e2ed6f7 // fadd v23.4s, v23.4s, v14.4s
+	VFMLS V21.S4, V18.S4, V23.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F18 // one
+	VFMLS V20.S4, V22.S4, V18.S4
+	VFMLS V23.S4, V22.S4, V18.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V18.S4, V22.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e33ded2 // fmul v18.4s, v22.4s, v19.4s
+	WORD  $0x4eb6d5d3 // fsub v19.4s, v14.4s, v22.4s
+	FMOVQ 16(R5), F20
+	VFMLA V20.S4, V19.S4, V18.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	FMOVQ 208(R8), F20
+	WORD  $0x4eb3f694 // fmin v20.4s, v20.4s, v19.4s
+	VAND  V0.B16, V18.B16, V21.B16
+	VORR  V21.B16, V20.B16, V20.B16
+	WORD  $0x6eb3e613 // fcmgt v19.4s, v16.4s, v19.4s
+	WORD  $0x4e731e93 // bic v19.16b, v20.16b, v19.16b
+	FMOVQ F19, 16(R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 32(R8), F19
+	FMOVQ 32(R4), F20
+	WORD  $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
+	FMOVQ 96(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 160(R4), F20
+	WORD  $0x4ea0fa95 // fabs v21.4s, v20.4s
+	VAND  V0.B16, V20.B16, V20.B16
+	FMOVQ 160(R8), F22
+	WORD  $0x4eb5f6d5 // fmin v21.4s, v22.4s, v21.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V1.S4, V19.S4, V22.S4
+	WORD  $0x4ea2d6d7 // fsub v23.4s, v22.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F24 // tanhRound
+	VFMLA V3.S4, V21.S4, V24.S4
+	WORD  $0x4eb8f498 // fmin v24.4s, v4.4s, v24.4s
+	VAND  V5.B16, V24.B16, V24.B16
+	WORD  $0x4ea6d719 // fsub v25.4s, v24.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V23.S4, V19.S4
+	VFMLA V8.S4, V23.S4, V19.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V25.S4, V21.S4
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V21.S4, V21.S4, V23.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V19.S4, V19.S4, V25.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F26 // tanhP2
+	VFMLA V10.S4, V23.S4, V26.S4
+	FMOVQ 272(R0), F27 // tanhP1
+	VFMLA V23.S4, V26.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V11.S4, V19.S4, V26.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V12.S4, V19.S4, V28.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V24.S4, V24.S4
+	FMOVQ 352(R0), F29 // tanhP0
+	VFMLA V23.S4, V27.S4, V29.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V28.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e37deb7 // fmul v23.4s, v21.4s, v23.4s
+	VFMLA V29.S4, V23.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V28.S4, V19.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb8d5d7 // fsub v23.4s, v14.4s, v24.4s
+	WORD  $0x4eb8d5f9 // fsub v25.4s, v15.4s, v24.4s
+	VMOV  V23.B16, V26.B16
+	VFMLS V25.S4, V21.S4, V26.S4
+	WORD  $0x4e2ed719 // fadd v25.4s, v24.4s, v14.4s
+	VFMLA V21.S4, V23.S4, V25.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6d5 // fadd v21.4s, v22.4s, v14.4s
+	VFMLS V22.S4, V19.S4, V21.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e39ff59 // fdiv v25.4s, v26.4s, v25.4s
+	VFMLS V24.S4, V25.S4, V23.S4
+	VORR  V20.B16, V23.B16, V20.B16
+
+	// σ: y = 1/d
+	WORD $0x6e35fdd7 // fdiv v23.4s, v14.4s, v21.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb5d6d8 // fsub v24.4s, v22.4s, v21.4s
+	WORD  $0x4e2ed718 // fadd v24.4s, v24.4s, v14.4s
+	VFMLS V22.S4, V19.S4, V24.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F19 // one
+	VFMLS V21.S4, V23.S4, V19.S4
+	VFMLS V24.S4, V23.S4, V19.S4
+
+	// σ: σ = g·y + y
+	VFMLA V23.S4, V19.S4, V23.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e34def3 // fmul v19.4s, v23.4s, v20.4s
+	WORD  $0x4eb7d5d4 // fsub v20.4s, v14.4s, v23.4s
+	FMOVQ 32(R5), F21
+	VFMLA V21.S4, V20.S4, V19.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa74 // fabs v20.4s, v19.4s
+	FMOVQ 224(R8), F21
+	WORD  $0x4eb4f6b5 // fmin v21.4s, v21.4s, v20.4s
+	VAND  V0.B16, V19.B16, V22.B16
+	VORR  V22.B16, V21.B16, V21.B16
+	WORD  $0x6eb4e614 // fcmgt v20.4s, v16.4s, v20.4s
+	WORD  $0x4e741eb4 // bic v20.16b, v21.16b, v20.16b
+	FMOVQ F20, 32(R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 48(R8), F20
+	FMOVQ 48(R4), F21
+	WORD  $0x4e35f694 // fmax v20.4s, v20.4s, v21.4s
+	FMOVQ 112(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 176(R4), F21
+	WORD  $0x4ea0fab6 // fabs v22.4s, v21.4s
+	VAND  V0.B16, V21.B16, V21.B16
+	FMOVQ 176(R8), F23
+	WORD  $0x4eb6f6f6 // fmin v22.4s, v23.4s, v22.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V1.S4, V20.S4, V23.S4
+	WORD  $0x4ea2d6f8 // fsub v24.4s, v23.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F25 // tanhRound
+	VFMLA V3.S4, V22.S4, V25.S4
+	WORD  $0x4eb9f499 // fmin v25.4s, v4.4s, v25.4s
+	VAND  V5.B16, V25.B16, V25.B16
+	WORD  $0x4ea6d73a // fsub v26.4s, v25.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V24.S4, V20.S4
+	VFMLA V8.S4, V24.S4, V20.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V26.S4, V22.S4
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V22.S4, V22.S4, V24.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F26 // leastSquare
+	VFMLA V20.S4, V20.S4, V26.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F27 // tanhP2
+	VFMLA V10.S4, V24.S4, V27.S4
+	FMOVQ 272(R0), F28 // tanhP1
+	VFMLA V24.S4, V27.S4, V28.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F27 // sigmoidP2
+	VFMLA V11.S4, V20.S4, V27.S4
+	FMOVQ 320(R0), F29 // sigmoidP0
+	VFMLA V12.S4, V20.S4, V29.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V25.S4, V25.S4
+	FMOVQ 352(R0), F30 // tanhP0
+	VFMLA V24.S4, V28.S4, V30.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V26.S4, V27.S4
+	VFMLA V26.S4, V27.S4, V29.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e38ded8 // fmul v24.4s, v22.4s, v24.4s
+	VFMLA V30.S4, V24.S4, V22.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V26.S4, V29.S4, V20.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb9d5d8 // fsub v24.4s, v14.4s, v25.4s
+	WORD  $0x4eb9d5fa // fsub v26.4s, v15.4s, v25.4s
+	VMOV  V24.B16, V27.B16
+	VFMLS V26.S4, V22.S4, V27.S4
+	WORD  $0x4e2ed73a // fadd v26.4s, v25.4s, v14.4s
+	VFMLA V22.S4, V24.S4, V26.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6f6 // fadd v22.4s, v23.4s, v14.4s
+	VFMLS V23.S4, V20.S4, V22.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3aff7a // fdiv v26.4s, v27.4s, v26.4s
+	VFMLS V25.S4, V26.S4, V24.S4
+	VORR  V21.B16, V24.B16, V21.B16
+
+	// σ: y = 1/d
+	WORD $0x6e36fdd8 // fdiv v24.4s, v14.4s, v22.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb6d6f9 // fsub v25.4s, v23.4s, v22.4s
+	WORD  $0x4e2ed739 // fadd v25.4s, v25.4s, v14.4s
+	VFMLS V23.S4, V20.S4, V25.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F20 // one
+	VFMLS V22.S4, V24.S4, V20.S4
+	VFMLS V25.S4, V24.S4, V20.S4
+
+	// σ: σ = g·y + y
+	VFMLA V24.S4, V20.S4, V24.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e35df14 // fmul v20.4s, v24.4s, v21.4s
+	WORD  $0x4eb8d5d5 // fsub v21.4s, v14.4s, v24.4s
+	FMOVQ 48(R5), F22
+	VFMLA V22.S4, V21.S4, V20.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa95 // fabs v21.4s, v20.4s
+	FMOVQ 240(R8), F22
+	WORD  $0x4eb5f6d6 // fmin v22.4s, v22.4s, v21.4s
+	VAND  V0.B16, V20.B16, V23.B16
+	VORR  V23.B16, V22.B16, V22.B16
+	WORD  $0x6eb5e615 // fcmgt v21.4s, v16.4s, v21.4s
+	WORD  $0x4e751ed5 // bic v21.16b, v22.16b, v21.16b
+	FMOVQ F21, 48(R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F21
+	FMOVQ 192(R4), F22
+	WORD  $0x4e36f6b5 // fmax v21.4s, v21.4s, v22.4s
+	FMOVQ 64(R8), F22
+	WORD  $0x4eb5f6d5 // fmin v21.4s, v22.4s, v21.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0fa36 // fabs v22.4s, v17.4s
+	VAND  V0.B16, V17.B16, V17.B16
+	FMOVQ 256(R8), F23
+	WORD  $0x4eb6f6f6 // fmin v22.4s, v23.4s, v22.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V1.S4, V21.S4, V23.S4
+	WORD  $0x4ea2d6f8 // fsub v24.4s, v23.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F25 // tanhRound
+	VFMLA V3.S4, V22.S4, V25.S4
+	WORD  $0x4eb9f499 // fmin v25.4s, v4.4s, v25.4s
+	VAND  V5.B16, V25.B16, V25.B16
+	WORD  $0x4ea6d73a // fsub v26.4s, v25.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V24.S4, V21.S4
+	VFMLA V8.S4, V24.S4, V21.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V26.S4, V22.S4
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V22.S4, V22.S4, V24.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F26 // leastSquare
+	VFMLA V21.S4, V21.S4, V26.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F27 // tanhP2
+	VFMLA V10.S4, V24.S4, V27.S4
+	FMOVQ 272(R0), F28 // tanhP1
+	VFMLA V24.S4, V27.S4, V28.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F27 // sigmoidP2
+	VFMLA V11.S4, V21.S4, V27.S4
+	FMOVQ 320(R0), F29 // sigmoidP0
+	VFMLA V12.S4, V21.S4, V29.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V25.S4, V25.S4
+	FMOVQ 352(R0), F30 // tanhP0
+	VFMLA V24.S4, V28.S4, V30.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V26.S4, V27.S4
+	VFMLA V26.S4, V27.S4, V29.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e38ded8 // fmul v24.4s, v22.4s, v24.4s
+	VFMLA V30.S4, V24.S4, V22.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V26.S4, V29.S4, V21.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb9d5d8 // fsub v24.4s, v14.4s, v25.4s
+	WORD  $0x4eb9d5fa // fsub v26.4s, v15.4s, v25.4s
+	VMOV  V24.B16, V27.B16
+	VFMLS V26.S4, V22.S4, V27.S4
+	WORD  $0x4e2ed73a // fadd v26.4s, v25.4s, v14.4s
+	VFMLA V22.S4, V24.S4, V26.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6f6 // fadd v22.4s, v23.4s, v14.4s
+	VFMLS V23.S4, V21.S4, V22.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e3aff7a // fdiv v26.4s, v27.4s, v26.4s
+	VFMLS V25.S4, V26.S4, V24.S4
+
+	// σ: y = 1/d
+	WORD $0x6e36fdd9 // fdiv v25.4s, v14.4s, v22.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb6d6fa // fsub v26.4s, v23.4s, v22.4s
+	WORD  $0x4e2ed75a // fadd v26.4s, v26.4s, v14.4s
+	VFMLS V23.S4, V21.S4, V26.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F21 // one
+	VFMLS V22.S4, V25.S4, V21.S4
+	VFMLS V26.S4, V25.S4, V21.S4
+
+	// σ: σ = g·y + y
+	VFMLA V25.S4, V21.S4, V25.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e38df35 // fmul v21.4s, v25.4s, v24.4s
+	VORR  V17.B16, V21.B16, V17.B16
+	WORD  $0x6eb5e615 // fcmgt v21.4s, v16.4s, v21.4s
+	WORD  $0x4e751e31 // bic v17.16b, v17.16b, v21.16b
+	FMOVQ F17, (R6)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F17
+	FMOVQ 208(R4), F21
+	WORD  $0x4e35f631 // fmax v17.4s, v17.4s, v21.4s
+	FMOVQ 80(R8), F21
+	WORD  $0x4eb1f6b1 // fmin v17.4s, v21.4s, v17.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0fa55 // fabs v21.4s, v18.4s
+	VAND  V0.B16, V18.B16, V18.B16
+	FMOVQ 272(R8), F22
+	WORD  $0x4eb5f6d5 // fmin v21.4s, v22.4s, v21.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLA V1.S4, V17.S4, V22.S4
+	WORD  $0x4ea2d6d7 // fsub v23.4s, v22.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F24 // tanhRound
+	VFMLA V3.S4, V21.S4, V24.S4
+	WORD  $0x4eb8f498 // fmin v24.4s, v4.4s, v24.4s
+	VAND  V5.B16, V24.B16, V24.B16
+	WORD  $0x4ea6d719 // fsub v25.4s, v24.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V23.S4, V17.S4
+	VFMLA V8.S4, V23.S4, V17.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V25.S4, V21.S4
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V21.S4, V21.S4, V23.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V17.S4, V17.S4, V25.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F26 // tanhP2
+	VFMLA V10.S4, V23.S4, V26.S4
+	FMOVQ 272(R0), F27 // tanhP1
+	VFMLA V23.S4, V26.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V11.S4, V17.S4, V26.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V12.S4, V17.S4, V28.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V24.S4, V24.S4
+	FMOVQ 352(R0), F29 // tanhP0
+	VFMLA V23.S4, V27.S4, V29.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V28.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e37deb7 // fmul v23.4s, v21.4s, v23.4s
+	VFMLA V29.S4, V23.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V28.S4, V17.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb8d5d7 // fsub v23.4s, v14.4s, v24.4s
+	WORD  $0x4eb8d5f9 // fsub v25.4s, v15.4s, v24.4s
+	VMOV  V23.B16, V26.B16
+	VFMLS V25.S4, V21.S4, V26.S4
+	WORD  $0x4e2ed719 // fadd v25.4s, v24.4s, v14.4s
+	VFMLA V21.S4, V23.S4, V25.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6d5 // fadd v21.4s, v22.4s, v14.4s
+	VFMLS V22.S4, V17.S4, V21.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e39ff59 // fdiv v25.4s, v26.4s, v25.4s
+	VFMLS V24.S4, V25.S4, V23.S4
+
+	// σ: y = 1/d
+	WORD $0x6e35fdd8 // fdiv v24.4s, v14.4s, v21.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb5d6d9 // fsub v25.4s, v22.4s, v21.4s
+	WORD  $0x4e2ed739 // fadd v25.4s, v25.4s, v14.4s
+	VFMLS V22.S4, V17.S4, V25.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F17 // one
+	VFMLS V21.S4, V24.S4, V17.S4
+	VFMLS V25.S4, V24.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V24.S4, V17.S4, V24.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e37df11 // fmul v17.4s, v24.4s, v23.4s
+	VORR  V18.B16, V17.B16, V18.B16
+	WORD  $0x6eb1e611 // fcmgt v17.4s, v16.4s, v17.4s
+	WORD  $0x4e711e51 // bic v17.16b, v18.16b, v17.16b
+	FMOVQ F17, 16(R6)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 32(R8), F17
+	FMOVQ 224(R4), F18
+	WORD  $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+	FMOVQ 96(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0fa72 // fabs v18.4s, v19.4s
+	VAND  V0.B16, V19.B16, V19.B16
+	FMOVQ 288(R8), F21
+	WORD  $0x4eb2f6b2 // fmin v18.4s, v21.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V1.S4, V17.S4, V21.S4
+	WORD  $0x4ea2d6b6 // fsub v22.4s, v21.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F23 // tanhRound
+	VFMLA V3.S4, V18.S4, V23.S4
+	WORD  $0x4eb7f497 // fmin v23.4s, v4.4s, v23.4s
+	VAND  V5.B16, V23.B16, V23.B16
+	WORD  $0x4ea6d6f8 // fsub v24.4s, v23.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V22.S4, V17.S4
+	VFMLA V8.S4, V22.S4, V17.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V24.S4, V18.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V18.S4, V18.S4, V22.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V17.S4, V17.S4, V24.S4
+	VSHL  $23, V21.S4, V21.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	VFMLA V10.S4, V22.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V22.S4, V25.S4, V26.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V11.S4, V17.S4, V25.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V12.S4, V17.S4, V27.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 352(R0), F28 // tanhP0
+	VFMLA V22.S4, V26.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V27.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de56 // fmul v22.4s, v18.4s, v22.4s
+	VFMLA V28.S4, V22.S4, V18.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V27.S4, V17.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb7d5d6 // fsub v22.4s, v14.4s, v23.4s
+	WORD  $0x4eb7d5f8 // fsub v24.4s, v15.4s, v23.4s
+	VMOV  V22.B16, V25.B16
+	VFMLS V24.S4, V18.S4, V25.S4
+	WORD  $0x4e2ed6f8 // fadd v24.4s, v23.4s, v14.4s
+	VFMLA V18.S4, V22.S4, V24.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6b2 // fadd v18.4s, v21.4s, v14.4s
+	VFMLS V21.S4, V17.S4, V18.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e38ff38 // fdiv v24.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V24.S4, V22.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdd7 // fdiv v23.4s, v14.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d6b8 // fsub v24.4s, v21.4s, v18.4s
+	WORD  $0x4e2ed718 // fadd v24.4s, v24.4s, v14.4s
+	VFMLS V21.S4, V17.S4, V24.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F17 // one
+	VFMLS V18.S4, V23.S4, V17.S4
+	VFMLS V24.S4, V23.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V23.S4, V17.S4, V23.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e36def1 // fmul v17.4s, v23.4s, v22.4s
+	VORR  V19.B16, V17.B16, V18.B16
+	WORD  $0x6eb1e611 // fcmgt v17.4s, v16.4s, v17.4s
+	WORD  $0x4e711e51 // bic v17.16b, v18.16b, v17.16b
+	CMP   $12, R7
+	BGE   h_whole_wide_0_2
+	MOVD  R7, R9
+	SUB   $8, R9
+	TBZ   $1, R9, one_lane_1
+	FMOVD F17, 32(R6)
+	TBZ   $0, R9, lanes_done_2
+	VDUP  V17.D[1], V17.D2
+	FMOVS F17, 40(R6)
+	JMP   lanes_done_2
+
+one_lane_1:
+	FMOVS F17, 32(R6)
+
+lanes_done_2:
+	JMP h_done_wide_0_2
+
+h_whole_wide_0_2:
+	FMOVQ F17, 32(R6)
+
+h_done_wide_0_2:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 48(R8), F17
+	FMOVQ 240(R4), F18
+	WORD  $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+	FMOVQ 112(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0fa92 // fabs v18.4s, v20.4s
+	VAND  V0.B16, V20.B16, V19.B16
+	FMOVQ 304(R8), F20
+	WORD  $0x4eb2f692 // fmin v18.4s, v20.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V1.S4, V17.S4, V20.S4
+	WORD  $0x4ea2d695 // fsub v21.4s, v20.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V3.S4, V18.S4, V22.S4
+	WORD  $0x4eb6f496 // fmin v22.4s, v4.4s, v22.4s
+	VAND  V5.B16, V22.B16, V22.B16
+	WORD  $0x4ea6d6d7 // fsub v23.4s, v22.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V21.S4, V17.S4
+	VFMLA V8.S4, V21.S4, V17.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V23.S4, V18.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V18.S4, V18.S4, V21.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V17.S4, V17.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V10.S4, V21.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V21.S4, V24.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	VFMLA V11.S4, V17.S4, V24.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V12.S4, V17.S4, V26.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V21.S4, V25.S4, V27.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V26.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de55 // fmul v21.4s, v18.4s, v21.4s
+	VFMLA V27.S4, V21.S4, V18.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V26.S4, V17.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5d5 // fsub v21.4s, v14.4s, v22.4s
+	WORD  $0x4eb6d5f7 // fsub v23.4s, v15.4s, v22.4s
+	VMOV  V21.B16, V24.B16
+	VFMLS V23.S4, V18.S4, V24.S4
+	WORD  $0x4e2ed6d7 // fadd v23.4s, v22.4s, v14.4s
+	VFMLA V18.S4, V21.S4, V23.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed692 // fadd v18.4s, v20.4s, v14.4s
+	VFMLS V20.S4, V17.S4, V18.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e37ff17 // fdiv v23.4s, v24.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdd6 // fdiv v22.4s, v14.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d697 // fsub v23.4s, v20.4s, v18.4s
+	WORD  $0x4e2ed6f7 // fadd v23.4s, v23.4s, v14.4s
+	VFMLS V20.S4, V17.S4, V23.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F17 // one
+	VFMLS V18.S4, V22.S4, V17.S4
+	VFMLS V23.S4, V22.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V17.S4, V22.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e35ded1 // fmul v17.4s, v22.4s, v21.4s
+	VORR  V19.B16, V17.B16, V18.B16
+	WORD  $0x6eb1e611 // fcmgt v17.4s, v16.4s, v17.4s
+	WORD  $0x4e711e51 // bic v17.16b, v18.16b, v17.16b
+	CMP   $16, R7
+	BGE   h_whole_wide_0_3
+	CMP   $12, R7
+	BLE   h_done_wide_0_3
+	MOVD  R7, R9
+	SUB   $12, R9
+	TBZ   $1, R9, one_lane_3
+	FMOVD F17, 48(R6)
+	TBZ   $0, R9, lanes_done_4
+	VDUP  V17.D[1], V17.D2
+	FMOVS F17, 56(R6)
+	JMP   lanes_done_4
+
+one_lane_3:
+	FMOVS F17, 48(R6)
+
+lanes_done_4:
+	JMP h_done_wide_0_3
+
+h_whole_wide_0_3:
+	FMOVQ F17, 48(R6)
+
+h_done_wide_0_3:
+	ADD $256, R4
+	ADD $64, R5
+	ADD $64, R6
+	ADD $320, R8
+	SUB $16, R7
+	JMP panel
+
+narrow:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F17
+	FMOVQ (R4), F18
+	WORD  $0x4e32f631 // fmax v17.4s, v17.4s, v18.4s
+	FMOVQ 32(R8), F18
+	WORD  $0x4eb1f651 // fmin v17.4s, v18.4s, v17.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 64(R4), F18
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	VAND  V0.B16, V18.B16, V18.B16
+	FMOVQ 64(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V1.S4, V17.S4, V20.S4
+	WORD  $0x4ea2d695 // fsub v21.4s, v20.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V3.S4, V19.S4, V22.S4
+	WORD  $0x4eb6f496 // fmin v22.4s, v4.4s, v22.4s
+	VAND  V5.B16, V22.B16, V22.B16
+	WORD  $0x4ea6d6d7 // fsub v23.4s, v22.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V21.S4, V17.S4
+	VFMLA V8.S4, V21.S4, V17.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V23.S4, V19.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V19.S4, V19.S4, V21.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V17.S4, V17.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V10.S4, V21.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V21.S4, V24.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	VFMLA V11.S4, V17.S4, V24.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V12.S4, V17.S4, V26.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V21.S4, V25.S4, V27.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V26.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de75 // fmul v21.4s, v19.4s, v21.4s
+	VFMLA V27.S4, V21.S4, V19.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V26.S4, V17.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5d5 // fsub v21.4s, v14.4s, v22.4s
+	WORD  $0x4eb6d5f7 // fsub v23.4s, v15.4s, v22.4s
+	VMOV  V21.B16, V24.B16
+	VFMLS V23.S4, V19.S4, V24.S4
+	WORD  $0x4e2ed6d7 // fadd v23.4s, v22.4s, v14.4s
+	VFMLA V19.S4, V21.S4, V23.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed693 // fadd v19.4s, v20.4s, v14.4s
+	VFMLS V20.S4, V17.S4, V19.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e37ff17 // fdiv v23.4s, v24.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
+	VORR  V18.B16, V21.B16, V18.B16
+
+	// σ: y = 1/d
+	WORD $0x6e33fdd5 // fdiv v21.4s, v14.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb3d696 // fsub v22.4s, v20.4s, v19.4s
+	WORD  $0x4e2ed6d6 // fadd v22.4s, v22.4s, v14.4s
+	VFMLS V20.S4, V17.S4, V22.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F17 // one
+	VFMLS V19.S4, V21.S4, V17.S4
+	VFMLS V22.S4, V21.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V17.S4, V21.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e32deb1 // fmul v17.4s, v21.4s, v18.4s
+	WORD  $0x4eb5d5d2 // fsub v18.4s, v14.4s, v21.4s
+	FMOVQ (R5), F19
+	VFMLA V19.S4, V18.S4, V17.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa32 // fabs v18.4s, v17.4s
+	FMOVQ 96(R8), F19
+	WORD  $0x4eb2f673 // fmin v19.4s, v19.4s, v18.4s
+	VAND  V0.B16, V17.B16, V20.B16
+	VORR  V20.B16, V19.B16, V19.B16
+	WORD  $0x6eb2e612 // fcmgt v18.4s, v16.4s, v18.4s
+	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
+	FMOVQ F18, (R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F18
+	FMOVQ 16(R4), F19
+	WORD  $0x4e33f652 // fmax v18.4s, v18.4s, v19.4s
+	FMOVQ 48(R8), F19
+	WORD  $0x4eb2f672 // fmin v18.4s, v19.4s, v18.4s
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 80(R4), F19
+	WORD  $0x4ea0fa74 // fabs v20.4s, v19.4s
+	VAND  V0.B16, V19.B16, V19.B16
+	FMOVQ 80(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V1.S4, V18.S4, V21.S4
+	WORD  $0x4ea2d6b6 // fsub v22.4s, v21.4s, v2.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F23 // tanhRound
+	VFMLA V3.S4, V20.S4, V23.S4
+	WORD  $0x4eb7f497 // fmin v23.4s, v4.4s, v23.4s
+	VAND  V5.B16, V23.B16, V23.B16
+	WORD  $0x4ea6d6f8 // fsub v24.4s, v23.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V22.S4, V18.S4
+	VFMLA V8.S4, V22.S4, V18.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V24.S4, V20.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V20.S4, V20.S4, V22.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V18.S4, V18.S4, V24.S4
+	VSHL  $23, V21.S4, V21.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	VFMLA V10.S4, V22.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V22.S4, V25.S4, V26.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V11.S4, V18.S4, V25.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V12.S4, V18.S4, V27.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 352(R0), F28 // tanhP0
+	VFMLA V22.S4, V26.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de96 // fmul v22.4s, v20.4s, v22.4s
+	VFMLA V28.S4, V22.S4, V20.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V27.S4, V18.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb7d5d6 // fsub v22.4s, v14.4s, v23.4s
+	WORD  $0x4eb7d5f8 // fsub v24.4s, v15.4s, v23.4s
+	VMOV  V22.B16, V25.B16
+	VFMLS V24.S4, V20.S4, V25.S4
+	WORD  $0x4e2ed6f8 // fadd v24.4s, v23.4s, v14.4s
+	VFMLA V20.S4, V22.S4, V24.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6b4 // fadd v20.4s, v21.4s, v14.4s
+	VFMLS V21.S4, V18.S4, V20.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e38ff38 // fdiv v24.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V24.S4, V22.S4
+	VORR  V19.B16, V22.B16, V19.B16
+
+	// σ: y = 1/d
+	WORD $0x6e34fdd6 // fdiv v22.4s, v14.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb4d6b7 // fsub v23.4s, v21.4s, v20.4s
+	WORD  $0x4e2ed6f7 // fadd v23.4s, v23.4s, v14.4s
+	VFMLS V21.S4, V18.S4, V23.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F18 // one
+	VFMLS V20.S4, V22.S4, V18.S4
+	VFMLS V23.S4, V22.S4, V18.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V18.S4, V22.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e33ded2 // fmul v18.4s, v22.4s, v19.4s
+	WORD  $0x4eb6d5d3 // fsub v19.4s, v14.4s, v22.4s
+	FMOVQ 16(R5), F20
+	VFMLA V20.S4, V19.S4, V18.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	FMOVQ 112(R8), F20
+	WORD  $0x4eb3f694 // fmin v20.4s, v20.4s, v19.4s
+	VAND  V0.B16, V18.B16, V21.B16
+	VORR  V21.B16, V20.B16, V20.B16
+	WORD  $0x6eb3e613 // fcmgt v19.4s, v16.4s, v19.4s
+	WORD  $0x4e731e93 // bic v19.16b, v20.16b, v19.16b
+	FMOVQ F19, 16(R5)
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ (R8), F19
+	FMOVQ 96(R4), F20
+	WORD  $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
+	FMOVQ 32(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0fa34 // fabs v20.4s, v17.4s
+	VAND  V0.B16, V17.B16, V17.B16
+	FMOVQ 128(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	VFMLA V1.S4, V19.S4, V21.S4
+	WORD  $0x4ea2d6b6 // fsub v22.4s, v21.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F23 // tanhRound
+	VFMLA V3.S4, V20.S4, V23.S4
+	WORD  $0x4eb7f497 // fmin v23.4s, v4.4s, v23.4s
+	VAND  V5.B16, V23.B16, V23.B16
+	WORD  $0x4ea6d6f8 // fsub v24.4s, v23.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V22.S4, V19.S4
+	VFMLA V8.S4, V22.S4, V19.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V24.S4, V20.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V20.S4, V20.S4, V22.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V19.S4, V19.S4, V24.S4
+	VSHL  $23, V21.S4, V21.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	VFMLA V10.S4, V22.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V22.S4, V25.S4, V26.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V11.S4, V19.S4, V25.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V12.S4, V19.S4, V27.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 352(R0), F28 // tanhP0
+	VFMLA V22.S4, V26.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V27.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de96 // fmul v22.4s, v20.4s, v22.4s
+	VFMLA V28.S4, V22.S4, V20.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V27.S4, V19.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb7d5d6 // fsub v22.4s, v14.4s, v23.4s
+	WORD  $0x4eb7d5f8 // fsub v24.4s, v15.4s, v23.4s
+	VMOV  V22.B16, V25.B16
+	VFMLS V24.S4, V20.S4, V25.S4
+	WORD  $0x4e2ed6f8 // fadd v24.4s, v23.4s, v14.4s
+	VFMLA V20.S4, V22.S4, V24.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6b4 // fadd v20.4s, v21.4s, v14.4s
+	VFMLS V21.S4, V19.S4, V20.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e38ff38 // fdiv v24.4s, v25.4s, v24.4s
+	VFMLS V23.S4, V24.S4, V22.S4
+
+	// σ: y = 1/d
+	WORD $0x6e34fdd7 // fdiv v23.4s, v14.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb4d6b8 // fsub v24.4s, v21.4s, v20.4s
+	WORD  $0x4e2ed718 // fadd v24.4s, v24.4s, v14.4s
+	VFMLS V21.S4, V19.S4, V24.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F19 // one
+	VFMLS V20.S4, V23.S4, V19.S4
+	VFMLS V24.S4, V23.S4, V19.S4
+
+	// σ: σ = g·y + y
+	VFMLA V23.S4, V19.S4, V23.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e36def3 // fmul v19.4s, v23.4s, v22.4s
+	VORR  V17.B16, V19.B16, V17.B16
+	WORD  $0x6eb3e613 // fcmgt v19.4s, v16.4s, v19.4s
+	WORD  $0x4e731e31 // bic v17.16b, v17.16b, v19.16b
+	CMP   $4, R7
+	BGE   h_whole_narrow_0_0
+	MOVD  R7, R9
+	TBZ   $1, R9, one_lane_5
+	FMOVD F17, (R6)
+	TBZ   $0, R9, lanes_done_6
+	VDUP  V17.D[1], V17.D2
+	FMOVS F17, 8(R6)
+	JMP   lanes_done_6
+
+one_lane_5:
+	FMOVS F17, (R6)
+
+lanes_done_6:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	FMOVQ F17, (R6)
+
+h_done_narrow_0_0:
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 16(R8), F17
+	FMOVQ 112(R4), F19
+	WORD  $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
+	FMOVQ 48(R8), F19
+	WORD  $0x4eb1f671 // fmin v17.4s, v19.4s, v17.4s
+
+	// tanh c': sign = x & signBit, A = min(outputMost, |x|)
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	VAND  V0.B16, V18.B16, V18.B16
+	FMOVQ 144(R8), F20
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLA V1.S4, V17.S4, V20.S4
+	WORD  $0x4ea2d695 // fsub v21.4s, v20.4s, v2.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V3.S4, V19.S4, V22.S4
+	WORD  $0x4eb6f496 // fmin v22.4s, v4.4s, v22.4s
+	VAND  V5.B16, V22.B16, V22.B16
+	WORD  $0x4ea6d6d7 // fsub v23.4s, v22.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V7.S4, V21.S4, V17.S4
+	VFMLA V8.S4, V21.S4, V17.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V9.S4, V23.S4, V19.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V19.S4, V19.S4, V21.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V17.S4, V17.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V10.S4, V21.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V21.S4, V24.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	VFMLA V11.S4, V17.S4, V24.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	VFMLA V12.S4, V17.S4, V26.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V21.S4, V25.S4, V27.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V26.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de75 // fmul v21.4s, v19.4s, v21.4s
+	VFMLA V27.S4, V21.S4, V19.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V26.S4, V17.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5d5 // fsub v21.4s, v14.4s, v22.4s
+	WORD  $0x4eb6d5f7 // fsub v23.4s, v15.4s, v22.4s
+	VMOV  V21.B16, V24.B16
+	VFMLS V23.S4, V19.S4, V24.S4
+	WORD  $0x4e2ed6d7 // fadd v23.4s, v22.4s, v14.4s
+	VFMLA V19.S4, V21.S4, V23.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed693 // fadd v19.4s, v20.4s, v14.4s
+	VFMLS V20.S4, V17.S4, V19.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e37ff17 // fdiv v23.4s, v24.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
+
+	// σ: y = 1/d
+	WORD $0x6e33fdd6 // fdiv v22.4s, v14.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb3d697 // fsub v23.4s, v20.4s, v19.4s
+	WORD  $0x4e2ed6f7 // fadd v23.4s, v23.4s, v14.4s
+	VFMLS V20.S4, V17.S4, V23.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F17 // one
+	VFMLS V19.S4, V22.S4, V17.S4
+	VFMLS V23.S4, V22.S4, V17.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V17.S4, V22.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e35ded1 // fmul v17.4s, v22.4s, v21.4s
+	VORR  V18.B16, V17.B16, V18.B16
+	WORD  $0x6eb1e611 // fcmgt v17.4s, v16.4s, v17.4s
+	WORD  $0x4e711e51 // bic v17.16b, v18.16b, v17.16b
+	CMP   $8, R7
+	BGE   h_whole_narrow_0_1
+	CMP   $4, R7
+	BLE   h_done_narrow_0_1
+	MOVD  R7, R7
+	SUB   $4, R7
+	TBZ   $1, R7, one_lane_7
+	FMOVD F17, 16(R6)
+	TBZ   $0, R7, lanes_done_8
+	VDUP  V17.D[1], V17.D2
+	FMOVS F17, 24(R6)
+	JMP   lanes_done_8
+
+one_lane_7:
+	FMOVS F17, 16(R6)
+
+lanes_done_8:
+	JMP h_done_narrow_0_1
+
+h_whole_narrow_0_1:
+	FMOVQ F17, 16(R6)
+
+h_done_narrow_0_1:
+	ADD $256, R4
+	ADD $32, R5
+	ADD $32, R6
+	ADD $160, R8
+
+next:
+	MOVD zColumn+8(FP), R4
+	LSL  $2, R4
+	ADD  R4, R1
+	ADD  $72, R2
+	SUBS $1, R3
+	BGT  column
+	RET
+
+// func cellsCoupledPeepholeNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·cellsCoupledPeepholeNEON(SB), NOSPLIT, $0-48
+	MOVD $constants<>(SB), R0
+	MOVD z+0(FP), R1
+	MOVD columns+24(FP), R2
+	MOVD count+32(FP), R3
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0   // signBit
+	FMOVQ 112(R0), F1  // tanhNegTwoLog2E
+	FMOVQ 128(R0), F2  // tanhRoundMax
+	FMOVQ 144(R0), F3  // tanhRoundMask
+	FMOVQ 160(R0), F4  // tanhRoundZero
+	FMOVQ 80(R0), F5   // sigmoidNegLog2E
+	FMOVQ 64(R0), F6   // sigmoidRound
+	FMOVQ 208(R0), F7  // tanhHalfLn2
+	FMOVQ 176(R0), F8  // sigmoidLn2Hi
+	FMOVQ 192(R0), F9  // sigmoidLn2Lo
+	FMOVQ 256(R0), F10 // tanhP3
+	FMOVQ 304(R0), F11 // sigmoidP3
+	FMOVQ 336(R0), F12 // sigmoidP1
+	FMOVQ 368(R0), F13 // sigmoidP4
+	FMOVQ 384(R0), F14 // one
+	FMOVQ 400(R0), F15 // three
+	FMOVQ 416(R0), F16 // tiny
+	FMOVQ 48(R0), F17  // tanhMax
+
+column:
+	// Registers: table of constants R0, z of the column R1, column R2, columns left R3
+	//            constants V0-V17
+	MOVD R1, R4
+	MOVD 24(R2), R5
+	MOVD 48(R2), R6
+	MOVD units+40(FP), R7
+	MOVD parameters+16(FP), R8
+
+panel:
+	// Registers: table of constants R0, z R4, c R5, h R6, units left R7, parameters R8,
+	//            lanes left R9
+	//            constants V0-V17, peepholeI V18-V21, z V18-V23, peepholeO V18 V22,
+	//            cell state V19-V23, cellMost V20-V23, candidateMost V21-V24,
+	//            gateLeast V21-V24, gateMost V21-V24
+	CMP $0, R7
+	BLE next
+	CMP $8, R7
+	BLE narrow
+
+	// σ: z = peepholeI·c + z
+	FMOVQ (R8), F18
+	FMOVQ (R5), F19
+	FMOVQ (R4), F20
+	VFMLA V19.S4, V18.S4, V20.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 128(R4), F18
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	VAND  V0.B16, V18.B16, V18.B16
+	FMOVQ 256(R8), F21
+	WORD  $0x4eb3f6b3 // fmin v19.4s, v21.4s, v19.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 128(R8), F21
+	WORD  $0x4e34f6b4 // fmax v20.4s, v21.4s, v20.4s
+	FMOVQ 192(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F21 // tanhRound
+	VFMLA V1.S4, V19.S4, V21.S4
+	WORD  $0x4eb5f455 // fmin v21.4s, v2.4s, v21.4s
+	VAND  V3.B16, V21.B16, V21.B16
+	WORD  $0x4ea4d6b6 // fsub v22.4s, v21.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V5.S4, V20.S4, V23.S4
+	WORD  $0x4ea6d6f8 // fsub v24.4s, v23.4s, v6.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V22.S4, V19.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V19.S4, V19.S4, V22.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V24.S4, V20.S4
+	VFMLA V9.S4, V24.S4, V20.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V10.S4, V22.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V22.S4, V24.S4, V25.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V20.S4, V20.S4, V24.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 352(R0), F26 // tanhP0
+	VFMLA V22.S4, V25.S4, V26.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V11.S4, V20.S4, V25.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V12.S4, V20.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de76 // fmul v22.4s, v19.4s, v22.4s
+	VFMLA V26.S4, V22.S4, V19.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V27.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb5d5d6 // fsub v22.4s, v14.4s, v21.4s
+	WORD  $0x4eb5d5f9 // fsub v25.4s, v15.4s, v21.4s
+	VMOV  V22.B16, V26.B16
+	VFMLS V25.S4, V19.S4, V26.S4
+	WORD  $0x4e2ed6b9 // fadd v25.4s, v21.4s, v14.4s
+	VFMLA V19.S4, V22.S4, V25.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V27.S4, V20.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e39ff53 // fdiv v19.4s, v26.4s, v25.4s
+	VFMLS V21.S4, V19.S4, V22.S4
+	VORR  V18.B16, V22.B16, V18.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6f3 // fadd v19.4s, v23.4s, v14.4s
+	VFMLS V23.S4, V20.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e33fdd5 // fdiv v21.4s, v14.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb3d6f6 // fsub v22.4s, v23.4s, v19.4s
+	WORD  $0x4e2ed6d6 // fadd v22.4s, v22.4s, v14.4s
+	VFMLS V23.S4, V20.S4, V22.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F20 // one
+	VFMLS V19.S4, V21.S4, V20.S4
+	VFMLS V22.S4, V21.S4, V20.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V20.S4, V21.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e32deb2 // fmul v18.4s, v21.4s, v18.4s
+	WORD  $0x4eb5d5d3 // fsub v19.4s, v14.4s, v21.4s
+	FMOVQ (R5), F20
+	VFMLA V20.S4, V19.S4, V18.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	FMOVQ 320(R8), F20
+	WORD  $0x4eb3f694 // fmin v20.4s, v20.4s, v19.4s
+	VAND  V0.B16, V18.B16, V18.B16
+	VORR  V18.B16, V20.B16, V18.B16
+	WORD  $0x6eb3e613 // fcmgt v19.4s, v16.4s, v19.4s
+	WORD  $0x4e731e52 // bic v18.16b, v18.16b, v19.16b
+	FMOVQ F18, (R5)
+
+	// σ: z = peepholeI·c + z
+	FMOVQ 16(R8), F19
+	FMOVQ 16(R5), F20
+	FMOVQ 16(R4), F21
+	VFMLA V20.S4, V19.S4, V21.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 144(R4), F19
+	WORD  $0x4ea0fa74 // fabs v20.4s, v19.4s
+	VAND  V0.B16, V19.B16, V19.B16
+	FMOVQ 272(R8), F22
+	WORD  $0x4eb4f6d4 // fmin v20.4s, v22.4s, v20.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 144(R8), F22
+	WORD  $0x4e35f6d5 // fmax v21.4s, v22.4s, v21.4s
+	FMOVQ 208(R8), F22
+	WORD  $0x4eb5f6d5 // fmin v21.4s, v22.4s, v21.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V1.S4, V20.S4, V22.S4
+	WORD  $0x4eb6f456 // fmin v22.4s, v2.4s, v22.4s
+	VAND  V3.B16, V22.B16, V22.B16
+	WORD  $0x4ea4d6d7 // fsub v23.4s, v22.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F24 // sigmoidRound
+	VFMLA V5.S4, V21.S4, V24.S4
+	WORD  $0x4ea6d719 // fsub v25.4s, v24.4s, v6.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V23.S4, V20.S4
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V20.S4, V20.S4, V23.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V25.S4, V21.S4
+	VFMLA V9.S4, V25.S4, V21.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	VFMLA V10.S4, V23.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V23.S4, V25.S4, V26.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V21.S4, V21.S4, V25.S4
+	VSHL  $23, V24.S4, V24.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V23.S4, V26.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V11.S4, V21.S4, V26.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V12.S4, V21.S4, V28.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e37de97 // fmul v23.4s, v20.4s, v23.4s
+	VFMLA V27.S4, V23.S4, V20.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V28.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5d7 // fsub v23.4s, v14.4s, v22.4s
+	WORD  $0x4eb6d5fa // fsub v26.4s, v15.4s, v22.4s
+	VMOV  V23.B16, V27.B16
+	VFMLS V26.S4, V20.S4, V27.S4
+	WORD  $0x4e2ed6da // fadd v26.4s, v22.4s, v14.4s
+	VFMLA V20.S4, V23.S4, V26.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V28.S4, V21.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3aff74 // fdiv v20.4s, v27.4s, v26.4s
+	VFMLS V22.S4, V20.S4, V23.S4
+	VORR  V19.B16, V23.B16, V19.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed714 // fadd v20.4s, v24.4s, v14.4s
+	VFMLS V24.S4, V21.S4, V20.S4
+
+	// σ: y = 1/d
+	WORD $0x6e34fdd6 // fdiv v22.4s, v14.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb4d717 // fsub v23.4s, v24.4s, v20.4s
+	WORD  $0x4e2ed6f7 // fadd v23.4s, v23.4s, v14.4s
+	VFMLS V24.S4, V21.S4, V23.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F21 // one
+	VFMLS V20.S4, V22.S4, V21.S4
+	VFMLS V23.S4, V22.S4, V21.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V21.S4, V22.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e33ded3 // fmul v19.4s, v22.4s, v19.4s
+	WORD  $0x4eb6d5d4 // fsub v20.4s, v14.4s, v22.4s
+	FMOVQ 16(R5), F21
+	VFMLA V21.S4, V20.S4, V19.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa74 // fabs v20.4s, v19.4s
+	FMOVQ 336(R8), F21
+	WORD  $0x4eb4f6b5 // fmin v21.4s, v21.4s, v20.4s
+	VAND  V0.B16, V19.B16, V19.B16
+	VORR  V19.B16, V21.B16, V19.B16
+	WORD  $0x6eb4e614 // fcmgt v20.4s, v16.4s, v20.4s
+	WORD  $0x4e741e73 // bic v19.16b, v19.16b, v20.16b
+	FMOVQ F19, 16(R5)
+
+	// σ: z = peepholeI·c + z
+	FMOVQ 32(R8), F20
+	FMOVQ 32(R5), F21
+	FMOVQ 32(R4), F22
+	VFMLA V21.S4, V20.S4, V22.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 160(R4), F20
+	WORD  $0x4ea0fa95 // fabs v21.4s, v20.4s
+	VAND  V0.B16, V20.B16, V20.B16
+	FMOVQ 288(R8), F23
+	WORD  $0x4eb5f6f5 // fmin v21.4s, v23.4s, v21.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 160(R8), F23
+	WORD  $0x4e36f6f6 // fmax v22.4s, v23.4s, v22.4s
+	FMOVQ 224(R8), F23
+	WORD  $0x4eb6f6f6 // fmin v22.4s, v23.4s, v22.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F23 // tanhRound
+	VFMLA V1.S4, V21.S4, V23.S4
+	WORD  $0x4eb7f457 // fmin v23.4s, v2.4s, v23.4s
+	VAND  V3.B16, V23.B16, V23.B16
+	WORD  $0x4ea4d6f8 // fsub v24.4s, v23.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F25 // sigmoidRound
+	VFMLA V5.S4, V22.S4, V25.S4
+	WORD  $0x4ea6d73a // fsub v26.4s, v25.4s, v6.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V24.S4, V21.S4
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V21.S4, V21.S4, V24.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V26.S4, V22.S4
+	VFMLA V9.S4, V26.S4, V22.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F26 // tanhP2
+	VFMLA V10.S4, V24.S4, V26.S4
+	FMOVQ 272(R0), F27 // tanhP1
+	VFMLA V24.S4, V26.S4, V27.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F26 // leastSquare
+	VFMLA V22.S4, V22.S4, V26.S4
+	VSHL  $23, V25.S4, V25.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 352(R0), F28 // tanhP0
+	VFMLA V24.S4, V27.S4, V28.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F27 // sigmoidP2
+	VFMLA V11.S4, V22.S4, V27.S4
+	FMOVQ 320(R0), F29 // sigmoidP0
+	VFMLA V12.S4, V22.S4, V29.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e38deb8 // fmul v24.4s, v21.4s, v24.4s
+	VFMLA V28.S4, V24.S4, V21.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V26.S4, V27.S4
+	VFMLA V26.S4, V27.S4, V29.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb7d5d8 // fsub v24.4s, v14.4s, v23.4s
+	WORD  $0x4eb7d5fb // fsub v27.4s, v15.4s, v23.4s
+	VMOV  V24.B16, V28.B16
+	VFMLS V27.S4, V21.S4, V28.S4
+	WORD  $0x4e2ed6fb // fadd v27.4s, v23.4s, v14.4s
+	VFMLA V21.S4, V24.S4, V27.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V26.S4, V29.S4, V22.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3bff95 // fdiv v21.4s, v28.4s, v27.4s
+	VFMLS V23.S4, V21.S4, V24.S4
+	VORR  V20.B16, V24.B16, V20.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed735 // fadd v21.4s, v25.4s, v14.4s
+	VFMLS V25.S4, V22.S4, V21.S4
+
+	// σ: y = 1/d
+	WORD $0x6e35fdd7 // fdiv v23.4s, v14.4s, v21.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb5d738 // fsub v24.4s, v25.4s, v21.4s
+	WORD  $0x4e2ed718 // fadd v24.4s, v24.4s, v14.4s
+	VFMLS V25.S4, V22.S4, V24.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F22 // one
+	VFMLS V21.S4, V23.S4, V22.S4
+	VFMLS V24.S4, V23.S4, V22.S4
+
+	// σ: σ = g·y + y
+	VFMLA V23.S4, V22.S4, V23.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e34def4 // fmul v20.4s, v23.4s, v20.4s
+	WORD  $0x4eb7d5d5 // fsub v21.4s, v14.4s, v23.4s
+	FMOVQ 32(R5), F22
+	VFMLA V22.S4, V21.S4, V20.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa95 // fabs v21.4s, v20.4s
+	FMOVQ 352(R8), F22
+	WORD  $0x4eb5f6d6 // fmin v22.4s, v22.4s, v21.4s
+	VAND  V0.B16, V20.B16, V20.B16
+	VORR  V20.B16, V22.B16, V20.B16
+	WORD  $0x6eb5e615 // fcmgt v21.4s, v16.4s, v21.4s
+	WORD  $0x4e751e94 // bic v20.16b, v20.16b, v21.16b
+	FMOVQ F20, 32(R5)
+
+	// σ: z = peepholeI·c + z
+	FMOVQ 48(R8), F21
+	FMOVQ 48(R5), F22
+	FMOVQ 48(R4), F23
+	VFMLA V22.S4, V21.S4, V23.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 176(R4), F21
+	WORD  $0x4ea0fab6 // fabs v22.4s, v21.4s
+	VAND  V0.B16, V21.B16, V21.B16
+	FMOVQ 304(R8), F24
+	WORD  $0x4eb6f716 // fmin v22.4s, v24.4s, v22.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 176(R8), F24
+	WORD  $0x4e37f717 // fmax v23.4s, v24.4s, v23.4s
+	FMOVQ 240(R8), F24
+	WORD  $0x4eb7f717 // fmin v23.4s, v24.4s, v23.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F24 // tanhRound
+	VFMLA V1.S4, V22.S4, V24.S4
+	WORD  $0x4eb8f458 // fmin v24.4s, v2.4s, v24.4s
+	VAND  V3.B16, V24.B16, V24.B16
+	WORD  $0x4ea4d719 // fsub v25.4s, v24.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F26 // sigmoidRound
+	VFMLA V5.S4, V23.S4, V26.S4
+	WORD  $0x4ea6d75b // fsub v27.4s, v26.4s, v6.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V25.S4, V22.S4
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V22.S4, V22.S4, V25.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V27.S4, V23.S4
+	VFMLA V9.S4, V27.S4, V23.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F27 // tanhP2
+	VFMLA V10.S4, V25.S4, V27.S4
+	FMOVQ 272(R0), F28 // tanhP1
+	VFMLA V25.S4, V27.S4, V28.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F27 // leastSquare
+	VFMLA V23.S4, V23.S4, V27.S4
+	VSHL  $23, V26.S4, V26.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V24.S4, V24.S4
+	FMOVQ 352(R0), F29 // tanhP0
+	VFMLA V25.S4, V28.S4, V29.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F28 // sigmoidP2
+	VFMLA V11.S4, V23.S4, V28.S4
+	FMOVQ 320(R0), F30 // sigmoidP0
+	VFMLA V12.S4, V23.S4, V30.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e39ded9 // fmul v25.4s, v22.4s, v25.4s
+	VFMLA V29.S4, V25.S4, V22.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V27.S4, V28.S4
+	VFMLA V27.S4, V28.S4, V30.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb8d5d9 // fsub v25.4s, v14.4s, v24.4s
+	WORD  $0x4eb8d5fc // fsub v28.4s, v15.4s, v24.4s
+	VMOV  V25.B16, V29.B16
+	VFMLS V28.S4, V22.S4, V29.S4
+	WORD  $0x4e2ed71c // fadd v28.4s, v24.4s, v14.4s
+	VFMLA V22.S4, V25.S4, V28.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V27.S4, V30.S4, V23.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3cffb6 // fdiv v22.4s, v29.4s, v28.4s
+	VFMLS V24.S4, V22.S4, V25.S4
+	VORR  V21.B16, V25.B16, V21.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed756 // fadd v22.4s, v26.4s, v14.4s
+	VFMLS V26.S4, V23.S4, V22.S4
+
+	// σ: y = 1/d
+	WORD $0x6e36fdd8 // fdiv v24.4s, v14.4s, v22.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb6d759 // fsub v25.4s, v26.4s, v22.4s
+	WORD  $0x4e2ed739 // fadd v25.4s, v25.4s, v14.4s
+	VFMLS V26.S4, V23.S4, V25.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F23 // one
+	VFMLS V22.S4, V24.S4, V23.S4
+	VFMLS V25.S4, V24.S4, V23.S4
+
+	// σ: σ = g·y + y
+	VFMLA V24.S4, V23.S4, V24.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e35df15 // fmul v21.4s, v24.4s, v21.4s
+	WORD  $0x4eb8d5d6 // fsub v22.4s, v14.4s, v24.4s
+	FMOVQ 48(R5), F23
+	VFMLA V23.S4, V22.S4, V21.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fab6 // fabs v22.4s, v21.4s
+	FMOVQ 368(R8), F23
+	WORD  $0x4eb6f6f7 // fmin v23.4s, v23.4s, v22.4s
+	VAND  V0.B16, V21.B16, V21.B16
+	VORR  V21.B16, V23.B16, V21.B16
+	WORD  $0x6eb6e616 // fcmgt v22.4s, v16.4s, v22.4s
+	WORD  $0x4e761eb5 // bic v21.16b, v21.16b, v22.16b
+	FMOVQ F21, 48(R5)
+
+	// σ: z = peepholeO·c + z
+	FMOVQ 64(R8), F22
+	FMOVQ 192(R4), F23
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0fa56 // fabs v22.4s, v18.4s
+	VAND V0.B16, V18.B16, V18.B16
+	WORD $0x4eb6f636 // fmin v22.4s, v17.4s, v22.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 128(R8), F24
+	WORD  $0x4e37f717 // fmax v23.4s, v24.4s, v23.4s
+	FMOVQ 192(R8), F24
+	WORD  $0x4eb7f717 // fmin v23.4s, v24.4s, v23.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F24 // tanhRound
+	VFMLA V1.S4, V22.S4, V24.S4
+	WORD  $0x4eb8f458 // fmin v24.4s, v2.4s, v24.4s
+	VAND  V3.B16, V24.B16, V24.B16
+	WORD  $0x4ea4d719 // fsub v25.4s, v24.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F26 // sigmoidRound
+	VFMLA V5.S4, V23.S4, V26.S4
+	WORD  $0x4ea6d75b // fsub v27.4s, v26.4s, v6.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V25.S4, V22.S4
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V22.S4, V22.S4, V25.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V27.S4, V23.S4
+	VFMLA V9.S4, V27.S4, V23.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F27 // tanhP2
+	VFMLA V10.S4, V25.S4, V27.S4
+	FMOVQ 272(R0), F28 // tanhP1
+	VFMLA V25.S4, V27.S4, V28.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F27 // leastSquare
+	VFMLA V23.S4, V23.S4, V27.S4
+	VSHL  $23, V26.S4, V26.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V24.S4, V24.S4
+	FMOVQ 352(R0), F29 // tanhP0
+	VFMLA V25.S4, V28.S4, V29.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F28 // sigmoidP2
+	VFMLA V11.S4, V23.S4, V28.S4
+	FMOVQ 320(R0), F30 // sigmoidP0
+	VFMLA V12.S4, V23.S4, V30.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e39ded9 // fmul v25.4s, v22.4s, v25.4s
+	VFMLA V29.S4, V25.S4, V22.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V27.S4, V28.S4
+	VFMLA V27.S4, V28.S4, V30.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb8d5d9 // fsub v25.4s, v14.4s, v24.4s
+	WORD  $0x4eb8d5fc // fsub v28.4s, v15.4s, v24.4s
+	VMOV  V25.B16, V29.B16
+	VFMLS V28.S4, V22.S4, V29.S4
+	WORD  $0x4e2ed71c // fadd v28.4s, v24.4s, v14.4s
+	VFMLA V22.S4, V25.S4, V28.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V27.S4, V30.S4, V23.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e3cffb6 // fdiv v22.4s, v29.4s, v28.4s
+	VFMLS V24.S4, V22.S4, V25.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed756 // fadd v22.4s, v26.4s, v14.4s
+	VFMLS V26.S4, V23.S4, V22.S4
+
+	// σ: y = 1/d
+	WORD $0x6e36fdd8 // fdiv v24.4s, v14.4s, v22.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb6d75b // fsub v27.4s, v26.4s, v22.4s
+	WORD  $0x4e2ed77b // fadd v27.4s, v27.4s, v14.4s
+	VFMLS V26.S4, V23.S4, V27.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F23 // one
+	VFMLS V22.S4, V24.S4, V23.S4
+	VFMLS V27.S4, V24.S4, V23.S4
+
+	// σ: σ = g·y + y
+	VFMLA V24.S4, V23.S4, V24.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e39df16 // fmul v22.4s, v24.4s, v25.4s
+	VORR  V18.B16, V22.B16, V18.B16
+	WORD  $0x6eb6e616 // fcmgt v22.4s, v16.4s, v22.4s
+	WORD  $0x4e761e52 // bic v18.16b, v18.16b, v22.16b
+	FMOVQ F18, (R6)
+
+	// σ: z = peepholeO·c + z
+	FMOVQ 80(R8), F18
+	FMOVQ 208(R4), F22
+	VFMLA V19.S4, V18.S4, V22.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0fa72 // fabs v18.4s, v19.4s
+	VAND V0.B16, V19.B16, V19.B16
+	WORD $0x4eb2f632 // fmin v18.4s, v17.4s, v18.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 144(R8), F23
+	WORD  $0x4e36f6f6 // fmax v22.4s, v23.4s, v22.4s
+	FMOVQ 208(R8), F23
+	WORD  $0x4eb6f6f6 // fmin v22.4s, v23.4s, v22.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F23 // tanhRound
+	VFMLA V1.S4, V18.S4, V23.S4
+	WORD  $0x4eb7f457 // fmin v23.4s, v2.4s, v23.4s
+	VAND  V3.B16, V23.B16, V23.B16
+	WORD  $0x4ea4d6f8 // fsub v24.4s, v23.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F25 // sigmoidRound
+	VFMLA V5.S4, V22.S4, V25.S4
+	WORD  $0x4ea6d73a // fsub v26.4s, v25.4s, v6.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V24.S4, V18.S4
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V18.S4, V18.S4, V24.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V26.S4, V22.S4
+	VFMLA V9.S4, V26.S4, V22.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F26 // tanhP2
+	VFMLA V10.S4, V24.S4, V26.S4
+	FMOVQ 272(R0), F27 // tanhP1
+	VFMLA V24.S4, V26.S4, V27.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F26 // leastSquare
+	VFMLA V22.S4, V22.S4, V26.S4
+	VSHL  $23, V25.S4, V25.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V23.S4, V23.S4
+	FMOVQ 352(R0), F28 // tanhP0
+	VFMLA V24.S4, V27.S4, V28.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F27 // sigmoidP2
+	VFMLA V11.S4, V22.S4, V27.S4
+	FMOVQ 320(R0), F29 // sigmoidP0
+	VFMLA V12.S4, V22.S4, V29.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e38de58 // fmul v24.4s, v18.4s, v24.4s
+	VFMLA V28.S4, V24.S4, V18.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V26.S4, V27.S4
+	VFMLA V26.S4, V27.S4, V29.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb7d5d8 // fsub v24.4s, v14.4s, v23.4s
+	WORD  $0x4eb7d5fb // fsub v27.4s, v15.4s, v23.4s
+	VMOV  V24.B16, V28.B16
+	VFMLS V27.S4, V18.S4, V28.S4
+	WORD  $0x4e2ed6fb // fadd v27.4s, v23.4s, v14.4s
+	VFMLA V18.S4, V24.S4, V27.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V26.S4, V29.S4, V22.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e3bff92 // fdiv v18.4s, v28.4s, v27.4s
+	VFMLS V23.S4, V18.S4, V24.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed732 // fadd v18.4s, v25.4s, v14.4s
+	VFMLS V25.S4, V22.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdd7 // fdiv v23.4s, v14.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d73a // fsub v26.4s, v25.4s, v18.4s
+	WORD  $0x4e2ed75a // fadd v26.4s, v26.4s, v14.4s
+	VFMLS V25.S4, V22.S4, V26.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F22 // one
+	VFMLS V18.S4, V23.S4, V22.S4
+	VFMLS V26.S4, V23.S4, V22.S4
+
+	// σ: σ = g·y + y
+	VFMLA V23.S4, V22.S4, V23.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e38def2 // fmul v18.4s, v23.4s, v24.4s
+	VORR  V19.B16, V18.B16, V19.B16
+	WORD  $0x6eb2e612 // fcmgt v18.4s, v16.4s, v18.4s
+	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
+	FMOVQ F18, 16(R6)
+
+	// σ: z = peepholeO·c + z
+	FMOVQ 96(R8), F18
+	FMOVQ 224(R4), F19
+	VFMLA V20.S4, V18.S4, V19.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0fa92 // fabs v18.4s, v20.4s
+	VAND V0.B16, V20.B16, V20.B16
+	WORD $0x4eb2f632 // fmin v18.4s, v17.4s, v18.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 160(R8), F22
+	WORD  $0x4e33f6d3 // fmax v19.4s, v22.4s, v19.4s
+	FMOVQ 224(R8), F22
+	WORD  $0x4eb3f6d3 // fmin v19.4s, v22.4s, v19.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V1.S4, V18.S4, V22.S4
+	WORD  $0x4eb6f456 // fmin v22.4s, v2.4s, v22.4s
+	VAND  V3.B16, V22.B16, V22.B16
+	WORD  $0x4ea4d6d7 // fsub v23.4s, v22.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F24 // sigmoidRound
+	VFMLA V5.S4, V19.S4, V24.S4
+	WORD  $0x4ea6d719 // fsub v25.4s, v24.4s, v6.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V23.S4, V18.S4
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V18.S4, V18.S4, V23.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V25.S4, V19.S4
+	VFMLA V9.S4, V25.S4, V19.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	VFMLA V10.S4, V23.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V23.S4, V25.S4, V26.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V19.S4, V19.S4, V25.S4
+	VSHL  $23, V24.S4, V24.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V23.S4, V26.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V11.S4, V19.S4, V26.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V12.S4, V19.S4, V28.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e37de57 // fmul v23.4s, v18.4s, v23.4s
+	VFMLA V27.S4, V23.S4, V18.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V28.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5d7 // fsub v23.4s, v14.4s, v22.4s
+	WORD  $0x4eb6d5fa // fsub v26.4s, v15.4s, v22.4s
+	VMOV  V23.B16, V27.B16
+	VFMLS V26.S4, V18.S4, V27.S4
+	WORD  $0x4e2ed6da // fadd v26.4s, v22.4s, v14.4s
+	VFMLA V18.S4, V23.S4, V26.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V28.S4, V19.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e3aff72 // fdiv v18.4s, v27.4s, v26.4s
+	VFMLS V22.S4, V18.S4, V23.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed712 // fadd v18.4s, v24.4s, v14.4s
+	VFMLS V24.S4, V19.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdd6 // fdiv v22.4s, v14.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d719 // fsub v25.4s, v24.4s, v18.4s
+	WORD  $0x4e2ed739 // fadd v25.4s, v25.4s, v14.4s
+	VFMLS V24.S4, V19.S4, V25.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F19 // one
+	VFMLS V18.S4, V22.S4, V19.S4
+	VFMLS V25.S4, V22.S4, V19.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V19.S4, V22.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e37ded2 // fmul v18.4s, v22.4s, v23.4s
+	VORR  V20.B16, V18.B16, V19.B16
+	WORD  $0x6eb2e612 // fcmgt v18.4s, v16.4s, v18.4s
+	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
+	CMP   $12, R7
+	BGE   h_whole_wide_0_2
+	MOVD  R7, R9
+	SUB   $8, R9
+	TBZ   $1, R9, one_lane_1
+	FMOVD F18, 32(R6)
+	TBZ   $0, R9, lanes_done_2
+	VDUP  V18.D[1], V18.D2
+	FMOVS F18, 40(R6)
+	JMP   lanes_done_2
+
+one_lane_1:
+	FMOVS F18, 32(R6)
+
+lanes_done_2:
+	JMP h_done_wide_0_2
+
+h_whole_wide_0_2:
+	FMOVQ F18, 32(R6)
+
+h_done_wide_0_2:
+	// σ: z = peepholeO·c + z
+	FMOVQ 112(R8), F18
+	FMOVQ 240(R4), F19
+	VFMLA V21.S4, V18.S4, V19.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0fab2 // fabs v18.4s, v21.4s
+	VAND V0.B16, V21.B16, V20.B16
+	WORD $0x4eb2f632 // fmin v18.4s, v17.4s, v18.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 176(R8), F21
+	WORD  $0x4e33f6b3 // fmax v19.4s, v21.4s, v19.4s
+	FMOVQ 240(R8), F21
+	WORD  $0x4eb3f6b3 // fmin v19.4s, v21.4s, v19.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F21 // tanhRound
+	VFMLA V1.S4, V18.S4, V21.S4
+	WORD  $0x4eb5f455 // fmin v21.4s, v2.4s, v21.4s
+	VAND  V3.B16, V21.B16, V21.B16
+	WORD  $0x4ea4d6b6 // fsub v22.4s, v21.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V5.S4, V19.S4, V23.S4
+	WORD  $0x4ea6d6f8 // fsub v24.4s, v23.4s, v6.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V22.S4, V18.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V18.S4, V18.S4, V22.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V24.S4, V19.S4
+	VFMLA V9.S4, V24.S4, V19.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V10.S4, V22.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V22.S4, V24.S4, V25.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V19.S4, V19.S4, V24.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 352(R0), F26 // tanhP0
+	VFMLA V22.S4, V25.S4, V26.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V11.S4, V19.S4, V25.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V12.S4, V19.S4, V27.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de56 // fmul v22.4s, v18.4s, v22.4s
+	VFMLA V26.S4, V22.S4, V18.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V27.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb5d5d6 // fsub v22.4s, v14.4s, v21.4s
+	WORD  $0x4eb5d5f9 // fsub v25.4s, v15.4s, v21.4s
+	VMOV  V22.B16, V26.B16
+	VFMLS V25.S4, V18.S4, V26.S4
+	WORD  $0x4e2ed6b9 // fadd v25.4s, v21.4s, v14.4s
+	VFMLA V18.S4, V22.S4, V25.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V27.S4, V19.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e39ff52 // fdiv v18.4s, v26.4s, v25.4s
+	VFMLS V21.S4, V18.S4, V22.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6f2 // fadd v18.4s, v23.4s, v14.4s
+	VFMLS V23.S4, V19.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdd5 // fdiv v21.4s, v14.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d6f8 // fsub v24.4s, v23.4s, v18.4s
+	WORD  $0x4e2ed718 // fadd v24.4s, v24.4s, v14.4s
+	VFMLS V23.S4, V19.S4, V24.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F19 // one
+	VFMLS V18.S4, V21.S4, V19.S4
+	VFMLS V24.S4, V21.S4, V19.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V19.S4, V21.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e36deb2 // fmul v18.4s, v21.4s, v22.4s
+	VORR  V20.B16, V18.B16, V19.B16
+	WORD  $0x6eb2e612 // fcmgt v18.4s, v16.4s, v18.4s
+	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
+	CMP   $16, R7
+	BGE   h_whole_wide_0_3
+	CMP   $12, R7
+	BLE   h_done_wide_0_3
+	MOVD  R7, R9
+	SUB   $12, R9
+	TBZ   $1, R9, one_lane_3
+	FMOVD F18, 48(R6)
+	TBZ   $0, R9, lanes_done_4
+	VDUP  V18.D[1], V18.D2
+	FMOVS F18, 56(R6)
+	JMP   lanes_done_4
+
+one_lane_3:
+	FMOVS F18, 48(R6)
+
+lanes_done_4:
+	JMP h_done_wide_0_3
+
+h_whole_wide_0_3:
+	FMOVQ F18, 48(R6)
+
+h_done_wide_0_3:
+	ADD $256, R4
+	ADD $64, R5
+	ADD $64, R6
+	ADD $384, R8
+	SUB $16, R7
+	JMP panel
+
+narrow:
+	// σ: z = peepholeI·c + z
+	FMOVQ (R8), F18
+	FMOVQ (R5), F19
+	FMOVQ (R4), F20
+	VFMLA V19.S4, V18.S4, V20.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 64(R4), F18
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	VAND  V0.B16, V18.B16, V18.B16
+	FMOVQ 128(R8), F21
+	WORD  $0x4eb3f6b3 // fmin v19.4s, v21.4s, v19.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 64(R8), F21
+	WORD  $0x4e34f6b4 // fmax v20.4s, v21.4s, v20.4s
+	FMOVQ 96(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F21 // tanhRound
+	VFMLA V1.S4, V19.S4, V21.S4
+	WORD  $0x4eb5f455 // fmin v21.4s, v2.4s, v21.4s
+	VAND  V3.B16, V21.B16, V21.B16
+	WORD  $0x4ea4d6b6 // fsub v22.4s, v21.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V5.S4, V20.S4, V23.S4
+	WORD  $0x4ea6d6f8 // fsub v24.4s, v23.4s, v6.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V22.S4, V19.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V19.S4, V19.S4, V22.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V24.S4, V20.S4
+	VFMLA V9.S4, V24.S4, V20.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V10.S4, V22.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V22.S4, V24.S4, V25.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V20.S4, V20.S4, V24.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 352(R0), F26 // tanhP0
+	VFMLA V22.S4, V25.S4, V26.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V11.S4, V20.S4, V25.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V12.S4, V20.S4, V27.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de76 // fmul v22.4s, v19.4s, v22.4s
+	VFMLA V26.S4, V22.S4, V19.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V27.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb5d5d6 // fsub v22.4s, v14.4s, v21.4s
+	WORD  $0x4eb5d5f9 // fsub v25.4s, v15.4s, v21.4s
+	VMOV  V22.B16, V26.B16
+	VFMLS V25.S4, V19.S4, V26.S4
+	WORD  $0x4e2ed6b9 // fadd v25.4s, v21.4s, v14.4s
+	VFMLA V19.S4, V22.S4, V25.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V27.S4, V20.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e39ff53 // fdiv v19.4s, v26.4s, v25.4s
+	VFMLS V21.S4, V19.S4, V22.S4
+	VORR  V18.B16, V22.B16, V18.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6f3 // fadd v19.4s, v23.4s, v14.4s
+	VFMLS V23.S4, V20.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e33fdd5 // fdiv v21.4s, v14.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb3d6f6 // fsub v22.4s, v23.4s, v19.4s
+	WORD  $0x4e2ed6d6 // fadd v22.4s, v22.4s, v14.4s
+	VFMLS V23.S4, V20.S4, V22.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F20 // one
+	VFMLS V19.S4, V21.S4, V20.S4
+	VFMLS V22.S4, V21.S4, V20.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V20.S4, V21.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e32deb2 // fmul v18.4s, v21.4s, v18.4s
+	WORD  $0x4eb5d5d3 // fsub v19.4s, v14.4s, v21.4s
+	FMOVQ (R5), F20
+	VFMLA V20.S4, V19.S4, V18.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa53 // fabs v19.4s, v18.4s
+	FMOVQ 160(R8), F20
+	WORD  $0x4eb3f694 // fmin v20.4s, v20.4s, v19.4s
+	VAND  V0.B16, V18.B16, V18.B16
+	VORR  V18.B16, V20.B16, V18.B16
+	WORD  $0x6eb3e613 // fcmgt v19.4s, v16.4s, v19.4s
+	WORD  $0x4e731e52 // bic v18.16b, v18.16b, v19.16b
+	FMOVQ F18, (R5)
+
+	// σ: z = peepholeI·c + z
+	FMOVQ 16(R8), F19
+	FMOVQ 16(R5), F20
+	FMOVQ 16(R4), F21
+	VFMLA V20.S4, V19.S4, V21.S4
+
+	// tanh: sign = x & signBit, A = min(candidateMost, |x|)
+	FMOVQ 80(R4), F19
+	WORD  $0x4ea0fa74 // fabs v20.4s, v19.4s
+	VAND  V0.B16, V19.B16, V19.B16
+	FMOVQ 144(R8), F22
+	WORD  $0x4eb4f6d4 // fmin v20.4s, v22.4s, v20.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 80(R8), F22
+	WORD  $0x4e35f6d5 // fmax v21.4s, v22.4s, v21.4s
+	FMOVQ 112(R8), F22
+	WORD  $0x4eb5f6d5 // fmin v21.4s, v22.4s, v21.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V1.S4, V20.S4, V22.S4
+	WORD  $0x4eb6f456 // fmin v22.4s, v2.4s, v22.4s
+	VAND  V3.B16, V22.B16, V22.B16
+	WORD  $0x4ea4d6d7 // fsub v23.4s, v22.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F24 // sigmoidRound
+	VFMLA V5.S4, V21.S4, V24.S4
+	WORD  $0x4ea6d719 // fsub v25.4s, v24.4s, v6.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V23.S4, V20.S4
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V20.S4, V20.S4, V23.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V25.S4, V21.S4
+	VFMLA V9.S4, V25.S4, V21.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	VFMLA V10.S4, V23.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V23.S4, V25.S4, V26.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V21.S4, V21.S4, V25.S4
+	VSHL  $23, V24.S4, V24.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V23.S4, V26.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V11.S4, V21.S4, V26.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V12.S4, V21.S4, V28.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e37de97 // fmul v23.4s, v20.4s, v23.4s
+	VFMLA V27.S4, V23.S4, V20.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V28.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5d7 // fsub v23.4s, v14.4s, v22.4s
+	WORD  $0x4eb6d5fa // fsub v26.4s, v15.4s, v22.4s
+	VMOV  V23.B16, V27.B16
+	VFMLS V26.S4, V20.S4, V27.S4
+	WORD  $0x4e2ed6da // fadd v26.4s, v22.4s, v14.4s
+	VFMLA V20.S4, V23.S4, V26.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V28.S4, V21.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e3aff74 // fdiv v20.4s, v27.4s, v26.4s
+	VFMLS V22.S4, V20.S4, V23.S4
+	VORR  V19.B16, V23.B16, V19.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed714 // fadd v20.4s, v24.4s, v14.4s
+	VFMLS V24.S4, V21.S4, V20.S4
+
+	// σ: y = 1/d
+	WORD $0x6e34fdd6 // fdiv v22.4s, v14.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb4d717 // fsub v23.4s, v24.4s, v20.4s
+	WORD  $0x4e2ed6f7 // fadd v23.4s, v23.4s, v14.4s
+	VFMLS V24.S4, V21.S4, V23.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F21 // one
+	VFMLS V20.S4, V22.S4, V21.S4
+	VFMLS V23.S4, V22.S4, V21.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V21.S4, V22.S4
+
+	// f = 1 - σ(i), c' = f·c + σ(i)·tanh(g)
+	WORD  $0x6e33ded3 // fmul v19.4s, v22.4s, v19.4s
+	WORD  $0x4eb6d5d4 // fsub v20.4s, v14.4s, v22.4s
+	FMOVQ 16(R5), F21
+	VFMLA V21.S4, V20.S4, V19.S4
+
+	// A = |c'|, c' = (min(cellMost, A) | (c' & signBit)) or 0 where A < tiny
+	WORD  $0x4ea0fa74 // fabs v20.4s, v19.4s
+	FMOVQ 176(R8), F21
+	WORD  $0x4eb4f6b5 // fmin v21.4s, v21.4s, v20.4s
+	VAND  V0.B16, V19.B16, V19.B16
+	VORR  V19.B16, V21.B16, V19.B16
+	WORD  $0x6eb4e614 // fcmgt v20.4s, v16.4s, v20.4s
+	WORD  $0x4e741e73 // bic v19.16b, v19.16b, v20.16b
+	FMOVQ F19, 16(R5)
+
+	// σ: z = peepholeO·c + z
+	FMOVQ 32(R8), F20
+	FMOVQ 96(R4), F21
+	VFMLA V18.S4, V20.S4, V21.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0fa54 // fabs v20.4s, v18.4s
+	VAND V0.B16, V18.B16, V18.B16
+	WORD $0x4eb4f634 // fmin v20.4s, v17.4s, v20.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 64(R8), F22
+	WORD  $0x4e35f6d5 // fmax v21.4s, v22.4s, v21.4s
+	FMOVQ 96(R8), F22
+	WORD  $0x4eb5f6d5 // fmin v21.4s, v22.4s, v21.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V1.S4, V20.S4, V22.S4
+	WORD  $0x4eb6f456 // fmin v22.4s, v2.4s, v22.4s
+	VAND  V3.B16, V22.B16, V22.B16
+	WORD  $0x4ea4d6d7 // fsub v23.4s, v22.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F24 // sigmoidRound
+	VFMLA V5.S4, V21.S4, V24.S4
+	WORD  $0x4ea6d719 // fsub v25.4s, v24.4s, v6.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V23.S4, V20.S4
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V20.S4, V20.S4, V23.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V25.S4, V21.S4
+	VFMLA V9.S4, V25.S4, V21.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	VFMLA V10.S4, V23.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V23.S4, V25.S4, V26.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V21.S4, V21.S4, V25.S4
+	VSHL  $23, V24.S4, V24.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V23.S4, V26.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	VFMLA V11.S4, V21.S4, V26.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	VFMLA V12.S4, V21.S4, V28.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e37de97 // fmul v23.4s, v20.4s, v23.4s
+	VFMLA V27.S4, V23.S4, V20.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V28.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d5d7 // fsub v23.4s, v14.4s, v22.4s
+	WORD  $0x4eb6d5fa // fsub v26.4s, v15.4s, v22.4s
+	VMOV  V23.B16, V27.B16
+	VFMLS V26.S4, V20.S4, V27.S4
+	WORD  $0x4e2ed6da // fadd v26.4s, v22.4s, v14.4s
+	VFMLA V20.S4, V23.S4, V26.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V28.S4, V21.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e3aff74 // fdiv v20.4s, v27.4s, v26.4s
+	VFMLS V22.S4, V20.S4, V23.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed714 // fadd v20.4s, v24.4s, v14.4s
+	VFMLS V24.S4, V21.S4, V20.S4
+
+	// σ: y = 1/d
+	WORD $0x6e34fdd6 // fdiv v22.4s, v14.4s, v20.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb4d719 // fsub v25.4s, v24.4s, v20.4s
+	WORD  $0x4e2ed739 // fadd v25.4s, v25.4s, v14.4s
+	VFMLS V24.S4, V21.S4, V25.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F21 // one
+	VFMLS V20.S4, V22.S4, V21.S4
+	VFMLS V25.S4, V22.S4, V21.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V21.S4, V22.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e37ded4 // fmul v20.4s, v22.4s, v23.4s
+	VORR  V18.B16, V20.B16, V18.B16
+	WORD  $0x6eb4e614 // fcmgt v20.4s, v16.4s, v20.4s
+	WORD  $0x4e741e52 // bic v18.16b, v18.16b, v20.16b
+	CMP   $4, R7
+	BGE   h_whole_narrow_0_0
+	MOVD  R7, R9
+	TBZ   $1, R9, one_lane_5
+	FMOVD F18, (R6)
+	TBZ   $0, R9, lanes_done_6
+	VDUP  V18.D[1], V18.D2
+	FMOVS F18, 8(R6)
+	JMP   lanes_done_6
+
+one_lane_5:
+	FMOVS F18, (R6)
+
+lanes_done_6:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	FMOVQ F18, (R6)
+
+h_done_narrow_0_0:
+	// σ: z = peepholeO·c + z
+	FMOVQ 48(R8), F18
+	FMOVQ 112(R4), F20
+	VFMLA V19.S4, V18.S4, V20.S4
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0fa72 // fabs v18.4s, v19.4s
+	VAND V0.B16, V19.B16, V19.B16
+	WORD $0x4eb2f632 // fmin v18.4s, v17.4s, v18.4s
+
+	// σ: x = min(gateMost, max(gateLeast, x))
+	FMOVQ 80(R8), F21
+	WORD  $0x4e34f6b4 // fmax v20.4s, v21.4s, v20.4s
+	FMOVQ 112(R8), F21
+	WORD  $0x4eb4f6b4 // fmin v20.4s, v21.4s, v20.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F21 // tanhRound
+	VFMLA V1.S4, V18.S4, V21.S4
+	WORD  $0x4eb5f455 // fmin v21.4s, v2.4s, v21.4s
+	VAND  V3.B16, V21.B16, V21.B16
+	WORD  $0x4ea4d6b6 // fsub v22.4s, v21.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F23 // sigmoidRound
+	VFMLA V5.S4, V20.S4, V23.S4
+	WORD  $0x4ea6d6f8 // fsub v24.4s, v23.4s, v6.4s
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V7.S4, V22.S4, V18.S4
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V18.S4, V18.S4, V22.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V8.S4, V24.S4, V20.S4
+	VFMLA V9.S4, V24.S4, V20.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F24 // tanhP2
+	VFMLA V10.S4, V22.S4, V24.S4
+	FMOVQ 272(R0), F25 // tanhP1
+	VFMLA V22.S4, V24.S4, V25.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F24 // leastSquare
+	VFMLA V20.S4, V20.S4, V24.S4
+	VSHL  $23, V23.S4, V23.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V21.S4, V21.S4
+	FMOVQ 352(R0), F26 // tanhP0
+	VFMLA V22.S4, V25.S4, V26.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	VFMLA V11.S4, V20.S4, V25.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	VFMLA V12.S4, V20.S4, V27.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e36de56 // fmul v22.4s, v18.4s, v22.4s
+	VFMLA V26.S4, V22.S4, V18.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMLA V13.S4, V24.S4, V25.S4
+	VFMLA V24.S4, V25.S4, V27.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb5d5d6 // fsub v22.4s, v14.4s, v21.4s
+	WORD  $0x4eb5d5f9 // fsub v25.4s, v15.4s, v21.4s
+	VMOV  V22.B16, V26.B16
+	VFMLS V25.S4, V18.S4, V26.S4
+	WORD  $0x4e2ed6b9 // fadd v25.4s, v21.4s, v14.4s
+	VFMLA V18.S4, V22.S4, V25.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V24.S4, V27.S4, V20.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e39ff52 // fdiv v18.4s, v26.4s, v25.4s
+	VFMLS V21.S4, V18.S4, V22.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e2ed6f2 // fadd v18.4s, v23.4s, v14.4s
+	VFMLS V23.S4, V20.S4, V18.S4
+
+	// σ: y = 1/d
+	WORD $0x6e32fdd5 // fdiv v21.4s, v14.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb2d6f8 // fsub v24.4s, v23.4s, v18.4s
+	WORD  $0x4e2ed718 // fadd v24.4s, v24.4s, v14.4s
+	VFMLS V23.S4, V20.S4, V24.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F20 // one
+	VFMLS V18.S4, V21.S4, V20.S4
+	VFMLS V24.S4, V21.S4, V20.S4
+
+	// σ: σ = g·y + y
+	VFMLA V21.S4, V20.S4, V21.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e36deb2 // fmul v18.4s, v21.4s, v22.4s
+	VORR  V19.B16, V18.B16, V19.B16
+	WORD  $0x6eb2e612 // fcmgt v18.4s, v16.4s, v18.4s
+	WORD  $0x4e721e72 // bic v18.16b, v19.16b, v18.16b
+	CMP   $8, R7
+	BGE   h_whole_narrow_0_1
+	CMP   $4, R7
+	BLE   h_done_narrow_0_1
+	MOVD  R7, R7
+	SUB   $4, R7
+	TBZ   $1, R7, one_lane_7
+	FMOVD F18, 16(R6)
+	TBZ   $0, R7, lanes_done_8
+	VDUP  V18.D[1], V18.D2
+	FMOVS F18, 24(R6)
+	JMP   lanes_done_8
+
+one_lane_7:
+	FMOVS F18, 16(R6)
+
+lanes_done_8:
+	JMP h_done_narrow_0_1
+
+h_whole_narrow_0_1:
+	FMOVQ F18, 16(R6)
+
+h_done_narrow_0_1:
+	ADD $256, R4
+	ADD $32, R5
+	ADD $32, R6
+	ADD $192, R8
+
+next:
+	MOVD zColumn+8(FP), R4
+	LSL  $2, R4
+	ADD  R4, R1
+	ADD  $72, R2
+	SUBS $1, R3
+	BGT  column
+	RET
+
 // func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 TEXT ·headNEON(SB), NOSPLIT, $0-48
 	MOVD weights+0(FP), R0

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 )
@@ -30,27 +32,49 @@ func BenchmarkTwoKernels(b *testing.B) {
 	for _, s := range benchShapes {
 		b.Run(fmt.Sprintf("input=%d/hidden=%d", s[0], s[1]), func(b *testing.B) {
 			fused := benchNetwork(b, s[0], s[1])
-			two := unfused(fused)
-			lstmtest.BenchEachPath(b, func(b *testing.B, _ string) {
-				x, y := lstmtest.Normals(lstmtest.NewRand(1), s[0], 1), make([]float32, s[1])
-				states := [2]*State{fused.NewState(), two.NewState()}
-				steps := max(1, 10_000/s[1]/(s[0]+s[1])) // of some microseconds
-				var times [2][]time.Duration
-				for b.Loop() {
-					for i, n := range []*Network{fused, two} {
-						start := time.Now()
-						for range steps {
-							n.Step(states[i], x, y)
-						}
-						times[i] = append(times[i], time.Since(start))
-					}
-				}
-				slices.Sort(times[0])
-				slices.Sort(times[1])
-				b.ReportMetric(float64(times[1][len(times[1])/2])/float64(times[0][len(times[0])/2]), "ratio")
-			})
+			benchRatio(b, fused, unfused(fused))
 		})
 	}
+}
+
+// BenchmarkCells is the same for the cells that are not plain.
+func BenchmarkCells(b *testing.B) {
+	for _, s := range benchShapes {
+		for _, v := range cellVariants {
+			b.Run(fmt.Sprintf("input=%d/hidden=%d/cell=%s", s[0], s[1], v.name), func(b *testing.B) {
+				m := randomModel(lstmtest.NewRand(s[0], s[1]), 0, s[0], s[1])
+				plain, err := New(m)
+				require.NoError(b, err)
+				v.change(lstmtest.NewRand(s[0]), m)
+				n, err := New(m)
+				require.NoError(b, err)
+				benchRatio(b, plain, n)
+			})
+		}
+	}
+}
+
+// benchRatio steps two networks in turns and reports the ratio of the medians.
+func benchRatio(b *testing.B, first, second *Network) {
+	input, output := first.InputSize(), first.OutputSize()
+	lstmtest.BenchEachPath(b, func(b *testing.B, _ string) {
+		x, y := lstmtest.Normals(lstmtest.NewRand(1), input, 1), make([]float32, output)
+		states := [2]*State{first.NewState(), second.NewState()}
+		steps := max(1, 10_000/output/(input+output)) // of some microseconds
+		var times [2][]time.Duration
+		for b.Loop() {
+			for i, n := range []*Network{first, second} {
+				start := time.Now()
+				for range steps {
+					n.Step(states[i], x, y)
+				}
+				times[i] = append(times[i], time.Since(start))
+			}
+		}
+		slices.Sort(times[0])
+		slices.Sort(times[1])
+		b.ReportMetric(float64(times[1][len(times[1])/2])/float64(times[0][len(times[0])/2]), "ratio")
+	})
 }
 
 // BenchmarkInput is the part of Forward that is computed for several steps at

@@ -34,18 +34,30 @@ type cellKind int
 
 const (
 	plainCell cellKind = iota
+	clippedCell
+	peepholeCell
+	coupledCell
+	coupledPeepholeCell
 )
 
 func (cell cellKind) String() string {
 	return [...]string{
-		plainCell: "plain",
+		plainCell:           "plain",
+		clippedCell:         "clipped",
+		peepholeCell:        "peephole",
+		coupledCell:         "coupled",
+		coupledPeepholeCell: "coupledPeephole",
 	}[cell]
 }
 
 // vectors is the number of vectors that a unit has besides its weights.
 func (cell cellKind) vectors() int {
 	return [...]int{
-		plainCell: 0,
+		plainCell:           0,
+		clippedCell:         5,
+		peepholeCell:        7,
+		coupledCell:         5,
+		coupledPeepholeCell: 6,
 	}[cell]
 }
 
@@ -53,6 +65,14 @@ func cellsGeneric(cell cellKind, z []float32, zStride int, parameters []float32,
 	switch cell {
 	case plainCell:
 		cellsPlainGeneric(z, zStride, parameters, columns)
+	case clippedCell:
+		cellsClippedGeneric(z, zStride, parameters, columns)
+	case peepholeCell:
+		cellsPeepholeGeneric(z, zStride, parameters, columns)
+	case coupledCell:
+		cellsCoupledGeneric(z, zStride, parameters, columns)
+	case coupledPeepholeCell:
+		cellsCoupledPeepholeGeneric(z, zStride, parameters, columns)
 	}
 }
 
@@ -60,6 +80,14 @@ func cellsPortable(cell cellKind, z []float32, zStride int, parameters []float32
 	switch cell {
 	case plainCell:
 		cellsPlainPortable(z, zStride, parameters, columns)
+	case clippedCell:
+		cellsClippedPortable(z, zStride, parameters, columns)
+	case peepholeCell:
+		cellsPeepholePortable(z, zStride, parameters, columns)
+	case coupledCell:
+		cellsCoupledPortable(z, zStride, parameters, columns)
+	case coupledPeepholeCell:
+		cellsCoupledPeepholePortable(z, zStride, parameters, columns)
 	}
 }
 

@@ -209,6 +209,105 @@ func plainUnits(z, c, h []float32) {
 	}
 }
 
+func cellsClippedGeneric(z []float32, zStride int, parameters []float32, columns []column) {
+	variantCells(clippedCell, z, zStride, parameters, columns)
+}
+
+func cellsPeepholeGeneric(z []float32, zStride int, parameters []float32, columns []column) {
+	variantCells(peepholeCell, z, zStride, parameters, columns)
+}
+
+func cellsCoupledGeneric(z []float32, zStride int, parameters []float32, columns []column) {
+	variantCells(coupledCell, z, zStride, parameters, columns)
+}
+
+func cellsCoupledPeepholeGeneric(z []float32, zStride int, parameters []float32, columns []column) {
+	variantCells(coupledPeepholeCell, z, zStride, parameters, columns)
+}
+
+func variantCells(cell cellKind, z []float32, zStride int, parameters []float32, columns []column) {
+	for i := range columns {
+		col := &columns[i]
+		for u := 0; u < len(col.h); u += panel.Units {
+			width := panel.Width(len(col.h) - u)
+			p := unitParametersOf(cell, parameters[u*cell.vectors():], width)
+			sums := z[i*zStride+panel.Gates*u:][:panel.Gates*width]
+			variantUnits(&p, sums, col.c[u:], col.h[u:min(u+panel.Units, len(col.h))])
+		}
+	}
+}
+
+// unitParameters are the parameters of the units of one panel besides their
+// weights: each vector has an element for each of them.
+type unitParameters struct {
+	peephole, coupled               bool
+	peepholeI, peepholeF, peepholeO []float32 // nil for none
+	// Limits, of which every unit has the same: of the sums of gates, within those
+	// of gate; of the magnitude of a candidate's sum, at most that of tanh; of the
+	// magnitude of c', at least Tiny.
+	gateLeast, gateMost, candidateMost, cellMost []float32
+}
+
+// unitParametersOf takes the packed parameters of one panel apart.
+func unitParametersOf(cell cellKind, packed []float32, width int) (p unitParameters) {
+	next := func() []float32 {
+		vector := packed[:width]
+		packed = packed[width:]
+		return vector
+	}
+	p.peephole = cell == peepholeCell || cell == coupledPeepholeCell
+	p.coupled = cell == coupledCell || cell == coupledPeepholeCell
+	if p.peephole {
+		p.peepholeI = next()
+		if !p.coupled {
+			p.peepholeF = next()
+		}
+		p.peepholeO = next()
+	}
+	p.gateLeast, p.gateMost, p.candidateMost, p.cellMost = next(), next(), next(), next()
+	return p
+}
+
+// variantUnits is plainUnits with what a cell can have besides. The limits of σ and
+// tanh and those of the cell are the same as the narrower of them.
+func variantUnits(p *unitParameters, z, c, h []float32) {
+	width := len(z) / panel.Gates
+	zi, zf, zg, zo := z[:width], z[width:2*width], z[2*width:3*width], z[3*width:]
+	for u := range h {
+		i, f, o := zi[u], zf[u], zo[u]
+		if p.peephole {
+			i = fma(p.peepholeI[u], c[u], i)
+		}
+		i = gate(limit(i, p.gateLeast[u], p.gateMost[u]))
+		if p.coupled {
+			f = 1 - i
+		} else {
+			if p.peephole {
+				f = fma(p.peepholeF[u], c[u], f)
+			}
+			f = gate(limit(f, p.gateLeast[u], p.gateMost[u]))
+		}
+		in := float32(i * tanh(limit(zg[u], -p.candidateMost[u], p.candidateMost[u])))
+		c[u] = contract.Flush(limit(fma(f, c[u], in), -p.cellMost[u], p.cellMost[u]))
+		if p.peephole {
+			o = fma(p.peepholeO[u], c[u], o)
+		}
+		o = gate(limit(o, p.gateLeast[u], p.gateMost[u]))
+		h[u] = contract.Flush(float32(o * tanh(c[u])))
+	}
+}
+
+// limit returns x, or what is nearest to it from least to most. A NaN stays one.
+func limit(x, least, most float32) float32 {
+	if x < least {
+		return least
+	}
+	if x > most {
+		return most
+	}
+	return x
+}
+
 func headGeneric(weights, bias, x, y []float32) {
 	for o := range y {
 		var sums [contract.HeadSums]float32

@@ -193,6 +193,62 @@ func plainUnitsPortable(z, c, h []float32) {
 	}
 }
 
+func cellsClippedPortable(z []float32, zStride int, parameters []float32, columns []column) {
+	variantCellsPortable(clippedCell, z, zStride, parameters, columns)
+}
+
+func cellsPeepholePortable(z []float32, zStride int, parameters []float32, columns []column) {
+	variantCellsPortable(peepholeCell, z, zStride, parameters, columns)
+}
+
+func cellsCoupledPortable(z []float32, zStride int, parameters []float32, columns []column) {
+	variantCellsPortable(coupledCell, z, zStride, parameters, columns)
+}
+
+func cellsCoupledPeepholePortable(z []float32, zStride int, parameters []float32, columns []column) {
+	variantCellsPortable(coupledPeepholeCell, z, zStride, parameters, columns)
+}
+
+func variantCellsPortable(cell cellKind, z []float32, zStride int, parameters []float32, columns []column) {
+	for i := range columns {
+		col := &columns[i]
+		for u := 0; u < len(col.h); u += panel.Units {
+			width := panel.Width(len(col.h) - u)
+			p := unitParametersOf(cell, parameters[u*cell.vectors():], width)
+			sums := z[i*zStride+panel.Gates*u:][:panel.Gates*width]
+			variantUnitsPortable(&p, sums, col.c[u:], col.h[u:min(u+panel.Units, len(col.h))])
+		}
+	}
+}
+
+// variantUnitsPortable is variantUnits.
+func variantUnitsPortable(p *unitParameters, z, c, h []float32) {
+	width := len(z) / panel.Gates
+	zi, zf, zg, zo := z[:width], z[width:2*width], z[2*width:3*width], z[3*width:]
+	for u := range h {
+		i, f, o := zi[u], zf[u], zo[u]
+		if p.peephole {
+			i = fma(p.peepholeI[u], c[u], i)
+		}
+		i = gateTwice(limit(i, p.gateLeast[u], p.gateMost[u]))
+		if p.coupled {
+			f = 1 - i
+		} else {
+			if p.peephole {
+				f = fma(p.peepholeF[u], c[u], f)
+			}
+			f = gateTwice(limit(f, p.gateLeast[u], p.gateMost[u]))
+		}
+		in := float32(i * tanhTwice(limit(zg[u], -p.candidateMost[u], p.candidateMost[u])))
+		c[u] = contract.Flush(limit(fma(f, c[u], in), -p.cellMost[u], p.cellMost[u]))
+		if p.peephole {
+			o = fma(p.peepholeO[u], c[u], o)
+		}
+		o = gateTwice(limit(o, p.gateLeast[u], p.gateMost[u]))
+		h[u] = contract.Flush(float32(o * tanhTwice(c[u])))
+	}
+}
+
 // headPortable is a small part of any network.
 func headPortable(weights, bias, x, y []float32) { headGeneric(weights, bias, x, y) }
 

@@ -496,8 +496,13 @@ func (c *gateCall) cells(cell cellKind, r *rack, last bool, gap int) *kernelCall
 				z.floats[i*zStride+p*panel.RowFloats+g*width+lane] = c.kind.sum(c.rand, c.n)
 			}
 		}
-		for v := range cell.vectors() {
-			parameters.floats[p*cell.vectors()*panel.Units+v*width+lane] = kinds[c.rand.IntN(len(kinds))].sum(c.rand, c.n)
+		unit := c.parameters()
+		for v, name := range gen.Cells[cell].Parameters {
+			parameter, ok := unit[name]
+			if !ok {
+				panic("the tests of kernels have no parameter " + name)
+			}
+			parameters.floats[p*cell.vectors()*panel.Units+v*width+lane] = parameter
 		}
 	})
 	a := []argument{z, parameters}
@@ -519,6 +524,21 @@ func (c *gateCall) cells(cell cellKind, r *rack, last bool, gap int) *kernelCall
 			cells(cell, m[0], zStride, m[1], r.guardedColumns(columns(m), last))
 		},
 		twin: func(m [][]float32) { cellsGeneric(cell, m[0], zStride, m[1], columns(m)) },
+	}
+}
+
+// parameters are those of a unit's cell, by name: peepholes of any kind, limits as
+// cells may have them.
+func (c *gateCall) parameters() map[string]float32 {
+	peephole := func() float32 { return kinds[c.rand.IntN(len(kinds))].sum(c.rand, c.n) }
+	clip := func() float32 {
+		return [...]float32{lstmtest.Inf, lstmtest.MaxFloat, 50, 1, c.rand.Float32() + 0.1, contract.Tiny}[c.rand.IntN(6)]
+	}
+	limits := cellLimits(clip(), clip())
+	return map[string]float32{
+		"peepholeI": peephole(), "peepholeF": peephole(), "peepholeO": peephole(),
+		"gateLeast": limits.gateLeast, "gateMost": limits.gateMost, "candidateMost": limits.candidateMost,
+		"cellMost": limits.cellMost, "outputMost": limits.outputMost,
 	}
 }
 

@@ -34,6 +34,8 @@ type layer struct {
 	format        weightFormat
 	cell          cellKind
 	parameters    []float32 // of the cell, panel after panel
+	peepholes     int       // how many of the cell's vectors are peepholes, its first
+	cellText      string    // which cell it is, and with which limits
 	fused         bool      // there are kernels for the format and the cell in one
 	inOneCall     bool      // a step is one call of such a kernel
 	inTwoCalls    bool      // or would be one of gates and one of cells
@@ -50,8 +52,13 @@ func packLayer(w *Weights) layer {
 		panels:     panels{floats: weights, stride: panel.Stride(input + hidden)},
 		bias:       chainStart{sums: biases, stride: panel.RowFloats},
 		format:     float32Weights,
-		cell:       plainCell,
-		parameters: panel.PackUnits(hidden),
+		cell:       w.cellKind(),
+		parameters: panel.PackUnits(hidden, w.cellVectors()...),
+		peepholes:  len(w.peepholes()),
+		cellText:   w.cellText(),
+	}
+	if w.Cell.Coupled {
+		panel.ClearGate(hidden, input+hidden, forgetGate, biases, weights)
 	}
 	l.fused = l.format == float32Weights && l.cell == plainCell
 	l.inTwoCalls = hidden <= l.panels.tileUnits(1, input+hidden) && input+hidden <= maxTileChain
@@ -90,30 +97,27 @@ func (l *layer) recur(sums, h0, c, h []float32) {
 // part of them after another.
 func (l *layer) stepInTwo(from *chainStart, p *panels, x, c, h []float32) {
 	columns := [1]column{{x: x, c: c, h: h}}
+	var z []float32
 	switch {
 	case len(h) <= panel.NarrowUnits:
-		var z [panel.Gates * panel.NarrowUnits]float32
-		l.stepUnits(from, p, columns[:], z[:])
+		var sums [panel.Gates * panel.NarrowUnits]float32
+		z = sums[:]
 	case len(h) <= panel.Units:
-		var z [panel.RowFloats]float32
-		l.stepUnits(from, p, columns[:], z[:])
+		var sums [panel.RowFloats]float32
+		z = sums[:]
 	case len(h) <= 4*panel.Units:
-		var z [4 * panel.RowFloats]float32
-		l.stepUnits(from, p, columns[:], z[:])
+		var sums [4 * panel.RowFloats]float32
+		z = sums[:]
 	default:
-		var z [8 * panel.RowFloats]float32
-		l.stepUnits(from, p, columns[:], z[:])
+		var sums [8 * panel.RowFloats]float32
+		z = sums[:]
 	}
-}
-
-// stepUnits is stepInTwo with the memory for the sums.
-func (l *layer) stepUnits(from *chainStart, p *panels, columns []column, z []float32) {
 	if l.inTwoCalls && panel.Gates*panel.PaddedUnits(l.hidden) <= len(z) {
-		gates(l.format, from, p, columns, l.hidden, z, len(z))
-		cells(l.cell, z, len(z), l.parameters, columns)
+		gates(l.format, from, p, columns[:], l.hidden, z, len(z))
+		cells(l.cell, z, len(z), l.parameters, columns[:])
 		return
 	}
-	l.stepColumns(from, p, 0, columns, z, len(z))
+	l.stepColumns(from, p, 0, columns[:], z, len(z))
 }
 
 // stepColumns is a step of several streams in two kernels, from unit u of the

@@ -202,8 +202,8 @@ func (n *Network) Source() Source { return n.source.clone() }
 func (n *Network) Parameters() int { return n.parameters }
 
 // MemorySize returns the bytes of memory that the packed parameters occupy: four
-// each, the two biases of a layer as one, and what pads hidden sizes and heads
-// that are no multiple of 16.
+// each, the two biases of a layer as one, what pads hidden sizes and heads that are
+// no multiple of 16, and the limits of cells that are not PyTorch's.
 func (n *Network) MemorySize() int {
 	floats := 0
 	for i := range n.layers {

@@ -55,6 +55,45 @@ func randomModel(r *rand.Rand, outputs int, sizes ...int) *Model {
 	return m
 }
 
+// cellVariants are the cells that a layer can have besides PyTorch's: what they
+// change in a model.
+var cellVariants = []struct {
+	name   string
+	change func(r *rand.Rand, m *Model)
+}{
+	{"clip", func(_ *rand.Rand, m *Model) { eachCell(m, func(c *Cell) { c.Clip, c.CellClip = 0.7, 0.8 }) }},
+	{"peephole", withPeepholes},
+	{"coupled", func(_ *rand.Rand, m *Model) { eachCell(m, func(c *Cell) { c.Coupled = true }) }},
+	{"coupled peephole", func(r *rand.Rand, m *Model) {
+		withPeepholes(r, m)
+		eachCell(m, func(c *Cell) { c.Coupled = true })
+	}},
+	{"peephole with clip", func(r *rand.Rand, m *Model) {
+		withPeepholes(r, m)
+		eachCell(m, func(c *Cell) { c.Clip, c.CellClip = 0.9, 0.6 })
+	}},
+	{"coupled peephole with cell clip", func(r *rand.Rand, m *Model) {
+		withPeepholes(r, m)
+		eachCell(m, func(c *Cell) { c.Coupled, c.CellClip = true, 0.5 })
+	}},
+	{"coupled with large clip", func(_ *rand.Rand, m *Model) { eachCell(m, func(c *Cell) { c.Coupled, c.Clip = true, 50 }) }},
+}
+
+func eachCell(m *Model, change func(c *Cell)) {
+	for l := range m.Layers {
+		change(&m.Layers[l].(*Weights).Cell)
+	}
+}
+
+func withPeepholes(r *rand.Rand, m *Model) {
+	for l := range m.Layers {
+		w := m.Layers[l].(*Weights)
+		w.PeepholeI = lstmtest.Normals(r, w.HiddenSize, 1)
+		w.PeepholeF = lstmtest.Normals(r, w.HiddenSize, 1)
+		w.PeepholeO = lstmtest.Normals(r, w.HiddenSize, 1)
+	}
+}
+
 // sparseLayer makes a layer of any size quickly: most weights are zero.
 func sparseLayer(input, hidden int) *Weights {
 	w := &Weights{
@@ -113,6 +152,16 @@ func (r *reference) stepLayer(l int, x []float32) []float32 {
 		}
 		return sigmoid(z)
 	}
+	clip := func(v, limit float32) float32 {
+		switch {
+		case limit == 0:
+		case v > limit:
+			v = limit
+		case v < -limit:
+			v = -limit
+		}
+		return v
+	}
 	w := r.model.Layers[l].(*Weights)
 	h, c := r.h[l], r.c[l]
 	next := make([]float32, w.HiddenSize)
@@ -136,8 +185,21 @@ func (r *reference) stepLayer(l int, x []float32) []float32 {
 			}
 			z[g] = sum
 		}
-		c[u] = contract.Flush(fma(open(z[1]), c[u], float32(open(z[0])*tanh(z[2]))))
-		next[u] = contract.Flush(float32(open(z[3]) * tanh(c[u])))
+		if w.PeepholeI != nil {
+			z[0] = fma(contract.Flush(w.PeepholeI[u]), c[u], z[0])
+			z[1] = fma(contract.Flush(w.PeepholeF[u]), c[u], z[1])
+		}
+		i := open(clip(z[0], w.Cell.Clip))
+		f := open(clip(z[1], w.Cell.Clip))
+		if w.Cell.Coupled {
+			f = 1 - i
+		}
+		c[u] = fma(f, c[u], float32(i*tanh(clip(z[2], w.Cell.Clip))))
+		c[u] = contract.Flush(clip(c[u], w.Cell.CellClip))
+		if w.PeepholeO != nil {
+			z[3] = fma(contract.Flush(w.PeepholeO[u]), c[u], z[3])
+		}
+		next[u] = contract.Flush(float32(open(clip(z[3], w.Cell.Clip)) * tanh(c[u])))
 	}
 	r.h[l] = next
 	return next
@@ -213,6 +275,59 @@ func TestStepIsTheFormula(t *testing.T) {
 	})
 }
 
+// The cells that are not PyTorch's, in networks of every shape.
+func TestCellsAreTheFormula(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
+		for _, shape := range lstmtest.Shapes {
+			for _, v := range cellVariants {
+				r := lstmtest.NewRand(3, shape.Sizes[0], shape.Sizes[1])
+				m := randomModel(r, shape.Outputs, shape.Sizes...)
+				v.change(r, m)
+				n, err := New(m)
+				require.NoError(t, err)
+				s, want := n.NewState(), newReference(m)
+				y := make([]float32, n.OutputSize())
+				for step := range 6 {
+					x := lstmtest.Normals(r, n.InputSize(), 2)
+					n.Step(s, x, y)
+					lstmtest.RequireBits(t, want.step(x), y, "%s of %v step %d", v.name, shape, step)
+					requireState(t, want, s, "%s of %v step %d", v.name, shape, step)
+				}
+			}
+		}
+	})
+}
+
+// Limits that are none, and peepholes of 0 as long as numbers are finite, change
+// no bit.
+func TestCellsWithoutEffect(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
+		for name, change := range map[string]func(w *Weights){
+			"clip":      func(w *Weights) { w.Cell.Clip = lstmtest.MaxFloat },
+			"cell clip": func(w *Weights) { w.Cell.CellClip = lstmtest.MaxFloat },
+			"peepholes": func(w *Weights) {
+				w.PeepholeI, w.PeepholeF, w.PeepholeO = make([]float32, w.HiddenSize), make([]float32, w.HiddenSize), make([]float32, w.HiddenSize)
+			},
+		} {
+			m := randomModel(lstmtest.NewRand(21), 2, 3, 20, 9)
+			plain, err := New(m)
+			require.NoError(t, err)
+			for l := range m.Layers {
+				change(m.Layers[l].(*Weights))
+			}
+			n, err := New(m)
+			require.NoError(t, err)
+			s, want := n.NewState(), plain.NewState()
+			for step := range 20 {
+				x := lstmtest.Normals(lstmtest.NewRand(22, step), 3, 3)
+				n.Step(s, x, nil)
+				plain.Step(want, x, nil)
+				lstmtest.RequireValues(t, lstmtest.Values(want, 2), s, "%s, step %d", name, step)
+			}
+		}
+	})
+}
+
 // Many streams go on through steps, batches and sequences in random order, and
 // always agree with others that are only stepped. Now and then an input is
 // awkward; a stream that it has turned to NaN begins again, because nothing
@@ -222,11 +337,20 @@ func TestOneAnswer(t *testing.T) {
 		for _, shape := range lstmtest.Shapes {
 			r := lstmtest.NewRand(2, shape.Sizes[0], shape.Sizes[1])
 			// The streams that are stepped alone use the fused kernels, the others
-			// those in the one half of the cases and gates and cells in the other.
+			// those in the one part of the cases and gates and cells in the other.
 			single := newNetwork(t, shape.Outputs, shape.Sizes...)
 			n := single
-			if r.IntN(2) == 0 {
+			switch r.IntN(3) {
+			case 0:
 				n = unfused(single)
+			case 1:
+				// Or a network whose cells have none.
+				m := randomModel(r, shape.Outputs, shape.Sizes...)
+				cellVariants[r.IntN(len(cellVariants))].change(r, m)
+				var err error
+				n, err = New(m)
+				require.NoError(t, err)
+				single = n
 			}
 			const streams = 15
 			var states, alone []*State
@@ -380,6 +504,10 @@ func testEveryWay(t *testing.T, sizes []int, steps int) {
 	require.NoError(t, err)
 	testWays(t, m, fused, sizes, steps)
 	testWays(t, m, unfused(fused), sizes, steps)
+	cellVariants[(sizes[0]+sizes[1])%len(cellVariants)].change(lstmtest.NewRand(sizes...), m)
+	variant, err := New(m)
+	require.NoError(t, err)
+	testWays(t, m, variant, sizes, steps)
 }
 
 func testWays(t *testing.T, m *Model, n *Network, sizes []int, steps int) {

@@ -26,6 +26,12 @@ type Weights struct {
 	WeightHH []float32 // recurrent weights, [4H, H]
 	BiasIH   []float32 // bias of the input part, [4H]; nil means zero
 	BiasHH   []float32 // bias of the recurrent part, [4H]; nil means zero
+
+	// Peepholes, through which the gates i, f and o see their unit's cell state,
+	// [H] each, or all nil for none. PyTorch has none.
+	PeepholeI, PeepholeF, PeepholeO []float32
+
+	Cell Cell // what the units do with their gates, if not what nn.LSTM's do
 }
 
 // Linear is a fully connected layer, y = Weight·x + Bias, with the names and
@@ -234,11 +240,13 @@ func (w *Weights) input() features  { return features{"InputSize", w.InputSize} 
 func (w *Weights) output() features { return features{"HiddenSize", w.HiddenSize} }
 
 func (w *Weights) parameters() int {
-	return len(w.WeightIH) + len(w.WeightHH) + len(w.BiasIH) + len(w.BiasHH)
+	n := len(w.WeightIH) + len(w.WeightHH) + len(w.BiasIH) + len(w.BiasHH)
+	return n + len(w.PeepholeI) + len(w.PeepholeF) + len(w.PeepholeO)
 }
 
 func (w *Weights) takeRoom(room *aligned.Room) bool {
-	return room.Take(panel.Gates, panel.PaddedUnits(w.HiddenSize), 1+w.InputSize+w.HiddenSize)
+	padded := panel.PaddedUnits(w.HiddenSize)
+	return room.Take(panel.Gates, padded, 1+w.InputSize+w.HiddenSize) && room.Take(w.cellKind().vectors(), padded)
 }
 
 func (w *Weights) check(name string) error {
@@ -267,7 +275,7 @@ func (w *Weights) check(name string) error {
 			return err
 		}
 	}
-	return nil
+	return w.checkCell(name)
 }
 
 func (d *Linear) input() features  { return features{"InFeatures", d.InFeatures} }

@@ -34,7 +34,7 @@ var sigmoidConstants = struct {
 // sigmoid adds the lines of σ(x) to a new thread.
 func (f *Formula) sigmoid(x Value) (*Thread, Value) {
 	t, k := f.Thread("σ: "), &sigmoidConstants
-	y, refined := t.sigmoid(x, k.min)
+	y, refined := t.sigmoid(x, k.min, k.max)
 	return t, t.let("σ", ZeroBelow, y, k.least, refined)
 }
 
@@ -42,16 +42,17 @@ func (f *Formula) sigmoid(x Value) (*Thread, Value) {
 // tightly than at contract.Shut, where σ needs not be made 0.
 func (f *Formula) gate(z Value) (*Thread, Value) {
 	t := f.Thread("σ: ")
-	_, refined := t.sigmoid(z, shut)
+	_, refined := t.sigmoid(z, shut, sigmoidConstants.max)
 	return t, t.named("σ", refined)
 }
 
-// sigmoid is the quotient of σ(max(least, x)), and σ itself.
-func (t *Thread) sigmoid(x, least Value) (quotient, refined Value) {
+// sigmoid is the quotient of σ(min(most, max(least, x))), and σ itself. The limits
+// lie within those of σ.
+func (t *Thread) sigmoid(x, least, most Value) (quotient, refined Value) {
 	k := &sigmoidConstants
 	t.line()
 	x = t.do(Max, least, t.see(x, "x"))
-	x = t.let("x", Min, k.max, x)
+	x = t.let("x", Min, most, x)
 	t.line()
 	m := t.let("m", FMA, x, k.negLog2E, k.round)
 	n := t.let("n", Sub, m, k.round)
@@ -120,17 +121,18 @@ var (
 // tanh adds the lines of tanh(x) to a new thread.
 func (f *Formula) tanh(x Value) (*Thread, Value) {
 	t := f.Thread("tanh: ")
-	y, sign := t.tanh(x)
+	y, sign := t.tanh(x, tanhConstants.max)
 	return t, t.let("tanh", Or, y, sign)
 }
 
-// tanh is |tanh(x)|, and x's sign.
-func (t *Thread) tanh(x Value) (y, sign Value) {
+// tanh is tanh(min(most, |x|)), and x's sign. most is no more than the limit of
+// tanh.
+func (t *Thread) tanh(x, most Value) (y, sign Value) {
 	k := &tanhConstants
 	t.line()
 	abs := t.do(And, t.see(x, "x"), allButSign)
 	sign = t.let("sign", And, x, signBit)
-	abs = t.let("A", Min, k.max, abs)
+	abs = t.let("A", Min, most, abs)
 	t.line("n ≤ 0")
 	m := t.do(FMA, abs, k.negTwoLog2E, k.round)
 	m = t.do(Min, k.roundMax, m)

@@ -20,21 +20,23 @@ type Cell struct {
 
 	// newC writes the threads that can run in lockstep on the way to c', and the
 	// one that waits for them. c is c' as newH may read it, stored as it is kept:
-	// flushed, which newH need not wait for if it comes to the same.
+	// limited and flushed, which newH need not wait for if it comes to the same.
 	newC func(f *Formula, in *unit) (threads []*Thread, last *Thread, c, stored Value)
 	// newH is the same for h', given c'.
 	newH func(f *Formula, in *unit, c Value) (threads []*Thread, last *Thread, stored Value)
 }
 
 // Cells are all cells.
-var Cells = []*Cell{plainCell}
+var Cells = []*Cell{plainCell, clippedCell, peepholeCell, coupledCell, coupledPeepholeCell}
 
 // unit is a vector of hidden units in a formula: the sums of their gates, their
 // cell state, and the parameters of their cell.
 type unit struct {
-	i, f, g, o, c Value
-	cAgain        Value // c, for a cell that needs it early, loaded once more
-	parameters    []Value
+	i, f, g, o Value
+	// c is the cell state, and parameter the cell's parameter of that name, loaded
+	// once more each time.
+	c         func() Value
+	parameter func(name string) Value
 }
 
 // cellGroup is where a vector of hidden units comes from and where the new cell
@@ -76,9 +78,10 @@ func (f *Formula) cells(cell *Cell, groups []cellGroup, lockstep int) {
 	var states, outputs []pending
 	for j, group := range groups {
 		in := &units[j]
-		*in = unit{i: f.Input(group.i), f: f.Input(group.f), g: f.Input(group.g), o: f.Input(group.o), c: f.Input(group.c), cAgain: f.Input(group.c)}
-		for _, get := range group.parameters {
-			in.parameters = append(in.parameters, f.Input(get))
+		*in = unit{i: f.Input(group.i), f: f.Input(group.f), g: f.Input(group.g), o: f.Input(group.o)}
+		in.c = func() Value { return f.Input(group.c) }
+		in.parameter = func(name string) Value {
+			return f.Input(group.parameters[slices.Index(cell.Parameters, name)])
 		}
 		threads, last, c, stored := cell.newC(f, in)
 		last.give(stored, group.storeC)

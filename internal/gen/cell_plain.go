@@ -16,7 +16,7 @@ var plainCell = &Cell{
 		t := f.Thread("")
 		t.line()
 		update := t.do(Mul, t.see(i, "σ(i)"), t.see(g, "tanh(g)"))
-		c = t.let("c'", FMA, t.see(forget, "σ(f)"), t.see(in.c, "c"), update)
+		c = t.let("c'", FMA, t.see(forget, "σ(f)"), t.see(in.c(), "c"), update)
 		// The tanh need not wait for what is tiny to become 0: of it, it would make
 		// an h' that is tiny, and becomes 0 in its turn.
 		return []*Thread{ti, tg, tf}, t, c, t.flush("c'", c)
@@ -25,11 +25,18 @@ var plainCell = &Cell{
 	newH: func(f *Formula, in *unit, c Value) (threads []*Thread, last *Thread, stored Value) {
 		to, o := f.gate(in.o)
 		tc := f.Thread("tanh c': ")
-		y, sign := tc.tanh(c)
-		t := f.Thread("")
-		t.line()
-		abs := t.let("|h'|", Mul, t.see(o, "σ(o)"), t.see(y, "|tanh(c')|"))
-		signed := t.do(Or, abs, t.see(sign, "sign"))
-		return []*Thread{to, tc}, t, t.let("h'", ZeroBelow, abs, tiny, signed)
+		y, sign := tc.tanh(c, tanhConstants.max)
+		t, h := f.output(o, y, sign)
+		return []*Thread{to, tc}, t, h
 	},
+}
+
+// output adds the line of h' = flush(o·tanh(c')) to a new thread, given |tanh(c')|
+// and its sign.
+func (f *Formula) output(o, y, sign Value) (*Thread, Value) {
+	t := f.Thread("")
+	t.line()
+	abs := t.let("|h'|", Mul, t.see(o, "σ(o)"), t.see(y, "|tanh(c')|"))
+	signed := t.do(Or, abs, t.see(sign, "sign"))
+	return t, t.let("h'", ZeroBelow, abs, tiny, signed)
 }

@@ -141,8 +141,12 @@ func TestMisusePanics(t *testing.T) {
 		{"operands too few", "FMA has 1 operands, of which it says of 1 whether they die, want 3", func(g *gen.Generator) {
 			g.Do(gen.FMA, []gen.Operand{one}, []bool{false}, 0)
 		}},
-		{"minimum the wrong way round", "Min: operand 0 must be a constant", func(g *gen.Generator) {
+		{"minimum the wrong way round", "Min: operand 1 is the constant one, and must be a vector", func(g *gen.Generator) {
 			g.Do(gen.Min, []gen.Operand{{Vec: g.ZeroVec("v")}, one}, []bool{false, false}, 0)
+		}},
+		{"vector in place of a constant", "ZeroBelow: operand 1 must be a constant", func(g *gen.Generator) {
+			v := g.ZeroVec("v")
+			g.Do(gen.ZeroBelow, []gen.Operand{{Vec: v}, {Vec: v}, {Vec: v}}, []bool{false, false, false}, 0)
 		}},
 		{"constant in place of a vector", "ShiftBits: operand 0 is the constant one, and must be a vector", func(g *gen.Generator) {
 			g.Do(gen.ShiftBits, []gen.Operand{one}, []bool{false}, 1)

@@ -10,8 +10,8 @@ import (
 // Op is an operation on vectors, lane by lane. Each rounds once.
 type Op int
 
-// The operations. Min and Max return the second argument when it is a NaN;
-// their first argument is a constant.
+// The operations. Min and Max return the second argument when it is a NaN; the
+// first is none, and they do not meet two zeros of different sign.
 const (
 	FMA       Op = iota // a·b + c
 	FNMA                // c - a·b
@@ -37,8 +37,8 @@ var operations = map[Op]struct{ name, operands string }{
 	Add:       {"Add", "ee"},
 	Sub:       {"Sub", "ee"},
 	Div:       {"Div", "ee"},
-	Min:       {"Min", "ce"},
-	Max:       {"Max", "ce"},
+	Min:       {"Min", "ev"},
+	Max:       {"Max", "ev"},
 	And:       {"And", "ee"},
 	Or:        {"Or", "ee"},
 	AddInt:    {"AddInt", "ee"},

@@ -31,6 +31,18 @@ func Pack(input, hidden int, weightIH, weightHH, biasIH, biasHH []float32) (bias
 	return biases, weights
 }
 
+// ClearGate makes the biases and the weights of a gate zero, in panels for a
+// concatenation [x; h] of k elements.
+func ClearGate(hidden, k, gate int, biases, weights []float32) {
+	for u := 0; u < hidden; u += Units {
+		width := Width(hidden - u)
+		clear(biases[Gates*u+gate*width:][:width])
+		for row := range k {
+			clear(weights[u/Units*Stride(k)+(row*Gates+gate)*width:][:width])
+		}
+	}
+}
+
 // transpose writes the columns of a matrix of that many rows to dst, stride
 // floats from one to the next, with +0 for what is tiny.
 func transpose(dst []float32, stride int, matrix []float32, columns, rows int) {

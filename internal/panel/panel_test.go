@@ -2,6 +2,7 @@ package panel
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -108,4 +109,28 @@ func TestPackUnits(t *testing.T) {
 		}
 	}
 	require.Empty(t, PackUnits(20))
+}
+
+// One gate of every unit becomes zero, and nothing else.
+func TestClearGate(t *testing.T) {
+	const input, gate = 3, 1
+	ones := func(n int) []float32 { return slices.Repeat([]float32{1}, n) }
+	for hidden := 1; hidden <= 40; hidden++ {
+		k := input + hidden
+		with := func(v float32) (ih, hh, b []float32) {
+			ih, hh, b = ones(Gates*hidden*input), ones(Gates*hidden*hidden), ones(Gates*hidden)
+			for _, tensor := range [][]float32{ih, hh, b} {
+				rows := len(tensor) / Gates
+				copy(tensor[gate*rows:][:rows], slices.Repeat([]float32{v}, rows))
+			}
+			return ih, hh, b
+		}
+		ih, hh, b := with(0)
+		wantBiases, want := Pack(input, hidden, ih, hh, b, nil)
+		ih, hh, b = with(5)
+		biases, weights := Pack(input, hidden, ih, hh, b, nil)
+		ClearGate(hidden, k, gate, biases, weights)
+		require.Equal(t, wantBiases, biases, hidden)
+		require.Equal(t, want, weights, hidden)
+	}
 }

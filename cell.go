@@ -1,0 +1,205 @@
+package lstm
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/errkind"
+)
+
+// A Cell says what the units of a layer do with the sums of their gates where it
+// is not what PyTorch's nn.LSTM does, which is the zero Cell. Peepholes are among
+// the [Weights]. All can be combined; docs/contract.md in the repository has the
+// order of operations.
+//
+// A network whose cells are all zero Cells without peepholes is the fastest: it
+// has kernels of its own.
+type Cell struct {
+	// Coupled is the input gate that forgets as much as it takes in, f = 1 - i, as
+	// ONNX's input_forget. The rows of f of all weights and biases are there, and
+	// are not used, and neither is PeepholeF.
+	Coupled bool
+	// Clip limits the sums of all four gates, peepholes included, to ±Clip before
+	// their activations, as ONNX's clip does. 0 is no limit; others are from 2^-64
+	// on, and finite.
+	Clip float32
+	// CellClip limits c' to ±CellClip, before o and h' are computed of it, as
+	// TensorFlow's cell_clip does. 0 is no limit; others are from 2^-64 on, and
+	// finite.
+	CellClip float32
+}
+
+// checkCell reports the first thing that is wrong with what a cell has besides
+// weights and biases.
+func (w *Weights) checkCell(name string) error {
+	peepholes := [...]struct {
+		name   string
+		tensor []float32
+	}{{"PeepholeI", w.PeepholeI}, {"PeepholeF", w.PeepholeF}, {"PeepholeO", w.PeepholeO}}
+	if w.hasPeepholes() {
+		for _, p := range peepholes {
+			if err := checkTensor(name, p.name, p.tensor, "[H] beside other peepholes", w.HiddenSize); err != nil {
+				return err
+			}
+		}
+	}
+	return w.Cell.check(name)
+}
+
+func (c *Cell) check(name string) error {
+	for _, limit := range []struct {
+		name  string
+		value float32
+	}{{"Clip", c.Clip}, {"CellClip", c.CellClip}} {
+		if v := limit.value; v != 0 && !(v >= contract.Tiny && v <= math.MaxFloat32) {
+			return errkind.Errorf(ErrUnsupported, "lstm: %s: Cell.%s is %v, want 0 for no limit, or a finite number from 2^-64 on", name, limit.name, v)
+		}
+	}
+	return nil
+}
+
+func (w *Weights) hasPeepholes() bool {
+	return w.PeepholeI != nil || w.PeepholeF != nil || w.PeepholeO != nil
+}
+
+// cellKind is the kernel that computes the layer's cells.
+func (w *Weights) cellKind() cellKind {
+	switch {
+	case w.hasPeepholes() && w.Cell.Coupled:
+		return coupledPeepholeCell
+	case w.hasPeepholes():
+		return peepholeCell
+	case w.Cell.Coupled:
+		return coupledCell
+	case w.Cell != Cell{}:
+		return clippedCell
+	}
+	return plainCell
+}
+
+// peepholes are the vectors of peepholes that are used.
+func (w *Weights) peepholes() [][]float32 {
+	switch {
+	case !w.hasPeepholes():
+		return nil
+	case w.Cell.Coupled:
+		return [][]float32{w.PeepholeI, w.PeepholeO}
+	}
+	return [][]float32{w.PeepholeI, w.PeepholeF, w.PeepholeO}
+}
+
+// cellVectors are the parameters of the cell's kernel, in its order.
+func (w *Weights) cellVectors() [][]float32 {
+	kind := w.cellKind()
+	if kind == plainCell {
+		return nil
+	}
+	vectors := w.peepholes()
+	add := func(limit float32) {
+		vectors = append(vectors, slices.Repeat([]float32{limit}, w.HiddenSize))
+	}
+	limits := cellLimits(w.Cell.limits())
+	add(limits.gateLeast)
+	add(limits.gateMost)
+	add(limits.candidateMost)
+	add(limits.cellMost)
+	if !w.hasPeepholes() {
+		add(limits.outputMost)
+	}
+	return vectors
+}
+
+// limits are Clip and CellClip, infinite where there is no limit.
+func (c *Cell) limits() (clip, cellClip float32) {
+	clip, cellClip = c.Clip, c.CellClip
+	if clip == 0 {
+		clip = float32(math.Inf(1))
+	}
+	if cellClip == 0 {
+		cellClip = float32(math.Inf(1))
+	}
+	return clip, cellClip
+}
+
+// limits are what the kernels of cells limit numbers to: where σ and tanh limit
+// their arguments anyway, the narrower of the two.
+type limits struct {
+	gateLeast, gateMost float32 // of the sum of a gate
+	candidateMost       float32 // of the magnitude of the sum of a candidate
+	cellMost            float32 // of the magnitude of c'
+	outputMost          float32 // of the same for tanh
+}
+
+func cellLimits(clip, cellClip float32) limits {
+	return limits{
+		gateLeast:     max(contract.Shut, -clip),
+		gateMost:      min(contract.Sigmoid.Max, clip),
+		candidateMost: min(contract.Tanh.Max, clip),
+		cellMost:      cellClip,
+		outputMost:    min(contract.Tanh.Max, cellClip),
+	}
+}
+
+// forgetGate is the number of gate f among the four.
+const forgetGate = 1
+
+// text says all of c in words that parseCell reads, "" of the zero Cell. Numbers
+// are the shortest decimals that are these float32.
+func (c *Cell) text() string {
+	var words []string
+	number := func(name string, v float32) {
+		if v != 0 {
+			words = append(words, name+"="+strconv.FormatFloat(float64(v), 'g', -1, 32))
+		}
+	}
+	if c.Coupled {
+		words = append(words, "coupled")
+	}
+	number("clip", c.Clip)
+	number("cell_clip", c.CellClip)
+	return strings.Join(words, " ")
+}
+
+// parseCell reads what text has written.
+func parseCell(text string) (Cell, error) {
+	var c Cell
+	for _, word := range strings.Fields(text) {
+		name, number, _ := strings.Cut(word, "=")
+		switch name {
+		case "coupled":
+			c.Coupled = true
+		case "clip":
+			c.Clip = parseFloat32(number)
+		case "cell_clip":
+			c.CellClip = parseFloat32(number)
+		}
+	}
+	if c.text() != text {
+		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %.80q, want words of coupled, clip=NUMBER and cell_clip=NUMBER, in this order, with numbers as short as can be", text)
+	}
+	return c, nil
+}
+
+// parseFloat32 is NaN for what is no number.
+func parseFloat32(text string) float32 {
+	v, err := strconv.ParseFloat(text, 32)
+	if err != nil {
+		return float32(math.NaN())
+	}
+	return float32(v)
+}
+
+// cellText says which cell the layer has, for the fingerprint.
+func (w *Weights) cellText() string {
+	text := w.Cell.text()
+	if w.hasPeepholes() {
+		text = strings.TrimSpace("peephole " + text)
+	}
+	if text == "" {
+		return "plain"
+	}
+	return text
+}
