@@ -19,6 +19,7 @@ func TestNoAllocations(t *testing.T) {
 		}
 		for _, shape := range lstmtest.Shapes {
 			n := newNetwork(t, shape.Outputs, shape.Sizes...)
+			requireNoneOfCells(t, shape.Outputs, shape.Sizes)
 			var states []*State
 			var xs, ys [][]float32
 			for range 15 {
@@ -69,6 +70,31 @@ func TestNoAllocations(t *testing.T) {
 			requireNone(fmt.Sprintf("Tanh of %d", length), func() { Tanh(dst, x) })
 		}
 	})
+}
+
+// requireNoneOfCells is about the cells that are not PyTorch's.
+func requireNoneOfCells(t *testing.T, outputs int, sizes []int) {
+	for _, v := range cellVariants {
+		r := lstmtest.NewRand(sizes...)
+		m := randomModel(r, outputs, sizes...)
+		v.change(r, m)
+		n, err := New(m)
+		require.NoError(t, err)
+		const steps, streams = 5, 7
+		var states []*State
+		var xs, ys, sequences [][]float32
+		for range streams {
+			states = append(states, n.NewState())
+			xs, ys = append(xs, make([]float32, n.InputSize())), append(ys, make([]float32, n.OutputSize()))
+			sequences = append(sequences, make([]float32, steps*n.InputSize()))
+		}
+		require.Zero(t, testing.AllocsPerRun(3, func() {
+			n.Step(states[0], xs[0], ys[0])
+			n.StepBatch(states, xs, ys)
+			n.Forward(states[0], sequences[0], nil)
+			n.ForwardBatch(states, sequences, nil)
+		}), "%s of %v", v.name, sizes)
+	}
 }
 
 // Forward computes the same with room for blocks of steps and, for narrow

@@ -1,6 +1,7 @@
 package lstm
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -18,8 +19,8 @@ import (
 // A network whose cells are all zero Cells without peepholes is the fastest: it
 // has kernels of its own.
 type Cell struct {
-	// Coupled is the input gate that forgets as much as it takes in, f = 1 - i, as
-	// ONNX's input_forget. The rows of f of all weights and biases are there, and
+	// Coupled is a forget gate that keeps what the input gate does not take in,
+	// f = 1 - i, as with ONNX's input_forget. The rows of f of all weights and biases are there, and
 	// are not used, and neither is PeepholeF.
 	Coupled bool
 	// Clip limits the sums of all four gates, peepholes included, to ±Clip before
@@ -41,24 +42,28 @@ func (w *Weights) checkCell(name string) error {
 	}{{"PeepholeI", w.PeepholeI}, {"PeepholeF", w.PeepholeF}, {"PeepholeO", w.PeepholeO}}
 	if w.hasPeepholes() {
 		for _, p := range peepholes {
-			if err := checkTensor(name, p.name, p.tensor, "[H] beside other peepholes", w.HiddenSize); err != nil {
+			if err := checkTensor(name, p.name, p.tensor, "[H]", w.HiddenSize); err != nil {
 				return err
 			}
 		}
 	}
-	return w.Cell.check(name)
+	if fault := w.Cell.fault(); fault != "" {
+		return errkind.Errorf(ErrUnsupported, "lstm: %s: Cell.%s", name, fault)
+	}
+	return nil
 }
 
-func (c *Cell) check(name string) error {
+// fault says what is wrong with c, "" for nothing.
+func (c *Cell) fault() string {
 	for _, limit := range []struct {
 		name  string
 		value float32
 	}{{"Clip", c.Clip}, {"CellClip", c.CellClip}} {
 		if v := limit.value; v != 0 && !(v >= contract.Tiny && v <= math.MaxFloat32) {
-			return errkind.Errorf(ErrUnsupported, "lstm: %s: Cell.%s is %v, want 0 for no limit, or a finite number from 2^-64 on", name, limit.name, v)
+			return fmt.Sprintf("%s is %v, want 0 for no limit, or a finite number from 2^-64 on", limit.name, v)
 		}
 	}
-	return nil
+	return ""
 }
 
 func (w *Weights) hasPeepholes() bool {
@@ -166,22 +171,30 @@ func (c *Cell) text() string {
 // parseCell reads what text has written.
 func parseCell(text string) (Cell, error) {
 	var c Cell
-	for _, word := range strings.Fields(text) {
-		name, number, _ := strings.Cut(word, "=")
-		switch name {
-		case "coupled":
-			c.Coupled = true
-		case "clip":
-			c.Clip = parseFloat32(number)
-		case "cell_clip":
-			c.CellClip = parseFloat32(number)
+	if len(text) <= maxCellText {
+		for _, word := range strings.Fields(text) {
+			name, number, _ := strings.Cut(word, "=")
+			switch name {
+			case "coupled":
+				c.Coupled = true
+			case "clip":
+				c.Clip = parseFloat32(number)
+			case "cell_clip":
+				c.CellClip = parseFloat32(number)
+			}
 		}
 	}
-	if c.text() != text {
+	if c.text() != text || c == (Cell{}) {
 		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %.80q, want words of coupled, clip=NUMBER and cell_clip=NUMBER, in this order, with numbers as short as can be", text)
+	}
+	if fault := c.fault(); fault != "" {
+		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %q: %s", text, fault)
 	}
 	return c, nil
 }
+
+// maxCellText is more than text writes.
+const maxCellText = 200
 
 // parseFloat32 is NaN for what is no number.
 func parseFloat32(text string) float32 {

@@ -68,7 +68,8 @@
 //	c' = fma(σ(zf), c, σ(zi)·tanh(zg))
 //	h' = σ(zo)·tanh(c')
 //
-// where a zi, zf or zo below -42 counts as -42.
+// where a zi, zf or zo below -42 counts as -42. Peepholes, coupled gates and
+// limits, which PyTorch has not, come in between, see [Cell].
 //
 // (S. Hochreiter, J. Schmidhuber: Long Short-Term Memory, 1997, with the forget
 // gate of F. Gers, J. Schmidhuber, F. Cummins: Learning to Forget, 2000.)

@@ -27,8 +27,10 @@ type Weights struct {
 	BiasIH   []float32 // bias of the input part, [4H]; nil means zero
 	BiasHH   []float32 // bias of the recurrent part, [4H]; nil means zero
 
-	// Peepholes, through which the gates i, f and o see their unit's cell state,
-	// [H] each, or all nil for none. PyTorch has none.
+	// Peepholes, by which the gates i, f and o see their unit's cell state, i and f
+	// that of the step before and o the new one: [H] each, or all nil for none.
+	// PyTorch has none. (F. Gers, J. Schmidhuber: Recurrent Nets that Time and
+	// Count, 2000.)
 	PeepholeI, PeepholeF, PeepholeO []float32
 
 	Cell Cell // what the units do with their gates, if not what nn.LSTM's do

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"example.com/lstm/internal/errkind"
@@ -46,6 +48,8 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 //	LSTM.weight_hh_lK  [4H, H]  recurrent weights
 //	LSTM.bias_ih_lK    [4H]     bias of the input part, may be absent
 //	LSTM.bias_hh_lK    [4H]     bias of the recurrent part, may be absent
+//	LSTM.peephole_i_lK [H]      peepholes of gate i, and those of f and o, which
+//	                            PyTorch has not, all three or none
 //	HEAD.weight        [O, H]   head, a linear layer, may be absent
 //	HEAD.bias          [O]      bias of the head, may be absent
 //
@@ -53,7 +57,8 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // their dot. K counts the layers from 0; H may differ between layers, and I is
 // the H of the layer below. The elements are F32, F16, BF16 or F64; F64 is
 // rounded to the nearest float32, ties to even. The file's metadata become
-// [Model.Metadata], and [Model.Source] says what was taken for what.
+// [Model.Metadata], but for LSTM.cell_lK, which is the layer's [Cell] as
+// [Model.Write] writes it, and [Model.Source] says what was taken for what.
 //
 // A file says which parameters there are, not how they are used: an activation
 // between the LSTM and the head, a dropout, a sigmoid at the end have none and
@@ -91,7 +96,9 @@ func readModel(r io.Reader, o readOptions) (*Model, error) {
 		return nil, err
 	}
 	m, places := placeTensors(found)
-	m.Metadata = f.Metadata
+	if m.Metadata, err = m.takeCells(f.Metadata); err != nil {
+		return nil, err
+	}
 	place := func(e *safetensors.Entry) *[]float32 { return places[e.Name] }
 	if err := f.ReadData(place, !o.nonFinite); err != nil {
 		return nil, kindOfFile(err)
@@ -126,9 +133,51 @@ func placeTensors(found *statedict.Network) (m *Model, places map[string]*[]floa
 	return m, places
 }
 
+// takeCells sets the cells of the layers to what the metadata say, and returns
+// the rest of them.
+func (m *Model) takeCells(metadata map[string]string) (rest map[string]string, err error) {
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		l, ok := statedict.CellLayer(m.Source.LSTM, key)
+		if !ok {
+			continue
+		}
+		if l >= len(m.Layers) {
+			return nil, errkind.Errorf(ErrDamaged, "metadata %s: want a layer that is there, 0 to %d", safetensors.Quote(key), len(m.Layers)-1)
+		}
+		cell, err := parseCell(metadata[key])
+		if err != nil {
+			return nil, fmt.Errorf("metadata %s: %w", safetensors.Quote(key), err)
+		}
+		m.Layers[l].(*Weights).Cell = cell
+		if delete(metadata, key); len(metadata) == 0 {
+			metadata = nil
+		}
+	}
+	return metadata, nil
+}
+
+// withCells is the metadata that a file has: those of m, and what its cells are.
+func (m *Model) withCells() (map[string]string, error) {
+	all := maps.Clone(m.Metadata)
+	for _, key := range slices.Sorted(maps.Keys(m.Metadata)) {
+		if _, ok := statedict.CellLayer(lstmModule, key); ok {
+			return nil, errkind.Errorf(ErrUnsupported, "metadata %s: want another key, since this one stands for the Cell of a layer", safetensors.Quote(key))
+		}
+	}
+	for l, layer := range m.Layers {
+		if text := layer.(*Weights).Cell.text(); text != "" {
+			if all == nil {
+				all = make(map[string]string)
+			}
+			all[statedict.CellKey(lstmModule, l)] = text
+		}
+	}
+	return all, nil
+}
+
 // tensors is where the numbers are, in the order of statedict.LayerParameters.
 func (w *Weights) tensors() []*[]float32 {
-	return []*[]float32{&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH}
+	return []*[]float32{&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH, &w.PeepholeI, &w.PeepholeF, &w.PeepholeO}
 }
 
 // tensors is where the numbers are, in the order of statedict.HeadParameters.
@@ -193,7 +242,9 @@ func WithNonFinite() Option {
 // Write writes the model to w as a safetensors file of F32 tensors, which
 // [ReadModel] reads back equal, but for the Source, given [WithNonFinite] if
 // there are such numbers. The layers are named lstm.weight_ih_l0 and so on, the
-// head head.weight and head.bias; a nil bias is left out. Models that are equal
+// head head.weight and head.bias; a nil bias is left out. A layer whose [Cell] is not
+// the zero Cell has a key of the metadata that says which it is, lstm.cell_l0 and so
+// on: words of coupled, clip=NUMBER and cell_clip=NUMBER, in this order. Models that are equal
 // but for the Source give equal files, byte for byte.
 //
 // Nothing is written when [New] would refuse the model, when a head has a name,
@@ -208,11 +259,18 @@ func (m *Model) Write(w io.Writer) error {
 			return errkind.Errorf(ErrUnsupported, "lstm: a head has the name %s, want none in a file", safetensors.Quote(head.Name))
 		}
 	}
-	if err := safetensors.Write(w, m.tensors(), m.Metadata); err != nil {
+	metadata, err := m.withCells()
+	if err != nil {
+		return fmt.Errorf("lstm: %w", err)
+	}
+	if err := safetensors.Write(w, m.tensors(), metadata); err != nil {
 		return fmt.Errorf("lstm: %w", kindOfFile(err))
 	}
 	return nil
 }
+
+// lstmModule is the module of the layers in files that Write writes.
+const lstmModule = "lstm"
 
 // tensors lists the model's tensors by the names that Write gives them.
 func (m *Model) tensors() []safetensors.Tensor {
@@ -225,7 +283,7 @@ func (m *Model) tensors() []safetensors.Tensor {
 	for l, layer := range m.Layers {
 		w := layer.(*Weights)
 		for i, p := range statedict.LayerParameters(w.InputSize, w.HiddenSize) {
-			add(statedict.LayerName("lstm", p.Name, l), p.Shape, *w.tensors()[i])
+			add(statedict.LayerName(lstmModule, p.Name, l), p.Shape, *w.tensors()[i])
 		}
 	}
 	for _, head := range m.Heads {

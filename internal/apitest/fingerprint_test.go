@@ -15,8 +15,9 @@ import (
 	"example.com/lstm/internal/lstmtest"
 )
 
-// referenceFingerprint computes the definition in docs/state.md from the model.
-func referenceFingerprint(m *lstm.Model) (f lstm.Fingerprint) {
+// referenceFingerprint computes the definition in docs/state.md from the model,
+// whose layers all have that cell.
+func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 	var b []byte
 	number := func(n int) { b = binary.LittleEndian.AppendUint32(b, uint32(n)) }
 	float := func(v float32) { b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v)) }
@@ -31,7 +32,7 @@ func referenceFingerprint(m *lstm.Model) (f lstm.Fingerprint) {
 		number(w.InputSize)
 		number(w.HiddenSize)
 		text("float32")
-		text("plain")
+		text(cell)
 	}
 	if m.Heads == nil {
 		number(0)
@@ -47,17 +48,32 @@ func referenceFingerprint(m *lstm.Model) (f lstm.Fingerprint) {
 	for l := range m.Layers {
 		w := weightsOf(m, l)
 		rows := 4 * w.HiddenSize
+		used := func(r int, v float32) float32 {
+			if w.Cell.Coupled && r/w.HiddenSize == 1 {
+				return 0
+			}
+			return v
+		}
 		for r := range rows {
-			float(at(w.BiasIH, r) + at(w.BiasHH, r))
+			float(used(r, at(w.BiasIH, r)+at(w.BiasHH, r)))
 		}
 		for k := range w.InputSize {
 			for r := range rows {
-				float(w.WeightIH[r*w.InputSize+k])
+				float(used(r, w.WeightIH[r*w.InputSize+k]))
 			}
 		}
 		for k := range w.HiddenSize {
 			for r := range rows {
-				float(w.WeightHH[r*w.HiddenSize+k])
+				float(used(r, w.WeightHH[r*w.HiddenSize+k]))
+			}
+		}
+		peepholes := [][]float32{w.PeepholeI, w.PeepholeF, w.PeepholeO}
+		if w.Cell.Coupled {
+			peepholes = [][]float32{w.PeepholeI, w.PeepholeO}
+		}
+		for _, peephole := range peepholes {
+			for _, v := range peephole {
+				float(v)
 			}
 		}
 	}
@@ -81,7 +97,7 @@ func TestFingerprintIsItsDefinition(t *testing.T) {
 			n, err := lstm.New(m)
 			require.NoError(t, err)
 			lstmtest.EachPath(t, func(t *testing.T) {
-				require.Equal(t, referenceFingerprint(m), n.Fingerprint(), "%v without %s", shape, without)
+				require.Equal(t, referenceFingerprint(m, "plain"), n.Fingerprint(), "%v without %s", shape, without)
 			})
 			for l := range m.Layers {
 				weightsOf(m, l).BiasHH = nil
@@ -89,6 +105,20 @@ func TestFingerprintIsItsDefinition(t *testing.T) {
 			if m.Heads != nil {
 				headOf(m).Bias = nil
 			}
+		}
+	}
+}
+
+func TestFingerprintOfCells(t *testing.T) {
+	for _, shape := range lstmtest.Shapes {
+		for _, cell := range cells {
+			m := lstm.RandomModel(1, shape.Outputs, shape.Sizes...)
+			for l := range m.Layers {
+				cell.change(weightsOf(m, l))
+			}
+			n, err := lstm.New(m)
+			require.NoError(t, err)
+			require.Equal(t, referenceFingerprint(m, cell.name), n.Fingerprint(), "%v %s", shape, cell.name)
 		}
 	}
 }
@@ -121,6 +151,19 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 	another("no bias", func(m *lstm.Model) { weightsOf(m, 0).BiasHH = nil })
 	another("another input size", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 4, 9, 5) })
 	another("another hidden size", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 8, 5) })
+	for _, cell := range cells[1:] {
+		another(cell.name, func(m *lstm.Model) { cell.change(weightsOf(m, 0)) })
+		another(cell.name+" above", func(m *lstm.Model) { cell.change(weightsOf(m, 1)) })
+	}
+	for i := range 3 {
+		for u := range 9 {
+			another(fmt.Sprintf("peephole %d of unit %d", i, u), func(m *lstm.Model) {
+				w := weightsOf(m, 0)
+				addPeepholes(w)
+				[][]float32{w.PeepholeI, w.PeepholeF, w.PeepholeO}[i][u]++
+			})
+		}
+	}
 	another("fewer layers", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 9) })
 
 	require.Equal(t, same, of(func(m *lstm.Model) { m.Metadata = nil }))
@@ -129,6 +172,16 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 			w := weightsOf(m, l)
 			w.BiasIH, w.BiasHH = w.BiasHH, w.BiasIH // their sum is used
 		}
+	}))
+	coupled := func(change func(w *lstm.Weights)) lstm.Fingerprint {
+		return of(func(m *lstm.Model) {
+			addPeepholes(weightsOf(m, 0))
+			weightsOf(m, 0).Cell.Coupled = true
+			change(weightsOf(m, 0))
+		})
+	}
+	require.Equal(t, coupled(func(*lstm.Weights) {}), coupled(func(w *lstm.Weights) {
+		w.PeepholeF[3], w.BiasIH[9], w.WeightIH[9*3], w.WeightHH[2*9*9-1] = 5, 5, 5, 5 // of f, which is 1 - i
 	}))
 }
 
@@ -164,7 +217,7 @@ func TestFingerprintFromManyGoroutines(t *testing.T) {
 	}
 	group.Wait()
 	for _, f := range got {
-		require.Equal(t, referenceFingerprint(m), f)
+		require.Equal(t, referenceFingerprint(m, "plain"), f)
 	}
 }
 

@@ -532,6 +532,17 @@ func TestNewErrors(t *testing.T) {
 		{"layer 0: BiasIH has 0 elements, want 16, shape [4H]", func(m *lstm.Model) { weightsOf(m, 0).BiasIH = []float32{} }},
 		{"layer 1: BiasHH has 21 elements, want 20, shape [4H]", func(m *lstm.Model) { weightsOf(m, 1).BiasHH = append(weightsOf(m, 1).BiasHH, 0) }},
 
+		{"layer 0: PeepholeI is nil, want 4 elements, shape [H]", func(m *lstm.Model) { weightsOf(m, 0).PeepholeO = make([]float32, 4) }},
+		{"layer 0: PeepholeF is nil, want 4 elements, shape [H]", func(m *lstm.Model) { weightsOf(m, 0).PeepholeI = make([]float32, 4) }},
+		{"layer 1: PeepholeO has 4 elements, want 5, shape [H]", func(m *lstm.Model) {
+			w := weightsOf(m, 1)
+			w.PeepholeI, w.PeepholeF, w.PeepholeO = make([]float32, 5), make([]float32, 5), make([]float32, 4)
+		}},
+		{"layer 0: Cell.Clip is -1, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { weightsOf(m, 0).Cell.Clip = -1 }},
+		{"layer 0: Cell.Clip is NaN, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { weightsOf(m, 0).Cell.Clip = lstmtest.NaN }},
+		{"layer 1: Cell.Clip is +Inf, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { weightsOf(m, 1).Cell.Clip = lstmtest.Inf }},
+		{"layer 1: Cell.CellClip is 5.4210105e-20, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { weightsOf(m, 1).Cell.CellClip = 0x1.fffffep-65 }},
+
 		{"layer 1: InputSize is 7, want 4, the HiddenSize of layer 0", func(m *lstm.Model) { m.Layers[1] = lstm.RandomModel(1, 0, 7, 5).Layers[0] }},
 
 		{"head: InFeatures is 0, want at least 1", func(m *lstm.Model) { headOf(m).InFeatures = 0 }},

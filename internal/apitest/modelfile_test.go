@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -116,7 +118,8 @@ func modelsEqual(a, b *lstm.Model) bool {
 		case *lstm.Weights:
 			b, ok := b.(*lstm.Weights)
 			return ok && a.InputSize == b.InputSize && a.HiddenSize == b.HiddenSize &&
-				same(a.WeightIH, b.WeightIH) && same(a.WeightHH, b.WeightHH) && same(a.BiasIH, b.BiasIH) && same(a.BiasHH, b.BiasHH)
+				same(a.WeightIH, b.WeightIH) && same(a.WeightHH, b.WeightHH) && same(a.BiasIH, b.BiasIH) && same(a.BiasHH, b.BiasHH) &&
+				same(a.PeepholeI, b.PeepholeI) && same(a.PeepholeF, b.PeepholeF) && same(a.PeepholeO, b.PeepholeO) && a.Cell == b.Cell
 		case *lstm.Linear:
 			b, ok := b.(*lstm.Linear)
 			return ok && a.InFeatures == b.InFeatures && a.OutFeatures == b.OutFeatures && same(a.Weight, b.Weight) && same(a.Bias, b.Bias)
@@ -162,6 +165,102 @@ func TestModelRoundTrip(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
+}
+
+// cells are what layers can have besides the parameters of PyTorch's.
+var cells = []struct {
+	name   string
+	change func(w *lstm.Weights)
+}{
+	{"plain", func(w *lstm.Weights) {}},
+	{"peephole", addPeepholes},
+	{"coupled", func(w *lstm.Weights) { w.Cell.Coupled = true }},
+	{"clip=3", func(w *lstm.Weights) { w.Cell.Clip = 3 }},
+	{"peephole coupled clip=0.1 cell_clip=1e+20", func(w *lstm.Weights) {
+		addPeepholes(w)
+		w.Cell = lstm.Cell{Coupled: true, Clip: 0.1, CellClip: 1e20}
+	}},
+	{"peephole cell_clip=5.421011e-20", func(w *lstm.Weights) {
+		addPeepholes(w)
+		w.Cell.CellClip = 0x1p-64
+	}},
+	{"clip=3.4028235e+38", func(w *lstm.Weights) { w.Cell.Clip = lstmtest.MaxFloat }},
+}
+
+func addPeepholes(w *lstm.Weights) {
+	r := lstmtest.NewRand(31, w.HiddenSize)
+	w.PeepholeI, w.PeepholeF, w.PeepholeO = lstmtest.Normals(r, w.HiddenSize, 1), lstmtest.Normals(r, w.HiddenSize, 1), lstmtest.Normals(r, w.HiddenSize, 1)
+}
+
+// A file holds the cells, as tensors and as metadata, which do not become the
+// model's.
+func TestCellsRoundTrip(t *testing.T) {
+	for _, metadata := range []map[string]string{nil, {"by": "test", "lstm.cell_l": "x", "lstm.cell_l01": "y", "cell_l0": "z"}} {
+		for _, first := range cells {
+			for _, second := range cells {
+				m := modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3, 5}, modelOptions{true, false, true, true, metadata})
+				first.change(weightsOf(m, 0))
+				second.change(weightsOf(m, 1))
+				before := maps.Clone(m.Metadata)
+				var file bytes.Buffer
+				require.NoError(t, m.Write(&file))
+				require.Equal(t, before, m.Metadata)
+				_, written := readTensors(t, bytes.NewReader(file.Bytes()))
+				for l, cell := range []string{first.name, second.name} {
+					text := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(cell, "plain"), "peephole"), " ")
+					require.Equal(t, text, written[fmt.Sprintf("lstm.cell_l%d", l)])
+				}
+				got, err := lstm.ReadModel(&file)
+				require.NoError(t, err)
+				require.True(t, modelsEqual(m, got), "%s and %s", first.name, second.name)
+			}
+		}
+	}
+}
+
+// The metadata that say what a cell is are exact, or the file is refused.
+func TestCellsInMetadata(t *testing.T) {
+	const layer = `"a.weight_ih_l0":{"dtype":"F32","shape":[4,1],"data_offsets":[0,16]},"a.weight_hh_l0":{"dtype":"F32","shape":[4,1],"data_offsets":[16,32]}`
+	read := func(key, value string) (*lstm.Model, error) {
+		return lstm.ReadModel(bytes.NewReader(container(fmt.Sprintf(`{"__metadata__":{%q:%q},%s}`, key, value, layer), string(make([]byte, 32)))))
+	}
+	m, err := read("a.cell_l0", "coupled clip=50")
+	require.NoError(t, err)
+	require.Equal(t, lstm.Cell{Coupled: true, Clip: 50}, weightsOf(m, 0).Cell)
+	require.Nil(t, m.Metadata)
+	m, err = read("lstm.cell_l0", "anything")
+	require.NoError(t, err, "that of another module")
+	require.Equal(t, map[string]string{"lstm.cell_l0": "anything"}, m.Metadata)
+
+	for _, value := range []string{
+		"", " ", "plain", "Coupled", "coupled ", " coupled", "coupled coupled", "clip=3 coupled", "clip", "clip=", "clip=x", "clip=3.0", "clip=+3", "clip=0", "clip=03",
+		"clip=1e39", "clip=3 clip=3", "clip=0.10000000000000001", "coupled  clip=3", "coupled\tclip=3", "cell_clip=3 clip=3", "peephole", "clip=3 gate=relu",
+	} {
+		_, err := read("a.cell_l0", value)
+		require.ErrorIs(t, err, lstm.ErrUnsupported, value)
+		assertFileError(t, err, `metadata "a.cell_l0": cell is `)
+	}
+	for value, want := range map[string]string{
+		"clip=-1":                  `cell is "clip=-1": Clip is -1, want 0 for no limit, or a finite number from 2^-64 on`,
+		"clip=NaN":                 `cell is "clip=NaN": Clip is NaN, want`,
+		"cell_clip=1e-20":          `cell is "cell_clip=1e-20": CellClip is 1e-20, want`,
+		strings.Repeat("x", 1<<20): `cell is "xxx`,
+	} {
+		_, err := read("a.cell_l0", value)
+		require.ErrorIs(t, err, lstm.ErrUnsupported)
+		assertFileError(t, err, want)
+	}
+	_, err = read("a.cell_l1", "coupled")
+	require.ErrorIs(t, err, lstm.ErrDamaged)
+	assertFileError(t, err, `metadata "a.cell_l1": want a layer that is there, 0 to 0`)
+
+	m = modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3}, modelOptions{})
+	m.Metadata = map[string]string{"lstm.cell_l7": "mine"}
+	var file bytes.Buffer
+	err = m.Write(&file)
+	require.ErrorIs(t, err, lstm.ErrUnsupported)
+	assertFileError(t, err, `metadata "lstm.cell_l7": want another key, since this one stands for the Cell of a layer`)
+	require.Zero(t, file.Len())
 }
 
 func TestWriteBytes(t *testing.T) {

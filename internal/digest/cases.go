@@ -19,6 +19,7 @@ func Cases() []Case {
 		cases = append(cases, s.cases("tiny", (*generator).tiny)...)
 		cases = append(cases, s.cases("huge", (*generator).huge)...)
 	}
+	cases = append(cases, cellCases()...)
 	cases = append(cases, decayCase(), fadingCase())
 	for _, f := range []struct {
 		name  string

@@ -26,14 +26,18 @@ type Parameter struct {
 	Shape    []int
 }
 
-// LayerParameters lists those of a layer of an LSTM, in the order of nn.LSTM.
-func LayerParameters(input, hidden int) [4]Parameter {
+// LayerParameters lists those of a layer of an LSTM, in the order of nn.LSTM, and
+// then those that it has not. Peepholes are all there, or none.
+func LayerParameters(input, hidden int) [7]Parameter {
 	rows := panel.Gates * hidden
 	return [...]Parameter{
 		{"weight_ih", false, "[4H, I]", []int{rows, input}},
 		{"weight_hh", false, "[4H, H]", []int{rows, hidden}},
 		{"bias_ih", true, "[4H]", []int{rows}},
 		{"bias_hh", true, "[4H]", []int{rows}},
+		{"peephole_i", true, "[H]", []int{hidden}},
+		{"peephole_f", true, "[H]", []int{hidden}},
+		{"peephole_o", true, "[H]", []int{hidden}},
 	}
 }
 
@@ -49,6 +53,20 @@ func HeadParameters(inputs, outputs int) [2]Parameter {
 func LayerName(module, parameter string, layer int) string {
 	return joinName(module, fmt.Sprintf("%s_l%d", parameter, layer))
 }
+
+// CellLayer reports whether a key of the metadata says what the cells of a layer
+// are, and of which layer. The layer need not be there.
+func CellLayer(module, key string) (layer int, ok bool) {
+	number, ok := strings.CutPrefix(key, joinName(module, "cell_l"))
+	if !ok {
+		return 0, false
+	}
+	layer, err := strconv.Atoi(number)
+	return layer, err == nil && layer >= 0 && key == CellKey(module, layer)
+}
+
+// CellKey is the key of the metadata that says what the cells of a layer are.
+func CellKey(module string, layer int) string { return LayerName(module, "cell", layer) }
 
 // Choice is what the caller says about the modules of a file.
 type Choice struct {
@@ -71,7 +89,7 @@ type Network struct {
 // one that is not there.
 type Layer struct {
 	InputSize, HiddenSize int
-	Tensors               [4]*safetensors.Entry
+	Tensors               [7]*safetensors.Entry
 }
 
 // Head is the tensors of the head, in the order of HeadParameters.
@@ -173,7 +191,7 @@ func joinName(module, field string) string {
 func splitField(field string) (part string, layer int, ok bool) {
 	part, number, _ := strings.Cut(field, "_l")
 	switch part {
-	case "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr":
+	case "weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole_i", "peephole_f", "peephole_o", "weight_hr":
 	default:
 		return "", 0, false
 	}
@@ -297,9 +315,11 @@ func (n *Network) layer(m *module, l int) error {
 	if err := checkParts(parts); err != nil {
 		return err
 	}
+	peepholes := parts["peephole_i"] != nil || parts["peephole_f"] != nil || parts["peephole_o"] != nil
 	for _, p := range LayerParameters(0, 0) {
+		needed := !p.Optional || peepholes && strings.HasPrefix(p.Name, "peephole")
 		switch e := parts[p.Name]; {
-		case e == nil && !p.Optional:
+		case e == nil && needed:
 			return missingError(m, l, p)
 		case e != nil && len(e.Shape) != len(p.Shape):
 			return shapeError(e, p.Symbols)
@@ -328,7 +348,7 @@ func (n *Network) layer(m *module, l int) error {
 
 // checkParts refuses the parts of LSTMs that this package does not run.
 func checkParts(parts map[string]*safetensors.Entry) error {
-	for _, part := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"} {
+	for _, part := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole_i", "peephole_f", "peephole_o", "weight_hr"} {
 		if e := parts[part+"_reverse"]; e != nil {
 			return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("it belongs to a bidirectional LSTM, want one direction"))
 		}
