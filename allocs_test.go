@@ -11,14 +11,27 @@ import (
 	"example.com/lstm/internal/race"
 )
 
+// newVariants makes two networks of one of the variants.
+func newVariants(t *testing.T, i, outputs int, sizes ...int) (n, twin *Network) {
+	t.Helper()
+	r := lstmtest.NewRand(sizes...)
+	m := randomModel(r, outputs, sizes...)
+	variants[i%len(variants)].change(r, m)
+	n, err := New(m)
+	require.NoError(t, err)
+	twin, err = New(m)
+	require.NoError(t, err)
+	return n, twin
+}
+
 func TestNoAllocations(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
 		requireNone := func(what string, call func()) {
 			t.Helper()
 			require.Zero(t, testing.AllocsPerRun(3, call), what)
 		}
-		for _, shape := range lstmtest.Shapes {
-			n := newNetwork(t, shape.Outputs, shape.Sizes...)
+		for i, shape := range lstmtest.Shapes {
+			n, twin := newVariants(t, i, shape.Outputs, shape.Sizes...)
 			requireNoneOfCells(t, shape.Outputs, shape.Sizes)
 			var states []*State
 			var xs, ys [][]float32
@@ -61,7 +74,6 @@ func TestNoAllocations(t *testing.T) {
 			values, err := DecodeState(buffer)
 			require.NoError(t, err)
 			requireNone(fmt.Sprintf("SetValues of %v", shape), func() { _ = s.SetValues(values) })
-			twin := newNetwork(t, shape.Outputs, shape.Sizes...)
 			requireNone(fmt.Sprintf("Adopt of %v", shape), func() { _, _ = twin.Adopt(s), n.Adopt(s) })
 		}
 		for _, length := range []int{0, 1, 100, 2*maxElements + 1} {

@@ -20,8 +20,8 @@ import (
 // has kernels of its own.
 type Cell struct {
 	// Coupled is a forget gate that keeps what the input gate does not take in,
-	// f = 1 - i, as with ONNX's input_forget. The rows of f of all weights and biases are there, and
-	// are not used, and neither is PeepholeF.
+	// f = 1 - i, as with ONNX's input_forget. The rows of f of all weights and biases
+	// are there, and are not used, and neither is PeepholeF.
 	Coupled bool
 	// Clip limits the sums of all four gates, peepholes included, to ±Clip before
 	// their activations, as ONNX's clip does. 0 is no limit; others are from 2^-64
@@ -31,6 +31,10 @@ type Cell struct {
 	// TensorFlow's cell_clip does. 0 is no limit; others are from 2^-64 on, and
 	// finite.
 	CellClip float32
+	// ProjClip limits h' to ±ProjClip after the projection, as TensorFlow's
+	// proj_clip does. 0 is no limit; others are from 2^-64 on, and finite. Layers
+	// without a projection have none.
+	ProjClip float32
 }
 
 // checkCell reports the first thing that is wrong with what a cell has besides
@@ -58,7 +62,7 @@ func (c *Cell) fault() string {
 	for _, limit := range []struct {
 		name  string
 		value float32
-	}{{"Clip", c.Clip}, {"CellClip", c.CellClip}} {
+	}{{"Clip", c.Clip}, {"CellClip", c.CellClip}, {"ProjClip", c.ProjClip}} {
 		if v := limit.value; v != 0 && !(v >= contract.Tiny && v <= math.MaxFloat32) {
 			return fmt.Sprintf("%s is %v, want 0 for no limit, or a finite number from 2^-64 on", limit.name, v)
 		}
@@ -79,7 +83,7 @@ func (w *Weights) cellKind() cellKind {
 		return peepholeCell
 	case w.Cell.Coupled:
 		return coupledCell
-	case w.Cell != Cell{}:
+	case w.Cell.Clip != 0 || w.Cell.CellClip != 0:
 		return clippedCell
 	}
 	return plainCell
@@ -165,6 +169,7 @@ func (c *Cell) text() string {
 	}
 	number("clip", c.Clip)
 	number("cell_clip", c.CellClip)
+	number("proj_clip", c.ProjClip)
 	return strings.Join(words, " ")
 }
 
@@ -181,11 +186,13 @@ func parseCell(text string) (Cell, error) {
 				c.Clip = parseFloat32(number)
 			case "cell_clip":
 				c.CellClip = parseFloat32(number)
+			case "proj_clip":
+				c.ProjClip = parseFloat32(number)
 			}
 		}
 	}
 	if c.text() != text || c == (Cell{}) {
-		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %.80q, want words of coupled, clip=NUMBER and cell_clip=NUMBER, in this order, with numbers as short as can be", text)
+		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %.80q, want words of coupled, clip=NUMBER, cell_clip=NUMBER and proj_clip=NUMBER, in this order, with numbers as short as can be", text)
 	}
 	if fault := c.fault(); fault != "" {
 		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %q: %s", text, fault)

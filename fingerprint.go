@@ -50,7 +50,7 @@ func (n *Network) Fingerprint() Fingerprint {
 			n.layers[l].hash(h)
 		}
 		if n.head != nil {
-			n.head.hash(h, n.layers[len(n.layers)-1].hidden)
+			n.head.hash(h, n.layers[len(n.layers)-1].recurrent)
 		}
 		n.fingerprint = h.Sum()
 	})
@@ -66,6 +66,16 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 		h.Uint32(uint32(l.hidden))
 		h.Text(l.format.String())
 		h.Text(l.cellText)
+		if p := l.projection; p != nil {
+			h.Text("projection")
+			h.Uint32(uint32(p.size))
+		}
+		if l.residual {
+			h.Text("residual")
+		}
+		if l.initial != nil {
+			h.Text("initial")
+		}
 	}
 	outputs := 0
 	if n.head != nil {
@@ -74,12 +84,13 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 	h.Uint32(uint32(outputs))
 }
 
-// hash takes the matrix [1 + I + H, 4H] of the biases, the input weights and the
-// recurrent weights, transposed, and then the peepholes. It is how
-// panels have them but for their units being apart.
+// hash takes the matrix [1 + I + R, 4H] of the biases, the input weights and the
+// recurrent weights, transposed, then the peepholes, the projection, transposed,
+// too, and the initial state. It is how panels have them but for their units being
+// apart.
 func (l *layer) hash(h *fingerprint.Hash) {
 	l.hashRow(h, l.bias.sums, l.bias.stride, 0)
-	for row := range l.input + l.hidden {
+	for row := range l.input + l.recurrent {
 		l.hashRow(h, l.panels.floats, l.panels.stride, row)
 	}
 	vectors := l.cell.vectors()
@@ -87,6 +98,20 @@ func (l *layer) hash(h *fingerprint.Hash) {
 		for u := 0; u < l.hidden; u += panel.Units {
 			units := min(panel.Units, l.hidden-u)
 			h.Floats(l.parameters[vectors*u+v*panel.Width(units):][:units])
+		}
+	}
+	if l.projection != nil {
+		l.projection.hash(h)
+	}
+	h.Floats(l.initial)
+}
+
+// hash takes the columns of the projection.
+func (p *projection) hash(h *fingerprint.Hash) {
+	for k := range p.hidden {
+		for r := 0; r < p.size; r += panel.RowFloats {
+			width := panel.Gates * panel.Width(panel.RowUnits(p.size-r))
+			h.Floats(p.panels.floats[r/panel.RowFloats*p.panels.stride+k*width:][:min(width, p.size-r)])
 		}
 	}
 }

@@ -52,8 +52,8 @@ type blockSize struct {
 	widestInput int // of all layers
 	// What one step leaves behind, in floats:
 	input  int // its x
-	sums   int // the gates' sums of one layer, the widest
-	hidden int // its hidden state, padded for the head
+	sums   int // the gates' sums of one layer, the widest, or those of a projection
+	hidden int // its output, padded for the head
 }
 
 func newBlockSize(layers []layer) blockSize {
@@ -62,7 +62,10 @@ func newBlockSize(layers []layer) blockSize {
 		l := &layers[i]
 		size.widestInput = max(size.widestInput, l.input)
 		size.sums = max(size.sums, panel.Gates*panel.PaddedUnits(l.hidden))
-		size.hidden = max(size.hidden, sizes.RoundUp(l.hidden, contract.HeadSums))
+		size.hidden = max(size.hidden, sizes.RoundUp(l.recurrent, contract.HeadSums))
+		if l.projection != nil {
+			size.sums = max(size.sums, sizes.RoundUp(l.projection.size, panel.RowFloats))
+		}
 		if panel.Floats(l.hidden, l.input) >= manyWeights {
 			size.steps = longBlockSteps
 		}
@@ -111,11 +114,11 @@ func (n *Network) forwardBlocks(s *State, x, y []float32, room *room) {
 		}
 		for l := range n.layers {
 			layer := &n.layers[l]
-			out := room.hidden.first(layer.hidden)
+			out := room.hidden.first(layer.recurrent)
 			if l == len(n.layers)-1 && n.head == nil && y != nil {
-				out = matrix{y, layer.hidden, layer.hidden}
+				out = matrix{y, layer.recurrent, layer.recurrent}
 			}
-			layer.forward(b, in, room.sums, s.hidden(layer), s.cell(layer), out)
+			layer.forward(b, in, room.sums, s, out)
 			in = out
 		}
 		if n.head != nil && y != nil {
@@ -132,14 +135,27 @@ func (n *Network) forwardBlocks(s *State, x, y []float32, room *room) {
 }
 
 // forward advances one layer of one stream by several steps. in has a row for
-// each step, out takes the hidden state after each; in and out may be the same
-// rows. sums is scratch.
-func (l *layer) forward(steps int, in, sums matrix, h, c []float32, out matrix) {
+// each step, out takes the output of each; in and out may be the same rows. sums is
+// scratch.
+func (l *layer) forward(steps int, in, sums matrix, s *State, out matrix) {
 	l.takeInputs(steps, in, sums)
-	before := h
+	h, c := s.hidden(l), s.cell(l)
+	before, after := h, s.nextHidden(l)
 	for t := range steps {
 		next := out.row(t)
-		l.recur(sums.row(t), before, c, next)
+		if l.residual {
+			next = after // the output is another
+		}
+		if l.projection == nil {
+			l.recur(sums.row(t), before, c, next)
+		} else {
+			l.recur(sums.row(t), before, c, s.units[:l.hidden])
+			l.projection.apply(s.units[:l.hidden], next)
+		}
+		if l.residual {
+			addResidual(out.row(t), in.row(t), next)
+			after = before
+		}
 		before = next
 	}
 	copy(h, before)

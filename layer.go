@@ -1,6 +1,10 @@
 package lstm
 
-import "example.com/lstm/internal/panel"
+import (
+	"slices"
+
+	"example.com/lstm/internal/panel"
+)
 
 // This file cuts the work of a layer and of the head into kernel calls.
 //
@@ -29,6 +33,7 @@ const _ = uint(maxStepChain - maxTileChain)
 // are one vector to it, [x; h].
 type layer struct {
 	input, hidden int
+	recurrent     int // elements of the hidden state: hidden, or those of a projection
 	panels        panels
 	bias          chainStart // where the sums of all panels begin
 	format        weightFormat
@@ -39,35 +44,58 @@ type layer struct {
 	fused         bool      // there are kernels for the format and the cell in one
 	inOneCall     bool      // a step is one call of such a kernel
 	inTwoCalls    bool      // or would be one of gates and one of cells
+	projection    *projection
+	residual      bool      // the output is x + h
+	more          bool      // there is a projection or a residual
+	initial       []float32 // h and c that a stream begins with, nil for zeros
 	place         place     // of the layer's vectors in a State
 }
 
 // packLayer packs the weights of a layer, which have been checked.
 func packLayer(w *Weights) layer {
-	input, hidden := w.InputSize, w.HiddenSize
-	biases, weights := panel.Pack(input, hidden, w.WeightIH, w.WeightHH, w.BiasIH, w.BiasHH)
+	input, recurrent, hidden := w.InputSize, w.stateSize(), w.HiddenSize
+	chain := input + recurrent
+	biases, weights := panel.Pack(input, recurrent, hidden, w.WeightIH, w.WeightHH, w.BiasIH, w.BiasHH)
 	l := layer{
 		input:      input,
 		hidden:     hidden,
-		panels:     panels{floats: weights, stride: panel.Stride(input + hidden)},
+		recurrent:  recurrent,
+		panels:     panels{floats: weights, stride: panel.Stride(chain)},
 		bias:       chainStart{sums: biases, stride: panel.RowFloats},
 		format:     float32Weights,
 		cell:       w.cellKind(),
 		parameters: panel.PackUnits(hidden, w.cellVectors()...),
 		peepholes:  len(w.peepholes()),
 		cellText:   w.cellText(),
+		projection: packProjection(w),
+		residual:   w.Residual,
+		initial:    packInitial(w),
 	}
 	if w.Cell.Coupled {
-		panel.ClearGate(hidden, input+hidden, forgetGate, biases, weights)
+		panel.ClearGate(hidden, chain, forgetGate, biases, weights)
 	}
+	l.more = l.projection != nil || l.residual
 	l.fused = l.format == float32Weights && l.cell == plainCell
-	l.inTwoCalls = hidden <= l.panels.tileUnits(1, input+hidden) && input+hidden <= maxTileChain
-	l.inOneCall = l.fused && len(weights) <= maxCallFloats && input+hidden <= maxStepChain
+	l.inTwoCalls = hidden <= l.panels.tileUnits(1, chain) && chain <= maxTileChain
+	l.inOneCall = l.fused && len(weights) <= maxCallFloats && chain <= maxStepChain
 	return l
 }
 
-// step advances one stream by one step. xh is [x; h] before the step; c is
-// updated in place; h receives the new hidden state and does not overlap xh.
+// packInitial packs what a stream begins with. Zeros are nil, whoever says so.
+func packInitial(w *Weights) []float32 {
+	h := w.stateSize()
+	initial := make([]float32, h+w.HiddenSize)
+	flushTo(initial[:len(w.InitialH)], w.InitialH)
+	flushTo(initial[h:][:len(w.InitialC)], w.InitialC)
+	if !slices.ContainsFunc(initial, func(v float32) bool { return v != 0 }) {
+		return nil
+	}
+	return initial
+}
+
+// step advances the units of one stream by one step. xh is [x; h] before the step;
+// c is updated in place; h receives what the units put out, which is the new hidden
+// state unless there is a projection, and does not overlap xh.
 func (l *layer) step(xh, c, h []float32) {
 	switch {
 	case l.inOneCall:
@@ -76,6 +104,16 @@ func (l *layer) step(xh, c, h []float32) {
 		l.panels.step(l.bias, xh, c, h)
 	default:
 		l.stepInTwo(&l.bias, &l.panels, xh, c, h)
+	}
+}
+
+// finish makes the new hidden state and the output of what step has left.
+func (l *layer) finish(s *State) {
+	if l.projection != nil {
+		l.projection.apply(s.nextUnits(l), s.nextHidden(l))
+	}
+	if l.residual {
+		addResidual(s.nextOutput(l), s.concat(l), s.nextHidden(l))
 	}
 }
 

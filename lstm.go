@@ -56,12 +56,13 @@
 // rounded to nearest even. fma is x·y + z rounded once. The specification has a
 // number, [Contract]; if one bit of one result ever changes, so does the number.
 //
-// For one layer with input x of I elements and hidden size H, each of the 4H
-// rows of the gates is one chain of operations, in this order:
+// For one layer with input x of I elements, hidden size H and a hidden state h of R
+// elements, which is H without a projection, each of the 4H rows of the gates is one
+// chain of operations, in this order:
 //
 //	z = b_ih + b_hh                             rounded once, in New
 //	z = fma(weight_ih[k], x[k], z)              k = 0 … I-1
-//	z = fma(weight_hh[k], h[k], z)              k = 0 … H-1
+//	z = fma(weight_hh[k], h[k], z)              k = 0 … R-1
 //
 // The rows are the gates i, f, g, o of PyTorch, and every hidden unit does
 //
@@ -69,10 +70,17 @@
 //	h' = σ(zo)·tanh(c')
 //
 // where a zi, zf or zo below -42 counts as -42. Peepholes, coupled gates and
-// limits, which PyTorch has not, come in between, see [Cell].
+// limits, which PyTorch has not, come in between, see [Cell]. A layer with a
+// projection, PyTorch's proj_size, makes h' of these by the chain, for each row,
+//
+//	r = fma(weight_hr[k], σ(zo)·tanh(c')[k], r)     k = 0 … H-1, from r = 0
+//
+// and a residual layer puts out x + h' instead of h'.
 //
 // (S. Hochreiter, J. Schmidhuber: Long Short-Term Memory, 1997, with the forget
-// gate of F. Gers, J. Schmidhuber, F. Cummins: Learning to Forget, 2000.)
+// gate of F. Gers, J. Schmidhuber, F. Cummins: Learning to Forget, 2000; projections:
+// H. Sak, A. Senior, F. Beaufays: Long Short-Term Memory Recurrent Neural Network
+// Architectures for Large Scale Acoustic Modeling, 2014.)
 // The operations of σ and tanh, and of the linear head, are in docs/contract.md
 // in the repository.
 //
@@ -137,9 +145,9 @@ type Network struct {
 }
 
 // New makes a network of m, which it checks and copies: every size at least 1,
-// every tensor as long as its shape says, the InputSize of each layer the
-// HiddenSize of the one below, and the head's InFeatures that of the last. The
-// error names the tensor, its size and the size expected. It is an
+// every tensor as long as its shape says, the InputSize of each layer the output of
+// the one below, which is its ProjSize or HiddenSize, and the head's InFeatures that
+// of the last. The error names the tensor, its size and the size expected. It is an
 // [ErrUnsupported] where the model is sound, but of kinds of layers that do not run.
 func New(m *Model) (*Network, error) {
 	if m == nil {
@@ -152,7 +160,7 @@ func New(m *Model) (*Network, error) {
 	for _, layer := range m.Layers {
 		n.layers = append(n.layers, packLayer(layer.(*Weights)))
 	}
-	n.output = n.layers[len(n.layers)-1].hidden
+	n.output = n.layers[len(n.layers)-1].recurrent
 	for _, head := range m.Heads {
 		linear := head.Layers[0].(*Linear)
 		n.head = packHead(linear)
@@ -173,11 +181,19 @@ func (n *Network) InputSize() int {
 }
 
 // HiddenSize returns H of a layer, PyTorch's hidden_size: the number of elements
-// of its c. Layers are counted from 0, the one that reads the input. HiddenSize
-// panics if there is no such layer.
+// of its c, and of its h unless it has a projection. Layers are counted from 0, the
+// one that reads the input. HiddenSize panics if there is no such layer.
 func (n *Network) HiddenSize(layer int) int {
 	must(n.checkLayer("HiddenSize", layer))
 	return n.layers[layer].hidden
+}
+
+// ProjSize returns P of a layer, PyTorch's proj_size: the number of elements of its
+// h, or 0 if the layer has no projection and its h HiddenSize elements. ProjSize
+// panics if there is no such layer.
+func (n *Network) ProjSize(layer int) int {
+	must(n.checkLayer("ProjSize", layer))
+	return n.layers[layer].projectionSize()
 }
 
 // OutputSize returns the number of elements of the output of one step: the
@@ -198,18 +214,23 @@ func (n *Network) Metadata() map[string]string { return maps.Clone(n.metadata) }
 // came from a file.
 func (n *Network) Source() Source { return n.source.clone() }
 
-// Parameters returns the number of weights and biases that the network was
-// made from.
+// Parameters returns the number of weights, biases and elements of initial states
+// that the network was made from.
 func (n *Network) Parameters() int { return n.parameters }
 
 // MemorySize returns the bytes of memory that the packed parameters occupy: four
 // each, the two biases of a layer as one, what pads hidden sizes and heads that are
-// no multiple of 16, and the limits of cells that are not PyTorch's.
+// no multiple of 16 and projections that are no multiple of 64, the limits of cells
+// that are not PyTorch's, and initial states.
 func (n *Network) MemorySize() int {
 	floats := 0
 	for i := range n.layers {
 		l := &n.layers[i]
 		floats += len(l.bias.sums) + len(l.panels.floats) + len(l.parameters)
+		if l.projection != nil {
+			floats += len(l.projection.panels.floats)
+		}
+		floats += len(l.initial)
 	}
 	if n.head != nil {
 		floats += len(n.head.weights) + len(n.head.bias)

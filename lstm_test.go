@@ -94,6 +94,82 @@ func withPeepholes(r *rand.Rand, m *Model) {
 	}
 }
 
+// variants are networks that differ in more than their sizes: what they change in a
+// model of layers as nn.LSTM has them.
+var variants = []struct {
+	name   string
+	change func(r *rand.Rand, m *Model)
+}{
+	{"plain", func(*rand.Rand, *Model) {}},
+	{"projection", func(r *rand.Rand, m *Model) {
+		for l := range m.Layers {
+			project(r, m, l, 1+r.IntN(m.Layers[l].(*Weights).HiddenSize))
+		}
+	}},
+	{"residual", withResiduals},
+	{"projection with clip", func(r *rand.Rand, m *Model) {
+		for l := range m.Layers {
+			project(r, m, l, 1+r.IntN(70))
+			m.Layers[l].(*Weights).Cell.ProjClip = 0.3
+		}
+	}},
+	{"residual with another cell", func(r *rand.Rand, m *Model) {
+		withResiduals(r, m)
+		withPeepholes(r, m)
+		for l := range m.Layers {
+			w := m.Layers[l].(*Weights)
+			w.Cell = Cell{Coupled: true, Clip: 0.9, CellClip: 0.6}
+			if w.ProjSize > 0 {
+				w.Cell.ProjClip = 0.4
+			}
+		}
+	}},
+	{"projection with initial states", func(r *rand.Rand, m *Model) {
+		for l := range m.Layers {
+			project(r, m, l, 1+r.IntN(20))
+			w := m.Layers[l].(*Weights)
+			w.InitialH = lstmtest.Awkwards(r, w.ProjSize, 0.5)
+			w.InitialC = lstmtest.Normals(r, w.HiddenSize, 0.5)
+			for i, v := range w.InitialH {
+				if v-v != 0 {
+					w.InitialH[i] = contract.Tiny / 2
+				}
+			}
+			w.InitialC[0] = -contract.Tiny / 2
+		}
+	}},
+}
+
+// project gives a layer of a model a projection of that size.
+func project(r *rand.Rand, m *Model, l, size int) {
+	w := m.Layers[l].(*Weights)
+	w.ProjSize = size
+	scale := 2 / math.Sqrt(float64(w.InputSize+size))
+	w.WeightHH = lstmtest.Normals(r, panel.Gates*w.HiddenSize*size, scale)
+	w.WeightHR = lstmtest.Normals(r, size*w.HiddenSize, 2/math.Sqrt(float64(w.HiddenSize)))
+	if l+1 < len(m.Layers) {
+		above := m.Layers[l+1].(*Weights)
+		above.InputSize = size
+		above.WeightIH = lstmtest.Normals(r, panel.Gates*above.HiddenSize*size, scale)
+	} else if m.Heads != nil {
+		d := m.Heads[0].Layers[0].(*Linear)
+		d.InFeatures = size
+		d.Weight = lstmtest.Normals(r, d.OutFeatures*size, 1)
+	}
+}
+
+// withResiduals makes all layers residual, with a projection where h is not as long
+// as x.
+func withResiduals(r *rand.Rand, m *Model) {
+	for l := range m.Layers {
+		w := m.Layers[l].(*Weights)
+		if w.InputSize != w.HiddenSize {
+			project(r, m, l, w.InputSize)
+		}
+		w.Residual = true
+	}
+}
+
 // sparseLayer makes a layer of any size quickly: most weights are zero.
 func sparseLayer(input, hidden int) *Weights {
 	w := &Weights{
@@ -123,11 +199,19 @@ type reference struct {
 func newReference(m *Model) *reference {
 	r := &reference{model: m}
 	for _, layer := range m.Layers {
-		hidden := layer.(*Weights).HiddenSize
-		r.h = append(r.h, make([]float32, hidden))
-		r.c = append(r.c, make([]float32, hidden))
+		w := layer.(*Weights)
+		r.h = append(r.h, referenceInitial(w.InitialH, len(w.WeightHH)/(panel.Gates*w.HiddenSize)))
+		r.c = append(r.c, referenceInitial(w.InitialC, w.HiddenSize))
 	}
 	return r
+}
+
+func referenceInitial(initial []float32, n int) []float32 {
+	values := make([]float32, n)
+	for i := range initial {
+		values[i] = contract.Flush(initial[i])
+	}
+	return values
 }
 
 func (r *reference) step(x []float32) (y []float32) {
@@ -181,7 +265,7 @@ func (r *reference) stepLayer(l int, x []float32) []float32 {
 				sum = fma(contract.Flush(w.WeightIH[row*w.InputSize+k]), v, sum)
 			}
 			for k, v := range h {
-				sum = fma(contract.Flush(w.WeightHH[row*w.HiddenSize+k]), v, sum)
+				sum = fma(contract.Flush(w.WeightHH[row*len(h)+k]), v, sum)
 			}
 			z[g] = sum
 		}
@@ -201,8 +285,32 @@ func (r *reference) stepLayer(l int, x []float32) []float32 {
 		}
 		next[u] = contract.Flush(float32(open(clip(z[3], w.Cell.Clip)) * tanh(c[u])))
 	}
+	if w.ProjSize > 0 {
+		next = referenceProjection(w, next)
+	}
 	r.h[l] = next
+	if w.Residual {
+		next = slices.Clone(next)
+		for j := range next {
+			next[j] = contract.Flush(x[j] + next[j])
+		}
+	}
 	return next
+}
+
+func referenceProjection(w *Weights, u []float32) []float32 {
+	h := make([]float32, w.ProjSize)
+	for j := range h {
+		var sum float32
+		for k, v := range u {
+			sum = fma(contract.Flush(w.WeightHR[j*len(u)+k]), v, sum)
+		}
+		if clip := w.Cell.ProjClip; clip > 0 && sum == sum {
+			sum = min(clip, max(-clip, sum))
+		}
+		h[j] = contract.Flush(sum)
+	}
+	return h
 }
 
 // referenceHead sums a row in 16 parts, element k in part k mod 16, then adds
@@ -254,22 +362,11 @@ func unfused(n *Network) *Network {
 func TestStepIsTheFormula(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
 		for _, shape := range lstmtest.Shapes {
-			r := lstmtest.NewRand(1, shape.Sizes[0], shape.Sizes[1])
-			m := randomModel(r, shape.Outputs, shape.Sizes...)
-			n, err := New(m)
-			require.NoError(t, err)
-			two := unfused(n)
-			s, sTwo, want := n.NewState(), two.NewState(), newReference(m)
-			y := make([]float32, n.OutputSize())
-			for step := range 6 {
-				x := lstmtest.Normals(r, n.InputSize(), 1)
-				n.Step(s, x, y)
-				wantY := want.step(x)
-				lstmtest.RequireBits(t, wantY, y, "%v step %d", shape, step)
-				requireState(t, want, s, "%v step %d", shape, step)
-				two.Step(sTwo, x, y)
-				lstmtest.RequireBits(t, wantY, y, "%v step %d, in two kernels", shape, step)
-				requireState(t, want, sTwo, "%v step %d, in two kernels", shape, step)
+			for _, variant := range variants {
+				r := lstmtest.NewRand(1, shape.Sizes[0], shape.Sizes[1])
+				m := randomModel(r, shape.Outputs, shape.Sizes...)
+				variant.change(r, m)
+				testFormula(t, m, fmt.Sprintf("%v, %s", shape, variant.name))
 			}
 		}
 	})
@@ -328,6 +425,26 @@ func TestCellsWithoutEffect(t *testing.T) {
 	})
 }
 
+func testFormula(t *testing.T, m *Model, name string) {
+	t.Helper()
+	n, err := New(m)
+	require.NoError(t, err)
+	two := unfused(n)
+	s, sTwo, want := n.NewState(), two.NewState(), newReference(m)
+	y := make([]float32, n.OutputSize())
+	r := lstmtest.NewRand(18, n.InputSize())
+	for step := range 6 {
+		x := lstmtest.Normals(r, n.InputSize(), 1)
+		n.Step(s, x, y)
+		wantY := want.step(x)
+		lstmtest.RequireBits(t, wantY, y, "%s, step %d", name, step)
+		requireState(t, want, s, "%s, step %d", name, step)
+		two.Step(sTwo, x, y)
+		lstmtest.RequireBits(t, wantY, y, "%s, step %d, in two kernels", name, step)
+		requireState(t, want, sTwo, "%s, step %d, in two kernels", name, step)
+	}
+}
+
 // Many streams go on through steps, batches and sequences in random order, and
 // always agree with others that are only stepped. Now and then an input is
 // awkward; a stream that it has turned to NaN begins again, because nothing
@@ -335,102 +452,107 @@ func TestCellsWithoutEffect(t *testing.T) {
 func TestOneAnswer(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
 		for _, shape := range lstmtest.Shapes {
-			r := lstmtest.NewRand(2, shape.Sizes[0], shape.Sizes[1])
-			// The streams that are stepped alone use the fused kernels, the others
-			// those in the one part of the cases and gates and cells in the other.
-			single := newNetwork(t, shape.Outputs, shape.Sizes...)
-			n := single
-			switch r.IntN(3) {
-			case 0:
-				n = unfused(single)
-			case 1:
-				// Or a network whose cells have none.
+			for v, variant := range variants {
+				r := lstmtest.NewRand(2, v, shape.Sizes[0], shape.Sizes[1])
 				m := randomModel(r, shape.Outputs, shape.Sizes...)
-				cellVariants[r.IntN(len(cellVariants))].change(r, m)
-				var err error
-				n, err = New(m)
+				variant.change(r, m)
+				if r.IntN(3) == 0 {
+					cellVariants[r.IntN(len(cellVariants))].change(r, m)
+				}
+				single, err := New(m)
 				require.NoError(t, err)
-				single = n
+				testOneAnswer(t, r, single, fmt.Sprintf("%v, %s", shape, variant.name))
 			}
-			const streams = 15
-			var states, alone []*State
-			for range streams {
-				states = append(states, n.NewState())
-				alone = append(alone, single.NewState())
-			}
-			inputs := func(steps int) []float32 {
-				if r.IntN(20) == 0 {
-					return lstmtest.Awkwards(r, steps*n.InputSize(), 1)
-				}
-				return lstmtest.Normals(r, steps*n.InputSize(), 1)
-			}
-			stepAlone := func(i int, x []float32) []float32 {
-				y := make([]float32, n.OutputSize())
-				single.Step(alone[i], x, y)
-				return y
-			}
-			steps, restarts := 0, 0
-			for range 16 {
-				switch r.IntN(3) {
-				case 0:
-					batch := r.Perm(streams)[:r.IntN(streams+1)]
-					var ss []*State
-					var xs, ys, want [][]float32
-					for _, i := range batch {
-						ss = append(ss, states[i])
-						xs = append(xs, inputs(1))
-						ys = append(ys, make([]float32, n.OutputSize()))
-						want = append(want, stepAlone(i, xs[len(xs)-1]))
-					}
-					n.StepBatch(ss, xs, ys)
-					for j := range batch {
-						lstmtest.RequireBits(t, want[j], ys[j], "%v stream %d in a batch of %d", shape, j, len(batch))
-					}
-					steps += len(batch)
-				case 1:
-					batch := r.Perm(streams)[:r.IntN(streams+1)]
-					var ss []*State
-					var xs, ys, want [][]float32
-					for _, i := range batch {
-						length := r.IntN(10)
-						x, y := inputs(length), []float32{}
-						for step := range length {
-							y = append(y, stepAlone(i, x[step*n.InputSize():][:n.InputSize()])...)
-						}
-						ss, xs, want = append(ss, states[i]), append(xs, x), append(want, y)
-						ys = append(ys, make([]float32, len(y)))
-						steps += length
-					}
-					n.ForwardBatch(ss, xs, ys)
-					for j := range batch {
-						lstmtest.RequireBits(t, want[j], ys[j], "%v sequence %d of %d", shape, j, len(batch))
-					}
-				case 2:
-					i, length := r.IntN(streams), r.IntN(30)
-					if r.IntN(8) == 0 {
-						length += blockSteps // more than a block
-					}
-					x := inputs(length)
-					y := make([]float32, length*n.OutputSize())
-					n.Forward(states[i], x, y)
-					for step := range length {
-						want := stepAlone(i, x[step*n.InputSize():][:n.InputSize()])
-						lstmtest.RequireBits(t, want, y[step*n.OutputSize():][:n.OutputSize()], "%v step %d of %d", shape, step, length)
-					}
-					steps += length
-				}
-				for i := range states {
-					lstmtest.RequireValues(t, lstmtest.Values(alone[i], n.Layers()), states[i], "%v stream %d", shape, i)
-					if hasNaN(n, states[i]) {
-						states[i].Reset()
-						alone[i].Reset()
-						restarts++
-					}
-				}
-			}
-			require.Less(t, 4*restarts, steps, "%v: too many streams turned NaN for the test to tell much", shape)
 		}
 	})
+}
+
+func testOneAnswer(t *testing.T, r *rand.Rand, single *Network, name string) {
+	t.Helper()
+	// The streams that are stepped alone use the fused kernels, if their cells have
+	// such, the others those in the one half of the cases and gates and cells in the
+	// other.
+	n := single
+	if r.IntN(2) == 0 {
+		n = unfused(single)
+	}
+	const streams = 15
+	var states, alone []*State
+	for range streams {
+		states = append(states, n.NewState())
+		alone = append(alone, single.NewState())
+	}
+	inputs := func(steps int) []float32 {
+		if r.IntN(20) == 0 {
+			return lstmtest.Awkwards(r, steps*n.InputSize(), 1)
+		}
+		return lstmtest.Normals(r, steps*n.InputSize(), 1)
+	}
+	stepAlone := func(i int, x []float32) []float32 {
+		y := make([]float32, n.OutputSize())
+		single.Step(alone[i], x, y)
+		return y
+	}
+	steps, restarts := 0, 0
+	for range 16 {
+		switch r.IntN(3) {
+		case 0:
+			batch := r.Perm(streams)[:r.IntN(streams+1)]
+			var ss []*State
+			var xs, ys, want [][]float32
+			for _, i := range batch {
+				ss = append(ss, states[i])
+				xs = append(xs, inputs(1))
+				ys = append(ys, make([]float32, n.OutputSize()))
+				want = append(want, stepAlone(i, xs[len(xs)-1]))
+			}
+			n.StepBatch(ss, xs, ys)
+			for j := range batch {
+				lstmtest.RequireBits(t, want[j], ys[j], "%s: stream %d in a batch of %d", name, j, len(batch))
+			}
+			steps += len(batch)
+		case 1:
+			batch := r.Perm(streams)[:r.IntN(streams+1)]
+			var ss []*State
+			var xs, ys, want [][]float32
+			for _, i := range batch {
+				length := r.IntN(10)
+				x, y := inputs(length), []float32{}
+				for step := range length {
+					y = append(y, stepAlone(i, x[step*n.InputSize():][:n.InputSize()])...)
+				}
+				ss, xs, want = append(ss, states[i]), append(xs, x), append(want, y)
+				ys = append(ys, make([]float32, len(y)))
+				steps += length
+			}
+			n.ForwardBatch(ss, xs, ys)
+			for j := range batch {
+				lstmtest.RequireBits(t, want[j], ys[j], "%s: sequence %d of %d", name, j, len(batch))
+			}
+		case 2:
+			i, length := r.IntN(streams), r.IntN(30)
+			if r.IntN(8) == 0 {
+				length += blockSteps // more than a block
+			}
+			x := inputs(length)
+			y := make([]float32, length*n.OutputSize())
+			n.Forward(states[i], x, y)
+			for step := range length {
+				want := stepAlone(i, x[step*n.InputSize():][:n.InputSize()])
+				lstmtest.RequireBits(t, want, y[step*n.OutputSize():][:n.OutputSize()], "%s: step %d of %d", name, step, length)
+			}
+			steps += length
+		}
+		for i := range states {
+			lstmtest.RequireValues(t, lstmtest.Values(alone[i], n.Layers()), states[i], "%s: stream %d", name, i)
+			if hasNaN(n, states[i]) {
+				states[i].Reset()
+				alone[i].Reset()
+				restarts++
+			}
+		}
+	}
+	require.Less(t, 4*restarts, steps, "%s: too many streams turned NaN for the test to tell much", name)
 }
 
 func hasNaN(n *Network, s *State) bool {
@@ -479,6 +601,28 @@ func TestManyUnits(t *testing.T) {
 	})
 }
 
+// Projections of more rows and more units than one call takes, and longer residuals
+// than a vector.
+func TestLargeProjections(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
+		for _, c := range []struct{ input, hidden, size int }{
+			{1, maxTileChain, 5},
+			{1, maxTileChain + 1, 33},
+			{2, 2*maxTileChain + 3, 65},
+			{maxStepChain - 60, 9, 60},
+			{3, 20, 900},
+			{130, 24, 130},
+			{70, 300, 70},
+		} {
+			r := lstmtest.NewRand(19, c.input, c.hidden)
+			m := &Model{Layers: []Layer{sparseLayer(c.input, c.hidden)}}
+			project(r, m, 0, c.size)
+			m.Layers[0].(*Weights).Residual = c.input == c.size
+			testModelEveryWay(t, m, []int{c.input, c.hidden, c.size}, 2)
+		}
+	})
+}
+
 // A head with more weights than one call reads.
 func TestLargeHead(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
@@ -499,7 +643,11 @@ func TestLargeHead(t *testing.T) {
 // reference.
 func testEveryWay(t *testing.T, sizes []int, steps int) {
 	t.Helper()
-	m := &Model{Layers: []Layer{sparseLayer(sizes[0], sizes[1])}}
+	testModelEveryWay(t, &Model{Layers: []Layer{sparseLayer(sizes[0], sizes[1])}}, sizes, steps)
+}
+
+func testModelEveryWay(t *testing.T, m *Model, sizes []int, steps int) {
+	t.Helper()
 	fused, err := New(m)
 	require.NoError(t, err)
 	testWays(t, m, fused, sizes, steps)

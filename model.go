@@ -21,11 +21,13 @@ import (
 type Weights struct {
 	InputSize  int // I, the number of features of the layer's input, at least 1
 	HiddenSize int // H, the number of hidden units, at least 1
+	ProjSize   int // P, the number of elements of a projected h; 0 for no projection
 
 	WeightIH []float32 // input weights, [4H, I]
-	WeightHH []float32 // recurrent weights, [4H, H]
+	WeightHH []float32 // recurrent weights, [4H, H], or [4H, P] with a projection
 	BiasIH   []float32 // bias of the input part, [4H]; nil means zero
 	BiasHH   []float32 // bias of the recurrent part, [4H]; nil means zero
+	WeightHR []float32 // projection, [P, H]; nil without one
 
 	// Peepholes, by which the gates i, f and o see their unit's cell state, i and f
 	// that of the step before and o the new one: [H] each, or all nil for none.
@@ -33,7 +35,11 @@ type Weights struct {
 	// Count, 2000.)
 	PeepholeI, PeepholeF, PeepholeO []float32
 
-	Cell Cell // what the units do with their gates, if not what nn.LSTM's do
+	InitialH []float32 // h that a stream begins with, [H], or [P] with a projection; nil means zero
+	InitialC []float32 // c that a stream begins with, [H]; nil means zero
+
+	Cell     Cell // what the units do with their gates, if not what nn.LSTM's do
+	Residual bool // the output is x + h, which needs an h as long as x; h itself is no other
 }
 
 // Linear is a fully connected layer, y = Weight·x + Bias, with the names and
@@ -55,7 +61,7 @@ type Layer interface {
 	// input and output are the features of the layer's input and of its output.
 	input() features
 	output() features
-	// parameters counts the weights and biases.
+	// parameters counts the numbers.
 	parameters() int
 	// takeRoom takes the room that the packed layer needs, if there is enough.
 	takeRoom(room *aligned.Room) bool
@@ -155,7 +161,7 @@ func uniform(r *rand.PCG, n, features int) []float32 {
 	return s
 }
 
-// parameters counts the weights and biases of m.
+// parameters counts the numbers of m.
 func (m *Model) parameters() int {
 	n := 0
 	for _, layer := range m.Layers {
@@ -238,17 +244,26 @@ func (m *Model) checkAbove(layer Layer, name string, below int, room *aligned.Ro
 	return nil
 }
 
-func (w *Weights) input() features  { return features{"InputSize", w.InputSize} }
-func (w *Weights) output() features { return features{"HiddenSize", w.HiddenSize} }
+func (w *Weights) input() features { return features{"InputSize", w.InputSize} }
+func (w *Weights) output() features {
+	if w.ProjSize > 0 {
+		return features{"ProjSize", w.ProjSize}
+	}
+	return features{"HiddenSize", w.HiddenSize}
+}
+
+// stateSize is the number of elements of h.
+func (w *Weights) stateSize() int { return w.output().n }
 
 func (w *Weights) parameters() int {
-	n := len(w.WeightIH) + len(w.WeightHH) + len(w.BiasIH) + len(w.BiasHH)
-	return n + len(w.PeepholeI) + len(w.PeepholeF) + len(w.PeepholeO)
+	n := len(w.WeightIH) + len(w.WeightHH) + len(w.BiasIH) + len(w.BiasHH) + len(w.WeightHR)
+	return n + len(w.PeepholeI) + len(w.PeepholeF) + len(w.PeepholeO) + len(w.InitialH) + len(w.InitialC)
 }
 
 func (w *Weights) takeRoom(room *aligned.Room) bool {
 	padded := panel.PaddedUnits(w.HiddenSize)
-	return room.Take(panel.Gates, padded, 1+w.InputSize+w.HiddenSize) && room.Take(w.cellKind().vectors(), padded)
+	return room.Take(panel.Gates, padded, 1+w.InputSize+w.stateSize()) && room.Take(w.cellKind().vectors(), padded) &&
+		(w.ProjSize == 0 || room.Take(panel.BiasFloats(panel.RowUnits(w.ProjSize)), w.HiddenSize))
 }
 
 func (w *Weights) check(name string) error {
@@ -264,7 +279,14 @@ func (w *Weights) check(name string) error {
 	if err := checkTensor(name, "WeightIH", w.WeightIH, "[4H, I]", panel.Gates, w.HiddenSize, w.InputSize); err != nil {
 		return err
 	}
-	if err := checkTensor(name, "WeightHH", w.WeightHH, "[4H, H]", panel.Gates, w.HiddenSize, w.HiddenSize); err != nil {
+	recurrentShape := "[4H, H]"
+	if w.ProjSize < 0 {
+		return errkind.Errorf(ErrShape, "lstm: %s: ProjSize is %d, want at least 0", name, w.ProjSize)
+	}
+	if w.ProjSize > 0 {
+		recurrentShape = "[4H, P]"
+	}
+	if err := checkTensor(name, "WeightHH", w.WeightHH, recurrentShape, panel.Gates, w.HiddenSize, w.stateSize()); err != nil {
 		return err
 	}
 	if w.BiasIH != nil {
@@ -277,7 +299,45 @@ func (w *Weights) check(name string) error {
 			return err
 		}
 	}
+	if err := w.checkProjection(name); err != nil {
+		return err
+	}
+	if err := w.checkInitial(name); err != nil {
+		return err
+	}
+	if out := w.output(); w.Residual && w.InputSize != out.n {
+		return errkind.Errorf(ErrShape, "lstm: %s: InputSize is %d, want %d, the %s, where Residual is set", name, w.InputSize, out.n, out.field)
+	}
 	return w.checkCell(name)
+}
+
+// checkProjection returns an error unless there is all of a projection, or nothing.
+func (w *Weights) checkProjection(name string) error {
+	switch {
+	case w.ProjSize != 0:
+		return checkTensor(name, "WeightHR", w.WeightHR, "[P, H]", w.ProjSize, w.HiddenSize)
+	case w.WeightHR != nil:
+		return errkind.Errorf(ErrShape, "lstm: %s: WeightHR has %d elements, want nil where ProjSize is 0", name, len(w.WeightHR))
+	case w.Cell.ProjClip != 0:
+		return errkind.Errorf(ErrUnsupported, "lstm: %s: Cell.ProjClip is %v, want 0 where ProjSize is 0", name, w.Cell.ProjClip)
+	}
+	return nil
+}
+
+func (w *Weights) checkInitial(name string) error {
+	if w.InitialH != nil {
+		shape := "[H]"
+		if w.ProjSize > 0 {
+			shape = "[P]"
+		}
+		if err := checkTensor(name, "InitialH", w.InitialH, shape, w.stateSize()); err != nil {
+			return err
+		}
+	}
+	if w.InitialC != nil {
+		return checkTensor(name, "InitialC", w.InitialC, "[H]", w.HiddenSize)
+	}
+	return nil
 }
 
 func (d *Linear) input() features  { return features{"InFeatures", d.InFeatures} }

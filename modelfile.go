@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"example.com/lstm/internal/errkind"
@@ -45,20 +43,25 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // the names and shapes of a PyTorch state_dict:
 //
 //	LSTM.weight_ih_lK  [4H, I]  input weights of layer K
-//	LSTM.weight_hh_lK  [4H, H]  recurrent weights
+//	LSTM.weight_hh_lK  [4H, R]  recurrent weights
 //	LSTM.bias_ih_lK    [4H]     bias of the input part, may be absent
 //	LSTM.bias_hh_lK    [4H]     bias of the recurrent part, may be absent
-//	LSTM.peephole_i_lK [H]      peepholes of gate i, and those of f and o, which
-//	                            PyTorch has not, all three or none
-//	HEAD.weight        [O, H]   head, a linear layer, may be absent
+//	LSTM.weight_hr_lK  [P, H]   projection, may be absent
+//	LSTM.peephole_i_lK [H]      peepholes of gate i, and those of f and o, all
+//	                            three or none
+//	LSTM.initial_h_lK  [R]      h that a stream begins with, may be absent
+//	LSTM.initial_c_lK  [H]      c that a stream begins with, may be absent
+//	HEAD.weight        [O, R]   head, a linear layer, may be absent
 //	HEAD.bias          [O]      bias of the head, may be absent
 //
 // LSTM and HEAD are the names of modules, any text, and may be absent, with
-// their dot. K counts the layers from 0; H may differ between layers, and I is
-// the H of the layer below. The elements are F32, F16, BF16 or F64; F64 is
-// rounded to the nearest float32, ties to even. The file's metadata become
-// [Model.Metadata], but for LSTM.cell_lK, which is the layer's [Cell] as
-// [Model.Write] writes it, and [Model.Source] says what was taken for what.
+// their dot. K counts the layers from 0; sizes may differ between them. R is the
+// size of a layer's h, P with a projection and H without, and I is the R of the
+// layer below. Peepholes and initial states are not in PyTorch's nn.LSTM. The
+// elements are F32, F16, BF16 or F64; F64 is rounded to the nearest float32, ties to
+// even. The file's metadata become [Model.Metadata], but for LSTM.structure, in which
+// [Model.Write] says what else of the LSTM is not PyTorch's, and [Model.Source] says
+// what was taken for what.
 //
 // A file says which parameters there are, not how they are used: an activation
 // between the LSTM and the head, a dropout, a sigmoid at the end have none and
@@ -69,9 +72,9 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // say so. A linear layer is the head if no other tensor is left, and if its
 // module's name is head, or it has a bias and cannot be a layer before the LSTM,
 // because O differs from the network's I. Anything else is an error that names
-// the tensors and what to do: the parts of a bidirectional LSTM (_reverse) and of
-// one with projections (weight_hr), which this package does not run; a second
-// LSTM; numbers that are NaN, infinite or too large for a float32.
+// the tensors and what to do: the parts of a bidirectional LSTM (_reverse), which
+// this package does not run; a second LSTM; numbers that are NaN, infinite or too
+// large for a float32.
 //
 // A file may be hostile: memory is taken as bytes arrive, not because a header
 // claims them. A header may have 16 MiB, 10,000 tensors of at most 16 dimensions
@@ -82,6 +85,9 @@ func ReadModel(r io.Reader, options ...Option) (*Model, error) {
 	m, err := readModel(r, makeOptions(options))
 	if err != nil {
 		return nil, fmt.Errorf("lstm: %w", err)
+	}
+	if err := m.check(); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
@@ -96,7 +102,7 @@ func readModel(r io.Reader, o readOptions) (*Model, error) {
 		return nil, err
 	}
 	m, places := placeTensors(found)
-	if m.Metadata, err = m.takeCells(f.Metadata); err != nil {
+	if err := m.takeStructure(f.Metadata); err != nil {
 		return nil, err
 	}
 	place := func(e *safetensors.Entry) *[]float32 { return places[e.Name] }
@@ -120,8 +126,8 @@ func placeTensors(found *statedict.Network) (m *Model, places map[string]*[]floa
 	}
 	for l := range found.Layers {
 		from := &found.Layers[l]
-		w := &Weights{InputSize: from.InputSize, HiddenSize: from.HiddenSize}
-		add(from.Tensors[:], w.tensors())
+		w := &Weights{InputSize: from.InputSize, HiddenSize: from.HiddenSize, ProjSize: from.ProjSize}
+		add(from.Tensors, w.tensors())
 		m.Layers = append(m.Layers, w)
 	}
 	if from := found.Head; from != nil {
@@ -133,51 +139,9 @@ func placeTensors(found *statedict.Network) (m *Model, places map[string]*[]floa
 	return m, places
 }
 
-// takeCells sets the cells of the layers to what the metadata say, and returns
-// the rest of them.
-func (m *Model) takeCells(metadata map[string]string) (rest map[string]string, err error) {
-	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		l, ok := statedict.CellLayer(m.Source.LSTM, key)
-		if !ok {
-			continue
-		}
-		if l >= len(m.Layers) {
-			return nil, errkind.Errorf(ErrDamaged, "metadata %s: want a layer that is there, 0 to %d", safetensors.Quote(key), len(m.Layers)-1)
-		}
-		cell, err := parseCell(metadata[key])
-		if err != nil {
-			return nil, fmt.Errorf("metadata %s: %w", safetensors.Quote(key), err)
-		}
-		m.Layers[l].(*Weights).Cell = cell
-		if delete(metadata, key); len(metadata) == 0 {
-			metadata = nil
-		}
-	}
-	return metadata, nil
-}
-
-// withCells is the metadata that a file has: those of m, and what its cells are.
-func (m *Model) withCells() (map[string]string, error) {
-	all := maps.Clone(m.Metadata)
-	for _, key := range slices.Sorted(maps.Keys(m.Metadata)) {
-		if _, ok := statedict.CellLayer(lstmModule, key); ok {
-			return nil, errkind.Errorf(ErrUnsupported, "metadata %s: want another key, since this one stands for the Cell of a layer", safetensors.Quote(key))
-		}
-	}
-	for l, layer := range m.Layers {
-		if text := layer.(*Weights).Cell.text(); text != "" {
-			if all == nil {
-				all = make(map[string]string)
-			}
-			all[statedict.CellKey(lstmModule, l)] = text
-		}
-	}
-	return all, nil
-}
-
 // tensors is where the numbers are, in the order of statedict.LayerParameters.
 func (w *Weights) tensors() []*[]float32 {
-	return []*[]float32{&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH, &w.PeepholeI, &w.PeepholeF, &w.PeepholeO}
+	return []*[]float32{&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH, &w.WeightHR, &w.PeepholeI, &w.PeepholeF, &w.PeepholeO, &w.InitialH, &w.InitialC}
 }
 
 // tensors is where the numbers are, in the order of statedict.HeadParameters.
@@ -242,14 +206,13 @@ func WithNonFinite() Option {
 // Write writes the model to w as a safetensors file of F32 tensors, which
 // [ReadModel] reads back equal, but for the Source, given [WithNonFinite] if
 // there are such numbers. The layers are named lstm.weight_ih_l0 and so on, the
-// head head.weight and head.bias; a nil bias is left out. A layer whose [Cell] is not
-// the zero Cell has a key of the metadata that says which it is, lstm.cell_l0 and so
-// on: words of coupled, clip=NUMBER and cell_clip=NUMBER, in this order. Models that are equal
-// but for the Source give equal files, byte for byte.
+// head head.weight and head.bias; what is nil is left out. If a layer's [Cell] is not
+// the zero Cell, or a layer is residual, the metadata key lstm.structure says so.
+// Models that are equal but for the Source give equal files, byte for byte.
 //
 // Nothing is written when [New] would refuse the model, when a head has a name,
-// when the metadata are not valid UTF-8, or when ReadModel would refuse the size
-// of the header.
+// when the metadata are not valid UTF-8 or have the key lstm.structure, or when
+// ReadModel would refuse the size of the header.
 func (m *Model) Write(w io.Writer) error {
 	if err := m.check(); err != nil {
 		return err
@@ -259,7 +222,7 @@ func (m *Model) Write(w io.Writer) error {
 			return errkind.Errorf(ErrUnsupported, "lstm: a head has the name %s, want none in a file", safetensors.Quote(head.Name))
 		}
 	}
-	metadata, err := m.withCells()
+	metadata, err := m.metadataOfFile()
 	if err != nil {
 		return fmt.Errorf("lstm: %w", err)
 	}
@@ -282,7 +245,7 @@ func (m *Model) tensors() []safetensors.Tensor {
 	}
 	for l, layer := range m.Layers {
 		w := layer.(*Weights)
-		for i, p := range statedict.LayerParameters(w.InputSize, w.HiddenSize) {
+		for i, p := range statedict.LayerParameters(w.InputSize, w.HiddenSize, w.ProjSize) {
 			add(statedict.LayerName(lstmModule, p.Name, l), p.Shape, *w.tensors()[i])
 		}
 	}

@@ -24,23 +24,26 @@ type State struct {
 	// has just written to, and writes its h to the other.
 	buffers [2][]float32
 	cells   []float32 // c of layer 0, c of layer 1, …, each padded to whole panels
+	units   []float32 // what the units of a layer with a projection put out, during a step
 	current int       // the buffer that layer 0 reads
 	batched int       // 1 + its index in the batch being checked, else 0
 }
 
 // place is where the vectors of one layer are in a State.
 type place struct {
-	odd     int // 1 for every other layer, which reads the other buffer
-	x       int // [x; h] begins here in a buffer,
-	h, end  int // h here, and here both end
-	c, cEnd int // c, padded to whole panels, among the cells
+	odd         int // 1 for every other layer, which reads the other buffer
+	x           int // [x; h] begins here in a buffer,
+	h, end      int // h here, and here both end
+	out, outEnd int // the output, which is h or follows it
+	c, cEnd     int // c, padded to whole panels, among the cells
 }
 
 // stateSize is the number of floats of a State.
 type stateSize struct {
 	input  int // of x
-	buffer int // of a buffer, with zeros after the last h for the head
+	buffer int // of a buffer, with zeros after the last output for the head
 	cells  int // of all cells
+	units  int // of those of the widest layer with a projection
 }
 
 // placeLayers gives every layer its place.
@@ -52,42 +55,62 @@ func placeLayers(layers []layer) stateSize {
 			odd:  i % 2,
 			x:    size.buffer - l.input,
 			h:    size.buffer,
-			end:  size.buffer + l.hidden,
+			end:  size.buffer + l.recurrent,
 			c:    size.cells,
 			cEnd: size.cells + panel.PaddedUnits(l.hidden),
 		}
-		size.buffer = l.place.end
+		l.place.out, l.place.outEnd = l.place.h, l.place.end
+		if l.residual {
+			l.place.out, l.place.outEnd = l.place.end, l.place.end+l.recurrent
+		}
+		size.buffer = l.place.outEnd
 		size.cells = sizes.RoundUp(l.place.cEnd, aligned.Floats)
+		if l.projection != nil {
+			size.units = max(size.units, l.hidden)
+		}
 	}
-	top := layers[len(layers)-1].hidden
+	top := layers[len(layers)-1].recurrent
 	size.buffer += sizes.RoundUp(top, contract.HeadSums) - top
 	return size
 }
 
-// NewState returns a state of zeros, the beginning of a stream.
+// NewState returns the beginning of a stream: h and c are the InitialH and InitialC
+// of each layer, which is zero where a layer has none.
 func (n *Network) NewState() *State {
 	must(n.checkMade("NewState"))
 	size := &n.stateSize
 	// The hidden states begin at a cache line, whatever the input size.
 	lead := sizes.RoundUp(size.input, aligned.Floats) - size.input
 	each := sizes.RoundUp(lead+size.buffer, aligned.Floats)
-	all := aligned.New(2*each + size.cells)
+	all := aligned.New(2*each + size.cells + size.units)
 	s := &State{
 		network: n,
 		buffers: [2][]float32{
 			all[lead:][:size.buffer:size.buffer],
 			all[each+lead:][:size.buffer:size.buffer],
 		},
-		cells: all[2*each:],
+		cells: all[2*each:][:size.cells:size.cells],
+		units: all[2*each+size.cells:],
 	}
 	s.self = s
+	s.begin()
 	return s
+}
+
+// begin sets h and c, which are zero, to what layers begin with.
+func (s *State) begin() {
+	for i := range s.network.layers {
+		if l := &s.network.layers[i]; l.initial != nil {
+			copy(s.hidden(l), l.initial)
+			copy(s.cell(l), l.initial[l.recurrent:])
+		}
+	}
 }
 
 // Adopt makes s a state of n, with its h and c as they are: for a stream that
 // goes on with another model, retrained or replaced. s has been a state of any
-// network whose layers have the same sizes; heads may differ. Nothing is
-// allocated, and going back is adopting again.
+// network whose layers have the same sizes and the same Residual; heads may differ.
+// Nothing is allocated, and going back is adopting again.
 //
 // The error says what differs, an [ErrShape], or that s is not a State made by
 // NewState; then s has not changed.
@@ -106,6 +129,12 @@ func (n *Network) Adopt(s *State) error {
 		if got.input != want.input || got.hidden != want.hidden {
 			return errkind.Errorf(ErrShape, "lstm: Adopt: layer %d of s has input size %d and hidden size %d, want %d and %d",
 				i, got.input, got.hidden, want.input, want.hidden)
+		}
+		if got.projectionSize() != want.projectionSize() {
+			return errkind.Errorf(ErrShape, "lstm: Adopt: layer %d of s has projection size %d, want %d", i, got.projectionSize(), want.projectionSize())
+		}
+		if got.residual != want.residual {
+			return errkind.Errorf(ErrShape, "lstm: Adopt: layer %d of s has Residual %v, want %v", i, got.residual, want.residual)
 		}
 	}
 	s.network = n
@@ -128,8 +157,20 @@ func (s *State) concat(l *layer) []float32 { return s.old(l)[l.place.x:l.place.e
 func (s *State) hidden(l *layer) []float32     { return s.old(l)[l.place.h:l.place.end] }
 func (s *State) nextHidden(l *layer) []float32 { return s.next(l)[l.place.h:l.place.end] }
 
-// paddedHidden is h of the last layer and the zeros after it.
-func (s *State) paddedHidden(l *layer) []float32 { return s.old(l)[l.place.h:] }
+// nextUnits is where the units of a layer put out what becomes h.
+func (s *State) nextUnits(l *layer) []float32 {
+	if l.projection != nil {
+		return s.units[:l.hidden]
+	}
+	return s.nextHidden(l)
+}
+
+// output is what a layer has put out, nextOutput where the next step writes it.
+func (s *State) output(l *layer) []float32     { return s.old(l)[l.place.out:l.place.outEnd] }
+func (s *State) nextOutput(l *layer) []float32 { return s.next(l)[l.place.out:l.place.outEnd] }
+
+// paddedOutput is the output of the last layer and the zeros after it.
+func (s *State) paddedOutput(l *layer) []float32 { return s.old(l)[l.place.out:] }
 
 // cell is c of a layer, padded to whole panels.
 func (s *State) cell(l *layer) []float32 { return s.cells[l.place.c:l.place.cEnd] }
@@ -137,9 +178,9 @@ func (s *State) cell(l *layer) []float32 { return s.cells[l.place.c:l.place.cEnd
 // swap ends a step: the buffers change places.
 func (s *State) swap() { s.current ^= 1 }
 
-// H returns the hidden state of a layer, which is the layer's output, layer 0
-// being the one that reads the network's input. It has HiddenSize elements, since
-// no layer of this version projects its h. The slice is the state's own memory:
+// H returns the hidden state of a layer, which is the layer's output unless it is
+// residual, layer 0 being the one that reads the network's input. It has HiddenSize
+// elements, or ProjSize where the layer has a projection. The slice is the state's own memory:
 // writing to it sets the state, and the next step that uses the state moves h
 // elsewhere, so call H again. H panics if there is no such layer.
 func (s *State) H(layer int) []float32 {
@@ -182,13 +223,15 @@ func finite(floats []float32) bool {
 	return true
 }
 
-// Reset makes s the beginning of a stream: every h and c is zero.
+// Reset makes s the beginning of a stream, as [Network.NewState] does. It begins as
+// the network says that s belongs to now, if another has adopted it.
 func (s *State) Reset() {
 	must(s.check("Reset: s"))
 	for i := range s.network.layers {
 		clear(s.hidden(&s.network.layers[i]))
 	}
 	clear(s.cells)
+	s.begin()
 }
 
 // Clone returns a copy of s that is independent of it.
@@ -214,9 +257,10 @@ func (s *State) CopyFrom(t *State) {
 }
 
 // MemorySize returns the bytes of memory that s occupies beside the struct
-// itself: 2·(I + ΣH) + ΣH floats of four bytes, ΣH being the sum of the layers'
-// hidden sizes, and what pads its parts to cache lines and whole vectors.
+// itself: 2·(I + ΣR) + ΣH floats of four bytes, ΣR and ΣH being the sums of the
+// layers' elements of h and of c, the H of the widest layer with a projection, and
+// what pads its parts to cache lines and whole vectors.
 func (s *State) MemorySize() int {
 	must(s.check("MemorySize: s"))
-	return 4 * (cap(s.buffers[0]) + cap(s.buffers[1]) + cap(s.cells))
+	return 4 * (cap(s.buffers[0]) + cap(s.buffers[1]) + cap(s.cells) + cap(s.units))
 }

@@ -32,7 +32,7 @@ func (s *State) AppendBinary(b []byte) ([]byte, error) {
 		InputSize:   n.stateSize.input,
 	})
 	for l := range n.layers {
-		w.Sizes(n.layers[l].hidden, n.layers[l].hidden)
+		w.Sizes(n.layers[l].recurrent, n.layers[l].hidden)
 	}
 	for l := range n.layers {
 		w.Floats(s.H(l))
@@ -45,7 +45,7 @@ func (s *State) AppendBinary(b []byte) ([]byte, error) {
 func (n *Network) encodedSize() int {
 	floats := 0
 	for l := range n.layers {
-		floats += 2 * n.layers[l].hidden
+		floats += n.layers[l].recurrent + n.layers[l].hidden
 	}
 	return stateformat.Size(len(n.layers), floats)
 }
@@ -88,9 +88,9 @@ func (n *Network) checkEncoded(e *stateformat.Encoding) error {
 		return errkind.Errorf(ErrShape, "lstm: state: the state has input size %d, want %d", e.InputSize, n.stateSize.input)
 	}
 	for l := range n.layers {
-		want := n.layers[l].hidden
-		if h, c := e.Sizes(l); h != want || c != want {
-			return errkind.Errorf(ErrShape, "lstm: state: layer %d has %d elements of h and %d of c, want %d", l, h, c, want)
+		wantH, wantC := n.layers[l].recurrent, n.layers[l].hidden
+		if h, c := e.Sizes(l); h != wantH || c != wantC {
+			return errkind.Errorf(ErrShape, "lstm: state: layer %d has %d elements of h and %d of c, want %d and %d", l, h, c, wantH, wantC)
 		}
 	}
 	if e.Fingerprint != n.Fingerprint() {
@@ -155,8 +155,8 @@ func (s *State) SetValues(v *StateValues) error {
 		return errkind.Errorf(ErrShape, "lstm: SetValues: v has H of %d layers and C of %d, want %d", len(v.H), len(v.C), len(layers))
 	}
 	for l := range layers {
-		if want := layers[l].hidden; len(v.H[l]) != want || len(v.C[l]) != want {
-			return errkind.Errorf(ErrShape, "lstm: SetValues: layer %d of v has %d elements of H and %d of C, want %d", l, len(v.H[l]), len(v.C[l]), want)
+		if h, c := layers[l].recurrent, layers[l].hidden; len(v.H[l]) != h || len(v.C[l]) != c {
+			return errkind.Errorf(ErrShape, "lstm: SetValues: layer %d of v has %d elements of H and %d of C, want %d and %d", l, len(v.H[l]), len(v.C[l]), h, c)
 		}
 	}
 	for l := range layers {

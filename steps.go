@@ -19,7 +19,10 @@ func (n *Network) Step(s *State, x, y []float32) {
 	}
 	for i := range n.layers {
 		l := &n.layers[i]
-		l.step(s.concat(l), s.cell(l), s.nextHidden(l))
+		l.step(s.concat(l), s.cell(l), s.nextUnits(l))
+		if l.more {
+			l.finish(s)
+		}
 	}
 	s.swap()
 	if y != nil {
@@ -78,10 +81,10 @@ func (n *Network) StepBatchFlat(states []*State, x, y []float32) {
 func (n *Network) writeOutput(s *State, y []float32) {
 	top := &n.layers[len(n.layers)-1]
 	if n.head == nil {
-		copy(y, s.hidden(top))
+		copy(y, s.output(top))
 		return
 	}
-	n.head.apply(s.paddedHidden(top), y)
+	n.head.apply(s.paddedOutput(top), y)
 }
 
 // stepBatch advances all streams, whose inputs are in their states.
@@ -114,10 +117,11 @@ const (
 	smallPairFloats = 7 << 10
 )
 
-// needsSums reports whether batches need memory for the gates' sums.
+// needsSums reports whether batches need memory for sums, of gates or of
+// projections.
 func (n *Network) needsSums() bool {
 	for i := range n.layers {
-		if !n.layers[i].fused {
+		if l := &n.layers[i]; !l.fused || l.projection != nil {
 			return true
 		}
 	}
@@ -126,34 +130,35 @@ func (n *Network) needsSums() bool {
 
 // stepBatch advances one layer of all streams. The panels of one call serve
 // all tiles before the next panels are read, so weights that fit no cache are
-// still read once, and on their way while the tiles multiply. room is where the
-// gates' sums of a layer without fused kernels go.
+// still read once, and on their way while the tiles multiply. room is where sums go
+// that wait in memory.
 func (l *layer) stepBatch(states []*State, room *room) {
 	if len(states) == 1 || len(l.panels.floats) <= smallFloats || len(states) == 2 && len(l.panels.floats) <= smallPairFloats {
 		for _, s := range states {
-			l.step(s.concat(l), s.cell(l), s.nextHidden(l))
+			l.step(s.concat(l), s.cell(l), s.nextUnits(l))
+			if l.more {
+				l.finish(s)
+			}
 		}
 		return
 	}
-	// As few tiles as possible, and all of nearly the same width.
-	tiles := (len(states) + panel.MaxColumns - 1) / panel.MaxColumns
-	widest := (len(states) + tiles - 1) / tiles
+	tiles := newTiles(len(states))
 	from, p := l.bias, l.panels
-	units := p.tileUnits(widest, l.input+l.hidden)
+	units := p.tileUnits(tiles.widest, l.input+l.recurrent)
 	for u := 0; u < l.hidden; u += units {
 		next := p.advance(units)
-		for t := range tiles {
+		for t := range tiles.n {
 			var columns [panel.MaxColumns]column
-			tile := states[t*len(states)/tiles : (t+1)*len(states)/tiles]
+			tile := tiles.of(states, t)
 			for i, s := range tile {
-				h := s.nextHidden(l)
+				h := s.nextUnits(l)
 				columns[i] = column{
 					x: s.concat(l),
 					c: s.cell(l)[u:],
 					h: h[u:min(u+units, len(h))],
 				}
 			}
-			p.prefetch = next.share(t, units, l.input+l.hidden)
+			p.prefetch = next.share(t, units, l.input+l.recurrent)
 			if l.fused {
 				p.stepTile(from, columns[:len(tile)])
 			} else {
@@ -162,4 +167,26 @@ func (l *layer) stepBatch(states []*State, room *room) {
 		}
 		from, p = from.advance(units), next
 	}
+	if l.projection != nil {
+		l.projection.projectBatch(l, states, room.sums.floats, room.sums.stride)
+	}
+	if l.residual {
+		for _, s := range states {
+			addResidual(s.nextOutput(l), s.concat(l), s.nextHidden(l))
+		}
+	}
+}
+
+// tiles are as few as possible for a number of streams, and all of nearly the same
+// width.
+type tiles struct{ n, widest int }
+
+func newTiles(streams int) tiles {
+	n := (streams + panel.MaxColumns - 1) / panel.MaxColumns
+	return tiles{n, (streams + n - 1) / n}
+}
+
+// of is the streams of tile t.
+func (t tiles) of(states []*State, tile int) []*State {
+	return states[tile*len(states)/t.n : (tile+1)*len(states)/t.n]
 }

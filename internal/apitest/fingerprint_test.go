@@ -33,6 +33,16 @@ func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 		number(w.HiddenSize)
 		text("float32")
 		text(cell)
+		if w.ProjSize > 0 {
+			text("projection")
+			number(w.ProjSize)
+		}
+		if w.Residual {
+			text("residual")
+		}
+		if hasInitial(w) {
+			text("initial")
+		}
 	}
 	if m.Heads == nil {
 		number(0)
@@ -62,9 +72,10 @@ func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 				float(used(r, w.WeightIH[r*w.InputSize+k]))
 			}
 		}
-		for k := range w.HiddenSize {
+		recurrent := len(w.WeightHH) / rows
+		for k := range recurrent {
 			for r := range rows {
-				float(used(r, w.WeightHH[r*w.HiddenSize+k]))
+				float(used(r, w.WeightHH[r*recurrent+k]))
 			}
 		}
 		peepholes := [][]float32{w.PeepholeI, w.PeepholeF, w.PeepholeO}
@@ -74,6 +85,19 @@ func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 		for _, peephole := range peepholes {
 			for _, v := range peephole {
 				float(v)
+			}
+		}
+		for k := range w.HiddenSize {
+			for r := range w.ProjSize {
+				float(w.WeightHR[r*w.HiddenSize+k])
+			}
+		}
+		if hasInitial(w) {
+			for k := range recurrent {
+				float(at(w.InitialH, k))
+			}
+			for u := range w.HiddenSize {
+				float(at(w.InitialC, u))
 			}
 		}
 	}
@@ -90,20 +114,27 @@ func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 	return f
 }
 
+func hasInitial(w *lstm.Weights) bool { return w.InitialH != nil || w.InitialC != nil }
+
 func TestFingerprintIsItsDefinition(t *testing.T) {
 	for _, shape := range lstmtest.Shapes {
-		m := lstm.RandomModel(1, shape.Outputs, shape.Sizes...)
-		for _, without := range []string{"nothing", "biases"} {
-			n, err := lstm.New(m)
-			require.NoError(t, err)
-			lstmtest.EachPath(t, func(t *testing.T) {
-				require.Equal(t, referenceFingerprint(m, "plain"), n.Fingerprint(), "%v without %s", shape, without)
-			})
-			for l := range m.Layers {
-				weightsOf(m, l).BiasHH = nil
+		for _, variant := range variants {
+			m := lstm.RandomModel(1, shape.Outputs, shape.Sizes...)
+			variant.change(m)
+			cell := "plain"
+			if clip := weightsOf(m, 0).Cell.ProjClip; clip != 0 {
+				cell = fmt.Sprintf("proj_clip=%v", clip)
 			}
-			if m.Heads != nil {
-				headOf(m).Bias = nil
+			for _, without := range []string{"nothing", "biases"} {
+				n, err := lstm.New(m)
+				require.NoError(t, err)
+				require.Equal(t, referenceFingerprint(m, cell), n.Fingerprint(), "%v, %s, without %s", shape, variant.name, without)
+				for l := range m.Layers {
+					weightsOf(m, l).BiasHH = nil
+				}
+				if m.Heads != nil {
+					headOf(m).Bias = nil
+				}
 			}
 		}
 	}
@@ -164,6 +195,16 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 			})
 		}
 	}
+	another("residual", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 3, 5); weightsOf(m, 0).Residual = true })
+	another("not residual", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 3, 5) })
+	another("projection", func(m *lstm.Model) { project(m, 0, 4) })
+	another("projection to another size", func(m *lstm.Model) { project(m, 0, 9) })
+	another("another projection", func(m *lstm.Model) { project(m, 0, 4); weightsOf(m, 0).WeightHR[35]++ })
+	another("clip of a projection", func(m *lstm.Model) { project(m, 0, 4); weightsOf(m, 0).Cell.ProjClip = 0.5 })
+	another("another clip of a projection", func(m *lstm.Model) { project(m, 0, 4); weightsOf(m, 0).Cell.ProjClip = 1 })
+	another("initial h", func(m *lstm.Model) { weightsOf(m, 1).InitialH = []float32{0, 1, 0, 0, 0} })
+	another("initial c", func(m *lstm.Model) { weightsOf(m, 1).InitialC = []float32{0, 1, 0, 0, 0} })
+	another("initial c of another layer", func(m *lstm.Model) { weightsOf(m, 0).InitialC = []float32{0, 1, 0, 0, 0, 0, 0, 0, 0} })
 	another("fewer layers", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 9) })
 
 	require.Equal(t, same, of(func(m *lstm.Model) { m.Metadata = nil }))
@@ -172,6 +213,9 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 			w := weightsOf(m, l)
 			w.BiasIH, w.BiasHH = w.BiasHH, w.BiasIH // their sum is used
 		}
+	}))
+	require.Equal(t, same, of(func(m *lstm.Model) {
+		weightsOf(m, 0).InitialH, weightsOf(m, 1).InitialC = make([]float32, 9), []float32{0, -0x1p-65, 0, 0, 0} // which is where streams begin anyway
 	}))
 	coupled := func(change func(w *lstm.Weights)) lstm.Fingerprint {
 		return of(func(m *lstm.Model) {

@@ -167,6 +167,7 @@ func TestMisuse(t *testing.T) {
 		m.panics("lstm: C: layer is -1, want 0 to 1", func() { s.C(-1) })
 		m.panics("lstm: HiddenSize: layer is 2, want 0 to 1", func() { n.HiddenSize(2) })
 		m.panics("lstm: HiddenSize: layer is -1, want 0 to 1", func() { n.HiddenSize(-1) })
+		m.panics("lstm: ProjSize: layer is 2, want 0 to 1", func() { n.ProjSize(2) })
 
 		m.panics("lstm: Sigmoid: dst has length 4, want 5 (the length of x)",
 			func() { lstm.Sigmoid(y[:4], x[:5]) })
@@ -320,6 +321,7 @@ func TestZeroNetwork(t *testing.T) {
 	m.panics("lstm: InputSize: "+what, func() { n.InputSize() })
 	m.panics("lstm: OutputSize: "+what, func() { n.OutputSize() })
 	m.panics("lstm: HiddenSize: "+what, func() { n.HiddenSize(0) })
+	m.panics("lstm: ProjSize: "+what, func() { n.ProjSize(0) })
 	m.panics("lstm: Fingerprint: "+what, func() { n.Fingerprint() })
 	m.panics("lstm: Step: s: "+what, func() { n.Step(s, []float32{1}, nil) })
 	m.panics("lstm: Step: s: "+what, func() { n.Step(new(lstm.State), nil, nil) })
@@ -554,6 +556,21 @@ func TestNewErrors(t *testing.T) {
 			m.Heads[0].Layers[0] = &lstm.Linear{InFeatures: 6, OutFeatures: 1, Weight: make([]float32, 6)}
 		}},
 
+		{"layer 0: ProjSize is -1, want at least 0", func(m *lstm.Model) { weightsOf(m, 0).ProjSize = -1 }},
+		{"layer 0: WeightHH has 64 elements, want 48, shape [4H, P]", func(m *lstm.Model) { weightsOf(m, 0).ProjSize = 3 }},
+		{"layer 0: WeightHR is nil, want 12 elements, shape [P, H]", func(m *lstm.Model) { project(m, 0, 3); weightsOf(m, 0).WeightHR = nil }},
+		{"layer 0: WeightHR has 11 elements, want 12, shape [P, H]", func(m *lstm.Model) { project(m, 0, 3); weightsOf(m, 0).WeightHR = short(weightsOf(m, 0).WeightHR) }},
+		{"layer 0: WeightHR has 3 elements, want nil where ProjSize is 0", func(m *lstm.Model) { weightsOf(m, 0).WeightHR = make([]float32, 3) }},
+		{"layer 1: InputSize is 4, want 3, the ProjSize of layer 0", func(m *lstm.Model) { above := *weightsOf(m, 1); project(m, 0, 3); m.Layers[1] = &above }},
+		{"head: InFeatures is 5, want 2, the ProjSize of layer 1", func(m *lstm.Model) { above := *headOf(m); project(m, 1, 2); m.Heads[0].Layers[0] = &above }},
+		{"layer 0: InitialH has 3 elements, want 4, shape [H]", func(m *lstm.Model) { weightsOf(m, 0).InitialH = make([]float32, 3) }},
+		{"layer 0: InitialH has 4 elements, want 3, shape [P]", func(m *lstm.Model) { project(m, 0, 3); weightsOf(m, 0).InitialH = make([]float32, 4) }},
+		{"layer 1: InitialC has 0 elements, want 5, shape [H]", func(m *lstm.Model) { weightsOf(m, 1).InitialC = []float32{} }},
+		{"layer 0: InputSize is 3, want 4, the HiddenSize, where Residual is set", func(m *lstm.Model) { weightsOf(m, 0).Residual = true }},
+		{"layer 0: InputSize is 3, want 2, the ProjSize, where Residual is set", func(m *lstm.Model) { project(m, 0, 2); weightsOf(m, 0).Residual = true }},
+		{fmt.Sprintf("layer 0: WeightHH of shape [4H, P] = [4 4 %d] has more elements than can be addressed", math.MaxInt),
+			func(m *lstm.Model) { weightsOf(m, 0).ProjSize = math.MaxInt }},
+
 		{"layer 1 is nil, want a *lstm.Weights", func(m *lstm.Model) { m.Layers[1] = nil }},
 		{"layer 1 is a nil *lstm.Weights", func(m *lstm.Model) { m.Layers[1] = (*lstm.Weights)(nil) }},
 		{"head: it has no layers, want a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers = nil }},
@@ -585,6 +602,10 @@ func TestNewUnsupported(t *testing.T) {
 		change func(m *lstm.Model)
 	}{
 		{"layer 1 is a *lstm.Linear, want a *lstm.Weights", func(m *lstm.Model) { m.Layers[1] = headOf(m) }},
+		{"layer 0: Cell.ProjClip is 1, want 0 where ProjSize is 0", func(m *lstm.Model) { weightsOf(m, 0).Cell.ProjClip = 1 }},
+		{"layer 0: Cell.ProjClip is -1, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { project(m, 0, 3); weightsOf(m, 0).Cell.ProjClip = -1 }},
+		{"layer 0: Cell.ProjClip is NaN, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { project(m, 0, 3); weightsOf(m, 0).Cell.ProjClip = lstmtest.NaN }},
+		{"layer 0: Cell.ProjClip is +Inf, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { project(m, 0, 3); weightsOf(m, 0).Cell.ProjClip = lstmtest.Inf }},
 		{"the model has 2 heads, want at most 1", func(m *lstm.Model) { m.Heads = append(m.Heads, m.Heads[0]) }},
 		{"head: it has 2 layers, want 1, a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers = append(m.Heads[0].Layers, headOf(m)) }},
 		{"head: its layer 0 is a *lstm.Weights, want a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers[0] = m.Layers[0] }},
@@ -632,6 +653,14 @@ func TestNetworkDescribesItself(t *testing.T) {
 	// 17 units are a panel and a narrow one, 5 a narrow one, the head's rows 16.
 	require.Equal(t, 4*(4*24*(1+3+17)+4*8*(1+17+5)+2*16+2), n.MemorySize())
 	require.Nil(t, n.Metadata())
+	require.Zero(t, n.ProjSize(0))
+
+	projected := newVariant(t, func(m *lstm.Model) { project(m, 0, 6) }, 1, 2, 3, 17, 5)
+	require.Equal(t, 17, projected.HiddenSize(0))
+	require.Equal(t, 6, projected.ProjSize(0))
+	require.Equal(t, 4*17*(3+6+2)+6*17+4*5*(6+5+2)+2*(5+1), projected.Parameters())
+	// The rows of the projection are those of a narrow panel.
+	require.Equal(t, 4*(4*24*(1+3+6)+4*8*17+4*8*(1+6+5)+2*16+2), projected.MemorySize())
 
 	bare := newNetwork(t, 0, 3, 17, 5)
 	require.False(t, bare.HasHead())

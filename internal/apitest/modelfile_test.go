@@ -66,6 +66,7 @@ type modelOptions struct {
 	biasIH, biasHH bool
 	head, headBias bool
 	metadata       map[string]string
+	variant        func(m *lstm.Model)
 }
 
 func modelWith(r *rand.Rand, sizes []int, o modelOptions) *lstm.Model {
@@ -94,12 +95,15 @@ func modelWith(r *rand.Rand, sizes []int, o modelOptions) *lstm.Model {
 			&lstm.Linear{InFeatures: top, OutFeatures: 3, Weight: random(3*top, true), Bias: random(3, o.headBias)},
 		}}}
 	}
+	if o.variant != nil {
+		o.variant(m)
+	}
 	return m
 }
 
 // exampleFile is a small file with everything in it.
 func exampleFile(t testing.TB) []byte {
-	m := modelWith(rand.New(rand.NewPCG(1, 2)), []int{2, 3, 1}, modelOptions{true, true, true, true, map[string]string{"by": "test"}})
+	m := modelWith(rand.New(rand.NewPCG(1, 2)), []int{2, 3, 1}, modelOptions{true, true, true, true, map[string]string{"by": "test"}, nil})
 	var file bytes.Buffer
 	require.NoError(t, m.Write(&file))
 	return file.Bytes()
@@ -117,9 +121,11 @@ func modelsEqual(a, b *lstm.Model) bool {
 		switch a := a.(type) {
 		case *lstm.Weights:
 			b, ok := b.(*lstm.Weights)
-			return ok && a.InputSize == b.InputSize && a.HiddenSize == b.HiddenSize &&
+			return ok && a.InputSize == b.InputSize && a.HiddenSize == b.HiddenSize && a.ProjSize == b.ProjSize &&
+				a.Cell == b.Cell && a.Residual == b.Residual &&
 				same(a.WeightIH, b.WeightIH) && same(a.WeightHH, b.WeightHH) && same(a.BiasIH, b.BiasIH) && same(a.BiasHH, b.BiasHH) &&
-				same(a.PeepholeI, b.PeepholeI) && same(a.PeepholeF, b.PeepholeF) && same(a.PeepholeO, b.PeepholeO) && a.Cell == b.Cell
+				same(a.PeepholeI, b.PeepholeI) && same(a.PeepholeF, b.PeepholeF) && same(a.PeepholeO, b.PeepholeO) &&
+				same(a.WeightHR, b.WeightHR) && same(a.InitialH, b.InitialH) && same(a.InitialC, b.InitialC)
 		case *lstm.Linear:
 			b, ok := b.(*lstm.Linear)
 			return ok && a.InFeatures == b.InFeatures && a.OutFeatures == b.OutFeatures && same(a.Weight, b.Weight) && same(a.Bias, b.Bias)
@@ -145,7 +151,7 @@ func TestModelRoundTrip(t *testing.T) {
 	}
 	for _, sizes := range [][]int{{1, 1}, {3, 5}, {7, 4, 6}, {2, 8, 8, 8}, {130, 70}} {
 		for bits := range 32 {
-			o := modelOptions{bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0, nil}
+			o := modelOptions{bits&1 != 0, bits&2 != 0, bits&4 != 0, bits&8 != 0, nil, variants[bits%len(variants)].change}
 			if bits&16 != 0 {
 				o.metadata = metadata
 			}
@@ -156,8 +162,8 @@ func TestModelRoundTrip(t *testing.T) {
 			require.Equal(t, file.Bytes(), again.Bytes(), "not deterministic")
 
 			got, err := lstm.ReadModel(bytes.NewReader(file.Bytes()))
-			require.NoError(t, err, "%v %+v", sizes, o)
-			require.True(t, modelsEqual(m, got), "%v %+v", sizes, o)
+			require.NoError(t, err, "%v %d", sizes, bits)
+			require.True(t, modelsEqual(m, got), "%v %d", sizes, bits)
 
 			require.Equal(t, lstm.Source{LSTM: "lstm", Head: map[bool]string{true: "head"}[o.head]}, got.Source)
 
@@ -195,10 +201,10 @@ func addPeepholes(w *lstm.Weights) {
 // A file holds the cells, as tensors and as metadata, which do not become the
 // model's.
 func TestCellsRoundTrip(t *testing.T) {
-	for _, metadata := range []map[string]string{nil, {"by": "test", "lstm.cell_l": "x", "lstm.cell_l01": "y", "cell_l0": "z"}} {
+	for _, metadata := range []map[string]string{nil, {"by": "test", "lstm.structure_l0": "x", "structure": "y", "Lstm.structure": "z"}} {
 		for _, first := range cells {
 			for _, second := range cells {
-				m := modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3, 5}, modelOptions{true, false, true, true, metadata})
+				m := modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3, 5}, modelOptions{true, false, true, true, metadata, nil})
 				first.change(weightsOf(m, 0))
 				second.change(weightsOf(m, 1))
 				before := maps.Clone(m.Metadata)
@@ -206,9 +212,18 @@ func TestCellsRoundTrip(t *testing.T) {
 				require.NoError(t, m.Write(&file))
 				require.Equal(t, before, m.Metadata)
 				_, written := readTensors(t, bytes.NewReader(file.Bytes()))
-				for l, cell := range []string{first.name, second.name} {
+				var layers []string
+				for _, cell := range []string{first.name, second.name} {
 					text := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(cell, "plain"), "peephole"), " ")
-					require.Equal(t, text, written[fmt.Sprintf("lstm.cell_l%d", l)])
+					if text != "" {
+						text = fmt.Sprintf(`"cell":%q`, text)
+					}
+					layers = append(layers, "{"+text+"}")
+				}
+				if want := fmt.Sprintf(`{"version":1,"layers":[%s]}`, strings.Join(layers, ",")); strings.Contains(want, "cell") {
+					require.Equal(t, want, written["lstm.structure"])
+				} else {
+					require.NotContains(t, written, "lstm.structure")
 				}
 				got, err := lstm.ReadModel(&file)
 				require.NoError(t, err)
@@ -224,21 +239,25 @@ func TestCellsInMetadata(t *testing.T) {
 	read := func(key, value string) (*lstm.Model, error) {
 		return lstm.ReadModel(bytes.NewReader(container(fmt.Sprintf(`{"__metadata__":{%q:%q},%s}`, key, value, layer), string(make([]byte, 32)))))
 	}
-	m, err := read("a.cell_l0", "coupled clip=50")
+	document := func(cell string) string { return fmt.Sprintf(`{"version":1,"layers":[{"cell":%q}]}`, cell) }
+	m, err := read("a.structure", document("coupled clip=50"))
 	require.NoError(t, err)
 	require.Equal(t, lstm.Cell{Coupled: true, Clip: 50}, weightsOf(m, 0).Cell)
 	require.Nil(t, m.Metadata)
-	m, err = read("lstm.cell_l0", "anything")
+	m, err = read("b.structure", "anything")
 	require.NoError(t, err, "that of another module")
-	require.Equal(t, map[string]string{"lstm.cell_l0": "anything"}, m.Metadata)
+	require.Equal(t, map[string]string{"b.structure": "anything"}, m.Metadata)
+	m, err = read("lstm.structure", "anything")
+	require.NoError(t, err, "that of another module, which would be written")
+	require.Nil(t, m.Metadata)
 
 	for _, value := range []string{
-		"", " ", "plain", "Coupled", "coupled ", " coupled", "coupled coupled", "clip=3 coupled", "clip", "clip=", "clip=x", "clip=3.0", "clip=+3", "clip=0", "clip=03",
+		" ", "plain", "Coupled", "coupled ", " coupled", "coupled coupled", "clip=3 coupled", "clip", "clip=", "clip=x", "clip=3.0", "clip=+3", "clip=0", "clip=03",
 		"clip=1e39", "clip=3 clip=3", "clip=0.10000000000000001", "coupled  clip=3", "coupled\tclip=3", "cell_clip=3 clip=3", "peephole", "clip=3 gate=relu",
 	} {
-		_, err := read("a.cell_l0", value)
+		_, err := read("a.structure", document(value))
 		require.ErrorIs(t, err, lstm.ErrUnsupported, value)
-		assertFileError(t, err, `metadata "a.cell_l0": cell is `)
+		assertFileError(t, err, `metadata "a.structure": layer 0: cell is `)
 	}
 	for value, want := range map[string]string{
 		"clip=-1":                  `cell is "clip=-1": Clip is -1, want 0 for no limit, or a finite number from 2^-64 on`,
@@ -246,21 +265,10 @@ func TestCellsInMetadata(t *testing.T) {
 		"cell_clip=1e-20":          `cell is "cell_clip=1e-20": CellClip is 1e-20, want`,
 		strings.Repeat("x", 1<<20): `cell is "xxx`,
 	} {
-		_, err := read("a.cell_l0", value)
+		_, err := read("a.structure", document(value))
 		require.ErrorIs(t, err, lstm.ErrUnsupported)
 		assertFileError(t, err, want)
 	}
-	_, err = read("a.cell_l1", "coupled")
-	require.ErrorIs(t, err, lstm.ErrDamaged)
-	assertFileError(t, err, `metadata "a.cell_l1": want a layer that is there, 0 to 0`)
-
-	m = modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3}, modelOptions{})
-	m.Metadata = map[string]string{"lstm.cell_l7": "mine"}
-	var file bytes.Buffer
-	err = m.Write(&file)
-	require.ErrorIs(t, err, lstm.ErrUnsupported)
-	assertFileError(t, err, `metadata "lstm.cell_l7": want another key, since this one stands for the Cell of a layer`)
-	require.Zero(t, file.Len())
 }
 
 func TestWriteBytes(t *testing.T) {
@@ -286,6 +294,70 @@ func TestWriteBytes(t *testing.T) {
 	assert.Zero(t, len(header)%8)
 }
 
+// What a state_dict cannot say is one document of the metadata.
+func TestWriteStructure(t *testing.T) {
+	m := lstm.RandomModel(1, 0, 3, 4, 3, 3)
+	makeResidual(m)
+	weightsOf(m, 1).Residual = false
+	weightsOf(m, 0).Cell.ProjClip = 0.1
+	var file bytes.Buffer
+	require.NoError(t, m.Write(&file))
+	_, metadata := readTensors(t, bytes.NewReader(file.Bytes()))
+	require.Equal(t, map[string]string{
+		"lstm.structure": `{"version":1,"layers":[{"cell":"proj_clip=0.1","residual":true},{},{"residual":true}]}`,
+	}, metadata)
+	got, err := lstm.ReadModel(&file)
+	require.NoError(t, err)
+	require.True(t, modelsEqual(m, got))
+	require.Nil(t, got.Metadata)
+}
+
+// A document that is not understood changes nothing unnoticed.
+func TestReadStructureErrors(t *testing.T) {
+	plain := []string{"lstm.weight_ih_l0 F32 8 2", "lstm.weight_hh_l0 F32 8 2", "lstm.weight_ih_l1 F32 4 2", "lstm.weight_hh_l1 F32 4 1"}
+	read := func(structure string) (*lstm.Model, error) {
+		file := entriesFile(t, plain...)
+		tensors, _ := readTensors(t, bytes.NewReader(file))
+		var list []safetensors.Tensor
+		for _, tensor := range tensors {
+			list = append(list, tensor)
+		}
+		var written bytes.Buffer
+		require.NoError(t, safetensors.Write(&written, list, map[string]string{"lstm.structure": structure, "by": "test"}))
+		return lstm.ReadModel(&written)
+	}
+	m, err := read(`{"version": 1, "layers": [{"residual": true}, {}]}`)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"by": "test"}, m.Metadata)
+	require.True(t, weightsOf(m, 0).Residual)
+	for _, c := range []struct {
+		structure string
+		kind      error
+		want      string
+	}{
+		{``, lstm.ErrDamaged, `metadata "lstm.structure": unexpected end of JSON input`},
+		{`{"version":1,"layers":[{},{}]`, lstm.ErrDamaged, "unexpected end of JSON input"},
+		{`{"version":1,"layers":[{},{}]} {}`, lstm.ErrDamaged, "invalid character '{' after top-level value"},
+		{`[]`, lstm.ErrDamaged, "cannot unmarshal array"},
+		{`{}`, lstm.ErrUnsupported, "version is 0, want 1"},
+		{`{"version":2,"layers":[{},{}]}`, lstm.ErrUnsupported, "version is 2, want 1"},
+		{`{"version":1,"layers":[{},{}],"order":[]}`, lstm.ErrUnsupported, `unknown field "order"`},
+		{`{"version":1,"layers":[{"gates":5},{}]}`, lstm.ErrUnsupported, `unknown field "gates"`},
+		{`{"version":1,"layers":[{"residual":1},{}]}`, lstm.ErrUnsupported, "cannot unmarshal number"},
+		{`{"version":1,"layers":[{}]}`, lstm.ErrUnsupported, "it has 1 layers, want 2, as there are in the tensors"},
+		{`{"version":1}`, lstm.ErrUnsupported, "it has 0 layers, want 2"},
+		{`{"version":1,"layers":[{},{"residual":true}]}`, lstm.ErrShape, "layer 1: InputSize is 2, want 1, the HiddenSize, where Residual is set"},
+		{`{"version":1,"layers":[{},{"cell":"proj_clip=1"}]}`, lstm.ErrUnsupported, "layer 1: Cell.ProjClip is 1, want 0 where ProjSize is 0"},
+		{`{"version":1,"layers":[{},{"cell":"proj_clip=1.0"}]}`, lstm.ErrUnsupported, `layer 1: cell is "proj_clip=1.0", want`},
+		{`{"version":1,"layers":[{"cell":"swapped"},{}]}`, lstm.ErrUnsupported, `layer 0: cell is "swapped", want`},
+	} {
+		m, err := read(c.structure)
+		require.ErrorIs(t, err, c.kind, c.structure)
+		assertFileError(t, err, c.want)
+		require.Nil(t, m)
+	}
+}
+
 // limitedWriter fails when it has no room left.
 type limitedWriter struct{ room int }
 
@@ -300,7 +372,7 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 }
 
 func TestWriteErrors(t *testing.T) {
-	m := modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3, 1}, modelOptions{true, true, true, true, nil})
+	m := modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3, 1}, modelOptions{true, true, true, true, nil, nil})
 	var file bytes.Buffer
 	require.NoError(t, m.Write(&file))
 	for room := range file.Len() {
@@ -318,13 +390,14 @@ func TestWriteErrors(t *testing.T) {
 		{"no layers", func(m *lstm.Model) { m.Layers = nil }, "at least one layer"},
 		{"short tensor", func(m *lstm.Model) { weightsOf(m, 1).WeightHH = weightsOf(m, 1).WeightHH[1:] }, "layer 1: WeightHH has 3 elements, want 4"},
 		{"named head", func(m *lstm.Model) { m.Heads[0].Name = "fc" }, `a head has the name "fc", want none in a file`},
+		{"the key of the structure", func(m *lstm.Model) { m.Metadata = map[string]string{"lstm.structure": "x"} }, `metadata "lstm.structure": it is "x", want another key`},
 		{"head of another size", func(m *lstm.Model) { headOf(m).InFeatures = 2 }, "head"},
 		{"metadata key", func(m *lstm.Model) { m.Metadata = map[string]string{"\xff": "x"} }, `metadata "\xff": "x", want valid UTF-8`},
 		{"metadata value", func(m *lstm.Model) { m.Metadata = map[string]string{"k": "\xed\xa0\x80"} }, `metadata "k": "\xed\xa0\x80", want valid UTF-8`},
 		{"metadata too large", func(m *lstm.Model) { m.Metadata = map[string]string{"k": strings.Repeat("x", safetensors.MaxHeader)} }, "bytes, want at most 16777216"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3, 1}, modelOptions{true, true, true, true, nil})
+			m := modelWith(rand.New(rand.NewPCG(5, 6)), []int{2, 3, 1}, modelOptions{true, true, true, true, nil, nil})
 			c.spoil(m)
 			var file bytes.Buffer
 			assertFileError(t, m.Write(&file), c.want)
@@ -336,7 +409,7 @@ func TestWriteErrors(t *testing.T) {
 // A file whose numbers are not all finite is refused, unless that is asked for.
 // A model from code may hold what it likes.
 func TestNonFinite(t *testing.T) {
-	m := modelWith(rand.New(rand.NewPCG(9, 1)), []int{2, 3, 1}, modelOptions{true, true, true, true, nil})
+	m := modelWith(rand.New(rand.NewPCG(9, 1)), []int{2, 3, 1}, modelOptions{true, true, true, true, nil, nil})
 	weightsOf(m, 1).WeightIH[7] = float32(math.Inf(-1))
 	headOf(m).Bias[2] = float32(math.NaN())
 	_, err := lstm.New(m)
@@ -590,6 +663,12 @@ func checkRead(t *testing.T, m *lstm.Model, err error) {
 
 func FuzzReadModel(f *testing.F) {
 	f.Add(exampleFile(f))
+	m := lstm.RandomModel(1, 2, 2, 3)
+	makeResidual(m)
+	weightsOf(m, 0).Cell.ProjClip = 0.5
+	var file bytes.Buffer
+	require.NoError(f, m.Write(&file))
+	f.Add(file.Bytes())
 	f.Fuzz(checkReading)
 }
 

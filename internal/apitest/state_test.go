@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"testing"
@@ -11,6 +12,34 @@ import (
 	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/lstmtest"
 )
+
+// A network begins where its layers say, and so does a state that it has adopted.
+func TestInitialStates(t *testing.T) {
+	initial := func(m *lstm.Model) {
+		weightsOf(m, 0).InitialH = []float32{1, -0x1p-65}
+		weightsOf(m, 1).InitialC = []float32{lstmtest.Inf, 2, lstmtest.NegativeZero}
+	}
+	n := newVariant(t, initial, 1, 0, 3, 2, 3)
+	want := [][]float32{{1, 0}, {0, 0}, {0, 0, 0}, {lstmtest.Inf, 2, 0}}
+	s := n.NewState()
+	lstmtest.RequireValues(t, want, s, "new")
+	advance(n, s, 1, 3)
+	s.Reset()
+	lstmtest.RequireValues(t, want, s, "reset")
+	s.H(0)[0], s.C(1)[1] = 5, 5
+	lstmtest.RequireValues(t, want, n.NewState(), "another")
+
+	plain := newNetwork(t, 0, 3, 2, 3)
+	require.NoError(t, plain.Adopt(s))
+	s.Reset()
+	lstmtest.RequireValues(t, lstmtest.Values(plain.NewState(), 2), s, "adopted and reset")
+	require.NoError(t, n.Adopt(s))
+	s.Reset()
+	lstmtest.RequireValues(t, want, s, "adopted back and reset")
+
+	require.Equal(t, plain.Parameters()+2+3, n.Parameters())
+	require.Equal(t, plain.MemorySize()+4*(2+2+3+3), n.MemorySize())
+}
 
 func TestNewStateIsZero(t *testing.T) {
 	for _, shape := range lstmtest.Shapes {
@@ -23,9 +52,9 @@ func TestNewStateIsZero(t *testing.T) {
 }
 
 func TestReset(t *testing.T) {
-	for _, shape := range lstmtest.Shapes {
+	for i, shape := range lstmtest.Shapes {
 		for steps := range 3 {
-			n := newNetwork(t, shape.Outputs, shape.Sizes...)
+			n := newVariant(t, variants[i%len(variants)].change, 1, shape.Outputs, shape.Sizes...)
 			s := n.NewState()
 			advance(n, s, 1, steps)
 			s.C(0)[0] = lstmtest.NaN // must not survive anywhere
@@ -61,8 +90,8 @@ func TestStateDecaysToZero(t *testing.T) {
 }
 
 func TestCloneAndCopyFrom(t *testing.T) {
-	for _, shape := range lstmtest.Shapes {
-		n := newNetwork(t, shape.Outputs, shape.Sizes...)
+	for i, shape := range lstmtest.Shapes {
+		n := newVariant(t, variants[i%len(variants)].change, 1, shape.Outputs, shape.Sizes...)
 		for steps := range 3 {
 			for before := range 2 {
 				s := n.NewState()
@@ -89,17 +118,18 @@ func TestCloneAndCopyFrom(t *testing.T) {
 }
 
 func TestViewsAreTheState(t *testing.T) {
-	for _, shape := range lstmtest.Shapes {
-		n := newNetwork(t, shape.Outputs, shape.Sizes...)
+	for i, shape := range lstmtest.Shapes {
+		n := newVariant(t, variants[i%len(variants)].change, 1, shape.Outputs, shape.Sizes...)
 		for steps := range 3 {
 			a, b := n.NewState(), n.NewState()
 			advance(n, a, 1, 7)
 			advance(n, b, 2, steps)
 			for l := range n.Layers() {
-				require.Len(t, b.H(l), n.HiddenSize(l))
+				h := cmp.Or(n.ProjSize(l), n.HiddenSize(l))
+				require.Len(t, b.H(l), h)
 				require.Len(t, b.C(l), n.HiddenSize(l))
 				// Appending to a view never reaches what lies after it.
-				require.Equal(t, n.HiddenSize(l), cap(b.H(l)))
+				require.Equal(t, h, cap(b.H(l)))
 				require.Equal(t, n.HiddenSize(l), cap(b.C(l)))
 				copy(b.H(l), a.H(l))
 				copy(b.C(l), a.C(l))
@@ -116,6 +146,13 @@ func TestStateMemorySize(t *testing.T) {
 	size := n.NewState().MemorySize()
 	require.GreaterOrEqual(t, size, 4*(2*(3+32)+24))
 	require.LessOrEqual(t, size, 4*(2*(3+32)+24)+3*2*aligned.Bytes)
+
+	// Two buffers of 3 + 3 + 3 + padding to 16, the output behind h; 24 cells, and 20
+	// units that wait for their projection.
+	n = newVariant(t, makeResidual, 1, 0, 3, 20)
+	size = n.NewState().MemorySize()
+	require.GreaterOrEqual(t, size, 4*(2*(3+3+16)+24+20))
+	require.LessOrEqual(t, size, 4*(2*(3+3+16)+24+20)+4*2*aligned.Bytes)
 }
 
 func TestFinite(t *testing.T) {
@@ -172,12 +209,12 @@ func TestNaNIsForGood(t *testing.T) {
 // A stream goes on with another network of the same layers as if its h and c had
 // been written to a state of that one.
 func TestAdopt(t *testing.T) {
-	for _, shape := range lstmtest.Shapes {
+	for i, shape := range lstmtest.Shapes {
 		for steps := range 3 {
-			n := newNetwork(t, shape.Outputs, shape.Sizes...)
+			variant := variants[i%len(variants)]
+			n := newVariant(t, variant.change, 1, shape.Outputs, shape.Sizes...)
 			// Other weights, and another head.
-			m, err := lstm.New(lstm.RandomModel(2, shape.Outputs+1, shape.Sizes...))
-			require.NoError(t, err)
+			m := newVariant(t, variant.change, 2, shape.Outputs+1, shape.Sizes...)
 			s, want := n.NewState(), m.NewState()
 			advance(n, s, 1, steps)
 			for l := range n.Layers() {
@@ -219,6 +256,23 @@ func TestAdoptErrors(t *testing.T) {
 		require.ErrorIs(t, err, lstm.ErrShape)
 		require.True(t, other.Owns(s))
 		lstmtest.RequireValues(t, before, s, "%v", c.sizes)
+	}
+	square := func(change func(w *lstm.Weights, m *lstm.Model)) *lstm.Network {
+		return newVariant(t, func(m *lstm.Model) { change(weightsOf(m, 1), m) }, 1, 0, 5, 5, 5, 5)
+	}
+	n = square(func(*lstm.Weights, *lstm.Model) {})
+	for _, c := range []struct {
+		change func(w *lstm.Weights, m *lstm.Model)
+		want   string
+	}{
+		{func(_ *lstm.Weights, m *lstm.Model) { project(m, 1, 5) }, "lstm: Adopt: layer 1 of s has projection size 5, want 0"},
+		{func(w *lstm.Weights, _ *lstm.Model) { w.Residual = true }, "lstm: Adopt: layer 1 of s has Residual true, want false"},
+	} {
+		other := square(c.change)
+		s := other.NewState()
+		require.EqualError(t, n.Adopt(s), c.want)
+		require.True(t, other.Owns(s))
+		require.ErrorIs(t, other.Adopt(n.NewState()), lstm.ErrShape)
 	}
 	require.EqualError(t, n.Adopt(nil), "lstm: Adopt: s is nil, want a State made by Network.NewState")
 	require.EqualError(t, n.Adopt(new(lstm.State)), "lstm: Adopt: s is the zero State, want one made by Network.NewState")

@@ -41,9 +41,13 @@ func TestReadModelNames(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		specs []string
-		sizes []int // I, H of each layer
+		sizes []int // I, H of each layer, and P negated
 		head  int   // O, or 0
 	}{
+		{"projection", []string{"l.weight_hr_l0 F32 1 2", "l.weight_ih_l0 F32 8 3", "l.weight_hh_l0 F32 8 1"}, []int{3, 2, -1}, 0},
+		{"projections of any size", []string{"weight_ih_l0 F32 4 3", "weight_hh_l0 F32 4 5", "weight_hr_l0 F32 5 1",
+			"weight_ih_l1 F32 8 5", "weight_hh_l1 F32 8 8", "weight_hr_l1 F32 8 2", "weight_ih_l2 F32 4 8", "weight_hh_l2 F32 4 1"}, []int{3, 1, -5, 2, -8, 1}, 0},
+		{"projection and head", []string{"weight_ih_l0 F32 8 3", "weight_hh_l0 F32 8 1", "weight_hr_l0 F32 1 2", "fc.weight F32 5 1", "fc.bias F32 5"}, []int{3, 2, -1}, 5},
 		{"no prefix", []string{"weight_ih_l0 F32 8 3", "weight_hh_l0 F32 8 2"}, []int{3, 2}, 0},
 		{"prefix", []string{"a.b.weight_hh_l0 F32 8 2", "a.b.weight_ih_l0 F16 8 3"}, []int{3, 2}, 0},
 		{"odd prefix", []string{"weight_ih_l0.weight_hh_l0 F32 8 2", "weight_ih_l0.weight_ih_l0 F16 8 3"}, []int{3, 2}, 0},
@@ -65,6 +69,9 @@ func TestReadModelNames(t *testing.T) {
 			sizes := []int{weightsOf(m, 0).InputSize}
 			for l := range m.Layers {
 				sizes = append(sizes, weightsOf(m, l).HiddenSize)
+				if p := weightsOf(m, l).ProjSize; p > 0 {
+					sizes = append(sizes, -p)
+				}
 			}
 			assert.Equal(t, c.sizes, sizes)
 			if c.head == 0 {
@@ -107,7 +114,17 @@ func TestReadModelRefuses(t *testing.T) {
 		{"two LSTMs", and("m.weight_ih_l0 F32 8 3", "m.weight_hh_l0 F32 8 2"), `modules "l", "m" are LSTMs, want one: lstm.WithLSTM names`},
 		{"two LSTMs, one without a prefix", and("weight_ih_l1 F32 8 2", "weight_hh_l1 F32 8 2"), `modules "l", "" are LSTMs, want one`},
 		{"bidirectional", and("l.weight_ih_l0_reverse F32 8 3", "l.weight_hh_l0_reverse F32 8 2"), `tensor "l.weight_ih_l0_reverse": it belongs to a bidirectional LSTM`},
-		{"projection", and("l.weight_hr_l0 F32 1 2"), `tensor "l.weight_hr_l0": it is the projection of an LSTM with proj_size`},
+		{"projection of another size", and("l.weight_hr_l0 F32 1 2"), `tensor "l.weight_hh_l0": shape is [8 2], want [8 1] = [4H, P]`},
+		{"projection of other units", and("l.weight_hr_l0 F32 2 3"), `tensor "l.weight_ih_l0": shape is [8 3], want [12 3] = [4H, I]`},
+		{"projection to nothing", and("l.weight_hr_l0 F32 0 2"), `tensor "l.weight_hr_l0": shape is [0 2], want every dimension at least 1`},
+		{"projection as a vector", and("l.weight_hr_l0 F32 2"), `tensor "l.weight_hr_l0": shape is [2], want [P, H]`},
+		{"initial h of units", []string{"weight_ih_l0 F32 8 3", "weight_hh_l0 F32 8 1", "weight_hr_l0 F32 1 2", "initial_h_l0 F32 2"}, `tensor "initial_h_l0": shape is [2], want [1] = [P]`},
+		{"initial h of two layers", and("l.initial_h_l0 F32 1 2"), `tensor "l.initial_h_l0": shape is [1 2], want [H]`},
+		{"initial c of another size", and("l.initial_c_l0 F32 3"), `tensor "l.initial_c_l0": shape is [3], want [2] = [H]`},
+		{"initial h in reverse", and("l.initial_h_l0_reverse F32 2"), `tensor "l.initial_h_l0_reverse": it belongs to a bidirectional LSTM`},
+		{"projection alone", []string{"l.weight_hr_l0 F32 1 2"}, `tensor "l.weight_ih_l0" is missing, want one of shape [4H, I] beside tensor "l.weight_hr_l0" of shape [1 2]`},
+		{"layers that do not fit a projection", and("l.weight_hr_l0 F32 2 2", "l.weight_ih_l1 F32 8 3", "l.weight_hh_l1 F32 8 2"), `tensor "l.weight_ih_l1": shape is [8 3], want [8 2] = [4H, I]`},
+		{"head of the units of a projection", []string{"weight_ih_l0 F32 8 3", "weight_hh_l0 F32 8 1", "weight_hr_l0 F32 1 2", "fc.weight F32 5 2"}, `tensor "fc.weight": shape is [5 2], no part of an LSTM or its head, a weight [O, P] with P = 1 and a bias [O]`},
 
 		{"no layer 0", []string{"l.weight_ih_l1 F32 8 3", "l.weight_hh_l1 F32 8 2"}, `tensor "l.weight_hh_l1": layer 1 is there but layer 0 is not`},
 		{"gap in the layers", and("l.bias_ih_l9 F32 8", "l.weight_ih_l2 F32 8 2", "l.weight_hh_l2 F32 8 2"), `tensor "l.weight_hh_l2": layer 2 is there but layer 1 is not`},

@@ -22,8 +22,9 @@ var (
 )
 
 func TestMarshalGoesOn(t *testing.T) {
-	for _, shape := range lstmtest.Shapes {
-		n := newNetwork(t, shape.Outputs, shape.Sizes...)
+	for i, shape := range lstmtest.Shapes {
+		change := variants[i%len(variants)].change
+		n := newVariant(t, change, 1, shape.Outputs, shape.Sizes...)
 		for steps := range 4 {
 			s := n.NewState()
 			advance(n, s, 1, steps)
@@ -32,7 +33,7 @@ func TestMarshalGoesOn(t *testing.T) {
 			require.Equal(t, len(data), cap(data))
 
 			// The same network made again, as another process has it.
-			again := newNetwork(t, shape.Outputs, shape.Sizes...)
+			again := newVariant(t, change, 1, shape.Outputs, shape.Sizes...)
 			restored := again.NewState()
 			advance(again, restored, 2, 1)
 			require.NoError(t, restored.UnmarshalBinary(data))
@@ -121,6 +122,30 @@ func TestEncoding(t *testing.T) {
 	want = binary.LittleEndian.AppendUint32(want, crc32.ChecksumIEEE(want))
 	require.Equal(t, want, data)
 	require.Equal(t, want, encode(2, v))
+}
+
+// The elements of a projected h are counted by themselves.
+func TestEncodingOfProjection(t *testing.T) {
+	v := someValues()
+	v.C[0] = append(v.C[0], 3)
+	n := newVariant(t, func(m *lstm.Model) { project(m, 0, 2) }, 1, 0, 3, 3, 1)
+	v.Fingerprint = n.Fingerprint()
+	s := n.NewState()
+	require.NoError(t, s.SetValues(v))
+	data, err := s.MarshalBinary()
+	require.NoError(t, err)
+	require.Equal(t, encode(2, v), data)
+	got, err := lstm.DecodeState(data)
+	require.NoError(t, err)
+	require.Equal(t, v, got)
+
+	other := newVariant(t, func(m *lstm.Model) { project(m, 0, 1) }, 1, 0, 3, 3, 1).NewState()
+	err = other.UnmarshalBinary(data)
+	require.EqualError(t, err, "lstm: state: layer 0 has 2 elements of h and 3 of c, want 1 and 3")
+	require.ErrorIs(t, err, lstm.ErrShape)
+	err = other.SetValues(got)
+	require.EqualError(t, err, "lstm: SetValues: layer 0 of v has 2 elements of H and 3 of C, want 1 and 3")
+	require.ErrorIs(t, err, lstm.ErrShape)
 }
 
 // The encoding of contract 1, as the first version of the package wrote it.
@@ -212,8 +237,8 @@ func TestSetValuesErrors(t *testing.T) {
 	}{
 		{func(v *lstm.StateValues) { v.H = v.H[:1] }, "lstm: SetValues: v has H of 1 layers and C of 2, want 2"},
 		{func(v *lstm.StateValues) { v.C = nil }, "lstm: SetValues: v has H of 2 layers and C of 0, want 2"},
-		{func(v *lstm.StateValues) { v.H[0] = v.H[0][:1] }, "lstm: SetValues: layer 0 of v has 1 elements of H and 2 of C, want 2"},
-		{func(v *lstm.StateValues) { v.C[1] = make([]float32, 7) }, "lstm: SetValues: layer 1 of v has 1 elements of H and 7 of C, want 1"},
+		{func(v *lstm.StateValues) { v.H[0] = v.H[0][:1] }, "lstm: SetValues: layer 0 of v has 1 elements of H and 2 of C, want 2 and 2"},
+		{func(v *lstm.StateValues) { v.C[1] = make([]float32, 7) }, "lstm: SetValues: layer 1 of v has 1 elements of H and 7 of C, want 1 and 1"},
 	} {
 		v := someValues()
 		c.spoil(v)
@@ -288,7 +313,7 @@ func TestUnmarshalErrors(t *testing.T) {
 			{edited(valid, 28, 4), lstm.ErrShape, "the state has input size 4, want 3"},
 			{edited(valid, 28, 0), lstm.ErrDamaged, "the input size is 0, want at least 1"},
 			{edited(valid, 32, 0), lstm.ErrDamaged, "layer 0 has 0 elements of h and 2 of c, want at least 1"},
-			{edited(valid, 32, 1, 0, 0, 0, 3), lstm.ErrShape, "layer 0 has 1 elements of h and 3 of c, want 2"},
+			{edited(valid, 32, 1, 0, 0, 0, 3), lstm.ErrShape, "layer 0 has 1 elements of h and 3 of c, want 2 and 2"},
 			{edited(valid, 40, 5, 0, 0, 128), lstm.ErrDamaged, "the encoding has 108 bytes, want at least 8589934700 by its header"},
 			{edited(valid, 40, 6), lstm.ErrDamaged, "the encoding has 108 bytes, want at least 112 by its header"},
 			{edited(valid, 40, 4), lstm.ErrDamaged, "the encoding has 108 bytes, want 104 by its header"},
@@ -306,7 +331,7 @@ func TestUnmarshalErrors(t *testing.T) {
 			sizes []int
 			want  string
 		}{
-			{[]int{3, 2, 6}, "layer 1 has 6 elements of h and 6 of c, want 5"},
+			{[]int{3, 2, 6}, "layer 1 has 6 elements of h and 6 of c, want 5 and 5"},
 			{[]int{3, 2}, "the state has 1 layers, want 2"},
 			{[]int{4, 2, 5}, "the state has input size 4, want 3"},
 		} {

@@ -6,12 +6,13 @@ import (
 	"example.com/lstm/internal/sizes"
 )
 
-// Pack lays the weights of a layer of H hidden units and I inputs, [4H, I] and
-// [4H, H], out as panels, and its biases, [4H] or nil, apart from them. The two
-// biases become one, b_ih + b_hh, rounded once; what is tiny becomes zero, and
-// what pads the last panel is zero. The caller has checked the sizes.
-func Pack(input, hidden int, weightIH, weightHH, biasIH, biasHH []float32) (biases, weights []float32) {
-	k := input + hidden
+// Pack lays the weights of a layer of H hidden units, I inputs and a hidden state of
+// R elements, [4H, I] and [4H, R], out as panels, and its biases, [4H] or nil, apart
+// from them. The two biases become one, b_ih + b_hh, rounded once; what is tiny
+// becomes zero, and what pads the last panel is zero. The caller has checked the
+// sizes.
+func Pack(input, recurrent, hidden int, weightIH, weightHH, biasIH, biasHH []float32) (biases, weights []float32) {
+	k := input + recurrent
 	weights = aligned.New(Floats(hidden, k))
 	biases = aligned.New(BiasFloats(hidden))
 	for u := 0; u < hidden; u += Units {
@@ -25,7 +26,7 @@ func Pack(input, hidden int, weightIH, weightHH, biasIH, biasHH []float32) (bias
 				biases[Gates*u+lane+i] = contract.Flush(at(biasIH, first+i) + at(biasHH, first+i))
 			}
 			transpose(rows[lane:], size, weightIH[first*input:], input, units)
-			transpose(rows[input*size+lane:], size, weightHH[first*hidden:], hidden, units)
+			transpose(rows[input*size+lane:], size, weightHH[first*recurrent:], recurrent, units)
 		}
 	}
 	return biases, weights
@@ -60,6 +61,18 @@ func at(bias []float32, i int) float32 {
 		return 0
 	}
 	return bias[i]
+}
+
+// PackRows lays a matrix [rows, columns] out as panels of [RowUnits] units, row
+// after row where the gates of units would be. What is tiny becomes zero, and what
+// pads the last panel is zero.
+func PackRows(rows, columns int, matrix []float32) []float32 {
+	packed := aligned.New(Floats(RowUnits(rows), columns))
+	for r := 0; r < rows; r += RowFloats {
+		size := Gates * Width(RowUnits(rows-r))
+		transpose(packed[r/RowFloats*Stride(columns):], size, matrix[r*columns:], columns, min(size, rows-r))
+	}
+	return packed
 }
 
 // PackUnits lays vectors of one element for each unit out panel by panel, in a

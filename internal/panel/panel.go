@@ -69,6 +69,10 @@ func PaddedUnits(hidden int) int {
 	return whole + Width(hidden-whole)
 }
 
+// RowUnits returns the number of units that have as many rows as a matrix, which is
+// packed as if it were theirs.
+func RowUnits(rows int) int { return (rows + Gates - 1) / Gates }
+
 // BiasFloats returns the number of floats of the biases of a layer.
 func BiasFloats(hidden int) int { return Gates * PaddedUnits(hidden) }
 

@@ -40,11 +40,12 @@ func TestPack(t *testing.T) {
 	for hidden := 1; hidden <= 40; hidden++ {
 		for _, input := range []int{1, 5} {
 			ih := numbers(Gates*hidden*input, 1)
-			hh := numbers(Gates*hidden*hidden, 100_000)
+			recurrent := 1 + hidden*3%5
+			hh := numbers(Gates*hidden*recurrent, 100_000)
 			b := numbers(Gates*hidden, 1)
-			biases, weights := Pack(input, hidden, ih, hh, b, nil)
+			biases, weights := Pack(input, recurrent, hidden, ih, hh, b, nil)
 			require.Len(t, biases, BiasFloats(hidden))
-			require.Len(t, weights, Floats(hidden, input+hidden))
+			require.Len(t, weights, Floats(hidden, input+recurrent))
 			wantBiases, want := make([]float32, len(biases)), make([]float32, len(weights))
 			for u := range hidden {
 				first := u / Units * Units // unit of the panel
@@ -52,12 +53,12 @@ func TestPack(t *testing.T) {
 				for g := range Gates {
 					lane := g*width + u - first
 					wantBiases[Gates*first+lane] = b[g*hidden+u]
-					for k := range input + hidden {
+					for k := range input + recurrent {
 						v := ih[(g*hidden+u)*input+min(k, input-1)]
 						if k >= input {
-							v = hh[(g*hidden+u)*hidden+k-input]
+							v = hh[(g*hidden+u)*recurrent+k-input]
 						}
-						want[first/Units*Stride(input+hidden)+k*Gates*width+lane] = v
+						want[first/Units*Stride(input+recurrent)+k*Gates*width+lane] = v
 					}
 				}
 			}
@@ -70,7 +71,7 @@ func TestPack(t *testing.T) {
 // What is tiny becomes +0, and two biases one.
 func TestPackFlushes(t *testing.T) {
 	const tiny, half = -0x1.fffffep-65, 0.5
-	biases, weights := Pack(1, 1, []float32{1, tiny, 2, 3}, []float32{4, 5, tiny, 6}, []float32{1, tiny, 2, half}, []float32{half, 0, -2, half})
+	biases, weights := Pack(1, 1, 1, []float32{1, tiny, 2, 3}, []float32{4, 5, tiny, 6}, []float32{1, tiny, 2, half}, []float32{half, 0, -2, half})
 	at := func(s []float32, row, gate int) float32 { return s[(row*Gates+gate)*NarrowUnits] }
 	for g, want := range []float32{1.5, 0, 0, 1} {
 		require.Equal(t, math.Float32bits(want), math.Float32bits(at(biases, 0, g)))
@@ -85,6 +86,33 @@ func TestPackFlushes(t *testing.T) {
 	require.Equal(t, []float32{0, 0}, biases)
 	require.Equal(t, []float32{1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, weights)
 	require.Zero(t, math.Float32bits(weights[2]))
+}
+
+// A matrix lies in the panels of so many units that they have as many rows.
+func TestPackRows(t *testing.T) {
+	const columns = 3
+	for rows := 1; rows <= 200; rows++ {
+		matrix := make([]float32, rows*columns)
+		for i := range matrix {
+			matrix[i] = float32(i + 1)
+		}
+		matrix[rows-1] = 0x1p-70
+		packed := PackRows(rows, columns, matrix)
+		matrix[rows-1] = 0
+		want := make([]float32, len(packed))
+		for r := range rows {
+			first := r / RowFloats * RowFloats // row of the panel
+			width := RowFloats
+			if rows-first <= RowFloats/2 {
+				width = RowFloats / 2
+			}
+			for k := range columns {
+				want[first*columns+k*width+r-first] = matrix[r*columns+k]
+			}
+		}
+		require.Equal(t, want, packed, "%d rows", rows)
+		require.Less(t, len(packed)-len(matrix), columns*RowFloats/2, "%d rows", rows)
+	}
 }
 
 // Every vector of a cell lies in the panels as the bias of a gate would.
@@ -126,9 +154,9 @@ func TestClearGate(t *testing.T) {
 			return ih, hh, b
 		}
 		ih, hh, b := with(0)
-		wantBiases, want := Pack(input, hidden, ih, hh, b, nil)
+		wantBiases, want := Pack(input, hidden, hidden, ih, hh, b, nil)
 		ih, hh, b = with(5)
-		biases, weights := Pack(input, hidden, ih, hh, b, nil)
+		biases, weights := Pack(input, hidden, hidden, ih, hh, b, nil)
 		ClearGate(hidden, k, gate, biases, weights)
 		require.Equal(t, wantBiases, biases, hidden)
 		require.Equal(t, want, weights, hidden)

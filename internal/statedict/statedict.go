@@ -4,6 +4,7 @@
 package statedict
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,17 +28,25 @@ type Parameter struct {
 }
 
 // LayerParameters lists those of a layer of an LSTM, in the order of nn.LSTM, and
-// then those that it has not. Peepholes are all there, or none.
-func LayerParameters(input, hidden int) [7]Parameter {
+// then those that it has not. Peepholes are all there, or none. proj is the size of
+// the projection, 0 for none.
+func LayerParameters(input, hidden, proj int) []Parameter {
 	rows := panel.Gates * hidden
-	return [...]Parameter{
+	recurrent, symbol := hidden, "H"
+	if proj > 0 {
+		recurrent, symbol = proj, "P"
+	}
+	return []Parameter{
 		{"weight_ih", false, "[4H, I]", []int{rows, input}},
-		{"weight_hh", false, "[4H, H]", []int{rows, hidden}},
+		{"weight_hh", false, "[4H, " + symbol + "]", []int{rows, recurrent}},
 		{"bias_ih", true, "[4H]", []int{rows}},
 		{"bias_hh", true, "[4H]", []int{rows}},
+		{"weight_hr", true, "[P, H]", []int{proj, hidden}},
 		{"peephole_i", true, "[H]", []int{hidden}},
 		{"peephole_f", true, "[H]", []int{hidden}},
 		{"peephole_o", true, "[H]", []int{hidden}},
+		{"initial_h", true, "[" + symbol + "]", []int{recurrent}},
+		{"initial_c", true, "[H]", []int{hidden}},
 	}
 }
 
@@ -54,19 +63,8 @@ func LayerName(module, parameter string, layer int) string {
 	return joinName(module, fmt.Sprintf("%s_l%d", parameter, layer))
 }
 
-// CellLayer reports whether a key of the metadata says what the cells of a layer
-// are, and of which layer. The layer need not be there.
-func CellLayer(module, key string) (layer int, ok bool) {
-	number, ok := strings.CutPrefix(key, joinName(module, "cell_l"))
-	if !ok {
-		return 0, false
-	}
-	layer, err := strconv.Atoi(number)
-	return layer, err == nil && layer >= 0 && key == CellKey(module, layer)
-}
-
-// CellKey is the key of the metadata that says what the cells of a layer are.
-func CellKey(module string, layer int) string { return LayerName(module, "cell", layer) }
+// StructureKey is the key of the metadata that says what is no parameter of an LSTM.
+func StructureKey(module string) string { return joinName(module, "structure") }
 
 // Choice is what the caller says about the modules of a file.
 type Choice struct {
@@ -89,7 +87,19 @@ type Network struct {
 // one that is not there.
 type Layer struct {
 	InputSize, HiddenSize int
-	Tensors               [7]*safetensors.Entry
+	ProjSize              int // 0 for no projection
+	Tensors               []*safetensors.Entry
+}
+
+// outputSize is the number of elements of its h, and outputSymbol how shapes call
+// them.
+func (l *Layer) outputSize() int { return cmp.Or(l.ProjSize, l.HiddenSize) }
+
+func (l *Layer) outputSymbol() string {
+	if l.ProjSize > 0 {
+		return "P"
+	}
+	return "H"
 }
 
 // Head is the tensors of the head, in the order of HeadParameters.
@@ -191,7 +201,7 @@ func joinName(module, field string) string {
 func splitField(field string) (part string, layer int, ok bool) {
 	part, number, _ := strings.Cut(field, "_l")
 	switch part {
-	case "weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole_i", "peephole_f", "peephole_o", "weight_hr":
+	case "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "peephole_i", "peephole_f", "peephole_o", "initial_h", "initial_c":
 	default:
 		return "", 0, false
 	}
@@ -316,7 +326,7 @@ func (n *Network) layer(m *module, l int) error {
 		return err
 	}
 	peepholes := parts["peephole_i"] != nil || parts["peephole_f"] != nil || parts["peephole_o"] != nil
-	for _, p := range LayerParameters(0, 0) {
+	for _, p := range LayerParameters(0, 0, 0) {
 		needed := !p.Optional || peepholes && strings.HasPrefix(p.Name, "peephole")
 		switch e := parts[p.Name]; {
 		case e == nil && needed:
@@ -325,36 +335,37 @@ func (n *Network) layer(m *module, l int) error {
 			return shapeError(e, p.Symbols)
 		}
 	}
-	hh := parts["weight_hh"]
-	if kind := recurrentKind(hh); kind != "" {
+	hh, hr := parts["weight_hh"], parts["weight_hr"]
+	if kind := recurrentKind(hh); kind != "" && hr == nil {
 		return errkind.Errorf(errkind.ErrUnsupported, "%w", hh.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(hh.Shape), kind))
 	}
 	layer := &n.Layers[l]
 	layer.HiddenSize = hh.Shape[1]
+	if hr != nil {
+		layer.ProjSize, layer.HiddenSize = hr.Shape[0], hr.Shape[1]
+	}
 	layer.InputSize = parts["weight_ih"].Shape[1]
 	if l > 0 {
-		layer.InputSize = n.Layers[l-1].HiddenSize
+		layer.InputSize = n.Layers[l-1].outputSize()
 	}
-	for i, p := range LayerParameters(layer.InputSize, layer.HiddenSize) {
-		if e := parts[p.Name]; e != nil {
+	for _, p := range LayerParameters(layer.InputSize, layer.HiddenSize, layer.ProjSize) {
+		e := parts[p.Name]
+		if e != nil {
 			if err := n.place(e, p); err != nil {
 				return err
 			}
-			layer.Tensors[i] = e
 		}
+		layer.Tensors = append(layer.Tensors, e)
 	}
 	return nil
 }
 
 // checkParts refuses the parts of LSTMs that this package does not run.
 func checkParts(parts map[string]*safetensors.Entry) error {
-	for _, part := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole_i", "peephole_f", "peephole_o", "weight_hr"} {
-		if e := parts[part+"_reverse"]; e != nil {
+	for _, p := range LayerParameters(0, 0, 0) {
+		if e := parts[p.Name+"_reverse"]; e != nil {
 			return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("it belongs to a bidirectional LSTM, want one direction"))
 		}
-	}
-	if e := parts["weight_hr"]; e != nil {
-		return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("it is the projection of an LSTM with proj_size, want none"))
 	}
 	return nil
 }
@@ -378,7 +389,7 @@ func shapeError(e *safetensors.Entry, want string) error {
 // missingError names a tensor that is there besides the one that is not.
 func missingError(m *module, l int, missing Parameter) error {
 	var beside *safetensors.Entry
-	for _, p := range LayerParameters(0, 0) {
+	for _, p := range LayerParameters(0, 0, 0) {
 		if e := m.layers[l][p.Name]; e != nil {
 			beside = e
 			break
@@ -408,7 +419,13 @@ func (n *Network) head(m *module) error {
 	return nil
 }
 
-func (n *Network) topSize() int { return n.Layers[len(n.Layers)-1].HiddenSize }
+func (n *Network) topSize() int { return n.Layers[len(n.Layers)-1].outputSize() }
+
+// headShape is the shape of a head's weight, and the size that is known of it.
+func (n *Network) headShape() string {
+	symbol := n.Layers[len(n.Layers)-1].outputSymbol()
+	return fmt.Sprintf("[O, %s] with %s = %d", symbol, symbol, n.topSize())
+}
 
 // namedHead takes the head from the module of that name.
 func (n *Network) namedHead(modules []*module, name string) error {
@@ -421,8 +438,8 @@ func (n *Network) namedHead(modules []*module, name string) error {
 	if found := n.headsOf(modules); len(found) > 0 {
 		candidates = listModules(found)
 	}
-	return errkind.Errorf(errkind.ErrUnsupported, "no tensor is named %s, want the head's weight [O, H] with H = %d; modules with such a weight: %s",
-		safetensors.Quote(joinName(name, "weight")), n.topSize(), candidates)
+	return errkind.Errorf(errkind.ErrUnsupported, "no tensor is named %s, want the head's weight %s; modules with such a weight: %s",
+		safetensors.Quote(joinName(name, "weight")), n.headShape(), candidates)
 }
 
 // headsOf returns the modules that have the weight of a head.
@@ -498,8 +515,8 @@ func (n *Network) strangerError(e *safetensors.Entry, m *module) error {
 	if kind := m.kind(); kind != "" {
 		looks = "it looks like " + kind + "; if other code computes that, " + looks
 	}
-	return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("shape is %s, no part of an LSTM or its head, a weight [O, H] with H = %d and a bias [O]; %s",
-		safetensors.SizesText(e.Shape), n.topSize(), looks))
+	return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("shape is %s, no part of an LSTM or its head, a weight %s and a bias [O]; %s",
+		safetensors.SizesText(e.Shape), n.headShape(), looks))
 }
 
 // kind guesses what a module is that has no place in a network.
