@@ -14,7 +14,11 @@ func Cases() []Case {
 	for _, s := range shapes {
 		cases = append(cases, s.cases("ordinary", (*generator).ordinary)...)
 	}
-	for _, s := range []shape{{sizes: []int{5, 20}, outputs: 3}, {sizes: []int{16, 32, 9}}} {
+	for _, s := range []shape{
+		{sizes: []int{5, 20}, outputs: 3}, {sizes: []int{16, 32, 9}},
+		{sizes: []int{5, 20}, projections: []int{7}, outputs: 3},
+		{sizes: []int{33, 40, 24}, projections: []int{33, 33}, residual: true, projClip: 0x1p+4},
+	} {
 		cases = append(cases, s.cases("awkward", (*generator).awkwardInput)...)
 		cases = append(cases, s.cases("tiny", (*generator).tiny)...)
 		cases = append(cases, s.cases("huge", (*generator).huge)...)
@@ -36,6 +40,11 @@ type shape struct {
 	sizes   []int
 	outputs int
 	steps   int // 0 for the usual number
+
+	projections []int // sizes of the layers' projections, 0 for none; nil for none at all
+	projClip    float32
+	residual    bool // the layers whose h is as long as x are residual
+	initial     bool // the layers have initial states
 }
 
 const usualSteps = 25
@@ -66,6 +75,39 @@ var shapes = []shape{
 	{sizes: []int{1500, 20}, steps: 8},
 	{sizes: []int{2500, 17}, outputs: 3, steps: 4},
 	{sizes: []int{256, 512}, steps: 2},
+
+	// Projections of less and of more than a panel of 64 rows, and of several calls.
+	{sizes: []int{1, 8}, projections: []int{1}, outputs: 1},
+	{sizes: []int{3, 17}, projections: []int{5}},
+	{sizes: []int{9, 40}, projections: []int{32}, projClip: 0x1p-2, outputs: 2},
+	{sizes: []int{16, 64}, projections: []int{33}, initial: true},
+	{sizes: []int{64, 100}, projections: []int{64}, residual: true},
+	{sizes: []int{20, 96}, projections: []int{65}, outputs: 3},
+	{sizes: []int{7, 12}, projections: []int{150}},
+	{sizes: []int{4, 30, 20, 9}, projections: []int{10, 0, 3}, projClip: 0x1p-1, outputs: 2},
+	{sizes: []int{5, 1400}, projections: []int{70}, steps: 3},
+	{sizes: []int{40, 300}, projections: []int{200}, steps: 4},
+	{sizes: []int{17, 17, 17, 5}, residual: true, outputs: 3},
+	{sizes: []int{32, 50, 70}, projections: []int{32, 32}, residual: true},
+	{sizes: []int{3, 9, 20}, initial: true, outputs: 1},
+	{sizes: []int{24, 24}, residual: true, initial: true},
+}
+
+// projection is the size of the projection of layer l, counted from 1, or 0.
+func (s shape) projection(l int) int {
+	if s.projections == nil {
+		return 0
+	}
+	return s.projections[l-1]
+}
+
+// output is the number of elements of the output of layer l, counted from 1, or of
+// the input.
+func (s shape) output(l int) int {
+	if l > 0 && s.projection(l) > 0 {
+		return s.projection(l)
+	}
+	return s.sizes[l]
 }
 
 func (s shape) String() string {
@@ -75,6 +117,18 @@ func (s shape) String() string {
 			name += "-"
 		}
 		name += fmt.Sprint(size)
+	}
+	if s.projections != nil {
+		name += fmt.Sprintf(" projections %v", s.projections)
+	}
+	if s.projClip > 0 {
+		name += fmt.Sprintf(" within %v", s.projClip)
+	}
+	if s.residual {
+		name += " residual"
+	}
+	if s.initial {
+		name += " initial states"
 	}
 	if s.outputs > 0 {
 		name += fmt.Sprintf(" head %d", s.outputs)
@@ -210,22 +264,28 @@ func (st *stream) emit(emit func(piece string, values []float32)) {
 func (g *generator) model(s shape, scale float32) *lstm.Model {
 	m := &lstm.Model{}
 	for l := 1; l < len(s.sizes); l++ {
-		in, hidden := s.sizes[l-1], s.sizes[l]
-		weights := scale
-		for n := in + hidden; n > 4; n /= 4 { // about 1/√n
-			weights /= 2
-		}
-		m.Layers = append(m.Layers, &lstm.Weights{
+		in, hidden, out := s.output(l-1), s.sizes[l], s.output(l)
+		weights := longer(scale, in+out)
+		w := &lstm.Weights{
 			InputSize:  in,
 			HiddenSize: hidden,
 			WeightIH:   g.uniform(4*hidden*in, weights),
-			WeightHH:   g.uniform(4*hidden*hidden, weights),
+			WeightHH:   g.uniform(4*hidden*out, weights),
 			BiasIH:     g.uniform(4*hidden, scale/2),
 			BiasHH:     g.uniform(4*hidden, scale/2),
-		})
+			Residual:   s.residual && in == out,
+		}
+		if p := s.projection(l); p > 0 {
+			w.ProjSize, w.WeightHR = p, g.uniform(p*hidden, longer(scale, hidden))
+			w.Cell.ProjClip = s.projClip
+		}
+		if s.initial {
+			w.InitialH, w.InitialC = g.uniform(out, 1), g.uniform(hidden, 2)
+		}
+		m.Layers = append(m.Layers, w)
 	}
 	if s.outputs > 0 {
-		top := s.sizes[len(s.sizes)-1]
+		top := s.output(len(s.sizes) - 1)
 		m.Heads = []lstm.Head{{Layers: []lstm.Layer{&lstm.Linear{
 			InFeatures:  top,
 			OutFeatures: s.outputs,
@@ -234,6 +294,14 @@ func (g *generator) model(s shape, scale float32) *lstm.Model {
 		}}}}
 	}
 	return m
+}
+
+// longer is scale for the weights of chains of n elements, about 1/√n of it.
+func longer(scale float32, n int) float32 {
+	for ; n > 4; n /= 4 {
+		scale /= 2
+	}
+	return scale
 }
 
 func (g *generator) ordinary(s shape, inputs int) (*lstm.Model, []float32) {
