@@ -151,9 +151,13 @@ func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\n")
 	input := net.InputSize()
 	for l := range net.Layers() {
-		hidden := net.HiddenSize(l)
-		fmt.Fprintf(w, "lstm %d\t%d\t%d\t%d\n", l, input, hidden, 4*hidden*(input+hidden))
-		input = hidden
+		hidden, proj := net.HiddenSize(l), net.ProjSize(l)
+		name, output := fmt.Sprintf("lstm %d", l), hidden
+		if proj > 0 {
+			name, output = fmt.Sprintf("%s, %d units", name, hidden), proj
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", name, input, output, 4*hidden*(input+output)+hidden*proj)
+		input = output
 	}
 	if net.HasHead() {
 		fmt.Fprintf(w, "linear\t%d\t%d\t%d\n", input, net.OutputSize(), input*net.OutputSize())

@@ -36,6 +36,13 @@ func TestInfoOfFile(t *testing.T) {
 	require.Regexp(t, `"a\\nmodel" +forged\n`, r.out)
 	require.Regexp(t, `origin +"a\\x1b\[2Jb"\n`, r.out)
 
+	w := m.Layers[0].(*lstm.Weights)
+	w.ProjSize, w.WeightHH, w.WeightHR = 4, make([]float32, 4*5*4), make([]float32, 4*5)
+	m.Heads[0].Layers[0] = &lstm.Linear{InFeatures: 4, OutFeatures: 2, Weight: make([]float32, 8)}
+	r = lstmWith(t, "", "info", writeModel(t, m))
+	require.Zero(t, r.code, r.err)
+	require.Regexp(t, `lstm 0, 5 units +3 +4 +160\n`, r.out)
+
 	m.Metadata = nil
 	r = lstmWith(t, "", "info", writeModel(t, m))
 	require.Zero(t, r.code, r.err)
