@@ -139,7 +139,7 @@ func longestCalls() []longestCall {
 
 	// The same arithmetic as the callers', see layer.go and batch.go.
 	chain := min(len(x), maxStepChain)
-	stepUnits := max(1, maxCallFloats/l.panels.stride) * panel.Units
+	stepUnits := max(1, maxCallFloats/(panel.RowFloats*chain)) * panel.Units
 	tileChain := min(len(x), maxTileChain)
 	tileUnits := l.panels.tileUnits(panel.MaxColumns, tileChain)
 	part := func(i, units int) panels { return l.panels.advance(i * units % size) }

@@ -189,7 +189,7 @@ func (p panels) step(from chainStart, x, c, h []float32) {
 		p.stepTile(from, columns[:])
 		return
 	}
-	units := max(1, maxCallFloats/p.stride) * panel.Units
+	units := max(1, maxCallFloats/(panel.RowFloats*len(x))) * panel.Units
 	for len(h) > units {
 		step(&from, &p, x, c, h[:units])
 		from, p = from.advance(units), p.advance(units)
