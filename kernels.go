@@ -29,6 +29,7 @@ type panels struct {
 	floats []float32
 	stride int // floats from panel to panel
 	skip   int
+	pairs  bool // a step takes two panels at once, see pairFloats
 
 	// What a tile may ask memory for on the side because a later call needs it,
 	// or nil, see panel.PrefetchFloats.

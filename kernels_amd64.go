@@ -24,7 +24,7 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 		stepAVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
 	case dispatch.AVX512:
-		if len(p.floats) <= 9216 {
+		if p.pairs {
 			stepPairsAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 				unsafe.SliceData(h), len(h))
 			return
@@ -265,7 +265,7 @@ func tanhAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func flushAVX2(dst *float32, x *float32, n int)
 
-// stepPairsAVX512 is step with two panels at once, for weights in the first-level cache.
+// stepPairsAVX512 is step with two panels at once, for weights in the first-level cache, see pairFloats.
 //
 //go:noescape
 func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)

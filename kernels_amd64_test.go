@@ -44,7 +44,8 @@ func TestKernelStepAndPairsAVX512(t *testing.T) {
 }
 
 // BenchmarkPairs shows where two panels at once are better than one after the
-// other: maxPairFloats is between the sizes at which the one and the other wins.
+// other: what pairFloats returns should be between the sizes at which the one and
+// the other wins.
 func BenchmarkPairs(b *testing.B) {
 	lstmtest.NeedPath(b, dispatch.AVX512.String())
 	kernels := []struct {

@@ -1,7 +1,6 @@
 package gen
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -130,8 +129,8 @@ var Functions = []*Function{
 				// A panel has but four vectors of 16 lanes: two panels have enough
 				// chains to hide each other's latency.
 				Name:     "stepPairs",
-				Does:     "is step with two panels at once, for weights in the first-level cache.",
-				If:       fmt.Sprintf("len(p.floats) <= %d", maxPairFloats),
+				Does:     "is step with two panels at once, for weights in the first-level cache, see pairFloats.",
+				If:       "p.pairs",
 				Scratch:  panel.RowFloats * floatSize,
 				MinLanes: 16,
 				Body:     func(g *Generator) { g.step(2) },

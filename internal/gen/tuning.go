@@ -101,13 +101,6 @@ func (t *Tuning) check() {
 	}
 }
 
-// maxPairFloats is the number of weights up to which stepPairs beats step: 36 KiB,
-// two panels in the first-level cache. BenchmarkPairs shows it: (16,32) takes 165
-// ns instead of 200, but (1,48), whose third panel would be alone, 290 instead of
-// 271, and (32,64), from the second-level cache, 930 instead of 885 (Intel Emerald
-// Rapids).
-const maxPairFloats = 9 << 10
-
 // Tunings are the paths that there is assembly for.
 var Tunings = []*Tuning{&AVX2, &AVX512, &NEON}
 
