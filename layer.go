@@ -59,6 +59,7 @@ func packLayer(w *Weights) layer {
 	l := layer{
 		input:      input,
 		hidden:     hidden,
+		recurrent:  recurrent,
 		panels:     panels{floats: weights, stride: panel.Stride(chain), pairs: len(weights) <= pairFloats()},
 		bias:       chainStart{sums: biases, stride: panel.RowFloats},
 		format:     float32Weights,

@@ -69,13 +69,23 @@ type simdState struct{ xh, c, next []float32 }
 
 func (r *simdRunner) run() error {
 	input, hidden := r.layer.InputSize, r.layer.HiddenSize
-	for t := range r.job.steps {
-		for s := range r.states {
-			at, state := t*r.job.streams+s, &r.states[s]
-			copy(state.xh, r.x[at*input:][:input])
-			r.step(state)
-			copy(state.xh[input:], state.next[:hidden])
-			copy(r.y[at*hidden:], state.next[:hidden])
+	if r.job.lengths != "" {
+		for _, state := range r.states {
+			clear(state.xh)
+			clear(state.c)
+		}
+	}
+	x, y := r.x, r.y
+	for _, stretch := range r.job.stretches() {
+		for range stretch.steps {
+			for s := range stretch.streams {
+				state := &r.states[s]
+				copy(state.xh, x[:input])
+				r.step(state)
+				copy(state.xh[input:], state.next[:hidden])
+				copy(y, state.next[:hidden])
+				x, y = x[input:], y[hidden:]
+			}
 		}
 	}
 	return nil

@@ -34,19 +34,24 @@ type gonumRunner struct{ loop }
 // run multiplies the inputs of all steps and streams with their weights first,
 // which are there from the beginning, and then follows the steps.
 func (r *gonumRunner) run() error {
+	r.begin()
 	rows, hidden := len(r.bias), r.layer.HiddenSize
 	for at := 0; at < len(r.sums); at += rows {
 		copy(r.sums[at:], r.bias)
 	}
 	accumulate(r.layer.WeightIH, rows, r.x, r.sums)
-	width := r.job.streams
-	for t := range r.job.steps {
-		sums := r.sums[t*width*rows:][:width*rows]
-		accumulate(r.layer.WeightHH, rows, r.h, sums)
-		for s := range width {
-			r.update(sums[s*rows:][:rows], r.h[s*hidden:][:hidden], r.c[s*hidden:][:hidden])
+	sums, y := r.sums, r.y
+	for _, stretch := range r.job.stretches() {
+		h := r.h[:stretch.streams*hidden]
+		for range stretch.steps {
+			accumulate(r.layer.WeightHH, rows, h, sums[:stretch.streams*rows])
+			for s := range stretch.streams {
+				h, c := r.state(s)
+				r.update(sums[:rows], h, c)
+				sums = sums[rows:]
+			}
+			y = y[copy(y, h):]
 		}
-		copy(r.y[t*width*hidden:], r.h)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -17,20 +18,27 @@ import (
 
 	"example.com/lstm"
 	"example.com/lstm/internal/bench"
+	"example.com/lstm/internal/dispatch"
 )
 
 func main() {
 	total := flag.Duration("time", 4*time.Minute, "measure for about this long")
 	json := flag.String("json", "", "write the figures to this file")
+	path := flag.String("path", lstm.Path(), "lstm takes this `PATH`")
+	sequences := flag.Bool("sequences", false, "measure sequences of many streams, and nothing else")
 	library := flag.String("onnxruntime", "", "the shared library of ONNX Runtime")
 	flag.Parse()
-	if err := run(*total, *json, *library); err != nil {
+	err := dispatch.Set(*path)
+	if err == nil {
+		err = run(*total, *json, *library, *sequences)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
 }
 
-func run(total time.Duration, json, library string) error {
+func run(total time.Duration, json, library string, sequences bool) error {
 	// With one thread of Go's own, the scheduler would take the processor from a
 	// call into C that takes long, for nobody, and the call would have to wait
 	// for it when it returns. The script pins all threads to one core.
@@ -42,12 +50,23 @@ func run(total time.Duration, json, library string) error {
 	common := bench.Peaks([]string{lstm.Path()})
 	worst := map[peer]float64{}
 	for _, s := range bench.Shapes {
-		fmt.Fprintf(os.Stderr, "comparing answers at input, hidden %s\n", s)
-		group, err := candidates(s, peers, worst)
+		network, err := lstm.New(s.Model())
 		if err != nil {
 			return err
 		}
-		groups = append(groups, append(group, common...))
+		ours, list := s.Ours(network), jobs()
+		if sequences {
+			ours, list = s.OurSequences(network), sequenceJobs()
+		}
+		if len(ours) == 0 {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "comparing answers at input, hidden %s\n", s)
+		theirs, err := candidates(s, peers, list, worst)
+		if err != nil {
+			return err
+		}
+		groups = append(groups, slices.Concat(ours, theirs, common))
 	}
 	for _, p := range peers {
 		fmt.Printf("%s %s: answers within %.2g of lstm's\n", p.name(), p.version(), worst[p])
@@ -102,19 +121,18 @@ func openPeers(library string) []peer {
 	return append(peers, gonum{}, plain{})
 }
 
-// candidates are lstm and the peers at a shape, once their answers agree. The
+// candidates are the peers at a shape, once their answers are those of lstm. The
 // largest difference of each peer's is kept in worst.
-func candidates(s bench.Shape, peers []peer, worst map[peer]float64) ([]*bench.Candidate, error) {
-	model := s.Model()
-	layer := model.Layers[0].(*lstm.Weights)
-	network, err := lstm.New(model)
-	if err != nil {
-		return nil, err
-	}
-	group := s.Ours(network)
-	for _, j := range jobs() {
-		x := s.Inputs(j.steps * j.streams)
+func candidates(s bench.Shape, peers []peer, jobs []job, worst map[peer]float64) ([]*bench.Candidate, error) {
+	layer := s.Model().Layers[0].(*lstm.Weights)
+	var group []*bench.Candidate
+	for _, j := range jobs {
+		x := s.Inputs(j.rows())
 		for _, p := range peers {
+			// The plain loop gains nothing from many streams, and takes seconds for them.
+			if j.lengths != "" && p == (plain{}) {
+				continue
+			}
 			theirs, err := p.open(layer, j, x)
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", p.name(), j.figure(s, "").Name(), err)

@@ -12,13 +12,19 @@
 
 enum { ARGS = 10 };
 
+// One execution of a primitive.
+struct execution {
+  dnnl_primitive_t lstm;
+  dnnl_exec_arg_t args[ARGS];
+};
+
 struct onednn_lstm {
   dnnl_stream_t stream;
-  dnnl_primitive_t lstm;
-  dnnl_memory_t x, y;
-  // Calls take turns: the states that one writes are those that the next reads.
-  dnnl_exec_arg_t args[2][ARGS];
-  int turn;
+  float *x, *y;
+  // A call makes each of the executions, from the next on; the states that one writes
+  // are those that the next reads.
+  struct execution *executions;
+  int count, each, next;
 };
 
 // An error of oneDNN ends the function that it happens in. What has been made is
@@ -62,91 +68,173 @@ static dnnl_memory_t packed(struct onednn_lstm *p, dnnl_engine_t engine, const_d
   return to;
 }
 
-struct onednn_lstm *onednn_open(int input, int hidden, int steps, int streams,
-                                float *weight_ih, float *weight_hh, float *bias) {
-  struct onednn_lstm *p = calloc(1, sizeof *p);
-  dnnl_engine_t engine;
-  TRY(dnnl_engine_create(&engine, dnnl_cpu, 0));
-  TRY(dnnl_stream_create(&p->stream, engine, dnnl_stream_default_flags));
+// values makes memory that has those values.
+static dnnl_memory_t values(dnnl_engine_t engine, const dnnl_memory_desc_t *desc, const float *from) {
+  dnnl_memory_t m = zeros(engine, desc);
+  void *data;
+  if (m == NULL) return NULL;
+  TRY(dnnl_memory_get_data_handle(m, &data));
+  memcpy(data, from, dnnl_memory_desc_get_size(desc));
+  return m;
+}
 
-  const dnnl_dims_t x_dims = {steps, streams, input}, y_dims = {steps, streams, hidden};
-  const dnnl_dims_t state_dims = {1, 1, streams, hidden};
-  const dnnl_dims_t ih_dims = {1, 1, input, 4, hidden}, hh_dims = {1, 1, hidden, 4, hidden};
-  const dnnl_dims_t bias_dims = {1, 1, 4, hidden};
-  dnnl_memory_desc_t x, y, state, ih, hh, ih_any, hh_any, b;
-  TRY(describe(&x, dnnl_tnc, 3, x_dims));
-  TRY(describe(&y, dnnl_tnc, 3, y_dims));
-  TRY(describe(&state, dnnl_ldnc, 4, state_dims));
+// part is memory that lies at an address.
+static dnnl_memory_t part(dnnl_engine_t engine, const dnnl_memory_desc_t *desc, float *at) {
+  dnnl_memory_t m;
+  TRY(dnnl_memory_create(&m, desc, engine, at));
+  return m;
+}
+
+// room is a number of zeros, on a line of the cache.
+static float *room(size_t floats) {
+  size_t bytes = (floats * sizeof(float) + 63) / 64 * 64;
+  float *data = aligned_alloc(64, bytes);
+  if (data != NULL) memset(data, 0, bytes);
+  return data;
+}
+
+// A layer is what the primitives of a network have in common.
+struct layer {
+  dnnl_engine_t engine;
+  dnnl_primitive_attr_t attr;
+  int input, hidden;
+  float *weight_ih, *weight_hh;
+  dnnl_memory_t bias;
+};
+
+// What a primitive works on.
+struct shapes {
+  dnnl_memory_desc_t x, y, state, scratchpad, ih_desc, hh_desc;
+  dnnl_memory_t ih, hh;
+};
+
+// primitive makes the primitive of a stretch, number i of shapes. It chooses the
+// format of its weights; stretches before it that have chosen the same share theirs.
+static dnnl_primitive_t primitive(struct onednn_lstm *p, const struct layer *l, int steps, int streams,
+                                  struct shapes *shapes, int i) {
+  const dnnl_dims_t x_dims = {steps, streams, l->input}, y_dims = {steps, streams, l->hidden};
+  const dnnl_dims_t state_dims = {1, 1, streams, l->hidden};
+  const dnnl_dims_t ih_dims = {1, 1, l->input, 4, l->hidden}, hh_dims = {1, 1, l->hidden, 4, l->hidden};
+  const dnnl_dims_t bias_dims = {1, 1, 4, l->hidden};
+  struct shapes *s = &shapes[i];
+  dnnl_memory_desc_t ih, hh, ih_any, hh_any, bias;
+  TRY(describe(&s->x, dnnl_tnc, 3, x_dims));
+  TRY(describe(&s->y, dnnl_tnc, 3, y_dims));
+  TRY(describe(&s->state, dnnl_ldnc, 4, state_dims));
   TRY(describe(&ih, dnnl_ldgoi, 5, ih_dims));
   TRY(describe(&hh, dnnl_ldgoi, 5, hh_dims));
   TRY(describe(&ih_any, dnnl_format_tag_any, 5, ih_dims));
   TRY(describe(&hh_any, dnnl_format_tag_any, 5, hh_dims));
-  TRY(describe(&b, dnnl_ldgo, 4, bias_dims));
-
-  // The scratchpad that oneDNN makes by itself belongs to a thread, and calls from
-  // Go may come from any.
-  dnnl_primitive_attr_t attr;
-  TRY(dnnl_primitive_attr_create(&attr));
-  TRY(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+  TRY(describe(&bias, dnnl_ldgo, 4, bias_dims));
 
   dnnl_rnn_desc_t desc;
   dnnl_primitive_desc_t pd;
+  dnnl_primitive_t lstm;
   TRY(dnnl_lstm_forward_desc_init(&desc, dnnl_forward_inference, dnnl_unidirectional_left2right,
-                                  &x, &state, &state, &ih_any, &hh_any, &b, &y, &state, &state,
-                                  dnnl_rnn_flags_undef));
-  TRY(dnnl_primitive_desc_create(&pd, &desc, attr, engine, NULL));
-  TRY(dnnl_primitive_create(&p->lstm, pd));
+                                  &s->x, &s->state, &s->state, &ih_any, &hh_any, &bias,
+                                  &s->y, &s->state, &s->state, dnnl_rnn_flags_undef));
+  TRY(dnnl_primitive_desc_create(&pd, &desc, l->attr, l->engine, NULL));
+  TRY(dnnl_primitive_create(&lstm, pd));
 
-  dnnl_memory_t ih_packed = packed(p, engine, pd, DNNL_ARG_WEIGHTS_LAYER, &ih, weight_ih);
-  dnnl_memory_t hh_packed = packed(p, engine, pd, DNNL_ARG_WEIGHTS_ITER, &hh, weight_hh);
-  dnnl_memory_t bias_memory = zeros(engine, &b);
-  dnnl_memory_t scratchpad = zeros(engine, dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, DNNL_ARG_SCRATCHPAD));
-  p->x = zeros(engine, &x);
-  p->y = zeros(engine, &y);
-  void *data;
-  TRY(dnnl_memory_get_data_handle(bias_memory, &data));
-  memcpy(data, bias, sizeof(float) * 4 * hidden);
-
-  dnnl_memory_t h[2], c[2];
-  for (int i = 0; i < 2; i++) {
-    h[i] = zeros(engine, &state);
-    c[i] = zeros(engine, &state);
+  s->ih_desc = *dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, DNNL_ARG_WEIGHTS_LAYER);
+  s->hh_desc = *dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, DNNL_ARG_WEIGHTS_ITER);
+  for (int k = 0; k < i; k++) {
+    if (dnnl_memory_desc_equal(&shapes[k].ih_desc, &s->ih_desc)) s->ih = shapes[k].ih;
+    if (dnnl_memory_desc_equal(&shapes[k].hh_desc, &s->hh_desc)) s->hh = shapes[k].hh;
   }
-  for (int i = 0; i < 2; i++) {
+  if (s->ih == NULL) s->ih = packed(p, l->engine, pd, DNNL_ARG_WEIGHTS_LAYER, &ih, l->weight_ih);
+  if (s->hh == NULL) s->hh = packed(p, l->engine, pd, DNNL_ARG_WEIGHTS_ITER, &hh, l->weight_hh);
+  s->scratchpad = *dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, DNNL_ARG_SCRATCHPAD);
+  dnnl_primitive_desc_destroy(pd);
+  return lstm;
+}
+
+struct onednn_lstm *onednn_open(int input, int hidden, int stretches, const int *steps, const int *streams,
+                                int sequences, float *weight_ih, float *weight_hh, float *bias) {
+  struct onednn_lstm *p = calloc(1, sizeof *p);
+  struct layer l = {.input = input, .hidden = hidden, .weight_ih = weight_ih, .weight_hh = weight_hh};
+  TRY(dnnl_engine_create(&l.engine, dnnl_cpu, 0));
+  TRY(dnnl_stream_create(&p->stream, l.engine, dnnl_stream_default_flags));
+  // The scratchpad that oneDNN makes by itself belongs to a thread, and calls from
+  // Go may come from any.
+  TRY(dnnl_primitive_attr_create(&l.attr));
+  TRY(dnnl_primitive_attr_set_scratchpad_mode(l.attr, dnnl_scratchpad_mode_user));
+  const dnnl_dims_t bias_dims = {1, 1, 4, hidden};
+  dnnl_memory_desc_t bias_desc;
+  TRY(describe(&bias_desc, dnnl_ldgo, 4, bias_dims));
+  l.bias = values(l.engine, &bias_desc, bias);
+
+  size_t rows = 0, state_floats = (size_t)streams[0] * hidden;
+  for (int i = 0; i < stretches; i++) rows += (size_t)steps[i] * streams[i];
+  p->x = room(rows * input);
+  p->y = room(rows * hidden);
+  // States that are zeros, and two that take turns.
+  float *h[3], *c[3];
+  for (int i = 0; i < 3; i++) {
+    h[i] = room(state_floats);
+    c[i] = room(state_floats);
+    if (h[i] == NULL || c[i] == NULL) return NULL;
+  }
+  // Without sequences, the one stretch is there twice: a call, and the one after it.
+  p->count = sequences ? stretches : 2;
+  p->each = sequences ? stretches : 1;
+  p->executions = calloc(p->count, sizeof *p->executions);
+  if (p->x == NULL || p->y == NULL || p->executions == NULL) return NULL;
+
+  struct shapes *shapes = calloc(p->count, sizeof *shapes);
+  if (shapes == NULL) return NULL;
+  size_t scratchpad_bytes = 0;
+  for (int i = 0; i < p->count; i++) {
+    const int stretch = sequences ? i : 0;
+    struct execution *e = &p->executions[i];
+    e->lstm = primitive(p, &l, steps[stretch], streams[stretch], shapes, i);
+    if (e->lstm == NULL) return NULL;
+    size_t bytes = dnnl_memory_desc_get_size(&shapes[i].scratchpad);
+    if (bytes > scratchpad_bytes) scratchpad_bytes = bytes;
+  }
+  float *scratchpad = room(scratchpad_bytes / sizeof(float) + 1);
+  if (scratchpad == NULL) return NULL;
+
+  float *at_x = p->x, *at_y = p->y;
+  for (int i = 0; i < p->count; i++) {
+    const int before = sequences && i == 0 ? 2 : 1 - i % 2, after = i % 2;
+    struct shapes *s = &shapes[i];
     const dnnl_exec_arg_t args[ARGS] = {
-        {DNNL_ARG_SRC_LAYER, p->x},
-        {DNNL_ARG_SRC_ITER, h[i]},
-        {DNNL_ARG_SRC_ITER_C, c[i]},
-        {DNNL_ARG_WEIGHTS_LAYER, ih_packed},
-        {DNNL_ARG_WEIGHTS_ITER, hh_packed},
-        {DNNL_ARG_BIAS, bias_memory},
-        {DNNL_ARG_DST_LAYER, p->y},
-        {DNNL_ARG_DST_ITER, h[1 - i]},
-        {DNNL_ARG_DST_ITER_C, c[1 - i]},
-        {DNNL_ARG_SCRATCHPAD, scratchpad},
+        {DNNL_ARG_SRC_LAYER, part(l.engine, &s->x, at_x)},
+        {DNNL_ARG_SRC_ITER, part(l.engine, &s->state, h[before])},
+        {DNNL_ARG_SRC_ITER_C, part(l.engine, &s->state, c[before])},
+        {DNNL_ARG_WEIGHTS_LAYER, s->ih},
+        {DNNL_ARG_WEIGHTS_ITER, s->hh},
+        {DNNL_ARG_BIAS, l.bias},
+        {DNNL_ARG_DST_LAYER, part(l.engine, &s->y, at_y)},
+        {DNNL_ARG_DST_ITER, part(l.engine, &s->state, h[after])},
+        {DNNL_ARG_DST_ITER_C, part(l.engine, &s->state, c[after])},
+        {DNNL_ARG_SCRATCHPAD, part(l.engine, &s->scratchpad, scratchpad)},
     };
     for (int k = 0; k < ARGS; k++) {
       if (args[k].memory == NULL) return NULL;
     }
-    memcpy(p->args[i], args, sizeof args);
+    memcpy(p->executions[i].args, args, sizeof args);
+    if (sequences) {
+      at_x += (size_t)steps[i] * streams[i] * input;
+      at_y += (size_t)steps[i] * streams[i] * hidden;
+    }
   }
-  dnnl_primitive_desc_destroy(pd);
-  dnnl_primitive_attr_destroy(attr);
+  free(shapes);
+  dnnl_primitive_attr_destroy(l.attr);
   return p;
 }
 
 int onednn_run(struct onednn_lstm *p) {
-  dnnl_status_t status = dnnl_primitive_execute(p->lstm, p->stream, ARGS, p->args[p->turn]);
+  dnnl_status_t status = dnnl_success;
+  for (int i = 0; i < p->each && status == dnnl_success; i++) {
+    struct execution *e = &p->executions[p->next];
+    status = dnnl_primitive_execute(e->lstm, p->stream, ARGS, e->args);
+    p->next = (p->next + 1) % p->count;
+  }
   if (status == dnnl_success) status = dnnl_stream_wait(p->stream);
-  p->turn = 1 - p->turn;
   return status != dnnl_success;
 }
 
-static float *data_of(dnnl_memory_t m) {
-  void *data = NULL;
-  dnnl_memory_get_data_handle(m, &data);
-  return data;
-}
-
-float *onednn_x(struct onednn_lstm *p) { return data_of(p->x); }
-float *onednn_y(struct onednn_lstm *p) { return data_of(p->y); }
+float *onednn_x(struct onednn_lstm *p) { return p->x; }
+float *onednn_y(struct onednn_lstm *p) { return p->y; }

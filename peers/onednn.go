@@ -31,7 +31,11 @@ func (onednn) name() string { return "oneDNN" }
 
 func (onednn) version() string {
 	v := C.dnnl_version()
-	return fmt.Sprintf("%d.%d.%d", v.major, v.minor, v.patch)
+	version := fmt.Sprintf("%d.%d.%d", v.major, v.minor, v.patch)
+	if most := os.Getenv("ONEDNN_MAX_CPU_ISA"); most != "" {
+		version += " with " + most
+	}
+	return version
 }
 
 func (onednn) open(layer *lstm.Weights, j job, x []float32) (runner, error) {
@@ -39,14 +43,23 @@ func (onednn) open(layer *lstm.Weights, j job, x []float32) (runner, error) {
 	for i := range bias {
 		bias[i] = layer.BiasIH[i] + layer.BiasHH[i]
 	}
+	var steps, streams []C.int
+	for _, s := range j.stretches() {
+		steps, streams = append(steps, C.int(s.steps)), append(streams, C.int(s.streams))
+	}
+	sequences := C.int(0)
+	if j.lengths != "" {
+		sequences = 1
+	}
 	pointer := func(s []float32) *C.float { return (*C.float)(unsafe.SliceData(s)) }
-	p := C.onednn_open(C.int(layer.InputSize), C.int(layer.HiddenSize), C.int(j.steps), C.int(j.streams),
+	p := C.onednn_open(C.int(layer.InputSize), C.int(layer.HiddenSize),
+		C.int(len(steps)), unsafe.SliceData(steps), unsafe.SliceData(streams), sequences,
 		pointer(layer.WeightIH), pointer(layer.WeightHH), pointer(bias))
 	if p == nil {
 		return nil, errors.New("oneDNN has refused the network")
 	}
 	copy(unsafe.Slice((*float32)(C.onednn_x(p)), len(x)), x)
-	n := j.steps * j.streams * layer.HiddenSize
+	n := j.rows() * layer.HiddenSize
 	return &onednnRunner{p, unsafe.Slice((*float32)(C.onednn_y(p)), n)}, nil
 }
 

@@ -13,7 +13,8 @@ import (
 // LSTM node needs, by their numbers.
 //
 // The node has the inputs X [steps, streams, I], initial_h and initial_c
-// [1, streams, H], and the outputs Y [steps, 1, streams, H], Y_h and Y_c.
+// [1, streams, H], and the outputs Y [steps, 1, streams, H], Y_h and Y_c. Where
+// a job has several stretches, steps and streams are left open.
 
 // message is an encoded protocol buffer.
 type message []byte
@@ -41,10 +42,14 @@ const (
 	onnxOperator = 14 // the version of the set of operators that LSTM is of
 )
 
-// onnxModel is the file for jobs of that size.
+// onnxModel is the file for that job.
 func onnxModel(layer *lstm.Weights, j job) []byte {
 	rows := len(layer.BiasIH)
 	hidden := layer.HiddenSize
+	steps, streams := onnxNamed("steps"), onnxNamed("streams")
+	if stretches := j.stretches(); len(stretches) == 1 {
+		steps, streams = onnxDim(stretches[0].steps), onnxDim(stretches[0].streams)
+	}
 
 	node := message(nil)
 	for _, name := range []string{"X", "W", "R", "B", "", "initial_h", "initial_c"} { // "" is sequence_lens
@@ -57,17 +62,17 @@ func onnxModel(layer *lstm.Weights, j job) []byte {
 		part(5, message(nil).text(1, "hidden_size").number(3, hidden).number(20, onnxIntAttribute))
 
 	biases := append(onnxGates(layer.BiasIH), onnxGates(layer.BiasHH)...)
-	state := []int{1, j.streams, hidden}
+	one, state := onnxDim(1), onnxDim(hidden)
 	graph := message(nil).part(1, node).text(2, "lstm").
 		part(5, onnxTensor("W", onnxGates(layer.WeightIH), 1, rows, layer.InputSize)).
 		part(5, onnxTensor("R", onnxGates(layer.WeightHH), 1, rows, hidden)).
 		part(5, onnxTensor("B", biases, 1, 2*rows)).
-		part(11, onnxValue("X", j.steps, j.streams, layer.InputSize)).
-		part(11, onnxValue("initial_h", state...)).
-		part(11, onnxValue("initial_c", state...)).
-		part(12, onnxValue("Y", j.steps, 1, j.streams, hidden)).
-		part(12, onnxValue("Y_h", state...)).
-		part(12, onnxValue("Y_c", state...))
+		part(11, onnxValue("X", steps, streams, onnxDim(layer.InputSize))).
+		part(11, onnxValue("initial_h", one, streams, state)).
+		part(11, onnxValue("initial_c", one, streams, state)).
+		part(12, onnxValue("Y", steps, one, streams, state)).
+		part(12, onnxValue("Y_h", one, streams, state)).
+		part(12, onnxValue("Y_c", one, streams, state))
 
 	return message(nil).number(1, onnxFormat).part(7, graph).
 		part(8, message(nil).text(1, "").number(2, onnxOperator))
@@ -96,10 +101,14 @@ func onnxTensor(name string, values []float32, dims ...int) message {
 	return m.number(2, onnxFloat).text(8, name).part(9, raw)
 }
 
-func onnxValue(name string, dims ...int) message {
+// Dimensions of a value: of that size, or of a size that has a name.
+func onnxDim(size int) message      { return message(nil).number(1, size) }
+func onnxNamed(name string) message { return message(nil).text(2, name) }
+
+func onnxValue(name string, dims ...message) message {
 	shape := message(nil)
 	for _, d := range dims {
-		shape = shape.part(1, message(nil).number(1, d))
+		shape = shape.part(1, d)
 	}
 	tensor := message(nil).number(1, onnxFloat).part(2, shape)
 	return message(nil).text(1, name).part(2, message(nil).part(1, tensor))

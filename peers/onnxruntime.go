@@ -56,56 +56,86 @@ func (onnxruntime) open(layer *lstm.Weights, j job, x []float32) (runner, error)
 	return r, nil
 }
 
-// onnxRunner has its tensors bound to the session twice, so that the states of
-// even calls are written where odd calls read them: nothing is copied.
+// onnxRunner has its tensors bound to the session. A call goes through one binding
+// after the other; or, where each call goes on from the last, takes turns between
+// two, the states of one being written where the other reads them: nothing is copied.
 type onnxRunner struct {
 	session  *ort.DynamicAdvancedSession
-	bindings [2]*ort.IoBinding
+	bindings []*ort.IoBinding
+	each     int // bindings of a call
 	next     int
 
 	// Their memory is Go's, and the bindings do not keep it from being collected.
-	x, y *ort.Tensor[float32]
-	h, c [2]*ort.Tensor[float32]
+	x, y, zeros []float32
+	h, c        [2][]float32
 }
 
 func (r *onnxRunner) bind(layer *lstm.Weights, j job, x []float32) error {
-	input, hidden := int64(layer.InputSize), int64(layer.HiddenSize)
-	steps, streams := int64(j.steps), int64(j.streams)
-	var err error
-	if r.x, err = ort.NewTensor(ort.NewShape(steps, streams, input), x); err != nil {
-		return err
+	input, hidden := layer.InputSize, layer.HiddenSize
+	r.x, r.y, r.zeros = x, make([]float32, j.rows()*hidden), make([]float32, j.streams*hidden)
+	for i := range r.h {
+		r.h[i], r.c[i] = make([]float32, j.streams*hidden), make([]float32, j.streams*hidden)
 	}
-	if r.y, err = ort.NewEmptyTensor[float32](ort.NewShape(steps, 1, streams, hidden)); err != nil {
-		return err
-	}
-	for i := range r.bindings {
-		for _, state := range []**ort.Tensor[float32]{&r.h[i], &r.c[i]} {
-			if *state, err = ort.NewEmptyTensor[float32](ort.NewShape(1, streams, hidden)); err != nil {
-				return err
-			}
-		}
-	}
-	for i := range r.bindings {
-		b, err := r.session.CreateIoBinding()
-		if err != nil {
-			return err
-		}
-		err = errors.Join(
-			b.BindInput("X", r.x), b.BindInput("initial_h", r.h[i]), b.BindInput("initial_c", r.c[i]),
-			b.BindOutput("Y", r.y), b.BindOutput("Y_h", r.h[1-i]), b.BindOutput("Y_c", r.c[1-i]),
+	if j.lengths == "" {
+		r.each = 1
+		return errors.Join(
+			r.bindStretch(layer, stretch{j.steps, j.streams}, x, r.y, r.h[0], r.c[0], r.h[1], r.c[1]),
+			r.bindStretch(layer, stretch{j.steps, j.streams}, x, r.y, r.h[1], r.c[1], r.h[0], r.c[0]),
 		)
+	}
+	y, h, c := r.y, r.zeros, r.zeros
+	for i, s := range j.stretches() {
+		if err := r.bindStretch(layer, s, x, y, h, c, r.h[i%2], r.c[i%2]); err != nil {
+			return err
+		}
+		x, y, h, c = x[s.steps*s.streams*input:], y[s.steps*s.streams*hidden:], r.h[i%2], r.c[i%2]
+		r.each++
+	}
+	return nil
+}
+
+// bindStretch adds a binding to the beginnings of x, y, the states before and those
+// afterwards.
+func (r *onnxRunner) bindStretch(layer *lstm.Weights, s stretch, x, y, h, c, hAfter, cAfter []float32) error {
+	b, err := r.session.CreateIoBinding()
+	if err != nil {
+		return err
+	}
+	r.bindings = append(r.bindings, b)
+	steps, streams := int64(s.steps), int64(s.streams)
+	input, hidden := int64(layer.InputSize), int64(layer.HiddenSize)
+	for _, value := range []struct {
+		bind  func(string, ort.Value) error
+		name  string
+		data  []float32
+		shape ort.Shape
+	}{
+		{b.BindInput, "X", x, ort.NewShape(steps, streams, input)},
+		{b.BindInput, "initial_h", h, ort.NewShape(1, streams, hidden)},
+		{b.BindInput, "initial_c", c, ort.NewShape(1, streams, hidden)},
+		{b.BindOutput, "Y", y, ort.NewShape(steps, 1, streams, hidden)},
+		{b.BindOutput, "Y_h", hAfter, ort.NewShape(1, streams, hidden)},
+		{b.BindOutput, "Y_c", cAfter, ort.NewShape(1, streams, hidden)},
+	} {
+		tensor, err := ort.NewTensor(value.shape, value.data[:value.shape.FlattenedSize()])
 		if err != nil {
 			return err
 		}
-		r.bindings[i] = b
+		if err := value.bind(value.name, tensor); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 func (r *onnxRunner) run() error {
-	err := r.session.RunWithBinding(r.bindings[r.next])
-	r.next = 1 - r.next
-	return err
+	for range r.each {
+		if err := r.session.RunWithBinding(r.bindings[r.next]); err != nil {
+			return err
+		}
+		r.next = (r.next + 1) % len(r.bindings)
+	}
+	return nil
 }
 
-func (r *onnxRunner) outputs() []float32 { return r.y.GetData() }
+func (r *onnxRunner) outputs() []float32 { return r.y }

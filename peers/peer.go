@@ -8,16 +8,62 @@ import (
 	"example.com/lstm/internal/bench"
 )
 
-// A job is what one call does: some steps of some streams.
-type job struct{ steps, streams int }
+// A job is what one call does: some steps of some streams, which go on where the
+// last call has left them; or, with lengths, one of bench.Lengths, a whole sequence
+// of up to that many steps for each of the streams, all from the state of zeros.
+type job struct {
+	steps, streams int
+	lengths        string
+}
 
 // jobs are those that are compared: what bench.Shape.Ours measures of lstm.
 func jobs() []job {
-	list := []job{{1, 1}, {bench.SequenceSteps, 1}}
+	list := []job{{steps: 1, streams: 1}, {steps: bench.SequenceSteps, streams: 1}}
 	for _, batch := range bench.Batches {
-		list = append(list, job{1, batch})
+		list = append(list, job{steps: 1, streams: batch})
 	}
 	return list
+}
+
+// sequenceJobs are the same for bench.Shape.OurSequences.
+func sequenceJobs() []job {
+	var list []job
+	for _, lengths := range bench.Lengths {
+		list = append(list, job{bench.SequenceSteps, bench.SequenceStreams, lengths})
+	}
+	return list
+}
+
+// A stretch is a number of steps that the same streams take.
+type stretch struct{ steps, streams int }
+
+// stretches are the job's steps in their order. The streams of a stretch are the
+// first ones of those before: a stream that has more steps comes first. Inputs and
+// outputs lie in the same order, [steps, streams, …] of one stretch after the other,
+// as in a PackedSequence of PyTorch.
+func (j job) stretches() []stretch {
+	if j.lengths == "" {
+		return []stretch{{j.steps, j.streams}}
+	}
+	var list []stretch
+	begin := 0
+	lengths := bench.SequenceLengths(j.lengths, j.steps, j.streams)
+	for i, length := range lengths {
+		if length > begin {
+			list = append(list, stretch{length - begin, len(lengths) - i})
+			begin = length
+		}
+	}
+	return list
+}
+
+// rows is the number of all steps of all streams.
+func (j job) rows() int {
+	n := 0
+	for _, s := range j.stretches() {
+		n += s.steps * s.streams
+	}
+	return n
 }
 
 // A peer is another program that runs LSTM networks.
@@ -25,25 +71,27 @@ type peer interface {
 	name() string
 	version() string
 
-	// open makes a runner of the layer, for inputs x of shape
-	// [steps, streams, input].
+	// open makes a runner of the layer, for inputs x of shape [rows, input].
 	open(layer *lstm.Weights, j job, x []float32) (runner, error)
 }
 
-// A runner makes the same call again and again. The state that a call leaves is
-// where the next one begins; the first begins at zero.
+// A runner makes the same call again and again. Unless the job is of whole
+// sequences, the state that a call leaves is where the next one begins; the first
+// begins at zero.
 type runner interface {
 	run() error
-	outputs() []float32 // of the last call, [steps, streams, hidden]
+	outputs() []float32 // of the last call, [rows, hidden]
 }
 
 // figure is what a peer's time for the job is called.
 func (j job) figure(s bench.Shape, peer string) bench.Figure {
 	f := bench.Figure{
 		Kind: bench.Step, Input: s.Input, Hidden: s.Hidden, Peer: peer,
-		Work: s.FLOPs() * float64(j.steps*j.streams),
+		Work: s.FLOPs() * float64(j.rows()),
 	}
 	switch {
+	case j.lengths != "":
+		f.Kind, f.Batch, f.Steps, f.Lengths = bench.ForwardBatch, j.streams, j.steps, j.lengths
 	case j.steps > 1:
 		f.Kind, f.Steps = bench.Forward, j.steps
 	case j.streams > 1:
@@ -65,7 +113,7 @@ func newReference(layer *lstm.Weights, j job, x []float32) (*reference, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reference{job: j, network: network, x: x, y: make([]float32, j.steps*j.streams*layer.HiddenSize)}
+	r := &reference{job: j, network: network, x: x, y: make([]float32, j.rows()*layer.HiddenSize)}
 	for range j.streams {
 		r.states = append(r.states, network.NewState())
 	}
@@ -74,10 +122,18 @@ func newReference(layer *lstm.Weights, j job, x []float32) (*reference, error) {
 
 func (r *reference) run() error {
 	input, hidden := r.network.InputSize(), r.network.OutputSize()
-	for t := range r.job.steps {
-		for i, state := range r.states {
-			at := t*r.job.streams + i
-			r.network.Step(state, r.x[at*input:][:input], r.y[at*hidden:][:hidden])
+	if r.job.lengths != "" {
+		for _, state := range r.states {
+			state.Reset()
+		}
+	}
+	x, y := r.x, r.y
+	for _, stretch := range r.job.stretches() {
+		for range stretch.steps {
+			for _, state := range r.states[:stretch.streams] {
+				r.network.Step(state, x[:input], y[:hidden])
+				x, y = x[input:], y[hidden:]
+			}
 		}
 	}
 	return nil

@@ -19,9 +19,9 @@ func TestAnswers(t *testing.T) {
 		t.Run(p.name(), func(t *testing.T) {
 			require.NotEmpty(t, p.version())
 			for _, s := range []bench.Shape{{Input: 1, Hidden: 1}, {Input: 3, Hidden: 5}, {Input: 20, Hidden: 7}} {
-				for _, j := range []job{{1, 1}, {4, 1}, {1, 3}, {4, 3}} {
+				for _, j := range []job{{1, 1, ""}, {4, 1, ""}, {1, 3, ""}, {4, 3, ""}, {4, 3, bench.EqualLengths}, {4, 3, bench.EvenLengths}, {9, 12, bench.EvenLengths}} {
 					layer := s.Model().Layers[0].(*lstm.Weights)
-					x := s.Inputs(j.steps * j.streams)
+					x := s.Inputs(j.rows())
 					theirs, err := p.open(layer, j, x)
 					require.NoError(t, err)
 					ours, err := newReference(layer, j, x)
@@ -32,6 +32,21 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestStretches(t *testing.T) {
+	for _, c := range []struct {
+		job  job
+		want []stretch
+	}{
+		{job{4, 3, ""}, []stretch{{4, 3}}},
+		{job{4, 3, bench.EqualLengths}, []stretch{{4, 3}}},
+		{job{4, 3, bench.EvenLengths}, []stretch{{1, 3}, {1, 2}, {2, 1}}}, // 1, 2 and 4 steps
+		{job{2, 4, bench.EvenLengths}, []stretch{{1, 4}, {1, 1}}},         // 1, 1, 1 and 2
+	} {
+		require.Equal(t, c.want, c.job.stretches(), "%+v", c.job)
+	}
+	require.Equal(t, 7, job{4, 3, bench.EvenLengths}.rows())
 }
 
 // forgetful is a runner whose every call begins with the state of zeros.
@@ -60,7 +75,7 @@ func (w wrong) outputs() []float32 {
 }
 
 func TestCompareFindsDifferences(t *testing.T) {
-	s, j := bench.Shape{Input: 3, Hidden: 5}, job{1, 2}
+	s, j := bench.Shape{Input: 3, Hidden: 5}, job{1, 2, ""}
 	open := func() *reference {
 		r, err := newReference(s.Model().Layers[0].(*lstm.Weights), j, s.Inputs(2))
 		require.NoError(t, err)
@@ -81,7 +96,7 @@ func TestCompareFindsDifferences(t *testing.T) {
 	_, err = compare(open(), &forgetful{open: open})
 	require.ErrorContains(t, err, "of call 1 is ")
 
-	other, err := newReference(s.Model().Layers[0].(*lstm.Weights), job{1, 1}, s.Inputs(1))
+	other, err := newReference(s.Model().Layers[0].(*lstm.Weights), job{1, 1, ""}, s.Inputs(1))
 	require.NoError(t, err)
 	_, err = compare(open(), other)
 	require.ErrorContains(t, err, "5 outputs, want 10")
@@ -93,14 +108,14 @@ func TestFiguresMatch(t *testing.T) {
 	network, err := lstm.New(s.Model())
 	require.NoError(t, err)
 	var ours []bench.Figure
-	for _, c := range s.Ours(network) {
+	for _, c := range append(s.Ours(network), s.OurSequences(network)...) {
 		if c.Kind != bench.Load && c.Kind != bench.LoadRecurrent {
 			c.Path = ""
 			ours = append(ours, c.Figure)
 		}
 	}
 	var theirs []bench.Figure
-	for _, j := range jobs() {
+	for _, j := range append(jobs(), sequenceJobs()...) {
 		theirs = append(theirs, j.figure(s, ""))
 	}
 	require.Equal(t, ours, theirs)

@@ -23,10 +23,10 @@ type loop struct {
 	layer *lstm.Weights
 	job   job
 	bias  []float32 // [4H]
-	x     []float32 // [steps, streams, input]
+	x     []float32 // [rows, input]
 	h, c  []float32 // [streams, hidden]
-	y     []float32 // [steps, streams, hidden]
-	sums  []float32 // [steps, streams, 4H], what the gates are computed from
+	y     []float32 // [rows, hidden]
+	sums  []float32 // [rows, 4H], what the gates are computed from
 }
 
 func newLoop(layer *lstm.Weights, j job, x []float32) loop {
@@ -36,8 +36,8 @@ func newLoop(layer *lstm.Weights, j job, x []float32) loop {
 		bias: make([]float32, rows),
 		h:    make([]float32, j.streams*layer.HiddenSize),
 		c:    make([]float32, j.streams*layer.HiddenSize),
-		y:    make([]float32, j.steps*j.streams*layer.HiddenSize),
-		sums: make([]float32, j.steps*j.streams*rows),
+		y:    make([]float32, j.rows()*layer.HiddenSize),
+		sums: make([]float32, j.rows()*rows),
 	}
 	for i := range l.bias {
 		l.bias[i] = layer.BiasIH[i] + layer.BiasHH[i]
@@ -45,7 +45,21 @@ func newLoop(layer *lstm.Weights, j job, x []float32) loop {
 	return l
 }
 
+// begin goes before a call.
+func (l *loop) begin() {
+	if l.job.lengths != "" {
+		clear(l.h)
+		clear(l.c)
+	}
+}
+
 func (l *loop) outputs() []float32 { return l.y }
+
+// state is that of a stream.
+func (l *loop) state(s int) (h, c []float32) {
+	n := l.layer.HiddenSize
+	return l.h[s*n:][:n], l.c[s*n:][:n]
+}
 
 // update computes the gates of a stream and its next state.
 func (l *loop) update(sums, h, c []float32) {
@@ -66,26 +80,33 @@ func tanh(x float32) float32    { return float32(math.Tanh(float64(x))) }
 type plainRunner struct{ loop }
 
 func (r *plainRunner) run() error {
-	input, hidden := r.layer.InputSize, r.layer.HiddenSize
-	sums := r.sums[:len(r.bias)]
-	for t := range r.job.steps {
-		for s := range r.job.streams {
-			at := t*r.job.streams + s
-			x := r.x[at*input:][:input]
-			h, c := r.h[s*hidden:][:hidden], r.c[s*hidden:][:hidden]
-			for row := range sums {
-				sum := r.bias[row]
-				for k, w := range r.layer.WeightIH[row*input:][:input] {
-					sum += w * x[k]
-				}
-				for k, w := range r.layer.WeightHH[row*hidden:][:hidden] {
-					sum += w * h[k]
-				}
-				sums[row] = sum
+	r.begin()
+	x, y := r.x, r.y
+	for _, stretch := range r.job.stretches() {
+		for range stretch.steps {
+			for s := range stretch.streams {
+				h, c := r.state(s)
+				r.step(x, h, c)
+				copy(y, h)
+				x, y = x[r.layer.InputSize:], y[len(h):]
 			}
-			r.update(sums, h, c)
-			copy(r.y[at*hidden:], h)
 		}
 	}
 	return nil
+}
+
+func (r *plainRunner) step(x, h, c []float32) {
+	input, hidden := r.layer.InputSize, r.layer.HiddenSize
+	sums := r.sums[:len(r.bias)]
+	for row := range sums {
+		sum := r.bias[row]
+		for k, w := range r.layer.WeightIH[row*input:][:input] {
+			sum += w * x[k]
+		}
+		for k, w := range r.layer.WeightHH[row*hidden:][:hidden] {
+			sum += w * h[k]
+		}
+		sums[row] = sum
+	}
+	r.update(sums, h, c)
 }

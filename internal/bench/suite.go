@@ -29,9 +29,22 @@ const (
 var Lengths = []string{EqualLengths, EvenLengths}
 
 const (
-	EqualLengths = "equal" // all of SequenceSteps
-	EvenLengths  = "even"  // spread evenly from 1 to SequenceSteps, in no order
+	EqualLengths = "equal" // all the same
+	EvenLengths  = "even"  // spread evenly from 1 to the most, in no order
 )
+
+// SequenceLengths are those lengths for a number of sequences of up to steps, the
+// shortest first.
+func SequenceLengths(lengths string, steps, sequences int) []int {
+	list := make([]int, sequences)
+	for i := range list {
+		list[i] = steps
+		if lengths == EvenLengths {
+			list[i] = 1 + i*(steps-1)/max(1, sequences-1)
+		}
+	}
+	return list
+}
 
 // Suite returns what lstm bench measures: a group for the activations and one
 // for every shape. The peaks that do not depend on a shape are in all of them, so
@@ -72,6 +85,23 @@ func (s Shape) Ours(n *lstm.Network) []*Candidate {
 	group := append(s.Loads(path), s.Step(n, path), s.Forward(n, path))
 	for _, batch := range Batches {
 		group = append(group, s.StepBatch(n, path, batch))
+	}
+	return group
+}
+
+// mostBesidePeers is the largest hidden size of which peers run sequences of many
+// streams: calls of larger layers take seconds.
+const mostBesidePeers = 512
+
+// OurSequences returns what is measured beside peers in a run of its own:
+// sequences of many streams, or nothing if the layer is too large for that.
+func (s Shape) OurSequences(n *lstm.Network) []*Candidate {
+	if s.Hidden > mostBesidePeers {
+		return nil
+	}
+	var group []*Candidate
+	for _, lengths := range Lengths {
+		group = append(group, s.ForwardBatch(n, lstm.Path(), lengths))
 	}
 	return group
 }
@@ -140,11 +170,9 @@ func (s Shape) ForwardBatch(n *lstm.Network, path, lengths string) *Candidate {
 	states := make([]*lstm.State, SequenceStreams)
 	xs, ys := make([][]float32, SequenceStreams), make([][]float32, SequenceStreams)
 	steps := 0
+	inOrder := SequenceLengths(lengths, SequenceSteps, SequenceStreams)
 	for i, place := range s.random().Perm(SequenceStreams) {
-		length := SequenceSteps
-		if lengths == EvenLengths {
-			length = 1 + place*(SequenceSteps-1)/(SequenceStreams-1)
-		}
+		length := inOrder[place]
 		states[i] = n.NewState()
 		xs[i], ys[i] = s.Inputs(length), make([]float32, length*s.Hidden)
 		steps += length

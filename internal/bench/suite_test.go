@@ -50,6 +50,27 @@ func TestOurs(t *testing.T) {
 	require.Equal(t, len(Batches), kinds[StepBatch])
 }
 
+func TestOurSequences(t *testing.T) {
+	for hidden, want := range map[int][]string{20: Lengths, mostBesidePeers + 1: nil} {
+		s := Shape{1, hidden}
+		network, err := lstm.New(s.Model())
+		require.NoError(t, err)
+		var lengths []string
+		for _, c := range s.OurSequences(network) {
+			require.Equal(t, ForwardBatch, c.Kind)
+			lengths = append(lengths, c.Lengths)
+		}
+		require.Equal(t, want, lengths)
+	}
+}
+
+func TestSequenceLengths(t *testing.T) {
+	require.Equal(t, []int{100, 100, 100}, SequenceLengths(EqualLengths, 100, 3))
+	require.Equal(t, []int{1, 50, 100}, SequenceLengths(EvenLengths, 100, 3))
+	require.Equal(t, []int{1, 1, 1, 2}, SequenceLengths(EvenLengths, 2, 4))
+	require.Equal(t, []int{1}, SequenceLengths(EvenLengths, 100, 1))
+}
+
 // Two runs measure the same network and inputs.
 func TestModelsAreTheSame(t *testing.T) {
 	s := Shape{5, 7}

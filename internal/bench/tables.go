@@ -262,11 +262,12 @@ func lanes(path string) float64 {
 
 // A mode is one way to call a network that peers are compared in.
 type mode struct {
-	id    string
-	title string
-	kind  Kind
-	batch int
-	steps int
+	id      string
+	title   string
+	kind    Kind
+	batch   int
+	steps   int
+	lengths string
 	// what the time of a call is divided by
 	parts int
 	unit  string
@@ -274,20 +275,53 @@ type mode struct {
 
 func (r *Report) peerTables() []*Table {
 	modes := []mode{
-		{"peers-step", "one stream, one step a call", Step, 0, 0, 1, "a step"},
-		{"peers-forward", fmt.Sprintf("one stream, %d steps a call", SequenceSteps), Forward, 0, SequenceSteps, SequenceSteps, "a step"},
+		{id: "peers-step", title: "one stream, one step a call", kind: Step, parts: 1, unit: "a step"},
+		{id: "peers-forward", title: fmt.Sprintf("one stream, %d steps a call", SequenceSteps), kind: Forward,
+			steps: SequenceSteps, parts: SequenceSteps, unit: "a step"},
 	}
 	for _, batch := range r.Batches() {
-		modes = append(modes, mode{fmt.Sprintf("peers-batch-%d", batch), fmt.Sprintf("batches of %d", batch), StepBatch, batch, 0, batch, "a step of one of the streams"})
+		modes = append(modes, mode{id: fmt.Sprintf("peers-batch-%d", batch), title: fmt.Sprintf("batches of %d", batch),
+			kind: StepBatch, batch: batch, parts: batch, unit: "a step of one of the streams"})
+	}
+	for _, lengths := range Lengths {
+		how := map[string]string{EqualLengths: "%d steps each", EvenLengths: "1 to %d steps each, spread evenly"}[lengths]
+		steps := 0
+		for _, length := range SequenceLengths(lengths, SequenceSteps, SequenceStreams) {
+			steps += length
+		}
+		modes = append(modes, mode{id: "peers-sequences-" + lengths,
+			title: fmt.Sprintf("sequences of %d streams a call, ", SequenceStreams) + fmt.Sprintf(how, SequenceSteps),
+			kind:  ForwardBatch, batch: SequenceStreams, steps: SequenceSteps, lengths: lengths, parts: steps, unit: "a step of one of the streams"})
 	}
 	var tables []*Table
 	for _, m := range modes {
-		tables = append(tables, r.peerTable(m, r.Peers()))
+		if t := r.peerTable(m); len(t.Rows) > 0 {
+			tables = append(tables, t)
+		}
 	}
 	return tables
 }
 
-func (r *Report) peerTable(m mode, peers []string) *Table {
+// figure is what a mode's time is called at a shape, without path or peer.
+func (m mode) figure(s Shape) Figure {
+	return Figure{Kind: m.kind, Input: s.Input, Hidden: s.Hidden, Batch: m.batch, Steps: m.steps, Lengths: m.lengths}
+}
+
+// peerTable has the peers and the shapes that were measured in a mode.
+func (r *Report) peerTable(m mode) *Table {
+	var peers []string
+	var shapes []Shape
+	for _, f := range r.Figures {
+		s := Shape{f.Input, f.Hidden}
+		if what := f.What(); f.Peer != "" && what == ofPeer(m.figure(s), f.Peer) {
+			if !slices.Contains(peers, f.Peer) {
+				peers = append(peers, f.Peer)
+			}
+			if !slices.Contains(shapes, s) {
+				shapes = append(shapes, s)
+			}
+		}
+	}
 	t := &Table{
 		ID:    m.id,
 		Title: "Peers, " + m.title,
@@ -299,32 +333,37 @@ func (r *Report) peerTable(m mode, peers []string) *Table {
 		t.Columns = append(t.Columns, peer, "/ lstm")
 	}
 	t.Columns = append(t.Columns, "fastest peer / lstm")
-	product, shapes := 1.0, 0
-	for _, s := range r.Shapes() {
-		what := Figure{Kind: m.kind, Input: s.Input, Hidden: s.Hidden, Batch: m.batch, Steps: m.steps}
-		ours := what
+	product, measured := 1.0, 0
+	for _, s := range shapes {
+		ours := m.figure(s)
 		ours.Path = r.Path
 		took := r.Median(ours)
 		row := []string{s.String(), units.Duration(took / float64(m.parts))}
 		fastest := math.Inf(1)
 		for _, peer := range peers {
-			theirs := what
-			theirs.Peer = peer
-			peerTook := r.Median(theirs)
+			peerTook := r.Median(ofPeer(m.figure(s), peer))
 			row = append(row, units.Duration(peerTook/float64(m.parts)), factor(peerTook/took))
 			fastest = math.Min(fastest, nanIsInf(peerTook))
 		}
 		t.Rows = append(t.Rows, append(row, factor(fastest/took)))
 		if ratio := fastest / took; !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
 			product *= ratio
-			shapes++
+			measured++
 		}
+	}
+	if len(t.Rows) == 0 {
+		return t
 	}
 	mean := make([]string, len(t.Columns))
 	mean[0] = "geometric mean"
-	mean[len(mean)-1] = factor(math.Pow(product, 1/float64(shapes)))
+	mean[len(mean)-1] = factor(math.Pow(product, 1/float64(measured)))
 	t.Rows = append(t.Rows, mean)
 	return t
+}
+
+func ofPeer(f Figure, peer string) Figure {
+	f.Peer = peer
+	return f
 }
 
 func nanIsInf(v float64) float64 {

@@ -73,8 +73,21 @@ func TestPeerTables(t *testing.T) {
 	require.Contains(t, text, "500 ns | × 10.0")
 	require.Contains(t, text, "200 ns | × 4.00")
 	require.True(t, strings.HasSuffix(text, "| × 4.00 |\n"), "the geometric mean of one shape")
-	require.Contains(t, markdown(t, r, "peers-forward"), "| 1, 8 | 40.0 ns | – | – | – | – | – |")
-	require.Contains(t, markdown(t, r, "peers-batch-32"), "| 1, 8 | 12.0 ns |")
+
+	// Of sequences there is one peer less, and of the rest no table.
+	for lengths, median := range map[string]float64{EqualLengths: 24_000, EvenLengths: 18_900} {
+		f := Figure{Kind: ForwardBatch, Input: 1, Hidden: 8, Batch: SequenceStreams, Steps: SequenceSteps, Lengths: lengths,
+			Peer: "B", Work: 1, Median: median}
+		r.Figures = append(r.Figures, f)
+	}
+	text = markdown(t, r, "peers-sequences-equal")
+	require.Contains(t, text, "sequences of 32 streams a call, 100 steps each.")
+	require.Contains(t, text, "| I, H | lstm | B | / lstm | fastest peer / lstm |\n")
+	require.Contains(t, text, "| 1, 8 | 3.75 ns | 7.50 ns | × 2.00 | × 2.00 |\n")
+	text = markdown(t, r, "peers-sequences-even")
+	require.Contains(t, text, "sequences of 32 streams a call, 1 to 100 steps each, spread evenly.")
+	require.Contains(t, text, "| 1, 8 | 7.87 ns | 11.8 ns | × 1.50 | × 1.50 |\n") // of 1601 steps
+	require.Len(t, r.Tables(), 3)
 }
 
 func TestFillPage(t *testing.T) {
