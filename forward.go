@@ -19,18 +19,19 @@ import (
 // a length is wrong or s is not a state of n.
 func (n *Network) Forward(s *State, x, y []float32) {
 	must(n.CheckForward(s, x, y))
-	n.forward(s, x, y)
+	input := n.stateSize.input
+	n.forward(s, len(x)/input, rowsOf(x, input), rowsOf(y, n.output))
 }
 
-// forward is Forward with arguments that have been checked.
-func (n *Network) forward(s *State, x, y []float32) {
-	steps := len(x) / n.layers[0].input
+// forward is Forward with arguments that have been checked. x and y have a row for
+// each step; y has no floats if the outputs are not wanted.
+func (n *Network) forward(s *State, steps int, x, y matrix) {
 	if steps < minBlock || n.block.widestInput < minInput {
-		n.forwardSteps(s, x, y)
+		n.forwardSteps(s, steps, x, y)
 		return
 	}
 	room := n.takeRoom()
-	n.forwardBlocks(s, x, y, room)
+	n.forwardBlocks(s, steps, x, y, room)
 	n.rooms.giveBack(room)
 }
 
@@ -85,52 +86,47 @@ func (n *Network) takeRoom() *room {
 		return free
 	}
 	size := &n.block
-	rows := func(width int) matrix { return matrix{aligned.New(size.steps * width), width, width} }
+	rows := func(width int) matrix { return rowsOf(aligned.New(size.steps*width), width) }
 	return &room{rows(size.input), rows(size.sums), rows(size.hidden)}
 }
 
-// forwardSteps is Forward step by step.
-func (n *Network) forwardSteps(s *State, x, y []float32) {
-	input := n.layers[0].input
-	for len(x) > 0 {
+// forwardSteps is forward step by step.
+func (n *Network) forwardSteps(s *State, steps int, x, y matrix) {
+	for t := range steps {
 		var out []float32
-		if y != nil {
-			out, y = y[:n.output], y[n.output:]
+		if y.floats != nil {
+			out = y.row(t)
 		}
-		n.Step(s, x[:input], out)
-		x = x[input:]
+		n.Step(s, x.row(t), out)
 	}
 }
 
-// forwardBlocks is Forward in blocks of steps: layer by layer, the inputs of all
+// forwardBlocks is forward in blocks of steps: layer by layer, the inputs of all
 // steps first, then the recurrence.
-func (n *Network) forwardBlocks(s *State, x, y []float32, room *room) {
+func (n *Network) forwardBlocks(s *State, steps int, x, y matrix, room *room) {
 	input := n.layers[0].input
-	for steps := len(x) / input; steps > 0; {
+	for steps > 0 {
 		b := min(n.block.steps, steps)
 		in := room.inputs.first(input)
 		for t := range b {
-			flushTo(in.row(t), x[t*input:][:input])
+			flushTo(in.row(t), x.row(t))
 		}
 		for l := range n.layers {
 			layer := &n.layers[l]
 			out := room.hidden.first(layer.recurrent)
-			if l == len(n.layers)-1 && n.head == nil && y != nil {
-				out = matrix{y, layer.recurrent, layer.recurrent}
+			if l == len(n.layers)-1 && n.head == nil && y.floats != nil {
+				out = y
 			}
 			layer.forward(b, in, room.sums, s, out)
 			in = out
 		}
-		if n.head != nil && y != nil {
+		if n.head != nil && y.floats != nil {
 			for t := range b {
-				n.head.apply(in.paddedRow(t), y[t*n.output:][:n.output])
+				n.head.apply(in.paddedRow(t), y.row(t))
 			}
 		}
 		steps -= b
-		x = x[b*input:]
-		if y != nil {
-			y = y[b*n.output:]
-		}
+		x, y = x.from(b), y.from(b)
 	}
 }
 
@@ -182,21 +178,51 @@ func (l *layer) takeInputs(steps int, in, sums matrix) {
 	}
 }
 
-// matrix is rows of floats at a distance.
+// matrix is rows of floats at a distance, which is negative where the rows are
+// counted from the last one in memory.
 type matrix struct {
 	floats []float32
 	width  int
 	stride int
+	offset int // where row 0 begins
+}
+
+// rowsOf is floats as rows one after another.
+func rowsOf(floats []float32, width int) matrix {
+	return matrix{floats: floats, width: width, stride: width}
 }
 
 // first is the first columns of m.
-func (m matrix) first(columns int) matrix { return matrix{m.floats, columns, m.stride} }
+func (m matrix) first(columns int) matrix {
+	m.width = columns
+	return m
+}
 
-func (m matrix) row(i int) []float32 { return m.floats[i*m.stride:][:m.width] }
+// columns is that many columns of m from the first one given on.
+func (m matrix) columns(first, columns int) matrix {
+	m.offset += first
+	m.width = columns
+	return m
+}
+
+// from is m without its first rows.
+func (m matrix) from(rows int) matrix {
+	m.offset += rows * m.stride
+	return m
+}
+
+// reversed is the first rows of m, the last of them first.
+func (m matrix) reversed(rows int) matrix {
+	m = m.from(rows - 1)
+	m.stride = -m.stride
+	return m
+}
+
+func (m matrix) row(i int) []float32 { return m.floats[m.offset+i*m.stride:][:m.width] }
 
 // paddedRow is row i up to the next, with zeros after the row's elements.
 func (m matrix) paddedRow(i int) []float32 {
-	row := m.floats[i*m.stride:][:sizes.RoundUp(m.width, contract.HeadSums)]
+	row := m.floats[m.offset+i*m.stride:][:sizes.RoundUp(m.width, contract.HeadSums)]
 	clear(row[m.width:])
 	return row
 }

@@ -19,10 +19,23 @@ func (n *Network) ForwardBatch(states []*State, xs, ys [][]float32) {
 	if s == nil {
 		s = new(schedule)
 	}
-	s.plan(xs, n.stateSize.input)
-	n.forwardTogether(s, states, xs, ys)
-	n.forwardRest(s, states, xs, ys)
+	for i, x := range xs {
+		var y []float32
+		if ys != nil {
+			y = ys[i]
+		}
+		s.add(len(x)/n.stateSize.input, rowsOf(x, n.stateSize.input), rowsOf(y, n.output))
+	}
+	n.forwardScheduled(s, states)
+	s.clear()
 	n.schedules.giveBack(s)
+}
+
+// forwardScheduled takes all steps of the streams that have been added to s.
+func (n *Network) forwardScheduled(s *schedule, states []*State) {
+	s.deal()
+	n.forwardTogether(s, states)
+	n.forwardRest(s, states)
 }
 
 // minTogether is the least number of sequences that take their steps together. Two
@@ -35,20 +48,18 @@ const minTogether = 3
 // hidden state are one chain, as in StepBatch. To take in the inputs of many steps
 // before, as Forward does, gains nothing where a tile has five columns and more:
 // sums that stop over in memory made it 2 % slower at (256,256) and 10 % at (16,32).
-func (n *Network) forwardTogether(s *schedule, states []*State, xs, ys [][]float32) {
-	input, output := n.stateSize.input, n.output
+func (n *Network) forwardTogether(s *schedule, states []*State) {
 	var batch [maxSlots]*State
 	for active := s.active(); active >= minTogether; active = s.active() {
 		for i := range active {
-			stream, step := s.stream(i), s.slots[i].step
+			stream := s.stream(i)
 			batch[i] = states[stream]
-			flushTo(batch[i].input(), xs[stream][step*input:][:input])
+			flushTo(batch[i].input(), s.xs[stream].row(s.slots[i].step))
 		}
 		n.stepBatch(batch[:active])
 		for i := range active {
-			stream, step := s.stream(i), s.slots[i].step
-			if ys != nil && ys[stream] != nil {
-				n.writeOutput(batch[i], ys[stream][step*output:][:output])
+			if y := &s.ys[s.stream(i)]; y.floats != nil {
+				n.writeOutput(batch[i], y.row(s.slots[i].step))
 			}
 			s.advance(i, 1)
 		}
@@ -56,18 +67,12 @@ func (n *Network) forwardTogether(s *schedule, states []*State, xs, ys [][]float
 }
 
 // forwardRest takes the steps that are left, sequence after sequence.
-func (n *Network) forwardRest(s *schedule, states []*State, xs, ys [][]float32) {
-	input, output := n.stateSize.input, n.output
+func (n *Network) forwardRest(s *schedule, states []*State) {
 	for i := range s.active() {
 		for s.slots[i].steps > 0 {
-			stream, step := s.stream(i), s.slots[i].step
-			var y []float32
-			if ys != nil && ys[stream] != nil {
-				y = ys[stream][step*output:]
-			}
-			x := xs[stream][step*input:]
-			n.forward(states[stream], x, y)
-			s.advance(i, len(x)/input)
+			stream, step, left := s.stream(i), s.slots[i].step, s.left(i)
+			n.forward(states[stream], left, s.xs[stream].from(step), s.ys[stream].from(step))
+			s.advance(i, left)
 		}
 	}
 }

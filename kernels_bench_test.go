@@ -84,9 +84,9 @@ func BenchmarkInput(b *testing.B) {
 		b.Run(fmt.Sprintf("input=%d/hidden=%d/steps=%d", s[0], s[1], blockSteps), func(b *testing.B) {
 			n := benchNetwork(b, s[0], s[1])
 			lstmtest.BenchEachPath(b, func(b *testing.B, _ string) {
-				x := matrix{lstmtest.Normals(lstmtest.NewRand(1), blockSteps*s[0], 1), s[0], s[0]}
+				x := rowsOf(lstmtest.Normals(lstmtest.NewRand(1), blockSteps*s[0], 1), s[0])
 				width := panel.Gates * panel.PaddedUnits(s[1])
-				sums := matrix{make([]float32, blockSteps*width), width, width}
+				sums := rowsOf(make([]float32, blockSteps*width), width)
 				for b.Loop() {
 					n.layers[0].takeInputs(blockSteps, x, sums)
 				}

@@ -15,6 +15,11 @@ import (
 type schedule struct {
 	sequences []sequence // of at least one step, the longest first
 	slots     []slot     // that with most steps left first
+	total     int64      // steps of all sequences
+
+	// A row for each step of each stream; those of ys have no floats if its outputs
+	// are not wanted.
+	xs, ys []matrix
 }
 
 // sequence is one of a schedule's.
@@ -36,22 +41,30 @@ type slot struct {
 // enough to be noticed, and their states leave the second-level cache.
 const maxSlots = 8 * panel.MaxColumns
 
-// plan makes the schedule of the sequences xs, of input elements a step.
-func (s *schedule) plan(xs [][]float32, input int) {
-	s.sequences, s.slots = s.sequences[:0], s.slots[:0]
-	var total int64
-	for i, x := range xs {
-		if steps := len(x) / input; steps > 0 {
-			s.sequences = append(s.sequences, sequence{stream: i, steps: steps})
-			total += int64(steps)
-		}
+// clear forgets all streams, whose memory is not the schedule's to keep.
+func (s *schedule) clear() {
+	clear(s.xs)
+	clear(s.ys)
+	s.xs, s.ys, s.sequences, s.slots, s.total = s.xs[:0], s.ys[:0], s.sequences[:0], s.slots[:0], 0
+}
+
+// add adds the next stream.
+func (s *schedule) add(steps int, x, y matrix) {
+	if steps > 0 {
+		s.sequences = append(s.sequences, sequence{stream: len(s.xs), steps: steps})
+		s.total += int64(steps)
 	}
-	if total == 0 {
+	s.xs, s.ys = append(s.xs, x), append(s.ys, y)
+}
+
+// deal deals the sequences to slots, once all streams have been added.
+func (s *schedule) deal() {
+	if len(s.sequences) == 0 {
 		return
 	}
 	slices.SortFunc(s.sequences, func(a, b sequence) int { return cmp.Compare(b.steps, a.steps) })
 	// The longest first, each to the slot with the fewest steps.
-	slots := slotsFor(len(s.sequences), total, s.sequences[0].steps)
+	slots := slotsFor(len(s.sequences), s.total, s.sequences[0].steps)
 	for i, q := range s.sequences {
 		if i < slots {
 			s.slots = append(s.slots, slot{steps: q.steps, sequence: i, last: i})
@@ -92,6 +105,9 @@ func (s *schedule) active() int {
 
 // stream is the index of the stream that a slot has come to.
 func (s *schedule) stream(i int) int { return s.sequences[s.slots[i].sequence].stream }
+
+// left is the number of steps that are left of a slot's sequence.
+func (s *schedule) left(i int) int { return s.sequences[s.slots[i].sequence].steps - s.slots[i].step }
 
 // advance takes a slot that many steps of its sequence further.
 func (s *schedule) advance(i, steps int) {

@@ -14,15 +14,16 @@ func TestSchedule(t *testing.T) {
 	r := lstmtest.NewRand(31)
 	var s schedule // one for all, as in a network
 	for range 300 {
-		const input = 3
-		xs := make([][]float32, r.IntN(3*maxSlots))
+		lengths := make([]int, r.IntN(3*maxSlots))
 		longest := 1 + r.IntN(40)
-		for i := range xs {
-			xs[i] = make([]float32, input*r.IntN(longest+1))
+		s.clear()
+		for i := range lengths {
+			lengths[i] = r.IntN(longest + 1)
+			s.add(lengths[i], matrix{}, matrix{})
 		}
-		s.plan(xs, input)
+		s.deal()
 		require.LessOrEqual(t, len(s.slots), maxSlots)
-		steps := make([]int, len(xs))
+		steps := make([]int, len(lengths))
 		for active := s.active(); active > 0; active = s.active() {
 			taken := map[int]bool{}
 			for i := range active {
@@ -37,8 +38,8 @@ func TestSchedule(t *testing.T) {
 				require.True(t, s.slots[i].steps == 0 || i < active)
 			}
 		}
-		for i := range xs {
-			require.Equal(t, len(xs[i])/input, steps[i], "steps of stream %d", i)
+		for i, length := range lengths {
+			require.Equal(t, length, steps[i], "steps of stream %d", i)
 		}
 	}
 }
