@@ -218,10 +218,10 @@ func (m matrix) reversed(rows int) matrix {
 	return m
 }
 
-func (m matrix) row(i int) []float32 { return m.floats[m.offset+i*m.stride:][:m.width] }
+func (m *matrix) row(i int) []float32 { return m.floats[m.offset+i*m.stride:][:m.width] }
 
 // paddedRow is row i up to the next, with zeros after the row's elements.
-func (m matrix) paddedRow(i int) []float32 {
+func (m *matrix) paddedRow(i int) []float32 {
 	row := m.floats[m.offset+i*m.stride:][:sizes.RoundUp(m.width, contract.HeadSums)]
 	clear(row[m.width:])
 	return row
