@@ -290,6 +290,9 @@ func packHead(d *Linear) *packedHead {
 	return &packedHead{weights, bias}
 }
 
+// memorySize is the bytes of memory that d occupies.
+func (d *packedHead) memorySize() int { return 4 * (len(d.weights) + len(d.bias)) }
+
 // apply is the kernel head in calls of bounded length. x is padded with zeros
 // to the length of a row.
 func (d *packedHead) apply(x, y []float32) {

@@ -156,19 +156,29 @@ func New(m *Model) (*Network, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	n := &Network{parameters: m.parameters(), metadata: maps.Clone(m.Metadata), source: m.Source.clone()}
-	for _, layer := range m.Layers {
+	if err := m.checkSteps(); err != nil {
+		return nil, err
+	}
+	n := pack(m.Layers, m.Heads)
+	n.parameters, n.metadata, n.source = m.parameters(), maps.Clone(m.Metadata), m.Source.clone()
+	return n, nil
+}
+
+// pack makes a network of layers and heads, which have been checked.
+func pack(layers []Layer, heads []Head) *Network {
+	n := &Network{}
+	for _, layer := range layers {
 		n.layers = append(n.layers, packLayer(layer.(*Weights)))
 	}
 	n.output = n.layers[len(n.layers)-1].recurrent
-	for _, head := range m.Heads {
+	for _, head := range heads {
 		linear := head.Layers[0].(*Linear)
 		n.head = packHead(linear)
 		n.output = linear.OutFeatures
 	}
 	n.stateSize = placeLayers(n.layers)
 	n.block = newBlockSize(n.layers)
-	return n, nil
+	return n
 }
 
 // Layers returns the number of LSTM layers.
@@ -223,17 +233,16 @@ func (n *Network) Parameters() int { return n.parameters }
 // no multiple of 16 and projections that are no multiple of 64, the limits of cells
 // that are not PyTorch's, and initial states.
 func (n *Network) MemorySize() int {
-	floats := 0
+	bytes := 0
 	for i := range n.layers {
 		l := &n.layers[i]
-		floats += len(l.bias.sums) + len(l.panels.floats) + len(l.parameters)
+		bytes += 4 * (len(l.bias.sums) + len(l.panels.floats) + len(l.parameters) + len(l.initial))
 		if l.projection != nil {
-			floats += len(l.projection.panels.floats)
+			bytes += 4 * len(l.projection.panels.floats)
 		}
-		floats += len(l.initial)
 	}
 	if n.head != nil {
-		floats += len(n.head.weights) + len(n.head.bias)
+		bytes += n.head.memorySize()
 	}
-	return 4 * floats
+	return bytes
 }

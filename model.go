@@ -53,7 +53,8 @@ type Linear struct {
 	Bias   []float32 // [OutFeatures]; nil means zero
 }
 
-// A Layer is one stage of a [Model]: *[Weights], an LSTM layer, or *[Linear].
+// A Layer is one stage of a [Model]: *[Weights], an LSTM layer, *[Bidirectional], two
+// of them, or *[Linear].
 type Layer interface {
 	// check returns an error unless the layer's sizes and tensors agree. It calls
 	// the layer owner.
@@ -188,7 +189,9 @@ func (m *Model) check() error {
 		if layer == nil {
 			return fmt.Errorf("lstm: %s is nil, want a *lstm.Weights", name)
 		}
-		if _, ok := layer.(*Weights); !ok {
+		switch layer.(type) {
+		case *Weights, *Bidirectional:
+		default:
 			return errkind.Errorf(ErrUnsupported, "lstm: %s is a %T, want a *lstm.Weights", name, layer)
 		}
 		if err := m.checkAbove(layer, name, l-1, &room); err != nil {
@@ -201,6 +204,17 @@ func (m *Model) check() error {
 	for h := range m.Heads {
 		if err := m.checkHead(&m.Heads[h], "head", &room); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkSteps returns an error if m, which has been checked, cannot take single steps.
+func (m *Model) checkSteps() error {
+	for l, layer := range m.Layers {
+		if _, ok := layer.(*Bidirectional); ok {
+			return errkind.Errorf(ErrUnsupported, "lstm: layer %d is a %T, which has no single steps, want *lstm.Weights: NewSequenceNetwork, OpenSequence and ReadSequence make a network of it that runs whole sequences",
+				l, layer)
 		}
 	}
 	return nil

@@ -217,6 +217,9 @@ func (m *Model) Write(w io.Writer) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	if err := m.checkSteps(); err != nil {
+		return err
+	}
 	for _, head := range m.Heads {
 		if head.Name != "" {
 			return errkind.Errorf(ErrUnsupported, "lstm: a head has the name %s, want none in a file", safetensors.Quote(head.Name))

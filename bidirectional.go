@@ -1,0 +1,132 @@
+package lstm
+
+import (
+	"fmt"
+
+	"example.com/lstm/internal/aligned"
+	"example.com/lstm/internal/errkind"
+)
+
+// Bidirectional is an LSTM layer of a [SequenceNetwork] that reads whole
+// sequences from their end, too. Forward reads a sequence from its first step to
+// its last, Backward from its last to its first, both the same input; the output
+// of a step is what the two have made of that step, put together by Merge.
+//
+// A nil Forward makes a layer that runs in reverse only: its output is that of
+// Backward. A layer that runs forward only is *[Weights].
+type Bidirectional struct {
+	Forward, Backward *Weights
+	Merge             Merge
+}
+
+// Merge says how the outputs of the two directions of a layer become one.
+type Merge uint8
+
+// The zero Merge is MergeConcat, which PyTorch has; Keras has all of them. All but
+// MergeConcat need directions of the same output size.
+const (
+	MergeConcat  Merge = iota // [forward; backward], forward first
+	MergeSum                  // forward + backward
+	MergeMul                  // forward · backward
+	MergeAverage              // (forward + backward) · 0.5
+)
+
+// mergeNames are Keras's.
+var mergeNames = [...]string{MergeConcat: "concat", MergeSum: "sum", MergeMul: "mul", MergeAverage: "ave"}
+
+// String returns the name that Keras has for m, such as "concat".
+func (m Merge) String() string {
+	if int(m) < len(mergeNames) {
+		return mergeNames[m]
+	}
+	return fmt.Sprintf("Merge(%d)", uint8(m))
+}
+
+// directions are the LSTMs of the layer, the forward one first.
+func (b *Bidirectional) directions() []*Weights {
+	if b.Forward == nil {
+		return []*Weights{b.Backward}
+	}
+	return []*Weights{b.Forward, b.Backward}
+}
+
+func (b *Bidirectional) input() features { return b.Backward.input() }
+
+func (b *Bidirectional) output() features {
+	out := b.Backward.output()
+	switch {
+	case b.Forward == nil:
+	case b.Merge == MergeConcat:
+		out = features{"output size", b.Forward.output().n + out.n}
+	}
+	return out
+}
+
+func (b *Bidirectional) parameters() int {
+	n := 0
+	for _, w := range b.directions() {
+		n += w.parameters()
+	}
+	return n
+}
+
+func (b *Bidirectional) takeRoom(room *aligned.Room) bool {
+	for _, w := range b.directions() {
+		if !w.takeRoom(room) {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *Bidirectional) check(name string) error {
+	switch {
+	case b == nil:
+		return fmt.Errorf("lstm: %s is a nil *lstm.Bidirectional", name)
+	case b.Backward == nil:
+		return errkind.Errorf(ErrShape, "lstm: %s: Backward is nil, want *lstm.Weights; a layer that runs forward only is *lstm.Weights itself", name)
+	case int(b.Merge) >= len(mergeNames):
+		return errkind.Errorf(ErrUnsupported, "lstm: %s: Merge is %d, want 0 to %d", name, b.Merge, len(mergeNames)-1)
+	case b.Forward == nil && b.Merge != MergeConcat:
+		return errkind.Errorf(ErrShape, "lstm: %s: Merge is %v and Forward is nil, want concat where there is nothing to merge", name, b.Merge)
+	}
+	if b.Forward != nil {
+		if err := b.Forward.check(name + ": Forward"); err != nil {
+			return err
+		}
+	}
+	if err := b.Backward.check(name + ": Backward"); err != nil {
+		return err
+	}
+	if b.Forward == nil {
+		return nil
+	}
+	in, out := b.Backward.input(), b.Backward.output()
+	if want := b.Forward.input(); in.n != want.n {
+		return errkind.Errorf(ErrShape, "lstm: %s: Backward: %s is %d, want %d, the %s of Forward", name, in.field, in.n, want.n, want.field)
+	}
+	if want := b.Forward.output(); b.Merge != MergeConcat && out.n != want.n {
+		return errkind.Errorf(ErrShape, "lstm: %s: Backward: %s is %d, want %d, the %s of Forward, since Merge is %v", name, out.field, out.n, want.n, want.field, b.Merge)
+	}
+	return nil
+}
+
+// merge puts what the two directions have made of a step together, in place of what
+// the forward one has.
+func (m Merge) merge(forward, backward []float32) {
+	backward = backward[:len(forward)]
+	switch m {
+	case MergeSum:
+		for i, v := range backward {
+			forward[i] += v
+		}
+	case MergeMul:
+		for i, v := range backward {
+			forward[i] *= v
+		}
+	case MergeAverage:
+		for i, v := range backward {
+			forward[i] = float32(forward[i]+v) * 0.5
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package lstm
+
+import "example.com/lstm/internal/fingerprint"
+
+// Fingerprint returns a hash of all that n computes with, like
+// [Network.Fingerprint], whose result it is where n has no bidirectional layer. The
+// same weights used in another direction, or merged in another way, have another
+// fingerprint. docs/state.md in the repository defines it.
+func (n *SequenceNetwork) Fingerprint() Fingerprint {
+	must(n.checkMade("Fingerprint"))
+	n.hashOnce.Do(func() {
+		if len(n.stages) == 1 && n.stages[0].backward == nil {
+			n.fingerprint = n.stages[0].forward.Fingerprint()
+			return
+		}
+		h := fingerprint.New()
+		h.Uint32(Contract)
+		h.Uint32(0) // the number of layers of no Network
+		h.Uint32(uint32(len(n.stages)))
+		for i := range n.stages {
+			n.stages[i].hash(h)
+		}
+		n.fingerprint = h.Sum()
+	})
+	return n.fingerprint
+}
+
+// hash takes what a stage is, and the fingerprints of its parts.
+func (s *stage) hash(h *fingerprint.Hash) {
+	h.Text(s.kind())
+	for _, d := range []*Network{s.forward, s.backward} {
+		if d != nil {
+			part := d.Fingerprint()
+			h.Text(string(part[:]))
+		}
+	}
+	if s.head != nil {
+		h.Uint32(uint32(s.input))
+		h.Uint32(uint32(s.output))
+		s.head.hash(h, s.input)
+	}
+}
+
+// kind is a word for how a stage uses its weights.
+func (s *stage) kind() string {
+	switch {
+	case s.head != nil:
+		return "head"
+	case s.backward == nil:
+		return "forward"
+	case s.forward == nil:
+		return "reverse"
+	}
+	return s.merge.String()
+}
