@@ -34,20 +34,12 @@ const (
 // mergeNames are Keras's.
 var mergeNames = [...]string{MergeConcat: "concat", MergeSum: "sum", MergeMul: "mul", MergeAverage: "ave"}
 
-// String returns the name that Keras has for m, such as "concat".
+// String returns the name that Keras and files have for m, such as "concat".
 func (m Merge) String() string {
 	if int(m) < len(mergeNames) {
 		return mergeNames[m]
 	}
 	return fmt.Sprintf("Merge(%d)", uint8(m))
-}
-
-// directions are the LSTMs of the layer, the forward one first.
-func (b *Bidirectional) directions() []*Weights {
-	if b.Forward == nil {
-		return []*Weights{b.Backward}
-	}
-	return []*Weights{b.Forward, b.Backward}
 }
 
 func (b *Bidirectional) input() features { return b.Backward.input() }
@@ -64,15 +56,17 @@ func (b *Bidirectional) output() features {
 
 func (b *Bidirectional) parameters() int {
 	n := 0
-	for _, w := range b.directions() {
-		n += w.parameters()
+	for _, w := range directions(b) {
+		if w != nil {
+			n += w.parameters()
+		}
 	}
 	return n
 }
 
 func (b *Bidirectional) takeRoom(room *aligned.Room) bool {
-	for _, w := range b.directions() {
-		if !w.takeRoom(room) {
+	for _, w := range directions(b) {
+		if w != nil && !w.takeRoom(room) {
 			return false
 		}
 	}
@@ -109,6 +103,17 @@ func (b *Bidirectional) check(name string) error {
 		return errkind.Errorf(ErrShape, "lstm: %s: Backward: %s is %d, want %d, the %s of Forward, since Merge is %v", name, out.field, out.n, want.n, want.field, b.Merge)
 	}
 	return nil
+}
+
+// directions are the LSTMs of a layer: forward, backward, nil for none.
+func directions(layer Layer) [2]*Weights {
+	switch layer := layer.(type) {
+	case *Weights:
+		return [...]*Weights{layer, nil}
+	case *Bidirectional:
+		return [...]*Weights{layer.Forward, layer.Backward}
+	}
+	return [...]*Weights{nil, nil}
 }
 
 // merge puts what the two directions have made of a step together, in place of what

@@ -51,13 +51,14 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 //	                            three or none
 //	LSTM.initial_h_lK  [R]      h that a stream begins with, may be absent
 //	LSTM.initial_c_lK  [H]      c that a stream begins with, may be absent
+//	LSTM.…_lK_reverse           the same of the backward direction, see Bidirectional
 //	HEAD.weight        [O, R]   head, a linear layer, may be absent
 //	HEAD.bias          [O]      bias of the head, may be absent
 //
 // LSTM and HEAD are the names of modules, any text, and may be absent, with
 // their dot. K counts the layers from 0; sizes may differ between them. R is the
 // size of a layer's h, P with a projection and H without, and I is the R of the
-// layer below. Peepholes and initial states are not in PyTorch's nn.LSTM. The
+// layer below, or that of both directions together. Peepholes and initial states are not in PyTorch's nn.LSTM. The
 // elements are F32, F16, BF16 or F64; F64 is rounded to the nearest float32, ties to
 // even. The file's metadata become [Model.Metadata], but for LSTM.structure, in which
 // [Model.Write] says what else of the LSTM is not PyTorch's, and [Model.Source] says
@@ -72,9 +73,9 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // say so. A linear layer is the head if no other tensor is left, and if its
 // module's name is head, or it has a bias and cannot be a layer before the LSTM,
 // because O differs from the network's I. Anything else is an error that names
-// the tensors and what to do: the parts of a bidirectional LSTM (_reverse), which
-// this package does not run; a second LSTM; numbers that are NaN, infinite or too
-// large for a float32.
+// the tensors and what to do: a second LSTM; numbers that are NaN, infinite or too
+// large for a float32. A [Network] runs no file with a backward direction:
+// [OpenSequence] does.
 //
 // A file may be hostile: memory is taken as bytes arrive, not because a header
 // claims them. A header may have 16 MiB, 10,000 tensors of at most 16 dimensions
@@ -97,12 +98,16 @@ func readModel(r io.Reader, o readOptions) (*Model, error) {
 	if err != nil {
 		return nil, kindOfFile(err)
 	}
-	found, err := statedict.Find(f.Entries, o.choice)
+	var said structure
+	found, err := statedict.Find(f.Entries, o.choice, func(module string) (uses []statedict.Use, err error) {
+		said, err = readStructure(f.Metadata, module)
+		return said.uses(), err
+	})
 	if err != nil {
 		return nil, err
 	}
 	m, places := placeTensors(found)
-	if err := m.takeStructure(f.Metadata); err != nil {
+	if err := m.takeStructure(&said, f.Metadata); err != nil {
 		return nil, err
 	}
 	place := func(e *safetensors.Entry) *[]float32 { return places[e.Name] }
@@ -124,11 +129,21 @@ func placeTensors(found *statedict.Network) (m *Model, places map[string]*[]floa
 			}
 		}
 	}
-	for l := range found.Layers {
-		from := &found.Layers[l]
+	direction := func(from *statedict.Direction) *Weights {
+		if from == nil {
+			return nil
+		}
 		w := &Weights{InputSize: from.InputSize, HiddenSize: from.HiddenSize, ProjSize: from.ProjSize}
 		add(from.Tensors, w.tensors())
-		m.Layers = append(m.Layers, w)
+		return w
+	}
+	for l := range found.Layers {
+		forward, backward := direction(found.Layers[l].Forward), direction(found.Layers[l].Backward)
+		if backward == nil {
+			m.Layers = append(m.Layers, forward)
+		} else {
+			m.Layers = append(m.Layers, &Bidirectional{Forward: forward, Backward: backward})
+		}
 	}
 	if from := found.Head; from != nil {
 		m.Source.Head = from.Module
@@ -205,19 +220,18 @@ func WithNonFinite() Option {
 
 // Write writes the model to w as a safetensors file of F32 tensors, which
 // [ReadModel] reads back equal, but for the Source, given [WithNonFinite] if
-// there are such numbers. The layers are named lstm.weight_ih_l0 and so on, the
-// head head.weight and head.bias; what is nil is left out. If a layer's [Cell] is not
-// the zero Cell, or a layer is residual, the metadata key lstm.structure says so.
+// there are such numbers. The layers are named lstm.weight_ih_l0 and so on, their
+// backward directions lstm.weight_ih_l0_reverse, the head head.weight and head.bias; what
+// is nil is left out. If a layer's [Cell] is not the zero Cell, or a layer is residual,
+// runs in reverse only or has another [Merge] than MergeConcat, the metadata key
+// lstm.structure says so.
 // Models that are equal but for the Source give equal files, byte for byte.
 //
-// Nothing is written when [New] would refuse the model, when a head has a name,
+// Nothing is written when [NewSequenceNetwork] would refuse the model, when a head has a name,
 // when the metadata are not valid UTF-8 or have the key lstm.structure, or when
 // ReadModel would refuse the size of the header.
 func (m *Model) Write(w io.Writer) error {
 	if err := m.check(); err != nil {
-		return err
-	}
-	if err := m.checkSteps(); err != nil {
 		return err
 	}
 	for _, head := range m.Heads {
@@ -247,9 +261,13 @@ func (m *Model) tensors() []safetensors.Tensor {
 		}
 	}
 	for l, layer := range m.Layers {
-		w := layer.(*Weights)
-		for i, p := range statedict.LayerParameters(w.InputSize, w.HiddenSize, w.ProjSize) {
-			add(statedict.LayerName(lstmModule, p.Name, l), p.Shape, *w.tensors()[i])
+		for d, w := range directions(layer) {
+			if w == nil {
+				continue
+			}
+			for i, p := range statedict.LayerParameters(w.InputSize, w.HiddenSize, w.ProjSize) {
+				add(statedict.LayerName(lstmModule, p.Name, l, d == 1), p.Shape, *w.tensors()[i])
+			}
 		}
 	}
 	for _, head := range m.Heads {

@@ -117,8 +117,13 @@ func modelsEqual(a, b *lstm.Model) bool {
 			return math.Float32bits(x) == math.Float32bits(y)
 		})
 	}
-	equal := func(a, b lstm.Layer) bool {
+	var equal func(a, b lstm.Layer) bool
+	equal = func(a, b lstm.Layer) bool {
 		switch a := a.(type) {
+		case *lstm.Bidirectional:
+			b, ok := b.(*lstm.Bidirectional)
+			return ok && a.Merge == b.Merge && (a.Forward == nil) == (b.Forward == nil) &&
+				(a.Forward == nil || equal(a.Forward, b.Forward)) && equal(a.Backward, b.Backward)
 		case *lstm.Weights:
 			b, ok := b.(*lstm.Weights)
 			return ok && a.InputSize == b.InputSize && a.HiddenSize == b.HiddenSize && a.ProjSize == b.ProjSize &&

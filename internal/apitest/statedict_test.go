@@ -113,7 +113,13 @@ func TestReadModelRefuses(t *testing.T) {
 
 		{"two LSTMs", and("m.weight_ih_l0 F32 8 3", "m.weight_hh_l0 F32 8 2"), `modules "l", "m" are LSTMs, want one: lstm.WithLSTM names`},
 		{"two LSTMs, one without a prefix", and("weight_ih_l1 F32 8 2", "weight_hh_l1 F32 8 2"), `modules "l", "" are LSTMs, want one`},
-		{"bidirectional", and("l.weight_ih_l0_reverse F32 8 3", "l.weight_hh_l0_reverse F32 8 2"), `tensor "l.weight_ih_l0_reverse": it belongs to a bidirectional LSTM`},
+		{"backward parameters of another input", and("l.weight_ih_l0_reverse F32 8 4", "l.weight_hh_l0_reverse F32 8 2"), `tensor "l.weight_ih_l0_reverse": shape is [8 4], want [8 3] = [4H, I]`},
+		{"backward parameters lacking", and("l.weight_ih_l0_reverse F32 8 3"), `tensor "l.weight_hh_l0_reverse" is missing, want one of shape [4H, H] beside tensor "l.weight_ih_l0_reverse" of shape [8 3]`},
+		{"backward parameters only", []string{"l.weight_ih_l0_reverse F32 8 3", "l.weight_hh_l0_reverse F32 8 2"}, `tensor "l.weight_ih_l0_reverse": layer 0 has this direction only, want tensor "l.weight_ih_l0" too, unless "l.structure" in the metadata says that it runs in reverse`},
+		{"a layer above both directions that reads one", and("l.weight_ih_l0_reverse F32 8 3", "l.weight_hh_l0_reverse F32 8 2", "l.weight_ih_l1 F32 8 2", "l.weight_hh_l1 F32 8 2"), `tensor "l.weight_ih_l1": shape is [8 2], want [8 4] = [4H, I]`},
+		{"a head above both directions that reads one", and("l.weight_ih_l0_reverse F32 8 3", "l.weight_hh_l0_reverse F32 8 2", "fc.weight F32 1 2", "fc.bias F32 1"), `tensor "fc.weight": shape is [1 2], no part of an LSTM or its head, a weight [O, D] with D = 4`},
+		{"a backward GRU", and("l.weight_ih_l0_reverse F32 6 3", "l.weight_hh_l0_reverse F32 6 2"), `tensor "l.weight_hh_l0_reverse": shape is [6 2], a GRU's`},
+		{"a backward projection of another size", and("l.weight_ih_l0_reverse F32 8 3", "l.weight_hh_l0_reverse F32 8 2", "l.weight_hr_l0_reverse F32 1 2"), `tensor "l.weight_hh_l0_reverse": shape is [8 2], want [8 1] = [4H, P]`},
 		{"projection of another size", and("l.weight_hr_l0 F32 1 2"), `tensor "l.weight_hh_l0": shape is [8 2], want [8 1] = [4H, P]`},
 		{"projection of other units", and("l.weight_hr_l0 F32 2 3"), `tensor "l.weight_ih_l0": shape is [8 3], want [12 3] = [4H, I]`},
 		{"projection to nothing", and("l.weight_hr_l0 F32 0 2"), `tensor "l.weight_hr_l0": shape is [0 2], want every dimension at least 1`},
@@ -121,7 +127,7 @@ func TestReadModelRefuses(t *testing.T) {
 		{"initial h of units", []string{"weight_ih_l0 F32 8 3", "weight_hh_l0 F32 8 1", "weight_hr_l0 F32 1 2", "initial_h_l0 F32 2"}, `tensor "initial_h_l0": shape is [2], want [1] = [P]`},
 		{"initial h of two layers", and("l.initial_h_l0 F32 1 2"), `tensor "l.initial_h_l0": shape is [1 2], want [H]`},
 		{"initial c of another size", and("l.initial_c_l0 F32 3"), `tensor "l.initial_c_l0": shape is [3], want [2] = [H]`},
-		{"initial h in reverse", and("l.initial_h_l0_reverse F32 2"), `tensor "l.initial_h_l0_reverse": it belongs to a bidirectional LSTM`},
+		{"initial h in reverse", and("l.initial_h_l0_reverse F32 2"), `tensor "l.weight_ih_l0_reverse" is missing, want one of shape [4H, I] beside tensor "l.initial_h_l0_reverse"`},
 		{"projection alone", []string{"l.weight_hr_l0 F32 1 2"}, `tensor "l.weight_ih_l0" is missing, want one of shape [4H, I] beside tensor "l.weight_hr_l0" of shape [1 2]`},
 		{"layers that do not fit a projection", and("l.weight_hr_l0 F32 2 2", "l.weight_ih_l1 F32 8 3", "l.weight_hh_l1 F32 8 2"), `tensor "l.weight_ih_l1": shape is [8 3], want [8 2] = [4H, I]`},
 		{"head of the units of a projection", []string{"weight_ih_l0 F32 8 3", "weight_hh_l0 F32 8 1", "weight_hr_l0 F32 1 2", "fc.weight F32 5 2"}, `tensor "fc.weight": shape is [5 2], no part of an LSTM or its head, a weight [O, P] with P = 1 and a bias [O]`},
@@ -148,7 +154,7 @@ func TestReadModelRefuses(t *testing.T) {
 		{"a peephole alone", and("l.peephole_f_l0 F32 2"), `tensor "l.peephole_i_l0" is missing, want one of shape [H] beside tensor "l.weight_ih_l0" of shape [8 3]`},
 		{"peepholes of the gate g", and("l.peephole_g_l0 F32 2"), `tensor "l.peephole_g_l0": shape is [2], no part of an LSTM`},
 		{"peepholes of a layer that is not there", and("l.peephole_i_l1 F32 2", "l.peephole_f_l1 F32 2", "l.peephole_o_l1 F32 2"), `tensor "l.weight_ih_l1" is missing, want one of shape [4H, I]`},
-		{"bidirectional peepholes", and("l.peephole_i_l0_reverse F32 2"), `tensor "l.peephole_i_l0_reverse": it belongs to a bidirectional LSTM`},
+		{"bidirectional peepholes", and("l.peephole_i_l0_reverse F32 2"), `tensor "l.weight_ih_l0_reverse" is missing, want one of shape [4H, I] beside tensor "l.peephole_i_l0_reverse"`},
 		{"layers that do not fit", and("l.weight_ih_l1 F32 8 3", "l.weight_hh_l1 F32 8 2"), `tensor "l.weight_ih_l1": shape is [8 3], want [8 2] = [4H, I]`},
 		{"no inputs", []string{"weight_ih_l0 F32 8 0", "weight_hh_l0 F32 8 2"}, `tensor "weight_ih_l0": shape is [8 0], want every dimension at least 1`},
 		{"no hidden units", []string{"weight_ih_l0 F32 0 3", "weight_hh_l0 F32 0 0"}, `tensor "weight_ih_l0": shape is [0 3], want every dimension at least 1`},
@@ -204,7 +210,7 @@ func TestReadModelOptions(t *testing.T) {
 		want    lstm.Source
 	}{
 		{"one of two", [][]string{encoder, decoder}, []lstm.Option{lstm.WithLSTM("dec")}, lstm.Source{LSTM: "dec", Unused: names(encoder)}},
-		{"besides one that is not run", [][]string{encoder, bidirectional}, []lstm.Option{lstm.WithLSTM("enc")}, lstm.Source{LSTM: "enc", Unused: names(bidirectional)}},
+		{"besides one that is bidirectional", [][]string{encoder, bidirectional}, []lstm.Option{lstm.WithLSTM("enc")}, lstm.Source{LSTM: "enc", Unused: names(bidirectional)}},
 		{"one of two, and a head", [][]string{encoder, fc, decoder}, []lstm.Option{lstm.WithLSTM("enc"), lstm.WithHead("fc")}, lstm.Source{LSTM: "enc", Head: "fc", Unused: names(decoder)}},
 		{"one of two, and no head", [][]string{encoder, fc, decoder}, []lstm.Option{lstm.WithLSTM("enc"), lstm.WithoutHead()}, lstm.Source{LSTM: "enc", Unused: names(fc, decoder)}},
 		{"the only one", [][]string{encoder, fc}, []lstm.Option{lstm.WithLSTM("enc")}, lstm.Source{LSTM: "enc", Head: "fc"}},
@@ -246,7 +252,6 @@ func TestReadModelOptions(t *testing.T) {
 		{"no matrix", [][]string{encoder, norm}, []lstm.Option{lstm.WithHead("norm")}, `tensor "norm.weight": shape is [2], want [O, H]`},
 		{"one of two, and who knows whose head", [][]string{encoder, fc, decoder}, []lstm.Option{lstm.WithLSTM("enc")}, `tensor "fc.weight": which of 2 LSTMs it follows cannot be told: lstm.WithHead("fc") takes it`},
 		{"one of two, and another tensor", [][]string{encoder, norm, decoder}, []lstm.Option{lstm.WithLSTM("enc")}, `tensor "norm.bias": shape is [2], no part of an LSTM or its head`},
-		{"one that is not run", [][]string{encoder, bidirectional}, []lstm.Option{lstm.WithLSTM("b")}, `it belongs to a bidirectional LSTM`},
 		{"many", [][]string{encoder, decoder, {"c.weight_ih_l0 F32 4 1", "d.weight_ih_l0 F32 4 1", "e.weight_ih_l0 F32 4 1", "f.weight_ih_l0 F32 4 1"}}, nil, `modules "enc", "dec", "c", "d", "e", … are LSTMs`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -58,9 +58,17 @@ func HeadParameters(inputs, outputs int) [2]Parameter {
 	}
 }
 
-// LayerName is the name of a parameter of a layer.
-func LayerName(module, parameter string, layer int) string {
-	return joinName(module, fmt.Sprintf("%s_l%d", parameter, layer))
+// reverseSuffix ends the names of a backward direction.
+const reverseSuffix = "_reverse"
+
+// LayerName is the name of a parameter of a layer, in its backward direction or in
+// the other.
+func LayerName(module, parameter string, layer int, reverse bool) string {
+	name := joinName(module, fmt.Sprintf("%s_l%d", parameter, layer))
+	if reverse {
+		name += reverseSuffix
+	}
+	return name
 }
 
 // StructureKey is the key of the metadata that says what is no parameter of an LSTM.
@@ -73,6 +81,13 @@ type Choice struct {
 	NoHead bool
 }
 
+// A Use is what the file says of a layer besides its tensors. The zero Use is what
+// PyTorch does.
+type Use struct {
+	Merged  bool // the outputs of the two directions become one of the same size
+	Reverse bool // there is the backward direction only
+}
+
 // A Network says which tensor is what. Shapes are those of the parameters.
 type Network struct {
 	LSTM   string // module
@@ -83,24 +98,45 @@ type Network struct {
 	used map[*safetensors.Entry]bool // those that have a place
 }
 
-// Layer is the tensors of one layer, in the order of LayerParameters; nil for
-// one that is not there.
+// Layer is one layer of an LSTM, in one direction or in both.
 type Layer struct {
+	Forward, Backward *Direction // nil for one that is not there
+	Use               Use
+}
+
+// Direction is the tensors of one direction of a layer, in the order of
+// LayerParameters; nil for one that is not there.
+type Direction struct {
 	InputSize, HiddenSize int
 	ProjSize              int // 0 for no projection
 	Tensors               []*safetensors.Entry
 }
 
-// outputSize is the number of elements of its h, and outputSymbol how shapes call
-// them.
-func (l *Layer) outputSize() int { return cmp.Or(l.ProjSize, l.HiddenSize) }
+// outputSize is the number of elements of its h.
+func (d *Direction) outputSize() int { return cmp.Or(d.ProjSize, d.HiddenSize) }
+
+// inputSize and outputSize are the elements of the layer's input and of its output,
+// outputSymbol is how shapes call them.
+func (l *Layer) inputSize() int { return cmp.Or(l.Forward, l.Backward).InputSize }
+
+func (l *Layer) outputSize() int {
+	if l.concatenates() {
+		return l.Forward.outputSize() + l.Backward.outputSize()
+	}
+	return cmp.Or(l.Forward, l.Backward).outputSize()
+}
 
 func (l *Layer) outputSymbol() string {
-	if l.ProjSize > 0 {
+	switch {
+	case l.concatenates():
+		return "D"
+	case cmp.Or(l.Forward, l.Backward).ProjSize > 0:
 		return "P"
 	}
 	return "H"
 }
+
+func (l *Layer) concatenates() bool { return l.Forward != nil && l.Backward != nil && !l.Use.Merged }
 
 // Head is the tensors of the head, in the order of HeadParameters.
 type Head struct {
@@ -119,15 +155,20 @@ type module struct {
 }
 
 // Find finds the place of every tensor. A tensor without a place is one that
-// the choice lets it pass over.
-func Find(entries []safetensors.Entry, c Choice) (*Network, error) {
+// the choice lets it pass over. uses returns what the file says of the layers of a
+// module, as far as it does.
+func Find(entries []safetensors.Entry, c Choice, uses func(module string) ([]Use, error)) (*Network, error) {
 	modules := groupModules(entries)
 	lstm, err := chooseLSTM(modules, c.LSTM)
 	if err != nil {
 		return nil, err
 	}
 	n := &Network{LSTM: lstm.name, used: make(map[*safetensors.Entry]bool)}
-	if err := n.stack(lstm); err != nil {
+	said, err := uses(lstm.name)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.stack(lstm, said); err != nil {
 		return nil, err
 	}
 	switch {
@@ -205,13 +246,13 @@ func splitField(field string) (part string, layer int, ok bool) {
 	default:
 		return "", 0, false
 	}
-	number, reverse := strings.CutSuffix(number, "_reverse")
+	number, reverse := strings.CutSuffix(number, reverseSuffix)
 	layer, err := strconv.Atoi(number)
 	if err != nil || layer < 0 || strconv.Itoa(layer) != number {
 		return "", 0, false
 	}
 	if reverse {
-		part += "_reverse"
+		part += reverseSuffix
 	}
 	return part, layer, true
 }
@@ -289,11 +330,14 @@ func recurrentKind(e *safetensors.Entry) string {
 }
 
 // stack places the layers of an LSTM.
-func (n *Network) stack(m *module) error {
+func (n *Network) stack(m *module, uses []Use) error {
 	n.Layers = make([]Layer, len(m.layers))
 	for l := range n.Layers {
 		if m.layers[l] == nil {
 			return gapError(m, l)
+		}
+		if l < len(uses) {
+			n.Layers[l].Use = uses[l]
 		}
 		if err := n.layer(m, l); err != nil {
 			return err
@@ -320,54 +364,85 @@ func gapError(m *module, missing int) error {
 }
 
 // layer places the parts of layer l, above layers that have their places.
-func (n *Network) layer(m *module, l int) error {
-	parts := m.layers[l]
-	if err := checkParts(parts); err != nil {
-		return err
-	}
-	peepholes := parts["peephole_i"] != nil || parts["peephole_f"] != nil || parts["peephole_o"] != nil
-	for _, p := range LayerParameters(0, 0, 0) {
-		needed := !p.Optional || peepholes && strings.HasPrefix(p.Name, "peephole")
-		switch e := parts[p.Name]; {
-		case e == nil && needed:
-			return missingError(m, l, p)
-		case e != nil && len(e.Shape) != len(p.Shape):
-			return shapeError(e, p.Symbols)
-		}
-	}
-	hh, hr := parts["weight_hh"], parts["weight_hr"]
-	if kind := recurrentKind(hh); kind != "" && hr == nil {
-		return errkind.Errorf(errkind.ErrUnsupported, "%w", hh.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(hh.Shape), kind))
-	}
-	layer := &n.Layers[l]
-	layer.HiddenSize = hh.Shape[1]
-	if hr != nil {
-		layer.ProjSize, layer.HiddenSize = hr.Shape[0], hr.Shape[1]
-	}
-	layer.InputSize = parts["weight_ih"].Shape[1]
+func (n *Network) layer(m *module, l int) (err error) {
+	layer, input := &n.Layers[l], 0
 	if l > 0 {
-		layer.InputSize = n.Layers[l-1].outputSize()
+		input = n.Layers[l-1].outputSize()
 	}
-	for _, p := range LayerParameters(layer.InputSize, layer.HiddenSize, layer.ProjSize) {
-		e := parts[p.Name]
-		if e != nil {
-			if err := n.place(e, p); err != nil {
-				return err
-			}
+	var forward, backward bool
+	for part := range m.layers[l] {
+		if strings.HasSuffix(part, reverseSuffix) {
+			backward = true
+		} else {
+			forward = true
 		}
-		layer.Tensors = append(layer.Tensors, e)
+	}
+	if forward {
+		if layer.Forward, err = n.direction(m, l, false, input); err != nil {
+			return err
+		}
+		input = layer.Forward.InputSize
+	}
+	if backward {
+		if layer.Backward, err = n.direction(m, l, true, input); err != nil {
+			return err
+		}
+	}
+	return layer.checkUse(m, l)
+}
+
+// checkUse returns an error unless a layer has the directions that the file speaks of.
+func (l *Layer) checkUse(m *module, number int) error {
+	both := l.Forward != nil && l.Backward != nil
+	switch {
+	case l.Use.Merged && !both:
+		return errkind.Errorf(errkind.ErrUnsupported, "%w", cmp.Or(l.Forward, l.Backward).Tensors[0].Errorf("layer %d has this direction only, want both, since it merges them", number))
+	case l.Use.Reverse && l.Forward != nil:
+		return errkind.Errorf(errkind.ErrUnsupported, "%w", l.Forward.Tensors[0].Errorf("layer %d has this direction, want the backward one only, since it runs in reverse", number))
+	case !l.Use.Reverse && l.Forward == nil:
+		return errkind.Errorf(errkind.ErrUnsupported, "%w", l.Backward.Tensors[0].Errorf("layer %d has this direction only, want tensor %s too, unless %s in the metadata says that it runs in reverse",
+			number, safetensors.Quote(LayerName(m.name, "weight_ih", number, false)), safetensors.Quote(StructureKey(m.name))))
 	}
 	return nil
 }
 
-// checkParts refuses the parts of LSTMs that this package does not run.
-func checkParts(parts map[string]*safetensors.Entry) error {
-	for _, p := range LayerParameters(0, 0, 0) {
-		if e := parts[p.Name+"_reverse"]; e != nil {
-			return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("it belongs to a bidirectional LSTM, want one direction"))
+// direction places the parts of one direction of layer l. input is the size of the
+// layer's input, 0 for what weight_ih has.
+func (n *Network) direction(m *module, l int, reverse bool, input int) (*Direction, error) {
+	found := make(map[string]*safetensors.Entry)
+	for part, e := range m.layers[l] {
+		if name, backward := strings.CutSuffix(part, reverseSuffix); backward == reverse {
+			found[name] = e
 		}
 	}
-	return nil
+	peepholes := found["peephole_i"] != nil || found["peephole_f"] != nil || found["peephole_o"] != nil
+	for _, p := range LayerParameters(0, 0, 0) {
+		needed := !p.Optional || peepholes && strings.HasPrefix(p.Name, "peephole")
+		switch e := found[p.Name]; {
+		case e == nil && needed:
+			return nil, missingError(LayerName(m.name, p.Name, l, reverse), p, found)
+		case e != nil && len(e.Shape) != len(p.Shape):
+			return nil, shapeError(e, p.Symbols)
+		}
+	}
+	hh, hr := found["weight_hh"], found["weight_hr"]
+	if kind := recurrentKind(hh); kind != "" && hr == nil {
+		return nil, errkind.Errorf(errkind.ErrUnsupported, "%w", hh.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(hh.Shape), kind))
+	}
+	d := &Direction{InputSize: cmp.Or(input, found["weight_ih"].Shape[1]), HiddenSize: hh.Shape[1]}
+	if hr != nil {
+		d.ProjSize, d.HiddenSize = hr.Shape[0], hr.Shape[1]
+	}
+	for _, p := range LayerParameters(d.InputSize, d.HiddenSize, d.ProjSize) {
+		e := found[p.Name]
+		if e != nil {
+			if err := n.place(e, p); err != nil {
+				return nil, err
+			}
+		}
+		d.Tensors = append(d.Tensors, e)
+	}
+	return d, nil
 }
 
 // place marks e as one that has a place, that of p.
@@ -386,18 +461,17 @@ func shapeError(e *safetensors.Entry, want string) error {
 	return errkind.Errorf(errkind.ErrShape, "%w", e.Errorf("shape is %s, want %s", safetensors.SizesText(e.Shape), want))
 }
 
-// missingError names a tensor that is there besides the one that is not.
-func missingError(m *module, l int, missing Parameter) error {
+// missingError names a tensor of found that is there besides the one that is not.
+func missingError(name string, missing Parameter, found map[string]*safetensors.Entry) error {
 	var beside *safetensors.Entry
 	for _, p := range LayerParameters(0, 0, 0) {
-		if e := m.layers[l][p.Name]; e != nil {
+		if e := found[p.Name]; e != nil {
 			beside = e
 			break
 		}
 	}
 	return errkind.Errorf(errkind.ErrUnsupported, "tensor %s is missing, want one of shape %s beside tensor %s of shape %s",
-		safetensors.Quote(LayerName(m.name, missing.Name, l)), missing.Symbols,
-		safetensors.Quote(beside.Name), safetensors.SizesText(beside.Shape))
+		safetensors.Quote(name), missing.Symbols, safetensors.Quote(beside.Name), safetensors.SizesText(beside.Shape))
 }
 
 // head places the parts of the head.
@@ -467,7 +541,7 @@ func (n *Network) certainHead(modules []*module) error {
 		if err := n.head(m); err != nil {
 			return err
 		}
-		inputs := n.Layers[0].InputSize
+		inputs := n.Layers[0].inputSize()
 		switch {
 		case lstms > 1:
 			return doubt(m, "which of %d LSTMs it follows cannot be told", lstms)
