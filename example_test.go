@@ -294,6 +294,47 @@ func ExampleState_C() {
 	// Output: [0.42]
 }
 
+// A layer that runs in both directions, over a whole sequence. OpenSequence reads such
+// a network from a file.
+func ExampleSequenceNetwork() {
+	direction := func(seed uint64) *lstm.Weights { return lstm.RandomModel(seed, 0, 2, 4).Layers[0].(*lstm.Weights) }
+	net, err := lstm.NewSequenceNetwork(&lstm.Model{Layers: []lstm.Layer{
+		&lstm.Bidirectional{Forward: direction(1), Backward: direction(2)},
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []float32{0.1, 0.2, 0.3, 0.4, 0.5, 0.6} // three steps
+	y, final := make([]float32, 3*net.OutputSize()), net.NewState()
+	net.Forward(x, y, nil, final)
+	fmt.Println(y[len(y)-8:][:4]) // forward, after the last step
+	fmt.Println(final.H[0])       // the same
+	fmt.Println(y[4:8])           // backward, after the first
+	fmt.Println(final.H[1])       // the same
+	// Output:
+	// [-0.06539686 0.06355616 0.10801996 -0.2835933]
+	// [-0.06539686 0.06355616 0.10801996 -0.2835933]
+	// [-0.053056873 0.17996585 -0.17789063 -0.021219037]
+	// [-0.053056873 0.17996585 -0.17789063 -0.021219037]
+}
+
+// A padded batch: two sequences, of which the first has one step and the other two.
+func ExampleSequenceNetwork_ForwardPadded() {
+	model := lstm.RandomModel(1, 0, 1, 2)
+	net, err := lstm.NewSequenceNetwork(model)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []float32{
+		0.5, 0.5, // step 0 of both
+		0, 0.25, // step 1, which the first sequence has not
+	}
+	y := make([]float32, 4*net.OutputSize())
+	net.ForwardPadded([]int{1, 2}, x, y, nil, nil)
+	fmt.Println(y[0] == y[2], y[4:6], y[6] != 0)
+	// Output: true [0 0] true
+}
+
 func ExampleSigmoid() {
 	x := []float32{-1, 0, 1}
 	lstm.Sigmoid(x, x) // in place

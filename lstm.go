@@ -26,6 +26,9 @@
 // the same bits by whichever of them it is taken, so a stream may go through them
 // in any order.
 //
+// A network with bidirectional layers, or layers that run in reverse, reads whole
+// sequences only. It is a [SequenceNetwork], which takes other models, too.
+//
 // The first step of a process is slower than the others, like the first after a
 // pause: the weights are not in the processor's caches yet. A service that cares
 // takes a few steps with a spare state before it says that it is ready. Where

@@ -24,6 +24,7 @@ func Cases() []Case {
 		cases = append(cases, s.cases("huge", (*generator).huge)...)
 	}
 	cases = append(cases, cellCases()...)
+	cases = append(cases, sequenceCases()...)
 	cases = append(cases, decayCase(), fadingCase())
 	for _, f := range []struct {
 		name  string
