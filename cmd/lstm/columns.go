@@ -165,12 +165,12 @@ func (c *columns) index() string {
 	return c.table.row[c.indexColumn]
 }
 
-// appendIndex appends the index of the current row to fields, if there is one.
-func (c *columns) appendIndex(fields []string) []string {
+// appendIndex appends the index of a row to fields, if rows have one.
+func (c *columns) appendIndex(fields []string, index string) []string {
 	if c.indexColumn == absent {
 		return fields
 	}
-	return append(fields, c.index())
+	return append(fields, index)
 }
 
 // outputHeader is the header of the forecasts.

@@ -47,13 +47,13 @@ Examples:
 			if err != nil {
 				return err
 			}
-			net, err := await(ctx, func() (*lstm.Network, error) { return openModel(path, options...) })
+			m, err := await(ctx, func() (*model, error) { return openModel(path, options...) })
 			if err != nil {
 				return err
 			}
 			w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 			describeMachine(w)
-			describeNetwork(w, modelName(path), net)
+			describeModel(w, modelName(path), m)
 			return w.Flush()
 		},
 	}
@@ -140,30 +140,44 @@ func cpuOptions(godebug string) string {
 	return strings.Join(slices.DeleteFunc(options, func(o string) bool { return !strings.HasPrefix(o, "cpu.") }), ",")
 }
 
-func describeNetwork(w io.Writer, name string, net *lstm.Network) {
+func describeModel(w io.Writer, name string, m *model) {
 	fmt.Fprintf(w, "\nmodel\t%s\n", name)
-	describeSource(w, net)
-	fmt.Fprintf(w, "parameters\t%d, weights and biases\n", net.Parameters())
-	fmt.Fprintf(w, "fingerprint\t%s\n", net.Fingerprint())
-	fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", units.Bytes(net.MemorySize()))
-	fmt.Fprintf(w, "memory a stream\t%s\n", units.Bytes(net.NewState().MemorySize()))
+	describeSource(w, m)
+	fmt.Fprintf(w, "parameters\t%d, weights and biases\n", m.Parameters())
+	fmt.Fprintf(w, "fingerprint\t%s\n", m.Fingerprint())
+	if m.stream != nil {
+		fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", units.Bytes(m.MemorySize()))
+		fmt.Fprintf(w, "memory a stream\t%s\n", units.Bytes(m.stream.NewState().MemorySize()))
+	} else {
+		fmt.Fprintf(w, "memory, packed\t%s\n", units.Bytes(m.MemorySize()))
+		fmt.Fprintf(w, "runs\twhole sequences only, since layers read them from the end\n")
+	}
 
 	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\n")
-	input := net.InputSize()
-	for l := range net.Layers() {
-		hidden, proj := net.HiddenSize(l), net.ProjSize(l)
-		name, output := fmt.Sprintf("lstm %d", l), hidden
-		if proj > 0 {
-			name, output = fmt.Sprintf("%s, %d units", name, hidden), proj
+	top := 0
+	for l, layer := range m.layers {
+		name := fmt.Sprintf("lstm %d", l)
+		switch layer := layer.(type) {
+		case *lstm.Weights:
+			top = describeLSTM(w, name, layer)
+		case *lstm.Bidirectional:
+			if layer.Forward == nil {
+				top = describeLSTM(w, name+" reverse", layer.Backward)
+				continue
+			}
+			forward := describeLSTM(w, name+" forward", layer.Forward)
+			top = describeLSTM(w, name+" backward", layer.Backward)
+			if layer.Merge == lstm.MergeConcat {
+				top += forward
+			}
+			fmt.Fprintf(w, "  both, %v\t\t%d\t\n", layer.Merge, top)
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", name, input, output, 4*hidden*(input+output)+hidden*proj)
-		input = output
 	}
-	if net.HasHead() {
-		fmt.Fprintf(w, "linear\t%d\t%d\t%d\n", input, net.OutputSize(), input*net.OutputSize())
+	if m.HasHead() {
+		fmt.Fprintf(w, "linear\t%d\t%d\t%d\n", top, m.OutputSize(), top*m.OutputSize())
 	}
 
-	metadata := net.Metadata()
+	metadata := m.Metadata()
 	if len(metadata) == 0 {
 		fmt.Fprintf(w, "\nmetadata\tnone: all columns are inputs, as they are\n")
 		return
@@ -176,4 +190,15 @@ func describeNetwork(w io.Writer, name string, net *lstm.Network) {
 			label = ""
 		}
 	}
+}
+
+// describeLSTM prints one direction of a layer, and returns its outputs.
+func describeLSTM(w io.Writer, name string, layer *lstm.Weights) (outputs int) {
+	outputs = layer.HiddenSize
+	if layer.ProjSize > 0 {
+		name, outputs = fmt.Sprintf("%s, %d units", name, layer.HiddenSize), layer.ProjSize
+	}
+	weights := len(layer.WeightIH) + len(layer.WeightHH) + len(layer.WeightHR)
+	fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", name, layer.InputSize, outputs, weights)
+	return outputs
 }

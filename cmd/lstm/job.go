@@ -5,20 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
-	"example.com/lstm"
 	"example.com/lstm/cmd/lstm/seattle"
 )
 
 // A job is one run of a network over a table.
 type job struct {
-	net     *lstm.Network
-	state   *lstm.State
+	model   *model
 	columns *columns
 
 	in    *inputFile
@@ -28,8 +24,10 @@ type job struct {
 
 	modelName string
 	rows      *rowWriter
+	fields    []string // of the row being written
 	scores    []*score // by output; nil where the truth is not in the table
 	times     *stepTimes
+	whole     time.Duration // of a whole sequence
 }
 
 // openJob opens all files and checks all that can be checked before the first
@@ -37,11 +35,10 @@ type job struct {
 // other files are as they were.
 func openJob(ctx context.Context, std streams, o runOptions) (_ *job, err error) {
 	j := &job{times: newStepTimes(), modelName: modelName(o.model), chart: o.chart}
-	if j.net, err = await(ctx, func() (*lstm.Network, error) { return openModel(o.model, o.modelOptions...) }); err != nil {
+	if j.model, err = await(ctx, func() (*model, error) { return openModel(o.model, o.modelOptions...) }); err != nil {
 		return nil, err
 	}
-	j.state = j.net.NewState()
-	layout, err := parseLayout(j.net.Metadata(), j.net.InputSize(), j.net.OutputSize())
+	layout, err := parseLayout(j.model.Metadata(), j.model.InputSize(), j.model.OutputSize())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", j.modelName, err)
 	}
@@ -60,7 +57,7 @@ func openJob(ctx context.Context, std streams, o runOptions) (_ *job, err error)
 	if err != nil {
 		return nil, err
 	}
-	if j.columns, err = bind(layout, j.net.InputSize(), table); err != nil {
+	if j.columns, err = bind(layout, j.model.InputSize(), table); err != nil {
 		return nil, err
 	}
 	for i := range layout.outputs {
@@ -128,52 +125,4 @@ func (j *job) close() error {
 		errs = append(errs, j.plot.close())
 	}
 	return errors.Join(errs...)
-}
-
-// forecast runs the network over the rows until they end, one of them is bad,
-// or ctx is done.
-func (j *job) forecast(ctx context.Context) error {
-	if err := j.rows.write(j.columns.outputHeader()); err != nil {
-		return err
-	}
-	var (
-		outputs = j.columns.layout.outputs
-		x       = make([]float32, j.net.InputSize())
-		y       = make([]float32, j.net.OutputSize())
-		now     = make([]reading, len(outputs))
-		fields  []string
-	)
-	for {
-		if ctx.Err() != nil {
-			return errInterrupted
-		}
-		if err := j.columns.table.next(); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		// All of the row is read before the network's state changes.
-		if err := j.columns.readInputs(x); err != nil {
-			return err
-		}
-		if err := j.columns.readTruth(now); err != nil {
-			return err
-		}
-
-		start := time.Now()
-		j.net.Step(j.state, x, y)
-		j.times.add(time.Since(start))
-
-		fields = j.columns.appendIndex(fields[:0])
-		for i := range outputs {
-			value := outputs[i].restore(y[i])
-			fields = append(fields, strconv.FormatFloat(float64(value), 'g', -1, 32))
-			if s := j.scores[i]; s != nil {
-				s.add(j.columns.index(), now[i], float64(value), j.columns.evaluated())
-			}
-		}
-		if err := j.rows.write(fields); err != nil {
-			return err
-		}
-	}
 }

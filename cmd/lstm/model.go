@@ -2,6 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
 
 	"example.com/lstm"
 	"example.com/lstm/cmd/lstm/seattle"
@@ -13,12 +17,72 @@ const (
 	embeddedTable = "the embedded seattle-weather.csv"
 )
 
-// openModel reads the network in a file, or the embedded one if path is "".
-func openModel(path string, options ...lstm.Option) (*lstm.Network, error) {
-	if path != "" {
-		return lstm.Open(path, options...)
+// A model is what is in a file, made ready to run: over streams, or, if it has
+// layers that run in reverse, over whole sequences.
+type model struct {
+	network
+	stream *lstm.Network         // or
+	whole  *lstm.SequenceNetwork // one is nil
+	layers []lstm.Layer
+}
+
+// network is what both kinds of networks have in common.
+type network interface {
+	InputSize() int
+	OutputSize() int
+	HasHead() bool
+	Parameters() int
+	MemorySize() int
+	Fingerprint() lstm.Fingerprint
+	Metadata() map[string]string
+	Source() lstm.Source
+}
+
+// openModel reads the model in a file, or the embedded one if path is "".
+func openModel(path string, options ...lstm.Option) (*model, error) {
+	file, err := readModel(path, options...)
+	if err != nil {
+		return nil, err
 	}
-	return lstm.Read(bytes.NewReader(seattle.Model), options...)
+	m := &model{layers: file.Layers}
+	if slices.ContainsFunc(file.Layers, isBidirectional) {
+		m.whole, err = lstm.NewSequenceNetwork(file)
+		m.network = m.whole
+	} else {
+		m.stream, err = lstm.New(file)
+		m.network = m.stream
+	}
+	if err != nil {
+		return nil, inFile(path, err)
+	}
+	return m, nil
+}
+
+func isBidirectional(layer lstm.Layer) bool {
+	_, ok := layer.(*lstm.Bidirectional)
+	return ok
+}
+
+func readModel(path string, options ...lstm.Option) (*lstm.Model, error) {
+	if path == "" {
+		return lstm.ReadModel(bytes.NewReader(seattle.Model), options...)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := lstm.ReadModel(f, options...)
+	if err != nil {
+		return nil, inFile(path, err)
+	}
+	return m, nil
+}
+
+// inFile puts the name of the file before an error of the package, in place of the
+// package's own name.
+func inFile(path string, err error) error {
+	return fmt.Errorf("%s: %s", modelName(path), strings.TrimPrefix(err.Error(), "lstm: "))
 }
 
 // modelName is the name under which messages speak of the model that openModel

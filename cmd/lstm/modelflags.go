@@ -48,7 +48,7 @@ func modelOptions(cmd *cli.Command) ([]lstm.Option, error) {
 }
 
 // describeSource prints which tensors of its file a network was made from.
-func describeSource(w io.Writer, net *lstm.Network) {
+func describeSource(w io.Writer, net network) {
 	source := net.Source()
 	fmt.Fprintf(w, "LSTM\t%s\n", describeModule(source.LSTM))
 	if net.HasHead() {

@@ -20,6 +20,9 @@ func newRunCommand(std streams) *cli.Command {
 and writes a row of outputs for every row of inputs as soon as that has come, so
 that it can stand in a pipe. A summary goes to standard error.
 
+A network with layers that run in reverse, as bidirectional ones do, needs the last
+row for its first output: all rows are read before any is written.
+
 Without -model it is the embedded model, which forecasts tomorrow's highest
 temperature in Seattle. Without -model and -in it runs over embedded
 measurements; without -in alone it reads standard input.
@@ -30,7 +33,7 @@ order, as they are, and its outputs are the columns y0, y1, and so on.
 
 A row that is empty or has too few or too many fields, or a field that is not a
 finite number (NaN and Inf are not), ends the run with an error that names file,
-line and column. The rows before it are written.
+line and column. The rows before it are written, unless all had to be read first.
 
 Examples:
    lstm run                               the embedded model and data

@@ -20,6 +20,9 @@ func (j *job) summary() string {
 	if j.times.count() > 0 {
 		fmt.Fprintf(w, "time a step\tmean %s, p99 %s\n", units.Duration(float64(j.times.mean())), units.Duration(float64(j.times.p99())))
 	}
+	if j.whole > 0 {
+		fmt.Fprintf(w, "time\t%s, all rows as one sequence\n", units.Duration(float64(j.whole)))
+	}
 	for i := range j.scores {
 		for l, line := range j.forecastError(i) {
 			label := ""
