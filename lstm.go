@@ -46,7 +46,8 @@
 //   - Nothing is allocated by Step, StepBatch, StepBatchFlat, [Sigmoid] and
 //     [Tanh], nor by Forward and ForwardBatch, but for memory that the network
 //     keeps: when more calls of it are at work at the same time than ever before,
-//     or a batch of sequences has more streams.
+//     or a batch of sequences has more streams, or, with a [SequenceNetwork], more
+//     steps.
 //   - No goroutine is started, and no call into assembly, which the scheduler
 //     cannot interrupt, takes longer than about ten microseconds.
 //   - Sigmoid and Tanh are within 1 unit in the last place of the exact value,
@@ -112,8 +113,9 @@
 //
 // # Concurrency
 //
-// Any number of goroutines may use one Network at the same time. A State
-// belongs to one call at a time.
+// Any number of goroutines may use one Network or SequenceNetwork at the same time.
+// A State belongs to one call at a time, and so does a SequenceState that takes what a
+// sequence ends with.
 package lstm
 
 import (

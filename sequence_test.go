@@ -54,10 +54,17 @@ type sequenceLayer struct {
 
 var mergeOf = map[layerKind]Merge{sumLayer: MergeSum, mulLayer: MergeMul, averageLayer: MergeAverage}
 
-// randomSequenceModel makes a model of a shape.
+// randomSequenceModel makes a model of a shape, with cells of every kind.
 func randomSequenceModel(r *rand.Rand, shape int) *Model {
 	s, m := &sequenceShapes[shape], &Model{}
 	input := s.input
+	randomLayer := func(r *rand.Rand, input, hidden int) *Weights {
+		w := randomLayer(r, input, hidden)
+		if i := r.IntN(2 * len(cellVariants)); i < len(cellVariants) {
+			cellVariants[i].change(r, &Model{Layers: []Layer{w}})
+		}
+		return w
+	}
 	for _, l := range s.layers {
 		var layer Layer
 		switch l.kind {

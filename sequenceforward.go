@@ -167,10 +167,10 @@ func (n *SequenceNetwork) run(room *sequenceRoom) {
 func (n *SequenceNetwork) groupSize(jobs []job) int {
 	groups := (len(jobs) + maxGroup - 1) / maxGroup
 	most := (len(jobs) + groups - 1) / groups
-	width := n.buffers[0] + n.buffers[1] + n.merged
-	size, floats := 0, 0
+	width := int64(n.buffers[0] + n.buffers[1] + n.merged)
+	size, floats := 0, int64(0)
 	for size < most {
-		floats += jobs[size].steps * width
+		floats += int64(jobs[size].steps) * width
 		if size >= panel.MaxColumns && floats > maxGroupFloats {
 			break
 		}
