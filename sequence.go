@@ -192,8 +192,8 @@ func (n *SequenceNetwork) MemorySize() int {
 	return bytes
 }
 
-// NewState returns what a sequence begins with where no other state is given:
-// zeros.
+// NewState returns what a sequence begins with where no other state is given: the
+// initial states of the model, or zeros.
 func (n *SequenceNetwork) NewState() *SequenceState {
 	must(n.checkMade("NewState"))
 	s := &SequenceState{}

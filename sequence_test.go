@@ -54,14 +54,19 @@ type sequenceLayer struct {
 
 var mergeOf = map[layerKind]Merge{sumLayer: MergeSum, mulLayer: MergeMul, averageLayer: MergeAverage}
 
-// randomSequenceModel makes a model of a shape, with cells of every kind.
+// randomSequenceModel makes a model of a shape, with cells and projections of every
+// kind, which change the sizes of outputs.
 func randomSequenceModel(r *rand.Rand, shape int) *Model {
 	s, m := &sequenceShapes[shape], &Model{}
 	input := s.input
-	randomLayer := func(r *rand.Rand, input, hidden int) *Weights {
+	of := func(hidden int) *Weights {
 		w := randomLayer(r, input, hidden)
-		if i := r.IntN(2 * len(cellVariants)); i < len(cellVariants) {
-			cellVariants[i].change(r, &Model{Layers: []Layer{w}})
+		alone := &Model{Layers: []Layer{w}}
+		switch r.IntN(3) {
+		case 0:
+			cellVariants[r.IntN(len(cellVariants))].change(r, alone)
+		case 1:
+			variants[r.IntN(len(variants))].change(r, alone)
 		}
 		return w
 	}
@@ -69,11 +74,18 @@ func randomSequenceModel(r *rand.Rand, shape int) *Model {
 		var layer Layer
 		switch l.kind {
 		case forwardLayer:
-			layer = randomLayer(r, input, l.forward)
+			layer = of(l.forward)
 		case reverseLayer:
-			layer = &Bidirectional{Backward: randomLayer(r, input, l.backward)}
-		default:
-			layer = &Bidirectional{randomLayer(r, input, l.forward), randomLayer(r, input, l.backward), mergeOf[l.kind]}
+			layer = &Bidirectional{Backward: of(l.backward)}
+		case concatLayer:
+			layer = &Bidirectional{Forward: of(l.forward), Backward: of(l.backward)}
+		default: // of directions with outputs of the same size
+			forward, backward := of(l.forward), of(l.backward)
+			if size := forward.stateSize(); size != backward.stateSize() {
+				backward.Residual, backward.InitialH = false, nil
+				project(r, &Model{Layers: []Layer{backward}}, 0, size)
+			}
+			layer = &Bidirectional{forward, backward, mergeOf[l.kind]}
 		}
 		m.Layers = append(m.Layers, layer)
 		input = layer.output().n
