@@ -107,13 +107,13 @@ func (f *variantFile) maybe(name string, shape ...int) []float32 {
 // needs is what of the package a model needs that it has not got yet, "" for nothing.
 func (m *variantModel) needs() string {
 	for _, l := range m.Layers {
-		switch {
-		case l.Kind != "lstm":
+		if l.Kind != "lstm" {
 			return "layers that are no LSTM"
-		case l.Backward != nil:
-			return "layers that run in reverse"
-		case l.Forward.Cell.Gate != nil:
-			return "other activations of a cell"
+		}
+		for _, d := range []*variantDirection{l.Forward, l.Backward} {
+			if d != nil && d.Cell.Gate != nil {
+				return "other activations of a cell"
+			}
 		}
 	}
 	if len(m.Heads) > 0 {
@@ -202,7 +202,7 @@ func (f *variantFile) layers(described []variantLayer) []lstm.Layer {
 	for _, d := range described {
 		switch d.Kind {
 		case "lstm":
-			layers = append(layers, f.weights(*d.Forward, d.Residual))
+			layers = append(layers, f.lstm(d))
 		case "linear":
 			layers = append(layers, f.linear(d))
 		default:
@@ -218,6 +218,21 @@ func (f *variantFile) linear(d variantLayer) *lstm.Linear {
 	weight := f.take(name("weight"), -1, -1)
 	out := f.tensors[name("weight")].Shape[0]
 	return &lstm.Linear{InFeatures: len(weight) / out, OutFeatures: out, Weight: weight, Bias: f.maybe(name("bias"), out)}
+}
+
+func (f *variantFile) lstm(d variantLayer) lstm.Layer {
+	f.t.Helper()
+	if d.Backward == nil {
+		return f.weights(*d.Forward, d.Residual)
+	}
+	merge, ok := map[string]lstm.Merge{"": lstm.MergeConcat, "concat": lstm.MergeConcat, "sum": lstm.MergeSum,
+		"multiply": lstm.MergeMul, "average": lstm.MergeAverage}[d.Merge]
+	require.True(f.t, ok, "merge is %q", d.Merge)
+	b := &lstm.Bidirectional{Backward: f.weights(*d.Backward, d.Residual), Merge: merge}
+	if d.Forward != nil {
+		b.Forward = f.weights(*d.Forward, d.Residual)
+	}
+	return b
 }
 
 func (f *variantFile) weights(d variantDirection, residual bool) *lstm.Weights {
@@ -251,11 +266,26 @@ func TestVariants(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".safetensors"), func(t *testing.T) {
 			v := openVariant(t, file)
+			sequences, err := lstm.NewSequenceNetwork(v.model)
+			require.NoError(t, err)
+			lstmtest.EachPath(t, func(t *testing.T) { v.testSequences(t, sequences) })
+
 			n, err := lstm.New(v.model)
+			if v.hasBackward() {
+				require.ErrorIs(t, err, lstm.ErrUnsupported)
+				return
+			}
 			require.NoError(t, err)
 			lstmtest.EachPath(t, func(t *testing.T) { v.testStates(t, n) })
 		})
 	}
+}
+
+func (v *variant) hasBackward() bool {
+	return slices.ContainsFunc(v.model.Layers, func(l lstm.Layer) bool {
+		_, ok := l.(*lstm.Bidirectional)
+		return ok
+	})
 }
 
 // requireSequence compares what a sequence has become.
