@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/errkind"
 )
 
@@ -131,6 +132,12 @@ func (a Activation) check(owner string) error {
 	}
 	return nil
 }
+
+// An Activation has as many outputs as inputs, and no weights.
+func (a Activation) input() features             { return features{} }
+func (a Activation) output() features            { return features{} }
+func (a Activation) parameters() int             { return 0 }
+func (a Activation) takeRoom(*aligned.Room) bool { return true }
 
 func isFinite(x float32) bool { return math.Float32bits(x)&0x7f800000 != 0x7f800000 }
 

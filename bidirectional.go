@@ -49,7 +49,7 @@ func (b *Bidirectional) output() features {
 	switch {
 	case b.Forward == nil:
 	case b.Merge == MergeConcat:
-		out = features{"output size", b.Forward.output().n + out.n}
+		out = features{field: "output size", n: b.Forward.output().n + out.n}
 	}
 	return out
 }

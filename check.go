@@ -35,7 +35,7 @@ func (n *Network) checkStep(s *State, x, y []float32) stepFault {
 		return stepState
 	case len(x) != n.stateSize.input:
 		return stepX
-	case y != nil && len(y) != n.output:
+	case y != nil && len(y) != n.outputs.size:
 		return stepY
 	}
 	return stepFine
@@ -49,7 +49,7 @@ func (n *Network) stepError(fault stepFault, s *State, x, y []float32) error {
 	case stepX:
 		return lengthError("Step: x", len(x), n.stateSize.input, "InputSize")
 	case stepY:
-		return lengthError("Step: y", len(y), n.output, "OutputSize")
+		return lengthError("Step: y", len(y), n.outputs.size, "OutputSize")
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (n *Network) CheckForward(s *State, x, y []float32) error {
 	if y == nil {
 		return nil
 	}
-	return checkRows("Forward: y", y, len(x)/input, n.output, "steps × OutputSize")
+	return checkRows("Forward: y", y, len(x)/input, n.outputs.size, "steps × OutputSize")
 }
 
 // CheckStepBatch returns the error with which [Network.StepBatch] would panic,
@@ -84,8 +84,8 @@ func (n *Network) CheckStepBatch(states []*State, xs, ys [][]float32) error {
 		if len(xs[i]) != n.stateSize.input {
 			return lengthError(fmt.Sprintf("StepBatch: xs[%d]", i), len(xs[i]), n.stateSize.input, "InputSize")
 		}
-		if ys != nil && ys[i] != nil && len(ys[i]) != n.output {
-			return lengthError(fmt.Sprintf("StepBatch: ys[%d]", i), len(ys[i]), n.output, "OutputSize")
+		if ys != nil && ys[i] != nil && len(ys[i]) != n.outputs.size {
+			return lengthError(fmt.Sprintf("StepBatch: ys[%d]", i), len(ys[i]), n.outputs.size, "OutputSize")
 		}
 	}
 	return checkDistinct("StepBatch", states)
@@ -106,7 +106,7 @@ func (n *Network) CheckStepBatchFlat(states []*State, x, y []float32) error {
 		return err
 	}
 	if y != nil {
-		if err := checkRows("StepBatchFlat: y", y, len(states), n.output, "states × OutputSize"); err != nil {
+		if err := checkRows("StepBatchFlat: y", y, len(states), n.outputs.size, "states × OutputSize"); err != nil {
 			return err
 		}
 	}
@@ -128,8 +128,8 @@ func (n *Network) CheckForwardBatch(states []*State, xs, ys [][]float32) error {
 		if len(xs[i]) != steps*input {
 			return lengthError(fmt.Sprintf("ForwardBatch: xs[%d]", i), len(xs[i]), sizes.RoundUp(len(xs[i]), input), "a multiple of InputSize")
 		}
-		if ys != nil && ys[i] != nil && !sizes.IsProduct(len(ys[i]), steps, n.output) {
-			return lengthError(fmt.Sprintf("ForwardBatch: ys[%d]", i), len(ys[i]), steps*n.output, "steps × OutputSize")
+		if ys != nil && ys[i] != nil && !sizes.IsProduct(len(ys[i]), steps, n.outputs.size) {
+			return lengthError(fmt.Sprintf("ForwardBatch: ys[%d]", i), len(ys[i]), steps*n.outputs.size, "steps × OutputSize")
 		}
 	}
 	return checkDistinct("ForwardBatch", states)

@@ -3,6 +3,7 @@ package lstm
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 
 	"example.com/lstm/internal/fingerprint"
 	"example.com/lstm/internal/panel"
@@ -49,9 +50,7 @@ func (n *Network) Fingerprint() Fingerprint {
 		for l := range n.layers {
 			n.layers[l].hash(h)
 		}
-		if n.head != nil {
-			n.head.hash(h, n.layers[len(n.layers)-1].recurrent)
-		}
+		n.eachDense(func(d *denseStack) { d.hash(h) })
 		n.fingerprint = h.Sum()
 	})
 	return n.fingerprint
@@ -77,11 +76,66 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 			h.Text("initial")
 		}
 	}
-	outputs := 0
-	if n.head != nil {
-		outputs = n.output
+	switch o := &n.outputs; {
+	case n.hasOthers():
+		n.hashOthers(h)
+	case o.only != nil:
+		h.Uint32(uint32(o.size))
+	default:
+		h.Uint32(0)
 	}
-	h.Uint32(uint32(outputs))
+}
+
+// hasOthers reports whether there are layers that are neither LSTM layers nor one
+// linear head, which is all that fingerprints told at first.
+func (n *Network) hasOthers() bool {
+	if len(n.outputs.heads) > 0 && n.outputs.only == nil {
+		return true
+	}
+	for i := range n.layers {
+		if n.layers[i].before != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// hashOthers says which layers there are that are no LSTM layers, and where.
+func (n *Network) hashOthers(h *fingerprint.Hash) {
+	const others = math.MaxUint32 // in place of the number of outputs
+	h.Uint32(others)
+	for i := range n.layers {
+		n.layers[i].before.hashKinds(h)
+	}
+	n.outputs.hashKinds(h)
+}
+
+func (o *outputs) hashKinds(h *fingerprint.Hash) {
+	o.before.hashKinds(h)
+	h.Uint32(uint32(len(o.heads)))
+	for _, d := range o.heads {
+		d.hashKinds(h)
+	}
+}
+
+// eachDense goes through the stacks of layers that are no LSTM layers, from the input
+// up.
+func (n *Network) eachDense(do func(d *denseStack)) {
+	for i := range n.layers {
+		if d := n.layers[i].before; d != nil {
+			do(d)
+		}
+	}
+	n.outputs.eachDense(do)
+}
+
+func (o *outputs) eachDense(do func(d *denseStack)) {
+	if o.before != nil {
+		do(o.before)
+	}
+	for _, d := range o.heads {
+		do(d)
+	}
 }
 
 // hash takes the matrix [1 + I + R, 4H] of the biases, the input weights and the
@@ -127,11 +181,44 @@ func (l *layer) hashRow(h *fingerprint.Hash, panels []float32, stride, row int) 
 	}
 }
 
+// hashKinds takes the kinds of the layers, of nil 0 layers.
+func (d *denseStack) hashKinds(h *fingerprint.Hash) {
+	count := 0
+	if d != nil {
+		count = d.count
+	}
+	h.Uint32(uint32(count))
+	if d == nil {
+		return
+	}
+	for i := range d.layers {
+		l := &d.layers[i]
+		if l.linear != nil {
+			h.Text("linear")
+			h.Uint32(uint32(l.linear.inputs))
+			h.Uint32(uint32(l.output))
+		}
+		for _, a := range l.activations {
+			h.Text(a.Function.String())
+			h.Floats([]float32{a.Alpha, a.Beta})
+		}
+	}
+}
+
+// hash takes the parameters of the Linear layers.
+func (d *denseStack) hash(h *fingerprint.Hash) {
+	for i := range d.layers {
+		if linear := d.layers[i].linear; linear != nil {
+			linear.hash(h)
+		}
+	}
+}
+
 // hash takes the weights without what pads their rows, and the biases.
-func (d *packedHead) hash(h *fingerprint.Hash, inputs int) {
+func (d *packedLinear) hash(h *fingerprint.Hash) {
 	row := len(d.weights) / len(d.bias)
 	for o := range d.bias {
-		h.Floats(d.weights[o*row:][:inputs])
+		h.Floats(d.weights[o*row:][:d.inputs])
 	}
 	h.Floats(d.bias)
 }

@@ -2,7 +2,6 @@ package lstm
 
 import (
 	"example.com/lstm/internal/aligned"
-	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/sizes"
 )
@@ -20,7 +19,7 @@ import (
 func (n *Network) Forward(s *State, x, y []float32) {
 	must(n.CheckForward(s, x, y))
 	input := n.stateSize.input
-	n.forward(s, len(x)/input, rowsOf(x, input), rowsOf(y, n.output))
+	n.forward(s, len(x)/input, rowsOf(x, input), rowsOf(y, n.outputs.size))
 }
 
 // forward is Forward with arguments that have been checked. x and y have a row for
@@ -54,16 +53,20 @@ type blockSize struct {
 	// What one step leaves behind, in floats:
 	input  int // its x
 	sums   int // the gates' sums of one layer, the widest, or those of a projection
-	hidden int // its output, padded for the head
+	hidden int // its output, padded for a Linear layer
+	dense  int // what layers that are no LSTM layers have made, 0 for none
 }
 
-func newBlockSize(layers []layer) blockSize {
-	size := blockSize{steps: blockSteps, input: sizes.RoundUp(layers[0].input, aligned.Floats)}
-	for i := range layers {
-		l := &layers[i]
+func (n *Network) newBlockSize() blockSize {
+	size := blockSize{steps: blockSteps, input: sizes.RoundUp(n.stateSize.input, aligned.Floats)}
+	for i := range n.layers {
+		l := &n.layers[i]
 		size.widestInput = max(size.widestInput, l.input)
 		size.sums = max(size.sums, panel.Gates*panel.PaddedUnits(l.hidden))
-		size.hidden = max(size.hidden, sizes.RoundUp(l.recurrent, contract.HeadSums))
+		size.hidden = max(size.hidden, paddedInput(l.recurrent))
+		if l.before != nil {
+			size.dense = max(size.dense, sizes.RoundUp(l.input, aligned.Floats))
+		}
 		if l.projection != nil {
 			size.sums = max(size.sums, sizes.RoundUp(l.projection.size, panel.RowFloats))
 		}
@@ -76,7 +79,7 @@ func newBlockSize(layers []layer) blockSize {
 
 // room is where a block of steps waits between the layers.
 type room struct {
-	inputs, sums, hidden matrix // a row for each step
+	inputs, sums, hidden, dense matrix // a row for each step
 }
 
 // takeRoom returns a room that no other call is using, to be given back to
@@ -87,7 +90,7 @@ func (n *Network) takeRoom() *room {
 	}
 	size := &n.block
 	rows := func(width int) matrix { return rowsOf(aligned.New(size.steps*width), width) }
-	return &room{rows(size.input), rows(size.sums), rows(size.hidden)}
+	return &room{rows(size.input), rows(size.sums), rows(size.hidden), rows(size.dense)}
 }
 
 // forwardSteps is forward step by step.
@@ -104,7 +107,8 @@ func (n *Network) forwardSteps(s *State, steps int, x, y matrix) {
 // forwardBlocks is forward in blocks of steps: layer by layer, the inputs of all
 // steps first, then the recurrence.
 func (n *Network) forwardBlocks(s *State, steps int, x, y matrix, room *room) {
-	input := n.layers[0].input
+	input := n.stateSize.input
+	made := len(n.outputs.heads) > 0 && y.floats != nil // of what the last layer puts out
 	for steps > 0 {
 		b := min(n.block.steps, steps)
 		in := room.inputs.first(input)
@@ -113,16 +117,23 @@ func (n *Network) forwardBlocks(s *State, steps int, x, y matrix, room *room) {
 		}
 		for l := range n.layers {
 			layer := &n.layers[l]
+			if d := layer.before; d != nil {
+				out := room.dense.first(layer.input)
+				for t := range b {
+					d.apply(in.paddedRow(t), out.row(t), s.scratch)
+				}
+				in = out
+			}
 			out := room.hidden.first(layer.recurrent)
-			if l == len(n.layers)-1 && n.head == nil && y.floats != nil {
+			if l == len(n.layers)-1 && !made && y.floats != nil {
 				out = y
 			}
 			layer.forward(b, in, room.sums, s, out)
 			in = out
 		}
-		if n.head != nil && y.floats != nil {
+		if made {
 			for t := range b {
-				n.head.apply(in.paddedRow(t), y.row(t))
+				n.outputs.apply(in.paddedRow(t), y.row(t), s.scratch)
 			}
 		}
 		steps -= b
@@ -222,7 +233,7 @@ func (m *matrix) row(i int) []float32 { return m.floats[m.offset+i*m.stride:][:m
 
 // paddedRow is row i up to the next, with zeros after the row's elements.
 func (m *matrix) paddedRow(i int) []float32 {
-	row := m.floats[m.offset+i*m.stride:][:sizes.RoundUp(m.width, contract.HeadSums)]
+	row := m.floats[m.offset+i*m.stride:][:paddedInput(m.width)]
 	clear(row[m.width:])
 	return row
 }

@@ -24,7 +24,7 @@ func (n *Network) ForwardBatch(states []*State, xs, ys [][]float32) {
 		if ys != nil {
 			y = ys[i]
 		}
-		s.add(len(x)/n.stateSize.input, rowsOf(x, n.stateSize.input), rowsOf(y, n.output))
+		s.add(len(x)/n.stateSize.input, rowsOf(x, n.stateSize.input), rowsOf(y, n.outputs.size))
 	}
 	n.forwardScheduled(s, states)
 	s.clear()

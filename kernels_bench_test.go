@@ -150,7 +150,7 @@ func longestCalls() []longestCall {
 		}
 		return list[:]
 	}
-	d := packHead(&Linear{InFeatures: size, OutFeatures: size, Weight: lstmtest.Normals(lstmtest.NewRand(3), size*size, 1)})
+	d := packLinear(&Linear{InFeatures: size, OutFeatures: size, Weight: lstmtest.Normals(lstmtest.NewRand(3), size*size, 1)})
 	rows := maxCallFloats / size
 	return []longestCall{
 		{fmt.Sprintf("step/weights=%d/units=%d", stepUnits*panel.Gates*chain, stepUnits), func(i int) {

@@ -6,7 +6,7 @@ import (
 	"example.com/lstm/internal/panel"
 )
 
-// This file cuts the work of a layer and of the head into kernel calls.
+// This file cuts the work of an LSTM layer and of a Linear one into kernel calls.
 //
 // A call into assembly cannot be interrupted, and the garbage collector waits
 // for it with every other goroutine stopped. So each is held to about ten
@@ -38,12 +38,13 @@ type layer struct {
 	bias          chainStart // where the sums of all panels begin
 	format        weightFormat
 	cell          cellKind
-	parameters    []float32 // of the cell, panel after panel
-	peepholes     int       // how many of the cell's vectors are peepholes, its first
-	cellText      string    // which cell it is, and with which limits
-	fused         bool      // there are kernels for the format and the cell in one
-	inOneCall     bool      // a step is one call of such a kernel
-	inTwoCalls    bool      // or would be one of gates and one of cells
+	parameters    []float32   // of the cell, panel after panel
+	peepholes     int         // how many of the cell's vectors are peepholes, its first
+	cellText      string      // which cell it is, and with which limits
+	fused         bool        // there are kernels for the format and the cell in one
+	inOneCall     bool        // a step is one call of such a kernel
+	inTwoCalls    bool        // or would be one of gates and one of cells
+	before        *denseStack // what makes the input of the output of the layer below, nil for none
 	projection    *projection
 	residual      bool      // the output is x + h
 	more          bool      // there is a projection or a residual
@@ -278,24 +279,25 @@ func skipLines(prefetch []float32, chain int) []float32 {
 	return prefetch[min(chain*panel.PrefetchFloats, len(prefetch)):]
 }
 
-// packedHead is a linear head whose rows are padded to whole vectors.
-type packedHead struct {
+// packedLinear is a Linear layer whose rows are padded to whole vectors.
+type packedLinear struct {
+	inputs  int
 	weights []float32 // [outputs, inputs rounded up to contract.HeadSums]
 	bias    []float32 // [outputs]
 }
 
-// packHead packs the weights of a head, which have been checked.
-func packHead(d *Linear) *packedHead {
+// packLinear packs the weights of a Linear layer, which have been checked.
+func packLinear(d *Linear) *packedLinear {
 	bias, weights := panel.PackHead(d.InFeatures, d.OutFeatures, d.Weight, d.Bias)
-	return &packedHead{weights, bias}
+	return &packedLinear{d.InFeatures, weights, bias}
 }
 
 // memorySize is the bytes of memory that d occupies.
-func (d *packedHead) memorySize() int { return 4 * (len(d.weights) + len(d.bias)) }
+func (d *packedLinear) memorySize() int { return 4 * (len(d.weights) + len(d.bias)) }
 
 // apply is the kernel head in calls of bounded length. x is padded with zeros
 // to the length of a row.
-func (d *packedHead) apply(x, y []float32) {
+func (d *packedLinear) apply(x, y []float32) {
 	rows := max(1, maxCallFloats/len(x))
 	for o := 0; o < len(y); o += rows {
 		end := min(o+rows, len(y))

@@ -4,7 +4,8 @@
 //
 // # Use
 //
-// A [Network] is a stack of LSTM layers, with or without a linear head.
+// A [Network] is a stack of LSTM layers, with Linear and Activation layers before,
+// between and after them if a model has them, as it may have several heads.
 // It comes from a file with the parameters of a PyTorch model ([Open]), or from
 // slices ([New]), and does not change afterwards. A [State] is what one stream
 // of data has left behind in a network, the h and c of every layer.
@@ -85,11 +86,11 @@
 // gate of F. Gers, J. Schmidhuber, F. Cummins: Learning to Forget, 2000; projections:
 // H. Sak, A. Senior, F. Beaufays: Long Short-Term Memory Recurrent Neural Network
 // Architectures for Large Scale Acoustic Modeling, 2014.)
-// The operations of σ and tanh, and of the linear head, are in docs/contract.md
-// in the repository.
+// The operations of σ and tanh, and of linear layers, are in docs/contract.md in the
+// repository.
 //
-// A parameter, an element of an input, an h' or a c' that is nearer to zero than
-// 2^-64 counts as +0, so that no number makes a step slow.
+// A parameter, an element of an input, an h', a c' or what a layer reads of another
+// that is nearer to zero than 2^-64 counts as +0, so that no number makes a step slow.
 //
 // # NaN
 //
@@ -129,14 +130,14 @@ import (
 // package with the same Contract compute the same.
 const Contract = 2
 
-// A Network is a stack of LSTM layers with an optional linear head, packed for
-// the kernels. [Open], [Read] and [New] make one; the zero Network has no layers,
+// A Network is a stack of layers, LSTM layers and others, with optional heads, packed
+// for the kernels. [Open], [Read] and [New] make one; the zero Network has no layers,
 // and methods that need one panic. It does not change, and any number of
 // goroutines may use it.
 type Network struct {
-	layers     []layer
-	head       *packedHead // nil for none
-	output     int         // elements of an output
+	layers     []layer // the LSTM layers, each with what is before it
+	outputs    outputs // what follows them
+	hasHead    bool    // the model has heads
 	parameters int
 	metadata   map[string]string
 	source     Source
@@ -150,10 +151,11 @@ type Network struct {
 }
 
 // New makes a network of m, which it checks and copies: every size at least 1,
-// every tensor as long as its shape says, the InputSize of each layer the output of
-// the one below, which is its ProjSize or HiddenSize, and the head's InFeatures that
-// of the last. The error names the tensor, its size and the size expected. It is an
-// [ErrUnsupported] where the model is sound, but of kinds of layers that do not run.
+// every tensor as long as its shape says, the InputSize or InFeatures of each layer
+// the output of the one below, which is its HiddenSize, ProjSize or OutFeatures, and
+// a head's InFeatures that of the last. The error names the layer, the tensor, its
+// size and the size expected. It is an [ErrUnsupported] where the model is sound, but
+// of kinds of layers that do not run.
 func New(m *Model) (*Network, error) {
 	if m == nil {
 		return nil, errors.New("lstm: the model is nil")
@@ -171,19 +173,38 @@ func New(m *Model) (*Network, error) {
 
 // pack makes a network of layers and heads, which have been checked.
 func pack(layers []Layer, heads []Head) *Network {
-	n := &Network{}
+	n := &Network{hasHead: len(heads) > 0}
+	input := inputSize(layers)
+	size := input // of what the next layer reads
+	var before []Layer
 	for _, layer := range layers {
-		n.layers = append(n.layers, packLayer(layer.(*Weights)))
+		w, ok := layer.(*Weights)
+		if !ok {
+			before = append(before, layer)
+			continue
+		}
+		l := packLayer(w)
+		l.before = packDense(size, before, true)
+		n.layers = append(n.layers, l)
+		size, before = l.recurrent, nil
 	}
-	n.output = n.layers[len(n.layers)-1].recurrent
-	for _, head := range heads {
-		linear := head.Layers[0].(*Linear)
-		n.head = packHead(linear)
-		n.output = linear.OutFeatures
-	}
-	n.stateSize = placeLayers(n.layers)
-	n.block = newBlockSize(n.layers)
+	n.outputs = packOutputs(size, before, heads)
+	n.stateSize = placeLayers(input, n.layers)
+	n.stateSize.scratch = n.scratch()
+	n.block = n.newBlockSize()
 	return n
+}
+
+// scratch is how many floats of a state the layers that are no LSTM layers need
+// during a step.
+func (n *Network) scratch() int {
+	most := n.outputs.scratch()
+	for i := range n.layers {
+		if d := n.layers[i].before; d != nil {
+			most = max(most, d.scratch())
+		}
+	}
+	return most
 }
 
 // Layers returns the number of LSTM layers.
@@ -195,31 +216,32 @@ func (n *Network) InputSize() int {
 	return n.stateSize.input
 }
 
-// HiddenSize returns H of a layer, PyTorch's hidden_size: the number of elements
-// of its c, and of its h unless it has a projection. Layers are counted from 0, the
-// one that reads the input. HiddenSize panics if there is no such layer.
+// HiddenSize returns H of an LSTM layer, PyTorch's hidden_size: the number of
+// elements of its c, and of its h unless it has a projection. Only LSTM layers are
+// counted, from 0, the one next to the input. HiddenSize panics if there is no such
+// layer.
 func (n *Network) HiddenSize(layer int) int {
 	must(n.checkLayer("HiddenSize", layer))
 	return n.layers[layer].hidden
 }
 
-// ProjSize returns P of a layer, PyTorch's proj_size: the number of elements of its
-// h, or 0 if the layer has no projection and its h HiddenSize elements. ProjSize
+// ProjSize returns P of an LSTM layer, PyTorch's proj_size: the number of elements of
+// its h, or 0 if the layer has no projection and its h HiddenSize elements. ProjSize
 // panics if there is no such layer.
 func (n *Network) ProjSize(layer int) int {
 	must(n.checkLayer("ProjSize", layer))
 	return n.layers[layer].projectionSize()
 }
 
-// OutputSize returns the number of elements of the output of one step: the
-// OutFeatures of the head, or without one the size of the last layer's h.
+// OutputSize returns the number of elements of the output of one step: of the
+// outputs of all heads, or without heads of the last layer's.
 func (n *Network) OutputSize() int {
 	must(n.checkMade("OutputSize"))
-	return n.output
+	return n.outputs.size
 }
 
-// HasHead reports whether a linear head follows the last layer.
-func (n *Network) HasHead() bool { return n.head != nil }
+// HasHead reports whether the model that the network was made from has heads.
+func (n *Network) HasHead() bool { return n.hasHead }
 
 // Metadata returns a copy of the Metadata of the [Model], or of the model's file,
 // that the network was made from. It is nil if there were none.
@@ -234,20 +256,20 @@ func (n *Network) Source() Source { return n.source.clone() }
 func (n *Network) Parameters() int { return n.parameters }
 
 // MemorySize returns the bytes of memory that the packed parameters occupy: four
-// each, the two biases of a layer as one, what pads hidden sizes and heads that are
-// no multiple of 16 and projections that are no multiple of 64, the limits of cells
-// that are not PyTorch's, and initial states.
+// each, the two biases of an LSTM layer as one, what pads hidden sizes and inputs of
+// Linear layers that are no multiple of 16 and projections that are no multiple of
+// 64, the limits of cells that are not PyTorch's, and initial states.
 func (n *Network) MemorySize() int {
-	bytes := 0
+	bytes := n.outputs.memorySize()
 	for i := range n.layers {
 		l := &n.layers[i]
 		bytes += 4 * (len(l.bias.sums) + len(l.panels.floats) + len(l.parameters) + len(l.initial))
 		if l.projection != nil {
 			bytes += 4 * len(l.projection.panels.floats)
 		}
-	}
-	if n.head != nil {
-		bytes += n.head.memorySize()
+		if l.before != nil {
+			bytes += l.before.memorySize()
+		}
 	}
 	return bytes
 }

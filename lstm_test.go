@@ -199,9 +199,10 @@ type reference struct {
 func newReference(m *Model) *reference {
 	r := &reference{model: m}
 	for _, layer := range m.Layers {
-		w := layer.(*Weights)
-		r.h = append(r.h, referenceInitial(w.InitialH, len(w.WeightHH)/(panel.Gates*w.HiddenSize)))
-		r.c = append(r.c, referenceInitial(w.InitialC, w.HiddenSize))
+		if w, ok := layer.(*Weights); ok {
+			r.h = append(r.h, referenceInitial(w.InitialH, len(w.WeightHH)/(panel.Gates*w.HiddenSize)))
+			r.c = append(r.c, referenceInitial(w.InitialC, w.HiddenSize))
+		}
 	}
 	return r
 }
@@ -214,21 +215,49 @@ func referenceInitial(initial []float32, n int) []float32 {
 	return values
 }
 
-func (r *reference) step(x []float32) (y []float32) {
-	x = slices.Clone(x)
-	for i := range x {
-		x[i] = contract.Flush(x[i])
-	}
-	for l := range r.model.Layers {
-		x = r.stepLayer(l, x)
+func (r *reference) step(x []float32) []float32 {
+	x = referenceFlush(x)
+	recurrent := 0
+	for i, layer := range r.model.Layers {
+		if w, ok := layer.(*Weights); ok {
+			x = r.stepLayer(recurrent, w, x)
+			recurrent++
+			continue
+		}
+		if x = referenceDense(layer, x); i < len(r.model.Layers)-1 || r.model.Heads != nil {
+			x = referenceFlush(x)
+		}
 	}
 	if r.model.Heads == nil {
 		return x
 	}
-	return referenceHead(r.model.Heads[0].Layers[0].(*Linear), x)
+	return referenceHeads(r.model.Heads, x)
 }
 
-func (r *reference) stepLayer(l int, x []float32) []float32 {
+// referenceHeads computes heads of what the last layer has put out, flushed.
+func referenceHeads(heads []Head, x []float32) (y []float32) {
+	for _, head := range heads {
+		out := x
+		for i, layer := range head.Layers {
+			if out = referenceDense(layer, out); i < len(head.Layers)-1 {
+				out = referenceFlush(out)
+			}
+		}
+		y = append(y, out...)
+	}
+	return y
+}
+
+func referenceFlush(x []float32) []float32 {
+	flushed := make([]float32, len(x))
+	for i := range x {
+		flushed[i] = contract.Flush(x[i])
+	}
+	return flushed
+}
+
+// stepLayer is one step of LSTM layer l, which is w.
+func (r *reference) stepLayer(l int, w *Weights, x []float32) []float32 {
 	const shut = -42 // as the contract says
 	open := func(z float32) float32 {
 		if z < shut {
@@ -246,7 +275,6 @@ func (r *reference) stepLayer(l int, x []float32) []float32 {
 		}
 		return v
 	}
-	w := r.model.Layers[l].(*Weights)
 	h, c := r.h[l], r.c[l]
 	next := make([]float32, w.HiddenSize)
 	for u := range next {
@@ -313,9 +341,34 @@ func referenceProjection(w *Weights, u []float32) []float32 {
 	return h
 }
 
-// referenceHead sums a row in 16 parts, element k in part k mod 16, then adds
+// referenceDense is a layer that is no LSTM layer.
+func referenceDense(layer Layer, x []float32) []float32 {
+	if d, ok := layer.(*Linear); ok {
+		return referenceLinear(d, x)
+	}
+	return referenceActivation(layer.(Activation), x)
+}
+
+func referenceActivation(a Activation, x []float32) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		switch a.Function {
+		case ActivationSigmoid:
+			y[i] = sigmoid(v)
+		case ActivationTanh:
+			y[i] = tanh(v)
+		case ActivationIdentity:
+			y[i] = v
+		default:
+			panic("no reference for " + a.String())
+		}
+	}
+	return y
+}
+
+// referenceLinear sums a row in 16 parts, element k in part k mod 16, then adds
 // the parts in pairs a half, a quarter, an eighth and a sixteenth apart.
-func referenceHead(d *Linear, x []float32) []float32 {
+func referenceLinear(d *Linear, x []float32) []float32 {
 	y := make([]float32, d.OutFeatures)
 	for o := range y {
 		var part [16]float32
@@ -350,7 +403,7 @@ func requireState(t testing.TB, want *reference, s *State, what string, args ...
 // gates and cells, as those do of which format and cell have none together.
 func unfused(n *Network) *Network {
 	two := &Network{
-		layers: slices.Clone(n.layers), head: n.head, output: n.output,
+		layers: slices.Clone(n.layers), outputs: n.outputs,
 		parameters: n.parameters, stateSize: n.stateSize, block: n.block,
 	}
 	for l := range two.layers {

@@ -43,8 +43,7 @@ type Weights struct {
 }
 
 // Linear is a fully connected layer, y = Weight·x + Bias, with the names and
-// shapes of PyTorch's nn.Linear. A [Network] may have one after its last layer,
-// as its [Head].
+// shapes of PyTorch's nn.Linear.
 type Linear struct {
 	InFeatures  int // number of features of the input, at least 1
 	OutFeatures int // number of features of the output, at least 1
@@ -54,12 +53,13 @@ type Linear struct {
 }
 
 // A Layer is one stage of a [Model]: *[Weights], an LSTM layer, *[Bidirectional], two
-// of them, or *[Linear].
+// of them, *[Linear] or [Activation].
 type Layer interface {
 	// check returns an error unless the layer's sizes and tensors agree. It calls
 	// the layer owner.
 	check(owner string) error
-	// input and output are the features of the layer's input and of its output.
+	// input and output are the features of the layer's input and of its output, with
+	// n = 0 if they may be any, the same of both.
 	input() features
 	output() features
 	// parameters counts the numbers.
@@ -68,26 +68,28 @@ type Layer interface {
 	takeRoom(room *aligned.Room) bool
 }
 
-// features is a number of them and the name of the field that says so.
+// features is a number of them, the name of the field that says so, and of its
+// layer.
 type features struct {
 	field string
 	n     int
+	layer string
 }
 
 // Model is a network's parameters as plain numbers, which is what a model file
 // holds. It is data only; [New] makes it run.
 type Model struct {
-	Layers   []Layer           // from the input up, at least one, each a *Weights
-	Heads    []Head            // what reads the last layer's h: none, so that it is the output, or one
+	Layers   []Layer           // from the input up, at least one of them a *Weights or *Bidirectional
+	Heads    []Head            // what reads the output of the last of Layers; none, so that it is the output
 	Metadata map[string]string // free text kept with the parameters, may be nil
 	Source   Source            // where ReadModel found it; for information only
 }
 
-// A Head is what reads the output of the last layer of a [Model], and makes the
-// network's output of it.
+// A Head is what reads the output of the last of a [Model]'s Layers, and makes an
+// output of the network of it. The outputs of several heads follow one another.
 type Head struct {
 	Name   string  // for information only; empty in models that are read or written
-	Layers []Layer // from the last layer up; just one, a *Linear
+	Layers []Layer // from the model's last layer up, at least one, each a *Linear or an Activation
 }
 
 // Source says which tensors of a file became a [Model], so that a log can show
@@ -184,25 +186,33 @@ func (m *Model) check() error {
 	// Padding can make packed weights 16 times as large as the tensors, so that those
 	// fit an int of 32 bits where the packed ones do not.
 	room := aligned.Room(math.MaxInt)
+	var below features // none, which any layer can follow
+	recurrent := false
 	for l, layer := range m.Layers {
 		name := fmt.Sprintf("layer %d", l)
-		if layer == nil {
-			return fmt.Errorf("lstm: %s is nil, want a *lstm.Weights", name)
-		}
+		const want = "a *lstm.Weights, a *lstm.Bidirectional, a *lstm.Linear or an lstm.Activation"
 		switch layer.(type) {
 		case *Weights, *Bidirectional:
+			recurrent = true
+		case *Linear, Activation:
+		case nil:
+			return fmt.Errorf("lstm: %s is nil, want %s", name, want)
 		default:
-			return errkind.Errorf(ErrUnsupported, "lstm: %s is a %T, want a *lstm.Weights", name, layer)
+			return errkind.Errorf(ErrUnsupported, "lstm: %s is a %T, want %s", name, layer, want)
 		}
-		if err := m.checkAbove(layer, name, l-1, &room); err != nil {
+		if err := checkAbove(layer, name, &below, &room); err != nil {
 			return err
 		}
 	}
-	if len(m.Heads) > 1 {
-		return errkind.Errorf(ErrUnsupported, "lstm: the model has %d heads, want at most 1", len(m.Heads))
+	if !recurrent {
+		return errkind.Errorf(ErrUnsupported, "lstm: a network needs at least one LSTM layer, got none among %d layers", len(m.Layers))
 	}
 	for h := range m.Heads {
-		if err := m.checkHead(&m.Heads[h], "head", &room); err != nil {
+		name := "head"
+		if len(m.Heads) > 1 {
+			name = fmt.Sprintf("head %d", h)
+		}
+		if err := m.Heads[h].check(name, below, &room); err != nil {
 			return err
 		}
 	}
@@ -220,50 +230,73 @@ func (m *Model) checkSteps() error {
 	return nil
 }
 
-// checkHead returns an error unless h can follow the last layer.
-func (m *Model) checkHead(h *Head, name string, room *aligned.Room) error {
-	switch len(h.Layers) {
-	case 0:
-		return errkind.Errorf(ErrShape, "lstm: %s: it has no layers, want a *lstm.Linear", name)
-	case 1:
-	default:
-		return errkind.Errorf(ErrUnsupported, "lstm: %s: it has %d layers, want 1, a *lstm.Linear", name, len(h.Layers))
+// check returns an error unless h, called name, can follow what has the features
+// below.
+func (h *Head) check(name string, below features, room *aligned.Room) error {
+	const want = "a *lstm.Linear or an lstm.Activation"
+	if len(h.Layers) == 0 {
+		return errkind.Errorf(ErrShape, "lstm: %s: it has no layers, want %s", name, want)
 	}
-	layer := h.Layers[0]
-	if layer == nil {
-		return fmt.Errorf("lstm: %s: its layer 0 is nil, want a *lstm.Linear", name)
+	for l, layer := range h.Layers {
+		layerName := name
+		if len(h.Layers) > 1 {
+			layerName = fmt.Sprintf("%s, layer %d", name, l)
+		}
+		switch layer.(type) {
+		case *Linear, Activation:
+		case nil:
+			return fmt.Errorf("lstm: %s: its layer %d is nil, want %s", name, l, want)
+		default:
+			return errkind.Errorf(ErrUnsupported, "lstm: %s: its layer %d is a %T, want %s", name, l, layer, want)
+		}
+		if err := checkAbove(layer, layerName, &below, room); err != nil {
+			return err
+		}
 	}
-	if _, ok := layer.(*Linear); !ok {
-		return errkind.Errorf(ErrUnsupported, "lstm: %s: its layer 0 is a %T, want a *lstm.Linear", name, layer)
-	}
-	return m.checkAbove(layer, name, len(m.Layers)-1, room)
+	return nil
 }
 
 // checkAbove returns an error unless layer, called name, is sound and can follow
-// layer below, which is -1 for the input.
-func (m *Model) checkAbove(layer Layer, name string, below int, room *aligned.Room) error {
+// what has the features below, which then are those of layer's output.
+func checkAbove(layer Layer, name string, below *features, room *aligned.Room) error {
 	if err := layer.check(name); err != nil {
 		return err
 	}
+	if a, ok := layer.(Activation); ok && a.Function == ActivationDefault {
+		return errkind.Errorf(ErrUnsupported, "lstm: %s: Function is %v, which is none in a layer, want another", name, a.Function)
+	}
 	in, out := layer.input(), layer.output()
-	if below >= 0 {
-		if want := m.Layers[below].output(); in.n != want.n {
-			return errkind.Errorf(ErrShape, "lstm: %s: %s is %d, want %d, the %s of layer %d", name, in.field, in.n, want.n, want.field, below)
-		}
+	if in.n != 0 && below.n != 0 && in.n != below.n {
+		return errkind.Errorf(ErrShape, "lstm: %s: %s is %d, want %d, the %s of %s", name, in.field, in.n, below.n, below.field, below.layer)
 	}
 	if !layer.takeRoom(room) {
 		return errkind.Errorf(ErrUnsupported, "lstm: %s: packed weights of %s %d and %s %d, with those of the layers below, take more bytes than can be addressed",
 			name, in.field, in.n, out.field, out.n)
 	}
+	if out.n != 0 {
+		out.layer = name
+		*below = out
+	}
 	return nil
 }
 
-func (w *Weights) input() features { return features{"InputSize", w.InputSize} }
+// inputSize is the features of the input of layers that have been checked: what
+// comes before the first layer that says how many takes as many.
+func inputSize(layers []Layer) int {
+	for _, layer := range layers {
+		if in := layer.input(); in.n != 0 {
+			return in.n
+		}
+	}
+	return 0
+}
+
+func (w *Weights) input() features { return features{field: "InputSize", n: w.InputSize} }
 func (w *Weights) output() features {
 	if w.ProjSize > 0 {
-		return features{"ProjSize", w.ProjSize}
+		return features{field: "ProjSize", n: w.ProjSize}
 	}
-	return features{"HiddenSize", w.HiddenSize}
+	return features{field: "HiddenSize", n: w.HiddenSize}
 }
 
 // stateSize is the number of elements of h.
@@ -354,8 +387,8 @@ func (w *Weights) checkInitial(name string) error {
 	return nil
 }
 
-func (d *Linear) input() features  { return features{"InFeatures", d.InFeatures} }
-func (d *Linear) output() features { return features{"OutFeatures", d.OutFeatures} }
+func (d *Linear) input() features  { return features{field: "InFeatures", n: d.InFeatures} }
+func (d *Linear) output() features { return features{field: "OutFeatures", n: d.OutFeatures} }
 
 func (d *Linear) parameters() int { return len(d.Weight) + len(d.Bias) }
 

@@ -227,14 +227,28 @@ func WithNonFinite() Option {
 // lstm.structure says so.
 // Models that are equal but for the Source give equal files, byte for byte.
 //
-// Nothing is written when [NewSequenceNetwork] would refuse the model, when a head has a name,
+// Nothing is written when [NewSequenceNetwork] would refuse the model, when there are layers that
+// are neither LSTM layers nor the one Linear of the one head, when a head has a name,
 // when the metadata are not valid UTF-8 or have the key lstm.structure, or when
 // ReadModel would refuse the size of the header.
 func (m *Model) Write(w io.Writer) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	for l, layer := range m.Layers {
+		switch layer.(type) {
+		case *Weights, *Bidirectional:
+		default:
+			return errkind.Errorf(ErrUnsupported, "lstm: layer %d is a %T, want an LSTM layer in a file", l, layer)
+		}
+	}
+	if len(m.Heads) > 1 {
+		return errkind.Errorf(ErrUnsupported, "lstm: the model has %d heads, want at most 1 in a file", len(m.Heads))
+	}
 	for _, head := range m.Heads {
+		if _, ok := head.Layers[0].(*Linear); !ok || len(head.Layers) > 1 {
+			return errkind.Errorf(ErrUnsupported, "lstm: a head has other layers than one *lstm.Linear, want none in a file")
+		}
 		if head.Name != "" {
 			return errkind.Errorf(ErrUnsupported, "lstm: a head has the name %s, want none in a file", safetensors.Quote(head.Name))
 		}

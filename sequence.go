@@ -41,12 +41,12 @@ type SequenceNetwork struct {
 
 // stage is a part of a SequenceNetwork that runs over whole sequences before the
 // next one does: a bidirectional layer, or a run of layers that have one
-// direction, with the head if it is the last.
+// direction, with the heads if it is the last.
 type stage struct {
 	forward, backward *Network // nil for none
 	merge             Merge
-	head              *packedHead // that reads a bidirectional layer; alone in its stage
-	input, output     int         // elements of a step
+	outputs           *outputs // a run without LSTM layers, and alone in its stage
+	input, output     int      // elements of a step
 }
 
 // SequenceState is h and c of every LSTM of a [SequenceNetwork]: what a sequence
@@ -98,7 +98,7 @@ func NewSequenceNetwork(m *Model) (*SequenceNetwork, error) {
 		parameters: m.parameters(),
 		metadata:   maps.Clone(m.Metadata),
 		source:     m.Source.clone(),
-		input:      m.Layers[0].input().n,
+		input:      inputSize(m.Layers),
 		hasHead:    len(m.Heads) > 0,
 	}
 	first := 0 // of the layers that have no stage yet
@@ -119,14 +119,22 @@ func NewSequenceNetwork(m *Model) (*SequenceNetwork, error) {
 
 // addRun adds the stage of layers that have one direction, and of heads.
 func (n *SequenceNetwork) addRun(layers []Layer, heads []Head) {
-	switch {
-	case len(layers) > 0:
-		run := pack(layers, heads)
-		n.addStage(stage{forward: run, input: run.stateSize.input, output: run.output})
-	case len(heads) > 0:
-		d := heads[0].Layers[0].(*Linear)
-		n.addStage(stage{head: packHead(d), input: d.InFeatures, output: d.OutFeatures})
+	for _, layer := range layers {
+		if _, ok := layer.(*Weights); ok {
+			run := pack(layers, heads)
+			n.addStage(stage{forward: run, input: run.stateSize.input, output: run.outputs.size})
+			return
+		}
 	}
+	if len(layers)+len(heads) == 0 {
+		return
+	}
+	input := n.input
+	if len(n.stages) > 0 {
+		input = n.stages[len(n.stages)-1].output
+	}
+	o := packOutputs(input, layers, heads)
+	n.addStage(stage{outputs: &o, input: input, output: o.size})
 }
 
 func (n *SequenceNetwork) addBidirectional(b *Bidirectional) {
@@ -162,7 +170,7 @@ func (n *SequenceNetwork) OutputSize() int {
 	return n.output
 }
 
-// HasHead reports whether a head follows the last layer.
+// HasHead reports whether the model that the network was made from has heads.
 func (n *SequenceNetwork) HasHead() bool { return n.hasHead }
 
 // Metadata returns a copy of the Metadata of the [Model], or of the model's file,
@@ -185,8 +193,8 @@ func (n *SequenceNetwork) MemorySize() int {
 		bytes += d.MemorySize()
 	}
 	for i := range n.stages {
-		if head := n.stages[i].head; head != nil {
-			bytes += head.memorySize()
+		if o := n.stages[i].outputs; o != nil {
+			bytes += o.memorySize()
 		}
 	}
 	return bytes

@@ -24,6 +24,8 @@ const (
 	sumLayer
 	mulLayer
 	averageLayer
+	linearLayer
+	tanhLayer
 )
 
 // sequenceShapes are models with bidirectional layers above, below and between
@@ -45,6 +47,10 @@ var sequenceShapes = []struct {
 	{12, []sequenceLayer{{mulLayer, 11, 11}, {reverseLayer, 0, 33}, {sumLayer, 6, 6}, {averageLayer, 40, 40}}, 0},
 	{10, []sequenceLayer{{forwardLayer, 8, 0}, {forwardLayer, 20, 0}}, 4},
 	{33, []sequenceLayer{{concatLayer, 64, 31}, {reverseLayer, 0, 16}}, 0},
+	{3, []sequenceLayer{{tanhLayer, 0, 0}, {concatLayer, 7, 9}, {linearLayer, 19, 0}}, 0},
+	{5, []sequenceLayer{{linearLayer, 18, 0}, {tanhLayer, 0, 0}, {sumLayer, 9, 9}, {linearLayer, 33, 0}, {linearLayer, 2, 0}, {reverseLayer, 0, 12}, {tanhLayer, 0, 0}}, 4},
+	{8, []sequenceLayer{{concatLayer, 8, 8}, {linearLayer, 5, 0}, {forwardLayer, 17, 0}, {tanhLayer, 0, 0}, {mulLayer, 6, 6}, {tanhLayer, 0, 0}, {forwardLayer, 4, 0}}, 3},
+	{2, []sequenceLayer{{linearLayer, 20, 0}, {forwardLayer, 9, 0}, {linearLayer, 3, 0}, {reverseLayer, 0, 5}}, 1},
 }
 
 type sequenceLayer struct {
@@ -73,6 +79,11 @@ func randomSequenceModel(r *rand.Rand, shape int) *Model {
 	for _, l := range s.layers {
 		var layer Layer
 		switch l.kind {
+		case linearLayer:
+			layer = randomLinear(r, input, l.forward)
+		case tanhLayer:
+			m.Layers = append(m.Layers, Activation{Function: ActivationTanh})
+			continue
 		case forwardLayer:
 			layer = of(l.forward)
 		case reverseLayer:
@@ -91,12 +102,10 @@ func randomSequenceModel(r *rand.Rand, shape int) *Model {
 		input = layer.output().n
 	}
 	if s.outputs > 0 {
-		m.Heads = []Head{{Layers: []Layer{&Linear{
-			InFeatures:  input,
-			OutFeatures: s.outputs,
-			Weight:      lstmtest.Normals(r, s.outputs*input, 1),
-			Bias:        lstmtest.Normals(r, s.outputs, 1),
-		}}}}
+		m.Heads = []Head{{Layers: []Layer{randomLinear(r, input, s.outputs)}}}
+	}
+	if s.outputs > 2 {
+		m.Heads = append(m.Heads, Head{Layers: []Layer{randomLinear(r, input, 21), Activation{Function: ActivationSigmoid}, randomLinear(r, 21, 2)}})
 	}
 	return m
 }
@@ -124,6 +133,12 @@ func referenceSequence(m *Model, x [][]float32, initial *SequenceState) (y [][]f
 		upwards := func(step int) int { return step }
 		downwards := func(step int) int { return len(x) - 1 - step }
 		switch l := layer.(type) {
+		default:
+			made := make([][]float32, len(y))
+			for t := range y {
+				made[t] = referenceDense(layer, referenceFlush(y[t]))
+			}
+			y = made
 		case *Weights:
 			y = direction(l, y, upwards)
 		case *Bidirectional:
@@ -153,13 +168,9 @@ func referenceSequence(m *Model, x [][]float32, initial *SequenceState) (y [][]f
 			}
 		}
 	}
-	for _, head := range m.Heads {
-		for t := range y {
-			in := slices.Clone(y[t])
-			for k := range in {
-				in[k] = contract.Flush(in[k])
-			}
-			y[t] = referenceHead(head.Layers[0].(*Linear), in)
+	for t := range y {
+		if len(m.Heads) > 0 {
+			y[t] = referenceHeads(m.Heads, referenceFlush(y[t]))
 		}
 	}
 	return y, final

@@ -34,18 +34,30 @@ func (s *stage) hash(h *fingerprint.Hash) {
 			h.Text(string(part[:]))
 		}
 	}
-	if s.head != nil {
-		h.Uint32(uint32(s.input))
-		h.Uint32(uint32(s.output))
-		s.head.hash(h, s.input)
+	if s.outputs != nil {
+		s.outputs.hashStage(h)
 	}
+}
+
+// hashStage takes the sizes of the one layer, or the kinds of all that there are,
+// and their parameters.
+func (o *outputs) hashStage(h *fingerprint.Hash) {
+	if o.only != nil {
+		h.Uint32(uint32(o.only.inputs))
+		h.Uint32(uint32(o.size))
+	} else {
+		o.hashKinds(h)
+	}
+	o.eachDense(func(d *denseStack) { d.hash(h) })
 }
 
 // kind is a word for how a stage uses its weights.
 func (s *stage) kind() string {
 	switch {
-	case s.head != nil:
+	case s.outputs != nil && s.outputs.only != nil:
 		return "head"
+	case s.outputs != nil:
+		return "layers"
 	case s.backward == nil:
 		return "forward"
 	case s.forward == nil:

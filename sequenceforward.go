@@ -5,9 +5,7 @@ import (
 	"slices"
 
 	"example.com/lstm/internal/aligned"
-	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/panel"
-	"example.com/lstm/internal/sizes"
 )
 
 // Forward runs one sequence of T steps through the network and writes the output
@@ -113,7 +111,7 @@ type sequenceRoom struct {
 	states   [][]*State   // of each direction of each stage, of each sequence of a group
 	buffers  [2][]float32 // outputs of stages for the next ones, in turn
 	merged   []float32    // outputs of a backward direction that is merged
-	row      []float32    // an input of a head
+	row      []float32    // an input of a stage without LSTM layers, and what is between its layers
 	schedule schedule
 }
 
@@ -216,8 +214,8 @@ func (n *SequenceNetwork) runGroup(room *sequenceRoom, jobs []job) {
 			stage.runBackward(&room.schedule, states[0], jobs, room.merged)
 			states = states[1:]
 		}
-		if stage.head != nil {
-			stage.runHead(jobs, room)
+		if stage.outputs != nil {
+			stage.runOutputs(jobs, room)
 		}
 	}
 	n.end(room, jobs)
@@ -228,7 +226,7 @@ func (n *SequenceNetwork) runGroup(room *sequenceRoom, jobs []job) {
 func (s *stage) runForward(schedule *schedule, states []*State, jobs []job) {
 	for i := range jobs {
 		j := &jobs[i]
-		schedule.add(j.steps, j.in, j.out.first(s.forward.output))
+		schedule.add(j.steps, j.in, j.out.first(s.forward.outputs.size))
 	}
 	s.forward.forwardScheduled(schedule, states)
 	schedule.clear()
@@ -238,7 +236,7 @@ func (s *stage) runForward(schedule *schedule, states []*State, jobs []job) {
 // it makes of a step is the end of the step's output, or goes into that from merged.
 func (s *stage) runBackward(schedule *schedule, states []*State, jobs []job, merged []float32) {
 	apart := s.forward != nil && s.merge != MergeConcat
-	width := s.backward.output
+	width := s.backward.outputs.size
 	for i := range jobs {
 		j := &jobs[i]
 		y := j.out.columns(s.output-width, width)
@@ -262,17 +260,18 @@ func (s *stage) runBackward(schedule *schedule, states []*State, jobs []job, mer
 	}
 }
 
-// runHead runs a head that has a stage of its own.
-func (s *stage) runHead(jobs []job, room *sequenceRoom) {
-	padded := sizes.RoundUp(s.input, contract.HeadSums)
-	room.row = grown(room.row, padded)
-	row := room.row[:padded] // zeros from s.input on
+// runOutputs runs layers that are no LSTM layers and have a stage of their own.
+func (s *stage) runOutputs(jobs []job, room *sequenceRoom) {
+	padded := paddedInput(s.input)
+	room.row = grown(room.row, padded+s.outputs.scratch())
+	row, scratch := room.row[:padded], room.row[padded:]
+	clear(row[s.input:])
 	for i := range jobs {
 		j := &jobs[i]
 		for t := range j.steps {
 			if j.out.floats != nil {
 				flushTo(row[:s.input], j.in.row(t))
-				s.head.apply(row, j.out.row(t))
+				s.outputs.apply(row, j.out.row(t), scratch)
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package lstm
 
 import (
 	"example.com/lstm/internal/aligned"
-	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/errkind"
 	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/sizes"
@@ -18,20 +17,24 @@ import (
 type State struct {
 	network *Network
 	self    *State // the State itself, which tells it from a copied struct
-	// Two buffers of [x; h of layer 0; h of layer 1; …], so that a step can
-	// read the old h and write the new, and no vector is ever moved: layer l
+	// Two buffers of [x; h of layer 0; h of layer 1; …], LSTM layers, so that a step
+	// can read the old h and write the new, and no vector is ever moved: layer l
 	// reads [h of layer l-1; h of layer l] from the buffer that the layer below
-	// has just written to, and writes its h to the other.
+	// has just written to, and writes its h to the other. Where other layers are
+	// between the two, what they make of h of layer l-1 is between the two h.
 	buffers [2][]float32
 	cells   []float32 // c of layer 0, c of layer 1, …, each padded to whole panels
 	units   []float32 // what the units of a layer with a projection put out, during a step
+	scratch []float32 // for what is between layers that are no LSTM layers, during a step
 	current int       // the buffer that layer 0 reads
 	batched int       // 1 + its index in the batch being checked, else 0
 }
 
-// place is where the vectors of one layer are in a State.
+// place is where the vectors of one LSTM layer are in a State.
 type place struct {
 	odd         int // 1 for every other layer, which reads the other buffer
+	source      int // what the layers before it read begins here, and ends, with the zeros
+	sourceEnd   int // after it, here; both 0 without such layers
 	x           int // [x; h] begins here in a buffer,
 	h, end      int // h here, and here both end
 	out, outEnd int // the output, which is h or follows it
@@ -40,18 +43,27 @@ type place struct {
 
 // stateSize is the number of floats of a State.
 type stateSize struct {
-	input  int // of x
-	buffer int // of a buffer, with zeros after the last output for the head
-	cells  int // of all cells
-	units  int // of those of the widest layer with a projection
+	input   int // of x
+	buffer  int // of a buffer, with zeros after the last output for Linear layers
+	cells   int // of all cells
+	units   int // of those of the widest layer with a projection
+	scratch int // of those between layers that are no LSTM layers
 }
 
-// placeLayers gives every layer its place.
-func placeLayers(layers []layer) stateSize {
-	size := stateSize{input: layers[0].input, buffer: layers[0].input}
+// placeLayers gives every LSTM layer its place in a state of a network with an input
+// of that many elements.
+func placeLayers(input int, layers []layer) stateSize {
+	size := stateSize{input: input, buffer: input}
+	below := 0 // where the vector below the next layer begins
 	for i := range layers {
 		l := &layers[i]
+		source, sourceEnd := 0, 0
+		if l.before != nil {
+			source, sourceEnd = below, below+paddedInput(l.before.input)
+			size.buffer = sourceEnd + l.input
+		}
 		l.place = place{
+			source: source, sourceEnd: sourceEnd,
 			odd:  i % 2,
 			x:    size.buffer - l.input,
 			h:    size.buffer,
@@ -63,14 +75,14 @@ func placeLayers(layers []layer) stateSize {
 		if l.residual {
 			l.place.out, l.place.outEnd = l.place.end, l.place.end+l.recurrent
 		}
-		size.buffer = l.place.outEnd
+		below, size.buffer = l.place.out, l.place.outEnd
 		size.cells = sizes.RoundUp(l.place.cEnd, aligned.Floats)
 		if l.projection != nil {
 			size.units = max(size.units, l.hidden)
 		}
 	}
 	top := layers[len(layers)-1].recurrent
-	size.buffer += sizes.RoundUp(top, contract.HeadSums) - top
+	size.buffer += paddedInput(top) - top
 	return size
 }
 
@@ -80,17 +92,19 @@ func (n *Network) NewState() *State {
 	must(n.checkMade("NewState"))
 	size := &n.stateSize
 	// The hidden states begin at a cache line, whatever the input size.
-	lead := sizes.RoundUp(size.input, aligned.Floats) - size.input
+	first := n.layers[0].place.h
+	lead := sizes.RoundUp(first, aligned.Floats) - first
 	each := sizes.RoundUp(lead+size.buffer, aligned.Floats)
-	all := aligned.New(2*each + size.cells + size.units)
+	all := aligned.New(2*each + size.cells + size.scratch + size.units)
 	s := &State{
 		network: n,
 		buffers: [2][]float32{
 			all[lead:][:size.buffer:size.buffer],
 			all[each+lead:][:size.buffer:size.buffer],
 		},
-		cells: all[2*each:][:size.cells:size.cells],
-		units: all[2*each+size.cells:],
+		cells:   all[2*each:][:size.cells:size.cells],
+		scratch: all[2*each+size.cells:][:size.scratch:size.scratch],
+		units:   all[2*each+size.cells+size.scratch:],
 	}
 	s.self = s
 	s.begin()
@@ -109,8 +123,11 @@ func (s *State) begin() {
 
 // Adopt makes s a state of n, with its h and c as they are: for a stream that
 // goes on with another model, retrained or replaced. s has been a state of any
-// network whose layers have the same sizes and the same Residual; heads may differ.
-// Nothing is allocated, and going back is adopting again.
+// network whose LSTM layers have the same sizes and the same Residual, and other
+// layers before the same of them, with inputs of the same size; those layers
+// themselves may differ, and so may all that follows the last LSTM layer. Nothing is
+// allocated, unless layers that are no LSTM layers need more memory for what is
+// between them than those of any network before, and going back is adopting again.
 //
 // The error says what differs, an [ErrShape], or that s is not a State made by
 // NewState; then s has not changed.
@@ -136,21 +153,42 @@ func (n *Network) Adopt(s *State) error {
 		if got.residual != want.residual {
 			return errkind.Errorf(ErrShape, "lstm: Adopt: layer %d of s has Residual %v, want %v", i, got.residual, want.residual)
 		}
+		if (got.before != nil) != (want.before != nil) {
+			return otherLayersError(i, want.before != nil)
+		}
+	}
+	if got, want := s.network.stateSize.input, n.stateSize.input; got != want {
+		return errkind.Errorf(ErrShape, "lstm: Adopt: s has input size %d, want %d", got, want)
+	}
+	if len(s.scratch) < n.stateSize.scratch {
+		s.scratch = aligned.New(n.stateSize.scratch)
 	}
 	s.network = n
 	return nil
 }
 
+func otherLayersError(layer int, want bool) error {
+	text := "has other layers right before it, want none"
+	if want {
+		text = "has no other layers right before it, want some"
+	}
+	return errkind.Errorf(ErrShape, "lstm: Adopt: layer %d of s %s", layer, text)
+}
+
 // input is where the input of the next step goes.
-func (s *State) input() []float32 { return s.old(&s.network.layers[0])[:s.network.stateSize.input] }
+func (s *State) input() []float32 { return s.buffers[s.current&1][:s.network.stateSize.input] }
 
 // old is the buffer that a layer reads in the next step, next the one that it
 // writes.
 func (s *State) old(l *layer) []float32  { return s.buffers[(s.current^l.place.odd)&1] }
 func (s *State) next(l *layer) []float32 { return s.buffers[(s.current^l.place.odd^1)&1] }
 
+// source is what the layers before an LSTM layer read in the next step, with zeros
+// after it.
+func (s *State) source(l *layer) []float32 { return s.old(l)[l.place.source:l.place.sourceEnd] }
+
 // concat is what a layer reads in the next step: [x; h], x being the new h of
-// the layer below.
+// the layer below, or what the layers between the two have made of it.
 func (s *State) concat(l *layer) []float32 { return s.old(l)[l.place.x:l.place.end] }
 
 // hidden is h of a layer, nextHidden where the next step writes it.
@@ -178,8 +216,8 @@ func (s *State) cell(l *layer) []float32 { return s.cells[l.place.c:l.place.cEnd
 // swap ends a step: the buffers change places.
 func (s *State) swap() { s.current ^= 1 }
 
-// H returns the hidden state of a layer, which is the layer's output unless it is
-// residual, layer 0 being the one that reads the network's input. It has HiddenSize
+// H returns the hidden state of an LSTM layer, which is the layer's output unless it
+// is residual, layer 0 being the one next to the network's input. It has HiddenSize
 // elements, or ProjSize where the layer has a projection. The slice is the state's own memory:
 // writing to it sets the state, and the next step that uses the state moves h
 // elsewhere, so call H again. H panics if there is no such layer.
@@ -190,7 +228,7 @@ func (s *State) H(layer int) []float32 {
 	return h[:len(h):len(h)]
 }
 
-// C returns the cell state of a layer, HiddenSize elements. The slice is the
+// C returns the cell state of an LSTM layer, HiddenSize elements. The slice is the
 // state's own memory: writing to it sets the state. C panics if there is no
 // such layer.
 func (s *State) C(layer int) []float32 {
@@ -257,10 +295,11 @@ func (s *State) CopyFrom(t *State) {
 }
 
 // MemorySize returns the bytes of memory that s occupies beside the struct
-// itself: 2·(I + ΣR) + ΣH floats of four bytes, ΣR and ΣH being the sums of the
-// layers' elements of h and of c, the H of the widest layer with a projection, and
-// what pads its parts to cache lines and whole vectors.
+// itself: 2·(I + ΣR) + ΣH floats of four bytes, ΣR and ΣH being the sums of the LSTM
+// layers' elements of h and of c, the H of the widest layer with a projection, what
+// other layers leave between them, and what pads its parts to cache lines and whole
+// vectors.
 func (s *State) MemorySize() int {
 	must(s.check("MemorySize: s"))
-	return 4 * (cap(s.buffers[0]) + cap(s.buffers[1]) + cap(s.cells) + cap(s.units))
+	return 4 * (cap(s.buffers[0]) + cap(s.buffers[1]) + cap(s.cells) + cap(s.units) + cap(s.scratch))
 }

@@ -3,7 +3,8 @@ package lstm
 import "example.com/lstm/internal/panel"
 
 // Step advances the stream of s by one time step with the input x, and writes
-// the output to y: the head's result, or without a head the last layer's h.
+// the output to y: the results of all heads, one after another, or without heads the
+// last layer's output.
 //
 // x has InputSize elements and y OutputSize; y may be nil if the output is not
 // wanted. x and y may overlap: x is read before y is written. Step panics,
@@ -19,6 +20,9 @@ func (n *Network) Step(s *State, x, y []float32) {
 	}
 	for i := range n.layers {
 		l := &n.layers[i]
+		if l.before != nil {
+			l.takeInput(s)
+		}
 		l.step(s.concat(l), s.cell(l), s.nextUnits(l))
 		if l.more {
 			l.finish(s)
@@ -72,20 +76,19 @@ func (n *Network) StepBatchFlat(states []*State, x, y []float32) {
 		return
 	}
 	for i, s := range states {
-		n.writeOutput(s, y[i*n.output:][:n.output])
+		n.writeOutput(s, y[i*n.outputs.size:][:n.outputs.size])
 	}
 }
 
-// writeOutput writes what the last step of s has left in the last layer to y,
-// through the head if there is one.
+// writeOutput makes the output y of what the last step of s has left in the last
+// LSTM layer.
 func (n *Network) writeOutput(s *State, y []float32) {
-	top := &n.layers[len(n.layers)-1]
-	if n.head == nil {
-		copy(y, s.output(top))
-		return
-	}
-	n.head.apply(s.paddedOutput(top), y)
+	n.outputs.apply(s.paddedOutput(&n.layers[len(n.layers)-1]), y, s.scratch)
 }
+
+// takeInput makes the input of l in a state of what the layers before it read, which
+// is there already.
+func (l *layer) takeInput(s *State) { l.before.apply(s.source(l), s.concat(l)[:l.input], s.scratch) }
 
 // stepBatch advances all streams, whose inputs are in their states.
 func (n *Network) stepBatch(states []*State) {
@@ -97,8 +100,14 @@ func (n *Network) stepBatch(states []*State) {
 		room = n.takeRoom()
 		defer n.rooms.giveBack(room)
 	}
-	for l := range n.layers {
-		n.layers[l].stepBatch(states, room)
+	for i := range n.layers {
+		l := &n.layers[i]
+		if l.before != nil {
+			for _, s := range states {
+				l.takeInput(s)
+			}
+		}
+		l.stepBatch(states, room)
 	}
 	for _, s := range states {
 		s.swap()

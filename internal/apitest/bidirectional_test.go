@@ -219,6 +219,15 @@ func TestSequenceFingerprint(t *testing.T) {
 	another("a head with a bias", withHead())
 	head.Weight[3] = 5
 	another("a head of another weight", withHead())
+	square := &lstm.Linear{InFeatures: 4, OutFeatures: 4, Weight: make([]float32, 16)}
+	reverse := &lstm.Bidirectional{Backward: w}
+	another("an activation above", of(reverse, tanh))
+	another("an activation below", of(tanh, reverse))
+	another("two activations above", of(reverse, tanh, tanh))
+	another("two layers above", of(reverse, square, tanh))
+	another("two layers below", of(square, tanh, reverse))
+	another("two layers above, of another weight", of(reverse, &lstm.Linear{InFeatures: 4, OutFeatures: 4, Weight: append([]float32{1}, square.Weight[1:]...)}, tanh))
+	another("a linear layer below", of(square, reverse))
 	w.WeightIH[5] = 77
 	another("another weight", of(&lstm.Bidirectional{Forward: w, Backward: v}))
 	v.WeightHH[6] = 77

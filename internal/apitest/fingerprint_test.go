@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 
@@ -25,10 +26,28 @@ func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 		number(len(s))
 		b = append(b, s...)
 	}
+	var recurrent []*lstm.Weights
+	stacks := [][]lstm.Layer{nil} // of other layers: before each LSTM layer, and after the last
+	for _, layer := range m.Layers {
+		last := len(stacks) - 1
+		if w, ok := layer.(*lstm.Weights); ok {
+			recurrent, stacks = append(recurrent, w), append(stacks, nil)
+		} else {
+			stacks[last] = append(stacks[last], layer)
+		}
+	}
+	heads := m.Heads
+	if top := &stacks[len(stacks)-1]; heads == nil && *top != nil {
+		heads, *top = []lstm.Head{{Layers: *top}}, nil
+	}
+	others := len(slices.Concat(stacks...)) > 0 || len(heads) > 1
+	for _, head := range heads {
+		_, ok := head.Layers[0].(*lstm.Linear)
+		others = others || !ok || len(head.Layers) > 1
+	}
 	number(lstm.Contract)
-	number(len(m.Layers))
-	for l := range m.Layers {
-		w := weightsOf(m, l)
+	number(len(recurrent))
+	for _, w := range recurrent {
 		number(w.InputSize)
 		number(w.HiddenSize)
 		text("float32")
@@ -44,10 +63,35 @@ func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 			text("initial")
 		}
 	}
-	if m.Heads == nil {
+	kinds := func(layers []lstm.Layer) {
+		number(len(layers))
+		for _, layer := range layers {
+			switch layer := layer.(type) {
+			case *lstm.Linear:
+				text("linear")
+				number(layer.InFeatures)
+				number(layer.OutFeatures)
+			case lstm.Activation:
+				text(layer.Function.String())
+				float(layer.Alpha)
+				float(layer.Beta)
+			}
+		}
+	}
+	switch {
+	case others:
+		number(-1) // 2^32 - 1
+		for _, stack := range stacks {
+			kinds(stack)
+		}
+		number(len(heads))
+		for _, head := range heads {
+			kinds(head.Layers)
+		}
+	case heads == nil:
 		number(0)
-	} else {
-		number(headOf(m).OutFeatures)
+	default:
+		number(heads[0].Layers[0].(*lstm.Linear).OutFeatures)
 	}
 	at := func(s []float32, i int) float32 {
 		if s == nil {
@@ -55,8 +99,7 @@ func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 		}
 		return s[i]
 	}
-	for l := range m.Layers {
-		w := weightsOf(m, l)
+	for _, w := range recurrent {
 		rows := 4 * w.HiddenSize
 		used := func(r int, v float32) float32 {
 			if w.Cell.Coupled && r/w.HiddenSize == 1 {
@@ -101,12 +144,17 @@ func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 			}
 		}
 	}
-	if m.Heads != nil {
-		for _, v := range headOf(m).Weight {
-			float(v)
-		}
-		for o := range headOf(m).OutFeatures {
-			float(at(headOf(m).Bias, o))
+	for _, head := range heads {
+		stacks = append(stacks, head.Layers)
+	}
+	for _, layer := range slices.Concat(stacks...) {
+		if d, ok := layer.(*lstm.Linear); ok {
+			for _, v := range d.Weight {
+				float(v)
+			}
+			for o := range d.OutFeatures {
+				float(at(d.Bias, o))
+			}
 		}
 	}
 	sum := sha256.Sum256(b)
@@ -156,6 +204,56 @@ func TestFingerprintOfCells(t *testing.T) {
 
 // Any parameter and any size makes another fingerprint; what is not used does
 // not.
+func TestFingerprintOfOtherLayers(t *testing.T) {
+	seen := map[lstm.Fingerprint]int{}
+	layers := lstm.RandomModel(1, 0, 4, 4, 4).Layers
+	first, second := layers[0], layers[1]
+	a, b := lstm.RandomModel(2, 4, 4, 4).Heads[0].Layers[0], lstm.RandomModel(3, 4, 4, 4).Heads[0].Layers[0]
+	identity := lstm.Activation{Function: lstm.ActivationIdentity}
+	type head = []lstm.Layer
+	for i, c := range []struct {
+		layers []lstm.Layer
+		heads  []head
+	}{
+		{[]lstm.Layer{first, second}, nil},
+		{[]lstm.Layer{first, second}, []head{{a}}},
+		{[]lstm.Layer{a, first, second}, nil},
+		{[]lstm.Layer{first, a, second}, nil},
+		{[]lstm.Layer{first, a, second}, []head{{b}}},
+		{[]lstm.Layer{a, first, second}, []head{{b}}},
+		{[]lstm.Layer{b, first, second}, []head{{a}}},
+		{[]lstm.Layer{first, second}, []head{{a, b}}},
+		{[]lstm.Layer{first, second}, []head{{a}, {b}}},
+		{[]lstm.Layer{first, second}, []head{{b}, {a}}},
+		{[]lstm.Layer{first, second, a}, []head{{b}}},
+		{[]lstm.Layer{first, second}, []head{{tanh}}},
+		{[]lstm.Layer{first, second}, []head{{identity}}},
+		{[]lstm.Layer{first, second, tanh}, []head{{identity}}},
+		{[]lstm.Layer{tanh, first, second}, nil},
+		{[]lstm.Layer{tanh, first, tanh, second}, nil},
+	} {
+		m := &lstm.Model{Layers: c.layers}
+		for _, layers := range c.heads {
+			m.Heads = append(m.Heads, lstm.Head{Layers: layers})
+		}
+		n, err := lstm.New(m)
+		require.NoError(t, err)
+		require.Equal(t, referenceFingerprint(m, "plain"), n.Fingerprint(), "%d", i)
+		require.NotContains(t, seen, n.Fingerprint(), "%d", i)
+		seen[n.Fingerprint()] = i
+	}
+	// What computes the same is the same.
+	for _, last := range []head{{a}, {a, tanh}, {tanh}} {
+		of := func(m *lstm.Model) lstm.Fingerprint {
+			n, err := lstm.New(m)
+			require.NoError(t, err)
+			return n.Fingerprint()
+		}
+		require.Equal(t, of(&lstm.Model{Layers: layers, Heads: []lstm.Head{{Name: "y", Layers: last}}}),
+			of(&lstm.Model{Layers: slices.Concat(layers, last)}))
+	}
+}
+
 func TestFingerprintTellsNetworksApart(t *testing.T) {
 	of := func(change func(m *lstm.Model)) lstm.Fingerprint {
 		m := lstm.RandomModel(1, 2, 3, 9, 5)

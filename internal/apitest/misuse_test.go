@@ -508,6 +508,8 @@ func TestEmptyCalls(t *testing.T) {
 	})
 }
 
+var tanh = lstm.Activation{Function: lstm.ActivationTanh}
+
 func TestNewErrors(t *testing.T) {
 	if _, err := lstm.New(nil); err == nil || err.Error() != "lstm: the model is nil" {
 		t.Fatal(err)
@@ -571,11 +573,38 @@ func TestNewErrors(t *testing.T) {
 		{fmt.Sprintf("layer 0: WeightHH of shape [4H, P] = [4 4 %d] has more elements than can be addressed", math.MaxInt),
 			func(m *lstm.Model) { weightsOf(m, 0).ProjSize = math.MaxInt }},
 
-		{"layer 1 is nil, want a *lstm.Weights", func(m *lstm.Model) { m.Layers[1] = nil }},
+		{"layer 1 is nil, want a *lstm.Weights, a *lstm.Bidirectional, a *lstm.Linear or an lstm.Activation", func(m *lstm.Model) { m.Layers[1] = nil }},
 		{"layer 1 is a nil *lstm.Weights", func(m *lstm.Model) { m.Layers[1] = (*lstm.Weights)(nil) }},
-		{"head: it has no layers, want a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers = nil }},
-		{"head: its layer 0 is nil, want a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers[0] = nil }},
+		{"layer 1 is a nil *lstm.Linear", func(m *lstm.Model) { m.Layers[1] = (*lstm.Linear)(nil) }},
+		{"head: it has no layers, want a *lstm.Linear or an lstm.Activation", func(m *lstm.Model) { m.Heads[0].Layers = nil }},
+		{"head: its layer 0 is nil, want a *lstm.Linear or an lstm.Activation", func(m *lstm.Model) { m.Heads[0].Layers[0] = nil }},
 		{"head is a nil *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers[0] = (*lstm.Linear)(nil) }},
+
+		{"layer 1: Weight has 8 elements, want 12, shape [OutFeatures, InFeatures]", func(m *lstm.Model) {
+			m.Layers[1] = &lstm.Linear{InFeatures: 4, OutFeatures: 3, Weight: make([]float32, 8)}
+		}},
+		{"layer 1: InFeatures is 5, want 4, the HiddenSize of layer 0", func(m *lstm.Model) {
+			m.Layers[1] = &lstm.Linear{InFeatures: 5, OutFeatures: 3, Weight: make([]float32, 15)}
+		}},
+		{"layer 3: InputSize is 4, want 2, the OutFeatures of layer 1", func(m *lstm.Model) {
+			m.Layers = []lstm.Layer{m.Layers[0], &lstm.Linear{InFeatures: 4, OutFeatures: 2, Weight: make([]float32, 8)}, tanh, m.Layers[1]}
+		}},
+		{"layer 2: InputSize is 4, want 3, the HiddenSize of layer 0", func(m *lstm.Model) {
+			m.Layers = []lstm.Layer{lstm.RandomModel(1, 0, 9, 3).Layers[0], tanh, m.Layers[1]}
+		}},
+		{"layer 0: Alpha is 1, want 0: tanh has no such parameter", func(m *lstm.Model) {
+			m.Layers = []lstm.Layer{lstm.Activation{Function: lstm.ActivationTanh, Alpha: 1}, m.Layers[0], m.Layers[1]}
+		}},
+		{"head 1: InFeatures is 6, want 5, the HiddenSize of layer 1", func(m *lstm.Model) {
+			m.Heads = append(m.Heads, lstm.Head{Layers: []lstm.Layer{&lstm.Linear{InFeatures: 6, OutFeatures: 1, Weight: make([]float32, 6)}}})
+		}},
+		{"head 1, layer 2: InFeatures is 6, want 2, the OutFeatures of head 1, layer 0", func(m *lstm.Model) {
+			m.Heads = append(m.Heads, lstm.Head{Layers: []lstm.Layer{headOf(m), tanh, &lstm.Linear{InFeatures: 6, OutFeatures: 1, Weight: make([]float32, 6)}}})
+		}},
+		{"head 1: it has no layers, want a *lstm.Linear or an lstm.Activation", func(m *lstm.Model) { m.Heads = append(m.Heads, lstm.Head{}) }},
+		{"head 0: its layer 1 is nil, want a *lstm.Linear or an lstm.Activation", func(m *lstm.Model) {
+			m.Heads = []lstm.Head{{Layers: []lstm.Layer{headOf(m), nil}}, m.Heads[0]}
+		}},
 
 		// Sizes whose product is no int, or one that has wrapped around.
 		{fmt.Sprintf("layer 0: WeightIH of shape [4H, I] = [4 4 %d] has more elements than can be addressed", huge),
@@ -595,20 +624,32 @@ func TestNewErrors(t *testing.T) {
 	}
 }
 
+// linear is a layer without a bias.
+func linear(outputs, inputs int) *lstm.Linear {
+	return &lstm.Linear{InFeatures: inputs, OutFeatures: outputs, Weight: make([]float32, outputs*inputs)}
+}
+
 // What a Model can say and New does not run is unsupported, not wrong.
 func TestNewUnsupported(t *testing.T) {
 	for _, c := range []struct {
 		want   string
 		change func(m *lstm.Model)
 	}{
-		{"layer 1 is a *lstm.Linear, want a *lstm.Weights", func(m *lstm.Model) { m.Layers[1] = headOf(m) }},
 		{"layer 0: Cell.ProjClip is 1, want 0 where ProjSize is 0", func(m *lstm.Model) { weightsOf(m, 0).Cell.ProjClip = 1 }},
 		{"layer 0: Cell.ProjClip is -1, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { project(m, 0, 3); weightsOf(m, 0).Cell.ProjClip = -1 }},
 		{"layer 0: Cell.ProjClip is NaN, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { project(m, 0, 3); weightsOf(m, 0).Cell.ProjClip = lstmtest.NaN }},
 		{"layer 0: Cell.ProjClip is +Inf, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { project(m, 0, 3); weightsOf(m, 0).Cell.ProjClip = lstmtest.Inf }},
-		{"the model has 2 heads, want at most 1", func(m *lstm.Model) { m.Heads = append(m.Heads, m.Heads[0]) }},
-		{"head: it has 2 layers, want 1, a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers = append(m.Heads[0].Layers, headOf(m)) }},
-		{"head: its layer 0 is a *lstm.Weights, want a *lstm.Linear", func(m *lstm.Model) { m.Heads[0].Layers[0] = m.Layers[0] }},
+		{"a network needs at least one LSTM layer, got none among 2 layers", func(m *lstm.Model) {
+			m.Layers, m.Heads = []lstm.Layer{headOf(m), tanh}, nil
+		}},
+		{"layer 0 is a *lstm.Activation, want a *lstm.Weights, a *lstm.Bidirectional, a *lstm.Linear or an lstm.Activation", func(m *lstm.Model) {
+			m.Layers[0] = &lstm.Activation{Function: lstm.ActivationTanh}
+		}},
+		{"layer 0: Function is default, which is none in a layer, want another", func(m *lstm.Model) { m.Layers[0] = lstm.Activation{} }},
+		{"head: its layer 0 is a *lstm.Weights, want a *lstm.Linear or an lstm.Activation", func(m *lstm.Model) { m.Heads[0].Layers[0] = m.Layers[0] }},
+		{"head, layer 1: Function is default, which is none in a layer, want another", func(m *lstm.Model) {
+			m.Heads[0].Layers = append(m.Heads[0].Layers, lstm.Activation{})
+		}},
 	} {
 		m := lstm.RandomModel(10, 2, 3, 4, 5)
 		c.change(m)
@@ -661,6 +702,20 @@ func TestNetworkDescribesItself(t *testing.T) {
 	require.Equal(t, 4*17*(3+6+2)+6*17+4*5*(6+5+2)+2*(5+1), projected.Parameters())
 	// The rows of the projection are those of a narrow panel.
 	require.Equal(t, 4*(4*24*(1+3+6)+4*8*17+4*8*(1+6+5)+2*16+2), projected.MemorySize())
+
+	m := lstm.RandomModel(1, 2, 3, 17, 5)
+	m.Layers = append([]lstm.Layer{tanh, linear(20, 3), m.Layers[0], linear(17, 17)}, m.Layers[1:]...)
+	m.Layers[2] = lstm.RandomModel(1, 0, 20, 17).Layers[0]
+	m.Heads = append(m.Heads, lstm.Head{Layers: []lstm.Layer{tanh}})
+	mixed, err := lstm.New(m)
+	require.NoError(t, err)
+	require.Equal(t, 2, mixed.Layers())
+	require.Equal(t, 3, mixed.InputSize())
+	require.Equal(t, 5, mixed.HiddenSize(1))
+	require.Equal(t, 2+5, mixed.OutputSize())
+	require.True(t, mixed.HasHead())
+	require.Equal(t, 20*3+4*17*(20+17+2)+17*17+4*5*(17+5+2)+2*(5+1), mixed.Parameters())
+	require.Equal(t, 4*(20*16+20+4*24*(1+20+17)+17*32+17+4*8*(1+17+5)+2*16+2), mixed.MemorySize())
 
 	bare := newNetwork(t, 0, 3, 17, 5)
 	require.False(t, bare.HasHead())

@@ -25,6 +25,7 @@ func Cases() []Case {
 	}
 	cases = append(cases, cellCases()...)
 	cases = append(cases, sequenceCases()...)
+	cases = append(cases, denseCases()...)
 	cases = append(cases, decayCase(), fadingCase())
 	for _, f := range []struct {
 		name  string
