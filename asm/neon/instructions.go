@@ -256,6 +256,9 @@ func (f *Function) FMLALane(m Lane, n, d V) {
 func (f *Function) AND(m, n, d V) { f.vector("VAND", "B16", m, n, d) }
 func (f *Function) ORR(m, n, d V) { f.vector("VORR", "B16", m, n, d) }
 
+// BSL is the bits of n where those of d are set, else of m.
+func (f *Function) BSL(m, n, d V) { f.vector("VBSL", "B16", m, n, d, d) }
+
 // ADDInt is the sum of four 32-bit integers.
 func (f *Function) ADDInt(m, n, d V) { f.vector("VADD", "S4", m, n, d) }
 

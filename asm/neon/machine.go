@@ -279,6 +279,12 @@ func (m *Machine) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.
 		id, d := m.newVec("")
 		m.fn.BIC(below, v, d)
 		return id
+	case gen.IfBelow:
+		a, bound, v, w := m.operand(args[0]), m.operand(args[1]), m.operand(args[2]), m.operand(args[3])
+		id, d := m.newVec("")
+		m.fn.FCMGT(a, bound, d)
+		m.fn.BSL(w, v, d)
+		return id
 	}
 	m.fail("operation %v", op)
 	return gen.Vec{}

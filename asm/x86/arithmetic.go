@@ -62,7 +62,9 @@ func (m *Machine) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.
 	case gen.AddInt:
 		return m.two(args, true, m.ctx.VPADDD, m.ctx.VPADDD_BCST)
 	case gen.ZeroBelow:
-		return m.zeroBelow(args[0].Vec, args[1].Constant, args[2].Vec)
+		return m.zeroBelow(args[0].Vec, args[1], args[2].Vec)
+	case gen.IfBelow:
+		return m.ifBelow(args[0].Vec, args[1], args[2].Vec, args[3].Vec)
 	}
 	panic(fmt.Sprintf("x86: operation %v", op))
 }
@@ -122,23 +124,43 @@ const (
 
 // zeroBelow is v, or +0 where a < bound: by a mask of lanes, or where vectors
 // may be wider by a mask register.
-func (m *Machine) zeroBelow(a gen.Vec, bound *gen.Constant, v gen.Vec) gen.Vec {
+func (m *Machine) zeroBelow(a gen.Vec, bound gen.Operand, v gen.Vec) gen.Vec {
 	if m.maxLanes < 16 {
 		below := m.ctx.YMM()
-		m.ctx.VCMPPS(operand.U8(less), m.repeated(bound), m.v(a), below)
+		m.compare(less, a, bound, below)
 		id, d := m.newVec("")
 		m.ctx.VANDNPS(m.v(v), below, d)
 		return id
 	}
 	stay := m.ctx.K()
-	if m.lanes == 16 {
-		m.ctx.VCMPPS_BCST(operand.U8(notLess), m.repeated(bound), m.v(a), stay)
-	} else {
-		m.ctx.VCMPPS(operand.U8(notLess), m.repeated(bound), m.v(a), stay)
-	}
+	m.compare(notLess, a, bound, stay)
 	id, d := m.newVec("")
 	m.ctx.VMOVAPS_Z(m.v(v), stay, d)
 	return id
+}
+
+// ifBelow is v where a < bound, else w.
+func (m *Machine) ifBelow(a gen.Vec, bound gen.Operand, v, w gen.Vec) gen.Vec {
+	if m.maxLanes < 16 {
+		below := m.ctx.YMM()
+		m.compare(less, a, bound, below)
+		id, d := m.newVec("")
+		m.ctx.VBLENDVPS(below, m.v(v), m.v(w), d)
+		return id
+	}
+	below := m.ctx.K()
+	m.compare(less, a, bound, below)
+	id, d := m.newVec("")
+	m.ctx.VBLENDMPS(m.v(v), m.v(w), below, d)
+	return id
+}
+
+// compare sets a mask to the comparison of a with the bound.
+func (m *Machine) compare(predicate int, a gen.Vec, bound gen.Operand, mask operand.Op) {
+	imm := operand.U8(predicate)
+	m.emit(func(ops ...operand.Op) { m.ctx.VCMPPS(append([]operand.Op{imm}, ops...)...) },
+		func(ops ...operand.Op) { m.ctx.VCMPPS_BCST(append([]operand.Op{imm}, ops...)...) },
+		bound, m.v(a), mask)
 }
 
 // fused is a·b + c or c - a·b by whichever form overwrites a register that is

@@ -144,9 +144,9 @@ func TestMisusePanics(t *testing.T) {
 		{"minimum the wrong way round", "Min: operand 1 is the constant one, and must be a vector", func(g *gen.Generator) {
 			g.Do(gen.Min, []gen.Operand{{Vec: g.ZeroVec("v")}, one}, []bool{false, false}, 0)
 		}},
-		{"vector in place of a constant", "ZeroBelow: operand 1 must be a constant", func(g *gen.Generator) {
+		{"vector in place of a constant", "IfBelow: operand 1 must be a constant", func(g *gen.Generator) {
 			v := g.ZeroVec("v")
-			g.Do(gen.ZeroBelow, []gen.Operand{{Vec: v}, {Vec: v}, {Vec: v}}, []bool{false, false, false}, 0)
+			g.Do(gen.IfBelow, []gen.Operand{{Vec: v}, {Vec: v}, {Vec: v}, {Vec: v}}, make([]bool, 4), 0)
 		}},
 		{"constant in place of a vector", "ShiftBits: operand 0 is the constant one, and must be a vector", func(g *gen.Generator) {
 			g.Do(gen.ShiftBits, []gen.Operand{one}, []bool{false}, 1)

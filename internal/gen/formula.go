@@ -11,7 +11,7 @@ import (
 type Op int
 
 // The operations. Min and Max return the second argument when it is a NaN; the
-// first is none, and they do not meet two zeros of different sign.
+// first is none. Of two zeros they return either.
 const (
 	FMA       Op = iota // a·b + c
 	FNMA                // c - a·b
@@ -25,7 +25,8 @@ const (
 	Or                  // bits of a or b
 	AddInt              // a + b as integers
 	ShiftBits           // bits of a shifted left by a constant
-	ZeroBelow           // c, or +0 where a < b; b is a constant, and a NaN is not below it
+	ZeroBelow           // c, or +0 where a < b, which no NaN is
+	IfBelow             // c where a < b, else d; b is a constant, and a NaN is not below it
 )
 
 // operations are the names of all operations, and what their operands are: v for
@@ -43,7 +44,8 @@ var operations = map[Op]struct{ name, operands string }{
 	Or:        {"Or", "ee"},
 	AddInt:    {"AddInt", "ee"},
 	ShiftBits: {"ShiftBits", "v"},
-	ZeroBelow: {"ZeroBelow", "vcv"},
+	ZeroBelow: {"ZeroBelow", "vev"},
+	IfBelow:   {"IfBelow", "vcvv"},
 }
 
 func (o Op) String() string {

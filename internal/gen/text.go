@@ -61,6 +61,8 @@ func (o operation) text(of func(Value) text) text {
 		return text{fmt.Sprintf("%s << %d", arg(0, atom), o.shift), loose}
 	case ZeroBelow:
 		return text{arg(2, atom) + " or 0 where " + arg(0, sum) + " < " + arg(1, sum), loose}
+	case IfBelow:
+		return text{arg(2, sum) + " where " + arg(0, sum) + " < " + arg(1, sum) + ", else " + arg(3, sum), loose}
 	}
 	panic(fmt.Sprintf("gen: operation %d has no text", o.op))
 }
@@ -83,7 +85,7 @@ func (c Constant) text() string {
 	if v := math.Float32frombits(c.Bits); v == float32(int8(v)) && v != 0 {
 		return fmt.Sprint(v)
 	}
-	for _, function := range []string{"sigmoid", "tanh"} {
+	for _, function := range []string{"sigmoid", "tanh", "softsign", "exp", "elu", "softplus"} {
 		if name, ok := strings.CutPrefix(c.Name, function); ok {
 			return name
 		}

@@ -204,7 +204,7 @@ func TestOperations(t *testing.T) {
 	for _, c := range []struct {
 		op       gen.Op
 		operands int
-		a, b, c  float32
+		a, b, c  float32 // a fourth is 7
 		want     float32
 	}{
 		{gen.FMA, 3, 3, 4, 5, 17},
@@ -213,6 +213,9 @@ func TestOperations(t *testing.T) {
 		{gen.ZeroBelow, 3, 1, 2, -3, 0},
 		{gen.ZeroBelow, 3, 2, 2, -3, -3},
 		{gen.ZeroBelow, 3, nan, 2, -3, -3},
+		{gen.IfBelow, 4, 1, 2, -3, -3},
+		{gen.IfBelow, 4, 2, 2, -3, 7},
+		{gen.IfBelow, 4, nan, 2, -3, 7},
 		{gen.Mul, 2, 3, minusZero, 0, minusZero},
 		{gen.Mul, 2, smallest, 0.5, 0, 0},
 		{gen.Add, 2, inf, -inf, 0, nan},
@@ -229,7 +232,7 @@ func TestOperations(t *testing.T) {
 	} {
 		for _, tuning := range gen.Tunings {
 			const most = 16 // lanes
-			x := slices.Concat(slices.Repeat([]float32{c.a}, most), slices.Repeat([]float32{c.b}, most), slices.Repeat([]float32{c.c}, most))
+			x := slices.Concat(slices.Repeat([]float32{c.a}, most), slices.Repeat([]float32{c.b}, most), slices.Repeat([]float32{c.c}, most), slices.Repeat([]float32{7}, most))
 			require.NoError(t, run(kernel(0, func(g *gen.Generator) {
 				p := g.Arg("x", "x")
 				args := make([]gen.Operand, c.operands)
@@ -239,7 +242,7 @@ func TestOperations(t *testing.T) {
 				switch c.op {
 				case gen.Min, gen.Max:
 					args[0] = gen.Operand{Constant: &gen.Constant{Bits: math.Float32bits(c.a)}}
-				case gen.ZeroBelow:
+				case gen.ZeroBelow, gen.IfBelow:
 					args[1] = gen.Operand{Constant: &gen.Constant{Bits: math.Float32bits(c.b)}}
 				}
 				g.Store(g.Do(c.op, args, make([]bool, c.operands), 3), p, 0)

@@ -8,22 +8,32 @@ import (
 
 // operation returns what an operation of formulas does to vectors of len(d)
 // lanes, or nil if there is none. Arguments that it does not have are nil.
-func operation(op gen.Op, shift int) func(s *state, d []float32, a, b, c *vector) {
+func operation(op gen.Op, shift int) func(s *state, d []float32, a, b, c, e *vector) {
 	switch op {
 	case gen.FMA:
-		return func(s *state, d []float32, a, b, c *vector) {
+		return func(s *state, d []float32, a, b, c, _ *vector) {
 			for i := range d {
 				d[i] = s.fma(a[i], b[i], c[i])
 			}
 		}
 	case gen.FNMA:
-		return func(s *state, d []float32, a, b, c *vector) {
+		return func(s *state, d []float32, a, b, c, _ *vector) {
 			for i := range d {
 				d[i] = s.fma(-a[i], b[i], c[i])
 			}
 		}
+	case gen.IfBelow:
+		return func(_ *state, d []float32, a, b, c, e *vector) {
+			for i := range d {
+				if a[i] < b[i] {
+					d[i] = c[i]
+				} else {
+					d[i] = e[i]
+				}
+			}
+		}
 	case gen.ZeroBelow:
-		return func(_ *state, d []float32, a, b, c *vector) {
+		return func(_ *state, d []float32, a, b, c, _ *vector) {
 			for i := range d {
 				d[i] = c[i]
 				if a[i] < b[i] {
@@ -60,7 +70,7 @@ func operation(op gen.Op, shift int) func(s *state, d []float32, a, b, c *vector
 	case gen.AddInt:
 		return bits(func(a, b uint32) uint32 { return a + b })
 	case gen.ShiftBits:
-		return func(_ *state, d []float32, a, _, _ *vector) {
+		return func(_ *state, d []float32, a, _, _, _ *vector) {
 			for i := range d {
 				d[i] = math.Float32frombits(math.Float32bits(a[i]) << shift)
 			}
@@ -69,15 +79,15 @@ func operation(op gen.Op, shift int) func(s *state, d []float32, a, b, c *vector
 	return nil
 }
 
-func two(f func(a, b float32) float32) func(s *state, d []float32, a, b, c *vector) {
-	return func(_ *state, d []float32, a, b, _ *vector) {
+func two(f func(a, b float32) float32) func(s *state, d []float32, a, b, c, e *vector) {
+	return func(_ *state, d []float32, a, b, _, _ *vector) {
 		for i := range d {
 			d[i] = f(a[i], b[i])
 		}
 	}
 }
 
-func bits(f func(a, b uint32) uint32) func(s *state, d []float32, a, b, c *vector) {
+func bits(f func(a, b uint32) uint32) func(s *state, d []float32, a, b, c, e *vector) {
 	return two(func(a, b float32) float32 {
 		return math.Float32frombits(f(math.Float32bits(a), math.Float32bits(b)))
 	})

@@ -285,7 +285,7 @@ func (r *recorder) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen
 	if f == nil {
 		r.fail("%v is unknown", op)
 	}
-	get := make([]func(*state) *vector, 3)
+	get := make([]func(*state) *vector, 4)
 	for i := range get {
 		switch {
 		case i >= len(args):
@@ -310,8 +310,8 @@ func (r *recorder) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen
 	}
 	r.add(func(s *state) {
 		s.consumed = s.consumed[:0]
-		a, b, c := get[0](s), get[1](s), get[2](s)
-		f(s, s.setVec(d.ID, lanes)[:lanes], a, b, c)
+		a, b, c, e := get[0](s), get[1](s), get[2](s), get[3](s)
+		f(s, s.setVec(d.ID, lanes)[:lanes], a, b, c, e)
 		for _, v := range s.consumed {
 			s.haveVec[v] = false
 		}
