@@ -45,6 +45,39 @@ func BigTanh(x float32) *big.Float {
 	return newBig().Quo(newBig().Sub(e, one), newBig().Add(e, one))
 }
 
+// BigExp is [Exp] with hundreds of correct bits.
+func BigExp(x float32) *big.Float {
+	return bigExp(newBig().SetFloat64(max(-beyond, min(float64(x), 0))))
+}
+
+// BigExpMinusOne is [ExpMinusOne] with hundreds of correct bits.
+func BigExpMinusOne(x float32) *big.Float {
+	if x >= 0 {
+		return newBig().SetFloat64(float64(x))
+	}
+	e := BigExp(x)
+	return e.Sub(e, newBig().SetInt64(1))
+}
+
+// BigSoftplus is [Softplus] with hundreds of correct bits.
+func BigSoftplus(x float32) *big.Float {
+	t := BigExp(-max(x, -x))
+	// ln(1 + t) is 2·(z + z³/3 + z⁵/5 + …) with z = t/(2 + t).
+	z := newBig().Quo(t, newBig().Add(t, newBig().SetInt64(2)))
+	square := newBig().Mul(z, z)
+	sum, power := newBig(), newBig().Set(z)
+	for i := int64(1); ; i += 2 {
+		term := newBig().Quo(power, newBig().SetInt64(i))
+		if sum.Sign() != 0 && term.MantExp(nil) < sum.MantExp(nil)-precision {
+			break
+		}
+		sum.Add(sum, term)
+		power.Mul(power, square)
+	}
+	sum.Add(sum, sum)
+	return sum.Add(sum, newBig().SetFloat64(max(float64(x), 0)))
+}
+
 // BigUlps is [Ulps] with an exact value of any precision.
 func BigUlps(got float32, exact *big.Float) float64 {
 	exponent := -126

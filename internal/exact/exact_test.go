@@ -21,7 +21,7 @@ func TestRelativeError(t *testing.T) {
 		}
 	}
 	for i := range 64 {
-		xs = append(xs, math.Nextafter32(0.25, float32(i%2)), float32(0.25*r.Float64()), float32(math.Ldexp(1+r.Float64(), -i)))
+		xs = append(xs, math.Nextafter32(0.25, float32(i%2)), math.Nextafter32(0.5, float32(i%2)), float32(0.25*r.Float64()), float32(math.Ldexp(1+r.Float64(), -i)))
 	}
 	xs = append(xs, 0, math.SmallestNonzeroFloat32, 0x1p-126, 0x1p-127, 127.99, 128)
 	thin := 1
@@ -35,8 +35,11 @@ func TestRelativeError(t *testing.T) {
 				fast  float64
 				exact *big.Float
 			}{
-				"sigmoid": {Sigmoid(x), BigSigmoid(x)},
-				"tanh":    {Tanh(x), BigTanh(x)},
+				"sigmoid":  {Sigmoid(x), BigSigmoid(x)},
+				"tanh":     {Tanh(x), BigTanh(x)},
+				"e^x":      {Exp(x), BigExp(x)},
+				"e^x - 1":  {ExpMinusOne(x), BigExpMinusOne(x)},
+				"softplus": {Softplus(x), BigSoftplus(x)},
 			} {
 				if f.exact.Sign() == 0 {
 					require.Zero(t, f.fast)
@@ -49,7 +52,9 @@ func TestRelativeError(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("the largest errors are %.1f and %.1f of 2^-53", worst["sigmoid"]*0x1p53, worst["tanh"]*0x1p53)
+	for name, relative := range worst {
+		t.Logf("the largest error of %s is %.1f of 2^-53", name, relative*0x1p53)
+	}
 }
 
 // Beyond the table, the distance from the limit is no part of a float32.
@@ -59,6 +64,12 @@ func TestLimits(t *testing.T) {
 		require.Equal(t, 0.0, Sigmoid(-x))
 		require.Equal(t, 1.0, Tanh(x))
 		require.Equal(t, -1.0, Tanh(-x))
+		require.Equal(t, 1.0, Exp(x))
+		require.Equal(t, 0.0, Exp(-x))
+		require.Equal(t, float64(x), ExpMinusOne(x))
+		require.Equal(t, -1.0, ExpMinusOne(-x))
+		require.Equal(t, float64(x), Softplus(x))
+		require.Equal(t, 0.0, Softplus(-x))
 		require.Less(t, BigUlps(1, BigSigmoid(x)), 0x1p-100)
 		require.Less(t, BigUlps(0, BigSigmoid(-x)), 0x1p-30)
 		require.Less(t, BigUlps(-1, BigTanh(-x)), 0x1p-100)
@@ -74,6 +85,10 @@ func TestBig(t *testing.T) {
 		BigTanh(0.5).Text('f', 60))
 	require.Equal(t, "0.731058578630004879251159241821836274365144640165056519276366",
 		BigSigmoid(1).Text('f', 60))
+	require.Equal(t, "-0.632120558828557678404476229838539132554188868968232165492163",
+		BigExpMinusOne(-1).Text('f', 60))
+	require.Equal(t, "0.693147180559945309417232121458176568075500134360255254120680",
+		BigSoftplus(0).Text('f', 60))
 }
 
 func TestUlps(t *testing.T) {
