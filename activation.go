@@ -22,22 +22,27 @@ func Tanh(dst, x []float32) {
 }
 
 // maxElements bounds the time of one kernel call (see layer.go).
-const maxElements = 1 << 13
+const maxElements = 1 << 12
 
-// apply computes f in whole blocks, the last elements in a block of their own.
+// apply computes f of slices of the same length.
 func (f function) apply(name string, dst, x []float32) {
 	if len(dst) != len(x) {
 		panic(lengthError(name+": dst", len(dst), len(x), "the length of x"))
 	}
+	f.compute(nil, dst, x)
+}
+
+// compute computes f in whole blocks, the last elements in a block of their own.
+func (f function) compute(parameters, dst, x []float32) {
 	for len(x) >= panel.ElementBlock {
 		n := min(len(x), maxElements) / panel.ElementBlock * panel.ElementBlock
-		elements(f, dst[:n], x[:n])
+		elements(f, parameters, dst[:n], x[:n])
 		dst, x = dst[n:], x[n:]
 	}
 	if len(x) > 0 {
 		var block [panel.ElementBlock]float32
 		copy(block[:], x)
-		elements(f, block[:], block[:])
+		elements(f, parameters, block[:], block[:])
 		copy(dst, block[:])
 	}
 }
@@ -46,10 +51,10 @@ func (f function) apply(name string, dst, x []float32) {
 func flushTo(dst, x []float32) {
 	for len(x) >= panel.ElementBlock {
 		n := min(len(x), maxElements) / panel.ElementBlock * panel.ElementBlock
-		elements(flushFunction, dst[:n], x[:n])
+		elements(flushFunction, nil, dst[:n], x[:n])
 		dst, x = dst[n:], x[n:]
 	}
-	flushGeneric(dst, x)
+	flushGeneric(nil, dst, x)
 }
 
 // shortInput is the length of an input from which on a call of flushTo is worth

@@ -5,7 +5,9 @@ import (
 	"math"
 
 	"example.com/lstm/internal/aligned"
+	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/errkind"
+	"example.com/lstm/internal/panel"
 )
 
 // An ActivationFunction is what an [Activation] computes of each element x. α and β
@@ -47,25 +49,27 @@ type Activation struct {
 }
 
 // activationTable says of each function what it is called, whether it has the
-// parameters α and β, and their values where a model does not say.
+// parameters α and β, their values where a model does not say, and its kernel, if
+// it has one.
 var activationTable = [...]struct {
 	name        string
 	hasAlpha    bool
 	hasBeta     bool
 	alpha, beta float32
+	kernel      function
 }{
 	ActivationDefault:         {name: "default"},
-	ActivationSigmoid:         {name: "sigmoid"},
-	ActivationTanh:            {name: "tanh"},
-	ActivationHardSigmoid:     {name: "hard_sigmoid", hasAlpha: true, hasBeta: true, alpha: 0.2, beta: 0.5},
-	ActivationReLU:            {name: "relu"},
-	ActivationLeakyReLU:       {name: "leaky_relu", hasAlpha: true, alpha: 0.01},
-	ActivationThresholdedReLU: {name: "thresholded_relu", hasAlpha: true, alpha: 1},
-	ActivationSoftsign:        {name: "softsign"},
-	ActivationELU:             {name: "elu", hasAlpha: true, alpha: 1},
-	ActivationScaledTanh:      {name: "scaled_tanh", hasAlpha: true, hasBeta: true, alpha: 1, beta: 1},
-	ActivationAffine:          {name: "affine", hasAlpha: true, hasBeta: true, alpha: 1},
-	ActivationSoftplus:        {name: "softplus"},
+	ActivationSigmoid:         {name: "sigmoid", kernel: sigmoidFunction},
+	ActivationTanh:            {name: "tanh", kernel: tanhFunction},
+	ActivationHardSigmoid:     {name: "hard_sigmoid", hasAlpha: true, hasBeta: true, alpha: 0.2, beta: 0.5, kernel: hardSigmoidFunction},
+	ActivationReLU:            {name: "relu", kernel: reluFunction},
+	ActivationLeakyReLU:       {name: "leaky_relu", hasAlpha: true, alpha: 0.01, kernel: leakyReLUFunction},
+	ActivationThresholdedReLU: {name: "thresholded_relu", hasAlpha: true, alpha: 1, kernel: thresholdedReLUFunction},
+	ActivationSoftsign:        {name: "softsign", kernel: softsignFunction},
+	ActivationELU:             {name: "elu", hasAlpha: true, alpha: 1, kernel: eluFunction},
+	ActivationScaledTanh:      {name: "scaled_tanh", hasAlpha: true, hasBeta: true, alpha: 1, beta: 1, kernel: scaledTanhFunction},
+	ActivationAffine:          {name: "affine", hasAlpha: true, hasBeta: true, alpha: 1, kernel: affineFunction},
+	ActivationSoftplus:        {name: "softplus", kernel: softplusFunction},
 	ActivationIdentity:        {name: "identity"},
 	ActivationSoftmax:         {name: "softmax"},
 }
@@ -112,11 +116,6 @@ func (a Activation) check(owner string) error {
 	if int(a.Function) >= len(activationTable) {
 		return errkind.Errorf(ErrUnsupported, "lstm: %s: Function is %v, want one of the functions that have a name", owner, a.Function)
 	}
-	switch a.Function {
-	case ActivationDefault, ActivationSigmoid, ActivationTanh, ActivationIdentity:
-	default:
-		return errkind.Errorf(ErrUnsupported, "lstm: %s: Function is %v, want default, sigmoid, tanh or identity", owner, a.Function)
-	}
 	k := &activationTable[a.Function]
 	for _, p := range [2]struct {
 		field string
@@ -141,15 +140,63 @@ func (a Activation) takeRoom(*aligned.Room) bool { return true }
 
 func isFinite(x float32) bool { return math.Float32bits(x)&0x7f800000 != 0x7f800000 }
 
-// apply sets dst to the function of each element of x, which is as long and may be
-// dst. check has found nothing wrong with a.
-func (a Activation) apply(dst, x []float32) {
-	switch a.Function {
-	case ActivationSigmoid:
-		Sigmoid(dst, x)
-	case ActivationTanh:
-		Tanh(dst, x)
-	case ActivationIdentity:
-		copy(dst, x)
+// Apply sets dst[i] to the function of x[i], the very values that networks
+// compute. A NaN gives NaN. ActivationSigmoid and ActivationTanh are [Sigmoid] and
+// [Tanh]; ActivationELU with α = 1 and ActivationSoftplus are within 1 unit in the
+// last place and monotone, ActivationSoftplus with 0 for what would be subnormal.
+// The others are the formula with each operation rounded once, a multiplication and
+// the addition after it together.
+//
+// dst and x have the same length. They may be the same slice, but must not overlap
+// in any other way. Apply panics otherwise, or if a is no function of one element:
+// ActivationDefault, ActivationSoftmax, one that does not exist, or with parameters
+// that it has not or that are not finite.
+func (a Activation) Apply(dst, x []float32) {
+	if err := a.check("Activation"); err != nil {
+		panic(err)
 	}
+	if !a.elementwise() {
+		panic(errkind.Errorf(ErrUnsupported, "lstm: Activation: Function is %v, want a function of one element", a.Function))
+	}
+	if len(dst) != len(x) {
+		panic(lengthError("Activation.Apply: dst", len(dst), len(x), "the length of x"))
+	}
+	p := a.pack()
+	p.apply(dst, x)
+}
+
+// elementwise reports whether each element of the result is a function of one
+// element.
+func (a Activation) elementwise() bool {
+	return a.Function != ActivationDefault && a.Function != ActivationSoftmax
+}
+
+// A packedActivation is an Activation of single elements as its kernel takes it.
+type packedActivation struct {
+	identity   bool
+	function   function
+	parameters [2 * panel.ElementBlock]float32 // α, repeated, and then β
+}
+
+// pack makes a, with which check has found nothing wrong, ready for its kernel.
+func (a Activation) pack() packedActivation {
+	p := packedActivation{identity: a.Function == ActivationIdentity, function: activationTable[a.Function].kernel}
+	alpha, beta := contract.Flush(a.Alpha), contract.Flush(a.Beta)
+	if a.Function == ActivationThresholdedReLU {
+		alpha = math.Nextafter32(alpha, float32(math.Inf(1))) // see thresholdedReLUGeneric
+	}
+	for i := range panel.ElementBlock {
+		p.parameters[i], p.parameters[panel.ElementBlock+i] = alpha, beta
+	}
+	return p
+}
+
+// apply sets dst to the function of each element of x, which is as long and may be
+// dst. Nothing is flushed.
+func (p *packedActivation) apply(dst, x []float32) {
+	if p.identity {
+		copy(dst, x)
+		return
+	}
+	p.function.compute(p.parameters[:], dst, x)
 }

@@ -80,6 +80,9 @@ func TestNoAllocations(t *testing.T) {
 			dst, x := make([]float32, length), make([]float32, length)
 			requireNone(fmt.Sprintf("Sigmoid of %d", length), func() { Sigmoid(dst, x) })
 			requireNone(fmt.Sprintf("Tanh of %d", length), func() { Tanh(dst, x) })
+			for _, f := range []ActivationFunction{ActivationELU, ActivationSoftplus, ActivationIdentity} {
+				requireNone(fmt.Sprintf("%v of %d", f, length), func() { f.WithDefaults().Apply(dst, x) })
+			}
 		}
 	})
 }

@@ -232,7 +232,7 @@ func nth(i int64) float32 {
 	return math.Float32frombits(uint32(i))
 }
 
-// An activation is one of the two functions and the truth about it.
+// An activation is one of the functions that are within 1 ulp, and the truth about it.
 type activation struct {
 	name   string
 	slice  func(dst, x []float32)
@@ -258,6 +258,27 @@ var activations = []activation{
 		where:  []float32{0x1.233334p+3, 9.01, 9.02, math.Ln2 / 4, 3 * math.Ln2 / 4, 0x1p-12, 40, 88.8, 88.7228},
 		zeroTo: nan,
 	},
+	{
+		name:   "elu",
+		slice:  ActivationELU.WithDefaults().Apply,
+		exact:  exact.ExpMinusOne,
+		where:  []float32{contract.ELU.Min, 17.33, math.Ln2 / 2, 3 * math.Ln2 / 2},
+		zeroTo: nan,
+	},
+	{
+		name:   "softplus",
+		slice:  ActivationSoftplus.WithDefaults().Apply,
+		exact:  exact.Softplus,
+		where:  []float32{contract.Sigmoid.Min, contract.Softplus.Near, 17.33, 3 * math.Ln2 / 2},
+		zeroTo: contract.Sigmoid.Min,
+	},
+	{
+		name:   "exp",
+		slice:  Exp,
+		exact:  exact.Exp,
+		where:  []float32{contract.Exp.Min, -0x1.049f94p+6, math.Ln2 / 2, 3 * math.Ln2 / 2},
+		zeroTo: -0x1.049f94p+6,
+	},
 }
 
 // walk tries every step-th value from one to the other, both included: each
@@ -279,7 +300,9 @@ func (a *activation) walk(t *testing.T, from, to float32, step int64) {
 				if math.Float32bits(v) != 0 {
 					t.Fatalf("%s(%x) is %x, want 0", a.name, x[i], v)
 				}
-			} else if u := exact.Ulps(v, a.exact(x[i])); !(u < 1) {
+			} else if want := a.exact(x[i]); math.IsInf(want, 0) {
+				require.EqualValues(t, want, v, "%s(%x)", a.name, x[i])
+			} else if u := exact.Ulps(v, want); !(u < 1) {
 				t.Fatalf("%s(%x) is %x, wrong by %.3f ulp", a.name, x[i], v, u)
 			}
 			if v < last {
@@ -395,7 +418,15 @@ func TestActivationsOfSlices(t *testing.T) {
 			lengths = append(lengths, n)
 		}
 		r := lstmtest.NewRand(7)
-		scalar := map[string]func(float32) float32{"sigmoid": sigmoid, "tanh": tanh}
+		scalar := map[string]func(float32) float32{
+			"sigmoid": sigmoid, "tanh": tanh, "softplus": softplus, "exp": exp,
+			"elu": func(x float32) float32 {
+				if x < 0 {
+					return expMinusOne(x)
+				}
+				return x
+			},
+		}
 		for _, n := range lengths {
 			for _, a := range activations {
 				x := lstmtest.Awkwards(r, n+2, 4)

@@ -20,7 +20,13 @@ type denseStack struct {
 type dense struct {
 	output      int
 	linear      *packedLinear // nil for a stack that begins with activations
-	activations []Activation
+	activations []denseActivation
+}
+
+// denseActivation is an Activation layer, and as its kernel takes it.
+type denseActivation struct {
+	Activation
+	packed packedActivation
 }
 
 // packDense packs layers, which have been checked, for an input of that many
@@ -41,7 +47,7 @@ func packDense(input int, layers []Layer, flushed bool) *denseStack {
 			}
 			last := &d.layers[len(d.layers)-1]
 			layer.Alpha, layer.Beta = contract.Flush(layer.Alpha), contract.Flush(layer.Beta)
-			last.activations = append(last.activations, layer)
+			last.activations = append(last.activations, denseActivation{layer, layer.pack()})
 		}
 	}
 	for i := range d.layers[:len(d.layers)-1] {
@@ -83,12 +89,12 @@ func (d *dense) apply(x, y []float32) {
 	if d.linear != nil {
 		d.linear.apply(x, y)
 	} else {
-		activations[0].apply(y, x[:len(y)])
+		activations[0].packed.apply(y, x[:len(y)])
 		activations = activations[1:]
 	}
-	for _, a := range activations {
+	for i := range activations {
 		flushTo(y, y)
-		a.apply(y, y)
+		activations[i].packed.apply(y, y)
 	}
 }
 

@@ -349,6 +349,13 @@ func ExampleTanh() {
 	// Output: [-0.7615942 0 0.7615942]
 }
 
+func ExampleActivation_Apply() {
+	x := []float32{-1, 0, 1}
+	lstm.Activation{Function: lstm.ActivationLeakyReLU, Alpha: 0.25}.Apply(x, x) // in place
+	fmt.Println(x)
+	// Output: [-0.25 0 1]
+}
+
 // A model without a file, for tests.
 func ExampleRandomModel() {
 	model := lstm.RandomModel(1, 2, 3, 16, 8) // 2 outputs; 3 inputs, layers of 16 and 8 units

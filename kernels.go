@@ -20,6 +20,8 @@ import (
 //   - z has the gates' sums of column i from z[i*zStride] on, panel after panel. The
 //     sums of gates may begin there, too.
 //   - parameters are the vectors of a cell besides its weights, panel after panel.
+//   - parameters of a function of elements are α and β, each panel.ElementBlock
+//     times, or nil where it has none.
 //   - A head's x and the rows of its weights are a multiple of contract.HeadSums
 //     long, and so are slices of elements of panel.ElementBlock; dst may be x.
 

@@ -174,7 +174,7 @@ func head(weights, bias, x, y []float32) {
 	}
 }
 
-func elements(f function, dst, x []float32) {
+func elements(f function, parameters, dst, x []float32) {
 	if race.Enabled {
 		race.Read(x)
 		race.Write(dst)
@@ -183,25 +183,65 @@ func elements(f function, dst, x []float32) {
 	case dispatch.AVX2:
 		switch f {
 		case sigmoidFunction:
-			sigmoidAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+			sigmoidAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		case tanhFunction:
-			tanhAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+			tanhAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		case flushFunction:
-			flushAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+			flushAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case hardSigmoidFunction:
+			hardSigmoidAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case reluFunction:
+			reluAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case leakyReLUFunction:
+			leakyReLUAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case thresholdedReLUFunction:
+			thresholdedReLUAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case softsignFunction:
+			softsignAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case eluFunction:
+			eluAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case scaledTanhFunction:
+			scaledTanhAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case affineFunction:
+			affineAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case softplusFunction:
+			softplusAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case expFunction:
+			expAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		}
 	case dispatch.AVX512:
 		switch f {
 		case sigmoidFunction:
-			sigmoidAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+			sigmoidAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		case tanhFunction:
-			tanhAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+			tanhAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		case flushFunction:
-			flushAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+			flushAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case hardSigmoidFunction:
+			hardSigmoidAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case reluFunction:
+			reluAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case leakyReLUFunction:
+			leakyReLUAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case thresholdedReLUFunction:
+			thresholdedReLUAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case softsignFunction:
+			softsignAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case eluFunction:
+			eluAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case scaledTanhFunction:
+			scaledTanhAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case affineFunction:
+			affineAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case softplusFunction:
+			softplusAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case expFunction:
+			expAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		}
 	case dispatch.Generic:
-		elementsGeneric(f, dst, x)
+		elementsGeneric(f, parameters, dst, x)
 	default:
-		elementsPortable(f, dst, x)
+		elementsPortable(f, parameters, dst, x)
 	}
 }
 
@@ -253,17 +293,67 @@ func headAVX2(weights *float32, bias *float32, x *float32, n int, y *float32, ou
 // sigmoidAVX2 is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //
 //go:noescape
-func sigmoidAVX2(dst *float32, x *float32, n int)
+func sigmoidAVX2(parameters *float32, dst *float32, x *float32, n int)
 
 // tanhAVX2 is tanh of n elements, a multiple of panel.ElementBlock, see tanhGeneric.
 //
 //go:noescape
-func tanhAVX2(dst *float32, x *float32, n int)
+func tanhAVX2(parameters *float32, dst *float32, x *float32, n int)
 
 // flushAVX2 is flush of n elements, a multiple of panel.ElementBlock, see flushGeneric.
 //
 //go:noescape
-func flushAVX2(dst *float32, x *float32, n int)
+func flushAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// hardSigmoidAVX2 is the hard sigmoid of n elements, a multiple of panel.ElementBlock, see hardSigmoidGeneric.
+//
+//go:noescape
+func hardSigmoidAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// reluAVX2 is ReLU of n elements, a multiple of panel.ElementBlock, see reluGeneric.
+//
+//go:noescape
+func reluAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// leakyReLUAVX2 is leaky ReLU of n elements, a multiple of panel.ElementBlock, see leakyReLUGeneric.
+//
+//go:noescape
+func leakyReLUAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// thresholdedReLUAVX2 is thresholded ReLU of n elements, a multiple of panel.ElementBlock, see thresholdedReLUGeneric.
+//
+//go:noescape
+func thresholdedReLUAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// softsignAVX2 is softsign of n elements, a multiple of panel.ElementBlock, see softsignGeneric.
+//
+//go:noescape
+func softsignAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// eluAVX2 is ELU of n elements, a multiple of panel.ElementBlock, see eluGeneric.
+//
+//go:noescape
+func eluAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// scaledTanhAVX2 is the scaled tanh of n elements, a multiple of panel.ElementBlock, see scaledTanhGeneric.
+//
+//go:noescape
+func scaledTanhAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// affineAVX2 is α·x + β of n elements, a multiple of panel.ElementBlock, see affineGeneric.
+//
+//go:noescape
+func affineAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// softplusAVX2 is softplus of n elements, a multiple of panel.ElementBlock, see softplusGeneric.
+//
+//go:noescape
+func softplusAVX2(parameters *float32, dst *float32, x *float32, n int)
+
+// expAVX2 is e^min(0, x) of n elements, a multiple of panel.ElementBlock, see expGeneric.
+//
+//go:noescape
+func expAVX2(parameters *float32, dst *float32, x *float32, n int)
 
 // stepPairsAVX512 is step with two panels at once, for weights in the first-level cache, see pairFloats.
 //
@@ -318,17 +408,67 @@ func headAVX512(weights *float32, bias *float32, x *float32, n int, y *float32, 
 // sigmoidAVX512 is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //
 //go:noescape
-func sigmoidAVX512(dst *float32, x *float32, n int)
+func sigmoidAVX512(parameters *float32, dst *float32, x *float32, n int)
 
 // tanhAVX512 is tanh of n elements, a multiple of panel.ElementBlock, see tanhGeneric.
 //
 //go:noescape
-func tanhAVX512(dst *float32, x *float32, n int)
+func tanhAVX512(parameters *float32, dst *float32, x *float32, n int)
 
 // flushAVX512 is flush of n elements, a multiple of panel.ElementBlock, see flushGeneric.
 //
 //go:noescape
-func flushAVX512(dst *float32, x *float32, n int)
+func flushAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// hardSigmoidAVX512 is the hard sigmoid of n elements, a multiple of panel.ElementBlock, see hardSigmoidGeneric.
+//
+//go:noescape
+func hardSigmoidAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// reluAVX512 is ReLU of n elements, a multiple of panel.ElementBlock, see reluGeneric.
+//
+//go:noescape
+func reluAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// leakyReLUAVX512 is leaky ReLU of n elements, a multiple of panel.ElementBlock, see leakyReLUGeneric.
+//
+//go:noescape
+func leakyReLUAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// thresholdedReLUAVX512 is thresholded ReLU of n elements, a multiple of panel.ElementBlock, see thresholdedReLUGeneric.
+//
+//go:noescape
+func thresholdedReLUAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// softsignAVX512 is softsign of n elements, a multiple of panel.ElementBlock, see softsignGeneric.
+//
+//go:noescape
+func softsignAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// eluAVX512 is ELU of n elements, a multiple of panel.ElementBlock, see eluGeneric.
+//
+//go:noescape
+func eluAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// scaledTanhAVX512 is the scaled tanh of n elements, a multiple of panel.ElementBlock, see scaledTanhGeneric.
+//
+//go:noescape
+func scaledTanhAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// affineAVX512 is α·x + β of n elements, a multiple of panel.ElementBlock, see affineGeneric.
+//
+//go:noescape
+func affineAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// softplusAVX512 is softplus of n elements, a multiple of panel.ElementBlock, see softplusGeneric.
+//
+//go:noescape
+func softplusAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// expAVX512 is e^min(0, x) of n elements, a multiple of panel.ElementBlock, see expGeneric.
+//
+//go:noescape
+func expAVX512(parameters *float32, dst *float32, x *float32, n int)
 
 // The layout of a column that the kernels rely on: these lines do not compile
 // where it is another.

@@ -13060,12 +13060,12 @@ rows_1_done:
 	VZEROUPPER
 	RET
 
-// func sigmoidAVX2(dst *float32, x *float32, n int)
+// func sigmoidAVX2(parameters *float32, dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
-	MOVQ x+8(FP), AX
-	MOVQ dst+0(FP), CX
-	MOVQ n+16(FP), DX
+TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
 	SUBQ $+24, DX
 	JLT  vectors_3_done
 
@@ -13273,12 +13273,12 @@ vectors_1_done:
 	VZEROUPPER
 	RET
 
-// func tanhAVX2(dst *float32, x *float32, n int)
+// func tanhAVX2(parameters *float32, dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
-	MOVQ x+8(FP), AX
-	MOVQ dst+0(FP), CX
-	MOVQ n+16(FP), DX
+TEXT ·tanhAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
 	SUBQ $+24, DX
 	JLT  vectors_3_done
 
@@ -13466,12 +13466,12 @@ vectors_1_done:
 	VZEROUPPER
 	RET
 
-// func flushAVX2(dst *float32, x *float32, n int)
+// func flushAVX2(parameters *float32, dst *float32, x *float32, n int)
 // Requires: AVX
-TEXT ·flushAVX2(SB), NOSPLIT, $0-24
-	MOVQ x+8(FP), AX
-	MOVQ dst+0(FP), CX
-	MOVQ n+16(FP), DX
+TEXT ·flushAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
 	SUBQ $+24, DX
 	JLT  vectors_3_done
 
@@ -13518,6 +13518,1012 @@ vectors_1:
 
 vectors_1_done:
 	ADDQ $+8, DX
+	VZEROUPPER
+	RET
+
+// func hardSigmoidAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·hardSigmoidAVX2(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+24, BX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            α Y0, x Y1, β Y2
+	// y = min(1, α·x + β), y = y or 0 where y < zero
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (CX), Y1
+	VMOVUPS     64(AX), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     one<>+0(SB), Y0
+	VMINPS      Y2, Y0, Y0
+	VCMPPS      $0x11, zero<>+0(SB), Y0, Y1
+	VANDNPS     Y0, Y1, Y0
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     (AX), Y0
+	VMOVUPS     32(CX), Y1
+	VMOVUPS     64(AX), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     one<>+0(SB), Y0
+	VMINPS      Y2, Y0, Y0
+	VCMPPS      $0x11, zero<>+0(SB), Y0, Y1
+	VANDNPS     Y0, Y1, Y0
+	VMOVUPS     Y0, 32(DX)
+	VMOVUPS     (AX), Y0
+	VMOVUPS     64(CX), Y1
+	VMOVUPS     64(AX), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     one<>+0(SB), Y0
+	VMINPS      Y2, Y0, Y0
+	VCMPPS      $0x11, zero<>+0(SB), Y0, Y1
+	VANDNPS     Y0, Y1, Y0
+	VMOVUPS     Y0, 64(DX)
+	ADDQ        $+96, CX
+	ADDQ        $+96, DX
+	SUBQ        $+24, BX
+	JGE         vectors_3
+
+vectors_3_done:
+	ADDQ $+24, BX
+	SUBQ $+8, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = min(1, α·x + β), y = y or 0 where y < zero
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (CX), Y1
+	VMOVUPS     64(AX), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     one<>+0(SB), Y0
+	VMINPS      Y2, Y0, Y0
+	VCMPPS      $0x11, zero<>+0(SB), Y0, Y1
+	VANDNPS     Y0, Y1, Y0
+	VMOVUPS     Y0, (DX)
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+	SUBQ        $+8, BX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+8, BX
+	VZEROUPPER
+	RET
+
+// func reluAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·reluAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
+	SUBQ $+24, DX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0
+	// y = x or 0 where x < zero
+	VMOVUPS (AX), Y0
+	VCMPPS  $0x11, zero<>+0(SB), Y0, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 32(AX), Y0
+	VCMPPS  $0x11, zero<>+0(SB), Y0, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, 32(CX)
+	VMOVUPS 64(AX), Y0
+	VCMPPS  $0x11, zero<>+0(SB), Y0, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, 64(CX)
+	ADDQ    $+96, AX
+	ADDQ    $+96, CX
+	SUBQ    $+24, DX
+	JGE     vectors_3
+
+vectors_3_done:
+	ADDQ $+24, DX
+	SUBQ $+8, DX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = x or 0 where x < zero
+	VMOVUPS (AX), Y0
+	VCMPPS  $0x11, zero<>+0(SB), Y0, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+8, DX
+	JGE     vectors_1
+
+vectors_1_done:
+	ADDQ $+8, DX
+	VZEROUPPER
+	RET
+
+// func leakyReLUAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·leakyReLUAVX2(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+24, BX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            α Y0, x Y1
+	// y = α·x where x < zero, else x
+	VMOVUPS   (AX), Y0
+	VMOVUPS   (CX), Y1
+	VMULPS    Y1, Y0, Y0
+	VCMPPS    $0x11, zero<>+0(SB), Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   Y0, (DX)
+	VMOVUPS   (AX), Y0
+	VMOVUPS   32(CX), Y1
+	VMULPS    Y1, Y0, Y0
+	VCMPPS    $0x11, zero<>+0(SB), Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   Y0, 32(DX)
+	VMOVUPS   (AX), Y0
+	VMOVUPS   64(CX), Y1
+	VMULPS    Y1, Y0, Y0
+	VCMPPS    $0x11, zero<>+0(SB), Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   Y0, 64(DX)
+	ADDQ      $+96, CX
+	ADDQ      $+96, DX
+	SUBQ      $+24, BX
+	JGE       vectors_3
+
+vectors_3_done:
+	ADDQ $+24, BX
+	SUBQ $+8, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = α·x where x < zero, else x
+	VMOVUPS   (AX), Y0
+	VMOVUPS   (CX), Y1
+	VMULPS    Y1, Y0, Y0
+	VCMPPS    $0x11, zero<>+0(SB), Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   Y0, (DX)
+	ADDQ      $+32, CX
+	ADDQ      $+32, DX
+	SUBQ      $+8, BX
+	JGE       vectors_1
+
+vectors_1_done:
+	ADDQ $+8, BX
+	VZEROUPPER
+	RET
+
+// func thresholdedReLUAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·thresholdedReLUAVX2(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+24, BX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            x Y0, α Y1
+	// y = x or 0 where x < the number after α
+	VMOVUPS (CX), Y0
+	VMOVUPS (AX), Y1
+	VCMPPS  $0x11, Y1, Y0, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS (AX), Y1
+	VCMPPS  $0x11, Y1, Y0, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 64(CX), Y0
+	VMOVUPS (AX), Y1
+	VCMPPS  $0x11, Y1, Y0, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, 64(DX)
+	ADDQ    $+96, CX
+	ADDQ    $+96, DX
+	SUBQ    $+24, BX
+	JGE     vectors_3
+
+vectors_3_done:
+	ADDQ $+24, BX
+	SUBQ $+8, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = x or 0 where x < the number after α
+	VMOVUPS (CX), Y0
+	VMOVUPS (AX), Y1
+	VCMPPS  $0x11, Y1, Y0, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	SUBQ    $+8, BX
+	JGE     vectors_1
+
+vectors_1_done:
+	ADDQ $+8, BX
+	VZEROUPPER
+	RET
+
+// func softsignAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·softsignAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
+	SUBQ $+24, DX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0 Y2 Y4
+	// sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS softsignMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+	VMOVUPS 32(AX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS softsignMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+	VMOVUPS 64(AX), Y4
+	VANDPS  allButSign<>+0(SB), Y4, Y5
+	VANDPS  signBit<>+0(SB), Y4, Y4
+	VMOVUPS softsignMax<>+0(SB), Y6
+	VMINPS  Y5, Y6, Y5
+
+	// y = (A/(A + 1)) | sign
+	VADDPS  one<>+0(SB), Y1, Y6
+	VDIVPS  Y6, Y1, Y1
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	VADDPS  one<>+0(SB), Y3, Y0
+	VDIVPS  Y0, Y3, Y0
+	VORPS   Y2, Y0, Y0
+	VMOVUPS Y0, 32(CX)
+	VADDPS  one<>+0(SB), Y5, Y0
+	VDIVPS  Y0, Y5, Y0
+	VORPS   Y4, Y0, Y0
+	VMOVUPS Y0, 64(CX)
+	ADDQ    $+96, AX
+	ADDQ    $+96, CX
+	SUBQ    $+24, DX
+	JGE     vectors_3
+
+vectors_3_done:
+	ADDQ $+24, DX
+	SUBQ $+8, DX
+	JLT  vectors_1_done
+
+vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0
+	// sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS softsignMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// y = (A/(A + 1)) | sign
+	VADDPS  one<>+0(SB), Y1, Y2
+	VDIVPS  Y2, Y1, Y1
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+8, DX
+	JGE     vectors_1
+
+vectors_1_done:
+	ADDQ $+8, DX
+	VZEROUPPER
+	RET
+
+// func eluAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·eluAVX2(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+16, BX
+	JLT  vectors_2_done
+
+vectors_2:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            x Y0 Y2, α Y0 Y4
+	// elu: X = max(-25, x | signBit)
+	VMOVUPS (CX), Y0
+	VORPS   signBit<>+0(SB), Y0, Y1
+	VMOVUPS eluMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS 32(CX), Y2
+	VORPS   signBit<>+0(SB), Y2, Y3
+	VMOVUPS eluMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+
+	// elu: m = Round - X·NegLog2E, n = m - Round
+	VMOVUPS      sigmoidRound<>+0(SB), Y4
+	VFNMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS       sigmoidRound<>+0(SB), Y4, Y5
+	VMOVUPS      sigmoidRound<>+0(SB), Y6
+	VFNMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y6
+	VSUBPS       sigmoidRound<>+0(SB), Y6, Y7
+
+	// elu: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFNMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VMOVAPS      Y1, Y8
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y8
+	VPSLLD       $0x17, Y4, Y4
+	VFNMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y3
+	VMOVAPS      Y3, Y9
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// elu: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	VSUBPS       Y8, Y1, Y1
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+	VMOVUPS      leastSquare<>+0(SB), Y5
+	VFMADD231PS  Y8, Y8, Y5
+	VSUBPS       Y9, Y3, Y3
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y3
+	VMOVUPS      leastSquare<>+0(SB), Y7
+	VFMADD231PS  Y9, Y9, Y7
+
+	// elu: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	VMOVUPS     expP2<>+0(SB), Y10
+	VFMADD231PS expP3<>+0(SB), Y8, Y10
+	VMOVUPS     half<>+0(SB), Y11
+	VFMADD231PS expP1<>+0(SB), Y8, Y11
+	VMOVUPS     expP4<>+0(SB), Y12
+	VFMADD231PS expP5<>+0(SB), Y8, Y12
+	VMOVUPS     expP2<>+0(SB), Y13
+	VFMADD231PS expP3<>+0(SB), Y9, Y13
+	VMOVUPS     half<>+0(SB), Y14
+	VFMADD231PS expP1<>+0(SB), Y9, Y14
+	VMOVUPS     expP4<>+0(SB), Y15
+	VFMADD231PS expP5<>+0(SB), Y9, Y15
+
+	// elu: a = c·r² + a, q = a·r² + b
+	VFMADD231PS Y5, Y12, Y10
+	VFMADD231PS Y5, Y10, Y11
+	VFMADD231PS Y7, Y15, Y13
+	VFMADD231PS Y7, Y13, Y14
+
+	// elu: u = leastSquare - q·r, b = e - u·r (e^r = 1 + r + b)
+	VFNMADD213PS leastSquare<>+0(SB), Y8, Y11
+	VFNMADD231PS Y8, Y11, Y1
+	VFNMADD213PS leastSquare<>+0(SB), Y9, Y14
+	VFNMADD231PS Y9, Y14, Y3
+
+	// elu: d = s - 1, h = r·s + d, l = r·s + (d - h) (what h lacks)
+	VSUBPS      one<>+0(SB), Y4, Y5
+	VMOVAPS     Y5, Y7
+	VFMADD231PS Y4, Y8, Y7
+	VSUBPS      Y7, Y5, Y5
+	VFMADD231PS Y4, Y8, Y5
+	VSUBPS      one<>+0(SB), Y6, Y8
+	VMOVAPS     Y8, Y10
+	VFMADD231PS Y6, Y9, Y10
+	VSUBPS      Y10, Y8, Y8
+	VFMADD231PS Y6, Y9, Y8
+
+	// elu: w = h + (b·s + l)
+	VFMADD231PS Y4, Y1, Y5
+	VADDPS      Y5, Y7, Y1
+	VFMADD231PS Y6, Y3, Y8
+	VADDPS      Y8, Y10, Y3
+
+	// elu: y = α·w where x < zero, else x
+	VMOVUPS   (AX), Y4
+	VMULPS    Y1, Y4, Y1
+	VCMPPS    $0x11, zero<>+0(SB), Y0, Y4
+	VBLENDVPS Y4, Y1, Y0, Y0
+	VMOVUPS   Y0, (DX)
+	VMOVUPS   (AX), Y0
+	VMULPS    Y3, Y0, Y0
+	VCMPPS    $0x11, zero<>+0(SB), Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMOVUPS   Y0, 32(DX)
+	ADDQ      $+64, CX
+	ADDQ      $+64, DX
+	SUBQ      $+16, BX
+	JGE       vectors_2
+
+vectors_2_done:
+	ADDQ $+16, BX
+	VZEROUPPER
+	RET
+
+// func scaledTanhAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·scaledTanhAVX2(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+24, BX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            β Y0-Y2, α Y0 Y3, x Y1-Y3
+	// tanh: x = β·x
+	VMOVUPS 64(AX), Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS 64(AX), Y1
+	VMOVUPS 32(CX), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 64(CX), Y3
+	VMULPS  Y3, Y2, Y2
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+	VANDPS  allButSign<>+0(SB), Y1, Y4
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
+	VANDPS  allButSign<>+0(SB), Y2, Y5
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y6
+	VMINPS  Y5, Y6, Y5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+	VMOVUPS     tanhRound<>+0(SB), Y8
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y8
+	VMOVUPS     tanhRoundMax<>+0(SB), Y9
+	VMINPS      Y8, Y9, Y8
+	VANDPS      tanhRoundMask<>+0(SB), Y8, Y8
+	VSUBPS      tanhRoundZero<>+0(SB), Y8, Y9
+	VMOVUPS     tanhRound<>+0(SB), Y10
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y5, Y10
+	VMOVUPS     tanhRoundMax<>+0(SB), Y11
+	VMINPS      Y10, Y11, Y10
+	VANDPS      tanhRoundMask<>+0(SB), Y10, Y10
+	VSUBPS      tanhRoundZero<>+0(SB), Y10, Y11
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y3, Y3, Y7
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y9, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y9
+	VFMADD231PS Y4, Y4, Y9
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y11, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y5, Y5, Y11
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y12
+	VFMADD231PS tanhP3<>+0(SB), Y7, Y12
+	VFMADD213PS tanhP1<>+0(SB), Y7, Y12
+	VMOVUPS     tanhP2<>+0(SB), Y13
+	VFMADD231PS tanhP3<>+0(SB), Y9, Y13
+	VFMADD213PS tanhP1<>+0(SB), Y9, Y13
+	VMOVUPS     tanhP2<>+0(SB), Y14
+	VFMADD231PS tanhP3<>+0(SB), Y11, Y14
+	VFMADD213PS tanhP1<>+0(SB), Y11, Y14
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y7, Y12
+	VPSLLD      $0x0b, Y8, Y8
+	VFMADD213PS tanhP0<>+0(SB), Y9, Y13
+	VPSLLD      $0x0b, Y10, Y10
+	VFMADD213PS tanhP0<>+0(SB), Y11, Y14
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y7, Y3, Y7
+	VFMADD231PS Y12, Y7, Y3
+	VMULPS      Y9, Y4, Y7
+	VFMADD231PS Y13, Y7, Y4
+	VMULPS      Y11, Y5, Y7
+	VFMADD231PS Y14, Y7, Y5
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      three<>+0(SB), Y9
+	VSUBPS       Y6, Y9, Y9
+	VFNMADD213PS Y7, Y3, Y9
+	VADDPS       one<>+0(SB), Y6, Y11
+	VFMADD231PS  Y7, Y3, Y11
+	VMOVUPS      one<>+0(SB), Y3
+	VSUBPS       Y8, Y3, Y3
+	VMOVUPS      three<>+0(SB), Y12
+	VSUBPS       Y8, Y12, Y12
+	VFNMADD213PS Y3, Y4, Y12
+	VADDPS       one<>+0(SB), Y8, Y13
+	VFMADD231PS  Y3, Y4, Y13
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y10, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y14
+	VSUBPS       Y10, Y14, Y14
+	VFNMADD213PS Y4, Y5, Y14
+	VADDPS       one<>+0(SB), Y10, Y15
+	VFMADD231PS  Y4, Y5, Y15
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y11, Y9, Y5
+	VFNMADD231PS Y6, Y5, Y7
+	VORPS        Y0, Y7, Y0
+	VDIVPS       Y13, Y12, Y5
+	VFNMADD231PS Y8, Y5, Y3
+	VORPS        Y1, Y3, Y1
+	VDIVPS       Y15, Y14, Y3
+	VFNMADD231PS Y10, Y3, Y4
+	VORPS        Y2, Y4, Y2
+
+	// tanh: y = α·tanh
+	VMOVUPS (AX), Y3
+	VMULPS  Y0, Y3, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS (AX), Y0
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS (AX), Y0
+	VMULPS  Y2, Y0, Y0
+	VMOVUPS Y0, 64(DX)
+	ADDQ    $+96, CX
+	ADDQ    $+96, DX
+	SUBQ    $+24, BX
+	JGE     vectors_3
+
+vectors_3_done:
+	ADDQ $+24, BX
+	SUBQ $+8, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            β Y0, x Y1, α Y1
+	// tanh: x = β·x
+	VMOVUPS 64(AX), Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y1, Y0, Y0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y2
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y1, Y2
+	VMOVUPS     tanhRoundMax<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VANDPS      tanhRoundMask<>+0(SB), Y2, Y2
+	VSUBPS      tanhRoundZero<>+0(SB), Y2, Y3
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y3, Y1
+	VMOVUPS     leastSquare<>+0(SB), Y3
+	VFMADD231PS Y1, Y1, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y4
+	VFMADD231PS tanhP3<>+0(SB), Y3, Y4
+	VFMADD213PS tanhP1<>+0(SB), Y3, Y4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y2, Y2
+	VFMADD213PS tanhP0<>+0(SB), Y3, Y4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y3, Y1, Y3
+	VFMADD231PS Y4, Y3, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMOVUPS      three<>+0(SB), Y4
+	VSUBPS       Y2, Y4, Y4
+	VFNMADD213PS Y3, Y1, Y4
+	VADDPS       one<>+0(SB), Y2, Y5
+	VFMADD231PS  Y3, Y1, Y5
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y5, Y4, Y1
+	VFNMADD231PS Y2, Y1, Y3
+	VORPS        Y0, Y3, Y0
+
+	// tanh: y = α·tanh
+	VMOVUPS (AX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	SUBQ    $+8, BX
+	JGE     vectors_1
+
+vectors_1_done:
+	ADDQ $+8, BX
+	VZEROUPPER
+	RET
+
+// func affineAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·affineAVX2(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+24, BX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            α Y0, x Y1, β Y2
+	// y = α·x + β
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (CX), Y1
+	VMOVUPS     64(AX), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     Y2, (DX)
+	VMOVUPS     (AX), Y0
+	VMOVUPS     32(CX), Y1
+	VMOVUPS     64(AX), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     Y2, 32(DX)
+	VMOVUPS     (AX), Y0
+	VMOVUPS     64(CX), Y1
+	VMOVUPS     64(AX), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     Y2, 64(DX)
+	ADDQ        $+96, CX
+	ADDQ        $+96, DX
+	SUBQ        $+24, BX
+	JGE         vectors_3
+
+vectors_3_done:
+	ADDQ $+24, BX
+	SUBQ $+8, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = α·x + β
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (CX), Y1
+	VMOVUPS     64(AX), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     Y2, (DX)
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+	SUBQ        $+8, BX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+8, BX
+	VZEROUPPER
+	RET
+
+// func softplusAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
+	SUBQ $+16, DX
+	JLT  vectors_2_done
+
+vectors_2:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0 Y2
+	// softplus: X = max(Min, x | signBit)
+	VMOVUPS (AX), Y0
+	VORPS   signBit<>+0(SB), Y0, Y1
+	VMOVUPS sigmoidMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS 32(AX), Y2
+	VORPS   signBit<>+0(SB), Y2, Y3
+	VMOVUPS sigmoidMin<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+
+	// softplus: m = Round - X·NegLog2E, n = m - Round
+	VMOVUPS      sigmoidRound<>+0(SB), Y4
+	VFNMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS       sigmoidRound<>+0(SB), Y4, Y5
+	VMOVUPS      sigmoidRound<>+0(SB), Y6
+	VFNMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y6
+	VSUBPS       sigmoidRound<>+0(SB), Y6, Y7
+
+	// softplus: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFNMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VMOVAPS      Y1, Y8
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y8
+	VPSLLD       $0x17, Y4, Y4
+	VFNMADD231PS sigmoidLn2Hi<>+0(SB), Y7, Y3
+	VMOVAPS      Y3, Y9
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// softplus: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	VSUBPS       Y8, Y1, Y1
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+	VMOVUPS      leastSquare<>+0(SB), Y5
+	VFMADD231PS  Y8, Y8, Y5
+	VSUBPS       Y9, Y3, Y3
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y7, Y3
+	VMOVUPS      leastSquare<>+0(SB), Y7
+	VFMADD231PS  Y9, Y9, Y7
+
+	// softplus: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	VMOVUPS     expP2<>+0(SB), Y10
+	VFMADD231PS expP3<>+0(SB), Y8, Y10
+	VMOVUPS     half<>+0(SB), Y11
+	VFMADD231PS expP1<>+0(SB), Y8, Y11
+	VMOVUPS     expP4<>+0(SB), Y12
+	VFMADD231PS expP5<>+0(SB), Y8, Y12
+	VMOVUPS     expP2<>+0(SB), Y13
+	VFMADD231PS expP3<>+0(SB), Y9, Y13
+	VMOVUPS     half<>+0(SB), Y14
+	VFMADD231PS expP1<>+0(SB), Y9, Y14
+	VMOVUPS     expP4<>+0(SB), Y15
+	VFMADD231PS expP5<>+0(SB), Y9, Y15
+
+	// softplus: a = c·r² + a, q = a·r² + b
+	VFMADD231PS Y5, Y12, Y10
+	VFMADD231PS Y5, Y10, Y11
+	VFMADD231PS Y7, Y15, Y13
+	VFMADD231PS Y7, Y13, Y14
+
+	// softplus: a = r + 1, b = q·r² + ((r - (a - 1)) + e) (what a lacks, too)
+	VADDPS      one<>+0(SB), Y8, Y10
+	VSUBPS      one<>+0(SB), Y10, Y12
+	VSUBPS      Y12, Y8, Y8
+	VADDPS      Y1, Y8, Y1
+	VFMADD231PS Y5, Y11, Y1
+	VADDPS      one<>+0(SB), Y9, Y5
+	VSUBPS      one<>+0(SB), Y5, Y8
+	VSUBPS      Y8, Y9, Y8
+	VADDPS      Y3, Y8, Y3
+	VFMADD231PS Y7, Y14, Y3
+
+	// softplus: d = a + b, l = b - (d - a) (e^r, and what d lacks of it)
+	VADDPS Y1, Y10, Y7
+	VSUBPS Y10, Y7, Y8
+	VSUBPS Y8, Y1, Y1
+	VADDPS Y3, Y5, Y8
+	VSUBPS Y5, Y8, Y5
+	VSUBPS Y5, Y3, Y3
+
+	// softplus: t = d·s, t² = t·t + leastSquare (t = e^-|x|)
+	VMULPS      Y4, Y7, Y5
+	VMOVUPS     leastSquare<>+0(SB), Y9
+	VFMADD231PS Y5, Y5, Y9
+	VMULPS      Y6, Y8, Y10
+	VMOVUPS     leastSquare<>+0(SB), Y11
+	VFMADD231PS Y10, Y10, Y11
+
+	// softplus: v = ((((t·F7 + F6)·t² + (t·F5 + F4))·t² + (t·F3 + F2))·t² + (t·F1 + half))·t + leastSquare (ln(1 + t) = t - t·v)
+	VMOVUPS     softplusF6<>+0(SB), Y12
+	VFMADD231PS softplusF7<>+0(SB), Y5, Y12
+	VMOVUPS     softplusF4<>+0(SB), Y13
+	VFMADD231PS softplusF5<>+0(SB), Y5, Y13
+	VFMADD231PS Y9, Y12, Y13
+	VMOVUPS     softplusF2<>+0(SB), Y12
+	VFMADD231PS softplusF3<>+0(SB), Y5, Y12
+	VFMADD231PS Y9, Y13, Y12
+	VMOVUPS     half<>+0(SB), Y13
+	VFMADD231PS softplusF1<>+0(SB), Y5, Y13
+	VFMADD231PS Y9, Y12, Y13
+	VFMADD213PS leastSquare<>+0(SB), Y5, Y13
+	VMOVUPS     softplusF6<>+0(SB), Y5
+	VFMADD231PS softplusF7<>+0(SB), Y10, Y5
+	VMOVUPS     softplusF4<>+0(SB), Y9
+	VFMADD231PS softplusF5<>+0(SB), Y10, Y9
+	VFMADD231PS Y11, Y5, Y9
+	VMOVUPS     softplusF2<>+0(SB), Y5
+	VFMADD231PS softplusF3<>+0(SB), Y10, Y5
+	VFMADD231PS Y11, Y9, Y5
+	VMOVUPS     half<>+0(SB), Y9
+	VFMADD231PS softplusF1<>+0(SB), Y10, Y9
+	VFMADD231PS Y11, Y5, Y9
+	VFMADD213PS leastSquare<>+0(SB), Y10, Y9
+
+	// softplus: g = d - v·d, h = (d - g) - v·d, h = l·(v·Slope + 1) + h (what g lacks)
+	VMOVAPS      Y7, Y5
+	VFNMADD231PS Y7, Y13, Y5
+	VSUBPS       Y5, Y7, Y10
+	VFNMADD231PS Y13, Y7, Y10
+	VMOVUPS      one<>+0(SB), Y7
+	VFMADD231PS  softplusSlope<>+0(SB), Y13, Y7
+	VFMADD231PS  Y7, Y1, Y10
+	VMOVAPS      Y8, Y1
+	VFNMADD231PS Y8, Y9, Y1
+	VSUBPS       Y1, Y8, Y7
+	VFNMADD231PS Y9, Y8, Y7
+	VMOVUPS      one<>+0(SB), Y8
+	VFMADD231PS  softplusSlope<>+0(SB), Y9, Y8
+	VFMADD231PS  Y8, Y3, Y7
+
+	// softplus: far = (g + h)·s + (x or 0 where x < zero)
+	VADDPS      Y10, Y5, Y3
+	VCMPPS      $0x11, zero<>+0(SB), Y0, Y5
+	VANDNPS     Y0, Y5, Y5
+	VFMADD231PS Y4, Y3, Y5
+	VADDPS      Y7, Y1, Y1
+	VCMPPS      $0x11, zero<>+0(SB), Y2, Y3
+	VANDNPS     Y2, Y3, Y3
+	VFMADD231PS Y6, Y1, Y3
+
+	// softplus: z = x·x + leastSquare, c = (((z·N3 + N2)·z + N1)·z + N0)·z + Ln2Lo
+	VMOVUPS     leastSquare<>+0(SB), Y1
+	VFMADD231PS Y0, Y0, Y1
+	VMOVUPS     softplusN2<>+0(SB), Y4
+	VFMADD231PS softplusN3<>+0(SB), Y1, Y4
+	VFMADD213PS softplusN1<>+0(SB), Y1, Y4
+	VFMADD213PS softplusN0<>+0(SB), Y1, Y4
+	VFMADD213PS softplusLn2Lo<>+0(SB), Y1, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y1
+	VFMADD231PS Y2, Y2, Y1
+	VMOVUPS     softplusN2<>+0(SB), Y6
+	VFMADD231PS softplusN3<>+0(SB), Y1, Y6
+	VFMADD213PS softplusN1<>+0(SB), Y1, Y6
+	VFMADD213PS softplusN0<>+0(SB), Y1, Y6
+	VFMADD213PS softplusLn2Lo<>+0(SB), Y1, Y6
+
+	// softplus: near = (x·half + c) + Ln2Hi
+	VFMADD231PS half<>+0(SB), Y0, Y4
+	VADDPS      softplusLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS half<>+0(SB), Y2, Y6
+	VADDPS      softplusLn2Hi<>+0(SB), Y6, Y4
+
+	// softplus: y = near where |x| < Near, else far, y = y or 0 where y < Least
+	VANDPS    allButSign<>+0(SB), Y0, Y0
+	VCMPPS    $0x11, softplusNear<>+0(SB), Y0, Y0
+	VBLENDVPS Y0, Y1, Y5, Y0
+	VCMPPS    $0x11, sigmoidLeast<>+0(SB), Y0, Y1
+	VANDNPS   Y0, Y1, Y0
+	VMOVUPS   Y0, (CX)
+	VANDPS    allButSign<>+0(SB), Y2, Y0
+	VCMPPS    $0x11, softplusNear<>+0(SB), Y0, Y0
+	VBLENDVPS Y0, Y4, Y3, Y0
+	VCMPPS    $0x11, sigmoidLeast<>+0(SB), Y0, Y1
+	VANDNPS   Y0, Y1, Y0
+	VMOVUPS   Y0, 32(CX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	SUBQ      $+16, DX
+	JGE       vectors_2
+
+vectors_2_done:
+	ADDQ $+16, DX
+	VZEROUPPER
+	RET
+
+// func expAVX2(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
+	SUBQ $+16, DX
+	JLT  vectors_2_done
+
+vectors_2:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Y0 Y1
+	// exp: X = max(-87, min(zero, x))
+	VMOVUPS (AX), Y0
+	VMOVUPS zero<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS expMin<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS zero<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+	VMOVUPS expMin<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+
+	// exp: m = Round - X·NegLog2E, n = m - Round
+	VMOVUPS      sigmoidRound<>+0(SB), Y2
+	VFNMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
+	VSUBPS       sigmoidRound<>+0(SB), Y2, Y3
+	VMOVUPS      sigmoidRound<>+0(SB), Y4
+	VFNMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS       sigmoidRound<>+0(SB), Y4, Y5
+
+	// exp: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFNMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y0
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y6
+	VPSLLD       $0x17, Y2, Y2
+	VFNMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VMOVAPS      Y1, Y7
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y7
+	VPSLLD       $0x17, Y4, Y4
+
+	// exp: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	VSUBPS       Y6, Y0, Y0
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y0
+	VMOVUPS      leastSquare<>+0(SB), Y3
+	VFMADD231PS  Y6, Y6, Y3
+	VSUBPS       Y7, Y1, Y1
+	VFNMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+	VMOVUPS      leastSquare<>+0(SB), Y5
+	VFMADD231PS  Y7, Y7, Y5
+
+	// exp: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	VMOVUPS     expP2<>+0(SB), Y8
+	VFMADD231PS expP3<>+0(SB), Y6, Y8
+	VMOVUPS     half<>+0(SB), Y9
+	VFMADD231PS expP1<>+0(SB), Y6, Y9
+	VMOVUPS     expP4<>+0(SB), Y10
+	VFMADD231PS expP5<>+0(SB), Y6, Y10
+	VMOVUPS     expP2<>+0(SB), Y11
+	VFMADD231PS expP3<>+0(SB), Y7, Y11
+	VMOVUPS     half<>+0(SB), Y12
+	VFMADD231PS expP1<>+0(SB), Y7, Y12
+	VMOVUPS     expP4<>+0(SB), Y13
+	VFMADD231PS expP5<>+0(SB), Y7, Y13
+
+	// exp: a = c·r² + a, q = a·r² + b
+	VFMADD231PS Y3, Y10, Y8
+	VFMADD231PS Y3, Y8, Y9
+	VFMADD231PS Y5, Y13, Y11
+	VFMADD231PS Y5, Y11, Y12
+
+	// exp: a = r + 1, b = q·r² + ((r - (a - 1)) + e) (what a lacks, too)
+	VADDPS      one<>+0(SB), Y6, Y8
+	VSUBPS      one<>+0(SB), Y8, Y10
+	VSUBPS      Y10, Y6, Y6
+	VADDPS      Y0, Y6, Y0
+	VFMADD231PS Y3, Y9, Y0
+	VADDPS      one<>+0(SB), Y7, Y3
+	VSUBPS      one<>+0(SB), Y3, Y6
+	VSUBPS      Y6, Y7, Y6
+	VADDPS      Y1, Y6, Y1
+	VFMADD231PS Y5, Y12, Y1
+
+	// exp: y = (a + b)·s, y = y or 0 where y < Least
+	VADDPS  Y0, Y8, Y0
+	VMULPS  Y2, Y0, Y0
+	VCMPPS  $0x11, expLeast<>+0(SB), Y0, Y2
+	VANDNPS Y0, Y2, Y0
+	VMOVUPS Y0, (CX)
+	VADDPS  Y1, Y3, Y0
+	VMULPS  Y4, Y0, Y0
+	VCMPPS  $0x11, expLeast<>+0(SB), Y0, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, 32(CX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	SUBQ    $+16, DX
+	JGE     vectors_2
+
+vectors_2_done:
+	ADDQ $+16, DX
 	VZEROUPPER
 	RET
 
@@ -30691,12 +31697,12 @@ rows_1_done:
 	VZEROUPPER
 	RET
 
-// func sigmoidAVX512(dst *float32, x *float32, n int)
+// func sigmoidAVX512(parameters *float32, dst *float32, x *float32, n int)
 // Requires: AVX, AVX512F
-TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
-	MOVQ x+8(FP), AX
-	MOVQ dst+0(FP), CX
-	MOVQ n+16(FP), DX
+TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
 	SUBQ $+64, DX
 	JLT  vectors_4_done
 
@@ -30937,12 +31943,12 @@ vectors_1_done:
 	VZEROUPPER
 	RET
 
-// func tanhAVX512(dst *float32, x *float32, n int)
+// func tanhAVX512(parameters *float32, dst *float32, x *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·tanhAVX512(SB), NOSPLIT, $0-24
-	MOVQ x+8(FP), AX
-	MOVQ dst+0(FP), CX
-	MOVQ n+16(FP), DX
+TEXT ·tanhAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
 	SUBQ $+64, DX
 	JLT  vectors_4_done
 
@@ -31162,12 +32168,12 @@ vectors_1_done:
 	VZEROUPPER
 	RET
 
-// func flushAVX512(dst *float32, x *float32, n int)
+// func flushAVX512(parameters *float32, dst *float32, x *float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·flushAVX512(SB), NOSPLIT, $0-24
-	MOVQ x+8(FP), AX
-	MOVQ dst+0(FP), CX
-	MOVQ n+16(FP), DX
+TEXT ·flushAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
 	SUBQ $+64, DX
 	JLT  vectors_4_done
 
@@ -31222,6 +32228,1474 @@ vectors_1_done:
 	VZEROUPPER
 	RET
 
+// func hardSigmoidAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·hardSigmoidAVX512(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+64, BX
+	JLT  vectors_4_done
+
+vectors_4:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            α Z0, x Z1, β Z2
+	// y = min(1, α·x + β), y = y or 0 where y < zero
+	VMOVUPS      (AX), Z0
+	VMOVUPS      (CX), Z1
+	VMOVUPS      64(AX), Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMINPS       Z2, Z0, Z0
+	VCMPPS.BCST  $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      64(CX), Z1
+	VMOVUPS      64(AX), Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMINPS       Z2, Z0, Z0
+	VCMPPS.BCST  $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      128(CX), Z1
+	VMOVUPS      64(AX), Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMINPS       Z2, Z0, Z0
+	VCMPPS.BCST  $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, 128(DX)
+	VMOVUPS      (AX), Z0
+	VMOVUPS      192(CX), Z1
+	VMOVUPS      64(AX), Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMINPS       Z2, Z0, Z0
+	VCMPPS.BCST  $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, 192(DX)
+	ADDQ         $+256, CX
+	ADDQ         $+256, DX
+	SUBQ         $+64, BX
+	JGE          vectors_4
+
+vectors_4_done:
+	ADDQ $+64, BX
+	SUBQ $+16, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = min(1, α·x + β), y = y or 0 where y < zero
+	VMOVUPS      (AX), Z0
+	VMOVUPS      (CX), Z1
+	VMOVUPS      64(AX), Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMINPS       Z2, Z0, Z0
+	VCMPPS.BCST  $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (DX)
+	ADDQ         $+64, CX
+	ADDQ         $+64, DX
+	SUBQ         $+16, BX
+	JGE          vectors_1
+
+vectors_1_done:
+	ADDQ $+16, BX
+	VZEROUPPER
+	RET
+
+// func reluAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·reluAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
+	SUBQ $+64, DX
+	JLT  vectors_4_done
+
+vectors_4:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0
+	// y = x or 0 where x < zero
+	VMOVUPS     (AX), Z0
+	VCMPPS.BCST $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (CX)
+	VMOVUPS     64(AX), Z0
+	VCMPPS.BCST $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, 64(CX)
+	VMOVUPS     128(AX), Z0
+	VCMPPS.BCST $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, 128(CX)
+	VMOVUPS     192(AX), Z0
+	VCMPPS.BCST $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, 192(CX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+64, DX
+	JGE         vectors_4
+
+vectors_4_done:
+	ADDQ $+64, DX
+	SUBQ $+16, DX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = x or 0 where x < zero
+	VMOVUPS     (AX), Z0
+	VCMPPS.BCST $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+16, DX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+16, DX
+	VZEROUPPER
+	RET
+
+// func leakyReLUAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·leakyReLUAVX512(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+64, BX
+	JLT  vectors_4_done
+
+vectors_4:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            α Z0, x Z1
+	// y = α·x where x < zero, else x
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX), Z1
+	VMULPS      Z1, Z0, Z0
+	VCMPPS.BCST $0x11, zero<>+0(SB), Z1, K1
+	VBLENDMPS   Z0, Z1, K1, Z2
+	VMOVUPS     Z2, (DX)
+	VMOVUPS     (AX), Z0
+	VMOVUPS     64(CX), Z1
+	VMULPS      Z1, Z0, Z0
+	VCMPPS.BCST $0x11, zero<>+0(SB), Z1, K1
+	VBLENDMPS   Z0, Z1, K1, Z3
+	VMOVUPS     Z3, 64(DX)
+	VMOVUPS     (AX), Z0
+	VMOVUPS     128(CX), Z1
+	VMULPS      Z1, Z0, Z0
+	VCMPPS.BCST $0x11, zero<>+0(SB), Z1, K1
+	VBLENDMPS   Z0, Z1, K1, Z4
+	VMOVUPS     Z4, 128(DX)
+	VMOVUPS     (AX), Z0
+	VMOVUPS     192(CX), Z1
+	VMULPS      Z1, Z0, Z0
+	VCMPPS.BCST $0x11, zero<>+0(SB), Z1, K1
+	VBLENDMPS   Z0, Z1, K1, Z5
+	VMOVUPS     Z5, 192(DX)
+	ADDQ        $+256, CX
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	JGE         vectors_4
+
+vectors_4_done:
+	ADDQ $+64, BX
+	SUBQ $+16, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = α·x where x < zero, else x
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX), Z1
+	VMULPS      Z1, Z0, Z0
+	VCMPPS.BCST $0x11, zero<>+0(SB), Z1, K1
+	VBLENDMPS   Z0, Z1, K1, Z6
+	VMOVUPS     Z6, (DX)
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	SUBQ        $+16, BX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+16, BX
+	VZEROUPPER
+	RET
+
+// func thresholdedReLUAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·thresholdedReLUAVX512(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+64, BX
+	JLT  vectors_4_done
+
+vectors_4:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            x Z0, α Z1
+	// y = x or 0 where x < the number after α
+	VMOVUPS   (CX), Z0
+	VMOVUPS   (AX), Z1
+	VCMPPS    $0x15, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, (DX)
+	VMOVUPS   64(CX), Z0
+	VMOVUPS   (AX), Z1
+	VCMPPS    $0x15, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, 64(DX)
+	VMOVUPS   128(CX), Z0
+	VMOVUPS   (AX), Z1
+	VCMPPS    $0x15, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, 128(DX)
+	VMOVUPS   192(CX), Z0
+	VMOVUPS   (AX), Z1
+	VCMPPS    $0x15, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, 192(DX)
+	ADDQ      $+256, CX
+	ADDQ      $+256, DX
+	SUBQ      $+64, BX
+	JGE       vectors_4
+
+vectors_4_done:
+	ADDQ $+64, BX
+	SUBQ $+16, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = x or 0 where x < the number after α
+	VMOVUPS   (CX), Z0
+	VMOVUPS   (AX), Z1
+	VCMPPS    $0x15, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, (DX)
+	ADDQ      $+64, CX
+	ADDQ      $+64, DX
+	SUBQ      $+16, BX
+	JGE       vectors_1
+
+vectors_1_done:
+	ADDQ $+16, BX
+	VZEROUPPER
+	RET
+
+// func softsignAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·softsignAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
+	SUBQ $+64, DX
+	JLT  vectors_4_done
+
+vectors_4:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0 Z2 Z4 Z6
+	// sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS      (AX), Z0
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS softsignMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VMOVUPS      64(AX), Z2
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z3
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS softsignMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+	VMOVUPS      128(AX), Z4
+	VANDPS.BCST  allButSign<>+0(SB), Z4, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSS softsignMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+	VMOVUPS      192(AX), Z6
+	VANDPS.BCST  allButSign<>+0(SB), Z6, Z7
+	VANDPS.BCST  signBit<>+0(SB), Z6, Z6
+	VBROADCASTSS softsignMax<>+0(SB), Z8
+	VMINPS       Z7, Z8, Z7
+
+	// y = (A/(A + 1)) | sign
+	VADDPS.BCST one<>+0(SB), Z1, Z8
+	VDIVPS      Z8, Z1, Z1
+	VORPS       Z0, Z1, Z0
+	VMOVUPS     Z0, (CX)
+	VADDPS.BCST one<>+0(SB), Z3, Z0
+	VDIVPS      Z0, Z3, Z0
+	VORPS       Z2, Z0, Z0
+	VMOVUPS     Z0, 64(CX)
+	VADDPS.BCST one<>+0(SB), Z5, Z0
+	VDIVPS      Z0, Z5, Z0
+	VORPS       Z4, Z0, Z0
+	VMOVUPS     Z0, 128(CX)
+	VADDPS.BCST one<>+0(SB), Z7, Z0
+	VDIVPS      Z0, Z7, Z0
+	VORPS       Z6, Z0, Z0
+	VMOVUPS     Z0, 192(CX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+64, DX
+	JGE         vectors_4
+
+vectors_4_done:
+	ADDQ $+64, DX
+	SUBQ $+16, DX
+	JLT  vectors_1_done
+
+vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0
+	// sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS      (AX), Z0
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS softsignMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// y = (A/(A + 1)) | sign
+	VADDPS.BCST one<>+0(SB), Z1, Z2
+	VDIVPS      Z2, Z1, Z1
+	VORPS       Z0, Z1, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+16, DX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+16, DX
+	VZEROUPPER
+	RET
+
+// func eluAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·eluAVX512(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+48, BX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            x Z0 Z2 Z8, α Z0 Z10
+	// elu: X = max(-25, x | signBit)
+	VMOVUPS      (CX), Z0
+	VORPS.BCST   signBit<>+0(SB), Z0, Z1
+	VBROADCASTSS eluMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VMOVUPS      64(CX), Z2
+	VORPS.BCST   signBit<>+0(SB), Z2, Z7
+	VBROADCASTSS eluMin<>+0(SB), Z8
+	VMAXPS       Z7, Z8, Z7
+	VMOVUPS      128(CX), Z8
+	VORPS.BCST   signBit<>+0(SB), Z8, Z9
+	VBROADCASTSS eluMin<>+0(SB), Z10
+	VMAXPS       Z9, Z10, Z9
+
+	// elu: m = Round - X·NegLog2E, n = m - Round
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z10
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z10
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z10, Z11
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z12
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z7, Z12
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z12, Z13
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z14
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z9, Z14
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z14, Z15
+
+	// elu: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z1
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z16
+	VPSLLD            $0x17, Z10, Z10
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z7
+	VMOVAPS           Z7, Z17
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z17
+	VPSLLD            $0x17, Z12, Z12
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z15, Z9
+	VMOVAPS           Z9, Z18
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z18
+	VPSLLD            $0x17, Z14, Z14
+
+	// elu: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	VSUBPS            Z16, Z1, Z1
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z1
+	VBROADCASTSS      leastSquare<>+0(SB), Z11
+	VFMADD231PS       Z16, Z16, Z11
+	VSUBPS            Z17, Z7, Z7
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z7
+	VBROADCASTSS      leastSquare<>+0(SB), Z13
+	VFMADD231PS       Z17, Z17, Z13
+	VSUBPS            Z18, Z9, Z9
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z9
+	VBROADCASTSS      leastSquare<>+0(SB), Z15
+	VFMADD231PS       Z18, Z18, Z15
+
+	// elu: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	VBROADCASTSS     expP2<>+0(SB), Z19
+	VFMADD231PS.BCST expP3<>+0(SB), Z16, Z19
+	VBROADCASTSS     half<>+0(SB), Z20
+	VFMADD231PS.BCST expP1<>+0(SB), Z16, Z20
+	VBROADCASTSS     expP4<>+0(SB), Z21
+	VFMADD231PS.BCST expP5<>+0(SB), Z16, Z21
+	VBROADCASTSS     expP2<>+0(SB), Z22
+	VFMADD231PS.BCST expP3<>+0(SB), Z17, Z22
+	VBROADCASTSS     half<>+0(SB), Z23
+	VFMADD231PS.BCST expP1<>+0(SB), Z17, Z23
+	VBROADCASTSS     expP4<>+0(SB), Z24
+	VFMADD231PS.BCST expP5<>+0(SB), Z17, Z24
+	VBROADCASTSS     expP2<>+0(SB), Z25
+	VFMADD231PS.BCST expP3<>+0(SB), Z18, Z25
+	VBROADCASTSS     half<>+0(SB), Z26
+	VFMADD231PS.BCST expP1<>+0(SB), Z18, Z26
+	VBROADCASTSS     expP4<>+0(SB), Z27
+	VFMADD231PS.BCST expP5<>+0(SB), Z18, Z27
+
+	// elu: a = c·r² + a, q = a·r² + b
+	VFMADD231PS Z11, Z21, Z19
+	VFMADD231PS Z11, Z19, Z20
+	VFMADD231PS Z13, Z24, Z22
+	VFMADD231PS Z13, Z22, Z23
+	VFMADD231PS Z15, Z27, Z25
+	VFMADD231PS Z15, Z25, Z26
+
+	// elu: u = leastSquare - q·r, b = e - u·r (e^r = 1 + r + b)
+	VFNMADD213PS.BCST leastSquare<>+0(SB), Z16, Z20
+	VFNMADD231PS      Z16, Z20, Z1
+	VFNMADD213PS.BCST leastSquare<>+0(SB), Z17, Z23
+	VFNMADD231PS      Z17, Z23, Z7
+	VFNMADD213PS.BCST leastSquare<>+0(SB), Z18, Z26
+	VFNMADD231PS      Z18, Z26, Z9
+
+	// elu: d = s - 1, h = r·s + d, l = r·s + (d - h) (what h lacks)
+	VSUBPS.BCST one<>+0(SB), Z10, Z11
+	VMOVAPS     Z11, Z13
+	VFMADD231PS Z10, Z16, Z13
+	VSUBPS      Z13, Z11, Z11
+	VFMADD231PS Z10, Z16, Z11
+	VSUBPS.BCST one<>+0(SB), Z12, Z15
+	VMOVAPS     Z15, Z16
+	VFMADD231PS Z12, Z17, Z16
+	VSUBPS      Z16, Z15, Z15
+	VFMADD231PS Z12, Z17, Z15
+	VSUBPS.BCST one<>+0(SB), Z14, Z17
+	VMOVAPS     Z17, Z19
+	VFMADD231PS Z14, Z18, Z19
+	VSUBPS      Z19, Z17, Z17
+	VFMADD231PS Z14, Z18, Z17
+
+	// elu: w = h + (b·s + l)
+	VFMADD231PS Z10, Z1, Z11
+	VADDPS      Z11, Z13, Z1
+	VFMADD231PS Z12, Z7, Z15
+	VADDPS      Z15, Z16, Z7
+	VFMADD231PS Z14, Z9, Z17
+	VADDPS      Z17, Z19, Z9
+
+	// elu: y = α·w where x < zero, else x
+	VMOVUPS     (AX), Z10
+	VMULPS      Z1, Z10, Z1
+	VCMPPS.BCST $0x11, zero<>+0(SB), Z0, K1
+	VBLENDMPS   Z1, Z0, K1, Z3
+	VMOVUPS     Z3, (DX)
+	VMOVUPS     (AX), Z0
+	VMULPS      Z7, Z0, Z0
+	VCMPPS.BCST $0x11, zero<>+0(SB), Z2, K1
+	VBLENDMPS   Z0, Z2, K1, Z4
+	VMOVUPS     Z4, 64(DX)
+	VMOVUPS     (AX), Z0
+	VMULPS      Z9, Z0, Z0
+	VCMPPS.BCST $0x11, zero<>+0(SB), Z8, K1
+	VBLENDMPS   Z0, Z8, K1, Z5
+	VMOVUPS     Z5, 128(DX)
+	ADDQ        $+192, CX
+	ADDQ        $+192, DX
+	SUBQ        $+48, BX
+	JGE         vectors_3
+
+vectors_3_done:
+	ADDQ $+48, BX
+	SUBQ $+16, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            x Z0, α Z2
+	// elu: X = max(-25, x | signBit)
+	VMOVUPS      (CX), Z0
+	VORPS.BCST   signBit<>+0(SB), Z0, Z1
+	VBROADCASTSS eluMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+
+	// elu: m = Round - X·NegLog2E, n = m - Round
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z2
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z2
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z2, Z3
+
+	// elu: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z3, Z1
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z3, Z4
+	VPSLLD            $0x17, Z2, Z2
+
+	// elu: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	VSUBPS            Z4, Z1, Z1
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z3, Z1
+	VBROADCASTSS      leastSquare<>+0(SB), Z3
+	VFMADD231PS       Z4, Z4, Z3
+
+	// elu: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	VBROADCASTSS     expP2<>+0(SB), Z5
+	VFMADD231PS.BCST expP3<>+0(SB), Z4, Z5
+	VBROADCASTSS     half<>+0(SB), Z7
+	VFMADD231PS.BCST expP1<>+0(SB), Z4, Z7
+	VBROADCASTSS     expP4<>+0(SB), Z8
+	VFMADD231PS.BCST expP5<>+0(SB), Z4, Z8
+
+	// elu: a = c·r² + a, q = a·r² + b
+	VFMADD231PS Z3, Z8, Z5
+	VFMADD231PS Z3, Z5, Z7
+
+	// elu: u = leastSquare - q·r, b = e - u·r (e^r = 1 + r + b)
+	VFNMADD213PS.BCST leastSquare<>+0(SB), Z4, Z7
+	VFNMADD231PS      Z4, Z7, Z1
+
+	// elu: d = s - 1, h = r·s + d, l = r·s + (d - h) (what h lacks)
+	VSUBPS.BCST one<>+0(SB), Z2, Z3
+	VMOVAPS     Z3, Z5
+	VFMADD231PS Z2, Z4, Z5
+	VSUBPS      Z5, Z3, Z3
+	VFMADD231PS Z2, Z4, Z3
+
+	// elu: w = h + (b·s + l)
+	VFMADD231PS Z2, Z1, Z3
+	VADDPS      Z3, Z5, Z1
+
+	// elu: y = α·w where x < zero, else x
+	VMOVUPS     (AX), Z2
+	VMULPS      Z1, Z2, Z1
+	VCMPPS.BCST $0x11, zero<>+0(SB), Z0, K1
+	VBLENDMPS   Z1, Z0, K1, Z6
+	VMOVUPS     Z6, (DX)
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	SUBQ        $+16, BX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+16, BX
+	VZEROUPPER
+	RET
+
+// func scaledTanhAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·scaledTanhAVX512(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+64, BX
+	JLT  vectors_4_done
+
+vectors_4:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            β Z0-Z3, α Z0 Z4, x Z1-Z4
+	// tanh: x = β·x
+	VMOVUPS 64(AX), Z0
+	VMOVUPS (CX), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 64(CX), Z2
+	VMULPS  Z2, Z1, Z1
+	VMOVUPS 64(AX), Z2
+	VMOVUPS 128(CX), Z3
+	VMULPS  Z3, Z2, Z2
+	VMOVUPS 64(AX), Z3
+	VMOVUPS 192(CX), Z4
+	VMULPS  Z4, Z3, Z3
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z4
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z4
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z5
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z6
+	VMINPS       Z5, Z6, Z5
+	VANDPS.BCST  allButSign<>+0(SB), Z2, Z6
+	VANDPS.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSS tanhMax<>+0(SB), Z7
+	VMINPS       Z6, Z7, Z6
+	VANDPS.BCST  allButSign<>+0(SB), Z3, Z7
+	VANDPS.BCST  signBit<>+0(SB), Z3, Z3
+	VBROADCASTSS tanhMax<>+0(SB), Z8
+	VMINPS       Z7, Z8, Z7
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z8
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z4, Z8
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z9
+	VMINPS           Z8, Z9, Z8
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z8, Z8
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z8, Z9
+	VBROADCASTSS     tanhRound<>+0(SB), Z10
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z5, Z10
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z11
+	VMINPS           Z10, Z11, Z10
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z10, Z10
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z10, Z11
+	VBROADCASTSS     tanhRound<>+0(SB), Z12
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z6, Z12
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z13
+	VMINPS           Z12, Z13, Z12
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z12, Z12
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z12, Z13
+	VBROADCASTSS     tanhRound<>+0(SB), Z14
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z7, Z14
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z15
+	VMINPS           Z14, Z15, Z14
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z14, Z14
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z14, Z15
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z9, Z4
+	VBROADCASTSS     leastSquare<>+0(SB), Z9
+	VFMADD231PS      Z4, Z4, Z9
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z11, Z5
+	VBROADCASTSS     leastSquare<>+0(SB), Z11
+	VFMADD231PS      Z5, Z5, Z11
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z13, Z6
+	VBROADCASTSS     leastSquare<>+0(SB), Z13
+	VFMADD231PS      Z6, Z6, Z13
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z15, Z7
+	VBROADCASTSS     leastSquare<>+0(SB), Z15
+	VFMADD231PS      Z7, Z7, Z15
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z16
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z9, Z16
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z9, Z16
+	VBROADCASTSS     tanhP2<>+0(SB), Z17
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z11, Z17
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z11, Z17
+	VBROADCASTSS     tanhP2<>+0(SB), Z18
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z13, Z18
+	VBROADCASTSS     tanhP2<>+0(SB), Z19
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z15, Z19
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z8, Z8
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z9, Z16
+	VPSLLD           $0x0b, Z10, Z10
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z11, Z17
+	VPSLLD           $0x0b, Z12, Z12
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z13, Z18
+	VPSLLD           $0x0b, Z14, Z14
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z15, Z19
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z9, Z4, Z9
+	VFMADD231PS Z16, Z9, Z4
+	VMULPS      Z11, Z5, Z9
+	VFMADD231PS Z17, Z9, Z5
+	VMULPS      Z13, Z6, Z9
+	VFMADD231PS Z18, Z9, Z6
+	VMULPS      Z15, Z7, Z9
+	VFMADD231PS Z19, Z9, Z7
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VBROADCASTSS three<>+0(SB), Z11
+	VSUBPS       Z8, Z11, Z11
+	VFNMADD213PS Z9, Z4, Z11
+	VADDPS.BCST  one<>+0(SB), Z8, Z13
+	VFMADD231PS  Z9, Z4, Z13
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z10, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z15
+	VSUBPS       Z10, Z15, Z15
+	VFNMADD213PS Z4, Z5, Z15
+	VADDPS.BCST  one<>+0(SB), Z10, Z16
+	VFMADD231PS  Z4, Z5, Z16
+	VBROADCASTSS one<>+0(SB), Z5
+	VSUBPS       Z12, Z5, Z5
+	VBROADCASTSS three<>+0(SB), Z17
+	VSUBPS       Z12, Z17, Z17
+	VFNMADD213PS Z5, Z6, Z17
+	VADDPS.BCST  one<>+0(SB), Z12, Z18
+	VFMADD231PS  Z5, Z6, Z18
+	VBROADCASTSS one<>+0(SB), Z6
+	VSUBPS       Z14, Z6, Z6
+	VBROADCASTSS three<>+0(SB), Z19
+	VSUBPS       Z14, Z19, Z19
+	VFNMADD213PS Z6, Z7, Z19
+	VADDPS.BCST  one<>+0(SB), Z14, Z20
+	VFMADD231PS  Z6, Z7, Z20
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z13, Z11, Z7
+	VFNMADD231PS Z8, Z7, Z9
+	VORPS        Z0, Z9, Z0
+	VDIVPS       Z16, Z15, Z7
+	VFNMADD231PS Z10, Z7, Z4
+	VORPS        Z1, Z4, Z1
+	VDIVPS       Z18, Z17, Z4
+	VFNMADD231PS Z12, Z4, Z5
+	VORPS        Z2, Z5, Z2
+	VDIVPS       Z20, Z19, Z4
+	VFNMADD231PS Z14, Z4, Z6
+	VORPS        Z3, Z6, Z3
+
+	// tanh: y = α·tanh
+	VMOVUPS (AX), Z4
+	VMULPS  Z0, Z4, Z0
+	VMOVUPS Z0, (DX)
+	VMOVUPS (AX), Z0
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(DX)
+	VMOVUPS (AX), Z0
+	VMULPS  Z2, Z0, Z0
+	VMOVUPS Z0, 128(DX)
+	VMOVUPS (AX), Z0
+	VMULPS  Z3, Z0, Z0
+	VMOVUPS Z0, 192(DX)
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $+64, BX
+	JGE     vectors_4
+
+vectors_4_done:
+	ADDQ $+64, BX
+	SUBQ $+16, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            β Z0, x Z1, α Z1
+	// tanh: x = β·x
+	VMOVUPS 64(AX), Z0
+	VMOVUPS (CX), Z1
+	VMULPS  Z1, Z0, Z0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z2
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z1, Z2
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z3
+	VMINPS           Z2, Z3, Z2
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z2, Z2
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z2, Z3
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z3, Z1
+	VBROADCASTSS     leastSquare<>+0(SB), Z3
+	VFMADD231PS      Z1, Z1, Z3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z4
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z3, Z4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z2, Z2
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z3, Z4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z3, Z1, Z3
+	VFMADD231PS Z4, Z3, Z1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VBROADCASTSS three<>+0(SB), Z4
+	VSUBPS       Z2, Z4, Z4
+	VFNMADD213PS Z3, Z1, Z4
+	VADDPS.BCST  one<>+0(SB), Z2, Z5
+	VFMADD231PS  Z3, Z1, Z5
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z5, Z4, Z1
+	VFNMADD231PS Z2, Z1, Z3
+	VORPS        Z0, Z3, Z0
+
+	// tanh: y = α·tanh
+	VMOVUPS (AX), Z1
+	VMULPS  Z0, Z1, Z0
+	VMOVUPS Z0, (DX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, BX
+	JGE     vectors_1
+
+vectors_1_done:
+	ADDQ $+16, BX
+	VZEROUPPER
+	RET
+
+// func affineAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·affineAVX512(SB), NOSPLIT, $0-32
+	MOVQ parameters+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ dst+8(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+64, BX
+	JLT  vectors_4_done
+
+vectors_4:
+	// Registers: parameters AX, x CX, dst DX, elements left BX
+	//            α Z0, x Z1, β Z2
+	// y = α·x + β
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX), Z1
+	VMOVUPS     64(AX), Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     Z2, (DX)
+	VMOVUPS     (AX), Z0
+	VMOVUPS     64(CX), Z1
+	VMOVUPS     64(AX), Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     Z2, 64(DX)
+	VMOVUPS     (AX), Z0
+	VMOVUPS     128(CX), Z1
+	VMOVUPS     64(AX), Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     Z2, 128(DX)
+	VMOVUPS     (AX), Z0
+	VMOVUPS     192(CX), Z1
+	VMOVUPS     64(AX), Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     Z2, 192(DX)
+	ADDQ        $+256, CX
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	JGE         vectors_4
+
+vectors_4_done:
+	ADDQ $+64, BX
+	SUBQ $+16, BX
+	JLT  vectors_1_done
+
+vectors_1:
+	// y = α·x + β
+	VMOVUPS     (AX), Z0
+	VMOVUPS     (CX), Z1
+	VMOVUPS     64(AX), Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     Z2, (DX)
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	SUBQ        $+16, BX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+16, BX
+	VZEROUPPER
+	RET
+
+// func softplusAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·softplusAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
+	SUBQ $+48, DX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0 Z2 Z8
+	// softplus: X = max(Min, x | signBit)
+	VMOVUPS      (AX), Z0
+	VORPS.BCST   signBit<>+0(SB), Z0, Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VMOVUPS      64(AX), Z2
+	VORPS.BCST   signBit<>+0(SB), Z2, Z7
+	VBROADCASTSS sigmoidMin<>+0(SB), Z8
+	VMAXPS       Z7, Z8, Z7
+	VMOVUPS      128(AX), Z8
+	VORPS.BCST   signBit<>+0(SB), Z8, Z9
+	VBROADCASTSS sigmoidMin<>+0(SB), Z10
+	VMAXPS       Z9, Z10, Z9
+
+	// softplus: m = Round - X·NegLog2E, n = m - Round
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z10
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z10
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z10, Z11
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z12
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z7, Z12
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z12, Z13
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z14
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z9, Z14
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z14, Z15
+
+	// softplus: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z11, Z1
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z16
+	VPSLLD            $0x17, Z10, Z10
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z7
+	VMOVAPS           Z7, Z17
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z17
+	VPSLLD            $0x17, Z12, Z12
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z15, Z9
+	VMOVAPS           Z9, Z18
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z18
+	VPSLLD            $0x17, Z14, Z14
+
+	// softplus: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	VSUBPS            Z16, Z1, Z1
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z11, Z1
+	VBROADCASTSS      leastSquare<>+0(SB), Z11
+	VFMADD231PS       Z16, Z16, Z11
+	VSUBPS            Z17, Z7, Z7
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z7
+	VBROADCASTSS      leastSquare<>+0(SB), Z13
+	VFMADD231PS       Z17, Z17, Z13
+	VSUBPS            Z18, Z9, Z9
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z15, Z9
+	VBROADCASTSS      leastSquare<>+0(SB), Z15
+	VFMADD231PS       Z18, Z18, Z15
+
+	// softplus: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	VBROADCASTSS     expP2<>+0(SB), Z19
+	VFMADD231PS.BCST expP3<>+0(SB), Z16, Z19
+	VBROADCASTSS     half<>+0(SB), Z20
+	VFMADD231PS.BCST expP1<>+0(SB), Z16, Z20
+	VBROADCASTSS     expP4<>+0(SB), Z21
+	VFMADD231PS.BCST expP5<>+0(SB), Z16, Z21
+	VBROADCASTSS     expP2<>+0(SB), Z22
+	VFMADD231PS.BCST expP3<>+0(SB), Z17, Z22
+	VBROADCASTSS     half<>+0(SB), Z23
+	VFMADD231PS.BCST expP1<>+0(SB), Z17, Z23
+	VBROADCASTSS     expP4<>+0(SB), Z24
+	VFMADD231PS.BCST expP5<>+0(SB), Z17, Z24
+	VBROADCASTSS     expP2<>+0(SB), Z25
+	VFMADD231PS.BCST expP3<>+0(SB), Z18, Z25
+	VBROADCASTSS     half<>+0(SB), Z26
+	VFMADD231PS.BCST expP1<>+0(SB), Z18, Z26
+	VBROADCASTSS     expP4<>+0(SB), Z27
+	VFMADD231PS.BCST expP5<>+0(SB), Z18, Z27
+
+	// softplus: a = c·r² + a, q = a·r² + b
+	VFMADD231PS Z11, Z21, Z19
+	VFMADD231PS Z11, Z19, Z20
+	VFMADD231PS Z13, Z24, Z22
+	VFMADD231PS Z13, Z22, Z23
+	VFMADD231PS Z15, Z27, Z25
+	VFMADD231PS Z15, Z25, Z26
+
+	// softplus: a = r + 1, b = q·r² + ((r - (a - 1)) + e) (what a lacks, too)
+	VADDPS.BCST one<>+0(SB), Z16, Z19
+	VSUBPS.BCST one<>+0(SB), Z19, Z21
+	VSUBPS      Z21, Z16, Z16
+	VADDPS      Z1, Z16, Z1
+	VFMADD231PS Z11, Z20, Z1
+	VADDPS.BCST one<>+0(SB), Z17, Z11
+	VSUBPS.BCST one<>+0(SB), Z11, Z16
+	VSUBPS      Z16, Z17, Z16
+	VADDPS      Z7, Z16, Z7
+	VFMADD231PS Z13, Z23, Z7
+	VADDPS.BCST one<>+0(SB), Z18, Z13
+	VSUBPS.BCST one<>+0(SB), Z13, Z16
+	VSUBPS      Z16, Z18, Z16
+	VADDPS      Z9, Z16, Z9
+	VFMADD231PS Z15, Z26, Z9
+
+	// softplus: d = a + b, l = b - (d - a) (e^r, and what d lacks of it)
+	VADDPS Z1, Z19, Z15
+	VSUBPS Z19, Z15, Z16
+	VSUBPS Z16, Z1, Z1
+	VADDPS Z7, Z11, Z16
+	VSUBPS Z11, Z16, Z11
+	VSUBPS Z11, Z7, Z7
+	VADDPS Z9, Z13, Z11
+	VSUBPS Z13, Z11, Z13
+	VSUBPS Z13, Z9, Z9
+
+	// softplus: t = d·s, t² = t·t + leastSquare (t = e^-|x|)
+	VMULPS       Z10, Z15, Z13
+	VBROADCASTSS leastSquare<>+0(SB), Z17
+	VFMADD231PS  Z13, Z13, Z17
+	VMULPS       Z12, Z16, Z18
+	VBROADCASTSS leastSquare<>+0(SB), Z19
+	VFMADD231PS  Z18, Z18, Z19
+	VMULPS       Z14, Z11, Z20
+	VBROADCASTSS leastSquare<>+0(SB), Z21
+	VFMADD231PS  Z20, Z20, Z21
+
+	// softplus: v = ((((t·F7 + F6)·t² + (t·F5 + F4))·t² + (t·F3 + F2))·t² + (t·F1 + half))·t + leastSquare (ln(1 + t) = t - t·v)
+	VBROADCASTSS     softplusF6<>+0(SB), Z22
+	VFMADD231PS.BCST softplusF7<>+0(SB), Z13, Z22
+	VBROADCASTSS     softplusF4<>+0(SB), Z23
+	VFMADD231PS.BCST softplusF5<>+0(SB), Z13, Z23
+	VFMADD231PS      Z17, Z22, Z23
+	VBROADCASTSS     softplusF2<>+0(SB), Z22
+	VFMADD231PS.BCST softplusF3<>+0(SB), Z13, Z22
+	VFMADD231PS      Z17, Z23, Z22
+	VBROADCASTSS     half<>+0(SB), Z23
+	VFMADD231PS.BCST softplusF1<>+0(SB), Z13, Z23
+	VFMADD231PS      Z17, Z22, Z23
+	VFMADD213PS.BCST leastSquare<>+0(SB), Z13, Z23
+	VBROADCASTSS     softplusF6<>+0(SB), Z13
+	VFMADD231PS.BCST softplusF7<>+0(SB), Z18, Z13
+	VBROADCASTSS     softplusF4<>+0(SB), Z17
+	VFMADD231PS.BCST softplusF5<>+0(SB), Z18, Z17
+	VFMADD231PS      Z19, Z13, Z17
+	VBROADCASTSS     softplusF2<>+0(SB), Z13
+	VFMADD231PS.BCST softplusF3<>+0(SB), Z18, Z13
+	VFMADD231PS      Z19, Z17, Z13
+	VBROADCASTSS     half<>+0(SB), Z17
+	VFMADD231PS.BCST softplusF1<>+0(SB), Z18, Z17
+	VFMADD231PS      Z19, Z13, Z17
+	VFMADD213PS.BCST leastSquare<>+0(SB), Z18, Z17
+	VBROADCASTSS     softplusF6<>+0(SB), Z13
+	VFMADD231PS.BCST softplusF7<>+0(SB), Z20, Z13
+	VBROADCASTSS     softplusF4<>+0(SB), Z18
+	VFMADD231PS.BCST softplusF5<>+0(SB), Z20, Z18
+	VFMADD231PS      Z21, Z13, Z18
+	VBROADCASTSS     softplusF2<>+0(SB), Z13
+	VFMADD231PS.BCST softplusF3<>+0(SB), Z20, Z13
+	VFMADD231PS      Z21, Z18, Z13
+	VBROADCASTSS     half<>+0(SB), Z18
+	VFMADD231PS.BCST softplusF1<>+0(SB), Z20, Z18
+	VFMADD231PS      Z21, Z13, Z18
+	VFMADD213PS.BCST leastSquare<>+0(SB), Z20, Z18
+
+	// softplus: g = d - v·d, h = (d - g) - v·d, h = l·(v·Slope + 1) + h (what g lacks)
+	VMOVAPS          Z15, Z13
+	VFNMADD231PS     Z15, Z23, Z13
+	VSUBPS           Z13, Z15, Z19
+	VFNMADD231PS     Z23, Z15, Z19
+	VBROADCASTSS     one<>+0(SB), Z15
+	VFMADD231PS.BCST softplusSlope<>+0(SB), Z23, Z15
+	VFMADD231PS      Z15, Z1, Z19
+	VMOVAPS          Z16, Z1
+	VFNMADD231PS     Z16, Z17, Z1
+	VSUBPS           Z1, Z16, Z15
+	VFNMADD231PS     Z17, Z16, Z15
+	VBROADCASTSS     one<>+0(SB), Z16
+	VFMADD231PS.BCST softplusSlope<>+0(SB), Z17, Z16
+	VFMADD231PS      Z16, Z7, Z15
+	VMOVAPS          Z11, Z7
+	VFNMADD231PS     Z11, Z18, Z7
+	VSUBPS           Z7, Z11, Z16
+	VFNMADD231PS     Z18, Z11, Z16
+	VBROADCASTSS     one<>+0(SB), Z11
+	VFMADD231PS.BCST softplusSlope<>+0(SB), Z18, Z11
+	VFMADD231PS      Z11, Z9, Z16
+
+	// softplus: far = (g + h)·s + (x or 0 where x < zero)
+	VADDPS      Z19, Z13, Z9
+	VCMPPS.BCST $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z11
+	VFMADD231PS Z10, Z9, Z11
+	VADDPS      Z15, Z1, Z1
+	VCMPPS.BCST $0x15, zero<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z2, K1, Z9
+	VFMADD231PS Z12, Z1, Z9
+	VADDPS      Z16, Z7, Z1
+	VCMPPS.BCST $0x15, zero<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z8, K1, Z7
+	VFMADD231PS Z14, Z1, Z7
+
+	// softplus: z = x·x + leastSquare, c = (((z·N3 + N2)·z + N1)·z + N0)·z + Ln2Lo
+	VBROADCASTSS     leastSquare<>+0(SB), Z1
+	VFMADD231PS      Z0, Z0, Z1
+	VBROADCASTSS     softplusN2<>+0(SB), Z10
+	VFMADD231PS.BCST softplusN3<>+0(SB), Z1, Z10
+	VFMADD213PS.BCST softplusN1<>+0(SB), Z1, Z10
+	VFMADD213PS.BCST softplusN0<>+0(SB), Z1, Z10
+	VFMADD213PS.BCST softplusLn2Lo<>+0(SB), Z1, Z10
+	VBROADCASTSS     leastSquare<>+0(SB), Z1
+	VFMADD231PS      Z2, Z2, Z1
+	VBROADCASTSS     softplusN2<>+0(SB), Z12
+	VFMADD231PS.BCST softplusN3<>+0(SB), Z1, Z12
+	VFMADD213PS.BCST softplusN1<>+0(SB), Z1, Z12
+	VFMADD213PS.BCST softplusN0<>+0(SB), Z1, Z12
+	VFMADD213PS.BCST softplusLn2Lo<>+0(SB), Z1, Z12
+	VBROADCASTSS     leastSquare<>+0(SB), Z1
+	VFMADD231PS      Z8, Z8, Z1
+	VBROADCASTSS     softplusN2<>+0(SB), Z13
+	VFMADD231PS.BCST softplusN3<>+0(SB), Z1, Z13
+	VFMADD213PS.BCST softplusN1<>+0(SB), Z1, Z13
+	VFMADD213PS.BCST softplusN0<>+0(SB), Z1, Z13
+	VFMADD213PS.BCST softplusLn2Lo<>+0(SB), Z1, Z13
+
+	// softplus: near = (x·half + c) + Ln2Hi
+	VFMADD231PS.BCST half<>+0(SB), Z0, Z10
+	VADDPS.BCST      softplusLn2Hi<>+0(SB), Z10, Z1
+	VFMADD231PS.BCST half<>+0(SB), Z2, Z12
+	VADDPS.BCST      softplusLn2Hi<>+0(SB), Z12, Z10
+	VFMADD231PS.BCST half<>+0(SB), Z8, Z13
+	VADDPS.BCST      softplusLn2Hi<>+0(SB), Z13, Z12
+
+	// softplus: y = near where |x| < Near, else far, y = y or 0 where y < Least
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z0
+	VCMPPS.BCST $0x11, softplusNear<>+0(SB), Z0, K1
+	VBLENDMPS   Z1, Z11, K1, Z3
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z3, K1
+	VMOVAPS.Z   Z3, K1, Z0
+	VMOVUPS     Z0, (CX)
+	VANDPS.BCST allButSign<>+0(SB), Z2, Z0
+	VCMPPS.BCST $0x11, softplusNear<>+0(SB), Z0, K1
+	VBLENDMPS   Z10, Z9, K1, Z4
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z4, K1
+	VMOVAPS.Z   Z4, K1, Z0
+	VMOVUPS     Z0, 64(CX)
+	VANDPS.BCST allButSign<>+0(SB), Z8, Z0
+	VCMPPS.BCST $0x11, softplusNear<>+0(SB), Z0, K1
+	VBLENDMPS   Z12, Z7, K1, Z5
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z5, K1, Z0
+	VMOVUPS     Z0, 128(CX)
+	ADDQ        $+192, AX
+	ADDQ        $+192, CX
+	SUBQ        $+48, DX
+	JGE         vectors_3
+
+vectors_3_done:
+	ADDQ $+48, DX
+	SUBQ $+16, DX
+	JLT  vectors_1_done
+
+vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0
+	// softplus: X = max(Min, x | signBit)
+	VMOVUPS      (AX), Z0
+	VORPS.BCST   signBit<>+0(SB), Z0, Z1
+	VBROADCASTSS sigmoidMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+
+	// softplus: m = Round - X·NegLog2E, n = m - Round
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z2
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z2
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z2, Z3
+
+	// softplus: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z3, Z1
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z3, Z4
+	VPSLLD            $0x17, Z2, Z2
+
+	// softplus: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	VSUBPS            Z4, Z1, Z1
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z3, Z1
+	VBROADCASTSS      leastSquare<>+0(SB), Z3
+	VFMADD231PS       Z4, Z4, Z3
+
+	// softplus: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	VBROADCASTSS     expP2<>+0(SB), Z5
+	VFMADD231PS.BCST expP3<>+0(SB), Z4, Z5
+	VBROADCASTSS     half<>+0(SB), Z7
+	VFMADD231PS.BCST expP1<>+0(SB), Z4, Z7
+	VBROADCASTSS     expP4<>+0(SB), Z8
+	VFMADD231PS.BCST expP5<>+0(SB), Z4, Z8
+
+	// softplus: a = c·r² + a, q = a·r² + b
+	VFMADD231PS Z3, Z8, Z5
+	VFMADD231PS Z3, Z5, Z7
+
+	// softplus: a = r + 1, b = q·r² + ((r - (a - 1)) + e) (what a lacks, too)
+	VADDPS.BCST one<>+0(SB), Z4, Z5
+	VSUBPS.BCST one<>+0(SB), Z5, Z8
+	VSUBPS      Z8, Z4, Z4
+	VADDPS      Z1, Z4, Z1
+	VFMADD231PS Z3, Z7, Z1
+
+	// softplus: d = a + b, l = b - (d - a) (e^r, and what d lacks of it)
+	VADDPS Z1, Z5, Z3
+	VSUBPS Z5, Z3, Z4
+	VSUBPS Z4, Z1, Z1
+
+	// softplus: t = d·s, t² = t·t + leastSquare (t = e^-|x|)
+	VMULPS       Z2, Z3, Z4
+	VBROADCASTSS leastSquare<>+0(SB), Z5
+	VFMADD231PS  Z4, Z4, Z5
+
+	// softplus: v = ((((t·F7 + F6)·t² + (t·F5 + F4))·t² + (t·F3 + F2))·t² + (t·F1 + half))·t + leastSquare (ln(1 + t) = t - t·v)
+	VBROADCASTSS     softplusF6<>+0(SB), Z7
+	VFMADD231PS.BCST softplusF7<>+0(SB), Z4, Z7
+	VBROADCASTSS     softplusF4<>+0(SB), Z8
+	VFMADD231PS.BCST softplusF5<>+0(SB), Z4, Z8
+	VFMADD231PS      Z5, Z7, Z8
+	VBROADCASTSS     softplusF2<>+0(SB), Z7
+	VFMADD231PS.BCST softplusF3<>+0(SB), Z4, Z7
+	VFMADD231PS      Z5, Z8, Z7
+	VBROADCASTSS     half<>+0(SB), Z8
+	VFMADD231PS.BCST softplusF1<>+0(SB), Z4, Z8
+	VFMADD231PS      Z5, Z7, Z8
+	VFMADD213PS.BCST leastSquare<>+0(SB), Z4, Z8
+
+	// softplus: g = d - v·d, h = (d - g) - v·d, h = l·(v·Slope + 1) + h (what g lacks)
+	VMOVAPS          Z3, Z4
+	VFNMADD231PS     Z3, Z8, Z4
+	VSUBPS           Z4, Z3, Z5
+	VFNMADD231PS     Z8, Z3, Z5
+	VBROADCASTSS     one<>+0(SB), Z3
+	VFMADD231PS.BCST softplusSlope<>+0(SB), Z8, Z3
+	VFMADD231PS      Z3, Z1, Z5
+
+	// softplus: far = (g + h)·s + (x or 0 where x < zero)
+	VADDPS      Z5, Z4, Z1
+	VCMPPS.BCST $0x15, zero<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z3
+	VFMADD231PS Z2, Z1, Z3
+
+	// softplus: z = x·x + leastSquare, c = (((z·N3 + N2)·z + N1)·z + N0)·z + Ln2Lo
+	VBROADCASTSS     leastSquare<>+0(SB), Z1
+	VFMADD231PS      Z0, Z0, Z1
+	VBROADCASTSS     softplusN2<>+0(SB), Z2
+	VFMADD231PS.BCST softplusN3<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST softplusN1<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST softplusN0<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST softplusLn2Lo<>+0(SB), Z1, Z2
+
+	// softplus: near = (x·half + c) + Ln2Hi
+	VFMADD231PS.BCST half<>+0(SB), Z0, Z2
+	VADDPS.BCST      softplusLn2Hi<>+0(SB), Z2, Z1
+
+	// softplus: y = near where |x| < Near, else far, y = y or 0 where y < Least
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z0
+	VCMPPS.BCST $0x11, softplusNear<>+0(SB), Z0, K1
+	VBLENDMPS   Z1, Z3, K1, Z6
+	VCMPPS.BCST $0x15, sigmoidLeast<>+0(SB), Z6, K1
+	VMOVAPS.Z   Z6, K1, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+16, DX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+16, DX
+	VZEROUPPER
+	RET
+
+// func expAVX512(parameters *float32, dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·expAVX512(SB), NOSPLIT, $0-32
+	MOVQ x+16(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ n+24(FP), DX
+	SUBQ $+48, DX
+	JLT  vectors_3_done
+
+vectors_3:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0-Z2
+	// exp: X = max(-87, min(zero, x))
+	VMOVUPS      (AX), Z0
+	VBROADCASTSS zero<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VBROADCASTSS expMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VMOVUPS      64(AX), Z1
+	VBROADCASTSS zero<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+	VBROADCASTSS expMin<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VMOVUPS      128(AX), Z2
+	VBROADCASTSS zero<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+	VBROADCASTSS expMin<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+
+	// exp: m = Round - X·NegLog2E, n = m - Round
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z3
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z3
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z3, Z4
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z5
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z5
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z5, Z6
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z7
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z2, Z7
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z7, Z8
+
+	// exp: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z0
+	VMOVAPS           Z0, Z9
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z9
+	VPSLLD            $0x17, Z3, Z3
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z6, Z1
+	VMOVAPS           Z1, Z10
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z10
+	VPSLLD            $0x17, Z5, Z5
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z8, Z2
+	VMOVAPS           Z2, Z11
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z11
+	VPSLLD            $0x17, Z7, Z7
+
+	// exp: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	VSUBPS            Z9, Z0, Z0
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z0
+	VBROADCASTSS      leastSquare<>+0(SB), Z4
+	VFMADD231PS       Z9, Z9, Z4
+	VSUBPS            Z10, Z1, Z1
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z6, Z1
+	VBROADCASTSS      leastSquare<>+0(SB), Z6
+	VFMADD231PS       Z10, Z10, Z6
+	VSUBPS            Z11, Z2, Z2
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z8, Z2
+	VBROADCASTSS      leastSquare<>+0(SB), Z8
+	VFMADD231PS       Z11, Z11, Z8
+
+	// exp: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	VBROADCASTSS     expP2<>+0(SB), Z12
+	VFMADD231PS.BCST expP3<>+0(SB), Z9, Z12
+	VBROADCASTSS     half<>+0(SB), Z13
+	VFMADD231PS.BCST expP1<>+0(SB), Z9, Z13
+	VBROADCASTSS     expP4<>+0(SB), Z14
+	VFMADD231PS.BCST expP5<>+0(SB), Z9, Z14
+	VBROADCASTSS     expP2<>+0(SB), Z15
+	VFMADD231PS.BCST expP3<>+0(SB), Z10, Z15
+	VBROADCASTSS     half<>+0(SB), Z16
+	VFMADD231PS.BCST expP1<>+0(SB), Z10, Z16
+	VBROADCASTSS     expP4<>+0(SB), Z17
+	VFMADD231PS.BCST expP5<>+0(SB), Z10, Z17
+	VBROADCASTSS     expP2<>+0(SB), Z18
+	VFMADD231PS.BCST expP3<>+0(SB), Z11, Z18
+	VBROADCASTSS     half<>+0(SB), Z19
+	VFMADD231PS.BCST expP1<>+0(SB), Z11, Z19
+	VBROADCASTSS     expP4<>+0(SB), Z20
+	VFMADD231PS.BCST expP5<>+0(SB), Z11, Z20
+
+	// exp: a = c·r² + a, q = a·r² + b
+	VFMADD231PS Z4, Z14, Z12
+	VFMADD231PS Z4, Z12, Z13
+	VFMADD231PS Z6, Z17, Z15
+	VFMADD231PS Z6, Z15, Z16
+	VFMADD231PS Z8, Z20, Z18
+	VFMADD231PS Z8, Z18, Z19
+
+	// exp: a = r + 1, b = q·r² + ((r - (a - 1)) + e) (what a lacks, too)
+	VADDPS.BCST one<>+0(SB), Z9, Z12
+	VSUBPS.BCST one<>+0(SB), Z12, Z14
+	VSUBPS      Z14, Z9, Z9
+	VADDPS      Z0, Z9, Z0
+	VFMADD231PS Z4, Z13, Z0
+	VADDPS.BCST one<>+0(SB), Z10, Z4
+	VSUBPS.BCST one<>+0(SB), Z4, Z9
+	VSUBPS      Z9, Z10, Z9
+	VADDPS      Z1, Z9, Z1
+	VFMADD231PS Z6, Z16, Z1
+	VADDPS.BCST one<>+0(SB), Z11, Z6
+	VSUBPS.BCST one<>+0(SB), Z6, Z9
+	VSUBPS      Z9, Z11, Z9
+	VADDPS      Z2, Z9, Z2
+	VFMADD231PS Z8, Z19, Z2
+
+	// exp: y = (a + b)·s, y = y or 0 where y < Least
+	VADDPS      Z0, Z12, Z0
+	VMULPS      Z3, Z0, Z0
+	VCMPPS.BCST $0x15, expLeast<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (CX)
+	VADDPS      Z1, Z4, Z0
+	VMULPS      Z5, Z0, Z0
+	VCMPPS.BCST $0x15, expLeast<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, 64(CX)
+	VADDPS      Z2, Z6, Z0
+	VMULPS      Z7, Z0, Z0
+	VCMPPS.BCST $0x15, expLeast<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, 128(CX)
+	ADDQ        $+192, AX
+	ADDQ        $+192, CX
+	SUBQ        $+48, DX
+	JGE         vectors_3
+
+vectors_3_done:
+	ADDQ $+48, DX
+	SUBQ $+16, DX
+	JLT  vectors_1_done
+
+vectors_1:
+	// Registers: x AX, dst CX, elements left DX
+	//            x Z0
+	// exp: X = max(-87, min(zero, x))
+	VMOVUPS      (AX), Z0
+	VBROADCASTSS zero<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VBROADCASTSS expMin<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+
+	// exp: m = Round - X·NegLog2E, n = m - Round
+	VBROADCASTSS      sigmoidRound<>+0(SB), Z1
+	VFNMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z1
+	VSUBPS.BCST       sigmoidRound<>+0(SB), Z1, Z2
+
+	// exp: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFNMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z2, Z0
+	VMOVAPS           Z0, Z3
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z2, Z3
+	VPSLLD            $0x17, Z1, Z1
+
+	// exp: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	VSUBPS            Z3, Z0, Z0
+	VFNMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z2, Z0
+	VBROADCASTSS      leastSquare<>+0(SB), Z2
+	VFMADD231PS       Z3, Z3, Z2
+
+	// exp: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	VBROADCASTSS     expP2<>+0(SB), Z4
+	VFMADD231PS.BCST expP3<>+0(SB), Z3, Z4
+	VBROADCASTSS     half<>+0(SB), Z5
+	VFMADD231PS.BCST expP1<>+0(SB), Z3, Z5
+	VBROADCASTSS     expP4<>+0(SB), Z6
+	VFMADD231PS.BCST expP5<>+0(SB), Z3, Z6
+
+	// exp: a = c·r² + a, q = a·r² + b
+	VFMADD231PS Z2, Z6, Z4
+	VFMADD231PS Z2, Z4, Z5
+
+	// exp: a = r + 1, b = q·r² + ((r - (a - 1)) + e) (what a lacks, too)
+	VADDPS.BCST one<>+0(SB), Z3, Z4
+	VSUBPS.BCST one<>+0(SB), Z4, Z6
+	VSUBPS      Z6, Z3, Z3
+	VADDPS      Z0, Z3, Z0
+	VFMADD231PS Z2, Z5, Z0
+
+	// exp: y = (a + b)·s, y = y or 0 where y < Least
+	VADDPS      Z0, Z4, Z0
+	VMULPS      Z1, Z0, Z0
+	VCMPPS.BCST $0x15, expLeast<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+16, DX
+	JGE         vectors_1
+
+vectors_1_done:
+	ADDQ $+16, DX
+	VZEROUPPER
+	RET
+
 DATA allButSign<>+0(SB)/4, $0x7fffffff
 DATA allButSign<>+4(SB)/4, $0x7fffffff
 DATA allButSign<>+8(SB)/4, $0x7fffffff
@@ -31231,6 +33705,96 @@ DATA allButSign<>+20(SB)/4, $0x7fffffff
 DATA allButSign<>+24(SB)/4, $0x7fffffff
 DATA allButSign<>+28(SB)/4, $0x7fffffff
 GLOBL allButSign<>(SB), RODATA|NOPTR, $32
+
+DATA eluMin<>+0(SB)/4, $0xc1c80000
+DATA eluMin<>+4(SB)/4, $0xc1c80000
+DATA eluMin<>+8(SB)/4, $0xc1c80000
+DATA eluMin<>+12(SB)/4, $0xc1c80000
+DATA eluMin<>+16(SB)/4, $0xc1c80000
+DATA eluMin<>+20(SB)/4, $0xc1c80000
+DATA eluMin<>+24(SB)/4, $0xc1c80000
+DATA eluMin<>+28(SB)/4, $0xc1c80000
+GLOBL eluMin<>(SB), RODATA|NOPTR, $32
+
+DATA expLeast<>+0(SB)/4, $0x10800000
+DATA expLeast<>+4(SB)/4, $0x10800000
+DATA expLeast<>+8(SB)/4, $0x10800000
+DATA expLeast<>+12(SB)/4, $0x10800000
+DATA expLeast<>+16(SB)/4, $0x10800000
+DATA expLeast<>+20(SB)/4, $0x10800000
+DATA expLeast<>+24(SB)/4, $0x10800000
+DATA expLeast<>+28(SB)/4, $0x10800000
+GLOBL expLeast<>(SB), RODATA|NOPTR, $32
+
+DATA expMin<>+0(SB)/4, $0xc2ae0000
+DATA expMin<>+4(SB)/4, $0xc2ae0000
+DATA expMin<>+8(SB)/4, $0xc2ae0000
+DATA expMin<>+12(SB)/4, $0xc2ae0000
+DATA expMin<>+16(SB)/4, $0xc2ae0000
+DATA expMin<>+20(SB)/4, $0xc2ae0000
+DATA expMin<>+24(SB)/4, $0xc2ae0000
+DATA expMin<>+28(SB)/4, $0xc2ae0000
+GLOBL expMin<>(SB), RODATA|NOPTR, $32
+
+DATA expP1<>+0(SB)/4, $0x3e2aaaab
+DATA expP1<>+4(SB)/4, $0x3e2aaaab
+DATA expP1<>+8(SB)/4, $0x3e2aaaab
+DATA expP1<>+12(SB)/4, $0x3e2aaaab
+DATA expP1<>+16(SB)/4, $0x3e2aaaab
+DATA expP1<>+20(SB)/4, $0x3e2aaaab
+DATA expP1<>+24(SB)/4, $0x3e2aaaab
+DATA expP1<>+28(SB)/4, $0x3e2aaaab
+GLOBL expP1<>(SB), RODATA|NOPTR, $32
+
+DATA expP2<>+0(SB)/4, $0x3d2aaa7b
+DATA expP2<>+4(SB)/4, $0x3d2aaa7b
+DATA expP2<>+8(SB)/4, $0x3d2aaa7b
+DATA expP2<>+12(SB)/4, $0x3d2aaa7b
+DATA expP2<>+16(SB)/4, $0x3d2aaa7b
+DATA expP2<>+20(SB)/4, $0x3d2aaa7b
+DATA expP2<>+24(SB)/4, $0x3d2aaa7b
+DATA expP2<>+28(SB)/4, $0x3d2aaa7b
+GLOBL expP2<>(SB), RODATA|NOPTR, $32
+
+DATA expP3<>+0(SB)/4, $0x3c088802
+DATA expP3<>+4(SB)/4, $0x3c088802
+DATA expP3<>+8(SB)/4, $0x3c088802
+DATA expP3<>+12(SB)/4, $0x3c088802
+DATA expP3<>+16(SB)/4, $0x3c088802
+DATA expP3<>+20(SB)/4, $0x3c088802
+DATA expP3<>+24(SB)/4, $0x3c088802
+DATA expP3<>+28(SB)/4, $0x3c088802
+GLOBL expP3<>(SB), RODATA|NOPTR, $32
+
+DATA expP4<>+0(SB)/4, $0x3ab69e55
+DATA expP4<>+4(SB)/4, $0x3ab69e55
+DATA expP4<>+8(SB)/4, $0x3ab69e55
+DATA expP4<>+12(SB)/4, $0x3ab69e55
+DATA expP4<>+16(SB)/4, $0x3ab69e55
+DATA expP4<>+20(SB)/4, $0x3ab69e55
+DATA expP4<>+24(SB)/4, $0x3ab69e55
+DATA expP4<>+28(SB)/4, $0x3ab69e55
+GLOBL expP4<>(SB), RODATA|NOPTR, $32
+
+DATA expP5<>+0(SB)/4, $0x3951217e
+DATA expP5<>+4(SB)/4, $0x3951217e
+DATA expP5<>+8(SB)/4, $0x3951217e
+DATA expP5<>+12(SB)/4, $0x3951217e
+DATA expP5<>+16(SB)/4, $0x3951217e
+DATA expP5<>+20(SB)/4, $0x3951217e
+DATA expP5<>+24(SB)/4, $0x3951217e
+DATA expP5<>+28(SB)/4, $0x3951217e
+GLOBL expP5<>(SB), RODATA|NOPTR, $32
+
+DATA half<>+0(SB)/4, $0x3f000000
+DATA half<>+4(SB)/4, $0x3f000000
+DATA half<>+8(SB)/4, $0x3f000000
+DATA half<>+12(SB)/4, $0x3f000000
+DATA half<>+16(SB)/4, $0x3f000000
+DATA half<>+20(SB)/4, $0x3f000000
+DATA half<>+24(SB)/4, $0x3f000000
+DATA half<>+28(SB)/4, $0x3f000000
+GLOBL half<>(SB), RODATA|NOPTR, $32
 
 DATA leastSquare<>+0(SB)/4, $0x21800000
 DATA leastSquare<>+4(SB)/4, $0x21800000
@@ -31392,6 +33956,166 @@ DATA signBit<>+24(SB)/4, $0x80000000
 DATA signBit<>+28(SB)/4, $0x80000000
 GLOBL signBit<>(SB), RODATA|NOPTR, $32
 
+DATA softplusF1<>+0(SB)/4, $0xbeaaaa51
+DATA softplusF1<>+4(SB)/4, $0xbeaaaa51
+DATA softplusF1<>+8(SB)/4, $0xbeaaaa51
+DATA softplusF1<>+12(SB)/4, $0xbeaaaa51
+DATA softplusF1<>+16(SB)/4, $0xbeaaaa51
+DATA softplusF1<>+20(SB)/4, $0xbeaaaa51
+DATA softplusF1<>+24(SB)/4, $0xbeaaaa51
+DATA softplusF1<>+28(SB)/4, $0xbeaaaa51
+GLOBL softplusF1<>(SB), RODATA|NOPTR, $32
+
+DATA softplusF2<>+0(SB)/4, $0x3e7fe961
+DATA softplusF2<>+4(SB)/4, $0x3e7fe961
+DATA softplusF2<>+8(SB)/4, $0x3e7fe961
+DATA softplusF2<>+12(SB)/4, $0x3e7fe961
+DATA softplusF2<>+16(SB)/4, $0x3e7fe961
+DATA softplusF2<>+20(SB)/4, $0x3e7fe961
+DATA softplusF2<>+24(SB)/4, $0x3e7fe961
+DATA softplusF2<>+28(SB)/4, $0x3e7fe961
+GLOBL softplusF2<>(SB), RODATA|NOPTR, $32
+
+DATA softplusF3<>+0(SB)/4, $0xbe4bb328
+DATA softplusF3<>+4(SB)/4, $0xbe4bb328
+DATA softplusF3<>+8(SB)/4, $0xbe4bb328
+DATA softplusF3<>+12(SB)/4, $0xbe4bb328
+DATA softplusF3<>+16(SB)/4, $0xbe4bb328
+DATA softplusF3<>+20(SB)/4, $0xbe4bb328
+DATA softplusF3<>+24(SB)/4, $0xbe4bb328
+DATA softplusF3<>+28(SB)/4, $0xbe4bb328
+GLOBL softplusF3<>(SB), RODATA|NOPTR, $32
+
+DATA softplusF4<>+0(SB)/4, $0x3e238b6d
+DATA softplusF4<>+4(SB)/4, $0x3e238b6d
+DATA softplusF4<>+8(SB)/4, $0x3e238b6d
+DATA softplusF4<>+12(SB)/4, $0x3e238b6d
+DATA softplusF4<>+16(SB)/4, $0x3e238b6d
+DATA softplusF4<>+20(SB)/4, $0x3e238b6d
+DATA softplusF4<>+24(SB)/4, $0x3e238b6d
+DATA softplusF4<>+28(SB)/4, $0x3e238b6d
+GLOBL softplusF4<>(SB), RODATA|NOPTR, $32
+
+DATA softplusF5<>+0(SB)/4, $0xbdeeb38e
+DATA softplusF5<>+4(SB)/4, $0xbdeeb38e
+DATA softplusF5<>+8(SB)/4, $0xbdeeb38e
+DATA softplusF5<>+12(SB)/4, $0xbdeeb38e
+DATA softplusF5<>+16(SB)/4, $0xbdeeb38e
+DATA softplusF5<>+20(SB)/4, $0xbdeeb38e
+DATA softplusF5<>+24(SB)/4, $0xbdeeb38e
+DATA softplusF5<>+28(SB)/4, $0xbdeeb38e
+GLOBL softplusF5<>(SB), RODATA|NOPTR, $32
+
+DATA softplusF6<>+0(SB)/4, $0x3d81dc1a
+DATA softplusF6<>+4(SB)/4, $0x3d81dc1a
+DATA softplusF6<>+8(SB)/4, $0x3d81dc1a
+DATA softplusF6<>+12(SB)/4, $0x3d81dc1a
+DATA softplusF6<>+16(SB)/4, $0x3d81dc1a
+DATA softplusF6<>+20(SB)/4, $0x3d81dc1a
+DATA softplusF6<>+24(SB)/4, $0x3d81dc1a
+DATA softplusF6<>+28(SB)/4, $0x3d81dc1a
+GLOBL softplusF6<>(SB), RODATA|NOPTR, $32
+
+DATA softplusF7<>+0(SB)/4, $0xbc90f96a
+DATA softplusF7<>+4(SB)/4, $0xbc90f96a
+DATA softplusF7<>+8(SB)/4, $0xbc90f96a
+DATA softplusF7<>+12(SB)/4, $0xbc90f96a
+DATA softplusF7<>+16(SB)/4, $0xbc90f96a
+DATA softplusF7<>+20(SB)/4, $0xbc90f96a
+DATA softplusF7<>+24(SB)/4, $0xbc90f96a
+DATA softplusF7<>+28(SB)/4, $0xbc90f96a
+GLOBL softplusF7<>(SB), RODATA|NOPTR, $32
+
+DATA softplusLn2Hi<>+0(SB)/4, $0x3f317218
+DATA softplusLn2Hi<>+4(SB)/4, $0x3f317218
+DATA softplusLn2Hi<>+8(SB)/4, $0x3f317218
+DATA softplusLn2Hi<>+12(SB)/4, $0x3f317218
+DATA softplusLn2Hi<>+16(SB)/4, $0x3f317218
+DATA softplusLn2Hi<>+20(SB)/4, $0x3f317218
+DATA softplusLn2Hi<>+24(SB)/4, $0x3f317218
+DATA softplusLn2Hi<>+28(SB)/4, $0x3f317218
+GLOBL softplusLn2Hi<>(SB), RODATA|NOPTR, $32
+
+DATA softplusLn2Lo<>+0(SB)/4, $0xb102e308
+DATA softplusLn2Lo<>+4(SB)/4, $0xb102e308
+DATA softplusLn2Lo<>+8(SB)/4, $0xb102e308
+DATA softplusLn2Lo<>+12(SB)/4, $0xb102e308
+DATA softplusLn2Lo<>+16(SB)/4, $0xb102e308
+DATA softplusLn2Lo<>+20(SB)/4, $0xb102e308
+DATA softplusLn2Lo<>+24(SB)/4, $0xb102e308
+DATA softplusLn2Lo<>+28(SB)/4, $0xb102e308
+GLOBL softplusLn2Lo<>(SB), RODATA|NOPTR, $32
+
+DATA softplusN0<>+0(SB)/4, $0x3e000000
+DATA softplusN0<>+4(SB)/4, $0x3e000000
+DATA softplusN0<>+8(SB)/4, $0x3e000000
+DATA softplusN0<>+12(SB)/4, $0x3e000000
+DATA softplusN0<>+16(SB)/4, $0x3e000000
+DATA softplusN0<>+20(SB)/4, $0x3e000000
+DATA softplusN0<>+24(SB)/4, $0x3e000000
+DATA softplusN0<>+28(SB)/4, $0x3e000000
+GLOBL softplusN0<>(SB), RODATA|NOPTR, $32
+
+DATA softplusN1<>+0(SB)/4, $0xbbaaaa7f
+DATA softplusN1<>+4(SB)/4, $0xbbaaaa7f
+DATA softplusN1<>+8(SB)/4, $0xbbaaaa7f
+DATA softplusN1<>+12(SB)/4, $0xbbaaaa7f
+DATA softplusN1<>+16(SB)/4, $0xbbaaaa7f
+DATA softplusN1<>+20(SB)/4, $0xbbaaaa7f
+DATA softplusN1<>+24(SB)/4, $0xbbaaaa7f
+DATA softplusN1<>+28(SB)/4, $0xbbaaaa7f
+GLOBL softplusN1<>(SB), RODATA|NOPTR, $32
+
+DATA softplusN2<>+0(SB)/4, $0x39b5e2b2
+DATA softplusN2<>+4(SB)/4, $0x39b5e2b2
+DATA softplusN2<>+8(SB)/4, $0x39b5e2b2
+DATA softplusN2<>+12(SB)/4, $0x39b5e2b2
+DATA softplusN2<>+16(SB)/4, $0x39b5e2b2
+DATA softplusN2<>+20(SB)/4, $0x39b5e2b2
+DATA softplusN2<>+24(SB)/4, $0x39b5e2b2
+DATA softplusN2<>+28(SB)/4, $0x39b5e2b2
+GLOBL softplusN2<>(SB), RODATA|NOPTR, $32
+
+DATA softplusN3<>+0(SB)/4, $0xb7d136ac
+DATA softplusN3<>+4(SB)/4, $0xb7d136ac
+DATA softplusN3<>+8(SB)/4, $0xb7d136ac
+DATA softplusN3<>+12(SB)/4, $0xb7d136ac
+DATA softplusN3<>+16(SB)/4, $0xb7d136ac
+DATA softplusN3<>+20(SB)/4, $0xb7d136ac
+DATA softplusN3<>+24(SB)/4, $0xb7d136ac
+DATA softplusN3<>+28(SB)/4, $0xb7d136ac
+GLOBL softplusN3<>(SB), RODATA|NOPTR, $32
+
+DATA softplusNear<>+0(SB)/4, $0x3f100000
+DATA softplusNear<>+4(SB)/4, $0x3f100000
+DATA softplusNear<>+8(SB)/4, $0x3f100000
+DATA softplusNear<>+12(SB)/4, $0x3f100000
+DATA softplusNear<>+16(SB)/4, $0x3f100000
+DATA softplusNear<>+20(SB)/4, $0x3f100000
+DATA softplusNear<>+24(SB)/4, $0x3f100000
+DATA softplusNear<>+28(SB)/4, $0x3f100000
+GLOBL softplusNear<>(SB), RODATA|NOPTR, $32
+
+DATA softplusSlope<>+0(SB)/4, $0xbfe00000
+DATA softplusSlope<>+4(SB)/4, $0xbfe00000
+DATA softplusSlope<>+8(SB)/4, $0xbfe00000
+DATA softplusSlope<>+12(SB)/4, $0xbfe00000
+DATA softplusSlope<>+16(SB)/4, $0xbfe00000
+DATA softplusSlope<>+20(SB)/4, $0xbfe00000
+DATA softplusSlope<>+24(SB)/4, $0xbfe00000
+DATA softplusSlope<>+28(SB)/4, $0xbfe00000
+GLOBL softplusSlope<>(SB), RODATA|NOPTR, $32
+
+DATA softsignMax<>+0(SB)/4, $0x4c000000
+DATA softsignMax<>+4(SB)/4, $0x4c000000
+DATA softsignMax<>+8(SB)/4, $0x4c000000
+DATA softsignMax<>+12(SB)/4, $0x4c000000
+DATA softsignMax<>+16(SB)/4, $0x4c000000
+DATA softsignMax<>+20(SB)/4, $0x4c000000
+DATA softsignMax<>+24(SB)/4, $0x4c000000
+DATA softsignMax<>+28(SB)/4, $0x4c000000
+GLOBL softsignMax<>(SB), RODATA|NOPTR, $32
+
 DATA tanhHalfLn2<>+0(SB)/4, $0x3eb17218
 DATA tanhHalfLn2<>+4(SB)/4, $0x3eb17218
 DATA tanhHalfLn2<>+8(SB)/4, $0x3eb17218
@@ -31521,3 +34245,13 @@ DATA tiny<>+20(SB)/4, $0x1f800000
 DATA tiny<>+24(SB)/4, $0x1f800000
 DATA tiny<>+28(SB)/4, $0x1f800000
 GLOBL tiny<>(SB), RODATA|NOPTR, $32
+
+DATA zero<>+0(SB)/4, $0x00000000
+DATA zero<>+4(SB)/4, $0x00000000
+DATA zero<>+8(SB)/4, $0x00000000
+DATA zero<>+12(SB)/4, $0x00000000
+DATA zero<>+16(SB)/4, $0x00000000
+DATA zero<>+20(SB)/4, $0x00000000
+DATA zero<>+24(SB)/4, $0x00000000
+DATA zero<>+28(SB)/4, $0x00000000
+GLOBL zero<>(SB), RODATA|NOPTR, $32

@@ -113,7 +113,7 @@ func head(weights, bias, x, y []float32) {
 	}
 }
 
-func elements(f function, dst, x []float32) {
+func elements(f function, parameters, dst, x []float32) {
 	if race.Enabled {
 		race.Read(x)
 		race.Write(dst)
@@ -122,16 +122,36 @@ func elements(f function, dst, x []float32) {
 	case dispatch.NEON:
 		switch f {
 		case sigmoidFunction:
-			sigmoidNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+			sigmoidNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		case tanhFunction:
-			tanhNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+			tanhNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		case flushFunction:
-			flushNEON(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+			flushNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case hardSigmoidFunction:
+			hardSigmoidNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case reluFunction:
+			reluNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case leakyReLUFunction:
+			leakyReLUNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case thresholdedReLUFunction:
+			thresholdedReLUNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case softsignFunction:
+			softsignNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case eluFunction:
+			eluNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case scaledTanhFunction:
+			scaledTanhNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case affineFunction:
+			affineNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case softplusFunction:
+			softplusNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+		case expFunction:
+			expNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		}
 	case dispatch.Generic:
-		elementsGeneric(f, dst, x)
+		elementsGeneric(f, parameters, dst, x)
 	default:
-		elementsPortable(f, dst, x)
+		elementsPortable(f, parameters, dst, x)
 	}
 }
 
@@ -183,17 +203,67 @@ func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, ou
 // sigmoidNEON is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //
 //go:noescape
-func sigmoidNEON(dst *float32, x *float32, n int)
+func sigmoidNEON(parameters *float32, dst *float32, x *float32, n int)
 
 // tanhNEON is tanh of n elements, a multiple of panel.ElementBlock, see tanhGeneric.
 //
 //go:noescape
-func tanhNEON(dst *float32, x *float32, n int)
+func tanhNEON(parameters *float32, dst *float32, x *float32, n int)
 
 // flushNEON is flush of n elements, a multiple of panel.ElementBlock, see flushGeneric.
 //
 //go:noescape
-func flushNEON(dst *float32, x *float32, n int)
+func flushNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// hardSigmoidNEON is the hard sigmoid of n elements, a multiple of panel.ElementBlock, see hardSigmoidGeneric.
+//
+//go:noescape
+func hardSigmoidNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// reluNEON is ReLU of n elements, a multiple of panel.ElementBlock, see reluGeneric.
+//
+//go:noescape
+func reluNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// leakyReLUNEON is leaky ReLU of n elements, a multiple of panel.ElementBlock, see leakyReLUGeneric.
+//
+//go:noescape
+func leakyReLUNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// thresholdedReLUNEON is thresholded ReLU of n elements, a multiple of panel.ElementBlock, see thresholdedReLUGeneric.
+//
+//go:noescape
+func thresholdedReLUNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// softsignNEON is softsign of n elements, a multiple of panel.ElementBlock, see softsignGeneric.
+//
+//go:noescape
+func softsignNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// eluNEON is ELU of n elements, a multiple of panel.ElementBlock, see eluGeneric.
+//
+//go:noescape
+func eluNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// scaledTanhNEON is the scaled tanh of n elements, a multiple of panel.ElementBlock, see scaledTanhGeneric.
+//
+//go:noescape
+func scaledTanhNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// affineNEON is α·x + β of n elements, a multiple of panel.ElementBlock, see affineGeneric.
+//
+//go:noescape
+func affineNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// softplusNEON is softplus of n elements, a multiple of panel.ElementBlock, see softplusGeneric.
+//
+//go:noescape
+func softplusNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// expNEON is e^min(0, x) of n elements, a multiple of panel.ElementBlock, see expGeneric.
+//
+//go:noescape
+func expNEON(parameters *float32, dst *float32, x *float32, n int)
 
 // The layout of a column that the kernels rely on: these lines do not compile
 // where it is another.

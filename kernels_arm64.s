@@ -19261,12 +19261,12 @@ rows_1_done:
 	ADD $1, R3
 	RET
 
-// func sigmoidNEON(dst *float32, x *float32, n int)
-TEXT ·sigmoidNEON(SB), NOSPLIT, $0-24
+// func sigmoidNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·sigmoidNEON(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	MOVD x+8(FP), R1
-	MOVD dst+0(FP), R2
-	MOVD n+16(FP), R3
+	MOVD x+16(FP), R1
+	MOVD dst+8(FP), R2
+	MOVD n+24(FP), R3
 	SUBS $16, R3
 	BLT  vectors_4_done
 
@@ -19446,12 +19446,12 @@ vectors_4_done:
 	ADD $16, R3
 	RET
 
-// func tanhNEON(dst *float32, x *float32, n int)
-TEXT ·tanhNEON(SB), NOSPLIT, $0-24
+// func tanhNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·tanhNEON(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	MOVD x+8(FP), R1
-	MOVD dst+0(FP), R2
-	MOVD n+16(FP), R3
+	MOVD x+16(FP), R1
+	MOVD dst+8(FP), R2
+	MOVD n+24(FP), R3
 	SUBS $16, R3
 	BLT  vectors_4_done
 
@@ -19618,12 +19618,12 @@ vectors_4_done:
 	ADD $16, R3
 	RET
 
-// func flushNEON(dst *float32, x *float32, n int)
-TEXT ·flushNEON(SB), NOSPLIT, $0-24
+// func flushNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·flushNEON(SB), NOSPLIT, $0-32
 	MOVD $constants<>(SB), R0
-	MOVD x+8(FP), R1
-	MOVD dst+0(FP), R2
-	MOVD n+16(FP), R3
+	MOVD x+16(FP), R1
+	MOVD dst+8(FP), R2
+	MOVD n+24(FP), R3
 	SUBS $16, R3
 	BLT  vectors_4_done
 
@@ -19661,6 +19661,963 @@ vectors_4:
 
 vectors_4_done:
 	ADD $16, R3
+	RET
+
+// func hardSigmoidNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·hardSigmoidNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD parameters+0(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dst+8(FP), R3
+	MOVD n+24(FP), R4
+	SUBS $16, R4
+	BLT  vectors_4_done
+
+	// Constants that stay in registers.
+	FMOVQ 384(R0), F0 // one
+	FMOVQ 464(R0), F1 // zero
+
+vectors_4:
+	// Registers: parameters R1, x R2, dst R3, elements left R4
+	//            constants V0 V1, α V2, x V3, β V4
+	// y = min(1, α·x + β), y = y or 0 where y < zero
+	FMOVQ (R1), F2
+	FMOVQ (R2), F3
+	FMOVQ 64(R1), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD  $0x4ea4f402 // fmin v2.4s, v0.4s, v4.4s
+	WORD  $0x6ea2e423 // fcmgt v3.4s, v1.4s, v2.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ F2, (R3)
+	FMOVQ (R1), F2
+	FMOVQ 16(R2), F3
+	FMOVQ 64(R1), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD  $0x4ea4f402 // fmin v2.4s, v0.4s, v4.4s
+	WORD  $0x6ea2e423 // fcmgt v3.4s, v1.4s, v2.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ F2, 16(R3)
+	FMOVQ (R1), F2
+	FMOVQ 32(R2), F3
+	FMOVQ 64(R1), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD  $0x4ea4f402 // fmin v2.4s, v0.4s, v4.4s
+	WORD  $0x6ea2e423 // fcmgt v3.4s, v1.4s, v2.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ F2, 32(R3)
+	FMOVQ (R1), F2
+	FMOVQ 48(R2), F3
+	FMOVQ 64(R1), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD  $0x4ea4f402 // fmin v2.4s, v0.4s, v4.4s
+	WORD  $0x6ea2e423 // fcmgt v3.4s, v1.4s, v2.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ F2, 48(R3)
+	ADD   $64, R2
+	ADD   $64, R3
+	SUBS  $16, R4
+	BGE   vectors_4
+
+vectors_4_done:
+	ADD $16, R4
+	RET
+
+// func reluNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·reluNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD x+16(FP), R1
+	MOVD dst+8(FP), R2
+	MOVD n+24(FP), R3
+	SUBS $16, R3
+	BLT  vectors_4_done
+
+	// Constants that stay in registers.
+	FMOVQ 464(R0), F0 // zero
+
+vectors_4:
+	// Registers: x R1, dst R2, elements left R3
+	//            constants V0, x V1
+	// y = x or 0 where x < zero
+	FMOVQ (R1), F1
+	WORD  $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, (R2)
+	FMOVQ 16(R1), F1
+	WORD  $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, 16(R2)
+	FMOVQ 32(R1), F1
+	WORD  $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, 32(R2)
+	FMOVQ 48(R1), F1
+	WORD  $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, 48(R2)
+	ADD   $64, R1
+	ADD   $64, R2
+	SUBS  $16, R3
+	BGE   vectors_4
+
+vectors_4_done:
+	ADD $16, R3
+	RET
+
+// func leakyReLUNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·leakyReLUNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD parameters+0(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dst+8(FP), R3
+	MOVD n+24(FP), R4
+	SUBS $16, R4
+	BLT  vectors_4_done
+
+	// Constants that stay in registers.
+	FMOVQ 464(R0), F0 // zero
+
+vectors_4:
+	// Registers: parameters R1, x R2, dst R3, elements left R4
+	//            constants V0, α V1, x V2
+	// y = α·x where x < zero, else x
+	FMOVQ (R1), F1
+	FMOVQ (R2), F2
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
+	VBSL  V2.B16, V1.B16, V3.B16
+	FMOVQ F3, (R3)
+	FMOVQ (R1), F1
+	FMOVQ 16(R2), F2
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
+	VBSL  V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 16(R3)
+	FMOVQ (R1), F1
+	FMOVQ 32(R2), F2
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
+	VBSL  V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 32(R3)
+	FMOVQ (R1), F1
+	FMOVQ 48(R2), F2
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
+	VBSL  V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 48(R3)
+	ADD   $64, R2
+	ADD   $64, R3
+	SUBS  $16, R4
+	BGE   vectors_4
+
+vectors_4_done:
+	ADD $16, R4
+	RET
+
+// func thresholdedReLUNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·thresholdedReLUNEON(SB), NOSPLIT, $0-32
+	MOVD parameters+0(FP), R0
+	MOVD x+16(FP), R1
+	MOVD dst+8(FP), R2
+	MOVD n+24(FP), R3
+	SUBS $16, R3
+	BLT  vectors_4_done
+
+vectors_4:
+	// Registers: parameters R0, x R1, dst R2, elements left R3
+	//            x V0, α V1
+	// y = x or 0 where x < the number after α
+	FMOVQ (R1), F0
+	FMOVQ (R0), F1
+	WORD  $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD  $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	FMOVQ F0, (R2)
+	FMOVQ 16(R1), F0
+	FMOVQ (R0), F1
+	WORD  $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD  $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	FMOVQ F0, 16(R2)
+	FMOVQ 32(R1), F0
+	FMOVQ (R0), F1
+	WORD  $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD  $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	FMOVQ F0, 32(R2)
+	FMOVQ 48(R1), F0
+	FMOVQ (R0), F1
+	WORD  $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD  $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+	FMOVQ F0, 48(R2)
+	ADD   $64, R1
+	ADD   $64, R2
+	SUBS  $16, R3
+	BGE   vectors_4
+
+vectors_4_done:
+	ADD $16, R3
+	RET
+
+// func softsignNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·softsignNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD x+16(FP), R1
+	MOVD dst+8(FP), R2
+	MOVD n+24(FP), R3
+	SUBS $16, R3
+	BLT  vectors_4_done
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0  // signBit
+	FMOVQ 480(R0), F1 // softsignMax
+	FMOVQ 384(R0), F2 // one
+
+vectors_4:
+	// Registers: x R1, dst R2, elements left R3
+	//            constants V0-V2, x V3 V5 V7 V9
+	// sign = x & signBit, A = min(Max, |x|)
+	FMOVQ (R1), F3
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	VAND  V0.B16, V3.B16, V3.B16
+	WORD  $0x4ea4f424 // fmin v4.4s, v1.4s, v4.4s
+	FMOVQ 16(R1), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	VAND  V0.B16, V5.B16, V5.B16
+	WORD  $0x4ea6f426 // fmin v6.4s, v1.4s, v6.4s
+	FMOVQ 32(R1), F7
+	WORD  $0x4ea0f8e8 // fabs v8.4s, v7.4s
+	VAND  V0.B16, V7.B16, V7.B16
+	WORD  $0x4ea8f428 // fmin v8.4s, v1.4s, v8.4s
+	FMOVQ 48(R1), F9
+	WORD  $0x4ea0f92a // fabs v10.4s, v9.4s
+	VAND  V0.B16, V9.B16, V9.B16
+	WORD  $0x4eaaf42a // fmin v10.4s, v1.4s, v10.4s
+
+	// y = (A/(A + 1)) | sign
+	WORD  $0x4e22d48b // fadd v11.4s, v4.4s, v2.4s
+	WORD  $0x6e2bfc84 // fdiv v4.4s, v4.4s, v11.4s
+	VORR  V3.B16, V4.B16, V3.B16
+	FMOVQ F3, (R2)
+	WORD  $0x4e22d4c3 // fadd v3.4s, v6.4s, v2.4s
+	WORD  $0x6e23fcc3 // fdiv v3.4s, v6.4s, v3.4s
+	VORR  V5.B16, V3.B16, V3.B16
+	FMOVQ F3, 16(R2)
+	WORD  $0x4e22d503 // fadd v3.4s, v8.4s, v2.4s
+	WORD  $0x6e23fd03 // fdiv v3.4s, v8.4s, v3.4s
+	VORR  V7.B16, V3.B16, V3.B16
+	FMOVQ F3, 32(R2)
+	WORD  $0x4e22d543 // fadd v3.4s, v10.4s, v2.4s
+	WORD  $0x6e23fd43 // fdiv v3.4s, v10.4s, v3.4s
+	VORR  V9.B16, V3.B16, V3.B16
+	FMOVQ F3, 48(R2)
+	ADD   $64, R1
+	ADD   $64, R2
+	SUBS  $16, R3
+	BGE   vectors_4
+
+vectors_4_done:
+	ADD $16, R3
+	RET
+
+// func eluNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·eluNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD parameters+0(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dst+8(FP), R3
+	MOVD n+24(FP), R4
+	SUBS $8, R4
+	BLT  vectors_2_done
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0   // signBit
+	FMOVQ 496(R0), F1  // eluMin
+	FMOVQ 80(R0), F2   // sigmoidNegLog2E
+	FMOVQ 64(R0), F3   // sigmoidRound
+	FMOVQ 176(R0), F4  // sigmoidLn2Hi
+	FMOVQ 192(R0), F5  // sigmoidLn2Lo
+	FMOVQ 528(R0), F6  // expP3
+	FMOVQ 560(R0), F7  // expP1
+	FMOVQ 592(R0), F8  // expP5
+	FMOVQ 384(R0), F9  // one
+	FMOVQ 464(R0), F10 // zero
+
+vectors_2:
+	// Registers: table of constants R0, parameters R1, x R2, dst R3, elements left R4
+	//            constants V0-V10, x V11 V13, α V11 V15
+	// elu: X = max(-25, x | signBit)
+	FMOVQ (R2), F11
+	VORR  V0.B16, V11.B16, V12.B16
+	WORD  $0x4e2cf42c // fmax v12.4s, v1.4s, v12.4s
+	FMOVQ 16(R2), F13
+	VORR  V0.B16, V13.B16, V14.B16
+	WORD  $0x4e2ef42e // fmax v14.4s, v1.4s, v14.4s
+
+	// elu: m = Round - X·NegLog2E, n = m - Round
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLS V2.S4, V12.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	FMOVQ 64(R0), F17 // sigmoidRound
+	VFMLS V2.S4, V14.S4, V17.S4
+	WORD  $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+
+	// elu: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFMLS V4.S4, V16.S4, V12.S4
+	VMOV  V12.B16, V19.B16
+	VFMLS V5.S4, V16.S4, V19.S4
+	VSHL  $23, V15.S4, V15.S4
+	VFMLS V4.S4, V18.S4, V14.S4
+	VMOV  V14.B16, V20.B16
+	VFMLS V5.S4, V18.S4, V20.S4
+	VSHL  $23, V17.S4, V17.S4
+
+	// elu: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	WORD  $0x4eb3d58c  // fsub v12.4s, v12.4s, v19.4s
+	VFMLS V5.S4, V16.S4, V12.S4
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V19.S4, V19.S4, V16.S4
+	WORD  $0x4eb4d5ce  // fsub v14.4s, v14.4s, v20.4s
+	VFMLS V5.S4, V18.S4, V14.S4
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V20.S4, V20.S4, V18.S4
+
+	// elu: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	FMOVQ 512(R0), F21 // expP2
+	VFMLA V6.S4, V19.S4, V21.S4
+	FMOVQ 544(R0), F22 // half
+	VFMLA V7.S4, V19.S4, V22.S4
+	FMOVQ 576(R0), F23 // expP4
+	VFMLA V8.S4, V19.S4, V23.S4
+	FMOVQ 512(R0), F24 // expP2
+	VFMLA V6.S4, V20.S4, V24.S4
+	FMOVQ 544(R0), F25 // half
+	VFMLA V7.S4, V20.S4, V25.S4
+	FMOVQ 576(R0), F26 // expP4
+	VFMLA V8.S4, V20.S4, V26.S4
+
+	// elu: a = c·r² + a, q = a·r² + b
+	VFMLA V16.S4, V23.S4, V21.S4
+	VFMLA V16.S4, V21.S4, V22.S4
+	VFMLA V18.S4, V26.S4, V24.S4
+	VFMLA V18.S4, V24.S4, V25.S4
+
+	// elu: u = leastSquare - q·r, b = e - u·r (e^r = 1 + r + b)
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLS V19.S4, V22.S4, V16.S4
+	VFMLS V19.S4, V16.S4, V12.S4
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLS V20.S4, V25.S4, V16.S4
+	VFMLS V20.S4, V16.S4, V14.S4
+
+	// elu: d = s - 1, h = r·s + d, l = r·s + (d - h) (what h lacks)
+	WORD  $0x4ea9d5f0 // fsub v16.4s, v15.4s, v9.4s
+	VMOV  V16.B16, V18.B16
+	VFMLA V15.S4, V19.S4, V18.S4
+	WORD  $0x4eb2d610 // fsub v16.4s, v16.4s, v18.4s
+	VFMLA V15.S4, V19.S4, V16.S4
+	WORD  $0x4ea9d633 // fsub v19.4s, v17.4s, v9.4s
+	VMOV  V19.B16, V21.B16
+	VFMLA V17.S4, V20.S4, V21.S4
+	WORD  $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	VFMLA V17.S4, V20.S4, V19.S4
+
+	// elu: w = h + (b·s + l)
+	VFMLA V15.S4, V12.S4, V16.S4
+	WORD  $0x4e30d64c // fadd v12.4s, v18.4s, v16.4s
+	VFMLA V17.S4, V14.S4, V19.S4
+	WORD  $0x4e33d6ae // fadd v14.4s, v21.4s, v19.4s
+
+	// elu: y = α·w where x < zero, else x
+	FMOVQ (R1), F15
+	WORD  $0x6e2cddec // fmul v12.4s, v15.4s, v12.4s
+	WORD  $0x6eabe54f // fcmgt v15.4s, v10.4s, v11.4s
+	VBSL  V11.B16, V12.B16, V15.B16
+	FMOVQ F15, (R3)
+	FMOVQ (R1), F11
+	WORD  $0x6e2edd6b // fmul v11.4s, v11.4s, v14.4s
+	WORD  $0x6eade54c // fcmgt v12.4s, v10.4s, v13.4s
+	VBSL  V13.B16, V11.B16, V12.B16
+	FMOVQ F12, 16(R3)
+	ADD   $32, R2
+	ADD   $32, R3
+	SUBS  $8, R4
+	BGE   vectors_2
+
+vectors_2_done:
+	ADD $8, R4
+	RET
+
+// func scaledTanhNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·scaledTanhNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD parameters+0(FP), R1
+	MOVD x+16(FP), R2
+	MOVD dst+8(FP), R3
+	MOVD n+24(FP), R4
+	SUBS $16, R4
+	BLT  vectors_4_done
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0  // signBit
+	FMOVQ 48(R0), F1  // tanhMax
+	FMOVQ 112(R0), F2 // tanhNegTwoLog2E
+	FMOVQ 128(R0), F3 // tanhRoundMax
+	FMOVQ 144(R0), F4 // tanhRoundMask
+	FMOVQ 160(R0), F5 // tanhRoundZero
+	FMOVQ 208(R0), F6 // tanhHalfLn2
+	FMOVQ 256(R0), F7 // tanhP3
+	FMOVQ 384(R0), F8 // one
+	FMOVQ 400(R0), F9 // three
+
+vectors_4:
+	// Registers: table of constants R0, parameters R1, x R2, dst R3, elements left R4
+	//            constants V0-V9, β V10-V13, α V10 V14, x V11-V14
+	// tanh: x = β·x
+	FMOVQ 64(R1), F10
+	FMOVQ (R2), F11
+	WORD  $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	FMOVQ 64(R1), F11
+	FMOVQ 16(R2), F12
+	WORD  $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
+	FMOVQ 64(R1), F12
+	FMOVQ 32(R2), F13
+	WORD  $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	FMOVQ 64(R1), F13
+	FMOVQ 48(R2), F14
+	WORD  $0x6e2eddad // fmul v13.4s, v13.4s, v14.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD $0x4ea0f94e // fabs v14.4s, v10.4s
+	VAND V0.B16, V10.B16, V10.B16
+	WORD $0x4eaef42e // fmin v14.4s, v1.4s, v14.4s
+	WORD $0x4ea0f96f // fabs v15.4s, v11.4s
+	VAND V0.B16, V11.B16, V11.B16
+	WORD $0x4eaff42f // fmin v15.4s, v1.4s, v15.4s
+	WORD $0x4ea0f990 // fabs v16.4s, v12.4s
+	VAND V0.B16, V12.B16, V12.B16
+	WORD $0x4eb0f430 // fmin v16.4s, v1.4s, v16.4s
+	WORD $0x4ea0f9b1 // fabs v17.4s, v13.4s
+	VAND V0.B16, V13.B16, V13.B16
+	WORD $0x4eb1f431 // fmin v17.4s, v1.4s, v17.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F18 // tanhRound
+	VFMLA V2.S4, V14.S4, V18.S4
+	WORD  $0x4eb2f472 // fmin v18.4s, v3.4s, v18.4s
+	VAND  V4.B16, V18.B16, V18.B16
+	WORD  $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+	FMOVQ 96(R0), F20 // tanhRound
+	VFMLA V2.S4, V15.S4, V20.S4
+	WORD  $0x4eb4f474 // fmin v20.4s, v3.4s, v20.4s
+	VAND  V4.B16, V20.B16, V20.B16
+	WORD  $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	FMOVQ 96(R0), F22 // tanhRound
+	VFMLA V2.S4, V16.S4, V22.S4
+	WORD  $0x4eb6f476 // fmin v22.4s, v3.4s, v22.4s
+	VAND  V4.B16, V22.B16, V22.B16
+	WORD  $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+	FMOVQ 96(R0), F24 // tanhRound
+	VFMLA V2.S4, V17.S4, V24.S4
+	WORD  $0x4eb8f478 // fmin v24.4s, v3.4s, v24.4s
+	VAND  V4.B16, V24.B16, V24.B16
+	WORD  $0x4ea5d719 // fsub v25.4s, v24.4s, v5.4s
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMLA V6.S4, V19.S4, V14.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V14.S4, V14.S4, V19.S4
+	VFMLA V6.S4, V21.S4, V15.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V15.S4, V15.S4, V21.S4
+	VFMLA V6.S4, V23.S4, V16.S4
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V16.S4, V16.S4, V23.S4
+	VFMLA V6.S4, V25.S4, V17.S4
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V17.S4, V17.S4, V25.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F26 // tanhP2
+	VFMLA V7.S4, V19.S4, V26.S4
+	FMOVQ 272(R0), F27 // tanhP1
+	VFMLA V19.S4, V26.S4, V27.S4
+	FMOVQ 240(R0), F26 // tanhP2
+	VFMLA V7.S4, V21.S4, V26.S4
+	FMOVQ 272(R0), F28 // tanhP1
+	VFMLA V21.S4, V26.S4, V28.S4
+	FMOVQ 240(R0), F26 // tanhP2
+	VFMLA V7.S4, V23.S4, V26.S4
+	FMOVQ 272(R0), F29 // tanhP1
+	VFMLA V23.S4, V26.S4, V29.S4
+	FMOVQ 240(R0), F26 // tanhP2
+	VFMLA V7.S4, V25.S4, V26.S4
+	FMOVQ 272(R0), F30 // tanhP1
+	VFMLA V25.S4, V26.S4, V30.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V18.S4, V18.S4
+	FMOVQ 352(R0), F26 // tanhP0
+	VFMLA V19.S4, V27.S4, V26.S4
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V21.S4, V28.S4, V27.S4
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F28 // tanhP0
+	VFMLA V23.S4, V29.S4, V28.S4
+	VSHL  $11, V24.S4, V24.S4
+	FMOVQ 352(R0), F29 // tanhP0
+	VFMLA V25.S4, V30.S4, V29.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33ddd3 // fmul v19.4s, v14.4s, v19.4s
+	VFMLA V26.S4, V19.S4, V14.S4
+	WORD  $0x6e35ddf3 // fmul v19.4s, v15.4s, v21.4s
+	VFMLA V27.S4, V19.S4, V15.S4
+	WORD  $0x6e37de13 // fmul v19.4s, v16.4s, v23.4s
+	VFMLA V28.S4, V19.S4, V16.S4
+	WORD  $0x6e39de33 // fmul v19.4s, v17.4s, v25.4s
+	VFMLA V29.S4, V19.S4, V17.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb2d513 // fsub v19.4s, v8.4s, v18.4s
+	WORD  $0x4eb2d535 // fsub v21.4s, v9.4s, v18.4s
+	VMOV  V19.B16, V23.B16
+	VFMLS V21.S4, V14.S4, V23.S4
+	WORD  $0x4e28d655 // fadd v21.4s, v18.4s, v8.4s
+	VFMLA V14.S4, V19.S4, V21.S4
+	WORD  $0x4eb4d50e // fsub v14.4s, v8.4s, v20.4s
+	WORD  $0x4eb4d539 // fsub v25.4s, v9.4s, v20.4s
+	VMOV  V14.B16, V26.B16
+	VFMLS V25.S4, V15.S4, V26.S4
+	WORD  $0x4e28d699 // fadd v25.4s, v20.4s, v8.4s
+	VFMLA V15.S4, V14.S4, V25.S4
+	WORD  $0x4eb6d50f // fsub v15.4s, v8.4s, v22.4s
+	WORD  $0x4eb6d53b // fsub v27.4s, v9.4s, v22.4s
+	VMOV  V15.B16, V28.B16
+	VFMLS V27.S4, V16.S4, V28.S4
+	WORD  $0x4e28d6db // fadd v27.4s, v22.4s, v8.4s
+	VFMLA V16.S4, V15.S4, V27.S4
+	WORD  $0x4eb8d510 // fsub v16.4s, v8.4s, v24.4s
+	WORD  $0x4eb8d53d // fsub v29.4s, v9.4s, v24.4s
+	VMOV  V16.B16, V30.B16
+	VFMLS V29.S4, V17.S4, V30.S4
+	WORD  $0x4e28d71d // fadd v29.4s, v24.4s, v8.4s
+	VFMLA V17.S4, V16.S4, V29.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e35fef1 // fdiv v17.4s, v23.4s, v21.4s
+	VFMLS V18.S4, V17.S4, V19.S4
+	VORR  V10.B16, V19.B16, V10.B16
+	WORD  $0x6e39ff51 // fdiv v17.4s, v26.4s, v25.4s
+	VFMLS V20.S4, V17.S4, V14.S4
+	VORR  V11.B16, V14.B16, V11.B16
+	WORD  $0x6e3bff8e // fdiv v14.4s, v28.4s, v27.4s
+	VFMLS V22.S4, V14.S4, V15.S4
+	VORR  V12.B16, V15.B16, V12.B16
+	WORD  $0x6e3dffce // fdiv v14.4s, v30.4s, v29.4s
+	VFMLS V24.S4, V14.S4, V16.S4
+	VORR  V13.B16, V16.B16, V13.B16
+
+	// tanh: y = α·tanh
+	FMOVQ (R1), F14
+	WORD  $0x6e2addca // fmul v10.4s, v14.4s, v10.4s
+	FMOVQ F10, (R3)
+	FMOVQ (R1), F10
+	WORD  $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	FMOVQ F10, 16(R3)
+	FMOVQ (R1), F10
+	WORD  $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
+	FMOVQ F10, 32(R3)
+	FMOVQ (R1), F10
+	WORD  $0x6e2ddd4a // fmul v10.4s, v10.4s, v13.4s
+	FMOVQ F10, 48(R3)
+	ADD   $64, R2
+	ADD   $64, R3
+	SUBS  $16, R4
+	BGE   vectors_4
+
+vectors_4_done:
+	ADD $16, R4
+	RET
+
+// func affineNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·affineNEON(SB), NOSPLIT, $0-32
+	MOVD parameters+0(FP), R0
+	MOVD x+16(FP), R1
+	MOVD dst+8(FP), R2
+	MOVD n+24(FP), R3
+	SUBS $16, R3
+	BLT  vectors_4_done
+
+vectors_4:
+	// Registers: parameters R0, x R1, dst R2, elements left R3
+	//            α V0, x V1, β V2
+	// y = α·x + β
+	FMOVQ (R0), F0
+	FMOVQ (R1), F1
+	FMOVQ 64(R0), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, (R2)
+	FMOVQ (R0), F0
+	FMOVQ 16(R1), F1
+	FMOVQ 64(R0), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(R2)
+	FMOVQ (R0), F0
+	FMOVQ 32(R1), F1
+	FMOVQ 64(R0), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 32(R2)
+	FMOVQ (R0), F0
+	FMOVQ 48(R1), F1
+	FMOVQ 64(R0), F2
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 48(R2)
+	ADD   $64, R1
+	ADD   $64, R2
+	SUBS  $16, R3
+	BGE   vectors_4
+
+vectors_4_done:
+	ADD $16, R3
+	RET
+
+// func softplusNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·softplusNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD x+16(FP), R1
+	MOVD dst+8(FP), R2
+	MOVD n+24(FP), R3
+	SUBS $8, R3
+	BLT  vectors_2_done
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0   // signBit
+	FMOVQ 432(R0), F1  // sigmoidMin
+	FMOVQ 80(R0), F2   // sigmoidNegLog2E
+	FMOVQ 64(R0), F3   // sigmoidRound
+	FMOVQ 176(R0), F4  // sigmoidLn2Hi
+	FMOVQ 192(R0), F5  // sigmoidLn2Lo
+	FMOVQ 528(R0), F6  // expP3
+	FMOVQ 560(R0), F7  // expP1
+	FMOVQ 592(R0), F8  // expP5
+	FMOVQ 384(R0), F9  // one
+	FMOVQ 624(R0), F10 // softplusF7
+	FMOVQ 656(R0), F11 // softplusF5
+	FMOVQ 688(R0), F12 // softplusF3
+	FMOVQ 704(R0), F13 // softplusF1
+	FMOVQ 544(R0), F14 // half
+	FMOVQ 448(R0), F15 // sigmoidLeast
+
+vectors_2:
+	// Registers: table of constants R0, x R1, dst R2, elements left R3
+	//            constants V0-V15, x V16 V18
+	// softplus: X = max(Min, x | signBit)
+	FMOVQ (R1), F16
+	VORR  V0.B16, V16.B16, V17.B16
+	WORD  $0x4e31f431 // fmax v17.4s, v1.4s, v17.4s
+	FMOVQ 16(R1), F18
+	VORR  V0.B16, V18.B16, V19.B16
+	WORD  $0x4e33f433 // fmax v19.4s, v1.4s, v19.4s
+
+	// softplus: m = Round - X·NegLog2E, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	VFMLS V2.S4, V17.S4, V20.S4
+	WORD  $0x4ea3d695 // fsub v21.4s, v20.4s, v3.4s
+	FMOVQ 64(R0), F22 // sigmoidRound
+	VFMLS V2.S4, V19.S4, V22.S4
+	WORD  $0x4ea3d6d7 // fsub v23.4s, v22.4s, v3.4s
+
+	// softplus: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFMLS V4.S4, V21.S4, V17.S4
+	VMOV  V17.B16, V24.B16
+	VFMLS V5.S4, V21.S4, V24.S4
+	VSHL  $23, V20.S4, V20.S4
+	VFMLS V4.S4, V23.S4, V19.S4
+	VMOV  V19.B16, V25.B16
+	VFMLS V5.S4, V23.S4, V25.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// softplus: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	WORD  $0x4eb8d631  // fsub v17.4s, v17.4s, v24.4s
+	VFMLS V5.S4, V21.S4, V17.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V24.S4, V24.S4, V21.S4
+	WORD  $0x4eb9d673  // fsub v19.4s, v19.4s, v25.4s
+	VFMLS V5.S4, V23.S4, V19.S4
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V25.S4, V25.S4, V23.S4
+
+	// softplus: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	FMOVQ 512(R0), F26 // expP2
+	VFMLA V6.S4, V24.S4, V26.S4
+	FMOVQ 544(R0), F27 // half
+	VFMLA V7.S4, V24.S4, V27.S4
+	FMOVQ 576(R0), F28 // expP4
+	VFMLA V8.S4, V24.S4, V28.S4
+	FMOVQ 512(R0), F29 // expP2
+	VFMLA V6.S4, V25.S4, V29.S4
+	FMOVQ 544(R0), F30 // half
+	VFMLA V7.S4, V25.S4, V30.S4
+	FMOVQ 576(R0), F31 // expP4
+	VFMLA V8.S4, V25.S4, V31.S4
+
+	// softplus: a = c·r² + a, q = a·r² + b
+	VFMLA V21.S4, V28.S4, V26.S4
+	VFMLA V21.S4, V26.S4, V27.S4
+	VFMLA V23.S4, V31.S4, V29.S4
+	VFMLA V23.S4, V29.S4, V30.S4
+
+	// softplus: a = r + 1, b = q·r² + ((r - (a - 1)) + e) (what a lacks, too)
+	WORD  $0x4e29d71a // fadd v26.4s, v24.4s, v9.4s
+	WORD  $0x4ea9d75c // fsub v28.4s, v26.4s, v9.4s
+	WORD  $0x4ebcd718 // fsub v24.4s, v24.4s, v28.4s
+	WORD  $0x4e31d711 // fadd v17.4s, v24.4s, v17.4s
+	VFMLA V21.S4, V27.S4, V17.S4
+	WORD  $0x4e29d735 // fadd v21.4s, v25.4s, v9.4s
+	WORD  $0x4ea9d6b8 // fsub v24.4s, v21.4s, v9.4s
+	WORD  $0x4eb8d738 // fsub v24.4s, v25.4s, v24.4s
+	WORD  $0x4e33d713 // fadd v19.4s, v24.4s, v19.4s
+	VFMLA V23.S4, V30.S4, V19.S4
+
+	// softplus: d = a + b, l = b - (d - a) (e^r, and what d lacks of it)
+	WORD $0x4e31d757 // fadd v23.4s, v26.4s, v17.4s
+	WORD $0x4ebad6f8 // fsub v24.4s, v23.4s, v26.4s
+	WORD $0x4eb8d631 // fsub v17.4s, v17.4s, v24.4s
+	WORD $0x4e33d6b8 // fadd v24.4s, v21.4s, v19.4s
+	WORD $0x4eb5d715 // fsub v21.4s, v24.4s, v21.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+
+	// softplus: t = d·s, t² = t·t + leastSquare (t = e^-|x|)
+	WORD  $0x6e34def5  // fmul v21.4s, v23.4s, v20.4s
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V21.S4, V21.S4, V25.S4
+	WORD  $0x6e36df1a  // fmul v26.4s, v24.4s, v22.4s
+	FMOVQ 224(R0), F27 // leastSquare
+	VFMLA V26.S4, V26.S4, V27.S4
+
+	// softplus: v = ((((t·F7 + F6)·t² + (t·F5 + F4))·t² + (t·F3 + F2))·t² + (t·F1 + half))·t + leastSquare (ln(1 + t) = t - t·v)
+	FMOVQ 608(R0), F28 // softplusF6
+	VFMLA V10.S4, V21.S4, V28.S4
+	FMOVQ 640(R0), F29 // softplusF4
+	VFMLA V11.S4, V21.S4, V29.S4
+	VFMLA V25.S4, V28.S4, V29.S4
+	FMOVQ 672(R0), F28 // softplusF2
+	VFMLA V12.S4, V21.S4, V28.S4
+	VFMLA V25.S4, V29.S4, V28.S4
+	FMOVQ 544(R0), F29 // half
+	VFMLA V13.S4, V21.S4, V29.S4
+	VFMLA V25.S4, V28.S4, V29.S4
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V21.S4, V29.S4, V25.S4
+	FMOVQ 608(R0), F21 // softplusF6
+	VFMLA V10.S4, V26.S4, V21.S4
+	FMOVQ 640(R0), F28 // softplusF4
+	VFMLA V11.S4, V26.S4, V28.S4
+	VFMLA V27.S4, V21.S4, V28.S4
+	FMOVQ 672(R0), F21 // softplusF2
+	VFMLA V12.S4, V26.S4, V21.S4
+	VFMLA V27.S4, V28.S4, V21.S4
+	FMOVQ 544(R0), F28 // half
+	VFMLA V13.S4, V26.S4, V28.S4
+	VFMLA V27.S4, V21.S4, V28.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V26.S4, V28.S4, V21.S4
+
+	// softplus: g = d - v·d, h = (d - g) - v·d, h = l·(v·Slope + 1) + h (what g lacks)
+	VMOV  V23.B16, V26.B16
+	VFMLS V23.S4, V25.S4, V26.S4
+	WORD  $0x4ebad6fb  // fsub v27.4s, v23.4s, v26.4s
+	VFMLS V23.S4, V25.S4, V27.S4
+	FMOVQ 384(R0), F23 // one
+	FMOVQ 720(R0), F28 // softplusSlope
+	VFMLA V28.S4, V25.S4, V23.S4
+	VFMLA V23.S4, V17.S4, V27.S4
+	VMOV  V24.B16, V17.B16
+	VFMLS V24.S4, V21.S4, V17.S4
+	WORD  $0x4eb1d717  // fsub v23.4s, v24.4s, v17.4s
+	VFMLS V24.S4, V21.S4, V23.S4
+	FMOVQ 384(R0), F24 // one
+	FMOVQ 720(R0), F25 // softplusSlope
+	VFMLA V25.S4, V21.S4, V24.S4
+	VFMLA V24.S4, V19.S4, V23.S4
+
+	// softplus: far = (g + h)·s + (x or 0 where x < zero)
+	WORD  $0x4e3bd753  // fadd v19.4s, v26.4s, v27.4s
+	FMOVQ 464(R0), F21 // zero
+	WORD  $0x6eb0e6b5  // fcmgt v21.4s, v21.4s, v16.4s
+	WORD  $0x4e751e15  // bic v21.16b, v16.16b, v21.16b
+	VFMLA V20.S4, V19.S4, V21.S4
+	WORD  $0x4e37d631  // fadd v17.4s, v17.4s, v23.4s
+	FMOVQ 464(R0), F19 // zero
+	WORD  $0x6eb2e673  // fcmgt v19.4s, v19.4s, v18.4s
+	WORD  $0x4e731e53  // bic v19.16b, v18.16b, v19.16b
+	VFMLA V22.S4, V17.S4, V19.S4
+
+	// softplus: z = x·x + leastSquare, c = (((z·N3 + N2)·z + N1)·z + N0)·z + Ln2Lo
+	FMOVQ 224(R0), F17 // leastSquare
+	VFMLA V16.S4, V16.S4, V17.S4
+	FMOVQ 736(R0), F20 // softplusN2
+	FMOVQ 752(R0), F22 // softplusN3
+	VFMLA V22.S4, V17.S4, V20.S4
+	FMOVQ 768(R0), F22 // softplusN1
+	VFMLA V17.S4, V20.S4, V22.S4
+	FMOVQ 784(R0), F20 // softplusN0
+	VFMLA V17.S4, V22.S4, V20.S4
+	FMOVQ 800(R0), F22 // softplusLn2Lo
+	VFMLA V17.S4, V20.S4, V22.S4
+	FMOVQ 224(R0), F17 // leastSquare
+	VFMLA V18.S4, V18.S4, V17.S4
+	FMOVQ 736(R0), F20 // softplusN2
+	FMOVQ 752(R0), F23 // softplusN3
+	VFMLA V23.S4, V17.S4, V20.S4
+	FMOVQ 768(R0), F23 // softplusN1
+	VFMLA V17.S4, V20.S4, V23.S4
+	FMOVQ 784(R0), F20 // softplusN0
+	VFMLA V17.S4, V23.S4, V20.S4
+	FMOVQ 800(R0), F23 // softplusLn2Lo
+	VFMLA V17.S4, V20.S4, V23.S4
+
+	// softplus: near = (x·half + c) + Ln2Hi
+	VFMLA V14.S4, V16.S4, V22.S4
+	FMOVQ 816(R0), F17 // softplusLn2Hi
+	WORD  $0x4e31d6d1  // fadd v17.4s, v22.4s, v17.4s
+	VFMLA V14.S4, V18.S4, V23.S4
+	FMOVQ 816(R0), F20 // softplusLn2Hi
+	WORD  $0x4e34d6f4  // fadd v20.4s, v23.4s, v20.4s
+
+	// softplus: y = near where |x| < Near, else far, y = y or 0 where y < Least
+	WORD  $0x4ea0fa10  // fabs v16.4s, v16.4s
+	FMOVQ 832(R0), F22 // softplusNear
+	WORD  $0x6eb0e6d0  // fcmgt v16.4s, v22.4s, v16.4s
+	VBSL  V21.B16, V17.B16, V16.B16
+	WORD  $0x6eb0e5f1  // fcmgt v17.4s, v15.4s, v16.4s
+	WORD  $0x4e711e10  // bic v16.16b, v16.16b, v17.16b
+	FMOVQ F16, (R2)
+	WORD  $0x4ea0fa50  // fabs v16.4s, v18.4s
+	FMOVQ 832(R0), F17 // softplusNear
+	WORD  $0x6eb0e630  // fcmgt v16.4s, v17.4s, v16.4s
+	VBSL  V19.B16, V20.B16, V16.B16
+	WORD  $0x6eb0e5f1  // fcmgt v17.4s, v15.4s, v16.4s
+	WORD  $0x4e711e10  // bic v16.16b, v16.16b, v17.16b
+	FMOVQ F16, 16(R2)
+	ADD   $32, R1
+	ADD   $32, R2
+	SUBS  $8, R3
+	BGE   vectors_2
+
+vectors_2_done:
+	ADD $8, R3
+	RET
+
+// func expNEON(parameters *float32, dst *float32, x *float32, n int)
+TEXT ·expNEON(SB), NOSPLIT, $0-32
+	MOVD $constants<>(SB), R0
+	MOVD x+16(FP), R1
+	MOVD dst+8(FP), R2
+	MOVD n+24(FP), R3
+	SUBS $8, R3
+	BLT  vectors_2_done
+
+	// Constants that stay in registers.
+	FMOVQ 464(R0), F0  // zero
+	FMOVQ 848(R0), F1  // expMin
+	FMOVQ 80(R0), F2   // sigmoidNegLog2E
+	FMOVQ 64(R0), F3   // sigmoidRound
+	FMOVQ 176(R0), F4  // sigmoidLn2Hi
+	FMOVQ 192(R0), F5  // sigmoidLn2Lo
+	FMOVQ 528(R0), F6  // expP3
+	FMOVQ 560(R0), F7  // expP1
+	FMOVQ 592(R0), F8  // expP5
+	FMOVQ 384(R0), F9  // one
+	FMOVQ 864(R0), F10 // expLeast
+
+vectors_2:
+	// Registers: table of constants R0, x R1, dst R2, elements left R3
+	//            constants V0-V10, x V11 V12
+	// exp: X = max(-87, min(zero, x))
+	FMOVQ (R1), F11
+	WORD  $0x4eabf40b // fmin v11.4s, v0.4s, v11.4s
+	WORD  $0x4e2bf42b // fmax v11.4s, v1.4s, v11.4s
+	FMOVQ 16(R1), F12
+	WORD  $0x4eacf40c // fmin v12.4s, v0.4s, v12.4s
+	WORD  $0x4e2cf42c // fmax v12.4s, v1.4s, v12.4s
+
+	// exp: m = Round - X·NegLog2E, n = m - Round
+	FMOVQ 64(R0), F13 // sigmoidRound
+	VFMLS V2.S4, V11.S4, V13.S4
+	WORD  $0x4ea3d5ae // fsub v14.4s, v13.4s, v3.4s
+	FMOVQ 64(R0), F15 // sigmoidRound
+	VFMLS V2.S4, V12.S4, V15.S4
+	WORD  $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+
+	// exp: r0 = X - n·Ln2Hi, r = r0 - n·Ln2Lo, s = m << 23 (s = 2^n)
+	VFMLS V4.S4, V14.S4, V11.S4
+	VMOV  V11.B16, V17.B16
+	VFMLS V5.S4, V14.S4, V17.S4
+	VSHL  $23, V13.S4, V13.S4
+	VFMLS V4.S4, V16.S4, V12.S4
+	VMOV  V12.B16, V18.B16
+	VFMLS V5.S4, V16.S4, V18.S4
+	VSHL  $23, V15.S4, V15.S4
+
+	// exp: e = (r0 - r) - n·Ln2Lo, r² = r·r + leastSquare (what r lacks)
+	WORD  $0x4eb1d56b  // fsub v11.4s, v11.4s, v17.4s
+	VFMLS V5.S4, V14.S4, V11.S4
+	FMOVQ 224(R0), F14 // leastSquare
+	VFMLA V17.S4, V17.S4, V14.S4
+	WORD  $0x4eb2d58c  // fsub v12.4s, v12.4s, v18.4s
+	VFMLS V5.S4, V16.S4, V12.S4
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V18.S4, V18.S4, V16.S4
+
+	// exp: a = r·P3 + P2, b = r·P1 + half, c = r·P5 + P4
+	FMOVQ 512(R0), F19 // expP2
+	VFMLA V6.S4, V17.S4, V19.S4
+	FMOVQ 544(R0), F20 // half
+	VFMLA V7.S4, V17.S4, V20.S4
+	FMOVQ 576(R0), F21 // expP4
+	VFMLA V8.S4, V17.S4, V21.S4
+	FMOVQ 512(R0), F22 // expP2
+	VFMLA V6.S4, V18.S4, V22.S4
+	FMOVQ 544(R0), F23 // half
+	VFMLA V7.S4, V18.S4, V23.S4
+	FMOVQ 576(R0), F24 // expP4
+	VFMLA V8.S4, V18.S4, V24.S4
+
+	// exp: a = c·r² + a, q = a·r² + b
+	VFMLA V14.S4, V21.S4, V19.S4
+	VFMLA V14.S4, V19.S4, V20.S4
+	VFMLA V16.S4, V24.S4, V22.S4
+	VFMLA V16.S4, V22.S4, V23.S4
+
+	// exp: a = r + 1, b = q·r² + ((r - (a - 1)) + e) (what a lacks, too)
+	WORD  $0x4e29d633 // fadd v19.4s, v17.4s, v9.4s
+	WORD  $0x4ea9d675 // fsub v21.4s, v19.4s, v9.4s
+	WORD  $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD  $0x4e2bd62b // fadd v11.4s, v17.4s, v11.4s
+	VFMLA V14.S4, V20.S4, V11.S4
+	WORD  $0x4e29d64e // fadd v14.4s, v18.4s, v9.4s
+	WORD  $0x4ea9d5d1 // fsub v17.4s, v14.4s, v9.4s
+	WORD  $0x4eb1d651 // fsub v17.4s, v18.4s, v17.4s
+	WORD  $0x4e2cd62c // fadd v12.4s, v17.4s, v12.4s
+	VFMLA V16.S4, V23.S4, V12.S4
+
+	// exp: y = (a + b)·s, y = y or 0 where y < Least
+	WORD  $0x4e2bd66b // fadd v11.4s, v19.4s, v11.4s
+	WORD  $0x6e2ddd6b // fmul v11.4s, v11.4s, v13.4s
+	WORD  $0x6eabe54d // fcmgt v13.4s, v10.4s, v11.4s
+	WORD  $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
+	FMOVQ F11, (R2)
+	WORD  $0x4e2cd5cb // fadd v11.4s, v14.4s, v12.4s
+	WORD  $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	WORD  $0x6eabe54c // fcmgt v12.4s, v10.4s, v11.4s
+	WORD  $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	FMOVQ F11, 16(R2)
+	ADD   $32, R1
+	ADD   $32, R2
+	SUBS  $8, R3
+	BGE   vectors_2
+
+vectors_2_done:
+	ADD $8, R3
 	RET
 
 // The constants, each in 4 lanes.
@@ -19722,4 +20679,56 @@ DATA constants<>+432(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
 DATA constants<>+440(SB)/8, $0xc2aeac4fc2aeac4f // sigmoidMin
 DATA constants<>+448(SB)/8, $0x0080004000800040 // sigmoidLeast
 DATA constants<>+456(SB)/8, $0x0080004000800040 // sigmoidLeast
-GLOBL constants<>(SB), RODATA|NOPTR, $464
+DATA constants<>+464(SB)/8, $0x0000000000000000 // zero
+DATA constants<>+472(SB)/8, $0x0000000000000000 // zero
+DATA constants<>+480(SB)/8, $0x4c0000004c000000 // softsignMax
+DATA constants<>+488(SB)/8, $0x4c0000004c000000 // softsignMax
+DATA constants<>+496(SB)/8, $0xc1c80000c1c80000 // eluMin
+DATA constants<>+504(SB)/8, $0xc1c80000c1c80000 // eluMin
+DATA constants<>+512(SB)/8, $0x3d2aaa7b3d2aaa7b // expP2
+DATA constants<>+520(SB)/8, $0x3d2aaa7b3d2aaa7b // expP2
+DATA constants<>+528(SB)/8, $0x3c0888023c088802 // expP3
+DATA constants<>+536(SB)/8, $0x3c0888023c088802 // expP3
+DATA constants<>+544(SB)/8, $0x3f0000003f000000 // half
+DATA constants<>+552(SB)/8, $0x3f0000003f000000 // half
+DATA constants<>+560(SB)/8, $0x3e2aaaab3e2aaaab // expP1
+DATA constants<>+568(SB)/8, $0x3e2aaaab3e2aaaab // expP1
+DATA constants<>+576(SB)/8, $0x3ab69e553ab69e55 // expP4
+DATA constants<>+584(SB)/8, $0x3ab69e553ab69e55 // expP4
+DATA constants<>+592(SB)/8, $0x3951217e3951217e // expP5
+DATA constants<>+600(SB)/8, $0x3951217e3951217e // expP5
+DATA constants<>+608(SB)/8, $0x3d81dc1a3d81dc1a // softplusF6
+DATA constants<>+616(SB)/8, $0x3d81dc1a3d81dc1a // softplusF6
+DATA constants<>+624(SB)/8, $0xbc90f96abc90f96a // softplusF7
+DATA constants<>+632(SB)/8, $0xbc90f96abc90f96a // softplusF7
+DATA constants<>+640(SB)/8, $0x3e238b6d3e238b6d // softplusF4
+DATA constants<>+648(SB)/8, $0x3e238b6d3e238b6d // softplusF4
+DATA constants<>+656(SB)/8, $0xbdeeb38ebdeeb38e // softplusF5
+DATA constants<>+664(SB)/8, $0xbdeeb38ebdeeb38e // softplusF5
+DATA constants<>+672(SB)/8, $0x3e7fe9613e7fe961 // softplusF2
+DATA constants<>+680(SB)/8, $0x3e7fe9613e7fe961 // softplusF2
+DATA constants<>+688(SB)/8, $0xbe4bb328be4bb328 // softplusF3
+DATA constants<>+696(SB)/8, $0xbe4bb328be4bb328 // softplusF3
+DATA constants<>+704(SB)/8, $0xbeaaaa51beaaaa51 // softplusF1
+DATA constants<>+712(SB)/8, $0xbeaaaa51beaaaa51 // softplusF1
+DATA constants<>+720(SB)/8, $0xbfe00000bfe00000 // softplusSlope
+DATA constants<>+728(SB)/8, $0xbfe00000bfe00000 // softplusSlope
+DATA constants<>+736(SB)/8, $0x39b5e2b239b5e2b2 // softplusN2
+DATA constants<>+744(SB)/8, $0x39b5e2b239b5e2b2 // softplusN2
+DATA constants<>+752(SB)/8, $0xb7d136acb7d136ac // softplusN3
+DATA constants<>+760(SB)/8, $0xb7d136acb7d136ac // softplusN3
+DATA constants<>+768(SB)/8, $0xbbaaaa7fbbaaaa7f // softplusN1
+DATA constants<>+776(SB)/8, $0xbbaaaa7fbbaaaa7f // softplusN1
+DATA constants<>+784(SB)/8, $0x3e0000003e000000 // softplusN0
+DATA constants<>+792(SB)/8, $0x3e0000003e000000 // softplusN0
+DATA constants<>+800(SB)/8, $0xb102e308b102e308 // softplusLn2Lo
+DATA constants<>+808(SB)/8, $0xb102e308b102e308 // softplusLn2Lo
+DATA constants<>+816(SB)/8, $0x3f3172183f317218 // softplusLn2Hi
+DATA constants<>+824(SB)/8, $0x3f3172183f317218 // softplusLn2Hi
+DATA constants<>+832(SB)/8, $0x3f1000003f100000 // softplusNear
+DATA constants<>+840(SB)/8, $0x3f1000003f100000 // softplusNear
+DATA constants<>+848(SB)/8, $0xc2ae0000c2ae0000 // expMin
+DATA constants<>+856(SB)/8, $0xc2ae0000c2ae0000 // expMin
+DATA constants<>+864(SB)/8, $0x1080000010800000 // expLeast
+DATA constants<>+872(SB)/8, $0x1080000010800000 // expLeast
+GLOBL constants<>(SB), RODATA|NOPTR, $880

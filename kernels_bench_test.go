@@ -172,7 +172,7 @@ func longestCalls() []longestCall {
 			o := i * rows % size
 			head(d.weights[o*size:][:rows*size], d.bias[o:][:rows], x[:size], h[:rows])
 		}},
-		{fmt.Sprintf("sigmoid/elements=%d", maxElements), func(int) { elements(sigmoidFunction, y, y) }},
-		{fmt.Sprintf("tanh/elements=%d", maxElements), func(int) { elements(tanhFunction, y, y) }},
+		{fmt.Sprintf("tanh/elements=%d", maxElements), func(int) { elements(tanhFunction, nil, y, y) }},
+		{fmt.Sprintf("softplus/elements=%d", maxElements), func(int) { elements(softplusFunction, nil, y, y) }},
 	}
 }

@@ -98,34 +98,94 @@ const (
 	sigmoidFunction function = iota
 	tanhFunction
 	flushFunction
+	hardSigmoidFunction
+	reluFunction
+	leakyReLUFunction
+	thresholdedReLUFunction
+	softsignFunction
+	eluFunction
+	scaledTanhFunction
+	affineFunction
+	softplusFunction
+	expFunction
 )
 
 func (f function) String() string {
 	return [...]string{
-		sigmoidFunction: "sigmoid",
-		tanhFunction:    "tanh",
-		flushFunction:   "flush",
+		sigmoidFunction:         "sigmoid",
+		tanhFunction:            "tanh",
+		flushFunction:           "flush",
+		hardSigmoidFunction:     "hardSigmoid",
+		reluFunction:            "relu",
+		leakyReLUFunction:       "leakyReLU",
+		thresholdedReLUFunction: "thresholdedReLU",
+		softsignFunction:        "softsign",
+		eluFunction:             "elu",
+		scaledTanhFunction:      "scaledTanh",
+		affineFunction:          "affine",
+		softplusFunction:        "softplus",
+		expFunction:             "exp",
 	}[f]
 }
 
-func elementsGeneric(f function, dst, x []float32) {
+func elementsGeneric(f function, parameters, dst, x []float32) {
 	switch f {
 	case sigmoidFunction:
-		sigmoidGeneric(dst, x)
+		sigmoidGeneric(parameters, dst, x)
 	case tanhFunction:
-		tanhGeneric(dst, x)
+		tanhGeneric(parameters, dst, x)
 	case flushFunction:
-		flushGeneric(dst, x)
+		flushGeneric(parameters, dst, x)
+	case hardSigmoidFunction:
+		hardSigmoidGeneric(parameters, dst, x)
+	case reluFunction:
+		reluGeneric(parameters, dst, x)
+	case leakyReLUFunction:
+		leakyReLUGeneric(parameters, dst, x)
+	case thresholdedReLUFunction:
+		thresholdedReLUGeneric(parameters, dst, x)
+	case softsignFunction:
+		softsignGeneric(parameters, dst, x)
+	case eluFunction:
+		eluGeneric(parameters, dst, x)
+	case scaledTanhFunction:
+		scaledTanhGeneric(parameters, dst, x)
+	case affineFunction:
+		affineGeneric(parameters, dst, x)
+	case softplusFunction:
+		softplusGeneric(parameters, dst, x)
+	case expFunction:
+		expGeneric(parameters, dst, x)
 	}
 }
 
-func elementsPortable(f function, dst, x []float32) {
+func elementsPortable(f function, parameters, dst, x []float32) {
 	switch f {
 	case sigmoidFunction:
-		sigmoidPortable(dst, x)
+		sigmoidPortable(parameters, dst, x)
 	case tanhFunction:
-		tanhPortable(dst, x)
+		tanhPortable(parameters, dst, x)
 	case flushFunction:
-		flushPortable(dst, x)
+		flushPortable(parameters, dst, x)
+	case hardSigmoidFunction:
+		hardSigmoidPortable(parameters, dst, x)
+	case reluFunction:
+		reluPortable(parameters, dst, x)
+	case leakyReLUFunction:
+		leakyReLUPortable(parameters, dst, x)
+	case thresholdedReLUFunction:
+		thresholdedReLUPortable(parameters, dst, x)
+	case softsignFunction:
+		softsignPortable(parameters, dst, x)
+	case eluFunction:
+		eluPortable(parameters, dst, x)
+	case scaledTanhFunction:
+		scaledTanhPortable(parameters, dst, x)
+	case affineFunction:
+		affinePortable(parameters, dst, x)
+	case softplusFunction:
+		softplusPortable(parameters, dst, x)
+	case expFunction:
+		expPortable(parameters, dst, x)
 	}
 }

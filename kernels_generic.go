@@ -326,20 +326,229 @@ func headGeneric(weights, bias, x, y []float32) {
 	}
 }
 
-func sigmoidGeneric(dst, x []float32) {
+// Functions of elements have two parameters, α and β, each of them repeated
+// panel.ElementBlock times; those without do not look at them.
+
+func sigmoidGeneric(_, dst, x []float32) {
 	for i, v := range x {
 		dst[i] = sigmoid(v)
 	}
 }
 
-func tanhGeneric(dst, x []float32) {
+func tanhGeneric(_, dst, x []float32) {
 	for i, v := range x {
 		dst[i] = tanh(v)
 	}
 }
 
-func flushGeneric(dst, x []float32) {
+func flushGeneric(_, dst, x []float32) {
 	for i, v := range x {
 		dst[i] = contract.Flush(v)
 	}
+}
+
+// alphaAndBeta are the parameters.
+func alphaAndBeta(parameters []float32) (alpha, beta float32) {
+	return parameters[0], parameters[panel.ElementBlock]
+}
+
+func hardSigmoidGeneric(parameters, dst, x []float32) {
+	alpha, beta := alphaAndBeta(parameters)
+	for i, v := range x {
+		y := fma(alpha, v, beta)
+		if y > 1 {
+			y = 1
+		}
+		if y < 0 {
+			y = 0
+		}
+		dst[i] = y
+	}
+}
+
+func reluGeneric(_, dst, x []float32) {
+	for i, v := range x {
+		if v < 0 {
+			v = 0
+		}
+		dst[i] = v
+	}
+}
+
+func leakyReLUGeneric(parameters, dst, x []float32) {
+	alpha, _ := alphaAndBeta(parameters)
+	for i, v := range x {
+		if v < 0 {
+			v *= alpha
+		}
+		dst[i] = v
+	}
+}
+
+// thresholdedReLUGeneric is given the number after α in its place: what is below
+// that is not above α.
+func thresholdedReLUGeneric(parameters, dst, x []float32) {
+	above, _ := alphaAndBeta(parameters)
+	for i, v := range x {
+		if v < above {
+			v = 0
+		}
+		dst[i] = v
+	}
+}
+
+func softsignGeneric(_, dst, x []float32) {
+	for i, v := range x {
+		abs := math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
+		if abs > contract.Softsign.Max {
+			abs = contract.Softsign.Max
+		}
+		y := abs / (1 + abs)
+		dst[i] = math.Float32frombits(math.Float32bits(y) | math.Float32bits(v)&(1<<31))
+	}
+}
+
+func scaledTanhGeneric(parameters, dst, x []float32) {
+	alpha, beta := alphaAndBeta(parameters)
+	for i, v := range x {
+		dst[i] = float32(alpha * tanh(float32(beta*v)))
+	}
+}
+
+func affineGeneric(parameters, dst, x []float32) {
+	alpha, beta := alphaAndBeta(parameters)
+	for i, v := range x {
+		dst[i] = fma(alpha, v, beta)
+	}
+}
+
+func eluGeneric(parameters, dst, x []float32) {
+	alpha, _ := alphaAndBeta(parameters)
+	for i, v := range x {
+		if v < 0 {
+			v = float32(alpha * expMinusOne(v))
+		}
+		dst[i] = v
+	}
+}
+
+func softplusGeneric(_, dst, x []float32) {
+	for i, v := range x {
+		dst[i] = softplus(v)
+	}
+}
+
+func expGeneric(_, dst, x []float32) {
+	for i, v := range x {
+		dst[i] = exp(v)
+	}
+}
+
+// An exponential is e^x in parts, s·e^(r + e), where e^r is 1 + r + r2·q.
+type exponential struct{ s, r, e, r2, q float32 }
+
+// exponentialOf returns the parts for an x ≤ 0 that is limited, or a NaN.
+func exponentialOf(x float32) (p exponential) {
+	reduction, k := &contract.Sigmoid, &contract.Exp
+	// x = n·ln2 + r + e; m holds n in its low bits.
+	m := fma(-x, reduction.NegLog2E, reduction.Round)
+	n := m - reduction.Round
+	high := fma(-n, reduction.Ln2Hi, x)
+	p.r = fma(-n, reduction.Ln2Lo, high)
+	p.e = fma(-n, reduction.Ln2Lo, high-p.r)
+	p.s = math.Float32frombits(math.Float32bits(m) << 23) // 2^n
+	p.r2 = fma(p.r, p.r, contract.LeastSquare)
+	a := fma(k.P[3], p.r, k.P[2])
+	b := fma(k.P[1], p.r, k.P[0])
+	c := fma(k.P[5], p.r, k.P[4])
+	a = fma(c, p.r2, a)
+	p.q = fma(a, p.r2, b)
+	return p
+}
+
+// sum returns e^(r + e) as two numbers that are yet to be added.
+func (p exponential) sum() (a, b float32) {
+	a = 1 + p.r
+	b = (p.r - (a - 1)) + p.e // what a lacks, and r
+	return a, fma(p.q, p.r2, b)
+}
+
+// exp returns e^x for x ≤ 0, within 1 ulp and monotone, +0 where that is less than
+// contract.Exp.Least, and 1 for x > 0.
+func exp(x float32) float32 {
+	k := &contract.Exp
+	// The comparisons let a NaN through.
+	if x > 0 {
+		x = 0
+	}
+	if x < k.Min {
+		x = k.Min
+	}
+	p := exponentialOf(x)
+	a, b := p.sum()
+	y := float32((a + b) * p.s)
+	if y < k.Least {
+		return 0
+	}
+	return y
+}
+
+// expMinusOne returns e^x - 1 for x < 0, within 1 ulp and monotone.
+func expMinusOne(x float32) float32 {
+	if x < contract.ELU.Min {
+		x = contract.ELU.Min
+	}
+	p := exponentialOf(x)
+	// e^r = 1 + r + b. As -u, the factor of r² in it is never so small that the
+	// product with a small r is subnormal.
+	u := fma(-p.q, p.r, contract.LeastSquare)
+	b := fma(-u, p.r, p.e)
+	// s·(1 + r + b) - 1, and l is what h lacks.
+	d := p.s - 1
+	h := fma(p.r, p.s, d)
+	l := fma(p.r, p.s, d-h)
+	return h + fma(b, p.s, l)
+}
+
+// softplus returns ln(1 + e^x) within 1 ulp, monotone, and +0 from where on that
+// would be subnormal.
+func softplus(x float32) float32 {
+	k := &contract.Softplus
+	abs := math.Float32frombits(math.Float32bits(x) &^ (1 << 31))
+	if abs < k.Near {
+		// ln(1 + e^x) - x/2 is an even function.
+		z := fma(x, x, contract.LeastSquare)
+		n := fma(k.N[3], z, k.N[2])
+		n = fma(n, z, k.N[1])
+		n = fma(n, z, k.N[0])
+		n = fma(n, z, k.Ln2Lo)
+		return fma(x, 0.5, n) + k.Ln2Hi
+	}
+	// max(0, x) + ln(1 + t), t = e^-|x|. d + l is e^r, and t·(g + h) / d is that logarithm.
+	least := -abs
+	if least < contract.Sigmoid.Min {
+		least = contract.Sigmoid.Min
+	}
+	p := exponentialOf(least)
+	a, b := p.sum()
+	d := a + b
+	l := b - (d - a)
+	t := float32(d * p.s)
+	t2 := fma(t, t, contract.LeastSquare)
+	q := fma(fma(k.F[7], t, k.F[6]), t2, fma(k.F[5], t, k.F[4]))
+	q = fma(q, t2, fma(k.F[3], t, k.F[2]))
+	q = fma(q, t2, fma(k.F[1], t, k.F[0]))
+	v := fma(q, t, contract.LeastSquare)
+	g := fma(-v, d, d)
+	h := fma(-v, d, d-g)
+	h = fma(l, fma(v, k.Slope, 1), h)
+	positive := x
+	if positive < 0 {
+		positive = 0
+	}
+	y := fma(g+h, p.s, positive)
+	if y < contract.Sigmoid.Least {
+		return 0
+	}
+	return y
 }

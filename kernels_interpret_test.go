@@ -236,15 +236,15 @@ func testElementsPlan(t *testing.T, p *interpret.Program, kernel int) {
 		for _, inPlace := range []bool{false, true} {
 			call := &kernelCall{
 				what:      fmt.Sprintf("%v of %d elements, in place is %v", f, len(x), inPlace),
-				arguments: []argument{{name: "x", floats: x}, {name: "dst", floats: sentinels(len(x))}},
-				twin:      func(m [][]float32) { elementsGeneric(f, m[1], m[0]) },
+				arguments: []argument{{name: "parameters", floats: elementParameters(r)}, {name: "x", floats: x}, {name: "dst", floats: sentinels(len(x))}},
+				twin:      func(m [][]float32) { elementsGeneric(f, m[0], m[2], m[1]) },
 			}
 			if inPlace {
-				call.arguments = call.arguments[:1]
-				call.twin = func(m [][]float32) { elementsGeneric(f, m[0], m[0]) }
+				call.arguments = call.arguments[:2]
+				call.twin = func(m [][]float32) { elementsGeneric(f, m[0], m[1], m[1]) }
 			}
 			checkPlan(t, p, call, func(m [][]float32) interpret.Arguments {
-				return interpret.Arguments{"dst": m[len(m)-1], "x": m[0], "n": len(x)}
+				return interpret.Arguments{"parameters": m[0], "dst": m[len(m)-1], "x": m[1], "n": len(x)}
 			})
 		}
 	}

@@ -48,10 +48,10 @@ func head(weights, bias, x, y []float32) {
 	headPortable(weights, bias, x, y)
 }
 
-func elements(f function, dst, x []float32) {
+func elements(f function, parameters, dst, x []float32) {
 	if dispatch.Active() == dispatch.Generic {
-		elementsGeneric(f, dst, x)
+		elementsGeneric(f, parameters, dst, x)
 		return
 	}
-	elementsPortable(f, dst, x)
+	elementsPortable(f, parameters, dst, x)
 }

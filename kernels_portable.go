@@ -252,19 +252,40 @@ func variantUnitsPortable(p *unitParameters, z, c, h []float32) {
 // headPortable is a small part of any network.
 func headPortable(weights, bias, x, y []float32) { headGeneric(weights, bias, x, y) }
 
-func sigmoidPortable(dst, x []float32) {
+func sigmoidPortable(_, dst, x []float32) {
 	for i, v := range x {
 		dst[i] = sigmoidTwice(v)
 	}
 }
 
-func tanhPortable(dst, x []float32) {
+func tanhPortable(_, dst, x []float32) {
 	for i, v := range x {
 		dst[i] = tanhTwice(v)
 	}
 }
 
-func flushPortable(dst, x []float32) { flushGeneric(dst, x) }
+func scaledTanhPortable(parameters, dst, x []float32) {
+	alpha, beta := alphaAndBeta(parameters)
+	for i, v := range x {
+		dst[i] = float32(alpha * tanhTwice(float32(beta*v)))
+	}
+}
+
+// The other functions of elements are the oracle's: most are an operation or two,
+// and those that are long are rare.
+
+func flushPortable(_, dst, x []float32)                { flushGeneric(nil, dst, x) }
+func hardSigmoidPortable(parameters, dst, x []float32) { hardSigmoidGeneric(parameters, dst, x) }
+func reluPortable(_, dst, x []float32)                 { reluGeneric(nil, dst, x) }
+func leakyReLUPortable(parameters, dst, x []float32)   { leakyReLUGeneric(parameters, dst, x) }
+func thresholdedReLUPortable(parameters, dst, x []float32) {
+	thresholdedReLUGeneric(parameters, dst, x)
+}
+func softsignPortable(_, dst, x []float32)        { softsignGeneric(nil, dst, x) }
+func eluPortable(parameters, dst, x []float32)    { eluGeneric(parameters, dst, x) }
+func affinePortable(parameters, dst, x []float32) { affineGeneric(parameters, dst, x) }
+func softplusPortable(_, dst, x []float32)        { softplusGeneric(nil, dst, x) }
+func expPortable(_, dst, x []float32)             { expGeneric(nil, dst, x) }
 
 // The activations below round every operation twice without a look at the sum,
 // except the square and the last of sigmoid. That makes no difference to the result, of which

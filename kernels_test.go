@@ -742,17 +742,31 @@ func elementsCall(r *rand.Rand, f function, n int, inPlace bool) *kernelCall {
 	}
 	call := &kernelCall{
 		what:      fmt.Sprintf("%v of %d elements", f, n),
-		arguments: []argument{{name: "x", floats: x}, {name: "dst", floats: sentinels(n)}},
-		kernel:    func(m [][]float32) { elements(f, m[1], m[0]) },
-		twin:      func(m [][]float32) { elementsGeneric(f, m[1], m[0]) },
+		arguments: []argument{{name: "parameters", floats: elementParameters(r)}, {name: "x", floats: x}, {name: "dst", floats: sentinels(n)}},
+		kernel:    func(m [][]float32) { elements(f, m[0], m[2], m[1]) },
+		twin:      func(m [][]float32) { elementsGeneric(f, m[0], m[2], m[1]) },
 	}
 	if inPlace {
 		call.what += " in place"
-		call.arguments = call.arguments[:1]
-		call.kernel = func(m [][]float32) { elements(f, m[0], m[0]) }
-		call.twin = func(m [][]float32) { elementsGeneric(f, m[0], m[0]) }
+		call.arguments = call.arguments[:2]
+		call.kernel = func(m [][]float32) { elements(f, m[0], m[1], m[1]) }
+		call.twin = func(m [][]float32) { elementsGeneric(f, m[0], m[1], m[1]) }
 	}
 	return call
+}
+
+// elementParameters are α and β, ordinary ones or those that are something special.
+func elementParameters(r *rand.Rand) []float32 {
+	var parameters []float32
+	for range 2 {
+		v := normal(r)
+		if r.IntN(2) == 0 {
+			special := []float32{0, 1, -1, contract.Tiny, -contract.Tiny, maxFloat, -maxFloat, least}
+			v = special[r.IntN(len(special))]
+		}
+		parameters = append(parameters, slices.Repeat([]float32{v}, panel.ElementBlock)...)
+	}
+	return parameters
 }
 
 func TestElementsKernel(t *testing.T) {

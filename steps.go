@@ -14,7 +14,7 @@ func (n *Network) Step(s *State, x, y []float32) {
 		panic(n.stepError(fault, s, x, y))
 	}
 	if len(x) < shortInput {
-		flushGeneric(s.input(), x)
+		flushGeneric(nil, s.input(), x)
 	} else {
 		flushTo(s.input(), x)
 	}

@@ -43,7 +43,10 @@ func contractTable() (table []coefficient) {
 	for _, function := range []struct {
 		name  string
 		table any
-	}{{"Sigmoid", contract.Sigmoid}, {"Tanh", contract.Tanh}} {
+	}{
+		{"Sigmoid", contract.Sigmoid}, {"Tanh", contract.Tanh},
+		{"Softsign", contract.Softsign}, {"Exp", contract.Exp}, {"ELU", contract.ELU}, {"Softplus", contract.Softplus},
+	} {
 		v := reflect.ValueOf(function.table)
 		for i := range v.NumField() {
 			name, field := function.name+"."+v.Type().Field(i).Name, v.Field(i)

@@ -21,10 +21,10 @@ func newVerifyCommand(std streams) *cli.Command {
 		Description: `Computes hundreds of cases on every path that this machine has, and compares their
 digests with those of the contract, which are part of the program. A few seconds.
 
-With -exhaustive it also tries the sigmoid and the hyperbolic tangent with all
-2^32 inputs, NaNs included: the same bits on every path, an error of less than
-one unit in the last place, monotone, within their range, tanh odd. That takes
-minutes of all processors.
+With -exhaustive it also tries the sigmoid, the hyperbolic tangent, ELU and
+softplus with all 2^32 inputs, NaNs included: the same bits on every path, an
+error of less than one unit in the last place, monotone, within their range,
+tanh odd. That takes minutes of all processors.
 
 The first difference ends it with an error that names the case and the number.
 

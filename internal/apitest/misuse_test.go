@@ -173,6 +173,14 @@ func TestMisuse(t *testing.T) {
 			func() { lstm.Sigmoid(y[:4], x[:5]) })
 		m.panics("lstm: Tanh: dst has length 5, want 4 (the length of x)",
 			func() { lstm.Tanh(y[:5], x[:4]) })
+		m.panics("lstm: Activation.Apply: dst has length 5, want 4 (the length of x)",
+			func() { lstm.ActivationELU.WithDefaults().Apply(y[:5], x[:4]) })
+		m.panics("lstm: Activation: Alpha is 1, want 0: relu has no such parameter",
+			func() { lstm.Activation{Function: lstm.ActivationReLU, Alpha: 1}.Apply(y[:4], x[:4]) })
+		m.panics("lstm: Activation: Function is softmax, want a function of one element",
+			func() { lstm.ActivationSoftmax.WithDefaults().Apply(y[:4], x[:4]) })
+		m.panics("lstm: Activation: Function is default, want a function of one element",
+			func() { lstm.Activation{}.Apply(y[:4], x[:4]) })
 
 		// A batch that was refused leaves no trace: every state still works in
 		// the next one.
@@ -505,6 +513,7 @@ func TestEmptyCalls(t *testing.T) {
 		lstmtest.RequireValues(t, before, s, "after nothing")
 		lstm.Sigmoid(nil, nil)
 		lstm.Tanh(nil, nil)
+		lstm.ActivationReLU.WithDefaults().Apply(nil, nil)
 	})
 }
 

@@ -93,5 +93,71 @@ var Tanh = struct {
 	},
 }
 
+// Softsign is x / (1 + |x|).
+var Softsign = struct {
+	Max float32 // beyond it, the quotient is 1 in float32
+}{
+	Max: 0x1p+25,
+}
+
+// Exp is e^x for x ≤ 0, by Sigmoid's reduction to e^r with |r| ≤ ln2/2, the rounding
+// errors of r and of 1 + r made good.
+var Exp = struct {
+	Min   float32 // below it, e^x is as of it
+	Least float32 // less is 0, so that no quotient of a sum of 2^32 of them is subnormal
+	// e^r = 1 + r + r²·(P0 + P1·r + P2·r² + P3·r³ + P4·r⁴ + P5·r⁵)
+	P [6]float32
+}{
+	Min:   -87,
+	Least: 0x1p-94,
+	P: [6]float32{
+		0.5,
+		0x1.555556p-3,
+		0x1.5554f6p-5,
+		0x1.111004p-7,
+		0x1.6d3caap-10,
+		0x1.a242fcp-13,
+	},
+}
+
+// ELU has the limit of e^x - 1.
+var ELU = struct {
+	Min float32 // below it, e^x - 1 is -1 in float32
+}{
+	Min: -25,
+}
+
+// Softplus is ln(1 + e^x): near 0 by a series, elsewhere by way of t = e^-|x|.
+var Softplus = struct {
+	Near         float32 // the series holds for |x| below it
+	Ln2Hi, Ln2Lo float32 // ln 2 as two float32
+	// ln(1 + e^x) = ln 2 + x/2 + x²·(N0 + N1·x² + N2·x⁴ + N3·x⁶)
+	N [4]float32
+	// ln(1 + t) = t - t²·(F0 + F1·t + … + F7·t⁷), t ≤ e^-Near
+	F     [8]float32
+	Slope float32 // 1 + Slope·(1 - ln(1 + t)/t) is nearly 1 / (1 + t), the derivative
+}{
+	Near:  0.5625,
+	Ln2Hi: 0x1.62e43p-1,
+	Ln2Lo: -0x1.05c61p-29,
+	N: [4]float32{
+		0.125,
+		-0x1.5554fep-8,
+		0x1.6bc564p-12,
+		-0x1.a26d58p-16,
+	},
+	F: [8]float32{
+		0.5,
+		-0x1.5554a2p-2,
+		0x1.ffd2c2p-3,
+		-0x1.97665p-3,
+		0x1.4716dap-3,
+		-0x1.dd671cp-4,
+		0x1.03b834p-4,
+		-0x1.21f2d4p-6,
+	},
+	Slope: -1.75,
+}
+
 // HeadSums is the number of partial sums of a row of the linear head.
 const HeadSums = 16

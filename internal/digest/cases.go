@@ -33,7 +33,28 @@ func Cases() []Case {
 	}{{"sigmoid", lstm.Sigmoid}, {"tanh", lstm.Tanh}} {
 		cases = append(cases, sliceCases(f.name, f.apply)...)
 	}
+	for _, a := range activations {
+		cases = append(cases, activationCase(a))
+	}
 	return cases
+}
+
+// activations are the others, some with two sets of parameters. They are named by
+// their function and parameters.
+var activations = []lstm.Activation{
+	lstm.ActivationHardSigmoid.WithDefaults(),
+	{Function: lstm.ActivationHardSigmoid, Alpha: -1.5, Beta: 0.25},
+	lstm.ActivationReLU.WithDefaults(),
+	lstm.ActivationLeakyReLU.WithDefaults(),
+	{Function: lstm.ActivationLeakyReLU, Alpha: -2},
+	lstm.ActivationThresholdedReLU.WithDefaults(),
+	{Function: lstm.ActivationThresholdedReLU, Alpha: -0.5},
+	lstm.ActivationSoftsign.WithDefaults(),
+	lstm.ActivationELU.WithDefaults(),
+	{Function: lstm.ActivationELU, Alpha: 0.3},
+	{Function: lstm.ActivationScaledTanh, Alpha: 1.7159, Beta: 2.0 / 3},
+	{Function: lstm.ActivationAffine, Alpha: -0.7, Beta: 1.25},
+	lstm.ActivationSoftplus.WithDefaults(),
 }
 
 // A shape is the input size and the hidden sizes of a network from the input up,
@@ -398,7 +419,33 @@ func fadingCase() Case {
 	}}
 }
 
-// sliceCases are an activation of slices.
+// sliceInputs are what activations are tried on.
+var sliceInputs = []struct {
+	what string
+	make func(g *generator) []float32
+}{
+	{"all multiples of 2^15 as bits", func(*generator) []float32 {
+		x := make([]float32, 1<<17)
+		for i := range x {
+			x[i] = math.Float32frombits(uint32(i) << 15)
+		}
+		return x
+	}},
+	{"awkward numbers and their neighbours", func(*generator) []float32 {
+		var x []float32
+		for _, bits := range awkward {
+			for i := range uint32(129) {
+				x = append(x, math.Float32frombits(bits+i-64))
+			}
+		}
+		return x
+	}},
+	{"100000 numbers with random bits", func(g *generator) []float32 { return g.anything(100_000) }},
+	{"100000 numbers from -16 to 16", func(g *generator) []float32 { return g.uniform(100_000, 16) }},
+	{"10000 numbers from -128 to 128", func(g *generator) []float32 { return g.uniform(10_000, 128) }},
+}
+
+// sliceCases are σ or tanh of slices.
 func sliceCases(name string, apply func(dst, x []float32)) []Case {
 	results := func(x func(g *generator) []float32) func(emit func(string, []float32)) {
 		return func(emit func(string, []float32)) {
@@ -408,26 +455,9 @@ func sliceCases(name string, apply func(dst, x []float32)) []Case {
 			emit("the result", dst)
 		}
 	}
-	cases := []Case{
-		{name + " of all multiples of 2^15 as bits", results(func(*generator) []float32 {
-			x := make([]float32, 1<<17)
-			for i := range x {
-				x[i] = math.Float32frombits(uint32(i) << 15)
-			}
-			return x
-		})},
-		{name + " of awkward numbers and their neighbours", results(func(*generator) []float32 {
-			var x []float32
-			for _, bits := range awkward {
-				for i := range uint32(129) {
-					x = append(x, math.Float32frombits(bits+i-64))
-				}
-			}
-			return x
-		})},
-		{name + " of 100000 numbers with random bits", results(func(g *generator) []float32 { return g.anything(100_000) })},
-		{name + " of 100000 numbers from -16 to 16", results(func(g *generator) []float32 { return g.uniform(100_000, 16) })},
-		{name + " of 10000 numbers from -128 to 128", results(func(g *generator) []float32 { return g.uniform(10_000, 128) })},
+	var cases []Case
+	for _, s := range sliceInputs {
+		cases = append(cases, Case{name + " of " + s.what, results(s.make)})
 	}
 	for _, n := range []int{1, 7, 8, 9, 15, 16, 17, 31, 33} {
 		cases = append(cases, Case{
@@ -436,4 +466,16 @@ func sliceCases(name string, apply func(dst, x []float32)) []Case {
 		})
 	}
 	return cases
+}
+
+// activationCase is any other activation, of all slices.
+func activationCase(a lstm.Activation) Case {
+	return Case{a.String() + " of all slices", func(emit func(string, []float32)) {
+		g := newGenerator(a.String())
+		for _, s := range sliceInputs {
+			x := s.make(g)
+			a.Apply(x, x)
+			emit("the result of "+s.what, x)
+		}
+	}}
 }

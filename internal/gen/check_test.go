@@ -219,7 +219,7 @@ func TestTuningPanics(t *testing.T) {
 		tuning := gen.Tuning{
 			InstructionSet: gen.InstructionSet{Name: "Test", Lanes: 8, Registers: 16},
 			StepBlock:      4, TileBlock: 4, TileVectors: 2, WeightsAtOnce: 2, HeadRows: 4,
-			Lockstep: 1, TileLockstep: 1, CellLockstep: 1, ElementVectors: 1, ShadowSteps: 32, ShadowLockstep: 1,
+			Lockstep: 1, TileLockstep: 1, CellLockstep: 1, ElementVectors: 1, LongVectors: 1, ShadowSteps: 32, ShadowLockstep: 1,
 		}
 		c.spoil(&tuning)
 		require.PanicsWithValue(t, "gen: tuning of Test: "+c.want, func() { record(&tuning, 0, (*gen.Generator).Return) })

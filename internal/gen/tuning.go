@@ -35,6 +35,8 @@ type Tuning struct {
 	// ElementVectors is the same for the elementwise kernels, which have the
 	// registers to themselves.
 	ElementVectors int
+	// LongVectors is the same for those by way of e^x, which hold more at once.
+	LongVectors int
 	// ShadowSteps is the number of elements of x that a step needs to have the
 	// cells of one panel computed while the weights of the next come from memory,
 	// among that many of their rows; 0 if the registers do not suffice for both.
@@ -73,6 +75,7 @@ func (t *Tuning) check() {
 		{"TileLockstep", t.TileLockstep},
 		{"CellLockstep", t.CellLockstep},
 		{"ElementVectors", t.ElementVectors},
+		{"LongVectors", t.LongVectors},
 		{"HeadRows", t.HeadRows},
 	} {
 		if n.value < 1 {
@@ -118,6 +121,7 @@ var (
 		TileLockstep:   3, // i, g and f of a vector
 		CellLockstep:   3,
 		ElementVectors: 3,
+		LongVectors:    2, // as many as fit: 1 takes a sixth longer
 		ShadowSteps:    32,
 		ShadowLockstep: 1, // beside the next panel's 8 sums
 		HeadRows:       4, // × 2 sums = 8 chains, enough for a latency of 4 cycles
@@ -133,6 +137,7 @@ var (
 		TileLockstep:   6, // i, g and f of two vectors
 		CellLockstep:   6,
 		ElementVectors: 4,
+		LongVectors:    3, // as many as fit
 		ShadowSteps:    48,
 		ShadowLockstep: 2,
 		HeadRows:       4,
@@ -148,6 +153,7 @@ var (
 		TileLockstep:   4,
 		CellLockstep:   3,
 		ElementVectors: 4, // a block; 2 to 6 make no difference, see docs/neon.md
+		LongVectors:    2, // half a block; 4 do not fit
 		ShadowSteps:    0, // 16 sums and their weights leave too few registers
 		HeadRows:       4, // × 4 sums
 	}

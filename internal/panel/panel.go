@@ -19,7 +19,7 @@ const (
 // Sizes of what the kernels work on at once.
 const (
 	MaxColumns   = 6  // vectors that the widest tile multiplies the weights with
-	ElementBlock = 16 // divides the number of elements of an elementwise kernel
+	ElementBlock = 16 // divides the number of elements of an elementwise kernel; also how often each of its parameters is repeated
 )
 
 // The layout of a column, the three slices x, c and h that a tile kernel finds a
