@@ -34,22 +34,26 @@ const _ = uint(maxStepChain - maxTileChain)
 type layer struct {
 	input, hidden int
 	recurrent     int // elements of the hidden state: hidden, or those of a projection
-	panels        panels
-	bias          chainStart // where the sums of all panels begin
-	format        weightFormat
-	cell          cellKind
-	parameters    []float32   // of the cell, panel after panel
-	peepholes     int         // how many of the cell's vectors are peepholes, its first
-	cellText      string      // which cell it is, and with which limits
-	fused         bool        // there are kernels for the format and the cell in one
-	inOneCall     bool        // a step is one call of such a kernel
-	inTwoCalls    bool        // or would be one of gates and one of cells
-	before        *denseStack // what makes the input of the output of the layer below, nil for none
-	projection    *projection
-	residual      bool      // the output is x + h
-	more          bool      // there is a projection or a residual
-	initial       []float32 // h and c that a stream begins with, nil for zeros
-	place         place     // of the layer's vectors in a State
+
+	// What a step looks at, in few cache lines.
+	alone      bool       // the step is that of the units and nothing else
+	inOneCall  bool       // that is one call of a kernel
+	fused      bool       // there are kernels for the format and the cell in one
+	inTwoCalls bool       // it would be one call of gates and one of cells
+	place      place      // of the layer's vectors in a State
+	bias       chainStart // where the sums of all panels begin
+	panels     panels
+
+	format     weightFormat
+	cell       cellKind
+	parameters []float32   // of the cell, panel after panel
+	peepholes  int         // how many of the cell's vectors are peepholes, its first
+	cellText   string      // which cell it is, and with which limits
+	before     *denseStack // what makes the input of the output of the layer below, nil for none
+	projection *projection
+	residual   bool      // the output is x + h
+	more       bool      // there is a projection or a residual
+	initial    []float32 // h and c that a stream begins with, nil for zeros
 }
 
 // packLayer packs the weights of a layer, which have been checked.

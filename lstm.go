@@ -186,6 +186,7 @@ func pack(layers []Layer, heads []Head) *Network {
 		}
 		l := packLayer(w)
 		l.before = packDense(size, before, true)
+		l.alone = l.before == nil && !l.more
 		n.layers = append(n.layers, l)
 		size, before = l.recurrent, nil
 	}

@@ -3,6 +3,7 @@ package lstm
 // outputs is what makes the output of a network of that of its last LSTM layer.
 type outputs struct {
 	size   int
+	none   bool          // there are neither layers nor heads
 	only   *packedLinear // the one layer of the one head, if that is all there is
 	before *denseStack   // what all heads read the result of, nil for none
 	heads  []*denseStack // none: the output is what the last LSTM layer has put out
@@ -17,6 +18,7 @@ func packOutputs(input int, layers []Layer, heads []Head) outputs {
 	}
 	o := outputs{size: input, before: packDense(input, layers, true)}
 	if len(heads) == 0 {
+		o.none = true
 		return o
 	}
 	if o.before != nil {
@@ -52,7 +54,7 @@ func (o *outputs) apply(x, y, scratch []float32) {
 		o.only.apply(x, y)
 		return
 	}
-	if len(o.heads) == 0 {
+	if o.none {
 		copy(y, x)
 		return
 	}

@@ -20,6 +20,10 @@ func (n *Network) Step(s *State, x, y []float32) {
 	}
 	for i := range n.layers {
 		l := &n.layers[i]
+		if l.alone {
+			l.step(s.concat(l), s.cell(l), s.nextHidden(l))
+			continue
+		}
 		if l.before != nil {
 			l.takeInput(s)
 		}
@@ -83,7 +87,12 @@ func (n *Network) StepBatchFlat(states []*State, x, y []float32) {
 // writeOutput makes the output y of what the last step of s has left in the last
 // LSTM layer.
 func (n *Network) writeOutput(s *State, y []float32) {
-	n.outputs.apply(s.paddedOutput(&n.layers[len(n.layers)-1]), y, s.scratch)
+	top := &n.layers[len(n.layers)-1]
+	if n.outputs.none { // here, since a small network notices one call more
+		copy(y, s.output(top))
+		return
+	}
+	n.outputs.apply(s.paddedOutput(top), y, s.scratch)
 }
 
 // takeInput makes the input of l in a state of what the layers before it read, which
