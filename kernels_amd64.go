@@ -157,6 +157,96 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 	}
 }
 
+func stages(s cellStage, z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	if race.Enabled {
+		for _, column := range columns {
+			race.Read(column.c[:len(column.h)])
+			race.Write(column.c[:len(column.h)])
+			race.Write(column.h)
+		}
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2:
+		switch s {
+		case sumsStage:
+			stageSumsAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case peepholeSumsStage:
+			stagePeepholeSumsAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case stateStage:
+			stageStateAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case coupledStateStage:
+			stageCoupledStateAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case peepholeStateStage:
+			stagePeepholeStateAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case coupledPeepholeStateStage:
+			stageCoupledPeepholeStateAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case hiddenStage:
+			stageHiddenAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		}
+	case dispatch.AVX512:
+		if len(columns[0].h) <= panel.NarrowUnits {
+			switch s {
+			case sumsStage:
+				stageSumsAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+					len(columns[0].h))
+			case peepholeSumsStage:
+				stagePeepholeSumsAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+					len(columns[0].h))
+			case stateStage:
+				stageStateAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+					len(columns[0].h))
+			case coupledStateStage:
+				stageCoupledStateAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+					len(columns[0].h))
+			case peepholeStateStage:
+				stagePeepholeStateAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+					len(columns[0].h))
+			case coupledPeepholeStateStage:
+				stageCoupledPeepholeStateAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+					len(columns[0].h))
+			case hiddenStage:
+				stageHiddenAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+					len(columns[0].h))
+			}
+			return
+		}
+		switch s {
+		case sumsStage:
+			stageSumsAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case peepholeSumsStage:
+			stagePeepholeSumsAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case stateStage:
+			stageStateAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case coupledStateStage:
+			stageCoupledStateAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case peepholeStateStage:
+			stagePeepholeStateAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case coupledPeepholeStateStage:
+			stageCoupledPeepholeStateAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case hiddenStage:
+			stageHiddenAVX512(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		}
+	case dispatch.Generic:
+		stagesGeneric(s, z, zStride, slots, slotStride, parameters, columns)
+	default:
+		stagesPortable(s, z, zStride, slots, slotStride, parameters, columns)
+	}
+}
+
 func head(weights, bias, x, y []float32) {
 	if race.Enabled {
 		race.Read(x)
@@ -285,6 +375,41 @@ func cellsCoupledAVX2(z *float32, zColumn int, parameters *float32, columns *[]f
 //go:noescape
 func cellsCoupledPeepholeAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 
+// stageSumsAVX2 limits the gates' sums and puts each gate into its slot, see stageSumsGeneric.
+//
+//go:noescape
+func stageSumsAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stagePeepholeSumsAVX2 is stageSums with the peepholes of f and i, and without o, see stagePeepholeSumsGeneric.
+//
+//go:noescape
+func stagePeepholeSumsAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageStateAVX2 makes c', in slot g, too, of the activated gates, see stageStateGeneric.
+//
+//go:noescape
+func stageStateAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageCoupledStateAVX2 is stageState with f = 1 - i, see stageCoupledStateGeneric.
+//
+//go:noescape
+func stageCoupledStateAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stagePeepholeStateAVX2 is stageState, and puts o with its peephole into its slot, see stagePeepholeStateGeneric.
+//
+//go:noescape
+func stagePeepholeStateAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageCoupledPeepholeStateAVX2 is stagePeepholeState with f = 1 - i, see stageCoupledPeepholeStateGeneric.
+//
+//go:noescape
+func stageCoupledPeepholeStateAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageHiddenAVX2 makes h' of slots o and g, see stageHiddenGeneric.
+//
+//go:noescape
+func stageHiddenAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
 // headAVX2 applies the linear head, see headGeneric.
 //
 //go:noescape
@@ -399,6 +524,41 @@ func cellsCoupledAVX512(z *float32, zColumn int, parameters *float32, columns *[
 //
 //go:noescape
 func cellsCoupledPeepholeAVX512(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageSumsAVX512 limits the gates' sums and puts each gate into its slot, see stageSumsGeneric.
+//
+//go:noescape
+func stageSumsAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stagePeepholeSumsAVX512 is stageSums with the peepholes of f and i, and without o, see stagePeepholeSumsGeneric.
+//
+//go:noescape
+func stagePeepholeSumsAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageStateAVX512 makes c', in slot g, too, of the activated gates, see stageStateGeneric.
+//
+//go:noescape
+func stageStateAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageCoupledStateAVX512 is stageState with f = 1 - i, see stageCoupledStateGeneric.
+//
+//go:noescape
+func stageCoupledStateAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stagePeepholeStateAVX512 is stageState, and puts o with its peephole into its slot, see stagePeepholeStateGeneric.
+//
+//go:noescape
+func stagePeepholeStateAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageCoupledPeepholeStateAVX512 is stagePeepholeState with f = 1 - i, see stageCoupledPeepholeStateGeneric.
+//
+//go:noescape
+func stageCoupledPeepholeStateAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageHiddenAVX512 makes h' of slots o and g, see stageHiddenGeneric.
+//
+//go:noescape
+func stageHiddenAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
 
 // headAVX512 applies the linear head, see headGeneric.
 //

@@ -12901,6 +12901,1068 @@ next:
 	VZEROUPPER
 	RET
 
+// func stageSumsAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX
+TEXT ·stageSumsAVX2(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slots+16(FP), BX
+	MOVQ slotStride+24(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, BX
+	MOVQ slotStride+24(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, BX
+	MOVQ z+0(FP), SI
+	MOVQ count+48(FP), DI
+
+column:
+	// Registers: slot AX CX DX BX, z of the column SI, columns left DI
+	MOVQ SI, R8
+	MOVQ parameters+32(FP), R9
+	MOVQ units+56(FP), R10
+
+panel:
+	// Registers: slot AX CX DX BX, z R8, parameters R9, units left R10
+	//            gateLeast Y0, z Y0 Y1, gateMost Y1, candidateMost Y2
+	TESTQ R10, R10
+	JLE   next
+	CMPQ  R10, $+8
+	JLE   narrow
+
+	// z = min(gateMost, max(gateLeast, z))
+	VMOVUPS 192(R9), Y0
+	VMOVUPS (R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 256(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 224(R9), Y0
+	VMOVUPS 32(R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 288(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(CX)
+	VMOVUPS 192(R9), Y0
+	VMOVUPS 64(R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 256(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 224(R9), Y0
+	VMOVUPS 96(R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 288(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	VMOVUPS 128(R8), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 320(R9), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 160(R8), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 352(R9), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, 32(DX)
+
+	// z = min(gateMost, max(gateLeast, z))
+	VMOVUPS 192(R9), Y0
+	VMOVUPS 192(R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 256(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	VMOVUPS 224(R9), Y0
+	VMOVUPS 224(R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 288(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(BX)
+	ADDQ    $+256, R8
+	ADDQ    $+448, R9
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	ADDQ    $+64, BX
+	SUBQ    $+16, R10
+	JMP     panel
+
+narrow:
+	// z = min(gateMost, max(gateLeast, z))
+	VMOVUPS 96(R9), Y0
+	VMOVUPS (R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 128(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 96(R9), Y0
+	VMOVUPS 32(R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 128(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	VMOVUPS 64(R8), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 160(R9), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+
+	// z = min(gateMost, max(gateLeast, z))
+	VMOVUPS 96(R9), Y0
+	VMOVUPS 96(R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 128(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    $+128, R8
+	ADDQ    $+224, R9
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	ADDQ    $+32, BX
+
+next:
+	MOVQ zColumn+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, SI
+	SUBQ $+1, DI
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stagePeepholeSumsAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, FMA3
+TEXT ·stagePeepholeSumsAVX2(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ z+0(FP), BX
+	MOVQ columns+40(FP), SI
+	MOVQ count+48(FP), DI
+
+column:
+	// Registers: slot AX CX DX, z of the column BX, column SI, columns left DI
+	MOVQ BX, R8
+	MOVQ 24(SI), R9
+	MOVQ parameters+32(FP), R10
+	MOVQ units+56(FP), R11
+
+panel:
+	// Registers: slot AX CX DX, z R8, c R9, parameters R10, units left R11
+	//            peepholeI Y0, gateLeast Y0, peepholeF Y0, z Y0 Y2, cell state Y1,
+	//            gateMost Y1, candidateMost Y2
+	TESTQ R11, R11
+	JLE   next
+	CMPQ  R11, $+8
+	JLE   narrow
+
+	// z = peepholeI·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R9), Y1
+	VMOVUPS     (R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     192(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     256(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     32(R10), Y0
+	VMOVUPS     32(R9), Y1
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     224(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     288(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, 32(CX)
+
+	// z = peepholeF·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     64(R10), Y0
+	VMOVUPS     (R9), Y1
+	VMOVUPS     64(R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     192(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     256(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     96(R10), Y0
+	VMOVUPS     32(R9), Y1
+	VMOVUPS     96(R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     224(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     288(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, 32(AX)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	VMOVUPS 128(R8), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 320(R10), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 160(R8), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 352(R10), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    $+256, R8
+	ADDQ    $+64, R9
+	ADDQ    $+448, R10
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, R11
+	JMP     panel
+
+narrow:
+	// z = peepholeI·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R9), Y1
+	VMOVUPS     (R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     96(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     128(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (CX)
+
+	// z = peepholeF·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     32(R10), Y0
+	VMOVUPS     (R9), Y1
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     96(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     128(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (AX)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	VMOVUPS 64(R8), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 160(R10), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $+128, R8
+	ADDQ    $+32, R9
+	ADDQ    $+224, R10
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+
+next:
+	MOVQ zColumn+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, BX
+	ADDQ $+72, SI
+	SUBQ $+1, DI
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stageStateAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, FMA3
+TEXT ·stageStateAVX2(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ columns+40(FP), BX
+	MOVQ count+48(FP), SI
+
+column:
+	// Registers: slot AX CX DX, column BX, columns left SI
+	MOVQ 24(BX), DI
+	MOVQ parameters+32(FP), R8
+	MOVQ units+56(FP), R9
+
+panel:
+	// Registers: slot AX CX DX, c DI, parameters R8, units left R9
+	//            i Y0 Y2, f Y1 Y3, g Y1 Y4, cell state Y2 Y4, cellMost Y2 Y3
+	TESTQ R9, R9
+	JLE   next
+	CMPQ  R9, $+8
+	JLE   narrow
+
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS (DX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMOVUPS 32(AX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VCMPPS  $0x11, tiny<>+0(SB), Y3, Y3
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS 32(DX), Y3
+	VANDPS  allButSign<>+0(SB), Y3, Y4
+	VCMPPS  $0x11, tiny<>+0(SB), Y4, Y4
+	VANDNPS Y3, Y4, Y3
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y4
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     (DI), Y4
+	VFMADD231PS Y4, Y1, Y0
+	VMOVUPS     32(CX), Y1
+	VMULPS      Y1, Y2, Y1
+	VMOVUPS     32(DI), Y2
+	VFMADD231PS Y2, Y3, Y1
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VMOVUPS 384(R8), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VANDPS  allButSign<>+0(SB), Y0, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y2, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y0, (CX)
+	VANDPS  allButSign<>+0(SB), Y1, Y0
+	VMOVUPS 416(R8), Y2
+	VMINPS  Y0, Y2, Y0
+	VANDPS  signBit<>+0(SB), Y1, Y2
+	VORPS   Y2, Y0, Y0
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, 32(DI)
+	VMOVUPS Y0, 32(CX)
+	ADDQ    $+64, DI
+	ADDQ    $+448, R8
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, R9
+	JMP     panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS (DX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (DI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 192(R8), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y2
+	VORPS   Y2, Y1, Y1
+	VANDPS  allButSign<>+0(SB), Y0, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y0, (CX)
+	ADDQ    $+32, DI
+	ADDQ    $+224, R8
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+
+next:
+	ADDQ $+72, BX
+	SUBQ $+1, SI
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stageCoupledStateAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, FMA3
+TEXT ·stageCoupledStateAVX2(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ columns+40(FP), DX
+	MOVQ count+48(FP), BX
+
+column:
+	// Registers: slot AX CX, column DX, columns left BX
+	MOVQ 24(DX), SI
+	MOVQ parameters+32(FP), DI
+	MOVQ units+56(FP), R8
+
+panel:
+	// Registers: slot AX CX, c SI, parameters DI, units left R8
+	//            i Y0 Y2, g Y1 Y4, cell state Y2 Y4, cellMost Y2 Y3
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS one<>+0(SB), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS 32(AX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VCMPPS  $0x11, tiny<>+0(SB), Y3, Y3
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS one<>+0(SB), Y3
+	VSUBPS  Y2, Y3, Y3
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y4
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     (SI), Y4
+	VFMADD231PS Y4, Y1, Y0
+	VMOVUPS     32(CX), Y1
+	VMULPS      Y1, Y2, Y1
+	VMOVUPS     32(SI), Y2
+	VFMADD231PS Y2, Y3, Y1
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VMOVUPS 384(DI), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VANDPS  allButSign<>+0(SB), Y0, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y2, Y0, Y0
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y0, (CX)
+	VANDPS  allButSign<>+0(SB), Y1, Y0
+	VMOVUPS 416(DI), Y2
+	VMINPS  Y0, Y2, Y0
+	VANDPS  signBit<>+0(SB), Y1, Y2
+	VORPS   Y2, Y0, Y0
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS Y0, 32(SI)
+	VMOVUPS Y0, 32(CX)
+	ADDQ    $+64, SI
+	ADDQ    $+448, DI
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	SUBQ    $+16, R8
+	JMP     panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS one<>+0(SB), Y1
+	VSUBPS  Y0, Y1, Y1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 192(DI), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y2
+	VORPS   Y2, Y1, Y1
+	VANDPS  allButSign<>+0(SB), Y0, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y1, Y0, Y0
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y0, (CX)
+	ADDQ    $+32, SI
+	ADDQ    $+224, DI
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+next:
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stagePeepholeStateAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, FMA3
+TEXT ·stagePeepholeStateAVX2(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ slots+16(FP), BX
+	MOVQ slotStride+24(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, BX
+	MOVQ slotStride+24(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, BX
+	MOVQ z+0(FP), SI
+	MOVQ columns+40(FP), DI
+	MOVQ count+48(FP), R8
+
+column:
+	// Registers: slot AX CX DX BX, z of the column SI, column DI, columns left R8
+	MOVQ SI, R9
+	MOVQ 24(DI), R10
+	MOVQ parameters+32(FP), R11
+	MOVQ units+56(FP), R12
+
+panel:
+	// Registers: slot AX CX DX BX, z R9, c R10, parameters R11, units left R12
+	//            i Y0 Y2, gateLeast Y0, peepholeO Y0 Y2, f Y1 Y3, g Y1 Y4,
+	//            gateMost Y1 Y2, cell state Y2 Y4, z Y2 Y3, cellMost Y3
+	TESTQ R12, R12
+	JLE   next
+	CMPQ  R12, $+8
+	JLE   narrow
+
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS (DX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+	VMOVUPS 32(AX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VCMPPS  $0x11, tiny<>+0(SB), Y3, Y3
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS 32(DX), Y3
+	VANDPS  allButSign<>+0(SB), Y3, Y4
+	VCMPPS  $0x11, tiny<>+0(SB), Y4, Y4
+	VANDNPS Y3, Y4, Y3
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y4
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     (R10), Y4
+	VFMADD231PS Y4, Y1, Y0
+	VMOVUPS     32(CX), Y1
+	VMULPS      Y1, Y2, Y1
+	VMOVUPS     32(R10), Y2
+	VFMADD231PS Y2, Y3, Y1
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VMOVUPS 384(R11), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VANDPS  allButSign<>+0(SB), Y0, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y2, Y0, Y0
+	VMOVUPS Y0, (R10)
+	VMOVUPS Y0, (CX)
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VMOVUPS 416(R11), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y3
+	VORPS   Y3, Y2, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y2, Y1, Y1
+	VMOVUPS Y1, 32(R10)
+	VMOVUPS Y1, 32(CX)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     128(R11), Y2
+	VMOVUPS     192(R9), Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     192(R11), Y0
+	VMAXPS      Y3, Y0, Y0
+	VMOVUPS     256(R11), Y2
+	VMINPS      Y0, Y2, Y0
+	VMOVUPS     Y0, (BX)
+	VMOVUPS     160(R11), Y0
+	VMOVUPS     224(R9), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     224(R11), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     288(R11), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, 32(BX)
+	ADDQ        $+256, R9
+	ADDQ        $+64, R10
+	ADDQ        $+448, R11
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	ADDQ        $+64, BX
+	SUBQ        $+16, R12
+	JMP         panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS (DX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y1, Y2, Y1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (R10), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 192(R11), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y2
+	VORPS   Y2, Y1, Y1
+	VANDPS  allButSign<>+0(SB), Y0, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y1, Y0, Y0
+	VMOVUPS Y0, (R10)
+	VMOVUPS Y0, (CX)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     64(R11), Y1
+	VMOVUPS     96(R9), Y2
+	VFMADD231PS Y0, Y1, Y2
+	VMOVUPS     96(R11), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     128(R11), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (BX)
+	ADDQ        $+128, R9
+	ADDQ        $+32, R10
+	ADDQ        $+224, R11
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+	ADDQ        $+32, BX
+
+next:
+	MOVQ zColumn+8(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R9, SI
+	ADDQ $+72, DI
+	SUBQ $+1, R8
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stageCoupledPeepholeStateAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, FMA3
+TEXT ·stageCoupledPeepholeStateAVX2(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ z+0(FP), BX
+	MOVQ columns+40(FP), SI
+	MOVQ count+48(FP), DI
+
+column:
+	// Registers: slot AX CX DX, z of the column BX, column SI, columns left DI
+	MOVQ BX, R8
+	MOVQ 24(SI), R9
+	MOVQ parameters+32(FP), R10
+	MOVQ units+56(FP), R11
+
+panel:
+	// Registers: slot AX CX DX, z R8, c R9, parameters R10, units left R11
+	//            i Y0 Y2, gateLeast Y0, peepholeO Y0 Y2, g Y1 Y4, gateMost Y1 Y2,
+	//            cell state Y2 Y4, z Y2 Y3, cellMost Y3
+	TESTQ R11, R11
+	JLE   next
+	CMPQ  R11, $+8
+	JLE   narrow
+
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS one<>+0(SB), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS 32(AX), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VCMPPS  $0x11, tiny<>+0(SB), Y3, Y3
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS one<>+0(SB), Y3
+	VSUBPS  Y2, Y3, Y3
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y4
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     (R9), Y4
+	VFMADD231PS Y4, Y1, Y0
+	VMOVUPS     32(CX), Y1
+	VMULPS      Y1, Y2, Y1
+	VMOVUPS     32(R9), Y2
+	VFMADD231PS Y2, Y3, Y1
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VMOVUPS 384(R10), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y3
+	VORPS   Y3, Y2, Y2
+	VANDPS  allButSign<>+0(SB), Y0, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y2, Y0, Y0
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y0, (CX)
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VMOVUPS 416(R10), Y3
+	VMINPS  Y2, Y3, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y3
+	VORPS   Y3, Y2, Y2
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y2, Y1, Y1
+	VMOVUPS Y1, 32(R9)
+	VMOVUPS Y1, 32(CX)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     128(R10), Y2
+	VMOVUPS     192(R8), Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     192(R10), Y0
+	VMAXPS      Y3, Y0, Y0
+	VMOVUPS     256(R10), Y2
+	VMINPS      Y0, Y2, Y0
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     160(R10), Y0
+	VMOVUPS     224(R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     224(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     288(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, 32(DX)
+	ADDQ        $+256, R8
+	ADDQ        $+64, R9
+	ADDQ        $+448, R10
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	SUBQ        $+16, R11
+	JMP         panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	VMOVUPS (AX), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VCMPPS  $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS Y0, Y1, Y0
+	VMOVUPS one<>+0(SB), Y1
+	VSUBPS  Y0, Y1, Y1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (R9), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 192(R10), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y2
+	VORPS   Y2, Y1, Y1
+	VANDPS  allButSign<>+0(SB), Y0, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS Y1, Y0, Y0
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y0, (CX)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     64(R10), Y1
+	VMOVUPS     96(R8), Y2
+	VFMADD231PS Y0, Y1, Y2
+	VMOVUPS     96(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     128(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (DX)
+	ADDQ        $+128, R8
+	ADDQ        $+32, R9
+	ADDQ        $+224, R10
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+
+next:
+	MOVQ zColumn+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, BX
+	ADDQ $+72, SI
+	SUBQ $+1, DI
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stageHiddenAVX2(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX
+TEXT ·stageHiddenAVX2(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ columns+40(FP), DX
+	MOVQ count+48(FP), BX
+
+column:
+	// Registers: slot AX CX, column DX, columns left BX
+	MOVQ 48(DX), SI
+	MOVQ units+56(FP), DI
+
+panel:
+	// Registers: slot AX CX, h SI, units left DI, lanes left R8
+	//            o Y0, y Y1
+	TESTQ DI, DI
+	JLE   next
+	CMPQ  DI, $+8
+	JLE   narrow
+
+	// o = o or 0 where |o| < tiny, y = y or 0 where |y| < tiny, h' = o·y, h' = h' or 0 where |h'| < tiny
+	VMOVUPS      (AX), Y0
+	VANDPS       allButSign<>+0(SB), Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	VMOVUPS      (CX), Y1
+	VANDPS       allButSign<>+0(SB), Y1, Y2
+	VCMPPS       $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS      Y1, Y2, Y1
+	VMULPS       Y1, Y0, Y0
+	VANDPS       allButSign<>+0(SB), Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      32(AX), Y0
+	VANDPS       allButSign<>+0(SB), Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	VMOVUPS      32(CX), Y1
+	VANDPS       allButSign<>+0(SB), Y1, Y2
+	VCMPPS       $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS      Y1, Y2, Y1
+	VMULPS       Y1, Y0, Y0
+	VANDPS       allButSign<>+0(SB), Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	CMPQ         DI, $+16
+	JGE          h_whole_wide_1
+	MOVQ         DI, R8
+	SUBQ         $+8, R8
+	LEAQ         32(SI), R9
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_1_4
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R9
+
+tail_1_4:
+	TESTQ    $+2, R8
+	JZ       tail_1_2
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R9
+
+tail_1_2:
+	TESTQ  $+1, R8
+	JZ     tail_1_1
+	VMOVSS X1, (R9)
+
+tail_1_1:
+	JMP h_done_wide_1
+
+h_whole_wide_1:
+	VMOVUPS Y0, 32(SI)
+
+h_done_wide_1:
+	ADDQ $+64, SI
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	SUBQ $+16, DI
+	JMP  panel
+
+narrow:
+	// o = o or 0 where |o| < tiny, y = y or 0 where |y| < tiny, h' = o·y, h' = h' or 0 where |h'| < tiny
+	VMOVUPS      (AX), Y0
+	VANDPS       allButSign<>+0(SB), Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	VMOVUPS      (CX), Y1
+	VANDPS       allButSign<>+0(SB), Y1, Y2
+	VCMPPS       $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS      Y1, Y2, Y1
+	VMULPS       Y1, Y0, Y0
+	VANDPS       allButSign<>+0(SB), Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	CMPQ         DI, $+8
+	JGE          h_whole_narrow_0
+	LEAQ         (SI), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_2_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_2_4:
+	TESTQ    $+2, DI
+	JZ       tail_2_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_2_2:
+	TESTQ  $+1, DI
+	JZ     tail_2_1
+	VMOVSS X1, (R8)
+
+tail_2_1:
+	JMP h_done_narrow_0
+
+h_whole_narrow_0:
+	VMOVUPS Y0, (SI)
+
+h_done_narrow_0:
+	ADDQ $+32, SI
+	ADDQ $+32, AX
+	ADDQ $+32, CX
+
+next:
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGT  column
+	VZEROUPPER
+	RET
+
 // func headAVX2(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 // Requires: AVX, FMA3
 TEXT ·headAVX2(SB), NOSPLIT, $0-48
@@ -31541,6 +32603,911 @@ next:
 	ADDQ BX, AX
 	ADDQ $+72, CX
 	SUBQ $+1, DX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stageSumsAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·stageSumsAVX512(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slots+16(FP), BX
+	MOVQ slotStride+24(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, BX
+	MOVQ slotStride+24(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, BX
+	MOVQ z+0(FP), SI
+	MOVQ count+48(FP), DI
+
+column:
+	// Registers: slot AX CX DX BX, z of the column SI, columns left DI
+	MOVQ SI, R8
+	MOVQ parameters+32(FP), R9
+	MOVQ units+56(FP), R10
+
+panel:
+	// Registers: slot AX CX DX BX, z R8, parameters R9, units left R10
+	//            gateLeast Z0, z Z0 Z1, gateMost Z1, candidateMost Z2
+	TESTQ R10, R10
+	JLE   next
+	CMPQ  R10, $+8
+	JLE   narrow
+
+	// z = min(gateMost, max(gateLeast, z))
+	VMOVUPS 192(R9), Z0
+	VMOVUPS (R8), Z1
+	VMAXPS  Z1, Z0, Z0
+	VMOVUPS 256(R9), Z1
+	VMINPS  Z0, Z1, Z0
+	VMOVUPS Z0, (CX)
+	VMOVUPS 192(R9), Z0
+	VMOVUPS 64(R8), Z1
+	VMAXPS  Z1, Z0, Z0
+	VMOVUPS 256(R9), Z1
+	VMINPS  Z0, Z1, Z0
+	VMOVUPS Z0, (AX)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	VMOVUPS     128(R8), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     320(R9), Z2
+	VMINPS      Z1, Z2, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VORPS       Z0, Z1, Z0
+	VMOVUPS     Z0, (DX)
+
+	// z = min(gateMost, max(gateLeast, z))
+	VMOVUPS 192(R9), Z0
+	VMOVUPS 192(R8), Z1
+	VMAXPS  Z1, Z0, Z0
+	VMOVUPS 256(R9), Z1
+	VMINPS  Z0, Z1, Z0
+	VMOVUPS Z0, (BX)
+	ADDQ    $+256, R8
+	ADDQ    $+448, R9
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	ADDQ    $+64, BX
+	SUBQ    $+16, R10
+	JMP     panel
+
+narrow:
+	// z = min(gateMost, max(gateLeast, z))
+	VMOVUPS 96(R9), Y0
+	VMOVUPS (R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 128(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 96(R9), Y0
+	VMOVUPS 32(R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 128(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	VMOVUPS 64(R8), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 160(R9), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+
+	// z = min(gateMost, max(gateLeast, z))
+	VMOVUPS 96(R9), Y0
+	VMOVUPS 96(R8), Y1
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS 128(R9), Y1
+	VMINPS  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    $+128, R8
+	ADDQ    $+224, R9
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	ADDQ    $+32, BX
+
+next:
+	MOVQ zColumn+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, SI
+	SUBQ $+1, DI
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stagePeepholeSumsAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX512DQ, AVX512F, FMA3
+TEXT ·stagePeepholeSumsAVX512(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ z+0(FP), BX
+	MOVQ columns+40(FP), SI
+	MOVQ count+48(FP), DI
+
+column:
+	// Registers: slot AX CX DX, z of the column BX, column SI, columns left DI
+	MOVQ BX, R8
+	MOVQ 24(SI), R9
+	MOVQ parameters+32(FP), R10
+	MOVQ units+56(FP), R11
+
+panel:
+	// Registers: slot AX CX DX, z R8, c R9, parameters R10, units left R11
+	//            peepholeI Z0, gateLeast Z0, peepholeF Z0, z Z0 Z2, cell state Z1,
+	//            gateMost Z1, candidateMost Z2
+	TESTQ R11, R11
+	JLE   next
+	CMPQ  R11, $+8
+	JLE   narrow
+
+	// z = peepholeI·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     (R10), Z0
+	VMOVUPS     (R9), Z1
+	VMOVUPS     (R8), Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     192(R10), Z0
+	VMAXPS      Z2, Z0, Z0
+	VMOVUPS     256(R10), Z1
+	VMINPS      Z0, Z1, Z0
+	VMOVUPS     Z0, (CX)
+
+	// z = peepholeF·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     64(R10), Z0
+	VMOVUPS     (R9), Z1
+	VMOVUPS     64(R8), Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     192(R10), Z0
+	VMAXPS      Z2, Z0, Z0
+	VMOVUPS     256(R10), Z1
+	VMINPS      Z0, Z1, Z0
+	VMOVUPS     Z0, (AX)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	VMOVUPS     128(R8), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     320(R10), Z2
+	VMINPS      Z1, Z2, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z0
+	VORPS       Z0, Z1, Z0
+	VMOVUPS     Z0, (DX)
+	ADDQ        $+256, R8
+	ADDQ        $+64, R9
+	ADDQ        $+448, R10
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	SUBQ        $+16, R11
+	JMP         panel
+
+narrow:
+	// z = peepholeI·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     (R10), Y0
+	VMOVUPS     (R9), Y1
+	VMOVUPS     (R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     96(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     128(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (CX)
+
+	// z = peepholeF·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     32(R10), Y0
+	VMOVUPS     (R9), Y1
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     96(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     128(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (AX)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	VMOVUPS 64(R8), Y0
+	VANDPS  allButSign<>+0(SB), Y0, Y1
+	VMOVUPS 160(R10), Y2
+	VMINPS  Y1, Y2, Y1
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VORPS   Y0, Y1, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    $+128, R8
+	ADDQ    $+32, R9
+	ADDQ    $+224, R10
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+
+next:
+	MOVQ zColumn+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, BX
+	ADDQ $+72, SI
+	SUBQ $+1, DI
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stageStateAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·stageStateAVX512(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ columns+40(FP), BX
+	MOVQ count+48(FP), SI
+
+column:
+	// Registers: slot AX CX DX, column BX, columns left SI
+	MOVQ 24(BX), DI
+	MOVQ parameters+32(FP), R8
+	MOVQ units+56(FP), R9
+
+panel:
+	// Registers: slot AX CX DX, c DI, parameters R8, units left R9
+	//            i Z0, f Z1, g Z2, cell state Z2, cellMost Z2
+	TESTQ R9, R9
+	JLE   next
+	CMPQ  R9, $+8
+	JLE   narrow
+
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	VMOVUPS     (AX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     (DX), Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (DI), Z2
+	VFMADD231PS Z2, Z1, Z0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     384(R8), Z2
+	VMINPS      Z1, Z2, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z2
+	VORPS       Z2, Z1, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVUPS     Z0, (CX)
+	ADDQ        $+64, DI
+	ADDQ        $+448, R8
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	SUBQ        $+16, R9
+	JMP         panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	VMOVUPS   (AX), Y0
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VCMPPS    $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z Y0, K1, Y0
+	VMOVUPS   (DX), Y1
+	VANDPS    allButSign<>+0(SB), Y1, Y2
+	VCMPPS    $0x15, tiny<>+0(SB), Y2, K1
+	VMOVAPS.Z Y1, K1, Y1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (DI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VMOVUPS   192(R8), Y2
+	VMINPS    Y1, Y2, Y1
+	VANDPS    signBit<>+0(SB), Y0, Y2
+	VORPS     Y2, Y1, Y1
+	VANDPS    allButSign<>+0(SB), Y0, Y0
+	VCMPPS    $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z Y1, K1, Y0
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y0, (CX)
+	ADDQ      $+32, DI
+	ADDQ      $+224, R8
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, DX
+
+next:
+	ADDQ $+72, BX
+	SUBQ $+1, SI
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stageCoupledStateAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·stageCoupledStateAVX512(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ columns+40(FP), DX
+	MOVQ count+48(FP), BX
+
+column:
+	// Registers: slot AX CX, column DX, columns left BX
+	MOVQ 24(DX), SI
+	MOVQ parameters+32(FP), DI
+	MOVQ units+56(FP), R8
+
+panel:
+	// Registers: slot AX CX, c SI, parameters DI, units left R8
+	//            i Z0, g Z2, cell state Z2, cellMost Z2
+	TESTQ R8, R8
+	JLE   next
+	CMPQ  R8, $+8
+	JLE   narrow
+
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	VMOVUPS      (AX), Z0
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VBROADCASTSS one<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (SI), Z2
+	VFMADD231PS Z2, Z1, Z0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     384(DI), Z2
+	VMINPS      Z1, Z2, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z2
+	VORPS       Z2, Z1, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVUPS     Z0, (CX)
+	ADDQ        $+64, SI
+	ADDQ        $+448, DI
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+16, R8
+	JMP         panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	VMOVUPS   (AX), Y0
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VCMPPS    $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z Y0, K1, Y0
+	VMOVUPS   one<>+0(SB), Y1
+	VSUBPS    Y0, Y1, Y1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VMOVUPS   192(DI), Y2
+	VMINPS    Y1, Y2, Y1
+	VANDPS    signBit<>+0(SB), Y0, Y2
+	VORPS     Y2, Y1, Y1
+	VANDPS    allButSign<>+0(SB), Y0, Y0
+	VCMPPS    $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z Y1, K1, Y0
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y0, (CX)
+	ADDQ      $+32, SI
+	ADDQ      $+224, DI
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+next:
+	ADDQ $+72, DX
+	SUBQ $+1, BX
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stagePeepholeStateAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·stagePeepholeStateAVX512(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ slots+16(FP), BX
+	MOVQ slotStride+24(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, BX
+	MOVQ slotStride+24(FP), SI
+	SHLQ $0x02, SI
+	ADDQ SI, BX
+	MOVQ z+0(FP), SI
+	MOVQ columns+40(FP), DI
+	MOVQ count+48(FP), R8
+
+column:
+	// Registers: slot AX CX DX BX, z of the column SI, column DI, columns left R8
+	MOVQ SI, R9
+	MOVQ 24(DI), R10
+	MOVQ parameters+32(FP), R11
+	MOVQ units+56(FP), R12
+
+panel:
+	// Registers: slot AX CX DX BX, z R9, c R10, parameters R11, units left R12
+	//            i Z0, gateLeast Z0, f Z1, peepholeO Z1, gateMost Z1, g Z2,
+	//            cell state Z2, cellMost Z2, z Z2
+	TESTQ R12, R12
+	JLE   next
+	CMPQ  R12, $+8
+	JLE   narrow
+
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	VMOVUPS     (AX), Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z0
+	VMOVUPS     (DX), Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z2
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z   Z1, K1, Z1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (R10), Z2
+	VFMADD231PS Z2, Z1, Z0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     384(R11), Z2
+	VMINPS      Z1, Z2, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z2
+	VORPS       Z2, Z1, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, (R10)
+	VMOVUPS     Z0, (CX)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     128(R11), Z1
+	VMOVUPS     192(R9), Z2
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     192(R11), Z0
+	VMAXPS      Z2, Z0, Z0
+	VMOVUPS     256(R11), Z1
+	VMINPS      Z0, Z1, Z0
+	VMOVUPS     Z0, (BX)
+	ADDQ        $+256, R9
+	ADDQ        $+64, R10
+	ADDQ        $+448, R11
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	ADDQ        $+64, BX
+	SUBQ        $+16, R12
+	JMP         panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	VMOVUPS   (AX), Y0
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VCMPPS    $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z Y0, K1, Y0
+	VMOVUPS   (DX), Y1
+	VANDPS    allButSign<>+0(SB), Y1, Y2
+	VCMPPS    $0x15, tiny<>+0(SB), Y2, K1
+	VMOVAPS.Z Y1, K1, Y1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (R10), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VMOVUPS   192(R11), Y2
+	VMINPS    Y1, Y2, Y1
+	VANDPS    signBit<>+0(SB), Y0, Y2
+	VORPS     Y2, Y1, Y1
+	VANDPS    allButSign<>+0(SB), Y0, Y0
+	VCMPPS    $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z Y1, K1, Y0
+	VMOVUPS   Y0, (R10)
+	VMOVUPS   Y0, (CX)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     64(R11), Y1
+	VMOVUPS     96(R9), Y2
+	VFMADD231PS Y0, Y1, Y2
+	VMOVUPS     96(R11), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     128(R11), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (BX)
+	ADDQ        $+128, R9
+	ADDQ        $+32, R10
+	ADDQ        $+224, R11
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+	ADDQ        $+32, BX
+
+next:
+	MOVQ zColumn+8(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R9, SI
+	ADDQ $+72, DI
+	SUBQ $+1, R8
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stageCoupledPeepholeStateAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, FMA3
+TEXT ·stageCoupledPeepholeStateAVX512(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slots+16(FP), DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ slotStride+24(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, DX
+	MOVQ z+0(FP), BX
+	MOVQ columns+40(FP), SI
+	MOVQ count+48(FP), DI
+
+column:
+	// Registers: slot AX CX DX, z of the column BX, column SI, columns left DI
+	MOVQ BX, R8
+	MOVQ 24(SI), R9
+	MOVQ parameters+32(FP), R10
+	MOVQ units+56(FP), R11
+
+panel:
+	// Registers: slot AX CX DX, z R8, c R9, parameters R10, units left R11
+	//            i Z0, gateLeast Z0, peepholeO Z1, gateMost Z1, g Z2, cell state Z2,
+	//            cellMost Z2, z Z2
+	TESTQ R11, R11
+	JLE   next
+	CMPQ  R11, $+8
+	JLE   narrow
+
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	VMOVUPS      (AX), Z0
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST  $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VBROADCASTSS one<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (R9), Z2
+	VFMADD231PS Z2, Z1, Z0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VMOVUPS     384(R10), Z2
+	VMINPS      Z1, Z2, Z1
+	VANDPS.BCST signBit<>+0(SB), Z0, Z2
+	VORPS       Z2, Z1, Z1
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z0
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z0, K1
+	VMOVAPS.Z   Z1, K1, Z0
+	VMOVUPS     Z0, (R9)
+	VMOVUPS     Z0, (CX)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     128(R10), Z1
+	VMOVUPS     192(R8), Z2
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     192(R10), Z0
+	VMAXPS      Z2, Z0, Z0
+	VMOVUPS     256(R10), Z1
+	VMINPS      Z0, Z1, Z0
+	VMOVUPS     Z0, (DX)
+	ADDQ        $+256, R8
+	ADDQ        $+64, R9
+	ADDQ        $+448, R10
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DX
+	SUBQ        $+16, R11
+	JMP         panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	VMOVUPS   (AX), Y0
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VCMPPS    $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z Y0, K1, Y0
+	VMOVUPS   one<>+0(SB), Y1
+	VSUBPS    Y0, Y1, Y1
+
+	// c' = f·c + i·g
+	VMOVUPS     (CX), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     (R9), Y2
+	VFMADD231PS Y2, Y1, Y0
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	VANDPS    allButSign<>+0(SB), Y0, Y1
+	VMOVUPS   192(R10), Y2
+	VMINPS    Y1, Y2, Y1
+	VANDPS    signBit<>+0(SB), Y0, Y2
+	VORPS     Y2, Y1, Y1
+	VANDPS    allButSign<>+0(SB), Y0, Y0
+	VCMPPS    $0x15, tiny<>+0(SB), Y0, K1
+	VMOVAPS.Z Y1, K1, Y0
+	VMOVUPS   Y0, (R9)
+	VMOVUPS   Y0, (CX)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	VMOVUPS     64(R10), Y1
+	VMOVUPS     96(R8), Y2
+	VFMADD231PS Y0, Y1, Y2
+	VMOVUPS     96(R10), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     128(R10), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     Y0, (DX)
+	ADDQ        $+128, R8
+	ADDQ        $+32, R9
+	ADDQ        $+224, R10
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+
+next:
+	MOVQ zColumn+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, BX
+	ADDQ $+72, SI
+	SUBQ $+1, DI
+	JGT  column
+	VZEROUPPER
+	RET
+
+// func stageHiddenAVX512(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL
+TEXT ·stageHiddenAVX512(SB), NOSPLIT, $0-64
+	MOVQ slots+16(FP), AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slotStride+24(FP), CX
+	SHLQ $0x02, CX
+	ADDQ CX, AX
+	MOVQ slots+16(FP), CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ slotStride+24(FP), DX
+	SHLQ $0x02, DX
+	ADDQ DX, CX
+	MOVQ columns+40(FP), DX
+	MOVQ count+48(FP), BX
+
+column:
+	// Registers: slot AX CX, column DX, columns left BX
+	MOVQ 48(DX), SI
+	MOVQ units+56(FP), DI
+
+panel:
+	// Registers: slot AX CX, h SI, units left DI, lanes left R8
+	//            o Z0, y Z1
+	TESTQ DI, DI
+	JLE   next
+	CMPQ  DI, $+8
+	JLE   narrow
+
+	// o = o or 0 where |o| < tiny, y = y or 0 where |y| < tiny, h' = o·y, h' = h' or 0 where |h'| < tiny
+	VMOVUPS       (AX), Z0
+	VANDPS.BCST   allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	VMOVUPS       (CX), Z1
+	VANDPS.BCST   allButSign<>+0(SB), Z1, Z2
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z2, K1
+	VMOVAPS.Z     Z1, K1, Z1
+	VMULPS        Z1, Z0, Z0
+	VANDPS.BCST   allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	CMPQ          DI, $+16
+	JGE           h_whole_wide_0
+	MOVQ          DI, R8
+	LEAQ          (SI), R9
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, R8
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R9)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R9
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, R8
+	JZ           tail_1_4
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R9
+
+tail_1_4:
+	TESTQ    $+2, R8
+	JZ       tail_1_2
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R9
+
+tail_1_2:
+	TESTQ  $+1, R8
+	JZ     tail_1_1
+	VMOVSS X0, (R9)
+
+tail_1_1:
+	JMP h_done_wide_0
+
+h_whole_wide_0:
+	VMOVUPS Z0, (SI)
+
+h_done_wide_0:
+	ADDQ $+64, SI
+	ADDQ $+64, AX
+	ADDQ $+64, CX
+	SUBQ $+16, DI
+	JMP  panel
+
+narrow:
+	// o = o or 0 where |o| < tiny, y = y or 0 where |y| < tiny, h' = o·y, h' = h' or 0 where |h'| < tiny
+	VMOVUPS      (AX), Y0
+	VANDPS       allButSign<>+0(SB), Y0, Y1
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	VMOVUPS      (CX), Y1
+	VANDPS       allButSign<>+0(SB), Y1, Y2
+	VCMPPS       $0x15, tiny<>+0(SB), Y2, K1
+	VMOVAPS.Z    Y1, K1, Y1
+	VMULPS       Y1, Y0, Y0
+	VANDPS       allButSign<>+0(SB), Y0, Y1
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	CMPQ         DI, $+8
+	JGE          h_whole_narrow_0
+	LEAQ         (SI), R8
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, DI
+	JZ           tail_2_4
+	VMOVUPS      X1, (R8)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R8
+
+tail_2_4:
+	TESTQ    $+2, DI
+	JZ       tail_2_2
+	VMOVLPS  X1, (R8)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R8
+
+tail_2_2:
+	TESTQ  $+1, DI
+	JZ     tail_2_1
+	VMOVSS X1, (R8)
+
+tail_2_1:
+	JMP h_done_narrow_0
+
+h_whole_narrow_0:
+	VMOVUPS Y0, (SI)
+
+h_done_narrow_0:
+	ADDQ $+32, SI
+	ADDQ $+32, AX
+	ADDQ $+32, CX
+
+next:
+	ADDQ $+72, DX
+	SUBQ $+1, BX
 	JGT  column
 	VZEROUPPER
 	RET

@@ -98,6 +98,46 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 	}
 }
 
+func stages(s cellStage, z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	if race.Enabled {
+		for _, column := range columns {
+			race.Read(column.c[:len(column.h)])
+			race.Write(column.c[:len(column.h)])
+			race.Write(column.h)
+		}
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON:
+		switch s {
+		case sumsStage:
+			stageSumsNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case peepholeSumsStage:
+			stagePeepholeSumsNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case stateStage:
+			stageStateNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case coupledStateStage:
+			stageCoupledStateNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case peepholeStateStage:
+			stagePeepholeStateNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case coupledPeepholeStateStage:
+			stageCoupledPeepholeStateNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		case hiddenStage:
+			stageHiddenNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
+				len(columns[0].h))
+		}
+	case dispatch.Generic:
+		stagesGeneric(s, z, zStride, slots, slotStride, parameters, columns)
+	default:
+		stagesPortable(s, z, zStride, slots, slotStride, parameters, columns)
+	}
+}
+
 func head(weights, bias, x, y []float32) {
 	if race.Enabled {
 		race.Read(x)
@@ -194,6 +234,41 @@ func cellsCoupledNEON(z *float32, zColumn int, parameters *float32, columns *[]f
 //
 //go:noescape
 func cellsCoupledPeepholeNEON(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageSumsNEON limits the gates' sums and puts each gate into its slot, see stageSumsGeneric.
+//
+//go:noescape
+func stageSumsNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stagePeepholeSumsNEON is stageSums with the peepholes of f and i, and without o, see stagePeepholeSumsGeneric.
+//
+//go:noescape
+func stagePeepholeSumsNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageStateNEON makes c', in slot g, too, of the activated gates, see stageStateGeneric.
+//
+//go:noescape
+func stageStateNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageCoupledStateNEON is stageState with f = 1 - i, see stageCoupledStateGeneric.
+//
+//go:noescape
+func stageCoupledStateNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stagePeepholeStateNEON is stageState, and puts o with its peephole into its slot, see stagePeepholeStateGeneric.
+//
+//go:noescape
+func stagePeepholeStateNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageCoupledPeepholeStateNEON is stagePeepholeState with f = 1 - i, see stageCoupledPeepholeStateGeneric.
+//
+//go:noescape
+func stageCoupledPeepholeStateNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+
+// stageHiddenNEON makes h' of slots o and g, see stageHiddenGeneric.
+//
+//go:noescape
+func stageHiddenNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
 
 // headNEON applies the linear head, see headGeneric.
 //

@@ -19060,6 +19060,1599 @@ next:
 	BGT  column
 	RET
 
+// func stageSumsNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·stageSumsNEON(SB), NOSPLIT, $0-64
+	MOVD $constants<>(SB), R0
+	MOVD slots+16(FP), R1
+	MOVD slots+16(FP), R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slots+16(FP), R3
+	MOVD slotStride+24(FP), R4
+	LSL  $2, R4
+	ADD  R4, R3
+	MOVD slotStride+24(FP), R4
+	LSL  $2, R4
+	ADD  R4, R3
+	MOVD slotStride+24(FP), R4
+	LSL  $2, R4
+	ADD  R4, R3
+	MOVD slots+16(FP), R4
+	MOVD slotStride+24(FP), R5
+	LSL  $2, R5
+	ADD  R5, R4
+	MOVD slotStride+24(FP), R5
+	LSL  $2, R5
+	ADD  R5, R4
+	MOVD z+0(FP), R5
+	MOVD count+48(FP), R6
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0 // signBit
+
+column:
+	// Registers: slot R1-R4, z of the column R5, columns left R6
+	//            constants V0
+	MOVD R5, R0
+	MOVD parameters+32(FP), R7
+	MOVD units+56(FP), R8
+
+panel:
+	// Registers: z R0, slot R1-R4, parameters R7, units left R8
+	//            constants V0, gateLeast V1, z V1 V2, gateMost V2, candidateMost V3
+	CMP $0, R8
+	BLE next
+	CMP $8, R8
+	BLE narrow
+
+	// z = min(gateMost, max(gateLeast, z))
+	FMOVQ 192(R7), F1
+	FMOVQ (R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R2)
+	FMOVQ 208(R7), F1
+	FMOVQ 16(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 272(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R2)
+	FMOVQ 224(R7), F1
+	FMOVQ 32(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 288(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 32(R2)
+	FMOVQ 240(R7), F1
+	FMOVQ 48(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 304(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 48(R2)
+	FMOVQ 192(R7), F1
+	FMOVQ 64(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R1)
+	FMOVQ 208(R7), F1
+	FMOVQ 80(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 272(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R1)
+	FMOVQ 224(R7), F1
+	FMOVQ 96(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 288(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 32(R1)
+	FMOVQ 240(R7), F1
+	FMOVQ 112(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 304(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 48(R1)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	FMOVQ 128(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 320(R7), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, (R3)
+	FMOVQ 144(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 336(R7), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R3)
+	FMOVQ 160(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 352(R7), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R3)
+	FMOVQ 176(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 368(R7), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R3)
+
+	// z = min(gateMost, max(gateLeast, z))
+	FMOVQ 192(R7), F1
+	FMOVQ 192(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 256(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R4)
+	FMOVQ 208(R7), F1
+	FMOVQ 208(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 272(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R4)
+	FMOVQ 224(R7), F1
+	FMOVQ 224(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 288(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 32(R4)
+	FMOVQ 240(R7), F1
+	FMOVQ 240(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 304(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 48(R4)
+	ADD   $256, R0
+	ADD   $448, R7
+	ADD   $64, R1
+	ADD   $64, R2
+	ADD   $64, R3
+	ADD   $64, R4
+	SUB   $16, R8
+	JMP   panel
+
+narrow:
+	// z = min(gateMost, max(gateLeast, z))
+	FMOVQ 96(R7), F1
+	FMOVQ (R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 128(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R2)
+	FMOVQ 112(R7), F1
+	FMOVQ 16(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 144(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R2)
+	FMOVQ 96(R7), F1
+	FMOVQ 32(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 128(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R1)
+	FMOVQ 112(R7), F1
+	FMOVQ 48(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 144(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R1)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	FMOVQ 64(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 160(R7), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, (R3)
+	FMOVQ 80(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 176(R7), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R3)
+
+	// z = min(gateMost, max(gateLeast, z))
+	FMOVQ 96(R7), F1
+	FMOVQ 96(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 128(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R4)
+	FMOVQ 112(R7), F1
+	FMOVQ 112(R0), F2
+	WORD  $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 144(R7), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R4)
+	ADD   $128, R0
+	ADD   $224, R7
+	ADD   $32, R1
+	ADD   $32, R2
+	ADD   $32, R3
+	ADD   $32, R4
+
+next:
+	MOVD zColumn+8(FP), R0
+	LSL  $2, R0
+	ADD  R0, R5
+	SUBS $1, R6
+	BGT  column
+	RET
+
+// func stagePeepholeSumsNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·stagePeepholeSumsNEON(SB), NOSPLIT, $0-64
+	MOVD $constants<>(SB), R0
+	MOVD slots+16(FP), R1
+	MOVD slots+16(FP), R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slots+16(FP), R3
+	MOVD slotStride+24(FP), R4
+	LSL  $2, R4
+	ADD  R4, R3
+	MOVD slotStride+24(FP), R4
+	LSL  $2, R4
+	ADD  R4, R3
+	MOVD slotStride+24(FP), R4
+	LSL  $2, R4
+	ADD  R4, R3
+	MOVD z+0(FP), R4
+	MOVD columns+40(FP), R5
+	MOVD count+48(FP), R6
+
+	// Constants that stay in registers.
+	FMOVQ 32(R0), F0 // signBit
+
+column:
+	// Registers: slot R1-R3, z of the column R4, column R5, columns left R6
+	//            constants V0
+	MOVD R4, R0
+	MOVD 24(R5), R7
+	MOVD parameters+32(FP), R8
+	MOVD units+56(FP), R9
+
+panel:
+	// Registers: z R0, slot R1-R3, c R7, parameters R8, units left R9
+	//            constants V0, peepholeI V1, gateLeast V1, peepholeF V1, z V1 V3,
+	//            cell state V2, gateMost V2, candidateMost V3
+	CMP $0, R9
+	BLE next
+	CMP $8, R9
+	BLE narrow
+
+	// z = peepholeI·c + z, z = min(gateMost, max(gateLeast, z))
+	FMOVQ (R8), F1
+	FMOVQ (R7), F2
+	FMOVQ (R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 192(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 256(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R2)
+	FMOVQ 16(R8), F1
+	FMOVQ 16(R7), F2
+	FMOVQ 16(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 208(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 272(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R2)
+	FMOVQ 32(R8), F1
+	FMOVQ 32(R7), F2
+	FMOVQ 32(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 224(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 288(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 32(R2)
+	FMOVQ 48(R8), F1
+	FMOVQ 48(R7), F2
+	FMOVQ 48(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 240(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 304(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 48(R2)
+
+	// z = peepholeF·c + z, z = min(gateMost, max(gateLeast, z))
+	FMOVQ 64(R8), F1
+	FMOVQ (R7), F2
+	FMOVQ 64(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 192(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 256(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R1)
+	FMOVQ 80(R8), F1
+	FMOVQ 16(R7), F2
+	FMOVQ 80(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 208(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 272(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R1)
+	FMOVQ 96(R8), F1
+	FMOVQ 32(R7), F2
+	FMOVQ 96(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 224(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 288(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 32(R1)
+	FMOVQ 112(R8), F1
+	FMOVQ 48(R7), F2
+	FMOVQ 112(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 240(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 304(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 48(R1)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	FMOVQ 128(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 320(R8), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, (R3)
+	FMOVQ 144(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 336(R8), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R3)
+	FMOVQ 160(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 352(R8), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R3)
+	FMOVQ 176(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 368(R8), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R3)
+	ADD   $256, R0
+	ADD   $64, R7
+	ADD   $448, R8
+	ADD   $64, R1
+	ADD   $64, R2
+	ADD   $64, R3
+	SUB   $16, R9
+	JMP   panel
+
+narrow:
+	// z = peepholeI·c + z, z = min(gateMost, max(gateLeast, z))
+	FMOVQ (R8), F1
+	FMOVQ (R7), F2
+	FMOVQ (R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 96(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 128(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R2)
+	FMOVQ 16(R8), F1
+	FMOVQ 16(R7), F2
+	FMOVQ 16(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 112(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 144(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R2)
+
+	// z = peepholeF·c + z, z = min(gateMost, max(gateLeast, z))
+	FMOVQ 32(R8), F1
+	FMOVQ (R7), F2
+	FMOVQ 32(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 96(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 128(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, (R1)
+	FMOVQ 48(R8), F1
+	FMOVQ 16(R7), F2
+	FMOVQ 48(R0), F3
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ 112(R8), F1
+	WORD  $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 144(R8), F2
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	FMOVQ F1, 16(R1)
+
+	// zg = min(candidateMost, |zg|) | (zg & signBit)
+	FMOVQ 64(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 160(R8), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, (R3)
+	FMOVQ 80(R0), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 176(R8), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V0.B16, V1.B16, V1.B16
+	VORR  V1.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R3)
+	ADD   $128, R0
+	ADD   $32, R7
+	ADD   $224, R8
+	ADD   $32, R1
+	ADD   $32, R2
+	ADD   $32, R3
+
+next:
+	MOVD zColumn+8(FP), R0
+	LSL  $2, R0
+	ADD  R0, R4
+	ADD  $72, R5
+	SUBS $1, R6
+	BGT  column
+	RET
+
+// func stageStateNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·stageStateNEON(SB), NOSPLIT, $0-64
+	MOVD $constants<>(SB), R0
+	MOVD slots+16(FP), R1
+	MOVD slotStride+24(FP), R2
+	LSL  $2, R2
+	ADD  R2, R1
+	MOVD slots+16(FP), R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slots+16(FP), R3
+	MOVD columns+40(FP), R4
+	MOVD count+48(FP), R5
+
+	// Constants that stay in registers.
+	FMOVQ 416(R0), F0 // tiny
+	FMOVQ 32(R0), F1  // signBit
+
+column:
+	// Registers: slot R1-R3, column R4, columns left R5
+	//            constants V0 V1
+	MOVD 24(R4), R0
+	MOVD parameters+32(FP), R6
+	MOVD units+56(FP), R7
+
+panel:
+	// Registers: c R0, slot R1-R3, parameters R6, units left R7
+	//            constants V0 V1, i V2 V4 V6 V8, f V3 V5 V7 V9, g V3-V5 V10,
+	//            cellMost V3 V6 V7, cell state V4-V6 V10
+	CMP $0, R7
+	BLE next
+	CMP $8, R7
+	BLE narrow
+
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	FMOVQ (R1), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ (R3), F3
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	FMOVQ 16(R1), F4
+	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
+	WORD  $0x6ea5e405 // fcmgt v5.4s, v0.4s, v5.4s
+	WORD  $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+	FMOVQ 16(R3), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD  $0x6ea6e406 // fcmgt v6.4s, v0.4s, v6.4s
+	WORD  $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
+	FMOVQ 32(R1), F6
+	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	WORD  $0x6ea7e407 // fcmgt v7.4s, v0.4s, v7.4s
+	WORD  $0x4e671cc6 // bic v6.16b, v6.16b, v7.16b
+	FMOVQ 32(R3), F7
+	WORD  $0x4ea0f8e8 // fabs v8.4s, v7.4s
+	WORD  $0x6ea8e408 // fcmgt v8.4s, v0.4s, v8.4s
+	WORD  $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	FMOVQ 48(R1), F8
+	WORD  $0x4ea0f909 // fabs v9.4s, v8.4s
+	WORD  $0x6ea9e409 // fcmgt v9.4s, v0.4s, v9.4s
+	WORD  $0x4e691d08 // bic v8.16b, v8.16b, v9.16b
+	FMOVQ 48(R3), F9
+	WORD  $0x4ea0f92a // fabs v10.4s, v9.4s
+	WORD  $0x6eaae40a // fcmgt v10.4s, v0.4s, v10.4s
+	WORD  $0x4e6a1d29 // bic v9.16b, v9.16b, v10.16b
+
+	// c' = f·c + i·g
+	FMOVQ (R2), F10
+	WORD  $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	FMOVQ (R0), F10
+	VFMLA V10.S4, V3.S4, V2.S4
+	FMOVQ 16(R2), F3
+	WORD  $0x6e23dc83 // fmul v3.4s, v4.4s, v3.4s
+	FMOVQ 16(R0), F4
+	VFMLA V4.S4, V5.S4, V3.S4
+	FMOVQ 32(R2), F4
+	WORD  $0x6e24dcc4 // fmul v4.4s, v6.4s, v4.4s
+	FMOVQ 32(R0), F5
+	VFMLA V5.S4, V7.S4, V4.S4
+	FMOVQ 48(R2), F5
+	WORD  $0x6e25dd05 // fmul v5.4s, v8.4s, v5.4s
+	FMOVQ 48(R0), F6
+	VFMLA V6.S4, V9.S4, V5.S4
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	WORD  $0x4ea0f846 // fabs v6.4s, v2.4s
+	FMOVQ 384(R6), F7
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+	VAND  V1.B16, V2.B16, V7.B16
+	VORR  V7.B16, V6.B16, V6.B16
+	WORD  $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621cc2 // bic v2.16b, v6.16b, v2.16b
+	FMOVQ F2, (R0)
+	FMOVQ F2, (R2)
+	WORD  $0x4ea0f862 // fabs v2.4s, v3.4s
+	FMOVQ 400(R6), F6
+	WORD  $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
+	VAND  V1.B16, V3.B16, V6.B16
+	VORR  V6.B16, V2.B16, V2.B16
+	WORD  $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R2)
+	WORD  $0x4ea0f882 // fabs v2.4s, v4.4s
+	FMOVQ 416(R6), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V1.B16, V4.B16, V3.B16
+	VORR  V3.B16, V2.B16, V2.B16
+	WORD  $0x4ea0f883 // fabs v3.4s, v4.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ F2, 32(R0)
+	FMOVQ F2, 32(R2)
+	WORD  $0x4ea0f8a2 // fabs v2.4s, v5.4s
+	FMOVQ 432(R6), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	VAND  V1.B16, V5.B16, V3.B16
+	VORR  V3.B16, V2.B16, V2.B16
+	WORD  $0x4ea0f8a3 // fabs v3.4s, v5.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ F2, 48(R0)
+	FMOVQ F2, 48(R2)
+	ADD   $64, R0
+	ADD   $448, R6
+	ADD   $64, R1
+	ADD   $64, R2
+	ADD   $64, R3
+	SUB   $16, R7
+	JMP   panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	FMOVQ (R1), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ (R3), F3
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	FMOVQ 16(R1), F4
+	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
+	WORD  $0x6ea5e405 // fcmgt v5.4s, v0.4s, v5.4s
+	WORD  $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+	FMOVQ 16(R3), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD  $0x6ea6e406 // fcmgt v6.4s, v0.4s, v6.4s
+	WORD  $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
+
+	// c' = f·c + i·g
+	FMOVQ (R2), F6
+	WORD  $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	FMOVQ (R0), F6
+	VFMLA V6.S4, V3.S4, V2.S4
+	FMOVQ 16(R2), F3
+	WORD  $0x6e23dc83 // fmul v3.4s, v4.4s, v3.4s
+	FMOVQ 16(R0), F4
+	VFMLA V4.S4, V5.S4, V3.S4
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	WORD  $0x4ea0f844 // fabs v4.4s, v2.4s
+	FMOVQ 192(R6), F5
+	WORD  $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
+	VAND  V1.B16, V2.B16, V5.B16
+	VORR  V5.B16, V4.B16, V4.B16
+	WORD  $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c82 // bic v2.16b, v4.16b, v2.16b
+	FMOVQ F2, (R0)
+	FMOVQ F2, (R2)
+	WORD  $0x4ea0f862 // fabs v2.4s, v3.4s
+	FMOVQ 208(R6), F4
+	WORD  $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	VAND  V1.B16, V3.B16, V4.B16
+	VORR  V4.B16, V2.B16, V2.B16
+	WORD  $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ F2, 16(R0)
+	FMOVQ F2, 16(R2)
+	ADD   $32, R0
+	ADD   $224, R6
+	ADD   $32, R1
+	ADD   $32, R2
+	ADD   $32, R3
+
+next:
+	ADD  $72, R4
+	SUBS $1, R5
+	BGT  column
+	RET
+
+// func stageCoupledStateNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·stageCoupledStateNEON(SB), NOSPLIT, $0-64
+	MOVD $constants<>(SB), R0
+	MOVD slots+16(FP), R1
+	MOVD slotStride+24(FP), R2
+	LSL  $2, R2
+	ADD  R2, R1
+	MOVD slots+16(FP), R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD columns+40(FP), R3
+	MOVD count+48(FP), R4
+
+	// Constants that stay in registers.
+	FMOVQ 416(R0), F0 // tiny
+	FMOVQ 384(R0), F1 // one
+	FMOVQ 32(R0), F2  // signBit
+
+column:
+	// Registers: slot R1 R2, column R3, columns left R4
+	//            constants V0-V2
+	MOVD 24(R3), R0
+	MOVD parameters+32(FP), R5
+	MOVD units+56(FP), R6
+
+panel:
+	// Registers: c R0, slot R1 R2, parameters R5, units left R6
+	//            constants V0-V2, i V3 V5 V7 V9, g V4-V6 V11, cellMost V4 V7 V8,
+	//            cell state V5-V7 V11
+	CMP $0, R6
+	BLE next
+	CMP $8, R6
+	BLE narrow
+
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	FMOVQ (R1), F3
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	WORD  $0x4ea3d424 // fsub v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R1), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD  $0x6ea6e406 // fcmgt v6.4s, v0.4s, v6.4s
+	WORD  $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
+	WORD  $0x4ea5d426 // fsub v6.4s, v1.4s, v5.4s
+	FMOVQ 32(R1), F7
+	WORD  $0x4ea0f8e8 // fabs v8.4s, v7.4s
+	WORD  $0x6ea8e408 // fcmgt v8.4s, v0.4s, v8.4s
+	WORD  $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD  $0x4ea7d428 // fsub v8.4s, v1.4s, v7.4s
+	FMOVQ 48(R1), F9
+	WORD  $0x4ea0f92a // fabs v10.4s, v9.4s
+	WORD  $0x6eaae40a // fcmgt v10.4s, v0.4s, v10.4s
+	WORD  $0x4e6a1d29 // bic v9.16b, v9.16b, v10.16b
+	WORD  $0x4ea9d42a // fsub v10.4s, v1.4s, v9.4s
+
+	// c' = f·c + i·g
+	FMOVQ (R2), F11
+	WORD  $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	FMOVQ (R0), F11
+	VFMLA V11.S4, V4.S4, V3.S4
+	FMOVQ 16(R2), F4
+	WORD  $0x6e24dca4 // fmul v4.4s, v5.4s, v4.4s
+	FMOVQ 16(R0), F5
+	VFMLA V5.S4, V6.S4, V4.S4
+	FMOVQ 32(R2), F5
+	WORD  $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
+	FMOVQ 32(R0), F6
+	VFMLA V6.S4, V8.S4, V5.S4
+	FMOVQ 48(R2), F6
+	WORD  $0x6e26dd26 // fmul v6.4s, v9.4s, v6.4s
+	FMOVQ 48(R0), F7
+	VFMLA V7.S4, V10.S4, V6.S4
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	WORD  $0x4ea0f867 // fabs v7.4s, v3.4s
+	FMOVQ 384(R5), F8
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+	VAND  V2.B16, V3.B16, V8.B16
+	VORR  V8.B16, V7.B16, V7.B16
+	WORD  $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631ce3 // bic v3.16b, v7.16b, v3.16b
+	FMOVQ F3, (R0)
+	FMOVQ F3, (R2)
+	WORD  $0x4ea0f883 // fabs v3.4s, v4.4s
+	FMOVQ 400(R5), F7
+	WORD  $0x4ea3f4e3 // fmin v3.4s, v7.4s, v3.4s
+	VAND  V2.B16, V4.B16, V7.B16
+	VORR  V7.B16, V3.B16, V3.B16
+	WORD  $0x4ea0f884 // fabs v4.4s, v4.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R2)
+	WORD  $0x4ea0f8a3 // fabs v3.4s, v5.4s
+	FMOVQ 416(R5), F4
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	VAND  V2.B16, V5.B16, V4.B16
+	VORR  V4.B16, V3.B16, V3.B16
+	WORD  $0x4ea0f8a4 // fabs v4.4s, v5.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	FMOVQ F3, 32(R0)
+	FMOVQ F3, 32(R2)
+	WORD  $0x4ea0f8c3 // fabs v3.4s, v6.4s
+	FMOVQ 432(R5), F4
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	VAND  V2.B16, V6.B16, V4.B16
+	VORR  V4.B16, V3.B16, V3.B16
+	WORD  $0x4ea0f8c4 // fabs v4.4s, v6.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	FMOVQ F3, 48(R0)
+	FMOVQ F3, 48(R2)
+	ADD   $64, R0
+	ADD   $448, R5
+	ADD   $64, R1
+	ADD   $64, R2
+	SUB   $16, R6
+	JMP   panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	FMOVQ (R1), F3
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	WORD  $0x4ea3d424 // fsub v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R1), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD  $0x6ea6e406 // fcmgt v6.4s, v0.4s, v6.4s
+	WORD  $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
+	WORD  $0x4ea5d426 // fsub v6.4s, v1.4s, v5.4s
+
+	// c' = f·c + i·g
+	FMOVQ (R2), F7
+	WORD  $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	FMOVQ (R0), F7
+	VFMLA V7.S4, V4.S4, V3.S4
+	FMOVQ 16(R2), F4
+	WORD  $0x6e24dca4 // fmul v4.4s, v5.4s, v4.4s
+	FMOVQ 16(R0), F5
+	VFMLA V5.S4, V6.S4, V4.S4
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	WORD  $0x4ea0f865 // fabs v5.4s, v3.4s
+	FMOVQ 192(R5), F6
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+	VAND  V2.B16, V3.B16, V6.B16
+	VORR  V6.B16, V5.B16, V5.B16
+	WORD  $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631ca3 // bic v3.16b, v5.16b, v3.16b
+	FMOVQ F3, (R0)
+	FMOVQ F3, (R2)
+	WORD  $0x4ea0f883 // fabs v3.4s, v4.4s
+	FMOVQ 208(R5), F5
+	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	VAND  V2.B16, V4.B16, V5.B16
+	VORR  V5.B16, V3.B16, V3.B16
+	WORD  $0x4ea0f884 // fabs v4.4s, v4.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	FMOVQ F3, 16(R0)
+	FMOVQ F3, 16(R2)
+	ADD   $32, R0
+	ADD   $224, R5
+	ADD   $32, R1
+	ADD   $32, R2
+
+next:
+	ADD  $72, R3
+	SUBS $1, R4
+	BGT  column
+	RET
+
+// func stagePeepholeStateNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·stagePeepholeStateNEON(SB), NOSPLIT, $0-64
+	MOVD $constants<>(SB), R0
+	MOVD slots+16(FP), R1
+	MOVD slotStride+24(FP), R2
+	LSL  $2, R2
+	ADD  R2, R1
+	MOVD slots+16(FP), R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slots+16(FP), R3
+	MOVD slots+16(FP), R4
+	MOVD slotStride+24(FP), R5
+	LSL  $2, R5
+	ADD  R5, R4
+	MOVD slotStride+24(FP), R5
+	LSL  $2, R5
+	ADD  R5, R4
+	MOVD z+0(FP), R5
+	MOVD columns+40(FP), R6
+	MOVD count+48(FP), R7
+
+	// Constants that stay in registers.
+	FMOVQ 416(R0), F0 // tiny
+	FMOVQ 32(R0), F1  // signBit
+
+column:
+	// Registers: slot R1-R4, z of the column R5, column R6, columns left R7
+	//            constants V0 V1
+	MOVD R5, R0
+	MOVD 24(R6), R8
+	MOVD parameters+32(FP), R9
+	MOVD units+56(FP), R10
+
+panel:
+	// Registers: z R0, slot R1-R4, c R8, parameters R9, units left R10
+	//            constants V0 V1, i V2 V4 V6 V8, gateLeast V2, peepholeO V2 V6,
+	//            f V3 V5 V7 V9, g V3-V5 V10, gateMost V3 V6, z V3 V6 V7,
+	//            cell state V4-V6 V10, cellMost V7
+	CMP $0, R10
+	BLE next
+	CMP $8, R10
+	BLE narrow
+
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	FMOVQ (R1), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ (R3), F3
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	FMOVQ 16(R1), F4
+	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
+	WORD  $0x6ea5e405 // fcmgt v5.4s, v0.4s, v5.4s
+	WORD  $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+	FMOVQ 16(R3), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD  $0x6ea6e406 // fcmgt v6.4s, v0.4s, v6.4s
+	WORD  $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
+	FMOVQ 32(R1), F6
+	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	WORD  $0x6ea7e407 // fcmgt v7.4s, v0.4s, v7.4s
+	WORD  $0x4e671cc6 // bic v6.16b, v6.16b, v7.16b
+	FMOVQ 32(R3), F7
+	WORD  $0x4ea0f8e8 // fabs v8.4s, v7.4s
+	WORD  $0x6ea8e408 // fcmgt v8.4s, v0.4s, v8.4s
+	WORD  $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	FMOVQ 48(R1), F8
+	WORD  $0x4ea0f909 // fabs v9.4s, v8.4s
+	WORD  $0x6ea9e409 // fcmgt v9.4s, v0.4s, v9.4s
+	WORD  $0x4e691d08 // bic v8.16b, v8.16b, v9.16b
+	FMOVQ 48(R3), F9
+	WORD  $0x4ea0f92a // fabs v10.4s, v9.4s
+	WORD  $0x6eaae40a // fcmgt v10.4s, v0.4s, v10.4s
+	WORD  $0x4e6a1d29 // bic v9.16b, v9.16b, v10.16b
+
+	// c' = f·c + i·g
+	FMOVQ (R2), F10
+	WORD  $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	FMOVQ (R8), F10
+	VFMLA V10.S4, V3.S4, V2.S4
+	FMOVQ 16(R2), F3
+	WORD  $0x6e23dc83 // fmul v3.4s, v4.4s, v3.4s
+	FMOVQ 16(R8), F4
+	VFMLA V4.S4, V5.S4, V3.S4
+	FMOVQ 32(R2), F4
+	WORD  $0x6e24dcc4 // fmul v4.4s, v6.4s, v4.4s
+	FMOVQ 32(R8), F5
+	VFMLA V5.S4, V7.S4, V4.S4
+	FMOVQ 48(R2), F5
+	WORD  $0x6e25dd05 // fmul v5.4s, v8.4s, v5.4s
+	FMOVQ 48(R8), F6
+	VFMLA V6.S4, V9.S4, V5.S4
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	WORD  $0x4ea0f846 // fabs v6.4s, v2.4s
+	FMOVQ 384(R9), F7
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+	VAND  V1.B16, V2.B16, V7.B16
+	VORR  V7.B16, V6.B16, V6.B16
+	WORD  $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621cc2 // bic v2.16b, v6.16b, v2.16b
+	FMOVQ F2, (R8)
+	FMOVQ F2, (R2)
+	WORD  $0x4ea0f866 // fabs v6.4s, v3.4s
+	FMOVQ 400(R9), F7
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+	VAND  V1.B16, V3.B16, V7.B16
+	VORR  V7.B16, V6.B16, V6.B16
+	WORD  $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631cc3 // bic v3.16b, v6.16b, v3.16b
+	FMOVQ F3, 16(R8)
+	FMOVQ F3, 16(R2)
+	WORD  $0x4ea0f886 // fabs v6.4s, v4.4s
+	FMOVQ 416(R9), F7
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+	VAND  V1.B16, V4.B16, V7.B16
+	VORR  V7.B16, V6.B16, V6.B16
+	WORD  $0x4ea0f884 // fabs v4.4s, v4.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641cc4 // bic v4.16b, v6.16b, v4.16b
+	FMOVQ F4, 32(R8)
+	FMOVQ F4, 32(R2)
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	FMOVQ 432(R9), F7
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+	VAND  V1.B16, V5.B16, V7.B16
+	VORR  V7.B16, V6.B16, V6.B16
+	WORD  $0x4ea0f8a5 // fabs v5.4s, v5.4s
+	WORD  $0x6ea5e405 // fcmgt v5.4s, v0.4s, v5.4s
+	WORD  $0x4e651cc5 // bic v5.16b, v6.16b, v5.16b
+	FMOVQ F5, 48(R8)
+	FMOVQ F5, 48(R2)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	FMOVQ 128(R9), F6
+	FMOVQ 192(R0), F7
+	VFMLA V2.S4, V6.S4, V7.S4
+	FMOVQ 192(R9), F2
+	WORD  $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
+	FMOVQ 256(R9), F6
+	WORD  $0x4ea2f4c2 // fmin v2.4s, v6.4s, v2.4s
+	FMOVQ F2, (R4)
+	FMOVQ 144(R9), F2
+	FMOVQ 208(R0), F6
+	VFMLA V3.S4, V2.S4, V6.S4
+	FMOVQ 208(R9), F2
+	WORD  $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	FMOVQ 272(R9), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	FMOVQ F2, 16(R4)
+	FMOVQ 160(R9), F2
+	FMOVQ 224(R0), F3
+	VFMLA V4.S4, V2.S4, V3.S4
+	FMOVQ 224(R9), F2
+	WORD  $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	FMOVQ 288(R9), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	FMOVQ F2, 32(R4)
+	FMOVQ 176(R9), F2
+	FMOVQ 240(R0), F3
+	VFMLA V5.S4, V2.S4, V3.S4
+	FMOVQ 240(R9), F2
+	WORD  $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	FMOVQ 304(R9), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	FMOVQ F2, 48(R4)
+	ADD   $256, R0
+	ADD   $64, R8
+	ADD   $448, R9
+	ADD   $64, R1
+	ADD   $64, R2
+	ADD   $64, R3
+	ADD   $64, R4
+	SUB   $16, R10
+	JMP   panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = f or 0 where |f| < tiny
+	FMOVQ (R1), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	FMOVQ (R3), F3
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	FMOVQ 16(R1), F4
+	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
+	WORD  $0x6ea5e405 // fcmgt v5.4s, v0.4s, v5.4s
+	WORD  $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+	FMOVQ 16(R3), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD  $0x6ea6e406 // fcmgt v6.4s, v0.4s, v6.4s
+	WORD  $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
+
+	// c' = f·c + i·g
+	FMOVQ (R2), F6
+	WORD  $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	FMOVQ (R8), F6
+	VFMLA V6.S4, V3.S4, V2.S4
+	FMOVQ 16(R2), F3
+	WORD  $0x6e23dc83 // fmul v3.4s, v4.4s, v3.4s
+	FMOVQ 16(R8), F4
+	VFMLA V4.S4, V5.S4, V3.S4
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	WORD  $0x4ea0f844 // fabs v4.4s, v2.4s
+	FMOVQ 192(R9), F5
+	WORD  $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
+	VAND  V1.B16, V2.B16, V5.B16
+	VORR  V5.B16, V4.B16, V4.B16
+	WORD  $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c82 // bic v2.16b, v4.16b, v2.16b
+	FMOVQ F2, (R8)
+	FMOVQ F2, (R2)
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	FMOVQ 208(R9), F5
+	WORD  $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
+	VAND  V1.B16, V3.B16, V5.B16
+	VORR  V5.B16, V4.B16, V4.B16
+	WORD  $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
+	FMOVQ F3, 16(R8)
+	FMOVQ F3, 16(R2)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	FMOVQ 64(R9), F4
+	FMOVQ 96(R0), F5
+	VFMLA V2.S4, V4.S4, V5.S4
+	FMOVQ 96(R9), F2
+	WORD  $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	FMOVQ 128(R9), F4
+	WORD  $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	FMOVQ F2, (R4)
+	FMOVQ 80(R9), F2
+	FMOVQ 112(R0), F4
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ 112(R9), F2
+	WORD  $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	FMOVQ 144(R9), F3
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	FMOVQ F2, 16(R4)
+	ADD   $128, R0
+	ADD   $32, R8
+	ADD   $224, R9
+	ADD   $32, R1
+	ADD   $32, R2
+	ADD   $32, R3
+	ADD   $32, R4
+
+next:
+	MOVD zColumn+8(FP), R0
+	LSL  $2, R0
+	ADD  R0, R5
+	ADD  $72, R6
+	SUBS $1, R7
+	BGT  column
+	RET
+
+// func stageCoupledPeepholeStateNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·stageCoupledPeepholeStateNEON(SB), NOSPLIT, $0-64
+	MOVD $constants<>(SB), R0
+	MOVD slots+16(FP), R1
+	MOVD slotStride+24(FP), R2
+	LSL  $2, R2
+	ADD  R2, R1
+	MOVD slots+16(FP), R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slots+16(FP), R3
+	MOVD slotStride+24(FP), R4
+	LSL  $2, R4
+	ADD  R4, R3
+	MOVD slotStride+24(FP), R4
+	LSL  $2, R4
+	ADD  R4, R3
+	MOVD z+0(FP), R4
+	MOVD columns+40(FP), R5
+	MOVD count+48(FP), R6
+
+	// Constants that stay in registers.
+	FMOVQ 416(R0), F0 // tiny
+	FMOVQ 384(R0), F1 // one
+	FMOVQ 32(R0), F2  // signBit
+
+column:
+	// Registers: slot R1-R3, z of the column R4, column R5, columns left R6
+	//            constants V0-V2
+	MOVD R4, R0
+	MOVD 24(R5), R7
+	MOVD parameters+32(FP), R8
+	MOVD units+56(FP), R9
+
+panel:
+	// Registers: z R0, slot R1-R3, c R7, parameters R8, units left R9
+	//            constants V0-V2, i V3 V5 V7 V9, gateLeast V3, peepholeO V3 V7,
+	//            g V4-V6 V11, gateMost V4 V7, z V4 V7 V8, cell state V5-V7 V11,
+	//            cellMost V8
+	CMP $0, R9
+	BLE next
+	CMP $8, R9
+	BLE narrow
+
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	FMOVQ (R1), F3
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	WORD  $0x4ea3d424 // fsub v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R1), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD  $0x6ea6e406 // fcmgt v6.4s, v0.4s, v6.4s
+	WORD  $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
+	WORD  $0x4ea5d426 // fsub v6.4s, v1.4s, v5.4s
+	FMOVQ 32(R1), F7
+	WORD  $0x4ea0f8e8 // fabs v8.4s, v7.4s
+	WORD  $0x6ea8e408 // fcmgt v8.4s, v0.4s, v8.4s
+	WORD  $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD  $0x4ea7d428 // fsub v8.4s, v1.4s, v7.4s
+	FMOVQ 48(R1), F9
+	WORD  $0x4ea0f92a // fabs v10.4s, v9.4s
+	WORD  $0x6eaae40a // fcmgt v10.4s, v0.4s, v10.4s
+	WORD  $0x4e6a1d29 // bic v9.16b, v9.16b, v10.16b
+	WORD  $0x4ea9d42a // fsub v10.4s, v1.4s, v9.4s
+
+	// c' = f·c + i·g
+	FMOVQ (R2), F11
+	WORD  $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	FMOVQ (R7), F11
+	VFMLA V11.S4, V4.S4, V3.S4
+	FMOVQ 16(R2), F4
+	WORD  $0x6e24dca4 // fmul v4.4s, v5.4s, v4.4s
+	FMOVQ 16(R7), F5
+	VFMLA V5.S4, V6.S4, V4.S4
+	FMOVQ 32(R2), F5
+	WORD  $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
+	FMOVQ 32(R7), F6
+	VFMLA V6.S4, V8.S4, V5.S4
+	FMOVQ 48(R2), F6
+	WORD  $0x6e26dd26 // fmul v6.4s, v9.4s, v6.4s
+	FMOVQ 48(R7), F7
+	VFMLA V7.S4, V10.S4, V6.S4
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	WORD  $0x4ea0f867 // fabs v7.4s, v3.4s
+	FMOVQ 384(R8), F8
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+	VAND  V2.B16, V3.B16, V8.B16
+	VORR  V8.B16, V7.B16, V7.B16
+	WORD  $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631ce3 // bic v3.16b, v7.16b, v3.16b
+	FMOVQ F3, (R7)
+	FMOVQ F3, (R2)
+	WORD  $0x4ea0f887 // fabs v7.4s, v4.4s
+	FMOVQ 400(R8), F8
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+	VAND  V2.B16, V4.B16, V8.B16
+	VORR  V8.B16, V7.B16, V7.B16
+	WORD  $0x4ea0f884 // fabs v4.4s, v4.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641ce4 // bic v4.16b, v7.16b, v4.16b
+	FMOVQ F4, 16(R7)
+	FMOVQ F4, 16(R2)
+	WORD  $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	FMOVQ 416(R8), F8
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+	VAND  V2.B16, V5.B16, V8.B16
+	VORR  V8.B16, V7.B16, V7.B16
+	WORD  $0x4ea0f8a5 // fabs v5.4s, v5.4s
+	WORD  $0x6ea5e405 // fcmgt v5.4s, v0.4s, v5.4s
+	WORD  $0x4e651ce5 // bic v5.16b, v7.16b, v5.16b
+	FMOVQ F5, 32(R7)
+	FMOVQ F5, 32(R2)
+	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	FMOVQ 432(R8), F8
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+	VAND  V2.B16, V6.B16, V8.B16
+	VORR  V8.B16, V7.B16, V7.B16
+	WORD  $0x4ea0f8c6 // fabs v6.4s, v6.4s
+	WORD  $0x6ea6e406 // fcmgt v6.4s, v0.4s, v6.4s
+	WORD  $0x4e661ce6 // bic v6.16b, v7.16b, v6.16b
+	FMOVQ F6, 48(R7)
+	FMOVQ F6, 48(R2)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	FMOVQ 128(R8), F7
+	FMOVQ 192(R0), F8
+	VFMLA V3.S4, V7.S4, V8.S4
+	FMOVQ 192(R8), F3
+	WORD  $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	FMOVQ 256(R8), F7
+	WORD  $0x4ea3f4e3 // fmin v3.4s, v7.4s, v3.4s
+	FMOVQ F3, (R3)
+	FMOVQ 144(R8), F3
+	FMOVQ 208(R0), F7
+	VFMLA V4.S4, V3.S4, V7.S4
+	FMOVQ 208(R8), F3
+	WORD  $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	FMOVQ 272(R8), F4
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	FMOVQ F3, 16(R3)
+	FMOVQ 160(R8), F3
+	FMOVQ 224(R0), F4
+	VFMLA V5.S4, V3.S4, V4.S4
+	FMOVQ 224(R8), F3
+	WORD  $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	FMOVQ 288(R8), F4
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	FMOVQ F3, 32(R3)
+	FMOVQ 176(R8), F3
+	FMOVQ 240(R0), F4
+	VFMLA V6.S4, V3.S4, V4.S4
+	FMOVQ 240(R8), F3
+	WORD  $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	FMOVQ 304(R8), F4
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	FMOVQ F3, 48(R3)
+	ADD   $256, R0
+	ADD   $64, R7
+	ADD   $448, R8
+	ADD   $64, R1
+	ADD   $64, R2
+	ADD   $64, R3
+	SUB   $16, R9
+	JMP   panel
+
+narrow:
+	// i = i or 0 where |i| < tiny, f = 1 - i
+	FMOVQ (R1), F3
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	WORD  $0x4ea3d424 // fsub v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R1), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	WORD  $0x6ea6e406 // fcmgt v6.4s, v0.4s, v6.4s
+	WORD  $0x4e661ca5 // bic v5.16b, v5.16b, v6.16b
+	WORD  $0x4ea5d426 // fsub v6.4s, v1.4s, v5.4s
+
+	// c' = f·c + i·g
+	FMOVQ (R2), F7
+	WORD  $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	FMOVQ (R7), F7
+	VFMLA V7.S4, V4.S4, V3.S4
+	FMOVQ 16(R2), F4
+	WORD  $0x6e24dca4 // fmul v4.4s, v5.4s, v4.4s
+	FMOVQ 16(R7), F5
+	VFMLA V5.S4, V6.S4, V4.S4
+
+	// limited = min(cellMost, |c'|) | (c' & signBit), c' = limited or 0 where |c'| < tiny
+	WORD  $0x4ea0f865 // fabs v5.4s, v3.4s
+	FMOVQ 192(R8), F6
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+	VAND  V2.B16, V3.B16, V6.B16
+	VORR  V6.B16, V5.B16, V5.B16
+	WORD  $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631ca3 // bic v3.16b, v5.16b, v3.16b
+	FMOVQ F3, (R7)
+	FMOVQ F3, (R2)
+	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
+	FMOVQ 208(R8), F6
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+	VAND  V2.B16, V4.B16, V6.B16
+	VORR  V6.B16, V5.B16, V5.B16
+	WORD  $0x4ea0f884 // fabs v4.4s, v4.4s
+	WORD  $0x6ea4e404 // fcmgt v4.4s, v0.4s, v4.4s
+	WORD  $0x4e641ca4 // bic v4.16b, v5.16b, v4.16b
+	FMOVQ F4, 16(R7)
+	FMOVQ F4, 16(R2)
+
+	// z = peepholeO·c + z, z = min(gateMost, max(gateLeast, z))
+	FMOVQ 64(R8), F5
+	FMOVQ 96(R0), F6
+	VFMLA V3.S4, V5.S4, V6.S4
+	FMOVQ 96(R8), F3
+	WORD  $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	FMOVQ 128(R8), F5
+	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	FMOVQ F3, (R3)
+	FMOVQ 80(R8), F3
+	FMOVQ 112(R0), F5
+	VFMLA V4.S4, V3.S4, V5.S4
+	FMOVQ 112(R8), F3
+	WORD  $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 144(R8), F4
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	FMOVQ F3, 16(R3)
+	ADD   $128, R0
+	ADD   $32, R7
+	ADD   $224, R8
+	ADD   $32, R1
+	ADD   $32, R2
+	ADD   $32, R3
+
+next:
+	MOVD zColumn+8(FP), R0
+	LSL  $2, R0
+	ADD  R0, R4
+	ADD  $72, R5
+	SUBS $1, R6
+	BGT  column
+	RET
+
+// func stageHiddenNEON(z *float32, zColumn int, slots *float32, slotStride int, parameters *float32, columns *[]float32, count int, units int)
+TEXT ·stageHiddenNEON(SB), NOSPLIT, $0-64
+	MOVD $constants<>(SB), R0
+	MOVD slots+16(FP), R1
+	MOVD slotStride+24(FP), R2
+	LSL  $2, R2
+	ADD  R2, R1
+	MOVD slotStride+24(FP), R2
+	LSL  $2, R2
+	ADD  R2, R1
+	MOVD slots+16(FP), R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD slotStride+24(FP), R3
+	LSL  $2, R3
+	ADD  R3, R2
+	MOVD columns+40(FP), R3
+	MOVD count+48(FP), R4
+
+	// Constants that stay in registers.
+	FMOVQ 416(R0), F0 // tiny
+
+column:
+	// Registers: slot R1 R2, column R3, columns left R4
+	//            constants V0
+	MOVD 48(R3), R0
+	MOVD units+56(FP), R5
+
+panel:
+	// Registers: h R0, slot R1 R2, units left R5, lanes left R6
+	//            constants V0, o V1, y V2
+	CMP $0, R5
+	BLE next
+	CMP $8, R5
+	BLE narrow
+
+	// o = o or 0 where |o| < tiny, y = y or 0 where |y| < tiny, h' = o·y, h' = h' or 0 where |h'| < tiny
+	FMOVQ (R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ (R2), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ 16(R2), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ F1, 16(R0)
+	FMOVQ 32(R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ 32(R2), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	CMP   $12, R5
+	BGE   h_whole_wide_2
+	MOVD  R5, R6
+	SUB   $8, R6
+	TBZ   $1, R6, one_lane_1
+	FMOVD F1, 32(R0)
+	TBZ   $0, R6, lanes_done_2
+	VDUP  V1.D[1], V1.D2
+	FMOVS F1, 40(R0)
+	JMP   lanes_done_2
+
+one_lane_1:
+	FMOVS F1, 32(R0)
+
+lanes_done_2:
+	JMP h_done_wide_2
+
+h_whole_wide_2:
+	FMOVQ F1, 32(R0)
+
+h_done_wide_2:
+	FMOVQ 48(R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ 48(R2), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	CMP   $16, R5
+	BGE   h_whole_wide_3
+	CMP   $12, R5
+	BLE   h_done_wide_3
+	MOVD  R5, R6
+	SUB   $12, R6
+	TBZ   $1, R6, one_lane_3
+	FMOVD F1, 48(R0)
+	TBZ   $0, R6, lanes_done_4
+	VDUP  V1.D[1], V1.D2
+	FMOVS F1, 56(R0)
+	JMP   lanes_done_4
+
+one_lane_3:
+	FMOVS F1, 48(R0)
+
+lanes_done_4:
+	JMP h_done_wide_3
+
+h_whole_wide_3:
+	FMOVQ F1, 48(R0)
+
+h_done_wide_3:
+	ADD $64, R0
+	ADD $64, R1
+	ADD $64, R2
+	SUB $16, R5
+	JMP panel
+
+narrow:
+	// o = o or 0 where |o| < tiny, y = y or 0 where |y| < tiny, h' = o·y, h' = h' or 0 where |h'| < tiny
+	FMOVQ (R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ (R2), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	CMP   $4, R5
+	BGE   h_whole_narrow_0
+	MOVD  R5, R6
+	TBZ   $1, R6, one_lane_5
+	FMOVD F1, (R0)
+	TBZ   $0, R6, lanes_done_6
+	VDUP  V1.D[1], V1.D2
+	FMOVS F1, 8(R0)
+	JMP   lanes_done_6
+
+one_lane_5:
+	FMOVS F1, (R0)
+
+lanes_done_6:
+	JMP h_done_narrow_0
+
+h_whole_narrow_0:
+	FMOVQ F1, (R0)
+
+h_done_narrow_0:
+	FMOVQ 16(R1), F1
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	FMOVQ 16(R2), F2
+	WORD  $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD  $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
+	WORD  $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD  $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	WORD  $0x6ea2e402 // fcmgt v2.4s, v0.4s, v2.4s
+	WORD  $0x4e621c21 // bic v1.16b, v1.16b, v2.16b
+	CMP   $8, R5
+	BGE   h_whole_narrow_1
+	CMP   $4, R5
+	BLE   h_done_narrow_1
+	MOVD  R5, R5
+	SUB   $4, R5
+	TBZ   $1, R5, one_lane_7
+	FMOVD F1, 16(R0)
+	TBZ   $0, R5, lanes_done_8
+	VDUP  V1.D[1], V1.D2
+	FMOVS F1, 24(R0)
+	JMP   lanes_done_8
+
+one_lane_7:
+	FMOVS F1, 16(R0)
+
+lanes_done_8:
+	JMP h_done_narrow_1
+
+h_whole_narrow_1:
+	FMOVQ F1, 16(R0)
+
+h_done_narrow_1:
+	ADD $32, R0
+	ADD $32, R1
+	ADD $32, R2
+
+next:
+	ADD  $72, R3
+	SUBS $1, R4
+	BGT  column
+	RET
+
 // func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 TEXT ·headNEON(SB), NOSPLIT, $0-48
 	MOVD weights+0(FP), R0

@@ -91,6 +91,69 @@ func cellsPortable(cell cellKind, z []float32, zStride int, parameters []float32
 	}
 }
 
+// A cellStage is what is to do before, between or after the activations of a cell.
+type cellStage int
+
+const (
+	sumsStage cellStage = iota
+	peepholeSumsStage
+	stateStage
+	coupledStateStage
+	peepholeStateStage
+	coupledPeepholeStateStage
+	hiddenStage
+)
+
+func (s cellStage) String() string {
+	return [...]string{
+		sumsStage:                 "sums",
+		peepholeSumsStage:         "peepholeSums",
+		stateStage:                "state",
+		coupledStateStage:         "coupledState",
+		peepholeStateStage:        "peepholeState",
+		coupledPeepholeStateStage: "coupledPeepholeState",
+		hiddenStage:               "hidden",
+	}[s]
+}
+
+func stagesGeneric(s cellStage, z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	switch s {
+	case sumsStage:
+		stageSumsGeneric(z, zStride, slots, slotStride, parameters, columns)
+	case peepholeSumsStage:
+		stagePeepholeSumsGeneric(z, zStride, slots, slotStride, parameters, columns)
+	case stateStage:
+		stageStateGeneric(z, zStride, slots, slotStride, parameters, columns)
+	case coupledStateStage:
+		stageCoupledStateGeneric(z, zStride, slots, slotStride, parameters, columns)
+	case peepholeStateStage:
+		stagePeepholeStateGeneric(z, zStride, slots, slotStride, parameters, columns)
+	case coupledPeepholeStateStage:
+		stageCoupledPeepholeStateGeneric(z, zStride, slots, slotStride, parameters, columns)
+	case hiddenStage:
+		stageHiddenGeneric(z, zStride, slots, slotStride, parameters, columns)
+	}
+}
+
+func stagesPortable(s cellStage, z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	switch s {
+	case sumsStage:
+		stageSumsPortable(z, zStride, slots, slotStride, parameters, columns)
+	case peepholeSumsStage:
+		stagePeepholeSumsPortable(z, zStride, slots, slotStride, parameters, columns)
+	case stateStage:
+		stageStatePortable(z, zStride, slots, slotStride, parameters, columns)
+	case coupledStateStage:
+		stageCoupledStatePortable(z, zStride, slots, slotStride, parameters, columns)
+	case peepholeStateStage:
+		stagePeepholeStatePortable(z, zStride, slots, slotStride, parameters, columns)
+	case coupledPeepholeStateStage:
+		stageCoupledPeepholeStatePortable(z, zStride, slots, slotStride, parameters, columns)
+	case hiddenStage:
+		stageHiddenPortable(z, zStride, slots, slotStride, parameters, columns)
+	}
+}
+
 // A function is one that has an elementwise kernel.
 type function int
 

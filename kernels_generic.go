@@ -308,6 +308,84 @@ func limit(x, least, most float32) float32 {
 	return x
 }
 
+func stageSumsGeneric(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageUnits(sumsStage, z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stagePeepholeSumsGeneric(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageUnits(peepholeSumsStage, z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stageStateGeneric(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageUnits(stateStage, z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stageCoupledStateGeneric(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageUnits(coupledStateStage, z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stagePeepholeStateGeneric(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageUnits(peepholeStateStage, z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stageCoupledPeepholeStateGeneric(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageUnits(coupledPeepholeStateStage, z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stageHiddenGeneric(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageUnits(hiddenStage, z, zStride, slots, slotStride, parameters, columns)
+}
+
+// stageUnits does a stage of the units of all columns, one after another.
+func stageUnits(s cellStage, z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	f, i, o, g := slots, slots[slotStride:], slots[2*slotStride:], slots[3*slotStride:]
+	at := 0 // in a slot
+	for n := range columns {
+		col := &columns[n]
+		for u := range panel.PaddedUnits(len(col.h)) {
+			first := u / panel.Units * panel.Units
+			width, lane := panel.Width(len(col.h)-first), u%panel.Units
+			sums := z[n*zStride+panel.Gates*first+lane:]
+			zi, zf, zg, zo := sums[0], sums[width], sums[2*width], sums[3*width]
+			own := parameters[stageVectors*first+lane:]
+			peepholeI, peepholeF, peepholeO := own[0], own[width], own[2*width]
+			gateLeast, gateMost, candidateMost, cellMost := own[3*width], own[4*width], own[5*width], own[6*width]
+			switch s {
+			case sumsStage, peepholeSumsStage:
+				if s == peepholeSumsStage {
+					zi = fma(peepholeI, col.c[u], zi)
+					zf = fma(peepholeF, col.c[u], zf)
+				} else {
+					o[at] = limit(zo, gateLeast, gateMost)
+				}
+				i[at] = limit(zi, gateLeast, gateMost)
+				f[at] = limit(zf, gateLeast, gateMost)
+				g[at] = limit(zg, -candidateMost, candidateMost)
+			case stateStage, coupledStateStage, peepholeStateStage, coupledPeepholeStateStage:
+				in := contract.Flush(i[at])
+				forget := 1 - in
+				if s == stateStage || s == peepholeStateStage {
+					forget = contract.Flush(f[at])
+				}
+				c := fma(forget, col.c[u], float32(in*g[at]))
+				c = contract.Flush(limit(c, -cellMost, cellMost))
+				col.c[u], g[at] = c, c
+				if s == peepholeStateStage || s == coupledPeepholeStateStage {
+					o[at] = limit(fma(peepholeO, c, zo), gateLeast, gateMost)
+				}
+			case hiddenStage:
+				if u < len(col.h) {
+					col.h[u] = contract.Flush(float32(contract.Flush(o[at]) * contract.Flush(g[at])))
+				}
+			}
+			at++
+		}
+	}
+}
+
+// stageVectors is the number of vectors that a unit has in stages.
+const stageVectors = 7
+
 func headGeneric(weights, bias, x, y []float32) {
 	for o := range y {
 		var sums [contract.HeadSums]float32

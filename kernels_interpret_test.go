@@ -27,6 +27,7 @@ var planTests = map[string]func(t *testing.T, p *interpret.Program, kernel int){
 	"stepTile": testStepTilePlan,
 	"gates":    testGatesPlan,
 	"cells":    testCellsPlan,
+	"stages":   testStagePlan,
 	"head":     testHeadPlan,
 	"elements": testElementsPlan,
 }
@@ -197,6 +198,26 @@ func testCellsPlan(t *testing.T, p *interpret.Program, kernel int) {
 				return interpret.Arguments{
 					"z": m[0], "zColumn": panel.Gates*panel.PaddedUnits(units) + gap, "parameters": m[1],
 					"columns": columns, "count": len(columns), "units": units,
+				}
+			})
+		}
+	}
+}
+
+func testStagePlan(t *testing.T, p *interpret.Program, kernel int) {
+	for _, units := range planUnits {
+		for columns := 1; columns <= panel.MaxColumns; columns++ {
+			r := lstmtest.NewRand(127, units, columns)
+			c := gateCall{units: units, n: 1, columns: columns, kind: &kinds[r.IntN(len(kinds))], rand: r}
+			gap, padded := r.IntN(20), panel.PaddedUnits(units)
+			checkPlan(t, p, c.stage(cellStage(kernel), nil, false, gap), func(m [][]float32) interpret.Arguments {
+				var list []interpret.Column
+				for state := m[3:]; len(state) > 0; state = state[2:] {
+					list = append(list, interpret.Column{C: state[0], H: state[1]})
+				}
+				return interpret.Arguments{
+					"z": m[0], "zColumn": panel.Gates*padded + gap, "slots": m[1], "slotStride": columns*padded + gap, "parameters": m[2],
+					"columns": list, "count": columns, "units": units,
 				}
 			})
 		}

@@ -40,6 +40,14 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 	cellsPortable(cell, z, zStride, parameters, columns)
 }
 
+func stages(s cellStage, z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	if dispatch.Active() == dispatch.Generic {
+		stagesGeneric(s, z, zStride, slots, slotStride, parameters, columns)
+		return
+	}
+	stagesPortable(s, z, zStride, slots, slotStride, parameters, columns)
+}
+
 func head(weights, bias, x, y []float32) {
 	if dispatch.Active() == dispatch.Generic {
 		headGeneric(weights, bias, x, y)

@@ -249,6 +249,36 @@ func variantUnitsPortable(p *unitParameters, z, c, h []float32) {
 	}
 }
 
+// The stages are few operations beside the activations.
+
+func stageSumsPortable(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageSumsGeneric(z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stagePeepholeSumsPortable(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stagePeepholeSumsGeneric(z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stageStatePortable(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageStateGeneric(z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stageCoupledStatePortable(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageCoupledStateGeneric(z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stagePeepholeStatePortable(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stagePeepholeStateGeneric(z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stageCoupledPeepholeStatePortable(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageCoupledPeepholeStateGeneric(z, zStride, slots, slotStride, parameters, columns)
+}
+
+func stageHiddenPortable(z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column) {
+	stageHiddenGeneric(z, zStride, slots, slotStride, parameters, columns)
+}
+
 // headPortable is a small part of any network.
 func headPortable(weights, bias, x, y []float32) { headGeneric(weights, bias, x, y) }
 

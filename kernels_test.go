@@ -527,6 +527,64 @@ func (c *gateCall) cells(cell cellKind, r *rack, last bool, gap int) *kernelCall
 	}
 }
 
+// stage is the call of stages on slots that are gap floats longer than they must be,
+// and z likewise from column to column. What lies behind the last column of a slot is
+// nobody's, but no sentinel: slots follow one another.
+func (c *gateCall) stage(s cellStage, r *rack, last bool, gap int) *kernelCall {
+	padded := panel.PaddedUnits(c.units)
+	zStride, slotStride := panel.Gates*padded+gap, c.columns*padded+gap
+	z := argument{name: "z", floats: sentinels((c.columns-1)*zStride + panel.Gates*padded)}
+	slots := argument{name: "slots", floats: sentinels((panel.Gates-1)*slotStride + c.columns*padded)}
+	parameters := argument{name: "parameters", floats: sentinels(stageVectors * padded)}
+	fill := func(p, lane, width int, unit map[string]float32) {
+		for i := range c.columns {
+			for g := range panel.Gates {
+				z.floats[i*zStride+p*panel.RowFloats+g*width+lane] = c.kind.sum(c.rand, c.n)
+				slots.floats[g*slotStride+i*padded+p*panel.Units+lane] = c.kind.sum(c.rand, c.n)
+			}
+		}
+		for v, name := range gen.StageParameters {
+			parameters.floats[p*stageVectors*panel.Units+v*width+lane] = unit[name]
+		}
+	}
+	c.eachUnit(func(p, lane, width int) {
+		unit := c.parameters()
+		if c.rand.IntN(2) == 0 { // activations other than σ have gates of any sum
+			unit["gateLeast"], unit["gateMost"] = -unit["cellMost"], unit["cellMost"]
+		}
+		fill(p, lane, width, unit)
+	})
+	// What pads the last panel is computed like the rest, of numbers like the rest.
+	for u := c.units; u < padded; u++ {
+		p := u / panel.Units
+		fill(p, u%panel.Units, panel.Width(c.units-p*panel.Units), c.parameters())
+	}
+	a := []argument{z, slots, parameters}
+	for i := range c.columns {
+		cell, hidden := c.state(i)
+		cell.free = 0
+		for u := c.units; u < padded; u++ {
+			cell.floats[u] = c.kind.sum(c.rand, c.n)
+		}
+		a = append(a, cell, hidden)
+	}
+	columns := func(m [][]float32) []column {
+		var list []column
+		for m := m[3:]; len(m) > 0; m = m[2:] {
+			list = append(list, column{c: m[0], h: m[1]})
+		}
+		return list
+	}
+	return &kernelCall{
+		what:      fmt.Sprintf("stage %v of %s: %d units, %d columns", s, c.kind.name, c.units, c.columns),
+		arguments: a,
+		kernel: func(m [][]float32) {
+			stages(s, m[0], zStride, m[1], slotStride, m[2], r.guardedColumns(columns(m), last))
+		},
+		twin: func(m [][]float32) { stagesGeneric(s, m[0], zStride, m[1], slotStride, m[2], columns(m)) },
+	}
+}
+
 // parameters are those of a unit's cell, by name: peepholes of any kind, limits as
 // cells may have them.
 func (c *gateCall) parameters() map[string]float32 {
@@ -560,7 +618,7 @@ func choices[T ~int](t *testing.T, function string) []T {
 
 // Every function of the list has a test here, and there are no others.
 func TestEveryKernelIsTested(t *testing.T) {
-	tested := map[string]bool{"step": true, "stepTile": true, "gates": true, "cells": true, "head": true, "elements": true}
+	tested := map[string]bool{"step": true, "stepTile": true, "gates": true, "cells": true, "stages": true, "head": true, "elements": true}
 	for _, f := range gen.Functions {
 		require.True(t, tested[f.Name], "%s needs a test of all sizes and one in TestKernelOffsets", f.Name)
 		delete(tested, f.Name)
@@ -659,6 +717,22 @@ func TestCellsKernels(t *testing.T) {
 	})
 }
 
+func TestStageKernels(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
+		rack := newRack(t, floatsFor)
+		for _, s := range choices[cellStage](t, "stages") {
+			for units := 1; units <= maxSize; units++ {
+				for columns := 1; columns <= panel.MaxColumns; columns++ {
+					r := lstmtest.NewRand(110, units, columns)
+					c := gateCall{units: units, n: 1, columns: columns, kind: &kinds[(units+columns)%len(kinds)], rand: r}
+					rack.check(t, c.stage(s, rack, false, r.IntN(20)), atFirst, apart(units))
+					rack.check(t, c.stage(s, rack, true, r.IntN(20)), atLast)
+				}
+			}
+		}
+	})
+}
+
 // Every kernel from every offset within a vector, with numbers of every kind.
 func TestKernelOffsets(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
@@ -683,6 +757,9 @@ func TestKernelOffsets(t *testing.T) {
 					if n == 1 {
 						for _, cell := range choices[cellKind](t, "cells") {
 							rack.check(t, c.cells(cell, rack, true, 0), offsets...)
+						}
+						for _, s := range choices[cellStage](t, "stages") {
+							rack.check(t, c.stage(s, rack, true, 0), offsets...)
 						}
 					}
 				}

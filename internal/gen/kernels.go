@@ -182,6 +182,18 @@ var Functions = []*Function{
 		Kernels: cellKernels(),
 	}),
 	function(Function{
+		Name:   "stages",
+		Does:   "the same in stages, between which functions of elements are the activations; one kernel for each stage",
+		Params: "z []float32, zStride int, slots []float32, slotStride int, parameters []float32, columns []column",
+		Choice: &Choice{Param: "s", Type: "cellStage", Suffix: "Stage", Doc: "A cellStage is what is to do before, between or after the activations of a cell."},
+		Args: slices.Concat(zArgs, []Arg{pointer("slots"), {"slotStride", "int", "slotStride"}, pointer("parameters")}, columnArgs,
+			[]Arg{{"units", "int", "len(columns[0].h)"}}),
+		Reads:   []string{"column.c[:len(column.h)]"},
+		Writes:  []string{"column.c[:len(column.h)]", "column.h"},
+		Narrow:  "len(columns[0].h) <= panel.NarrowUnits",
+		Kernels: stageKernels(),
+	}),
+	function(Function{
 		Name:   "head",
 		Does:   "the linear head",
 		Params: "weights, bias, x, y []float32",
