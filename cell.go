@@ -35,6 +35,13 @@ type Cell struct {
 	// proj_clip does. 0 is no limit; others are from 2^-64 on, and finite. Layers
 	// without a projection have none.
 	ProjClip float32
+	// Gate is the activation of the gates i, f and o, Candidate that of g, and Output
+	// that of c' on its way to h', ONNX's f, g and h. The zero Activation is σ for the
+	// gates, and tanh for the other two. ActivationSoftmax is for layers only.
+	//
+	// With activations that have no upper limit, like relu, c may grow until it is
+	// infinite; infinities and NaNs are then the results, as IEEE 754 says.
+	Gate, Candidate, Output Activation
 }
 
 // checkCell reports the first thing that is wrong with what a cell has besides
@@ -51,30 +58,64 @@ func (w *Weights) checkCell(name string) error {
 			}
 		}
 	}
-	if fault := w.Cell.fault(); fault != "" {
-		return errkind.Errorf(ErrUnsupported, "lstm: %s: Cell.%s", name, fault)
-	}
-	return nil
+	return w.Cell.check(name)
 }
 
-// fault says what is wrong with c, "" for nothing.
-func (c *Cell) fault() string {
+// check reports the first thing that is wrong with the cell of owner.
+func (c *Cell) check(owner string) error {
 	for _, limit := range []struct {
 		name  string
 		value float32
 	}{{"Clip", c.Clip}, {"CellClip", c.CellClip}, {"ProjClip", c.ProjClip}} {
 		if v := limit.value; v != 0 && !(v >= contract.Tiny && v <= math.MaxFloat32) {
-			return fmt.Sprintf("%s is %v, want 0 for no limit, or a finite number from 2^-64 on", limit.name, v)
+			return errkind.Errorf(ErrUnsupported, "lstm: %s: Cell.%s is %v, want 0 for no limit, or a finite number from 2^-64 on", owner, limit.name, v)
 		}
 	}
-	return ""
+	for _, place := range c.activations() {
+		name := owner + ": Cell." + place.field
+		if place.activation.Function == ActivationSoftmax {
+			return errkind.Errorf(ErrUnsupported, "lstm: %s: Function is softmax, want another, since this one is for layers only", name)
+		}
+		if err := place.activation.check(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// activationPlace is where a cell has an activation.
+type activationPlace struct {
+	field, word string // what Cell and files call it
+	activation  *Activation
+	usual       ActivationFunction // what the zero Activation is there
+}
+
+func (c *Cell) activations() [3]activationPlace {
+	return [...]activationPlace{
+		{"Gate", "gate", &c.Gate, ActivationSigmoid},
+		{"Candidate", "candidate", &c.Candidate, ActivationTanh},
+		{"Output", "output", &c.Output, ActivationTanh},
+	}
+}
+
+// used is c as it is used: what is another way to say the same is said in one, and
+// what is tiny is zero.
+func (c Cell) used() Cell {
+	for _, place := range c.activations() {
+		a := place.activation
+		if a.Function == place.usual {
+			*a = Activation{}
+		}
+		a.Alpha, a.Beta = contract.Flush(a.Alpha), contract.Flush(a.Beta)
+	}
+	return c
 }
 
 func (w *Weights) hasPeepholes() bool {
 	return w.PeepholeI != nil || w.PeepholeF != nil || w.PeepholeO != nil
 }
 
-// cellKind is the kernel that computes the layer's cells.
+// cellKind is the kernel that computes the layer's cells, unless they run in stages.
 func (w *Weights) cellKind() cellKind {
 	switch {
 	case w.hasPeepholes() && w.Cell.Coupled:
@@ -102,23 +143,26 @@ func (w *Weights) peepholes() [][]float32 {
 
 // cellVectors are the parameters of the cell's kernel, in its order.
 func (w *Weights) cellVectors() [][]float32 {
-	kind := w.cellKind()
-	if kind == plainCell {
+	if w.cellKind() == plainCell {
 		return nil
 	}
-	vectors := w.peepholes()
-	add := func(limit float32) {
-		vectors = append(vectors, slices.Repeat([]float32{limit}, w.HiddenSize))
-	}
 	limits := cellLimits(w.Cell.limits())
-	add(limits.gateLeast)
-	add(limits.gateMost)
-	add(limits.candidateMost)
-	add(limits.cellMost)
+	vectors := append(w.peepholes(), w.same(limits.gateLeast), w.same(limits.gateMost), w.same(limits.candidateMost), w.same(limits.cellMost))
 	if !w.hasPeepholes() {
-		add(limits.outputMost)
+		vectors = append(vectors, w.same(limits.outputMost))
 	}
 	return vectors
+}
+
+// same is a vector of the same number for each unit.
+func (w *Weights) same(v float32) []float32 { return slices.Repeat([]float32{v}, w.HiddenSize) }
+
+// vectorCount is how many vectors a unit of the layer has besides its weights.
+func (w *Weights) vectorCount() int {
+	if w.Cell.isStaged() {
+		return stageVectors
+	}
+	return w.cellKind().vectors()
 }
 
 // limits are Clip and CellClip, infinite where there is no limit.
@@ -155,13 +199,22 @@ func cellLimits(clip, cellClip float32) limits {
 // forgetGate is the number of gate f among the four.
 const forgetGate = 1
 
+// String returns which cell c is, in the words that files have: "coupled clip=3",
+// or "plain" for PyTorch's.
+func (c Cell) String() string {
+	if text := c.text(); text != "" {
+		return text
+	}
+	return "plain"
+}
+
 // text says all of c in words that parseCell reads, "" of the zero Cell. Numbers
 // are the shortest decimals that are these float32.
 func (c *Cell) text() string {
 	var words []string
 	number := func(name string, v float32) {
 		if v != 0 {
-			words = append(words, name+"="+strconv.FormatFloat(float64(v), 'g', -1, 32))
+			words = append(words, name+"="+shortest(v))
 		}
 	}
 	if c.Coupled {
@@ -170,38 +223,66 @@ func (c *Cell) text() string {
 	number("clip", c.Clip)
 	number("cell_clip", c.CellClip)
 	number("proj_clip", c.ProjClip)
+	for _, place := range c.activations() {
+		if a := place.activation; a.Function != ActivationDefault {
+			words = append(words, place.word+"="+a.word())
+		}
+	}
 	return strings.Join(words, " ")
 }
+
+// word is a in one word that parseActivation reads.
+func (a *Activation) word() string {
+	name := a.Function.String()
+	if int(a.Function) >= len(activationTable) {
+		return name
+	}
+	switch k := &activationTable[a.Function]; {
+	case k.hasBeta:
+		return name + "(" + shortest(a.Alpha) + "," + shortest(a.Beta) + ")"
+	case k.hasAlpha:
+		return name + "(" + shortest(a.Alpha) + ")"
+	}
+	return name
+}
+
+func shortest(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
 
 // parseCell reads what text has written.
 func parseCell(text string) (Cell, error) {
 	var c Cell
 	if len(text) <= maxCellText {
 		for _, word := range strings.Fields(text) {
-			name, number, _ := strings.Cut(word, "=")
+			name, value, _ := strings.Cut(word, "=")
 			switch name {
 			case "coupled":
 				c.Coupled = true
 			case "clip":
-				c.Clip = parseFloat32(number)
+				c.Clip = parseFloat32(value)
 			case "cell_clip":
-				c.CellClip = parseFloat32(number)
+				c.CellClip = parseFloat32(value)
 			case "proj_clip":
-				c.ProjClip = parseFloat32(number)
+				c.ProjClip = parseFloat32(value)
+			}
+			for _, place := range c.activations() {
+				if name == place.word {
+					*place.activation = parseActivation(value)
+				}
 			}
 		}
 	}
 	if c.text() != text || c == (Cell{}) {
-		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %.80q, want words of coupled, clip=NUMBER, cell_clip=NUMBER and proj_clip=NUMBER, in this order, with numbers as short as can be", text)
+		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %.80q, want words of coupled, clip=NUMBER, cell_clip=NUMBER, proj_clip=NUMBER, gate=ACTIVATION, "+
+			"candidate=ACTIVATION and output=ACTIVATION, in this order, with numbers as short as can be", text)
 	}
-	if fault := c.fault(); fault != "" {
-		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %q: %s", text, fault)
+	if err := c.check(fmt.Sprintf("cell is %q", text)); err != nil {
+		return Cell{}, errkind.Errorf(ErrUnsupported, "%s", strings.TrimPrefix(err.Error(), "lstm: "))
 	}
 	return c, nil
 }
 
 // maxCellText is more than text writes.
-const maxCellText = 200
+const maxCellText = 300
 
 // parseFloat32 is NaN for what is no number.
 func parseFloat32(text string) float32 {
@@ -212,14 +293,33 @@ func parseFloat32(text string) float32 {
 	return float32(v)
 }
 
+// parseActivation reads what word has written. Of other texts it makes something
+// that word does not write like them.
+func parseActivation(text string) (a Activation) {
+	name, numbers, _ := strings.Cut(text, "(")
+	for f := range activationTable {
+		if activationTable[f].name == name {
+			a.Function = ActivationFunction(f)
+		}
+	}
+	alpha, beta, _ := strings.Cut(strings.TrimSuffix(numbers, ")"), ",")
+	if k := &activationTable[a.Function]; k.hasAlpha {
+		a.Alpha = parseFloat32(alpha)
+		if k.hasBeta {
+			a.Beta = parseFloat32(beta)
+		}
+	}
+	return a
+}
+
 // cellText says which cell the layer has, for the fingerprint.
-func (w *Weights) cellText() string {
-	text := w.Cell.text()
-	if w.hasPeepholes() {
-		text = strings.TrimSpace("peephole " + text)
+func (l *layer) cellText() string {
+	used := l.definition.used()
+	switch {
+	case len(l.peepholes) == 0:
+		return used.String()
+	case used == Cell{}:
+		return "peephole"
 	}
-	if text == "" {
-		return "plain"
-	}
-	return text
+	return "peephole " + used.text()
 }

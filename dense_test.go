@@ -123,9 +123,12 @@ func TestDenseLayersOneAnswer(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
 		for i, d := range denseModels {
 			r := lstmtest.NewRand(32, i)
-			single, err := New(d.make(r))
+			m := d.make(r)
+			single, err := New(m)
 			require.NoError(t, err, d)
-			testOneAnswer(t, r, single, d.String())
+			testOneAnswer(t, r, single, single, d.String())
+			testOneAnswer(t, r, single, unfused(single), d.String())
+			testOneAnswer(t, r, single, inStages(t, m), d.String())
 		}
 	})
 }

@@ -64,7 +64,7 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 		h.Uint32(uint32(l.input))
 		h.Uint32(uint32(l.hidden))
 		h.Text(l.format.String())
-		h.Text(l.cellText)
+		h.Text(l.cellText())
 		if p := l.projection; p != nil {
 			h.Text("projection")
 			h.Uint32(uint32(p.size))
@@ -147,11 +147,10 @@ func (l *layer) hash(h *fingerprint.Hash) {
 	for row := range l.input + l.recurrent {
 		l.hashRow(h, l.panels.floats, l.panels.stride, row)
 	}
-	vectors := l.cell.vectors()
-	for v := range l.peepholes {
+	for _, v := range l.peepholes {
 		for u := 0; u < l.hidden; u += panel.Units {
 			units := min(panel.Units, l.hidden-u)
-			h.Floats(l.parameters[vectors*u+v*panel.Width(units):][:units])
+			h.Floats(l.parameters[l.vectors*u+v*panel.Width(units):][:units])
 		}
 	}
 	if l.projection != nil {

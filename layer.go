@@ -45,10 +45,12 @@ type layer struct {
 	panels     panels
 
 	format     weightFormat
-	cell       cellKind
+	definition Cell        // as the Weights had it
+	cell       cellKind    // the kernel that computes it,
+	staged     *stagedCell // or, if it is not nil, the kernels
 	parameters []float32   // of the cell, panel after panel
-	peepholes  int         // how many of the cell's vectors are peepholes, its first
-	cellText   string      // which cell it is, and with which limits
+	vectors    int         // how many vectors the parameters are
+	peepholes  []int       // which of them are peepholes that are used
 	before     *denseStack // what makes the input of the output of the layer below, nil for none
 	projection *projection
 	residual   bool      // the output is x + h
@@ -68,22 +70,38 @@ func packLayer(w *Weights) layer {
 		panels:     panels{floats: weights, stride: panel.Stride(chain), pairs: len(weights) <= pairFloats()},
 		bias:       chainStart{sums: biases, stride: panel.RowFloats},
 		format:     float32Weights,
-		cell:       w.cellKind(),
-		parameters: panel.PackUnits(hidden, w.cellVectors()...),
-		peepholes:  len(w.peepholes()),
-		cellText:   w.cellText(),
+		definition: w.Cell,
 		projection: packProjection(w),
 		residual:   w.Residual,
 		initial:    packInitial(w),
+	}
+	if w.Cell.isStaged() {
+		l.setStages(w)
+	} else {
+		l.setCell(w)
 	}
 	if w.Cell.Coupled {
 		panel.ClearGate(hidden, chain, forgetGate, biases, weights)
 	}
 	l.more = l.projection != nil || l.residual
-	l.fused = l.format == float32Weights && l.cell == plainCell
+	l.fused = l.format == float32Weights && l.staged == nil && l.cell == plainCell
 	l.inTwoCalls = hidden <= l.panels.tileUnits(1, chain) && chain <= maxTileChain
 	l.inOneCall = l.fused && len(weights) <= maxCallFloats && chain <= maxStepChain
 	return l
+}
+
+// setCell makes the cells of w run in a kernel of their own.
+func (l *layer) setCell(w *Weights) {
+	l.cell = w.cellKind()
+	l.setParameters(w.cellVectors())
+	for v := range w.peepholes() {
+		l.peepholes = append(l.peepholes, v)
+	}
+}
+
+func (l *layer) setParameters(vectors [][]float32) {
+	l.vectors = len(vectors)
+	l.parameters = panel.PackUnits(l.hidden, vectors...)
 }
 
 // packInitial packs what a stream begins with. Zeros are nil, whoever says so.
@@ -140,6 +158,10 @@ func (l *layer) recur(sums, h0, c, h []float32) {
 // part of them after another.
 func (l *layer) stepInTwo(from *chainStart, p *panels, x, c, h []float32) {
 	columns := [1]column{{x: x, c: c, h: h}}
+	if l.staged != nil {
+		l.stepInStages(from, p, columns[:])
+		return
+	}
 	var z []float32
 	switch {
 	case len(h) <= panel.NarrowUnits:
@@ -165,7 +187,7 @@ func (l *layer) stepInTwo(from *chainStart, p *panels, x, c, h []float32) {
 
 // stepColumns is a step of several streams in two kernels, from unit u of the
 // layer on, where from and p begin. z is memory for gates' sums, zStride floats for
-// each column, of at least a panel or all there are.
+// each column, of at least a panel or all there are, and after them for slots.
 func (l *layer) stepColumns(from *chainStart, p *panels, u int, columns []column, z []float32, zStride int) {
 	hidden, chain := len(columns[0].h), len(columns[0].x)
 	fits := panel.Gates*panel.PaddedUnits(hidden) <= zStride
@@ -182,8 +204,18 @@ func (l *layer) stepColumns(from *chainStart, p *panels, u int, columns []column
 			part[i] = column{x: col.x, c: col.c[first:], h: col.h[first : first+n]}
 		}
 		rest.gates(l.format, start, part[:len(columns)], n, z, zStride)
-		cells(l.cell, z, zStride, l.parameters[(u+first)*l.cell.vectors():], part[:len(columns)])
+		l.cells(z, zStride, u+first, part[:len(columns)])
 		start, rest = start.advance(units), rest.advance(units)
+	}
+}
+
+// cells makes c' and h' of the gates' sums of units from u on.
+func (l *layer) cells(z []float32, zStride, u int, columns []column) {
+	parameters := l.parameters[u*l.vectors:]
+	if l.staged != nil {
+		l.staged.update(z, zStride, parameters, columns)
+	} else {
+		cells(l.cell, z, zStride, parameters, columns)
 	}
 }
 

@@ -75,9 +75,9 @@
 //	c' = fma(σ(zf), c, σ(zi)·tanh(zg))
 //	h' = σ(zo)·tanh(c')
 //
-// where a zi, zf or zo below -42 counts as -42. Peepholes, coupled gates and
-// limits, which PyTorch has not, come in between, see [Cell]. A layer with a
-// projection, PyTorch's proj_size, makes h' of these by the chain, for each row,
+// where a zi, zf or zo below -42 counts as -42. Peepholes, coupled gates, limits
+// and other activations, which PyTorch has not, are among these, see [Cell]. A layer
+// with a projection, PyTorch's proj_size, makes h' of these by the chain, for each row,
 //
 //	r = fma(weight_hr[k], σ(zo)·tanh(c')[k], r)     k = 0 … H-1, from r = 0
 //

@@ -77,6 +77,41 @@ var cellVariants = []struct {
 		eachCell(m, func(c *Cell) { c.Coupled, c.CellClip = true, 0.5 })
 	}},
 	{"coupled with large clip", func(_ *rand.Rand, m *Model) { eachCell(m, func(c *Cell) { c.Coupled, c.Clip = true, 50 }) }},
+
+	{"hard sigmoid gates", func(_ *rand.Rand, m *Model) {
+		eachCell(m, func(c *Cell) { c.Gate = ActivationHardSigmoid.WithDefaults() })
+	}},
+	{"relu candidate and output, coupled", func(_ *rand.Rand, m *Model) {
+		eachCell(m, func(c *Cell) {
+			c.Coupled, c.Candidate.Function, c.Output.Function = true, ActivationReLU, ActivationReLU
+		})
+	}},
+	{"tanh gates and softsign candidate, peephole", func(r *rand.Rand, m *Model) {
+		withPeepholes(r, m)
+		eachCell(m, func(c *Cell) { c.Gate.Function, c.Candidate.Function = ActivationTanh, ActivationSoftsign })
+	}},
+	{"elu candidate and affine output, coupled peephole with both clips", func(r *rand.Rand, m *Model) {
+		withPeepholes(r, m)
+		eachCell(m, func(c *Cell) {
+			c.Coupled, c.Clip, c.CellClip = true, 1.5, 0.9
+			c.Candidate, c.Output = ActivationELU.WithDefaults(), Activation{ActivationAffine, 0.75, -0x1p-20}
+		})
+	}},
+	{"softplus gates and scaled tanh output with both clips", func(_ *rand.Rand, m *Model) {
+		eachCell(m, func(c *Cell) {
+			c.Clip, c.CellClip, c.Gate.Function, c.Output = 0.8, 2, ActivationSoftplus, Activation{ActivationScaledTanh, 1.7159, 2.0 / 3}
+		})
+	}},
+	{"leaky relu gates, sigmoid candidate and thresholded relu output", func(_ *rand.Rand, m *Model) {
+		eachCell(m, func(c *Cell) {
+			c.Gate, c.Candidate.Function, c.Output = Activation{ActivationLeakyReLU, 0.1, 0}, ActivationSigmoid, Activation{ActivationThresholdedReLU, 0.25, 0}
+		})
+	}},
+	{"identity everywhere", func(_ *rand.Rand, m *Model) {
+		eachCell(m, func(c *Cell) {
+			c.Gate.Function, c.Candidate.Function, c.Output.Function = ActivationIdentity, ActivationIdentity, ActivationIdentity
+		})
+	}},
 }
 
 func eachCell(m *Model, change func(c *Cell)) {
@@ -258,12 +293,27 @@ func referenceFlush(x []float32) []float32 {
 
 // stepLayer is one step of LSTM layer l, which is w.
 func (r *reference) stepLayer(l int, w *Weights, x []float32) []float32 {
-	const shut = -42 // as the contract says
-	open := func(z float32) float32 {
-		if z < shut {
+	gate := func(z float32) float32 {
+		const shut = -42 // as the contract says
+		switch {
+		case w.Cell.Gate.Function != ActivationDefault && w.Cell.Gate.Function != ActivationSigmoid:
+			return contract.Flush(referenceFunction(w.Cell.Gate, z))
+		case z < shut:
 			z = shut
 		}
 		return sigmoid(z)
+	}
+	candidate := func(z float32) float32 {
+		if f := w.Cell.Candidate.Function; f == ActivationDefault || f == ActivationTanh {
+			return tanh(z)
+		}
+		return contract.Flush(referenceFunction(w.Cell.Candidate, z))
+	}
+	output := func(c float32) float32 {
+		if w.Cell.Output.Function == ActivationDefault {
+			return tanh(c)
+		}
+		return contract.Flush(referenceFunction(w.Cell.Output, c))
 	}
 	clip := func(v, limit float32) float32 {
 		switch {
@@ -301,17 +351,17 @@ func (r *reference) stepLayer(l int, w *Weights, x []float32) []float32 {
 			z[0] = fma(contract.Flush(w.PeepholeI[u]), c[u], z[0])
 			z[1] = fma(contract.Flush(w.PeepholeF[u]), c[u], z[1])
 		}
-		i := open(clip(z[0], w.Cell.Clip))
-		f := open(clip(z[1], w.Cell.Clip))
+		i := gate(clip(z[0], w.Cell.Clip))
+		f := gate(clip(z[1], w.Cell.Clip))
 		if w.Cell.Coupled {
 			f = 1 - i
 		}
-		c[u] = fma(f, c[u], float32(i*tanh(clip(z[2], w.Cell.Clip))))
+		c[u] = fma(f, c[u], float32(i*candidate(clip(z[2], w.Cell.Clip))))
 		c[u] = contract.Flush(clip(c[u], w.Cell.CellClip))
 		if w.PeepholeO != nil {
 			z[3] = fma(contract.Flush(w.PeepholeO[u]), c[u], z[3])
 		}
-		next[u] = contract.Flush(float32(open(clip(z[3], w.Cell.Clip)) * tanh(c[u])))
+		next[u] = contract.Flush(float32(gate(clip(z[3], w.Cell.Clip)) * output(c[u])))
 	}
 	if w.ProjSize > 0 {
 		next = referenceProjection(w, next)
@@ -352,18 +402,53 @@ func referenceDense(layer Layer, x []float32) []float32 {
 func referenceActivation(a Activation, x []float32) []float32 {
 	y := make([]float32, len(x))
 	for i, v := range x {
-		switch a.Function {
-		case ActivationSigmoid:
-			y[i] = sigmoid(v)
-		case ActivationTanh:
-			y[i] = tanh(v)
-		case ActivationIdentity:
-			y[i] = v
-		default:
-			panic("no reference for " + a.String())
-		}
+		y[i] = referenceFunction(a, v)
 	}
 	return y
+}
+
+// referenceFunction is a(x) of the contract.
+func referenceFunction(a Activation, x float32) float32 {
+	alpha, beta := contract.Flush(a.Alpha), contract.Flush(a.Beta)
+	switch a.Function {
+	case ActivationSigmoid:
+		return sigmoid(x)
+	case ActivationTanh:
+		return tanh(x)
+	case ActivationHardSigmoid:
+		return limit(fma(alpha, x, beta), 0, 1)
+	case ActivationReLU:
+		return limit(x, 0, lstmtest.Inf)
+	case ActivationLeakyReLU:
+		if x < 0 {
+			return float32(alpha * x)
+		}
+		return x
+	case ActivationThresholdedReLU:
+		if x <= alpha {
+			return 0
+		}
+		return x
+	case ActivationSoftsign:
+		if math.IsInf(float64(x), 0) {
+			return float32(math.Copysign(1, float64(x)))
+		}
+		return x / (1 + float32(math.Abs(float64(x))))
+	case ActivationELU:
+		if x < 0 {
+			return float32(alpha * expMinusOne(x))
+		}
+		return x
+	case ActivationScaledTanh:
+		return float32(alpha * tanh(float32(beta*x)))
+	case ActivationAffine:
+		return fma(alpha, x, beta)
+	case ActivationSoftplus:
+		return softplus(x)
+	case ActivationIdentity:
+		return x
+	}
+	panic("no reference for " + a.String())
 }
 
 // referenceLinear sums a row in 16 parts, element k in part k mod 16, then adds
@@ -412,6 +497,23 @@ func unfused(n *Network) *Network {
 	return two
 }
 
+// inStages is a network of m, all of whose cells run in stages.
+func inStages(t testing.TB, m *Model) *Network {
+	t.Helper()
+	n, err := New(m)
+	require.NoError(t, err)
+	n = unfused(n)
+	l := 0
+	for _, layer := range m.Layers {
+		if w, ok := layer.(*Weights); ok {
+			n.layers[l].peepholes = nil
+			n.layers[l].setStages(w)
+			l++
+		}
+	}
+	return n
+}
+
 func TestStepIsTheFormula(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
 		for _, shape := range lstmtest.Shapes {
@@ -435,13 +537,18 @@ func TestCellsAreTheFormula(t *testing.T) {
 				v.change(r, m)
 				n, err := New(m)
 				require.NoError(t, err)
-				s, want := n.NewState(), newReference(m)
+				staged := inStages(t, m)
+				s, sStaged, want := n.NewState(), staged.NewState(), newReference(m)
 				y := make([]float32, n.OutputSize())
 				for step := range 6 {
 					x := lstmtest.Normals(r, n.InputSize(), 2)
 					n.Step(s, x, y)
-					lstmtest.RequireBits(t, want.step(x), y, "%s of %v step %d", v.name, shape, step)
+					wantY := want.step(x)
+					lstmtest.RequireBits(t, wantY, y, "%s of %v step %d", v.name, shape, step)
 					requireState(t, want, s, "%s of %v step %d", v.name, shape, step)
+					staged.Step(sStaged, x, y)
+					lstmtest.RequireBits(t, wantY, y, "%s of %v step %d, in stages", v.name, shape, step)
+					requireState(t, want, sStaged, "%s of %v step %d, in stages", v.name, shape, step)
 				}
 			}
 		}
@@ -514,21 +621,18 @@ func TestOneAnswer(t *testing.T) {
 				}
 				single, err := New(m)
 				require.NoError(t, err)
-				testOneAnswer(t, r, single, fmt.Sprintf("%v, %s", shape, variant.name))
+				// The streams that are stepped alone use the fused kernels, if their cells
+				// have such, the others those, or gates and cells, or stages.
+				n := []*Network{single, unfused(single), inStages(t, m)}[r.IntN(3)]
+				testOneAnswer(t, r, single, n, fmt.Sprintf("%v, %s", shape, variant.name))
 			}
 		}
 	})
 }
 
-func testOneAnswer(t *testing.T, r *rand.Rand, single *Network, name string) {
+// testOneAnswer compares streams of n with those of single, which computes the same.
+func testOneAnswer(t *testing.T, r *rand.Rand, single, n *Network, name string) {
 	t.Helper()
-	// The streams that are stepped alone use the fused kernels, if their cells have
-	// such, the others those in the one half of the cases and gates and cells in the
-	// other.
-	n := single
-	if r.IntN(2) == 0 {
-		n = unfused(single)
-	}
 	const streams = 15
 	var states, alone []*State
 	for range streams {
@@ -705,10 +809,12 @@ func testModelEveryWay(t *testing.T, m *Model, sizes []int, steps int) {
 	require.NoError(t, err)
 	testWays(t, m, fused, sizes, steps)
 	testWays(t, m, unfused(fused), sizes, steps)
+	testWays(t, m, inStages(t, m), sizes, steps)
 	cellVariants[(sizes[0]+sizes[1])%len(cellVariants)].change(lstmtest.NewRand(sizes...), m)
 	variant, err := New(m)
 	require.NoError(t, err)
 	testWays(t, m, variant, sizes, steps)
+	testWays(t, m, inStages(t, m), sizes, steps)
 }
 
 func testWays(t *testing.T, m *Model, n *Network, sizes []int, steps int) {

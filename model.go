@@ -309,7 +309,7 @@ func (w *Weights) parameters() int {
 
 func (w *Weights) takeRoom(room *aligned.Room) bool {
 	padded := panel.PaddedUnits(w.HiddenSize)
-	return room.Take(panel.Gates, padded, 1+w.InputSize+w.stateSize()) && room.Take(w.cellKind().vectors(), padded) &&
+	return room.Take(panel.Gates, padded, 1+w.InputSize+w.stateSize()) && room.Take(w.vectorCount(), padded) &&
 		(w.ProjSize == 0 || room.Take(panel.BiasFloats(panel.RowUnits(w.ProjSize)), w.HiddenSize))
 }
 

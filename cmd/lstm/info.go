@@ -153,7 +153,7 @@ func describeModel(w io.Writer, name string, m *model) {
 		fmt.Fprintf(w, "runs\twhole sequences only, since layers read them from the end\n")
 	}
 
-	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\n")
+	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\tcell\n")
 	top := 0
 	for l, layer := range m.layers {
 		name := fmt.Sprintf("lstm %d", l)
@@ -170,7 +170,7 @@ func describeModel(w io.Writer, name string, m *model) {
 			if layer.Merge == lstm.MergeConcat {
 				top += forward
 			}
-			fmt.Fprintf(w, "  both, %v\t\t%d\t\n", layer.Merge, top)
+			fmt.Fprintf(w, "  both, %v\t\t%d\t\t\n", layer.Merge, top)
 		}
 	}
 	if m.HasHead() {
@@ -199,6 +199,17 @@ func describeLSTM(w io.Writer, name string, layer *lstm.Weights) (outputs int) {
 		name, outputs = fmt.Sprintf("%s, %d units", name, layer.HiddenSize), layer.ProjSize
 	}
 	weights := len(layer.WeightIH) + len(layer.WeightHH) + len(layer.WeightHR)
-	fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", name, layer.InputSize, outputs, weights)
+	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", name, layer.InputSize, outputs, weights, describeCell(layer))
 	return outputs
+}
+
+// describeCell says which cell a layer has.
+func describeCell(layer *lstm.Weights) string {
+	switch {
+	case layer.PeepholeI == nil:
+		return layer.Cell.String()
+	case layer.Cell == lstm.Cell{}:
+		return "peephole"
+	}
+	return "peephole " + layer.Cell.String()
 }

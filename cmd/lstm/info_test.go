@@ -31,7 +31,7 @@ func TestInfoOfFile(t *testing.T) {
 	net, err := lstm.New(m)
 	require.NoError(t, err)
 	require.Regexp(t, `fingerprint +`+net.Fingerprint().String()+`\n`, r.out)
-	require.Regexp(t, `lstm 0 +3 +5 +160\n`, r.out)
+	require.Regexp(t, `lstm 0 +3 +5 +160 +plain\n`, r.out)
 	require.Regexp(t, `linear +5 +2 +10\n`, r.out)
 	require.Regexp(t, `"a\\nmodel" +forged\n`, r.out)
 	require.Regexp(t, `origin +"a\\x1b\[2Jb"\n`, r.out)
@@ -41,7 +41,7 @@ func TestInfoOfFile(t *testing.T) {
 	m.Heads[0].Layers[0] = &lstm.Linear{InFeatures: 4, OutFeatures: 2, Weight: make([]float32, 8)}
 	r = lstmWith(t, "", "info", writeModel(t, m))
 	require.Zero(t, r.code, r.err)
-	require.Regexp(t, `lstm 0, 5 units +3 +4 +160\n`, r.out)
+	require.Regexp(t, `lstm 0, 5 units +3 +4 +160 +plain\n`, r.out)
 
 	m.Metadata = nil
 	r = lstmWith(t, "", "info", writeModel(t, m))
@@ -51,6 +51,22 @@ func TestInfoOfFile(t *testing.T) {
 	r = lstmWith(t, "", "info", writeFile(t, "model.safetensors", "no model"))
 	require.Equal(t, exitFailure, r.code)
 	require.Regexp(t, `^lstm: [^:]*model\.safetensors: `, r.err)
+}
+
+func TestInfoOfCells(t *testing.T) {
+	m := lstm.RandomModel(1, 0, 2, 3, 4, 5)
+	for l, cell := range []lstm.Cell{{}, {Coupled: true, Clip: 3, Gate: lstm.Activation{Function: lstm.ActivationTanh}}, {CellClip: 0.5}} {
+		w := m.Layers[l].(*lstm.Weights)
+		w.Cell = cell
+		if l != 1 {
+			w.PeepholeI, w.PeepholeF, w.PeepholeO = make([]float32, w.HiddenSize), make([]float32, w.HiddenSize), make([]float32, w.HiddenSize)
+		}
+	}
+	r := lstmWith(t, "", "info", writeModel(t, m))
+	require.Zero(t, r.code, r.err)
+	require.Regexp(t, `lstm 0 +2 +3 +60 +peephole\n`, r.out)
+	require.Regexp(t, `lstm 1 +3 +4 +112 +coupled clip=3 gate=tanh\n`, r.out)
+	require.Regexp(t, `lstm 2 +4 +5 +180 +peephole cell_clip=0.5\n`, r.out)
 }
 
 func TestCPUOptions(t *testing.T) {

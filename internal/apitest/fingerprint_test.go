@@ -315,6 +315,11 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 	require.Equal(t, same, of(func(m *lstm.Model) {
 		weightsOf(m, 0).InitialH, weightsOf(m, 1).InitialC = make([]float32, 9), []float32{0, -0x1p-65, 0, 0, 0} // which is where streams begin anyway
 	}))
+	require.Equal(t, same, of(func(m *lstm.Model) { // what the zero Activations are
+		weightsOf(m, 0).Cell.Gate.Function = lstm.ActivationSigmoid
+		weightsOf(m, 0).Cell.Candidate.Function = lstm.ActivationTanh
+		weightsOf(m, 1).Cell.Output.Function = lstm.ActivationTanh
+	}))
 	coupled := func(change func(w *lstm.Weights)) lstm.Fingerprint {
 		return of(func(m *lstm.Model) {
 			addPeepholes(weightsOf(m, 0))
@@ -325,6 +330,21 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 	require.Equal(t, coupled(func(*lstm.Weights) {}), coupled(func(w *lstm.Weights) {
 		w.PeepholeF[3], w.BiasIH[9], w.WeightIH[9*3], w.WeightHH[2*9*9-1] = 5, 5, 5, 5 // of f, which is 1 - i
 	}))
+	staged := func(change func(w *lstm.Weights)) lstm.Fingerprint {
+		return coupled(func(w *lstm.Weights) {
+			w.Cell.Output.Function = lstm.ActivationIdentity
+			change(w)
+		})
+	}
+	require.Equal(t, staged(func(*lstm.Weights) {}), staged(func(w *lstm.Weights) { w.PeepholeF[3] = 5 }))
+	require.NotEqual(t, staged(func(*lstm.Weights) {}), staged(func(w *lstm.Weights) { w.PeepholeO[3]++ }))
+	affine := func(alpha, beta float32) lstm.Fingerprint {
+		return staged(func(w *lstm.Weights) {
+			w.Cell.Gate = lstm.Activation{Function: lstm.ActivationAffine, Alpha: alpha, Beta: beta}
+		})
+	}
+	require.Equal(t, affine(0, 0), affine(0x1p-65, float32(math.Copysign(0, -1))), "what is tiny is zero")
+	require.NotEqual(t, affine(0, 1), affine(1, 0))
 }
 
 func tensorsOf(m *lstm.Model) (tensors []*[]float32) {

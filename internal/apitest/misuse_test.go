@@ -556,6 +556,14 @@ func TestNewErrors(t *testing.T) {
 		{"layer 1: Cell.Clip is +Inf, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { weightsOf(m, 1).Cell.Clip = lstmtest.Inf }},
 		{"layer 1: Cell.CellClip is 5.4210105e-20, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { weightsOf(m, 1).Cell.CellClip = 0x1.fffffep-65 }},
 
+		{"layer 1: Cell.Output: Function is softmax, want another, since this one is for layers only", func(m *lstm.Model) {
+			weightsOf(m, 1).Cell.Output.Function = lstm.ActivationSoftmax
+		}},
+		{"layer 0: Cell.Gate: Function is ActivationFunction(99), want one of the functions that have a name", func(m *lstm.Model) { weightsOf(m, 0).Cell.Gate.Function = 99 }},
+		{"layer 0: Cell.Candidate: Beta is 1, want 0: tanh has no such parameter", func(m *lstm.Model) {
+			weightsOf(m, 0).Cell.Candidate = lstm.Activation{Function: lstm.ActivationTanh, Beta: 1}
+		}},
+
 		{"layer 1: InputSize is 7, want 4, the HiddenSize of layer 0", func(m *lstm.Model) { m.Layers[1] = lstm.RandomModel(1, 0, 7, 5).Layers[0] }},
 
 		{"head: InFeatures is 0, want at least 1", func(m *lstm.Model) { headOf(m).InFeatures = 0 }},

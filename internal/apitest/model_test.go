@@ -39,3 +39,12 @@ func TestPackedWeightsTooLarge(t *testing.T) {
 		require.Nil(t, n)
 	}
 }
+
+// A Cell says which it is in the words that files have.
+func TestCellString(t *testing.T) {
+	require.Equal(t, "plain", lstm.Cell{}.String())
+	require.Equal(t, "coupled cell_clip=0.5 gate=sigmoid output=leaky_relu(0.01)", lstm.Cell{
+		Coupled: true, CellClip: 0.5,
+		Gate: lstm.Activation{Function: lstm.ActivationSigmoid}, Output: lstm.ActivationLeakyReLU.WithDefaults(),
+	}.String())
+}

@@ -196,6 +196,24 @@ var cells = []struct {
 		w.Cell.CellClip = 0x1p-64
 	}},
 	{"clip=3.4028235e+38", func(w *lstm.Weights) { w.Cell.Clip = lstmtest.MaxFloat }},
+	{"output=identity", func(w *lstm.Weights) { w.Cell.Output.Function = lstm.ActivationIdentity }},
+	{"peephole coupled clip=0.5 gate=tanh candidate=sigmoid output=identity", func(w *lstm.Weights) {
+		addPeepholes(w)
+		w.Cell = lstm.Cell{
+			Coupled: true, Clip: 0.5, Gate: lstm.Activation{Function: lstm.ActivationTanh},
+			Candidate: lstm.Activation{Function: lstm.ActivationSigmoid}, Output: lstm.Activation{Function: lstm.ActivationIdentity},
+		}
+	}},
+	{"gate=hard_sigmoid(0.2,0.5) candidate=elu(-1e-05) output=affine(0,3.4028235e+38)", func(w *lstm.Weights) {
+		w.Cell = lstm.Cell{
+			Gate: lstm.ActivationHardSigmoid.WithDefaults(), Candidate: lstm.Activation{Function: lstm.ActivationELU, Alpha: -1e-5},
+			Output: lstm.Activation{Function: lstm.ActivationAffine, Beta: lstmtest.MaxFloat},
+		}
+	}},
+	{"peephole gate=identity", func(w *lstm.Weights) {
+		addPeepholes(w)
+		w.Cell.Gate.Function = lstm.ActivationIdentity
+	}},
 }
 
 func addPeepholes(w *lstm.Weights) {
@@ -249,6 +267,9 @@ func TestCellsInMetadata(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, lstm.Cell{Coupled: true, Clip: 50}, weightsOf(m, 0).Cell)
 	require.Nil(t, m.Metadata)
+	m, err = read("a.structure", document("gate=sigmoid"))
+	require.NoError(t, err)
+	require.Equal(t, lstm.Cell{Gate: lstm.Activation{Function: lstm.ActivationSigmoid}}, weightsOf(m, 0).Cell)
 	m, err = read("b.structure", "anything")
 	require.NoError(t, err, "that of another module")
 	require.Equal(t, map[string]string{"b.structure": "anything"}, m.Metadata)
@@ -258,16 +279,19 @@ func TestCellsInMetadata(t *testing.T) {
 
 	for _, value := range []string{
 		" ", "plain", "Coupled", "coupled ", " coupled", "coupled coupled", "clip=3 coupled", "clip", "clip=", "clip=x", "clip=3.0", "clip=+3", "clip=0", "clip=03",
-		"clip=1e39", "clip=3 clip=3", "clip=0.10000000000000001", "coupled  clip=3", "coupled\tclip=3", "cell_clip=3 clip=3", "peephole", "clip=3 gate=relu",
+		"clip=1e39", "clip=3 clip=3", "clip=0.10000000000000001", "coupled  clip=3", "coupled\tclip=3", "cell_clip=3 clip=3", "peephole",
+		"gate=tanh clip=3", "candidate=tanh gate=tanh", "gate", "gate=", "gate=default", "gate=softMax", "gate=tanh()", "gate=tanh(1)", "gate=(", "gate=leaky_relu",
+		"gate=leaky_relu(0.1", "gate=leaky_relu(0.10)", "gate=leaky_relu(0.1,0)", "gate=hard_sigmoid(0.2)", "gate=hard_sigmoid(0.2, 0.5)", "gate=hard_sigmoid(,)", "output=relu x",
 	} {
 		_, err := read("a.structure", document(value))
 		require.ErrorIs(t, err, lstm.ErrUnsupported, value)
 		assertFileError(t, err, `metadata "a.structure": layer 0: cell is `)
 	}
 	for value, want := range map[string]string{
-		"clip=-1":                  `cell is "clip=-1": Clip is -1, want 0 for no limit, or a finite number from 2^-64 on`,
-		"clip=NaN":                 `cell is "clip=NaN": Clip is NaN, want`,
-		"cell_clip=1e-20":          `cell is "cell_clip=1e-20": CellClip is 1e-20, want`,
+		"clip=-1":                  `cell is "clip=-1": Cell.Clip is -1, want 0 for no limit, or a finite number from 2^-64 on`,
+		"clip=NaN":                 `cell is "clip=NaN": Cell.Clip is NaN, want`,
+		"cell_clip=1e-20":          `cell is "cell_clip=1e-20": Cell.CellClip is 1e-20, want`,
+		"output=softmax":           `cell is "output=softmax": Cell.Output: Function is softmax, want another`,
 		strings.Repeat("x", 1<<20): `cell is "xxx`,
 	} {
 		_, err := read("a.structure", document(value))
