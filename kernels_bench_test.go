@@ -132,6 +132,7 @@ func longestCalls() []longestCall {
 	h := make([]float32, size)
 	z := make([]float32, panel.MaxColumns*panel.Gates*size)
 	y := make([]float32, maxElements)
+	manyUnits := make([]float32, 2*maxCallUnits)
 	var columns [panel.MaxColumns]column
 	for i := range columns {
 		columns[i] = column{x: x, c: make([]float32, size), h: make([]float32, size)}
@@ -167,6 +168,10 @@ func longestCalls() []longestCall {
 			p := part(i, tileUnits)
 			from := chainStart{sums: p.floats, stride: p.stride}
 			gates(float32Weights, &from, &p, tile(tileUnits), tileUnits, z, panel.Gates*tileUnits)
+		}},
+		{fmt.Sprintf("cells/units=%d", maxCallUnits), func(int) {
+			columns := [1]column{{c: manyUnits[:maxCallUnits], h: manyUnits[maxCallUnits:]}}
+			cells(plainCell, z, len(z), nil, columns[:])
 		}},
 		{fmt.Sprintf("head/weights=%d", rows*size), func(i int) {
 			o := i * rows % size

@@ -11,7 +11,8 @@ import (
 // A call into assembly cannot be interrupted, and the garbage collector waits
 // for it with every other goroutine stopped. So each is held to about ten
 // microseconds, by what limits it: the weights it reads when each is used
-// once, and the multiplications when a tile uses each weight several times.
+// once, the multiplications when a tile uses each weight several times, and the
+// activations of cells.
 const (
 	maxCallFloats = 1 << 16 // weights of a call, 256 KiB
 
@@ -21,6 +22,10 @@ const (
 	// N1 at 2.5 GHz, the slowest server there is, multiplies 20 pairs a nanosecond
 	// with its two units, so that this is 13 microseconds.
 	maxTileMACs = 1 << 18
+
+	// maxCallUnits bounds the cells of a call, each of five activations, for chains so
+	// short that the weights do not: that of a large layer with a small projection.
+	maxCallUnits = 1 << 11
 
 	maxStepChain = maxCallFloats / panel.RowFloats                    // longest x of step
 	maxTileChain = maxTileMACs / (panel.MaxColumns * panel.RowFloats) // longest x of a tile
@@ -85,8 +90,8 @@ func packLayer(w *Weights) layer {
 	}
 	l.more = l.projection != nil || l.residual
 	l.fused = l.format == float32Weights && l.staged == nil && l.cell == plainCell
-	l.inTwoCalls = hidden <= l.panels.tileUnits(1, chain) && chain <= maxTileChain
-	l.inOneCall = l.fused && len(weights) <= maxCallFloats && chain <= maxStepChain
+	l.inTwoCalls = hidden <= l.panels.cellUnits(1, chain) && chain <= maxTileChain
+	l.inOneCall = l.fused && len(weights) <= maxCallFloats && hidden <= maxCallUnits && chain <= maxStepChain
 	return l
 }
 
@@ -191,7 +196,7 @@ func (l *layer) stepInTwo(from *chainStart, p *panels, x, c, h []float32) {
 func (l *layer) stepColumns(from *chainStart, p *panels, u int, columns []column, z []float32, zStride int) {
 	hidden, chain := len(columns[0].h), len(columns[0].x)
 	fits := panel.Gates*panel.PaddedUnits(hidden) <= zStride
-	units := p.tileUnits(len(columns), min(chain, maxTileChain))
+	units := p.cellUnits(len(columns), min(chain, maxTileChain))
 	if !fits {
 		units = min(units, zStride/panel.RowFloats*panel.Units)
 	}
@@ -226,7 +231,7 @@ func (p panels) step(from chainStart, x, c, h []float32) {
 		p.stepTile(from, columns[:])
 		return
 	}
-	units := max(1, maxCallFloats/(panel.RowFloats*len(x))) * panel.Units
+	units := min(max(1, maxCallFloats/(panel.RowFloats*len(x)))*panel.Units, maxCallUnits)
 	for len(h) > units {
 		step(&from, &p, x, c, h[:units])
 		from, p = from.advance(units), p.advance(units)
@@ -235,10 +240,15 @@ func (p panels) step(from chainStart, x, c, h []float32) {
 	step(&from, &p, x, c, h)
 }
 
-// tileUnits is how many units a tile of that many columns may update in a call.
+// tileUnits is how many units' sums a tile of that many columns may make in a call.
 func (p panels) tileUnits(columns, chain int) int {
 	floats := min(maxTileMACs/columns, maxCallFloats) // weights of a call
 	return max(1, floats/(panel.RowFloats*chain)) * panel.Units
+}
+
+// cellUnits is how many units such a tile may also update in the call.
+func (p panels) cellUnits(columns, chain int) int {
+	return min(p.tileUnits(columns, chain), maxCallUnits/columns/panel.Units*panel.Units)
 }
 
 // share is what tile t of the calls before p asks memory for, of the weights that
@@ -256,7 +266,7 @@ func (p panels) share(t, units, chain int) []float32 {
 	return p.floats[first+t*each:]
 }
 
-// stepTile is the kernel of that name for no more than tileUnits units, in
+// stepTile is the kernel of that name for no more than cellUnits units, in
 // calls of bounded length.
 func (p panels) stepTile(from chainStart, columns []column) {
 	chain := len(columns[0].x)

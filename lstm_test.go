@@ -758,6 +758,21 @@ func TestManyUnits(t *testing.T) {
 	})
 }
 
+// No call updates more units than are allowed, however short their chains, and
+// calls begin at panels.
+func TestCellUnits(t *testing.T) {
+	var p panels
+	for columns := 1; columns <= panel.MaxColumns; columns++ {
+		for chain := 1; chain <= maxTileChain; chain++ {
+			units := p.cellUnits(columns, chain)
+			require.Positive(t, units)
+			require.Zero(t, units%panel.Units)
+			require.LessOrEqual(t, columns*units, maxCallUnits)
+			require.LessOrEqual(t, units, p.tileUnits(columns, chain))
+		}
+	}
+}
+
 // Projections of more rows and more units than one call takes, and longer residuals
 // than a vector.
 func TestLargeProjections(t *testing.T) {
@@ -769,6 +784,7 @@ func TestLargeProjections(t *testing.T) {
 			{maxStepChain - 60, 9, 60},
 			{3, 20, 900},
 			{130, 24, 130},
+			{1, maxCallUnits + 9, 1},
 			{70, 300, 70},
 		} {
 			r := lstmtest.NewRand(19, c.input, c.hidden)

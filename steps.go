@@ -162,7 +162,7 @@ func (l *layer) stepBatch(states []*State, room *room) {
 	}
 	tiles := newTiles(len(states))
 	from, p := l.bias, l.panels
-	units := p.tileUnits(tiles.widest, l.input+l.recurrent)
+	units := p.cellUnits(tiles.widest, l.input+l.recurrent)
 	for u := 0; u < l.hidden; u += units {
 		next := p.advance(units)
 		for t := range tiles.n {
