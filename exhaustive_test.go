@@ -22,3 +22,13 @@ func TestExpOfAll(t *testing.T) {
 	t.Logf("exp: on %v, at most %.6f ulp, at %x", result.Paths, result.Ulps, result.At)
 	require.InDelta(t, 0.6706, result.Ulps, 0.00005, "the documented bound")
 }
+
+// TestExpSample is the same with one input in fifteen.
+func TestExpSample(t *testing.T) {
+	if !*everything {
+		t.Skip("takes minutes; run with -exhaustive")
+	}
+	result, err := exhaustive.Exp(lstm.Exp).VerifySample(t.Context(), lstm.Paths())
+	require.NoError(t, err)
+	require.LessOrEqual(t, result.Ulps, 0.67065, "the documented bound")
+}
