@@ -31,13 +31,15 @@ const (
 	ActivationAffine                             // α·x + β
 	ActivationSoftplus                           // ln(1 + e^x)
 	ActivationIdentity                           // x
-	// ActivationSoftmax is e^x divided by the sum of e^x of all elements. It is for
-	// layers only, not for cells.
+	// ActivationSoftmax is e^x divided by the sum of e^x of all elements of the vector.
+	// What is e^-65.2 times less likely than the likeliest is 0. All are NaN where an
+	// element is NaN or +Inf, and where all are -Inf. It is for layers only, not for
+	// cells.
 	ActivationSoftmax
 )
 
 // An Activation is an [ActivationFunction] with its parameters. It is also a
-// [Layer], which applies the function to each element of its input.
+// [Layer], which applies the function to its input.
 //
 // Alpha and Beta are used as they are: 0 is the number 0, not a default. What ONNX
 // takes where a model says nothing is in [ActivationFunction.WithDefaults]. Both

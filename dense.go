@@ -23,10 +23,20 @@ type dense struct {
 	activations []denseActivation
 }
 
-// denseActivation is an Activation layer, and as its kernel takes it.
+// denseActivation is an Activation layer, and as its kernel takes it, unless it is
+// softmax.
 type denseActivation struct {
 	Activation
 	packed packedActivation
+}
+
+// apply sets dst to the function of x, which is as long and may be dst.
+func (a *denseActivation) apply(dst, x []float32) {
+	if a.Function == ActivationSoftmax {
+		softmax(dst, x)
+		return
+	}
+	a.packed.apply(dst, x)
 }
 
 // packDense packs layers, which have been checked, for an input of that many
@@ -89,12 +99,12 @@ func (d *dense) apply(x, y []float32) {
 	if d.linear != nil {
 		d.linear.apply(x, y)
 	} else {
-		activations[0].packed.apply(y, x[:len(y)])
+		activations[0].apply(y, x[:len(y)])
 		activations = activations[1:]
 	}
 	for i := range activations {
 		flushTo(y, y)
-		activations[i].packed.apply(y, y)
+		activations[i].apply(y, y)
 	}
 }
 

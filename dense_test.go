@@ -105,6 +105,9 @@ var denseModels = []denseModel{
 	{9, "residual, tanh, projected 17, sigmoid", []string{"linear 1", "tanh, linear 3"}},
 	{3, "projected 18, linear 33, projected 15, residual", nil},
 	{8, "linear 64, lstm 64, linear 64, lstm 64", []string{"linear 64"}},
+	{4, "relu, linear 9, leaky_relu, lstm 18, softsign, linear 16, elu", []string{"linear 3, softmax", "softplus", "linear 17, hard_sigmoid"}},
+	{19, "affine, lstm 9, thresholded_relu, linear 33, scaled_tanh", []string{"softmax", "linear 40, softmax, linear 2"}},
+	{3, "softmax, lstm 16, linear 1, softmax, lstm 20, linear 50, softmax", nil},
 }
 
 func TestDenseLayersAreTheFormula(t *testing.T) {
@@ -308,6 +311,58 @@ func TestDenseLayersAllocateNothing(t *testing.T) {
 			} {
 				require.Zero(t, testing.AllocsPerRun(3, call), "%s of %v", what, d)
 			}
+		}
+	})
+}
+
+// A softmax of every length is the formula, whatever the numbers, also in place, and
+// its elements add up to 1.
+func TestSoftmax(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
+		r := lstmtest.NewRand(39)
+		for _, n := range []int{1, 2, 15, 16, 17, 31, 32, 33, 100, maxElements + 17} {
+			for _, x := range [][]float32{
+				lstmtest.Normals(r, n, 1), lstmtest.Normals(r, n, 40), lstmtest.Normals(r, n, 1e38), lstmtest.Awkwards(r, n, 4), make([]float32, n),
+			} {
+				want, y := referenceSoftmax(x), make([]float32, n+1)
+				y[n] = 77
+				softmax(y[:n], x)
+				lstmtest.RequireBits(t, append(want, 77), y, "softmax of %d", n)
+				softmax(x, x)
+				lstmtest.RequireBits(t, want, x, "softmax of %d in place", n)
+				if sum := y[0]; sum == sum {
+					total := 0.0
+					for _, v := range y[:n] {
+						require.True(t, v == 0 || v >= 0x1p-126, v)
+						total += float64(v)
+					}
+					require.InDelta(t, 1, total, 0x1p-20, "softmax of %d", n)
+				}
+			}
+		}
+	})
+}
+
+func TestSoftmaxOfSpecialNumbers(t *testing.T) {
+	lstmtest.EachPath(t, func(t *testing.T) {
+		for _, c := range []struct{ x, want []float32 }{
+			{[]float32{-3}, []float32{1}},
+			{[]float32{5, 5, 5, 5}, []float32{0.25, 0.25, 0.25, 0.25}},
+			{[]float32{0, negativeZero}, []float32{0.5, 0.5}},
+			{[]float32{maxFloat, -maxFloat}, []float32{1, 0}},
+			{[]float32{1, -inf}, []float32{1, 0}},
+			{[]float32{0, -65}, []float32{1, exp(-65)}},
+			{[]float32{0, -66}, []float32{1, 0}},
+			{[]float32{1, nan, 2}, []float32{nan, nan, nan}},
+			{[]float32{nan, inf}, []float32{nan, nan}},
+			{[]float32{-inf, nan}, []float32{nan, nan}},
+			{[]float32{1, inf}, []float32{nan, nan}},
+			{[]float32{-inf, -inf}, []float32{nan, nan}},
+		} {
+			y := make([]float32, len(c.x))
+			softmax(y, c.x)
+			lstmtest.RequireBits(t, c.want, y, "softmax of %v", c.x)
+			lstmtest.RequireBits(t, c.want, referenceSoftmax(c.x), "the reference, of %v", c.x)
 		}
 	})
 }

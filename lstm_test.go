@@ -396,13 +396,33 @@ func referenceDense(layer Layer, x []float32) []float32 {
 	if d, ok := layer.(*Linear); ok {
 		return referenceLinear(d, x)
 	}
-	return referenceActivation(layer.(Activation), x)
-}
-
-func referenceActivation(a Activation, x []float32) []float32 {
+	a := layer.(Activation)
+	if a.Function == ActivationSoftmax {
+		return referenceSoftmax(x)
+	}
 	y := make([]float32, len(x))
 	for i, v := range x {
 		y[i] = referenceFunction(a, v)
+	}
+	return y
+}
+
+func referenceSoftmax(x []float32) []float32 {
+	most := -lstmtest.Inf
+	for _, v := range x {
+		if v > most || v != v {
+			most = v
+		}
+	}
+	y := make([]float32, len(x))
+	var part [16]float32
+	for k, v := range x {
+		y[k] = exp(v - most)
+		part[k%16] += y[k]
+	}
+	sum := referencePairs(part)
+	for k := range y {
+		y[k] /= sum
 	}
 	return y
 }
@@ -451,8 +471,18 @@ func referenceFunction(a Activation, x float32) float32 {
 	panic("no reference for " + a.String())
 }
 
-// referenceLinear sums a row in 16 parts, element k in part k mod 16, then adds
-// the parts in pairs a half, a quarter, an eighth and a sixteenth apart.
+// referencePairs adds 16 parts in pairs a half, a quarter, an eighth and a sixteenth
+// apart.
+func referencePairs(part [16]float32) float32 {
+	for _, apart := range []int{8, 4, 2, 1} {
+		for i := range apart {
+			part[i] += part[i+apart]
+		}
+	}
+	return part[0]
+}
+
+// referenceLinear sums a row in 16 parts, element k in part k mod 16.
 func referenceLinear(d *Linear, x []float32) []float32 {
 	y := make([]float32, d.OutFeatures)
 	for o := range y {
@@ -460,12 +490,7 @@ func referenceLinear(d *Linear, x []float32) []float32 {
 		for k, v := range x {
 			part[k%16] = fma(contract.Flush(d.Weight[o*d.InFeatures+k]), v, part[k%16])
 		}
-		for _, apart := range []int{8, 4, 2, 1} {
-			for i := range apart {
-				part[i] += part[i+apart]
-			}
-		}
-		y[o] = part[0]
+		y[o] = referencePairs(part)
 		if d.Bias != nil {
 			y[o] += contract.Flush(d.Bias[o])
 		} else {

@@ -34,12 +34,23 @@ func denseCases() (cases []Case) {
 		cases = append(cases, s.cases(c.name+", awkward", with((*generator).awkwardInput))...)
 		cases = append(cases, s.cases(c.name+", huge", with((*generator).huge))...)
 	}
-	return cases
+	// Layers are given one step after another in all ways, so two ways are enough.
+	softmaxes := func(model maker) maker {
+		return func(g *generator, s shape, inputs int) (*lstm.Model, []float32) {
+			m, x := model(g, s, inputs)
+			g.softmaxes(m)
+			return m, x
+		}
+	}
+	s := shape{sizes: []int{5, 20, 9}}
+	cases = append(cases, s.cases("softmax, ordinary", softmaxes((*generator).ordinary))[:2]...)
+	return append(cases, s.cases("softmax, awkward", softmaxes((*generator).awkwardInput))[:2]...)
 }
 
 var (
 	sigmoid = lstm.Activation{Function: lstm.ActivationSigmoid}
 	tanh    = lstm.Activation{Function: lstm.ActivationTanh}
+	softmax = lstm.Activation{Function: lstm.ActivationSoftmax}
 )
 
 // linear makes a layer whose outputs are about as large as its inputs.
@@ -93,6 +104,17 @@ func (g *generator) tinyLayers(m *lstm.Model) {
 		{Layers: []lstm.Layer{tiny(24, 5, 0x1p60)}},
 		{Layers: []lstm.Layer{tiny(24, 5, 1)}},
 		{Layers: []lstm.Layer{tanh}},
+	}
+}
+
+// softmaxes puts a softmax after the last layer, and heads that make others.
+func (g *generator) softmaxes(m *lstm.Model) {
+	top := m.Layers[len(m.Layers)-1].(*lstm.Weights).HiddenSize
+	m.Layers = append(m.Layers, g.linear(top, 35), softmax)
+	m.Heads = []lstm.Head{
+		{Layers: []lstm.Layer{g.linear(35, 3), softmax}},
+		{Layers: []lstm.Layer{softmax}},
+		{Layers: []lstm.Layer{g.linear(35, 100), lstm.Activation{Function: lstm.ActivationAffine, Alpha: 50}, softmax}},
 	}
 }
 

@@ -1,0 +1,37 @@
+package lstm
+
+import "example.com/lstm/internal/contract"
+
+// softmax sets dst to e^x[i] over the sum of them all, of an x that has at least one
+// element and may be dst. It does so relative to the largest element, so that nothing
+// overflows; the sum is that of a row of a Linear layer.
+func softmax(dst, x []float32) {
+	most := x[0]
+	for _, v := range x[1:] {
+		most = max(most, v) // NaN, if either is
+	}
+	for i, v := range x {
+		dst[i] = v - most
+	}
+	expFunction.compute(nil, dst, dst)
+
+	var part [contract.HeadSums]float32
+	rest := dst
+	for ; len(rest) >= len(part); rest = rest[len(part):] {
+		block := (*[contract.HeadSums]float32)(rest)
+		for i := range part {
+			part[i] += block[i]
+		}
+	}
+	for i, v := range rest {
+		part[i] += v
+	}
+	for apart := len(part) / 2; apart > 0; apart /= 2 {
+		for i := range apart {
+			part[i] += part[i+apart]
+		}
+	}
+	for i := range dst {
+		dst[i] /= part[0]
+	}
+}
