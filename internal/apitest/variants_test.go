@@ -107,17 +107,11 @@ func (f *variantFile) maybe(name string, shape ...int) []float32 {
 // needs is what of the package a model needs that it has not got yet, "" for nothing.
 func (m *variantModel) needs() string {
 	for _, l := range m.Layers {
-		if l.Kind != "lstm" {
-			return "layers that are no LSTM"
-		}
 		for _, d := range []*variantDirection{l.Forward, l.Backward} {
 			if d != nil && d.Cell.Gate != nil {
 				return "other activations of a cell"
 			}
 		}
-	}
-	if len(m.Heads) > 0 {
-		return "heads with activations"
 	}
 	return ""
 }
@@ -205,11 +199,25 @@ func (f *variantFile) layers(described []variantLayer) []lstm.Layer {
 			layers = append(layers, f.lstm(d))
 		case "linear":
 			layers = append(layers, f.linear(d))
+		case "activation":
+			layers = append(layers, d.activation(f.t))
 		default:
 			f.t.Fatalf("a layer is of kind %q", d.Kind)
 		}
 	}
 	return layers
+}
+
+// activation finds a function by its name, which is the same here.
+func (a *variantActivation) activation(t *testing.T) lstm.Activation {
+	t.Helper()
+	for f := lstm.ActivationSigmoid; f <= lstm.ActivationSoftmax; f++ {
+		if f.String() == a.Function {
+			return lstm.Activation{Function: f, Alpha: a.Alpha, Beta: a.Beta}
+		}
+	}
+	t.Fatalf("there is no activation %q", a.Function)
+	return lstm.Activation{}
 }
 
 func (f *variantFile) linear(d variantLayer) *lstm.Linear {
