@@ -3,6 +3,7 @@ package lstm
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/contract"
@@ -110,6 +111,28 @@ func (a Activation) String() string {
 	default:
 		return k.name
 	}
+}
+
+// word is a in one word that parseActivation reads: its String without blanks.
+func (a Activation) word() string { return strings.ReplaceAll(a.String(), " ", "") }
+
+// parseActivation reads what word has written. Of other texts it makes something
+// that word does not write like them.
+func parseActivation(text string) (a Activation) {
+	name, numbers, _ := strings.Cut(text, "(")
+	for f := range activationTable {
+		if activationTable[f].name == name {
+			a.Function = ActivationFunction(f)
+		}
+	}
+	alpha, beta, _ := strings.Cut(strings.TrimSuffix(numbers, ")"), ",")
+	if k := &activationTable[a.Function]; k.hasAlpha {
+		a.Alpha = parseFloat32(alpha)
+		if k.hasBeta {
+			a.Beta = parseFloat32(beta)
+		}
+	}
+	return a
 }
 
 // check returns an error unless the function is one, with the parameters that it

@@ -231,21 +231,6 @@ func (c *Cell) text() string {
 	return strings.Join(words, " ")
 }
 
-// word is a in one word that parseActivation reads.
-func (a *Activation) word() string {
-	name := a.Function.String()
-	if int(a.Function) >= len(activationTable) {
-		return name
-	}
-	switch k := &activationTable[a.Function]; {
-	case k.hasBeta:
-		return name + "(" + shortest(a.Alpha) + "," + shortest(a.Beta) + ")"
-	case k.hasAlpha:
-		return name + "(" + shortest(a.Alpha) + ")"
-	}
-	return name
-}
-
 func shortest(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
 
 // parseCell reads what text has written.
@@ -291,25 +276,6 @@ func parseFloat32(text string) float32 {
 		return float32(math.NaN())
 	}
 	return float32(v)
-}
-
-// parseActivation reads what word has written. Of other texts it makes something
-// that word does not write like them.
-func parseActivation(text string) (a Activation) {
-	name, numbers, _ := strings.Cut(text, "(")
-	for f := range activationTable {
-		if activationTable[f].name == name {
-			a.Function = ActivationFunction(f)
-		}
-	}
-	alpha, beta, _ := strings.Cut(strings.TrimSuffix(numbers, ")"), ",")
-	if k := &activationTable[a.Function]; k.hasAlpha {
-		a.Alpha = parseFloat32(alpha)
-		if k.hasBeta {
-			a.Beta = parseFloat32(beta)
-		}
-	}
-	return a
 }
 
 // cellText says which cell the layer has, for the fingerprint.

@@ -88,7 +88,7 @@ type Model struct {
 // A Head is what reads the output of the last of a [Model]'s Layers, and makes an
 // output of the network of it. The outputs of several heads follow one another.
 type Head struct {
-	Name   string  // for information only; empty in models that are read or written
+	Name   string  // for information only
 	Layers []Layer // from the model's last layer up, at least one, each a *Linear or an Activation
 }
 
@@ -98,7 +98,7 @@ type Head struct {
 // and "" where names have no prefix.
 type Source struct {
 	LSTM   string   // the module whose tensors are the layers
-	Head   string   // the module whose tensors are the head; "" also without a head
+	Head   string   // the module whose tensors are the head; "" also without one, or if the file has a structure that says what the heads are
 	Unused []string // tensors that were passed over, since the caller named the others
 }
 

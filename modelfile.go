@@ -61,16 +61,17 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // layer below, or that of both directions together. Peepholes and initial states are not in PyTorch's nn.LSTM. The
 // elements are F32, F16, BF16 or F64; F64 is rounded to the nearest float32, ties to
 // even. The file's metadata become [Model.Metadata], but for LSTM.structure, in which
-// [Model.Write] says what else of the LSTM is not PyTorch's, and [Model.Source] says
-// what was taken for what.
+// [Model.Write] says what else the names do not: what of the LSTM is not PyTorch's, and
+// which other layers and heads there are. [Model.Source] says what was taken for what.
 //
 // A file says which parameters there are, not how they are used: an activation
 // between the LSTM and the head, a dropout, a sigmoid at the end have none and
-// leave no trace. Compare some outputs with PyTorch's before a model goes into
-// service.
+// leave no trace, unless LSTM.structure has them. Compare some outputs with PyTorch's
+// before a model goes into service.
 //
 // Nothing is guessed, and nothing in the file is passed over unless the options
-// say so. A linear layer is the head if no other tensor is left, and if its
+// say so. Where LSTM.structure says which layers and heads there are, that counts.
+// Else a linear layer is the head if no other tensor is left, and if its
 // module's name is head, or it has a bias and cannot be a layer before the LSTM,
 // because O differs from the network's I. Anything else is an error that names
 // the tensors and what to do: a second LSTM; numbers that are NaN, infinite or too
@@ -99,14 +100,17 @@ func readModel(r io.Reader, o readOptions) (*Model, error) {
 		return nil, kindOfFile(err)
 	}
 	var said structure
-	found, err := statedict.Find(f.Entries, o.choice, func(module string) (uses []statedict.Use, err error) {
+	found, err := statedict.Find(f.Entries, o.choice, func(module string) (s statedict.Structure, err error) {
 		said, err = readStructure(f.Metadata, module)
-		return said.uses(), err
+		return said.forTensors(), err
 	})
 	if err != nil {
 		return nil, err
 	}
-	m, places := placeTensors(found)
+	if found.Head != nil || o.choice.NoHead {
+		said.Heads = nil // the choice says what there is
+	}
+	m, places := placeTensors(found, &said)
 	if err := m.takeStructure(&said, f.Metadata); err != nil {
 		return nil, err
 	}
@@ -117,9 +121,9 @@ func readModel(r io.Reader, o readOptions) (*Model, error) {
 	return m, nil
 }
 
-// placeTensors returns a model of the sizes that were found, and where in it the
-// numbers of each tensor belong.
-func placeTensors(found *statedict.Network) (m *Model, places map[string]*[]float32) {
+// placeTensors returns a model of the sizes that were found, in the order that the
+// file says, and where in it the numbers of each tensor belong.
+func placeTensors(found *statedict.Network, said *structure) (m *Model, places map[string]*[]float32) {
 	m = &Model{Source: Source{LSTM: found.LSTM, Unused: found.Unused}}
 	places = make(map[string]*[]float32)
 	add := func(entries []*safetensors.Entry, data []*[]float32) {
@@ -137,19 +141,33 @@ func placeTensors(found *statedict.Network) (m *Model, places map[string]*[]floa
 		add(from.Tensors, w.tensors())
 		return w
 	}
+	linear := func(from *statedict.Linear) *Linear {
+		d := &Linear{InFeatures: from.InFeatures, OutFeatures: from.OutFeatures}
+		add(from.Tensors[:], d.tensors())
+		return d
+	}
+	var lstms, linears []Layer
 	for l := range found.Layers {
 		forward, backward := direction(found.Layers[l].Forward), direction(found.Layers[l].Backward)
 		if backward == nil {
-			m.Layers = append(m.Layers, forward)
+			lstms = append(lstms, forward)
 		} else {
-			m.Layers = append(m.Layers, &Bidirectional{Forward: forward, Backward: backward})
+			lstms = append(lstms, &Bidirectional{Forward: forward, Backward: backward})
 		}
 	}
-	if from := found.Head; from != nil {
-		m.Source.Head = from.Module
-		d := &Linear{InFeatures: from.InFeatures, OutFeatures: from.OutFeatures}
-		add(from.Tensors[:], d.tensors())
-		m.Heads = []Head{{Layers: []Layer{d}}}
+	for _, from := range found.Linears {
+		linears = append(linears, linear(from))
+	}
+	m.Layers = lstms
+	if said.order != nil {
+		m.Layers = layersOf(said.order, &lstms, &linears)
+	}
+	for _, head := range said.Heads {
+		m.Heads = append(m.Heads, Head{Name: head.Name, Layers: layersOf(head.order, nil, &linears)})
+	}
+	if found.Head != nil {
+		m.Source.Head = found.Head.Module
+		m.Heads = []Head{{Layers: []Layer{linear(found.Head)}}}
 	}
 	return m, places
 }
@@ -159,7 +177,7 @@ func (w *Weights) tensors() []*[]float32 {
 	return []*[]float32{&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH, &w.WeightHR, &w.PeepholeI, &w.PeepholeF, &w.PeepholeO, &w.InitialH, &w.InitialC}
 }
 
-// tensors is where the numbers are, in the order of statedict.HeadParameters.
+// tensors is where the numbers are, in the order of statedict.LinearParameters.
 func (d *Linear) tensors() []*[]float32 { return []*[]float32{&d.Weight, &d.Bias} }
 
 // kindOfFile gives an error of the container its kind.
@@ -202,12 +220,13 @@ func WithLSTM(module string) Option {
 }
 
 // WithHead takes the head from the module of that name, such as "fc" for
-// fc.weight and fc.bias, and passes over all tensors but those and the LSTM's.
+// fc.weight and fc.bias, and passes over all tensors but those and the layers'. It
+// is the only one, whatever heads the file's structure has.
 func WithHead(module string) Option {
 	return func(o *readOptions) { o.choice.Head, o.choice.NoHead = &module, false }
 }
 
-// WithoutHead takes no head, and passes over all tensors but the LSTM's.
+// WithoutHead takes no head, and passes over all tensors but the layers'.
 func WithoutHead() Option {
 	return func(o *readOptions) { o.choice.Head, o.choice.NoHead = nil, true }
 }
@@ -224,34 +243,18 @@ func WithNonFinite() Option {
 // backward directions lstm.weight_ih_l0_reverse, the head head.weight and head.bias; what
 // is nil is left out. If a layer's [Cell] is not the zero Cell, or a layer is residual,
 // runs in reverse only or has another [Merge] than MergeConcat, the metadata key
-// lstm.structure says so.
+// lstm.structure says so. It also says which layers and heads there are, if there are
+// others than LSTM layers and one head that is a [Linear] and has no name. Linear layers
+// are then layers.2.weight and so on, that of Layers[2], or heads.0.1.weight, the second
+// layer of Heads[0].
 // Models that are equal but for the Source give equal files, byte for byte.
 //
-// Nothing is written when [NewSequenceNetwork] would refuse the model, when there are layers that
-// are neither LSTM layers nor the one Linear of the one head, when a head has a name,
-// when the metadata are not valid UTF-8 or have the key lstm.structure, or when
-// ReadModel would refuse the size of the header.
+// Nothing is written when [NewSequenceNetwork] would refuse the model, when a head's
+// name or the metadata are not valid UTF-8, when these have the key lstm.structure, or
+// when ReadModel would refuse the size of the header or of lstm.structure, 256 KiB.
 func (m *Model) Write(w io.Writer) error {
 	if err := m.check(); err != nil {
 		return err
-	}
-	for l, layer := range m.Layers {
-		switch layer.(type) {
-		case *Weights, *Bidirectional:
-		default:
-			return errkind.Errorf(ErrUnsupported, "lstm: layer %d is a %T, want an LSTM layer in a file", l, layer)
-		}
-	}
-	if len(m.Heads) > 1 {
-		return errkind.Errorf(ErrUnsupported, "lstm: the model has %d heads, want at most 1 in a file", len(m.Heads))
-	}
-	for _, head := range m.Heads {
-		if _, ok := head.Layers[0].(*Linear); !ok || len(head.Layers) > 1 {
-			return errkind.Errorf(ErrUnsupported, "lstm: a head has other layers than one *lstm.Linear, want none in a file")
-		}
-		if head.Name != "" {
-			return errkind.Errorf(ErrUnsupported, "lstm: a head has the name %s, want none in a file", safetensors.Quote(head.Name))
-		}
 	}
 	metadata, err := m.metadataOfFile()
 	if err != nil {
@@ -274,20 +277,36 @@ func (m *Model) tensors() []safetensors.Tensor {
 			list = append(list, safetensors.Tensor{Name: name, Shape: shape, Data: data})
 		}
 	}
+	linear := func(layer Layer, module string) {
+		if d, ok := layer.(*Linear); ok {
+			for i, p := range statedict.LinearParameters(d.InFeatures, d.OutFeatures, "I") {
+				add(statedict.LinearName(module, p.Name), p.Shape, *d.tensors()[i])
+			}
+		}
+	}
+	lstms := 0
 	for l, layer := range m.Layers {
-		for d, w := range directions(layer) {
+		linear(layer, layerModule(l))
+		is := directions(layer)
+		for d, w := range is {
 			if w == nil {
 				continue
 			}
 			for i, p := range statedict.LayerParameters(w.InputSize, w.HiddenSize, w.ProjSize) {
-				add(statedict.LayerName(lstmModule, p.Name, l, d == 1), p.Shape, *w.tensors()[i])
+				add(statedict.LayerName(lstmModule, p.Name, lstms, d == 1), p.Shape, *w.tensors()[i])
 			}
 		}
+		if is != [2]*Weights{} {
+			lstms++
+		}
 	}
-	for _, head := range m.Heads {
-		d := head.Layers[0].(*Linear)
-		for i, p := range statedict.HeadParameters(d.InFeatures, d.OutFeatures) {
-			add(statedict.HeadModule+"."+p.Name, p.Shape, *d.tensors()[i])
+	for h, head := range m.Heads {
+		for l, layer := range head.Layers {
+			if m.hasOrder() {
+				linear(layer, headModule(h, l))
+			} else {
+				linear(layer, statedict.HeadModule)
+			}
 		}
 	}
 	return list

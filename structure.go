@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"example.com/lstm/internal/errkind"
 	"example.com/lstm/internal/safetensors"
@@ -21,6 +22,20 @@ const structureVersion = 1
 type structure struct {
 	Version int              `json:"version"`
 	Layers  []layerStructure `json:"layers"` // of each LSTM layer, from the input up
+	// Order is the words of all layers, see orderEntry. Without it there are the layers of
+	// the LSTM, and the head that the tensors make certain.
+	Order []string        `json:"order,omitempty"`
+	Heads []headStructure `json:"heads,omitempty"` // with Order only
+
+	order []orderEntry // of Order
+}
+
+// headStructure is a head.
+type headStructure struct {
+	Name  string   `json:"name,omitempty"`
+	Order []string `json:"order"`
+
+	order []orderEntry
 }
 
 // layerStructure is what there is to say of one layer, and of its only direction or
@@ -44,10 +59,18 @@ func (w *Weights) structure() directionStructure {
 // structure returns the document of m, "" if it has nothing to say.
 func (m *Model) structure() string {
 	s := structure{Version: structureVersion}
-	needed := false
+	needed := m.hasOrder()
+	if needed {
+		s.Order = words(m.Layers, layerModule)
+		for h, head := range m.Heads {
+			s.Heads = append(s.Heads, headStructure{Name: head.Name, Order: words(head.Layers, func(l int) string { return headModule(h, l) })})
+		}
+	}
 	for _, layer := range m.Layers {
 		var l layerStructure
 		switch layer := layer.(type) {
+		case *Linear, Activation:
+			continue
 		case *Weights:
 			l.directionStructure = layer.structure()
 		case *Bidirectional:
@@ -73,13 +96,16 @@ func (m *Model) structure() string {
 	return string(text)
 }
 
-// uses is what s says of the directions of layers.
-func (s *structure) uses() []statedict.Use {
-	var uses []statedict.Use
+// forTensors is what s says of where tensors belong.
+func (s *structure) forTensors() (t statedict.Structure) {
 	for _, l := range s.Layers {
-		uses = append(uses, statedict.Use{Merged: l.Merge != "" && l.Merge != MergeConcat.String(), Reverse: l.Reverse})
+		t.Uses = append(t.Uses, statedict.Use{Merged: l.Merge != "" && l.Merge != MergeConcat.String(), Reverse: l.Reverse})
 	}
-	return uses
+	t.Order = statedictOrder(s.order)
+	for _, h := range s.Heads {
+		t.Heads = append(t.Heads, statedictOrder(h.order))
+	}
+	return t
 }
 
 // metadataOfFile returns the metadata of m with its structure.
@@ -88,9 +114,17 @@ func (m *Model) metadataOfFile() (map[string]string, error) {
 	if text, ok := m.Metadata[key]; ok {
 		return nil, errkind.Errorf(ErrUnsupported, "metadata %q: it is %s, want another key, since this one stands for the structure of the model", key, safetensors.Quote(text))
 	}
+	for h, head := range m.Heads {
+		if !utf8.ValidString(head.Name) {
+			return nil, errkind.Errorf(ErrUnsupported, "head %d: Name is %s, want valid UTF-8", h, safetensors.Quote(head.Name))
+		}
+	}
 	text := m.structure()
 	if text == "" {
 		return m.Metadata, nil
+	}
+	if len(text) > maxStructure {
+		return nil, structureLengthError(text)
 	}
 	metadata := map[string]string{key: text}
 	maps.Copy(metadata, m.Metadata)
@@ -129,11 +163,18 @@ func (m *Model) takeStructure(s *structure, metadata map[string]string) error {
 
 // apply does to the layers of m what a document says.
 func (m *Model) apply(s *structure) error {
-	if len(s.Layers) != len(m.Layers) {
-		return errkind.Errorf(ErrUnsupported, "it has %d layers, want %d, as there are in the tensors", len(s.Layers), len(m.Layers))
+	var lstms []Layer
+	for _, layer := range m.Layers {
+		switch layer.(type) {
+		case *Weights, *Bidirectional:
+			lstms = append(lstms, layer)
+		}
+	}
+	if len(s.Layers) != len(lstms) {
+		return errkind.Errorf(ErrUnsupported, "it has %d layers, want %d, as there are in the tensors", len(s.Layers), len(lstms))
 	}
 	for l := range s.Layers {
-		if err := s.Layers[l].apply(m.Layers[l]); err != nil {
+		if err := s.Layers[l].apply(lstms[l]); err != nil {
 			return fmt.Errorf("layer %d: %w", l, err)
 		}
 	}
@@ -173,7 +214,18 @@ func (d *directionStructure) apply(w *Weights) (err error) {
 	return err
 }
 
+// maxStructure is the most bytes of a document, which takes up to 250 times as much
+// memory when it is read.
+const maxStructure = 1 << 18
+
+func structureLengthError(text string) error {
+	return errkind.Errorf(ErrUnsupported, "the structure of the model has %d bytes, want at most %d", len(text), maxStructure)
+}
+
 func parseStructure(text string) (s structure, err error) {
+	if len(text) > maxStructure {
+		return s, structureLengthError(text)
+	}
 	var version struct{ Version int }
 	if err := json.Unmarshal([]byte(text), &version); err != nil {
 		return s, errkind.Errorf(ErrDamaged, "%w", err)
@@ -186,5 +238,27 @@ func parseStructure(text string) (s structure, err error) {
 	if err := d.Decode(&s); err != nil {
 		return s, errkind.Errorf(ErrUnsupported, "%w", err)
 	}
-	return s, nil
+	return s, s.parseOrders()
+}
+
+// parseOrders reads the words of all layers and heads.
+func (s *structure) parseOrders() (err error) {
+	if s.Order == nil && s.Heads != nil {
+		return errkind.Errorf(ErrUnsupported, "it has heads and no order, want both or none")
+	}
+	if s.order, err = parseOrder(s.Order); err != nil {
+		return fmt.Errorf("order: %w", err)
+	}
+	for h := range s.Heads {
+		head := &s.Heads[h]
+		if head.order, err = parseOrder(head.Order); err != nil {
+			return fmt.Errorf("head %d: %w", h, err)
+		}
+		for i, entry := range head.order {
+			if entry.Kind == statedict.LSTMStage {
+				return errkind.Errorf(ErrUnsupported, "head %d: entry %d is %q, want a linear layer or an activation", h, i, entry.word())
+			}
+		}
+	}
+	return nil
 }

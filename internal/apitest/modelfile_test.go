@@ -135,7 +135,7 @@ func modelsEqual(a, b *lstm.Model) bool {
 			b, ok := b.(*lstm.Linear)
 			return ok && a.InFeatures == b.InFeatures && a.OutFeatures == b.OutFeatures && same(a.Weight, b.Weight) && same(a.Bias, b.Bias)
 		}
-		return false
+		return a == b // lstm.Activation
 	}
 	heads := slices.EqualFunc(a.Heads, b.Heads, func(a, b lstm.Head) bool {
 		return a.Name == b.Name && slices.EqualFunc(a.Layers, b.Layers, equal)
@@ -292,7 +292,8 @@ func TestCellsInMetadata(t *testing.T) {
 		"clip=NaN":                 `cell is "clip=NaN": Cell.Clip is NaN, want`,
 		"cell_clip=1e-20":          `cell is "cell_clip=1e-20": Cell.CellClip is 1e-20, want`,
 		"output=softmax":           `cell is "output=softmax": Cell.Output: Function is softmax, want another`,
-		strings.Repeat("x", 1<<20): `cell is "xxx`,
+		strings.Repeat("x", 1<<17): `cell is "xxx`,
+		strings.Repeat("x", 1<<20): `the structure of the model has 1048612 bytes, want at most 262144`,
 	} {
 		_, err := read("a.structure", document(value))
 		require.ErrorIs(t, err, lstm.ErrUnsupported)
@@ -370,7 +371,7 @@ func TestReadStructureErrors(t *testing.T) {
 		{`[]`, lstm.ErrDamaged, "cannot unmarshal array"},
 		{`{}`, lstm.ErrUnsupported, "version is 0, want 1"},
 		{`{"version":2,"layers":[{},{}]}`, lstm.ErrUnsupported, "version is 2, want 1"},
-		{`{"version":1,"layers":[{},{}],"order":[]}`, lstm.ErrUnsupported, `unknown field "order"`},
+		{`{"version":1,"layers":[{},{}],"nets":[]}`, lstm.ErrUnsupported, `unknown field "nets"`},
 		{`{"version":1,"layers":[{"gates":5},{}]}`, lstm.ErrUnsupported, `unknown field "gates"`},
 		{`{"version":1,"layers":[{"residual":1},{}]}`, lstm.ErrUnsupported, "cannot unmarshal number"},
 		{`{"version":1,"layers":[{}]}`, lstm.ErrUnsupported, "it has 1 layers, want 2, as there are in the tensors"},
@@ -418,7 +419,7 @@ func TestWriteErrors(t *testing.T) {
 	}{
 		{"no layers", func(m *lstm.Model) { m.Layers = nil }, "at least one layer"},
 		{"short tensor", func(m *lstm.Model) { weightsOf(m, 1).WeightHH = weightsOf(m, 1).WeightHH[1:] }, "layer 1: WeightHH has 3 elements, want 4"},
-		{"named head", func(m *lstm.Model) { m.Heads[0].Name = "fc" }, `a head has the name "fc", want none in a file`},
+		{"head with an odd name", func(m *lstm.Model) { m.Heads[0].Name = "\xff" }, `head 0: Name is "\xff", want valid UTF-8`},
 		{"the key of the structure", func(m *lstm.Model) { m.Metadata = map[string]string{"lstm.structure": "x"} }, `metadata "lstm.structure": it is "x", want another key`},
 		{"head of another size", func(m *lstm.Model) { headOf(m).InFeatures = 2 }, "head"},
 		{"metadata key", func(m *lstm.Model) { m.Metadata = map[string]string{"\xff": "x"} }, `metadata "\xff": "x", want valid UTF-8`},
@@ -697,6 +698,9 @@ func FuzzReadModel(f *testing.F) {
 	weightsOf(m, 0).Cell.ProjClip = 0.5
 	var file bytes.Buffer
 	require.NoError(f, m.Write(&file))
+	f.Add(file.Bytes())
+	file.Reset()
+	require.NoError(f, orderedModel().Write(&file))
 	f.Add(file.Bytes())
 	f.Fuzz(checkReading)
 }

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -274,6 +275,12 @@ func TestVariants(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".safetensors"), func(t *testing.T) {
 			v := openVariant(t, file)
+			var written bytes.Buffer
+			require.NoError(t, v.model.Write(&written))
+			read, err := lstm.ReadModel(&written)
+			require.NoError(t, err)
+			require.True(t, modelsEqual(v.model, read), "read from a file")
+
 			sequences, err := lstm.NewSequenceNetwork(v.model)
 			require.NoError(t, err)
 			lstmtest.EachPath(t, func(t *testing.T) { v.testSequences(t, sequences) })

@@ -19,7 +19,7 @@ import (
 // package lstm writes, and of the documentation.
 const HeadModule = "head"
 
-// A Parameter is one tensor of a layer or of a head.
+// A Parameter is one tensor of an LSTM layer or of a linear one.
 type Parameter struct {
 	Name     string // in a state_dict, without the module and the number of a layer
 	Optional bool
@@ -50,10 +50,11 @@ func LayerParameters(input, hidden, proj int) []Parameter {
 	}
 }
 
-// HeadParameters lists those of a head, in the order of nn.Linear.
-func HeadParameters(inputs, outputs int) [2]Parameter {
+// LinearParameters lists those of a linear layer, in the order of nn.Linear. symbol
+// is how shapes call its inputs.
+func LinearParameters(inputs, outputs int, symbol string) [2]Parameter {
 	return [...]Parameter{
-		{"weight", false, "[O, H]", []int{outputs, inputs}},
+		{"weight", false, "[O, " + symbol + "]", []int{outputs, inputs}},
 		{"bias", true, "[O]", []int{outputs}},
 	}
 }
@@ -70,6 +71,9 @@ func LayerName(module, parameter string, layer int, reverse bool) string {
 	}
 	return name
 }
+
+// LinearName is the name of a parameter of the linear layer that is that module.
+func LinearName(module, parameter string) string { return joinName(module, parameter) }
 
 // StructureKey is the key of the metadata that says what is no parameter of an LSTM.
 func StructureKey(module string) string { return joinName(module, "structure") }
@@ -88,14 +92,43 @@ type Use struct {
 	Reverse bool // there is the backward direction only
 }
 
+// A Structure is what the file says of a network besides its tensors.
+type Structure struct {
+	Uses  []Use     // of the LSTM layers, as far as it says
+	Order []Stage   // all layers from the input up; nil for those of the LSTM, and the head that is certain
+	Heads [][]Stage // with Order only: of each head, from the layers up
+}
+
+// A Stage is a layer of any kind.
+type Stage struct {
+	Kind   StageKind
+	Module string // of a linear layer
+}
+
+type StageKind int
+
+const (
+	OtherStage  StageKind = iota // has no tensors, and as many outputs as inputs
+	LSTMStage                    // the next layer of the LSTM
+	LinearStage                  // a linear layer
+)
+
 // A Network says which tensor is what. Shapes are those of the parameters.
 type Network struct {
-	LSTM   string // module
-	Layers []Layer
-	Head   *Head    // nil for none
-	Unused []string // tensors that the choice passes over
+	LSTM    string // module
+	Layers  []Layer
+	Linears []*Linear // those of Order, and then those of Heads unless the choice says what the head is
+	Head    *Linear   // that which is certain or chosen, nil for none
+	Unused  []string  // tensors that the choice passes over
 
 	used map[*safetensors.Entry]bool // those that have a place
+	top  features                    // of what is below the layer whose place is sought
+}
+
+// features is a number of them, 0 if it is not known yet, and how shapes call it.
+type features struct {
+	n      int
+	symbol string
 }
 
 // Layer is one layer of an LSTM, in one direction or in both.
@@ -138,8 +171,8 @@ func (l *Layer) outputSymbol() string {
 
 func (l *Layer) concatenates() bool { return l.Forward != nil && l.Backward != nil && !l.Use.Merged }
 
-// Head is the tensors of the head, in the order of HeadParameters.
-type Head struct {
+// Linear is the tensors of a linear layer, in the order of LinearParameters.
+type Linear struct {
 	Module                  string
 	InFeatures, OutFeatures int
 	Tensors                 [2]*safetensors.Entry
@@ -155,26 +188,29 @@ type module struct {
 }
 
 // Find finds the place of every tensor. A tensor without a place is one that
-// the choice lets it pass over. uses returns what the file says of the layers of a
-// module, as far as it does.
-func Find(entries []safetensors.Entry, c Choice, uses func(module string) ([]Use, error)) (*Network, error) {
+// the choice lets it pass over. structure returns what the file says of the network
+// whose LSTM is that module.
+func Find(entries []safetensors.Entry, c Choice, structure func(module string) (Structure, error)) (*Network, error) {
 	modules := groupModules(entries)
 	lstm, err := chooseLSTM(modules, c.LSTM)
 	if err != nil {
 		return nil, err
 	}
 	n := &Network{LSTM: lstm.name, used: make(map[*safetensors.Entry]bool)}
-	said, err := uses(lstm.name)
+	said, err := structure(lstm.name)
 	if err != nil {
 		return nil, err
 	}
-	if err := n.stack(lstm, said); err != nil {
+	if err := n.stack(modules, lstm, said); err != nil {
 		return nil, err
 	}
 	switch {
 	case c.Head != nil:
 		err = n.namedHead(modules, *c.Head)
-	case !c.NoHead:
+	case c.NoHead:
+	case said.Order != nil:
+		err = n.saidHeads(modules, said.Heads)
+	default:
 		err = n.certainHead(modules)
 	}
 	if err != nil {
@@ -329,21 +365,78 @@ func recurrentKind(e *safetensors.Entry) string {
 	return ""
 }
 
-// stack places the layers of an LSTM.
-func (n *Network) stack(m *module, uses []Use) error {
-	n.Layers = make([]Layer, len(m.layers))
-	for l := range n.Layers {
-		if m.layers[l] == nil {
-			return gapError(m, l)
+// stack places all layers, those of m and the linear ones.
+func (n *Network) stack(modules []*module, m *module, said Structure) error {
+	order := said.Order
+	if order == nil {
+		order = slices.Repeat([]Stage{{Kind: LSTMStage}}, len(m.layers))
+	}
+	lstms := 0
+	for _, s := range order {
+		if s.Kind == LSTMStage {
+			lstms++
 		}
-		if l < len(uses) {
-			n.Layers[l].Use = uses[l]
-		}
-		if err := n.layer(m, l); err != nil {
-			return err
+	}
+	if lstms != len(m.layers) {
+		return errkind.Errorf(errkind.ErrUnsupported, "metadata %s: its order has %d LSTM layers, want %d, as there are in the tensors",
+			safetensors.Quote(StructureKey(m.name)), lstms, len(m.layers))
+	}
+	n.Layers = make([]Layer, 0, lstms)
+	for _, s := range order {
+		switch s.Kind {
+		case LSTMStage:
+			l := len(n.Layers)
+			if m.layers[l] == nil {
+				return gapError(m, l)
+			}
+			n.Layers = append(n.Layers, Layer{})
+			if l < len(said.Uses) {
+				n.Layers[l].Use = said.Uses[l]
+			}
+			if err := n.layer(m, l); err != nil {
+				return err
+			}
+		case LinearStage:
+			if err := n.saidLinear(modules, s.Module); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// saidLinear places the parts of a linear layer that the file speaks of.
+func (n *Network) saidLinear(modules []*module, name string) error {
+	i := slices.IndexFunc(modules, func(m *module) bool { return m.name == name })
+	if i < 0 || modules[i].fields["weight"] == nil {
+		return errkind.Errorf(errkind.ErrUnsupported, "no tensor is named %s, want the weight of the linear layer %s that the metadata speak of",
+			safetensors.Quote(LinearName(name, "weight")), safetensors.Quote(name))
+	}
+	d, err := n.linear(modules[i])
+	if err != nil {
+		return err
+	}
+	n.Linears = append(n.Linears, d)
+	n.top = features{d.OutFeatures, "I"}
+	return nil
+}
+
+// saidHeads places the linear layers of the heads that the file speaks of, when all
+// other layers have their places, and demands that nothing is left.
+func (n *Network) saidHeads(modules []*module, heads [][]Stage) error {
+	top := n.top
+	for _, head := range heads {
+		n.top = top
+		for _, s := range head {
+			if s.Kind == LinearStage {
+				if err := n.saidLinear(modules, s.Module); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	n.top = top
+	return n.nothingElse(modules)
 }
 
 // gapError names a tensor of the lowest layer above the missing one.
@@ -365,10 +458,7 @@ func gapError(m *module, missing int) error {
 
 // layer places the parts of layer l, above layers that have their places.
 func (n *Network) layer(m *module, l int) (err error) {
-	layer, input := &n.Layers[l], 0
-	if l > 0 {
-		input = n.Layers[l-1].outputSize()
-	}
+	layer, input := &n.Layers[l], n.top.n
 	var forward, backward bool
 	for part := range m.layers[l] {
 		if strings.HasSuffix(part, reverseSuffix) {
@@ -388,7 +478,11 @@ func (n *Network) layer(m *module, l int) (err error) {
 			return err
 		}
 	}
-	return layer.checkUse(m, l)
+	if err := layer.checkUse(m, l); err != nil {
+		return err
+	}
+	n.top = features{layer.outputSize(), layer.outputSymbol()}
+	return nil
 }
 
 // checkUse returns an error unless a layer has the directions that the file speaks of.
@@ -475,30 +569,37 @@ func missingError(name string, missing Parameter, found map[string]*safetensors.
 }
 
 // head places the parts of the head.
-func (n *Network) head(m *module) error {
-	weight := m.fields["weight"]
-	if len(weight.Shape) != 2 {
-		return shapeError(weight, "[O, H]")
-	}
-	h := &Head{Module: m.name, InFeatures: n.topSize(), OutFeatures: weight.Shape[0]}
-	for i, p := range HeadParameters(h.InFeatures, h.OutFeatures) {
-		if e := m.fields[p.Name]; e != nil {
-			if err := n.place(e, p); err != nil {
-				return err
-			}
-			h.Tensors[i] = e
-		}
-	}
-	n.Head = h
-	return nil
+func (n *Network) head(m *module) (err error) {
+	n.Head, err = n.linear(m)
+	return err
 }
 
-func (n *Network) topSize() int { return n.Layers[len(n.Layers)-1].outputSize() }
+// linear places the parts of a linear layer, whose module has a weight, above what
+// has its place.
+func (n *Network) linear(m *module) (*Linear, error) {
+	symbol := cmp.Or(n.top.symbol, "I")
+	weight := m.fields["weight"]
+	if len(weight.Shape) != 2 {
+		return nil, shapeError(weight, "[O, "+symbol+"]")
+	}
+	if n.used[weight] {
+		return nil, errkind.Errorf(errkind.ErrUnsupported, "%w", weight.Errorf("it is the weight of two linear layers, want a tensor for each"))
+	}
+	d := &Linear{Module: m.name, InFeatures: cmp.Or(n.top.n, weight.Shape[1]), OutFeatures: weight.Shape[0]}
+	for i, p := range LinearParameters(d.InFeatures, d.OutFeatures, symbol) {
+		if e := m.fields[p.Name]; e != nil {
+			if err := n.place(e, p); err != nil {
+				return nil, err
+			}
+			d.Tensors[i] = e
+		}
+	}
+	return d, nil
+}
 
 // headShape is the shape of a head's weight, and the size that is known of it.
 func (n *Network) headShape() string {
-	symbol := n.Layers[len(n.Layers)-1].outputSymbol()
-	return fmt.Sprintf("[O, %s] with %s = %d", symbol, symbol, n.topSize())
+	return fmt.Sprintf("[O, %s] with %s = %d", n.top.symbol, n.top.symbol, n.top.n)
 }
 
 // namedHead takes the head from the module of that name.
@@ -520,7 +621,7 @@ func (n *Network) namedHead(modules []*module, name string) error {
 func (n *Network) headsOf(modules []*module) []*module {
 	return slices.DeleteFunc(slices.Clone(modules), func(m *module) bool {
 		w := m.fields["weight"]
-		return w == nil || len(w.Shape) != 2 || w.Shape[1] != n.topSize()
+		return w == nil || len(w.Shape) != 2 || w.Shape[1] != n.top.n || n.used[w]
 	})
 }
 
@@ -552,6 +653,11 @@ func (n *Network) certainHead(modules []*module) error {
 			return doubt(m, "it could be the head or, with as many outputs as the LSTM has inputs, %d, a layer before the LSTM", inputs)
 		}
 	}
+	return n.nothingElse(modules)
+}
+
+// nothingElse returns an error if a tensor that is no LSTM's has no place.
+func (n *Network) nothingElse(modules []*module) error {
 	for _, m := range modules {
 		for _, e := range m.others {
 			if !n.used[e] {
