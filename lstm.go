@@ -138,7 +138,7 @@ const Contract = 2
 type Network struct {
 	layers     []layer // the LSTM layers, each with what is before it
 	outputs    outputs // what follows them
-	hasHead    bool    // the model has heads
+	heads      []HeadOutput
 	parameters int
 	metadata   map[string]string
 	source     Source
@@ -168,13 +168,13 @@ func New(m *Model) (*Network, error) {
 		return nil, err
 	}
 	n := pack(m.Layers, m.Heads)
-	n.parameters, n.metadata, n.source = m.parameters(), maps.Clone(m.Metadata), m.Source.clone()
+	n.heads, n.parameters, n.metadata, n.source = m.headOutputs(), m.parameters(), maps.Clone(m.Metadata), m.Source.clone()
 	return n, nil
 }
 
 // pack makes a network of layers and heads, which have been checked.
 func pack(layers []Layer, heads []Head) *Network {
-	n := &Network{hasHead: len(heads) > 0}
+	n := &Network{}
 	input := inputSize(layers)
 	size := input // of what the next layer reads
 	var before []Layer
@@ -241,9 +241,6 @@ func (n *Network) OutputSize() int {
 	must(n.checkMade("OutputSize"))
 	return n.outputs.size
 }
-
-// HasHead reports whether the model that the network was made from has heads.
-func (n *Network) HasHead() bool { return n.hasHead }
 
 // Metadata returns a copy of the Metadata of the [Model], or of the model's file,
 // that the network was made from. It is nil if there were none.

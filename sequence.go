@@ -30,7 +30,7 @@ type SequenceNetwork struct {
 	source     Source
 	input      int
 	output     int
-	hasHead    bool
+	heads      []HeadOutput
 	buffers    [2]int // widest output that waits in each of the two buffers
 	merged     int    // widest output of a backward direction that is merged
 	rooms      pool[sequenceRoom]
@@ -99,7 +99,7 @@ func NewSequenceNetwork(m *Model) (*SequenceNetwork, error) {
 		metadata:   maps.Clone(m.Metadata),
 		source:     m.Source.clone(),
 		input:      inputSize(m.Layers),
-		hasHead:    len(m.Heads) > 0,
+		heads:      m.headOutputs(),
 	}
 	first := 0 // of the layers that have no stage yet
 	for l, layer := range m.Layers {
@@ -169,9 +169,6 @@ func (n *SequenceNetwork) OutputSize() int {
 	must(n.checkMade("OutputSize"))
 	return n.output
 }
-
-// HasHead reports whether the model that the network was made from has heads.
-func (n *SequenceNetwork) HasHead() bool { return n.hasHead }
 
 // Metadata returns a copy of the Metadata of the [Model], or of the model's file,
 // that the network was made from. It is nil if there were none.

@@ -153,29 +153,7 @@ func describeModel(w io.Writer, name string, m *model) {
 		fmt.Fprintf(w, "runs\twhole sequences only, since layers read them from the end\n")
 	}
 
-	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\tcell\n")
-	top := 0
-	for l, layer := range m.layers {
-		name := fmt.Sprintf("lstm %d", l)
-		switch layer := layer.(type) {
-		case *lstm.Weights:
-			top = describeLSTM(w, name, layer)
-		case *lstm.Bidirectional:
-			if layer.Forward == nil {
-				top = describeLSTM(w, name+" reverse", layer.Backward)
-				continue
-			}
-			forward := describeLSTM(w, name+" forward", layer.Forward)
-			top = describeLSTM(w, name+" backward", layer.Backward)
-			if layer.Merge == lstm.MergeConcat {
-				top += forward
-			}
-			fmt.Fprintf(w, "  both, %v\t\t%d\t\t\n", layer.Merge, top)
-		}
-	}
-	if m.HasHead() {
-		fmt.Fprintf(w, "linear\t%d\t%d\t%d\n", top, m.OutputSize(), top*m.OutputSize())
-	}
+	describeLayers(w, m)
 
 	metadata := m.Metadata()
 	if len(metadata) == 0 {
@@ -190,6 +168,63 @@ func describeModel(w io.Writer, name string, m *model) {
 			label = ""
 		}
 	}
+}
+
+// describeLayers prints all layers from the input up, and those of the heads.
+func describeLayers(w io.Writer, m *model) {
+	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\tcell\n")
+	top, lstms := m.InputSize(), 0
+	for _, layer := range m.layers {
+		name := fmt.Sprintf("lstm %d", lstms)
+		switch layer := layer.(type) {
+		case *lstm.Weights:
+			top = describeLSTM(w, name, layer)
+		case *lstm.Bidirectional:
+			top = describeBoth(w, name, layer)
+		default:
+			top = describeDense(w, "", layer, top)
+			continue
+		}
+		lstms++
+	}
+	for h, head := range m.heads {
+		prefix := fmt.Sprintf("head %d: ", h)
+		switch {
+		case head.Name != "":
+			prefix = "head " + printable(head.Name, mostOfName) + ": "
+		case len(m.heads) == 1:
+			prefix = "head: "
+		}
+		size := top
+		for _, layer := range head.Layers {
+			size = describeDense(w, prefix, layer, size)
+		}
+	}
+}
+
+// describeDense prints a layer that is no LSTM, with that many inputs, and returns
+// its outputs.
+func describeDense(w io.Writer, prefix string, layer lstm.Layer, inputs int) (outputs int) {
+	if d, ok := layer.(*lstm.Linear); ok {
+		fmt.Fprintf(w, "%slinear\t%d\t%d\t%d\t\n", prefix, d.InFeatures, d.OutFeatures, len(d.Weight))
+		return d.OutFeatures
+	}
+	fmt.Fprintf(w, "%s%v\t%d\t%d\t\t\n", prefix, layer, inputs, inputs)
+	return inputs
+}
+
+// describeBoth prints the directions of a layer, and returns its outputs.
+func describeBoth(w io.Writer, name string, layer *lstm.Bidirectional) (outputs int) {
+	if layer.Forward == nil {
+		return describeLSTM(w, name+" reverse", layer.Backward)
+	}
+	forward := describeLSTM(w, name+" forward", layer.Forward)
+	outputs = describeLSTM(w, name+" backward", layer.Backward)
+	if layer.Merge == lstm.MergeConcat {
+		outputs += forward
+	}
+	fmt.Fprintf(w, "  both, %v\t\t%d\t\t\n", layer.Merge, outputs)
+	return outputs
 }
 
 // describeLSTM prints one direction of a layer, and returns its outputs.

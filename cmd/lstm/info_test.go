@@ -32,7 +32,7 @@ func TestInfoOfFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Regexp(t, `fingerprint +`+net.Fingerprint().String()+`\n`, r.out)
 	require.Regexp(t, `lstm 0 +3 +5 +160 +plain\n`, r.out)
-	require.Regexp(t, `linear +5 +2 +10\n`, r.out)
+	require.Regexp(t, `head: linear +5 +2 +10 *\n`, r.out)
 	require.Regexp(t, `"a\\nmodel" +forged\n`, r.out)
 	require.Regexp(t, `origin +"a\\x1b\[2Jb"\n`, r.out)
 
@@ -67,6 +67,28 @@ func TestInfoOfCells(t *testing.T) {
 	require.Regexp(t, `lstm 0 +2 +3 +60 +peephole\n`, r.out)
 	require.Regexp(t, `lstm 1 +3 +4 +112 +coupled clip=3 gate=tanh\n`, r.out)
 	require.Regexp(t, `lstm 2 +4 +5 +180 +peephole cell_clip=0.5\n`, r.out)
+}
+
+// Layers and heads of all kinds, in their order.
+func TestInfoOfLayersAndHeads(t *testing.T) {
+	linear := func(outputs, inputs int) *lstm.Linear {
+		return &lstm.Linear{InFeatures: inputs, OutFeatures: outputs, Weight: make([]float32, outputs*inputs)}
+	}
+	relu, softmax := lstm.Activation{Function: lstm.ActivationReLU}, lstm.Activation{Function: lstm.ActivationSoftmax}
+	m := lstm.RandomModel(1, 0, 3, 4, 5)
+	m.Layers = []lstm.Layer{relu, linear(3, 2), m.Layers[0], lstm.ActivationELU.WithDefaults(), m.Layers[1]}
+	m.Heads = []lstm.Head{{Name: "a\nb", Layers: []lstm.Layer{linear(7, 5), softmax}}, {Layers: []lstm.Layer{softmax}}}
+	r := lstmWith(t, "", "info", writeModel(t, m))
+	require.Zero(t, r.code, r.err)
+	require.Regexp(t, `heads +2, which the file describes\n`, r.out)
+	require.Regexp(t, `\nrelu +2 +2 *\nlinear +2 +3 +6 *\nlstm 0 +3 +4 +112 +plain\nelu\(1\) +4 +4 *\nlstm 1 +4 +5 +180 +plain\n`+
+		`head "a\\nb": linear +5 +7 +35 *\nhead "a\\nb": softmax +7 +7 *\nhead 1: softmax +5 +5 *\n`, r.out)
+
+	// The flags say what the head is, in place of the file.
+	r = lstmWith(t, "", "info", "-head", "heads.0.0", writeModel(t, m))
+	require.Zero(t, r.code, r.err)
+	require.Regexp(t, `head +heads.0.0`, r.out)
+	require.Regexp(t, `\nhead: linear +5 +7 +35 *\n`, r.out)
 }
 
 func TestCPUOptions(t *testing.T) {

@@ -24,6 +24,7 @@ type model struct {
 	stream *lstm.Network         // or
 	whole  *lstm.SequenceNetwork // one is nil
 	layers []lstm.Layer
+	heads  []lstm.Head
 }
 
 // network is what both kinds of networks have in common.
@@ -44,7 +45,7 @@ func openModel(path string, options ...lstm.Option) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &model{layers: file.Layers}
+	m := &model{layers: file.Layers, heads: file.Heads}
 	if slices.ContainsFunc(file.Layers, isBidirectional) {
 		m.whole, err = lstm.NewSequenceNetwork(file)
 		m.network = m.whole

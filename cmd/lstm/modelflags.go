@@ -48,13 +48,16 @@ func modelOptions(cmd *cli.Command) ([]lstm.Option, error) {
 }
 
 // describeSource prints which tensors of its file a network was made from.
-func describeSource(w io.Writer, net network) {
-	source := net.Source()
+func describeSource(w io.Writer, m *model) {
+	source := m.Source()
 	fmt.Fprintf(w, "LSTM\t%s\n", describeModule(source.LSTM))
-	if net.HasHead() {
-		fmt.Fprintf(w, "head\t%s\n", describeModule(source.Head))
-	} else {
+	switch {
+	case !m.HasHead():
 		fmt.Fprintf(w, "head\tnone\n")
+	case source.Head == "" && m.isStructured():
+		fmt.Fprintf(w, "heads\t%d, which the file describes\n", len(m.heads))
+	default:
+		fmt.Fprintf(w, "head\t%s\n", describeModule(source.Head))
 	}
 	for i, name := range source.Unused {
 		const most = 20
@@ -68,6 +71,24 @@ func describeSource(w io.Writer, net network) {
 		}
 		fmt.Fprintf(w, "%s\t%s\n", label, printable(name, 100))
 	}
+}
+
+// isStructured reports whether the file has said what layers and heads there are, since
+// tensors alone do not tell.
+func (m *model) isStructured() bool {
+	for _, layer := range m.layers {
+		switch layer.(type) {
+		case *lstm.Weights, *lstm.Bidirectional:
+		default:
+			return true
+		}
+	}
+	for _, head := range m.heads {
+		if _, ok := head.Layers[0].(*lstm.Linear); !ok || len(head.Layers) > 1 || head.Name != "" {
+			return true
+		}
+	}
+	return len(m.heads) > 1
 }
 
 // describeModule warns of a module that is not the first of its Sequential: what

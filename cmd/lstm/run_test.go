@@ -34,6 +34,27 @@ func TestPlainModelTakesAllColumnsAsTheyAre(t *testing.T) {
 	require.NotContains(t, r.err, "forecast error")
 }
 
+// A model with layers of all kinds and several heads runs as any other: the outputs
+// are those of the heads, one after another.
+func TestRunOfLayersAndHeads(t *testing.T) {
+	m := randomModel(3, 2, nil)
+	m.Layers = append([]lstm.Layer{lstm.Activation{Function: lstm.ActivationSoftsign}}, m.Layers...)
+	m.Heads[0].Layers = append(m.Heads[0].Layers, lstm.Activation{Function: lstm.ActivationSoftmax})
+	m.Heads = append(m.Heads, lstm.Head{Name: "sum", Layers: []lstm.Layer{&lstm.Linear{InFeatures: 5, OutFeatures: 1, Weight: []float32{1, 1, 1, 1, 1}}}})
+	r := lstmWith(t, "a,b,c\n1,2,3\n0.1,-7e-3,5\n", "run", "-model", writeModel(t, m))
+	require.Zero(t, r.code, r.err)
+
+	net, err := lstm.New(m)
+	require.NoError(t, err)
+	state, y := net.NewState(), make([]float32, 3)
+	want := []string{"y0,y1,y2"}
+	for _, x := range [][]float32{{1, 2, 3}, {0.1, -7e-3, 5}} {
+		net.Step(state, x, y)
+		want = append(want, shortest(y[0])+","+shortest(y[1])+","+shortest(y[2]))
+	}
+	require.Equal(t, want, r.lines())
+}
+
 // shortest has all digits of a float32 and none more.
 func shortest(y float32) string { return strconv.FormatFloat(float64(y), 'g', -1, 32) }
 

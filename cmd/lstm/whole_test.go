@@ -40,7 +40,7 @@ func TestInfoOfBidirectional(t *testing.T) {
 	for _, line := range []string{
 		`lstm 0 forward +3 +5 +160 +plain`, `lstm 0 backward +3 +6 +216 +plain`, ` both, concat +11`,
 		`lstm 1 forward +11 +7 +504 +plain`, `lstm 1 backward +11 +7 +504 +plain`, ` both, sum +7`,
-		`lstm 2 reverse +7 +4 +176 +plain`, `linear +4 +1 +4`,
+		`lstm 2 reverse +7 +4 +176 +plain`, `head: linear +4 +1 +4`,
 	} {
 		require.Regexp(t, `\n *`+line+` *\n`, r.out)
 	}

@@ -313,6 +313,7 @@ func TestZeroSequenceNetwork(t *testing.T) {
 	require.Zero(t, n.Parameters())
 	require.Zero(t, n.MemorySize())
 	require.False(t, n.HasHead())
+	require.Nil(t, n.Heads())
 	require.Nil(t, n.Metadata())
 }
 

@@ -69,6 +69,37 @@ func TestOrderRoundTrip(t *testing.T) {
 	assertFileError(t, err, `tensor "layers.5.weight": it is the weight of two linear layers, want a tensor for each`)
 }
 
+// Networks say where the output of each head is.
+func TestHeads(t *testing.T) {
+	m := orderedModel()
+	m.Heads = append(m.Heads, lstm.Head{Name: "all", Layers: []lstm.Layer{tanh}})
+	want := []lstm.HeadOutput{{Name: "class <1>", Offset: 0, Size: 2}, {Name: "", Offset: 2, Size: 1}, {Name: "all", Offset: 3, Size: 6}}
+	n, err := lstm.New(m)
+	require.NoError(t, err)
+	require.Equal(t, want, n.Heads())
+	n.Heads()[0].Size = 5
+	require.Equal(t, want, n.Heads(), "a copy")
+	sequences, err := lstm.NewSequenceNetwork(m)
+	require.NoError(t, err)
+	require.Equal(t, want, sequences.Heads())
+
+	// Each is the output of a network with that head alone.
+	x, y := []float32{0.5, -1, 2}, make([]float32, n.OutputSize())
+	n.Step(n.NewState(), x, y)
+	for h, head := range m.Heads {
+		one, err := lstm.New(&lstm.Model{Layers: m.Layers, Heads: []lstm.Head{head}})
+		require.NoError(t, err)
+		require.Equal(t, []lstm.HeadOutput{{Name: head.Name, Size: want[h].Size}}, one.Heads())
+		alone := make([]float32, one.OutputSize())
+		one.Step(one.NewState(), x, alone)
+		require.Equal(t, alone, y[want[h].Offset:][:want[h].Size])
+	}
+	n, err = lstm.New(&lstm.Model{Layers: m.Layers})
+	require.NoError(t, err)
+	require.Nil(t, n.Heads())
+	require.False(t, n.HasHead())
+}
+
 // Every model can be written, and is read as it was.
 func TestOrderOfAllKinds(t *testing.T) {
 	models := []*lstm.Model{orderedModel(), {Layers: orderedModel().Layers}, lstm.RandomModel(1, 2, 3, 4), bidirectionalModel(), bidirectionalModel()}
