@@ -22,8 +22,8 @@ import (
 // and of one direction where directions are merged. That memory stays with the
 // network for later calls. A model without bidirectional layers needs none.
 type SequenceNetwork struct {
-	stages     []stage
-	directions []*Network // of all stages
+	segments   []segment
+	directions []*Network // of all segments
 	lstms      int        // in all directions: entries of a SequenceState
 	parameters int
 	metadata   map[string]string
@@ -39,13 +39,13 @@ type SequenceNetwork struct {
 	fingerprint Fingerprint // by hashOnce
 }
 
-// stage is a part of a SequenceNetwork that runs over whole sequences before the
+// segment is a part of a SequenceNetwork that runs over whole sequences before the
 // next one does: a bidirectional layer, or a run of layers that have one
 // direction, with the heads if it is the last.
-type stage struct {
+type segment struct {
 	forward, backward *Network // nil for none
 	merge             Merge
-	outputs           *outputs // a run without LSTM layers, and alone in its stage
+	outputs           *outputs // a run without LSTM layers, and alone in its segment
 	input, output     int      // elements of a step
 }
 
@@ -101,7 +101,7 @@ func NewSequenceNetwork(m *Model) (*SequenceNetwork, error) {
 		input:      inputSize(m.Layers),
 		heads:      m.headOutputs(),
 	}
-	first := 0 // of the layers that have no stage yet
+	first := 0 // of the layers that have no segment yet
 	for l, layer := range m.Layers {
 		if b, ok := layer.(*Bidirectional); ok {
 			n.addRun(m.Layers[first:l], nil)
@@ -110,19 +110,19 @@ func NewSequenceNetwork(m *Model) (*SequenceNetwork, error) {
 		}
 	}
 	n.addRun(m.Layers[first:], m.Heads)
-	n.output = n.stages[len(n.stages)-1].output
-	for i := range n.stages[:len(n.stages)-1] {
-		n.buffers[i%2] = max(n.buffers[i%2], n.stages[i].output)
+	n.output = n.segments[len(n.segments)-1].output
+	for i := range n.segments[:len(n.segments)-1] {
+		n.buffers[i%2] = max(n.buffers[i%2], n.segments[i].output)
 	}
 	return n, nil
 }
 
-// addRun adds the stage of layers that have one direction, and of heads.
+// addRun adds the segment of layers that have one direction, and of heads.
 func (n *SequenceNetwork) addRun(layers []Layer, heads []Head) {
 	for _, layer := range layers {
 		if _, ok := layer.(*Weights); ok {
 			run := pack(layers, heads)
-			n.addStage(stage{forward: run, input: run.stateSize.input, output: run.outputs.size})
+			n.addSegment(segment{forward: run, input: run.stateSize.input, output: run.outputs.size})
 			return
 		}
 	}
@@ -130,26 +130,26 @@ func (n *SequenceNetwork) addRun(layers []Layer, heads []Head) {
 		return
 	}
 	input := n.input
-	if len(n.stages) > 0 {
-		input = n.stages[len(n.stages)-1].output
+	if len(n.segments) > 0 {
+		input = n.segments[len(n.segments)-1].output
 	}
 	o := packOutputs(input, layers, heads)
-	n.addStage(stage{outputs: &o, input: input, output: o.size})
+	n.addSegment(segment{outputs: &o, input: input, output: o.size})
 }
 
 func (n *SequenceNetwork) addBidirectional(b *Bidirectional) {
-	s := stage{backward: pack([]Layer{b.Backward}, nil), merge: b.Merge, input: b.input().n, output: b.output().n}
+	s := segment{backward: pack([]Layer{b.Backward}, nil), merge: b.Merge, input: b.input().n, output: b.output().n}
 	if b.Forward != nil {
 		s.forward = pack([]Layer{b.Forward}, nil)
 		if b.Merge != MergeConcat {
 			n.merged = max(n.merged, s.output)
 		}
 	}
-	n.addStage(s)
+	n.addSegment(s)
 }
 
-func (n *SequenceNetwork) addStage(s stage) {
-	n.stages = append(n.stages, s)
+func (n *SequenceNetwork) addSegment(s segment) {
+	n.segments = append(n.segments, s)
 	for _, d := range []*Network{s.forward, s.backward} {
 		if d != nil {
 			n.directions = append(n.directions, d)
@@ -189,8 +189,8 @@ func (n *SequenceNetwork) MemorySize() int {
 	for _, d := range n.directions {
 		bytes += d.MemorySize()
 	}
-	for i := range n.stages {
-		if o := n.stages[i].outputs; o != nil {
+	for i := range n.segments {
+		if o := n.segments[i].outputs; o != nil {
 			bytes += o.memorySize()
 		}
 	}

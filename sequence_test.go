@@ -207,7 +207,7 @@ func randomState(r *rand.Rand, n *SequenceNetwork) *SequenceState {
 // unfusedSequence is unfused of every direction.
 func unfusedSequence(n *SequenceNetwork) *SequenceNetwork {
 	two := &SequenceNetwork{lstms: n.lstms, input: n.input, output: n.output, buffers: n.buffers, merged: n.merged}
-	for _, s := range n.stages {
+	for _, s := range n.segments {
 		if s.forward != nil {
 			s.forward = unfused(s.forward)
 			two.directions = append(two.directions, s.forward)
@@ -216,7 +216,7 @@ func unfusedSequence(n *SequenceNetwork) *SequenceNetwork {
 			s.backward = unfused(s.backward)
 			two.directions = append(two.directions, s.backward)
 		}
-		two.stages = append(two.stages, s)
+		two.segments = append(two.segments, s)
 	}
 	return two
 }

@@ -79,7 +79,7 @@ func (n *SequenceNetwork) CheckForwardPadded(lengths []int, x, y []float32, init
 
 // checkMade returns an error if n is the zero SequenceNetwork.
 func (n *SequenceNetwork) checkMade(method string) error {
-	if len(n.stages) == 0 {
+	if len(n.segments) == 0 {
 		return fmt.Errorf("lstm: %s: the SequenceNetwork is the zero SequenceNetwork, want one made by OpenSequence, ReadSequence or NewSequenceNetwork", method)
 	}
 	return nil

@@ -9,24 +9,24 @@ import "example.com/lstm/internal/fingerprint"
 func (n *SequenceNetwork) Fingerprint() Fingerprint {
 	must(n.checkMade("Fingerprint"))
 	n.hashOnce.Do(func() {
-		if len(n.stages) == 1 && n.stages[0].backward == nil {
-			n.fingerprint = n.stages[0].forward.Fingerprint()
+		if len(n.segments) == 1 && n.segments[0].backward == nil {
+			n.fingerprint = n.segments[0].forward.Fingerprint()
 			return
 		}
 		h := fingerprint.New()
 		h.Uint32(Contract)
 		h.Uint32(0) // the number of layers of no Network
-		h.Uint32(uint32(len(n.stages)))
-		for i := range n.stages {
-			n.stages[i].hash(h)
+		h.Uint32(uint32(len(n.segments)))
+		for i := range n.segments {
+			n.segments[i].hash(h)
 		}
 		n.fingerprint = h.Sum()
 	})
 	return n.fingerprint
 }
 
-// hash takes what a stage is, and the fingerprints of its parts.
-func (s *stage) hash(h *fingerprint.Hash) {
+// hash takes what a segment is, and the fingerprints of its parts.
+func (s *segment) hash(h *fingerprint.Hash) {
 	h.Text(s.kind())
 	for _, d := range []*Network{s.forward, s.backward} {
 		if d != nil {
@@ -51,8 +51,8 @@ func (o *outputs) hashStage(h *fingerprint.Hash) {
 	o.eachDense(func(d *denseStack) { d.hash(h) })
 }
 
-// kind is a word for how a stage uses its weights.
-func (s *stage) kind() string {
+// kind is a word for how a segment uses its weights.
+func (s *segment) kind() string {
 	switch {
 	case s.outputs != nil && s.outputs.only != nil:
 		return "head"

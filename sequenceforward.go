@@ -108,10 +108,10 @@ func (s *SequenceState) clear() {
 // A sequenceRoom is what a call needs besides the network.
 type sequenceRoom struct {
 	jobs     []job
-	states   [][]*State   // of each direction of each stage, of each sequence of a group
-	buffers  [2][]float32 // outputs of stages for the next ones, in turn
+	states   [][]*State   // of each direction of each segment, of each sequence of a group
+	buffers  [2][]float32 // outputs of segments for the next ones, in turn
 	merged   []float32    // outputs of a backward direction that is merged
-	row      []float32    // an input of a stage without LSTM layers, and what is between its layers
+	row      []float32    // an input of a segment without LSTM layers, and what is between its layers
 	schedule schedule
 }
 
@@ -120,7 +120,7 @@ type job struct {
 	steps          int
 	x, y           matrix // a row for each step; y has no floats if the outputs are not wanted
 	initial, final *SequenceState
-	in, out        matrix // of the stage at work
+	in, out        matrix // of the segment at work
 	row            int    // of the first step in buffers
 }
 
@@ -138,12 +138,12 @@ func (r *sequenceRoom) add(steps int, x, y matrix, initial, final *SequenceState
 }
 
 const (
-	// maxGroup is how many sequences go through the stages together, at most: so
+	// maxGroup is how many sequences go through the segments together, at most: so
 	// many that the slots of a schedule can be filled evenly.
 	maxGroup = 4 * maxSlots
 
 	// maxGroupFloats is how many floats their outputs may be, where they wait for
-	// the next stage, unless a group that fills a tile takes more.
+	// the next segment, unless a group that fills a tile takes more.
 	maxGroupFloats = 1 << 22 // 16 MiB
 )
 
@@ -180,7 +180,7 @@ func (n *SequenceNetwork) groupSize(jobs []job) int {
 	return size
 }
 
-// runGroup runs sequences stage by stage.
+// runGroup runs sequences segment by segment.
 func (n *SequenceNetwork) runGroup(room *sequenceRoom, jobs []job) {
 	steps := 0
 	for i := range jobs {
@@ -193,37 +193,37 @@ func (n *SequenceNetwork) runGroup(room *sequenceRoom, jobs []job) {
 	room.merged = grown(room.merged, steps*n.merged)
 	n.begin(room, jobs)
 	states := room.states
-	for s := range n.stages {
-		stage := &n.stages[s]
+	for s := range n.segments {
+		segment := &n.segments[s]
 		for i := range jobs {
 			j := &jobs[i]
 			j.in = j.out
 			if s == 0 {
 				j.in = j.x
 			}
-			j.out = rowsOf(room.buffers[s%2], stage.output).from(j.row)
-			if s == len(n.stages)-1 {
+			j.out = rowsOf(room.buffers[s%2], segment.output).from(j.row)
+			if s == len(n.segments)-1 {
 				j.out = j.y
 			}
 		}
-		if stage.forward != nil {
-			stage.runForward(&room.schedule, states[0], jobs)
+		if segment.forward != nil {
+			segment.runForward(&room.schedule, states[0], jobs)
 			states = states[1:]
 		}
-		if stage.backward != nil {
-			stage.runBackward(&room.schedule, states[0], jobs, room.merged)
+		if segment.backward != nil {
+			segment.runBackward(&room.schedule, states[0], jobs, room.merged)
 			states = states[1:]
 		}
-		if stage.outputs != nil {
-			stage.runOutputs(jobs, room)
+		if segment.outputs != nil {
+			segment.runOutputs(jobs, room)
 		}
 	}
 	n.end(room, jobs)
 }
 
-// runForward runs the forward direction of a stage. What it makes of a step is the
+// runForward runs the forward direction of a segment. What it makes of a step is the
 // beginning of the step's output.
-func (s *stage) runForward(schedule *schedule, states []*State, jobs []job) {
+func (s *segment) runForward(schedule *schedule, states []*State, jobs []job) {
 	for i := range jobs {
 		j := &jobs[i]
 		schedule.add(j.steps, j.in, j.out.first(s.forward.outputs.size))
@@ -232,9 +232,9 @@ func (s *stage) runForward(schedule *schedule, states []*State, jobs []job) {
 	schedule.clear()
 }
 
-// runBackward runs the backward direction of a stage, after the forward one. What
+// runBackward runs the backward direction of a segment, after the forward one. What
 // it makes of a step is the end of the step's output, or goes into that from merged.
-func (s *stage) runBackward(schedule *schedule, states []*State, jobs []job, merged []float32) {
+func (s *segment) runBackward(schedule *schedule, states []*State, jobs []job, merged []float32) {
 	apart := s.forward != nil && s.merge != MergeConcat
 	width := s.backward.outputs.size
 	for i := range jobs {
@@ -260,8 +260,8 @@ func (s *stage) runBackward(schedule *schedule, states []*State, jobs []job, mer
 	}
 }
 
-// runOutputs runs layers that are no LSTM layers and have a stage of their own.
-func (s *stage) runOutputs(jobs []job, room *sequenceRoom) {
+// runOutputs runs layers that are no LSTM layers and have a segment of their own.
+func (s *segment) runOutputs(jobs []job, room *sequenceRoom) {
 	padded := paddedInput(s.input)
 	room.row = grown(room.row, padded+s.outputs.scratch())
 	row, scratch := room.row[:padded], room.row[padded:]
