@@ -194,7 +194,7 @@ func FuzzBenchReport(f *testing.F) {
 		reports = append(reports, report)
 	}
 	for i := range len(reports) {
-		for field := range uint8(14) {
+		for field := range uint8(15) {
 			for _, value := range []float64{0, -1, 1e-3, 1e15} {
 				f.Add(uint8(i), -1, field, value)
 				f.Add(uint8(i), 50, field, value)
@@ -224,6 +224,8 @@ func FuzzBenchReport(f *testing.F) {
 				report.Path = "another"
 			case field == 12:
 				report.Figures = report.Figures[:i+1]
+			case field == 13:
+				f.Variant = bench.Variants[uint(size)%uint(len(bench.Variants))]
 			}
 			if len(report.Figures) == i+1 {
 				break

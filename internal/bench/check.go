@@ -100,6 +100,9 @@ func (f Figure) check() error {
 	if has := f.Kind == ForwardBatch; has && !slices.Contains(Lengths, f.Lengths) || !has && f.Lengths != "" {
 		return fmt.Errorf("%s: lengths are %q, want one of %q for %s, and none for other kinds", f.Name(), f.Lengths, Lengths, ForwardBatch)
 	}
+	if f.Variant != "" && (f.Kind != Step && f.Kind != Forward || !slices.Contains(Variants, f.Variant)) {
+		return fmt.Errorf("%s: variant is %q, want one of %q for %s and %s, and none for other kinds", f.Name(), f.Variant, Variants, Step, Forward)
+	}
 	if err := (Shape{f.Input, f.Hidden}).check(); err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}

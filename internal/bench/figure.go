@@ -54,6 +54,9 @@ type Figure struct {
 	Path    string `json:"path,omitempty"` // of this package
 	Peer    string `json:"peer,omitempty"` // what else ran it, empty for this package
 
+	// Of a Step or Forward in a run that measures variants, one of Variants.
+	Variant Variant `json:"variant,omitempty"`
+
 	Work   float64 `json:"work"`
 	Min    float64 `json:"min_ns"`
 	Median float64 `json:"median_ns"`
@@ -77,6 +80,9 @@ func (f Figure) Name() string {
 	}
 	if f.Lengths != "" {
 		b.WriteString("/lengths=" + f.Lengths)
+	}
+	if f.Variant != "" {
+		b.WriteString("/variant=" + string(f.Variant))
 	}
 	if f.Path != "" {
 		b.WriteString("/path=" + f.Path)
@@ -193,6 +199,9 @@ func (r *Report) Paths() []string { return values(r, func(f Figure) string { ret
 
 // Peers lists the peers that were measured.
 func (r *Report) Peers() []string { return values(r, func(f Figure) string { return f.Peer }) }
+
+// Variants lists the variants that were measured.
+func (r *Report) Variants() []Variant { return values(r, func(f Figure) Variant { return f.Variant }) }
 
 // Batches lists the sizes of batches that were measured.
 func (r *Report) Batches() []int { return values(r, func(f Figure) int { return f.Batch }) }

@@ -86,6 +86,8 @@ func TestReadRefusesOddFigures(t *testing.T) {
 		`Clock/lengths=odd: lengths are "odd", want one of`:             func(r *Report) { r.Figures[0].Lengths = "odd" },
 		`Clock/lengths=even: lengths are "even", want one of`:           func(r *Report) { r.Figures[0].Lengths = EvenLengths },
 		`path=avx2: lengths are "", want one of`:                        func(r *Report) { r.Figures[len(r.Figures)-1].Lengths = "" },
+		`variant=odd: variant is "odd", want one of`:                    func(r *Report) { r.Figures[0].Variant = "odd" },
+		`variant=relu: variant is "relu", want one of`:                  func(r *Report) { r.Figures[0].Variant = ReLU },
 		"hidden is 0, want 1 to":                                        func(r *Report) { r.Figures[7].Hidden = 0 },
 		"input is -5, want 1 to":                                        func(r *Report) { r.Figures[7].Input = -5 },
 		"the weights have 8.796101410816e+12 bytes, want at most 2 GiB": func(r *Report) { r.Figures[7].Hidden, r.Figures[7].Input = 1<<19, 1<<19 },
@@ -126,8 +128,9 @@ func TestNames(t *testing.T) {
 		"Forward/input=1/hidden=8/steps=100/peer=Gonum":  {Kind: Forward, Input: 1, Hidden: 8, Steps: 100, Peer: "Gonum"},
 		"ForwardBatch/input=1/hidden=8/batch=32/steps=100/lengths=even/path=avx2": {Kind: ForwardBatch, Input: 1, Hidden: 8, Batch: 32,
 			Steps: 100, Lengths: EvenLengths, Path: "avx2"},
-		"Sigmoid/n=4096/path=generic": {Kind: Sigmoid, N: 4096, Path: "generic"},
-		"Clock":                       {Kind: Clock},
+		"Step/input=1/hidden=8/variant=relu/path=avx2": {Kind: Step, Input: 1, Hidden: 8, Variant: ReLU, Path: "avx2"},
+		"Sigmoid/n=4096/path=generic":                  {Kind: Sigmoid, N: 4096, Path: "generic"},
+		"Clock":                                        {Kind: Clock},
 	} {
 		require.Equal(t, want, f.Name())
 	}

@@ -39,20 +39,23 @@ func (s Shape) RecurrentBytes() int {
 // states stay in a range that trained networks have. It is always the same.
 func (s Shape) Model() *lstm.Model {
 	r := s.random()
-	bound := 1 / math.Sqrt(float64(s.Hidden))
-	uniform := func(n int) []float32 {
-		v := make([]float32, n)
-		for i := range v {
-			v[i] = float32((2*r.Float64() - 1) * bound)
-		}
-		return v
-	}
+	uniform := func(n int) []float32 { return s.uniform(r, n) }
 	rows := panel.Gates * s.Hidden
 	return &lstm.Model{Layers: []lstm.Layer{&lstm.Weights{
 		InputSize: s.Input, HiddenSize: s.Hidden,
 		WeightIH: uniform(rows * s.Input), WeightHH: uniform(rows * s.Hidden),
 		BiasIH: uniform(rows), BiasHH: uniform(rows),
 	}}}
+}
+
+// uniform are parameters as PyTorch initializes them.
+func (s Shape) uniform(r *rand.Rand, n int) []float32 {
+	bound := 1 / math.Sqrt(float64(s.Hidden))
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32((2*r.Float64() - 1) * bound)
+	}
+	return v
 }
 
 // Inputs returns inputs of n steps. They are always the same.

@@ -11,18 +11,19 @@ import (
 
 // Tables returns what r has figures for.
 func (r *Report) Tables() []*Table {
-	if len(r.Peers()) > 0 {
+	switch {
+	case len(r.Variants()) > 0:
+		return r.variantTables()
+	case len(r.Peers()) > 0:
 		return r.peerTables()
 	}
-	var tables []*Table
-	for _, t := range []*Table{
+	return withRows([]*Table{
 		r.machineTable(), r.stepTable(), r.forwardTable(), r.batchTable(), r.sequencesTable(), r.activationTable(), r.memoryTable(),
-	} {
-		if len(t.Rows) > 0 {
-			tables = append(tables, t)
-		}
-	}
-	return tables
+	})
+}
+
+func withRows(tables []*Table) []*Table {
+	return slices.DeleteFunc(tables, func(t *Table) bool { return len(t.Rows) == 0 })
 }
 
 // Rate is the rate of a figure, NaN if there is none.
@@ -295,11 +296,9 @@ func (r *Report) peerTables() []*Table {
 	}
 	var tables []*Table
 	for _, m := range modes {
-		if t := r.peerTable(m); len(t.Rows) > 0 {
-			tables = append(tables, t)
-		}
+		tables = append(tables, r.peerTable(m))
 	}
-	return tables
+	return withRows(tables)
 }
 
 // figure is what a mode's time is called at a shape, without path or peer.
