@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,11 +27,15 @@ func main() {
 	json := flag.String("json", "", "write the figures to this file")
 	path := flag.String("path", lstm.Path(), "lstm takes this `PATH`")
 	sequences := flag.Bool("sequences", false, "measure sequences of many streams, and nothing else")
+	variants := flag.Bool("variants", false, "measure layers that are not PyTorch's nn.LSTM, and nothing else")
 	library := flag.String("onnxruntime", "", "the shared library of ONNX Runtime")
 	flag.Parse()
 	err := dispatch.Set(*path)
+	if *sequences && *variants {
+		err = errors.New("-sequences and -variants are two runs")
+	}
 	if err == nil {
-		err = run(*total, *json, *library, *sequences)
+		err = run(*total, *json, *library, *sequences, *variants)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
@@ -38,7 +43,7 @@ func main() {
 	}
 }
 
-func run(total time.Duration, json, library string, sequences bool) error {
+func run(total time.Duration, json, library string, sequences, variants bool) error {
 	// With one thread of Go's own, the scheduler would take the processor from a
 	// call into C that takes long, for nobody, and the call would have to wait
 	// for it when it returns. The script pins all threads to one core.
@@ -46,27 +51,16 @@ func run(total time.Duration, json, library string, sequences bool) error {
 
 	report := bench.NewReport()
 	var groups [][]*bench.Candidate
-	peers := openPeers(library)
-	common := bench.Peaks([]string{lstm.Path()})
-	worst := map[peer]float64{}
-	for _, s := range bench.Shapes {
-		network, err := lstm.New(s.Model())
-		if err != nil {
-			return err
-		}
-		ours, list := s.Ours(network), jobs()
-		if sequences {
-			ours, list = s.OurSequences(network), sequenceJobs()
-		}
-		if len(ours) == 0 {
-			continue
-		}
-		fmt.Fprintf(os.Stderr, "comparing answers at input, hidden %s\n", s)
-		theirs, err := candidates(s, peers, list, worst)
-		if err != nil {
-			return err
-		}
-		groups = append(groups, slices.Concat(ours, theirs, common))
+	var err error
+	peers, worst := openPeers(library), map[peer]float64{}
+	if variants {
+		peers = variantPeers(peers)
+		groups, err = variantGroups(peers, worst)
+	} else {
+		groups, err = shapeGroups(peers, sequences, worst)
+	}
+	if err != nil {
+		return err
 	}
 	for _, p := range peers {
 		fmt.Printf("%s %s: answers within %.2g of lstm's\n", p.name(), p.version(), worst[p])
@@ -79,7 +73,7 @@ func run(total time.Duration, json, library string, sequences bool) error {
 		progressbar.OptionSetDescription("measuring"),
 		progressbar.OptionClearOnFinish(),
 	)
-	err := bench.Measure(context.Background(), groups, total, func(done, iterations int) {
+	err = bench.Measure(context.Background(), groups, total, func(done, iterations int) {
 		bar.ChangeMax(iterations)
 		_ = bar.Set(done) // a terminal that is gone is no reason to stop
 	})
@@ -119,6 +113,33 @@ func openPeers(library string) []peer {
 	p, err = openArchSIMD()
 	add("archsimd", p, err)
 	return append(peers, gonum{}, plain{})
+}
+
+// shapeGroups are the groups of a run of PyTorch's nn.LSTM, of sequences of many
+// streams or of all else: a group for each shape.
+func shapeGroups(peers []peer, sequences bool, worst map[peer]float64) ([][]*bench.Candidate, error) {
+	var groups [][]*bench.Candidate
+	common := bench.Peaks([]string{lstm.Path()})
+	for _, s := range bench.Shapes {
+		network, err := lstm.New(s.Model())
+		if err != nil {
+			return nil, err
+		}
+		ours, list := s.Ours(network), jobs()
+		if sequences {
+			ours, list = s.OurSequences(network), sequenceJobs()
+		}
+		if len(ours) == 0 {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "comparing answers at input, hidden %s\n", s)
+		theirs, err := candidates(s, peers, list, worst)
+		if err != nil {
+			return nil, err
+		}
+		groups = append(groups, slices.Concat(ours, theirs, common))
+	}
+	return groups, nil
 }
 
 // candidates are the peers at a shape, once their answers are those of lstm. The

@@ -11,7 +11,7 @@ import (
 	"example.com/lstm"
 )
 
-// fields takes a message apart: numbers as they are, all else as bytes.
+// fields takes a message apart: numbers and floats as they are, all else as bytes.
 func fields(t *testing.T, m []byte) map[protowire.Number][]any {
 	t.Helper()
 	list := map[protowire.Number][]any{}
@@ -23,6 +23,12 @@ func fields(t *testing.T, m []byte) map[protowire.Number][]any {
 			v, n := protowire.ConsumeVarint(m)
 			require.NoError(t, protowire.ParseError(n))
 			list[number], m = append(list[number], int(v)), m[n:]
+			continue
+		}
+		if kind == protowire.Fixed32Type {
+			v, n := protowire.ConsumeFixed32(m)
+			require.NoError(t, protowire.ParseError(n))
+			list[number], m = append(list[number], math.Float32frombits(v)), m[n:]
 			continue
 		}
 		require.Equal(t, protowire.BytesType, kind)

@@ -30,7 +30,13 @@ func openONNXRuntime(path string) (peer, error) {
 func (onnxruntime) name() string    { return "ONNX Runtime" }
 func (onnxruntime) version() string { return ort.GetVersion() }
 
-func (onnxruntime) open(layer *lstm.Weights, j job, x []float32) (runner, error) {
+func (o onnxruntime) open(layer *lstm.Weights, j job, x []float32) (runner, error) {
+	return o.openVariant(layer, j, x)
+}
+
+func (onnxruntime) has(layer lstm.Layer) bool { return onnxDirections(layer) != nil }
+
+func (onnxruntime) openVariant(layer lstm.Layer, j job, x []float32) (runner, error) {
 	options, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
@@ -49,8 +55,13 @@ func (onnxruntime) open(layer *lstm.Weights, j job, x []float32) (runner, error)
 	if err != nil {
 		return nil, err
 	}
-	r := &onnxRunner{session: session}
-	if err := r.bind(layer, j, x); err != nil {
+	directions := onnxDirections(layer)
+	r := &onnxRunner{
+		session: session,
+		input:   directions[0].InputSize, hidden: directions[0].HiddenSize, directions: len(directions),
+		residual: directions[0].Residual,
+	}
+	if err := r.bind(j, x); err != nil {
 		return nil, fmt.Errorf("binding the tensors: %w", err)
 	}
 	return r, nil
@@ -60,7 +71,10 @@ func (onnxruntime) open(layer *lstm.Weights, j job, x []float32) (runner, error)
 // after the other; or, where each call goes on from the last, takes turns between
 // two, the states of one being written where the other reads them: nothing is copied.
 type onnxRunner struct {
-	session  *ort.DynamicAdvancedSession
+	session                   *ort.DynamicAdvancedSession
+	input, hidden, directions int
+	residual                  bool // y has no dimension for directions
+
 	bindings []*ort.IoBinding
 	each     int // bindings of a call
 	next     int
@@ -70,8 +84,8 @@ type onnxRunner struct {
 	h, c        [2][]float32
 }
 
-func (r *onnxRunner) bind(layer *lstm.Weights, j job, x []float32) error {
-	input, hidden := layer.InputSize, layer.HiddenSize
+func (r *onnxRunner) bind(j job, x []float32) error {
+	input, hidden := r.input, r.directions*r.hidden
 	r.x, r.y, r.zeros = x, make([]float32, j.rows()*hidden), make([]float32, j.streams*hidden)
 	for i := range r.h {
 		r.h[i], r.c[i] = make([]float32, j.streams*hidden), make([]float32, j.streams*hidden)
@@ -79,13 +93,13 @@ func (r *onnxRunner) bind(layer *lstm.Weights, j job, x []float32) error {
 	if j.lengths == "" {
 		r.each = 1
 		return errors.Join(
-			r.bindStretch(layer, stretch{j.steps, j.streams}, x, r.y, r.h[0], r.c[0], r.h[1], r.c[1]),
-			r.bindStretch(layer, stretch{j.steps, j.streams}, x, r.y, r.h[1], r.c[1], r.h[0], r.c[0]),
+			r.bindStretch(stretch{j.steps, j.streams}, x, r.y, r.h[0], r.c[0], r.h[1], r.c[1]),
+			r.bindStretch(stretch{j.steps, j.streams}, x, r.y, r.h[1], r.c[1], r.h[0], r.c[0]),
 		)
 	}
 	y, h, c := r.y, r.zeros, r.zeros
 	for i, s := range j.stretches() {
-		if err := r.bindStretch(layer, s, x, y, h, c, r.h[i%2], r.c[i%2]); err != nil {
+		if err := r.bindStretch(s, x, y, h, c, r.h[i%2], r.c[i%2]); err != nil {
 			return err
 		}
 		x, y, h, c = x[s.steps*s.streams*input:], y[s.steps*s.streams*hidden:], r.h[i%2], r.c[i%2]
@@ -96,14 +110,19 @@ func (r *onnxRunner) bind(layer *lstm.Weights, j job, x []float32) error {
 
 // bindStretch adds a binding to the beginnings of x, y, the states before and those
 // afterwards.
-func (r *onnxRunner) bindStretch(layer *lstm.Weights, s stretch, x, y, h, c, hAfter, cAfter []float32) error {
+func (r *onnxRunner) bindStretch(s stretch, x, y, h, c, hAfter, cAfter []float32) error {
 	b, err := r.session.CreateIoBinding()
 	if err != nil {
 		return err
 	}
 	r.bindings = append(r.bindings, b)
 	steps, streams := int64(s.steps), int64(s.streams)
-	input, hidden := int64(layer.InputSize), int64(layer.HiddenSize)
+	input, hidden, directions := int64(r.input), int64(r.hidden), int64(r.directions)
+	outputs := ort.NewShape(steps, directions, streams, hidden)
+	if r.residual {
+		outputs = ort.NewShape(steps, streams, hidden)
+	}
+	state := ort.NewShape(directions, streams, hidden)
 	for _, value := range []struct {
 		bind  func(string, ort.Value) error
 		name  string
@@ -111,11 +130,11 @@ func (r *onnxRunner) bindStretch(layer *lstm.Weights, s stretch, x, y, h, c, hAf
 		shape ort.Shape
 	}{
 		{b.BindInput, "X", x, ort.NewShape(steps, streams, input)},
-		{b.BindInput, "initial_h", h, ort.NewShape(1, streams, hidden)},
-		{b.BindInput, "initial_c", c, ort.NewShape(1, streams, hidden)},
-		{b.BindOutput, "Y", y, ort.NewShape(steps, 1, streams, hidden)},
-		{b.BindOutput, "Y_h", hAfter, ort.NewShape(1, streams, hidden)},
-		{b.BindOutput, "Y_c", cAfter, ort.NewShape(1, streams, hidden)},
+		{b.BindInput, "initial_h", h, state},
+		{b.BindInput, "initial_c", c, state},
+		{b.BindOutput, "Y", y, outputs},
+		{b.BindOutput, "Y_h", hAfter, state},
+		{b.BindOutput, "Y_c", cAfter, state},
 	} {
 		tensor, err := ort.NewTensor(value.shape, value.data[:value.shape.FlattenedSize()])
 		if err != nil {

@@ -75,12 +75,23 @@ type peer interface {
 	open(layer *lstm.Weights, j job, x []float32) (runner, error)
 }
 
+// A variantPeer has other layers than PyTorch's nn.LSTM, too.
+type variantPeer interface {
+	peer
+
+	has(layer lstm.Layer) bool
+
+	// openVariant is open for a layer that it has. Outputs of directions are one
+	// behind the other, so that a job has one stream.
+	openVariant(layer lstm.Layer, j job, x []float32) (runner, error)
+}
+
 // A runner makes the same call again and again. Unless the job is of whole
 // sequences, the state that a call leaves is where the next one begins; the first
 // begins at zero.
 type runner interface {
 	run() error
-	outputs() []float32 // of the last call, [rows, hidden]
+	outputs() []float32 // of the last call, [rows, hidden], or as many as the layer has
 }
 
 // figure is what a peer's time for the job is called.
@@ -140,6 +151,28 @@ func (r *reference) run() error {
 }
 
 func (r *reference) outputs() []float32 { return r.y }
+
+// variantReference is reference for one stream and any layer.
+type variantReference struct {
+	network *lstm.SequenceNetwork
+	state   *lstm.SequenceState
+	x, y    []float32
+}
+
+func newVariantReference(layer lstm.Layer, j job, x []float32) (*variantReference, error) {
+	network, err := lstm.NewSequenceNetwork(&lstm.Model{Layers: []lstm.Layer{layer}})
+	if err != nil {
+		return nil, err
+	}
+	return &variantReference{network, network.NewState(), x, make([]float32, j.rows()*network.OutputSize())}, nil
+}
+
+func (r *variantReference) run() error {
+	r.network.Forward(r.x, r.y, r.state, r.state)
+	return nil
+}
+
+func (r *variantReference) outputs() []float32 { return r.y }
 
 const (
 	// tolerance is how far answers may be apart: those of peers that round after
