@@ -707,6 +707,9 @@ func TestCellsKernels(t *testing.T) {
 		for _, cell := range choices[cellKind](t, "cells") {
 			for units := 1; units <= maxSize; units++ {
 				for columns := 1; columns <= panel.MaxColumns; columns++ {
+					if testing.Short() && columns != 1+units%panel.MaxColumns {
+						continue
+					}
 					r := lstmtest.NewRand(109, units, columns)
 					c := gateCall{units: units, n: 1, columns: columns, kind: &kinds[(units+columns)%len(kinds)], rand: r}
 					rack.check(t, c.cells(cell, rack, false, r.IntN(20)), atFirst, apart(units))
@@ -723,6 +726,9 @@ func TestStageKernels(t *testing.T) {
 		for _, s := range choices[cellStage](t, "stages") {
 			for units := 1; units <= maxSize; units++ {
 				for columns := 1; columns <= panel.MaxColumns; columns++ {
+					if testing.Short() && columns != 1+units%panel.MaxColumns {
+						continue
+					}
 					r := lstmtest.NewRand(110, units, columns)
 					c := gateCall{units: units, n: 1, columns: columns, kind: &kinds[(units+columns)%len(kinds)], rand: r}
 					rack.check(t, c.stage(s, rack, false, r.IntN(20)), atFirst, apart(units))
