@@ -24,7 +24,7 @@ type table struct {
 func openTable(name string, r io.Reader) (*table, error) {
 	br := bufio.NewReader(r)
 	if err := skipByteOrderMark(br); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, (&table{name: name}).locate(err)
 	}
 	t := &table{name: name, csv: csv.NewReader(&rowGuard{r: br, line: 1})}
 	t.csv.ReuseRecord = true
@@ -73,8 +73,12 @@ func (t *table) errorf(field int, format string, args ...any) error {
 	return fmt.Errorf("%s:%d:%d: %s", t.name, line, column, fmt.Sprintf(format, args...))
 }
 
-// locate adds the file's name to an error of reading it.
+// locate adds the file's name to an error of reading it, unless it is a signal, which
+// says nothing about the file.
 func (t *table) locate(err error) error {
+	if errors.Is(err, errInterrupted) {
+		return errInterrupted
+	}
 	var syntax *csv.ParseError
 	if errors.As(err, &syntax) {
 		return fmt.Errorf("%s:%d:%d: %w", t.name, syntax.Line, syntax.Column, syntax.Err)

@@ -33,6 +33,14 @@ func TestTableReadError(t *testing.T) {
 	require.Equal(t, [][]string{{"1", "2"}}, rows)
 }
 
+// A signal ends a program in the same words, whether it waits for a table or not.
+func TestInterruptedTable(t *testing.T) {
+	for _, read := range []string{"", "a,b\n1,2\n"} {
+		_, err := readAll(io.MultiReader(strings.NewReader(read), iotest.ErrReader(errInterrupted)))
+		require.EqualError(t, err, "interrupted")
+	}
+}
+
 func TestRowWithoutEnd(t *testing.T) {
 	endless := io.MultiReader(strings.NewReader("a\n1\n"), &repeated{text: "7"})
 	rows, err := readAll(endless)
