@@ -9,6 +9,7 @@ import (
 
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/errkind"
+	"example.com/lstm/internal/panel"
 )
 
 // A Cell says what the units of a layer do with the sums of their gates where it
@@ -23,9 +24,9 @@ type Cell struct {
 	// f = 1 - i, as with ONNX's input_forget. The rows of f of all weights and biases
 	// are there, and are not used, and neither is PeepholeF.
 	Coupled bool
-	// Clip limits the sums of all four gates, peepholes included, to ±Clip before
-	// their activations, as ONNX's clip does. 0 is no limit; others are from 2^-64
-	// on, and finite.
+	// Clip limits the sums of all four gates, peepholes included and normalized if they
+	// are, to ±Clip before their activations, as ONNX's clip does. 0 is no limit;
+	// others are from 2^-64 on, and finite.
 	Clip float32
 	// CellClip limits c' to ±CellClip, before o and h' are computed of it, as
 	// TensorFlow's cell_clip does. 0 is no limit; others are from 2^-64 on, and
@@ -35,6 +36,10 @@ type Cell struct {
 	// proj_clip does. 0 is no limit; others are from 2^-64 on, and finite. Layers
 	// without a projection have none.
 	ProjClip float32
+	// NormEpsilon is added to the variance of a gate's sums where they are normalized,
+	// see [Weights.NormI]. 0 is 1e-8, as in TensorFlow Lite; others are from 2^-40 on,
+	// and finite. Layers without normalization have none.
+	NormEpsilon float32
 	// Gate is the activation of the gates i, f and o, Candidate that of g, and Output
 	// that of c' on its way to h', ONNX's f, g and h. The zero Activation is σ for the
 	// gates, and tanh for the other two. ActivationSoftmax is for layers only.
@@ -47,15 +52,22 @@ type Cell struct {
 // checkCell reports the first thing that is wrong with what a cell has besides
 // weights and biases.
 func (w *Weights) checkCell(name string) error {
-	peepholes := [...]struct {
+	type tensor struct {
 		name   string
-		tensor []float32
-	}{{"PeepholeI", w.PeepholeI}, {"PeepholeF", w.PeepholeF}, {"PeepholeO", w.PeepholeO}}
+		floats []float32
+	}
+	var tensors []tensor
 	if w.hasPeepholes() {
-		for _, p := range peepholes {
-			if err := checkTensor(name, p.name, p.tensor, "[H]", w.HiddenSize); err != nil {
-				return err
-			}
+		tensors = append(tensors, tensor{"PeepholeI", w.PeepholeI}, tensor{"PeepholeF", w.PeepholeF}, tensor{"PeepholeO", w.PeepholeO})
+	}
+	if w.isNormalized() {
+		tensors = append(tensors, tensor{"NormI", w.NormI}, tensor{"NormF", w.NormF}, tensor{"NormG", w.NormG}, tensor{"NormO", w.NormO})
+	} else if epsilon := w.Cell.NormEpsilon; epsilon != 0 {
+		return errkind.Errorf(ErrUnsupported, "lstm: %s: Cell.NormEpsilon is %v, want 0 where NormI, NormF, NormG and NormO are nil", name, epsilon)
+	}
+	for _, t := range tensors {
+		if err := checkTensor(name, t.name, t.floats, "[H]", w.HiddenSize); err != nil {
+			return err
 		}
 	}
 	return w.Cell.check(name)
@@ -70,6 +82,9 @@ func (c *Cell) check(owner string) error {
 		if v := limit.value; v != 0 && !(v >= contract.Tiny && v <= math.MaxFloat32) {
 			return errkind.Errorf(ErrUnsupported, "lstm: %s: Cell.%s is %v, want 0 for no limit, or a finite number from 2^-64 on", owner, limit.name, v)
 		}
+	}
+	if v := c.NormEpsilon; v != 0 && !(v >= leastEpsilon && v <= math.MaxFloat32) {
+		return errkind.Errorf(ErrUnsupported, "lstm: %s: Cell.NormEpsilon is %v, want 0 for the usual one, or a finite number from 2^-40 on", owner, v)
 	}
 	for _, place := range c.activations() {
 		name := owner + ": Cell." + place.field
@@ -107,6 +122,9 @@ func (c Cell) used() Cell {
 			*a = Activation{}
 		}
 		a.Alpha, a.Beta = contract.Flush(a.Alpha), contract.Flush(a.Beta)
+	}
+	if c.NormEpsilon == usualEpsilon {
+		c.NormEpsilon = 0
 	}
 	return c
 }
@@ -159,7 +177,10 @@ func (w *Weights) same(v float32) []float32 { return slices.Repeat([]float32{v},
 
 // vectorCount is how many vectors a unit of the layer has besides its weights.
 func (w *Weights) vectorCount() int {
-	if w.Cell.isStaged() {
+	switch {
+	case w.isNormalized():
+		return stageVectors + panel.Gates
+	case w.isStaged():
 		return stageVectors
 	}
 	return w.cellKind().vectors()
@@ -196,8 +217,13 @@ func cellLimits(clip, cellClip float32) limits {
 	}
 }
 
-// forgetGate is the number of gate f among the four.
-const forgetGate = 1
+// The numbers of gates among the four.
+const (
+	inputGate = iota
+	forgetGate
+	candidateGate
+	outputGate
+)
 
 // String returns which cell c is, in the words that files have: "coupled clip=3",
 // or "plain" for PyTorch's.
@@ -223,6 +249,7 @@ func (c *Cell) text() string {
 	number("clip", c.Clip)
 	number("cell_clip", c.CellClip)
 	number("proj_clip", c.ProjClip)
+	number("norm_epsilon", c.NormEpsilon)
 	for _, place := range c.activations() {
 		if a := place.activation; a.Function != ActivationDefault {
 			words = append(words, place.word+"="+a.word())
@@ -248,6 +275,8 @@ func parseCell(text string) (Cell, error) {
 				c.CellClip = parseFloat32(value)
 			case "proj_clip":
 				c.ProjClip = parseFloat32(value)
+			case "norm_epsilon":
+				c.NormEpsilon = parseFloat32(value)
 			}
 			for _, place := range c.activations() {
 				if name == place.word {
@@ -257,7 +286,7 @@ func parseCell(text string) (Cell, error) {
 		}
 	}
 	if c.text() != text || c == (Cell{}) {
-		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %.80q, want words of coupled, clip=NUMBER, cell_clip=NUMBER, proj_clip=NUMBER, gate=ACTIVATION, "+
+		return Cell{}, errkind.Errorf(ErrUnsupported, "cell is %.80q, want words of coupled, clip=NUMBER, cell_clip=NUMBER, proj_clip=NUMBER, norm_epsilon=NUMBER, gate=ACTIVATION, "+
 			"candidate=ACTIVATION and output=ACTIVATION, in this order, with numbers as short as can be", text)
 	}
 	if err := c.check(fmt.Sprintf("cell is %q", text)); err != nil {
@@ -280,12 +309,15 @@ func parseFloat32(text string) float32 {
 
 // cellText says which cell the layer has, for the fingerprint.
 func (l *layer) cellText() string {
-	used := l.definition.used()
-	switch {
-	case len(l.peepholes) == 0:
-		return used.String()
-	case used == Cell{}:
-		return "peephole"
+	var words []string
+	if l.normalization != nil {
+		words = append(words, "normalized")
 	}
-	return "peephole " + used.text()
+	if len(l.peepholes) > 0 {
+		words = append(words, "peephole")
+	}
+	if used := l.definition.used(); used != (Cell{}) || words == nil {
+		words = append(words, used.String())
+	}
+	return strings.Join(words, " ")
 }

@@ -139,11 +139,11 @@ func (o *outputs) eachDense(do func(d *denseStack)) {
 }
 
 // hash takes the matrix [1 + I + R, 4H] of the biases, the input weights and the
-// recurrent weights, transposed, then the peepholes, the projection, transposed,
-// too, and the initial state. It is how panels have them but for their units being
+// recurrent weights, transposed, then the peepholes, the factors of a normalization,
+// the projection, transposed, too, and the initial state. It is how panels have them but for their units being
 // apart.
 func (l *layer) hash(h *fingerprint.Hash) {
-	l.hashRow(h, l.bias.sums, l.bias.stride, 0)
+	l.hashRow(h, l.biases(), panel.RowFloats, 0)
 	for row := range l.input + l.recurrent {
 		l.hashRow(h, l.panels.floats, l.panels.stride, row)
 	}
@@ -152,6 +152,9 @@ func (l *layer) hash(h *fingerprint.Hash) {
 			units := min(panel.Units, l.hidden-u)
 			h.Floats(l.parameters[l.vectors*u+v*panel.Width(units):][:units])
 		}
+	}
+	if l.normalization != nil {
+		l.normalization.hash(h, l.hidden, l.staged.coupled)
 	}
 	if l.projection != nil {
 		l.projection.hash(h)
@@ -165,6 +168,18 @@ func (p *projection) hash(h *fingerprint.Hash) {
 		for r := 0; r < p.size; r += panel.RowFloats {
 			width := panel.Gates * panel.Width(panel.RowUnits(p.size-r))
 			h.Floats(p.panels.floats[r/panel.RowFloats*p.panels.stride+k*width:][:min(width, p.size-r)])
+		}
+	}
+}
+
+// hash takes the factors of the gates, of f unless the cell is coupled.
+func (n *normalization) hash(h *fingerprint.Hash, hidden int, coupled bool) {
+	for gate := range panel.Gates {
+		if gate == forgetGate && coupled {
+			continue
+		}
+		for u := 0; u < hidden; u += panel.Units {
+			h.Floats(gateOf(n.gammas, hidden, u, gate))
 		}
 	}
 }

@@ -154,9 +154,9 @@ func (l *layer) forward(steps int, in, sums matrix, s *State, out matrix) {
 			next = after // the output is another
 		}
 		if l.projection == nil {
-			l.recur(sums.row(t), before, c, next)
+			l.recur(sums.row(t), before, c, next, s.scratch)
 		} else {
-			l.recur(sums.row(t), before, c, s.units[:l.hidden])
+			l.recur(sums.row(t), before, c, s.units[:l.hidden], s.scratch)
 			l.projection.apply(s.units[:l.hidden], next)
 		}
 		if l.residual {

@@ -49,18 +49,19 @@ type layer struct {
 	bias       chainStart // where the sums of all panels begin
 	panels     panels
 
-	format     weightFormat
-	definition Cell        // as the Weights had it
-	cell       cellKind    // the kernel that computes it,
-	staged     *stagedCell // or, if it is not nil, the kernels
-	parameters []float32   // of the cell, panel after panel
-	vectors    int         // how many vectors the parameters are
-	peepholes  []int       // which of them are peepholes that are used
-	before     *denseStack // what makes the input of the output of the layer below, nil for none
-	projection *projection
-	residual   bool      // the output is x + h
-	more       bool      // there is a projection or a residual
-	initial    []float32 // h and c that a stream begins with, nil for zeros
+	format        weightFormat
+	definition    Cell           // as the Weights had it
+	cell          cellKind       // the kernel that computes it,
+	staged        *stagedCell    // or, if it is not nil, the kernels
+	normalization *normalization // of the gates' sums, nil for none
+	parameters    []float32      // of the cell, panel after panel
+	vectors       int            // how many vectors the parameters are
+	peepholes     []int          // which of them are peepholes that are used
+	before        *denseStack    // what makes the input of the output of the layer below, nil for none
+	projection    *projection
+	residual      bool      // the output is x + h
+	more          bool      // there is a projection or a residual
+	initial       []float32 // h and c that a stream begins with, nil for zeros
 }
 
 // packLayer packs the weights of a layer, which have been checked.
@@ -80,13 +81,17 @@ func packLayer(w *Weights) layer {
 		residual:   w.Residual,
 		initial:    packInitial(w),
 	}
-	if w.Cell.isStaged() {
+	if w.isStaged() {
 		l.setStages(w)
 	} else {
 		l.setCell(w)
 	}
 	if w.Cell.Coupled {
 		panel.ClearGate(hidden, chain, forgetGate, biases, weights)
+	}
+	if w.isNormalized() {
+		l.normalization = packNormalization(w, biases)
+		l.bias = zeroStart
 	}
 	l.more = l.projection != nil || l.residual
 	l.fused = l.format == float32Weights && l.staged == nil && l.cell == plainCell
@@ -135,6 +140,18 @@ func (l *layer) step(xh, c, h []float32) {
 	}
 }
 
+// advance is a step of one stream in its state, but for the input.
+func (l *layer) advance(s *State) {
+	if l.normalization != nil {
+		l.stepNormalized(&l.bias, &l.panels, s.concat(l), s.cell(l), s.nextUnits(l), s.scratch)
+	} else {
+		l.step(s.concat(l), s.cell(l), s.nextUnits(l))
+	}
+	if l.more {
+		l.finish(s)
+	}
+}
+
 // finish makes the new hidden state and the output of what step has left.
 func (l *layer) finish(s *State) {
 	if l.projection != nil {
@@ -146,13 +163,16 @@ func (l *layer) finish(s *State) {
 }
 
 // recur is step for a stream whose sums have already taken in x, in the order
-// of panels.
-func (l *layer) recur(sums, h0, c, h []float32) {
+// of panels. scratch is that of its state.
+func (l *layer) recur(sums, h0, c, h, scratch []float32) {
 	from, p := chainStart{sums: sums, stride: panel.RowFloats}, l.panels
 	p.skip += l.input
-	if l.fused {
+	switch {
+	case l.fused:
 		p.step(from, h0, c, h)
-	} else {
+	case l.normalization != nil:
+		l.stepNormalized(&from, &p, h0, c, h, scratch)
+	default:
 		l.stepInTwo(&from, &p, h0, c, h)
 	}
 }

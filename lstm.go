@@ -75,9 +75,10 @@
 //	c' = fma(σ(zf), c, σ(zi)·tanh(zg))
 //	h' = σ(zo)·tanh(c')
 //
-// where a zi, zf or zo below -42 counts as -42. Peepholes, coupled gates, limits
-// and other activations, which PyTorch has not, are among these, see [Cell]. A layer
-// with a projection, PyTorch's proj_size, makes h' of these by the chain, for each row,
+// where a zi, zf or zo below -42 counts as -42. Peepholes, coupled gates, limits,
+// other activations and layer normalization, which PyTorch has not, are among these,
+// see [Cell] and [Weights]. A layer with a projection, PyTorch's proj_size, makes h' of
+// these by the chain, for each row,
 //
 //	r = fma(weight_hr[k], σ(zo)·tanh(c')[k], r)     k = 0 … H-1, from r = 0
 //
@@ -186,7 +187,7 @@ func pack(layers []Layer, heads []Head) *Network {
 		}
 		l := packLayer(w)
 		l.before = packDense(size, before, true)
-		l.alone = l.before == nil && !l.more
+		l.alone = l.before == nil && !l.more && l.normalization == nil
 		n.layers = append(n.layers, l)
 		size, before = l.recurrent, nil
 	}
@@ -197,13 +198,17 @@ func pack(layers []Layer, heads []Head) *Network {
 	return n
 }
 
-// scratch is how many floats of a state the layers that are no LSTM layers need
-// during a step.
+// scratch is how many floats of a state normalized layers, and those that are no LSTM
+// layers, need during a step.
 func (n *Network) scratch() int {
 	most := n.outputs.scratch()
 	for i := range n.layers {
-		if d := n.layers[i].before; d != nil {
-			most = max(most, d.scratch())
+		l := &n.layers[i]
+		if l.before != nil {
+			most = max(most, l.before.scratch())
+		}
+		if l.normalization != nil {
+			most = max(most, l.normalizationScratch())
 		}
 	}
 	return most
@@ -262,7 +267,10 @@ func (n *Network) MemorySize() int {
 	bytes := n.outputs.memorySize()
 	for i := range n.layers {
 		l := &n.layers[i]
-		bytes += 4 * (len(l.bias.sums) + len(l.panels.floats) + len(l.parameters) + len(l.initial))
+		bytes += 4 * (len(l.biases()) + len(l.panels.floats) + len(l.parameters) + len(l.initial))
+		if l.normalization != nil {
+			bytes += 4 * len(l.normalization.gammas)
+		}
 		if l.projection != nil {
 			bytes += 4 * len(l.projection.panels.floats)
 		}

@@ -112,6 +112,24 @@ var cellVariants = []struct {
 			c.Gate.Function, c.Candidate.Function, c.Output.Function = ActivationIdentity, ActivationIdentity, ActivationIdentity
 		})
 	}},
+
+	{"normalized", withNormalization},
+	{"normalized peephole with both clips", func(r *rand.Rand, m *Model) {
+		withPeepholes(r, m)
+		withNormalization(r, m)
+		eachCell(m, func(c *Cell) { c.Clip, c.CellClip, c.NormEpsilon = 0.9, 0.6, 1e-3 })
+	}},
+	{"normalized coupled", func(r *rand.Rand, m *Model) {
+		withNormalization(r, m)
+		eachCell(m, func(c *Cell) { c.Coupled, c.NormEpsilon = true, 0x1p-40 })
+	}},
+	{"normalized coupled peephole, hard sigmoid gates and relu output", func(r *rand.Rand, m *Model) {
+		withPeepholes(r, m)
+		withNormalization(r, m)
+		eachCell(m, func(c *Cell) {
+			c.Coupled, c.Gate, c.Output.Function = true, ActivationHardSigmoid.WithDefaults(), ActivationReLU
+		})
+	}},
 }
 
 func eachCell(m *Model, change func(c *Cell)) {
@@ -126,6 +144,15 @@ func withPeepholes(r *rand.Rand, m *Model) {
 		w.PeepholeI = lstmtest.Normals(r, w.HiddenSize, 1)
 		w.PeepholeF = lstmtest.Normals(r, w.HiddenSize, 1)
 		w.PeepholeO = lstmtest.Normals(r, w.HiddenSize, 1)
+	}
+}
+
+func withNormalization(r *rand.Rand, m *Model) {
+	for l := range m.Layers {
+		w := m.Layers[l].(*Weights)
+		for _, gammas := range []*[]float32{&w.NormI, &w.NormF, &w.NormG, &w.NormO} {
+			*gammas = lstmtest.Normals(r, w.HiddenSize, 1)
+		}
 	}
 }
 
@@ -327,41 +354,59 @@ func (r *reference) stepLayer(l int, w *Weights, x []float32) []float32 {
 	}
 	h, c := r.h[l], r.c[l]
 	next := make([]float32, w.HiddenSize)
-	for u := range next {
-		var z [4]float32 // i, f, g, o
-		for g := range z {
+	normalized := w.NormI != nil
+	var z, biases [4][]float32 // i, f, g, o
+	for g := range z {
+		for u := range next {
 			row := g*w.HiddenSize + u
-			var bih, bhh float32
+			var bih, bhh, sum float32
 			if w.BiasIH != nil {
 				bih = w.BiasIH[row]
 			}
 			if w.BiasHH != nil {
 				bhh = w.BiasHH[row]
 			}
-			sum := contract.Flush(bih + bhh)
+			bias := contract.Flush(bih + bhh)
+			if !normalized {
+				sum = bias
+			}
 			for k, v := range x {
 				sum = fma(contract.Flush(w.WeightIH[row*w.InputSize+k]), v, sum)
 			}
 			for k, v := range h {
 				sum = fma(contract.Flush(w.WeightHH[row*len(h)+k]), v, sum)
 			}
-			z[g] = sum
+			z[g], biases[g] = append(z[g], sum), append(biases[g], bias)
 		}
-		if w.PeepholeI != nil {
-			z[0] = fma(contract.Flush(w.PeepholeI[u]), c[u], z[0])
-			z[1] = fma(contract.Flush(w.PeepholeF[u]), c[u], z[1])
+	}
+	if w.PeepholeI != nil {
+		for u := range next {
+			z[0][u] = fma(contract.Flush(w.PeepholeI[u]), c[u], z[0][u])
+			z[1][u] = fma(contract.Flush(w.PeepholeF[u]), c[u], z[1][u])
 		}
-		i := gate(clip(z[0], w.Cell.Clip))
-		f := gate(clip(z[1], w.Cell.Clip))
+	}
+	if normalized {
+		referenceNormalization(w, z[0], w.NormI, biases[0])
+		referenceNormalization(w, z[1], w.NormF, biases[1])
+		referenceNormalization(w, z[2], w.NormG, biases[2])
+	}
+	for u := range next {
+		i := gate(clip(z[0][u], w.Cell.Clip))
+		f := gate(clip(z[1][u], w.Cell.Clip))
 		if w.Cell.Coupled {
 			f = 1 - i
 		}
-		c[u] = fma(f, c[u], float32(i*candidate(clip(z[2], w.Cell.Clip))))
+		c[u] = fma(f, c[u], float32(i*candidate(clip(z[2][u], w.Cell.Clip))))
 		c[u] = contract.Flush(clip(c[u], w.Cell.CellClip))
 		if w.PeepholeO != nil {
-			z[3] = fma(contract.Flush(w.PeepholeO[u]), c[u], z[3])
+			z[3][u] = fma(contract.Flush(w.PeepholeO[u]), c[u], z[3][u])
 		}
-		next[u] = contract.Flush(float32(gate(clip(z[3], w.Cell.Clip)) * output(c[u])))
+	}
+	if normalized {
+		referenceNormalization(w, z[3], w.NormO, biases[3])
+	}
+	for u := range next {
+		next[u] = contract.Flush(float32(gate(clip(z[3][u], w.Cell.Clip)) * output(c[u])))
 	}
 	if w.ProjSize > 0 {
 		next = referenceProjection(w, next)
@@ -374,6 +419,32 @@ func (r *reference) stepLayer(l int, w *Weights, x []float32) []float32 {
 		}
 	}
 	return next
+}
+
+// referenceNormalization normalizes the sums of a gate in place.
+func referenceNormalization(w *Weights, s, gammas, biases []float32) {
+	epsilon := w.Cell.NormEpsilon
+	if epsilon == 0 {
+		epsilon = 1e-8
+	}
+	count := float32(len(s))
+	var part [16]float32
+	for k, v := range s {
+		part[k%16] += v
+	}
+	mean := contract.Flush(referencePairs(part) / count)
+	for k := range part {
+		part[k] = 0x1p-60 // Square.Least
+	}
+	for k := range s {
+		s[k] = contract.Flush(s[k] - mean)
+		part[k%16] = fma(s[k], s[k], part[k%16])
+	}
+	variance := referencePairs(part) / count
+	r := 1 / float32(math.Sqrt(float64(variance+epsilon)))
+	for k := range s {
+		s[k] = fma(contract.Flush(float32(s[k]*r)), contract.Flush(gammas[k]), biases[k])
+	}
 }
 
 func referenceProjection(w *Weights, u []float32) []float32 {

@@ -35,6 +35,14 @@ type Weights struct {
 	// Count, 2000.)
 	PeepholeI, PeepholeF, PeepholeO []float32
 
+	// The factors γ of layer normalization inside the cell, [H] each, or all nil for
+	// none: the sums of each gate, peepholes included and the bias not, are taken to
+	// mean 0 and variance 1 over the units, multiplied with γ, and then the bias is
+	// added, as in TensorFlow Lite's LSTM with layer_norm coefficients. PyTorch has
+	// none. Of a coupled cell NormF is not used. (J. Ba, J. Kiros, G. Hinton: Layer
+	// Normalization, 2016.)
+	NormI, NormF, NormG, NormO []float32
+
 	InitialH []float32 // h that a stream begins with, [H], or [P] with a projection; nil means zero
 	InitialC []float32 // c that a stream begins with, [H]; nil means zero
 
@@ -304,7 +312,8 @@ func (w *Weights) stateSize() int { return w.output().n }
 
 func (w *Weights) parameters() int {
 	n := len(w.WeightIH) + len(w.WeightHH) + len(w.BiasIH) + len(w.BiasHH) + len(w.WeightHR)
-	return n + len(w.PeepholeI) + len(w.PeepholeF) + len(w.PeepholeO) + len(w.InitialH) + len(w.InitialC)
+	n += len(w.PeepholeI) + len(w.PeepholeF) + len(w.PeepholeO) + len(w.NormI) + len(w.NormF) + len(w.NormG) + len(w.NormO)
+	return n + len(w.InitialH) + len(w.InitialC)
 }
 
 func (w *Weights) takeRoom(room *aligned.Room) bool {

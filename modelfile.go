@@ -49,6 +49,8 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 //	LSTM.weight_hr_lK  [P, H]   projection, may be absent
 //	LSTM.peephole_i_lK [H]      peepholes of gate i, and those of f and o, all
 //	                            three or none
+//	LSTM.norm_i_lK     [H]      factors of the layer normalization of gate i, and
+//	                            those of f, g and o, all four or none
 //	LSTM.initial_h_lK  [R]      h that a stream begins with, may be absent
 //	LSTM.initial_c_lK  [H]      c that a stream begins with, may be absent
 //	LSTM.…_lK_reverse           the same of the backward direction, see Bidirectional
@@ -58,7 +60,8 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // LSTM and HEAD are the names of modules, any text, and may be absent, with
 // their dot. K counts the layers from 0; sizes may differ between them. R is the
 // size of a layer's h, P with a projection and H without, and I is the R of the
-// layer below, or that of both directions together. Peepholes and initial states are not in PyTorch's nn.LSTM. The
+// layer below, or that of both directions together. Peepholes,
+// normalization and initial states are not in PyTorch's nn.LSTM. The
 // elements are F32, F16, BF16 or F64; F64 is rounded to the nearest float32, ties to
 // even. The file's metadata become [Model.Metadata], but for LSTM.structure, in which
 // [Model.Write] says what else the names do not: what of the LSTM is not PyTorch's, and
@@ -174,7 +177,10 @@ func placeTensors(found *statedict.Network, said *structure) (m *Model, places m
 
 // tensors is where the numbers are, in the order of statedict.LayerParameters.
 func (w *Weights) tensors() []*[]float32 {
-	return []*[]float32{&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH, &w.WeightHR, &w.PeepholeI, &w.PeepholeF, &w.PeepholeO, &w.InitialH, &w.InitialC}
+	return []*[]float32{
+		&w.WeightIH, &w.WeightHH, &w.BiasIH, &w.BiasHH, &w.WeightHR, &w.PeepholeI, &w.PeepholeF, &w.PeepholeO,
+		&w.NormI, &w.NormF, &w.NormG, &w.NormO, &w.InitialH, &w.InitialC,
+	}
 }
 
 // tensors is where the numbers are, in the order of statedict.LinearParameters.

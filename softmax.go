@@ -26,12 +26,15 @@ func softmax(dst, x []float32) {
 	for i, v := range rest {
 		part[i] += v
 	}
-	for apart := len(part) / 2; apart > 0; apart /= 2 {
-		for i := range apart {
-			part[i] += part[i+apart]
-		}
-	}
+	sum := sumInPairs(&part)
 	for i := range dst {
-		dst[i] /= part[0]
+		dst[i] /= sum
 	}
+}
+
+// sumInPairs adds partial sums in the order of those of a Linear layer.
+func sumInPairs(p *[contract.HeadSums]float32) float32 {
+	even := ((p[0] + p[8]) + (p[4] + p[12])) + ((p[2] + p[10]) + (p[6] + p[14]))
+	odd := ((p[1] + p[9]) + (p[5] + p[13])) + ((p[3] + p[11]) + (p[7] + p[15]))
+	return even + odd
 }

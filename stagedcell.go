@@ -27,10 +27,11 @@ const (
 	slotCount
 )
 
-// isStaged reports whether the activations are others than kernels of cells have.
-func (c *Cell) isStaged() bool {
-	used := c.used()
-	return used.Gate != Activation{} || used.Candidate != Activation{} || used.Output != Activation{}
+// isStaged reports whether the sums are normalized, or the activations others than
+// kernels of cells have.
+func (w *Weights) isStaged() bool {
+	used := w.Cell.used()
+	return w.isNormalized() || used.Gate != Activation{} || used.Candidate != Activation{} || used.Output != Activation{}
 }
 
 // setStages makes the cells of w, which may be any, run in stages.
@@ -46,20 +47,24 @@ func (l *layer) setStages(w *Weights) {
 		flushes: cell.Candidate.Function != ActivationTanh,
 		coupled: cell.Coupled, peephole: w.hasPeepholes(),
 	}
+	inKernels := s.peephole && !w.isNormalized() // where the peepholes are added
+	switch {
+	case inKernels && s.coupled:
+		s.sums, s.state = peepholeSumsStage, coupledPeepholeStateStage
+	case inKernels:
+		s.sums, s.state = peepholeSumsStage, peepholeStateStage
+	case s.coupled:
+		s.sums, s.state = sumsStage, coupledStateStage
+	default:
+		s.sums, s.state = sumsStage, stateStage
+	}
 	zeros := w.same(0)
 	peepholeI, peepholeF, peepholeO := zeros, zeros, zeros
 	switch {
-	case !s.peephole:
-		s.sums, s.state = sumsStage, stateStage
-		if s.coupled {
-			s.state = coupledStateStage
-		}
-	case s.coupled:
-		s.sums, s.state = peepholeSumsStage, coupledPeepholeStateStage
+	case s.peephole && s.coupled:
 		peepholeI, peepholeO = w.PeepholeI, w.PeepholeO
 		l.peepholes = []int{0, 2}
-	default:
-		s.sums, s.state = peepholeSumsStage, peepholeStateStage
+	case s.peephole:
 		peepholeI, peepholeF, peepholeO = w.PeepholeI, w.PeepholeF, w.PeepholeO
 		l.peepholes = []int{0, 1, 2}
 	}
@@ -75,9 +80,21 @@ func (l *layer) setStages(w *Weights) {
 // update makes c' and h' of the gates' sums in z. After those of all columns z has
 // memory for the slots, at least as much again, and that of a panel for one column.
 func (s *stagedCell) update(z []float32, zStride int, parameters []float32, columns []column) {
-	stride := sizes.RoundUp(len(columns)*panel.PaddedUnits(len(columns[0].h)), panel.ElementBlock)
-	slots := z[len(columns)*zStride:][:slotCount*stride]
-	gates, o, candidate := slots[slotF*stride:(slotO+1)*stride], slots[slotO*stride:(slotO+1)*stride], slots[slotG*stride:]
+	slots := z[len(columns)*zStride:]
+	s.makeState(z, zStride, slots, parameters, columns)
+	s.makeHidden(z, zStride, slots, parameters, columns)
+}
+
+// slotStride is the distance of slots.
+func slotStride(columns, units int) int {
+	return sizes.RoundUp(columns*panel.PaddedUnits(units), panel.ElementBlock)
+}
+
+// makeState makes c', in slot g too, and leaves o in its slot.
+func (s *stagedCell) makeState(z []float32, zStride int, slots []float32, parameters []float32, columns []column) {
+	stride := slotStride(len(columns), len(columns[0].h))
+	slots = slots[:slotCount*stride]
+	gates, candidate := slots[slotF*stride:(slotO+1)*stride], slots[slotG*stride:]
 	if s.coupled {
 		gates = gates[stride:]
 	}
@@ -91,7 +108,13 @@ func (s *stagedCell) update(z []float32, zStride int, parameters []float32, colu
 		flushTo(candidate, candidate)
 	}
 	stages(s.state, z, zStride, slots, stride, parameters, columns)
-	newC := candidate
+}
+
+// makeHidden makes h' of what makeState has left.
+func (s *stagedCell) makeHidden(z []float32, zStride int, slots []float32, parameters []float32, columns []column) {
+	stride := slotStride(len(columns), len(columns[0].h))
+	slots = slots[:slotCount*stride]
+	o, newC := slots[slotO*stride:(slotO+1)*stride], slots[slotG*stride:]
 	s.output.apply(newC, newC)
 	if s.peephole {
 		s.gate.apply(o, o)

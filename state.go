@@ -25,7 +25,7 @@ type State struct {
 	buffers [2][]float32
 	cells   []float32 // c of layer 0, c of layer 1, …, each padded to whole panels
 	units   []float32 // what the units of a layer with a projection put out, during a step
-	scratch []float32 // for what is between layers that are no LSTM layers, during a step
+	scratch []float32 // for what is between layers that are no LSTM layers, or the gates of a normalized one, during a step
 	current int       // the buffer that layer 0 reads
 	batched int       // 1 + its index in the batch being checked, else 0
 }
@@ -47,7 +47,7 @@ type stateSize struct {
 	buffer  int // of a buffer, with zeros after the last output for Linear layers
 	cells   int // of all cells
 	units   int // of those of the widest layer with a projection
-	scratch int // of those between layers that are no LSTM layers
+	scratch int // of the scratch
 }
 
 // placeLayers gives every LSTM layer its place in a state of a network with an input

@@ -27,10 +27,7 @@ func (n *Network) Step(s *State, x, y []float32) {
 		if l.before != nil {
 			l.takeInput(s)
 		}
-		l.step(s.concat(l), s.cell(l), s.nextUnits(l))
-		if l.more {
-			l.finish(s)
-		}
+		l.advance(s)
 	}
 	s.swap()
 	if y != nil {
@@ -153,13 +150,27 @@ func (n *Network) needsSums() bool {
 func (l *layer) stepBatch(states []*State, room *room) {
 	if len(states) == 1 || len(l.panels.floats) <= smallFloats || len(states) == 2 && len(l.panels.floats) <= smallPairFloats {
 		for _, s := range states {
-			l.step(s.concat(l), s.cell(l), s.nextUnits(l))
-			if l.more {
-				l.finish(s)
-			}
+			l.advance(s)
 		}
 		return
 	}
+	if l.normalization != nil {
+		l.stepNormalizedBatch(states, room.sums)
+	} else {
+		l.stepTiles(states, room)
+	}
+	if l.projection != nil {
+		l.projection.projectBatch(l, states, room.sums.floats, room.sums.stride)
+	}
+	if l.residual {
+		for _, s := range states {
+			addResidual(s.nextOutput(l), s.concat(l), s.nextHidden(l))
+		}
+	}
+}
+
+// stepTiles advances the units of all streams.
+func (l *layer) stepTiles(states []*State, room *room) {
 	tiles := newTiles(len(states))
 	from, p := l.bias, l.panels
 	units := p.cellUnits(tiles.widest, l.input+l.recurrent)
@@ -185,14 +196,6 @@ func (l *layer) stepBatch(states []*State, room *room) {
 		}
 		from, p = from.advance(units), next
 	}
-	if l.projection != nil {
-		l.projection.projectBatch(l, states, room.sums.floats, room.sums.stride)
-	}
-	if l.residual {
-		for _, s := range states {
-			addResidual(s.nextOutput(l), s.concat(l), s.nextHidden(l))
-		}
-	}
 }
 
 // tiles are as few as possible for a number of streams, and all of nearly the same
@@ -206,5 +209,8 @@ func newTiles(streams int) tiles {
 
 // of is the streams of tile t.
 func (t tiles) of(states []*State, tile int) []*State {
-	return states[tile*len(states)/t.n : (tile+1)*len(states)/t.n]
+	return states[t.first(len(states), tile):t.first(len(states), tile+1)]
 }
+
+// first is the first of so many streams in tile t.
+func (t tiles) first(streams, tile int) int { return tile * streams / t.n }

@@ -240,11 +240,15 @@ func describeLSTM(w io.Writer, name string, layer *lstm.Weights) (outputs int) {
 
 // describeCell says which cell a layer has.
 func describeCell(layer *lstm.Weights) string {
-	switch {
-	case layer.PeepholeI == nil:
-		return layer.Cell.String()
-	case layer.Cell == lstm.Cell{}:
-		return "peephole"
+	var words []string
+	if layer.NormI != nil {
+		words = append(words, "normalized")
 	}
-	return "peephole " + layer.Cell.String()
+	if layer.PeepholeI != nil {
+		words = append(words, "peephole")
+	}
+	if layer.Cell != (lstm.Cell{}) || words == nil {
+		words = append(words, layer.Cell.String())
+	}
+	return strings.Join(words, " ")
 }

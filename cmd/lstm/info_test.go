@@ -61,12 +61,16 @@ func TestInfoOfCells(t *testing.T) {
 		if l != 1 {
 			w.PeepholeI, w.PeepholeF, w.PeepholeO = make([]float32, w.HiddenSize), make([]float32, w.HiddenSize), make([]float32, w.HiddenSize)
 		}
+		if l == 2 {
+			w.NormI, w.NormF = make([]float32, w.HiddenSize), make([]float32, w.HiddenSize)
+			w.NormG, w.NormO = make([]float32, w.HiddenSize), make([]float32, w.HiddenSize)
+		}
 	}
 	r := lstmWith(t, "", "info", writeModel(t, m))
 	require.Zero(t, r.code, r.err)
 	require.Regexp(t, `lstm 0 +2 +3 +60 +peephole\n`, r.out)
 	require.Regexp(t, `lstm 1 +3 +4 +112 +coupled clip=3 gate=tanh\n`, r.out)
-	require.Regexp(t, `lstm 2 +4 +5 +180 +peephole cell_clip=0.5\n`, r.out)
+	require.Regexp(t, `lstm 2 +4 +5 +180 +normalized peephole cell_clip=0.5\n`, r.out)
 }
 
 // Layers and heads of all kinds, in their order.

@@ -130,6 +130,13 @@ func referenceFingerprint(m *lstm.Model, cell string) (f lstm.Fingerprint) {
 				float(v)
 			}
 		}
+		norms := [][]float32{w.NormI, w.NormF, w.NormG, w.NormO}
+		if w.Cell.Coupled {
+			norms = [][]float32{w.NormI, w.NormG, w.NormO}
+		}
+		for _, v := range slices.Concat(norms...) {
+			float(v)
+		}
 		for k := range w.HiddenSize {
 			for r := range w.ProjSize {
 				float(w.WeightHR[r*w.HiddenSize+k])
@@ -293,6 +300,19 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 			})
 		}
 	}
+	for i := range 4 {
+		for u := range 9 {
+			another(fmt.Sprintf("norm %d of unit %d", i, u), func(m *lstm.Model) {
+				w := weightsOf(m, 0)
+				addNormalization(w)
+				[][]float32{w.NormI, w.NormF, w.NormG, w.NormO}[i][u]++
+			})
+		}
+	}
+	another("bias of a normalized layer", func(m *lstm.Model) {
+		addNormalization(weightsOf(m, 0))
+		weightsOf(m, 0).BiasIH[35]++
+	})
 	another("residual", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 3, 5); weightsOf(m, 0).Residual = true })
 	another("not residual", func(m *lstm.Model) { *m = *lstm.RandomModel(1, 2, 3, 3, 5) })
 	another("projection", func(m *lstm.Model) { project(m, 0, 4) })
@@ -330,6 +350,16 @@ func TestFingerprintTellsNetworksApart(t *testing.T) {
 	require.Equal(t, coupled(func(*lstm.Weights) {}), coupled(func(w *lstm.Weights) {
 		w.PeepholeF[3], w.BiasIH[9], w.WeightIH[9*3], w.WeightHH[2*9*9-1] = 5, 5, 5, 5 // of f, which is 1 - i
 	}))
+	normalized := func(change func(w *lstm.Weights)) lstm.Fingerprint {
+		return coupled(func(w *lstm.Weights) {
+			addNormalization(w)
+			change(w)
+		})
+	}
+	require.Equal(t, normalized(func(*lstm.Weights) {}), normalized(func(w *lstm.Weights) {
+		w.NormF[3], w.PeepholeF[3], w.BiasIH[9], w.Cell.NormEpsilon = 5, 5, 5, 1e-8
+	}))
+	require.NotEqual(t, normalized(func(*lstm.Weights) {}), normalized(func(w *lstm.Weights) { w.NormO[3]++ }))
 	staged := func(change func(w *lstm.Weights)) lstm.Fingerprint {
 		return coupled(func(w *lstm.Weights) {
 			w.Cell.Output.Function = lstm.ActivationIdentity

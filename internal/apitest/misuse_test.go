@@ -552,6 +552,28 @@ func TestNewErrors(t *testing.T) {
 			w := weightsOf(m, 1)
 			w.PeepholeI, w.PeepholeF, w.PeepholeO = make([]float32, 5), make([]float32, 5), make([]float32, 4)
 		}},
+		{"layer 0: NormI is nil, want 4 elements, shape [H]", func(m *lstm.Model) { weightsOf(m, 0).NormO = make([]float32, 4) }},
+		{"layer 0: NormG is nil, want 4 elements, shape [H]", func(m *lstm.Model) {
+			w := weightsOf(m, 0)
+			w.NormI, w.NormF = make([]float32, 4), make([]float32, 4)
+		}},
+		{"layer 1: NormO has 20 elements, want 5, shape [H]", func(m *lstm.Model) {
+			addNormalization(weightsOf(m, 1))
+			weightsOf(m, 1).NormO = make([]float32, 20)
+		}},
+		{"layer 0: Cell.NormEpsilon is 0.5, want 0 where NormI, NormF, NormG and NormO are nil", func(m *lstm.Model) { weightsOf(m, 0).Cell.NormEpsilon = 0.5 }},
+		{"layer 0: Cell.NormEpsilon is -1, want 0 for the usual one, or a finite number from 2^-40 on", func(m *lstm.Model) {
+			addNormalization(weightsOf(m, 0))
+			weightsOf(m, 0).Cell.NormEpsilon = -1
+		}},
+		{"layer 1: Cell.NormEpsilon is NaN, want 0 for the usual one, or a finite number from 2^-40 on", func(m *lstm.Model) {
+			addNormalization(weightsOf(m, 1))
+			weightsOf(m, 1).Cell.NormEpsilon = lstmtest.NaN
+		}},
+		{"layer 1: Cell.NormEpsilon is +Inf, want 0 for the usual one, or a finite number from 2^-40 on", func(m *lstm.Model) {
+			addNormalization(weightsOf(m, 1))
+			weightsOf(m, 1).Cell.NormEpsilon = lstmtest.Inf
+		}},
 		{"layer 0: Cell.Clip is -1, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { weightsOf(m, 0).Cell.Clip = -1 }},
 		{"layer 0: Cell.Clip is NaN, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { weightsOf(m, 0).Cell.Clip = lstmtest.NaN }},
 		{"layer 1: Cell.Clip is +Inf, want 0 for no limit, or a finite number from 2^-64 on", func(m *lstm.Model) { weightsOf(m, 1).Cell.Clip = lstmtest.Inf }},

@@ -130,6 +130,7 @@ func modelsEqual(a, b *lstm.Model) bool {
 				a.Cell == b.Cell && a.Residual == b.Residual &&
 				same(a.WeightIH, b.WeightIH) && same(a.WeightHH, b.WeightHH) && same(a.BiasIH, b.BiasIH) && same(a.BiasHH, b.BiasHH) &&
 				same(a.PeepholeI, b.PeepholeI) && same(a.PeepholeF, b.PeepholeF) && same(a.PeepholeO, b.PeepholeO) &&
+				same(a.NormI, b.NormI) && same(a.NormF, b.NormF) && same(a.NormG, b.NormG) && same(a.NormO, b.NormO) &&
 				same(a.WeightHR, b.WeightHR) && same(a.InitialH, b.InitialH) && same(a.InitialC, b.InitialC)
 		case *lstm.Linear:
 			b, ok := b.(*lstm.Linear)
@@ -214,6 +215,23 @@ var cells = []struct {
 		addPeepholes(w)
 		w.Cell.Gate.Function = lstm.ActivationIdentity
 	}},
+	{"normalized", addNormalization},
+	{"normalized coupled norm_epsilon=0.001 gate=tanh", func(w *lstm.Weights) {
+		addNormalization(w)
+		w.Cell = lstm.Cell{Coupled: true, NormEpsilon: 0.001, Gate: lstm.Activation{Function: lstm.ActivationTanh}}
+	}},
+	{"normalized peephole clip=2", func(w *lstm.Weights) {
+		addPeepholes(w)
+		addNormalization(w)
+		w.Cell.Clip = 2
+	}},
+}
+
+func addNormalization(w *lstm.Weights) {
+	r := lstmtest.NewRand(32, w.HiddenSize)
+	for _, gammas := range []*[]float32{&w.NormI, &w.NormF, &w.NormG, &w.NormO} {
+		*gammas = lstmtest.Normals(r, w.HiddenSize, 1)
+	}
 }
 
 func addPeepholes(w *lstm.Weights) {
@@ -237,7 +255,10 @@ func TestCellsRoundTrip(t *testing.T) {
 				_, written := readTensors(t, bytes.NewReader(file.Bytes()))
 				var layers []string
 				for _, cell := range []string{first.name, second.name} {
-					text := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(cell, "plain"), "peephole"), " ")
+					text := cell
+					for _, tensors := range []string{"plain", "normalized", "peephole"} { // which the text does not say
+						text = strings.TrimPrefix(strings.TrimPrefix(text, tensors), " ")
+					}
 					if text != "" {
 						text = fmt.Sprintf(`"cell":%q`, text)
 					}
@@ -279,7 +300,7 @@ func TestCellsInMetadata(t *testing.T) {
 
 	for _, value := range []string{
 		" ", "plain", "Coupled", "coupled ", " coupled", "coupled coupled", "clip=3 coupled", "clip", "clip=", "clip=x", "clip=3.0", "clip=+3", "clip=0", "clip=03",
-		"clip=1e39", "clip=3 clip=3", "clip=0.10000000000000001", "coupled  clip=3", "coupled\tclip=3", "cell_clip=3 clip=3", "peephole",
+		"clip=1e39", "clip=3 clip=3", "clip=0.10000000000000001", "coupled  clip=3", "coupled\tclip=3", "cell_clip=3 clip=3", "peephole", "normalized", "norm_epsilon=0", "norm_epsilon=1e-05 proj_clip=3",
 		"gate=tanh clip=3", "candidate=tanh gate=tanh", "gate", "gate=", "gate=default", "gate=softMax", "gate=tanh()", "gate=tanh(1)", "gate=(", "gate=leaky_relu",
 		"gate=leaky_relu(0.1", "gate=leaky_relu(0.10)", "gate=leaky_relu(0.1,0)", "gate=hard_sigmoid(0.2)", "gate=hard_sigmoid(0.2, 0.5)", "gate=hard_sigmoid(,)", "output=relu x",
 	} {
@@ -291,6 +312,7 @@ func TestCellsInMetadata(t *testing.T) {
 		"clip=-1":                  `cell is "clip=-1": Cell.Clip is -1, want 0 for no limit, or a finite number from 2^-64 on`,
 		"clip=NaN":                 `cell is "clip=NaN": Cell.Clip is NaN, want`,
 		"cell_clip=1e-20":          `cell is "cell_clip=1e-20": Cell.CellClip is 1e-20, want`,
+		"norm_epsilon=1e-13":       `cell is "norm_epsilon=1e-13": Cell.NormEpsilon is 1e-13, want 0 for the usual one, or a finite number from 2^-40 on`,
 		"output=softmax":           `cell is "output=softmax": Cell.Output: Function is softmax, want another`,
 		strings.Repeat("x", 1<<17): `cell is "xxx`,
 		strings.Repeat("x", 1<<20): `the structure of the model has 1048612 bytes, want at most 262144`,

@@ -155,6 +155,8 @@ func TestReadModelRefuses(t *testing.T) {
 		{"peepholes of the gate g", and("l.peephole_g_l0 F32 2"), `tensor "l.peephole_g_l0": shape is [2], no part of an LSTM`},
 		{"peepholes of a layer that is not there", and("l.peephole_i_l1 F32 2", "l.peephole_f_l1 F32 2", "l.peephole_o_l1 F32 2"), `tensor "l.weight_ih_l1" is missing, want one of shape [4H, I]`},
 		{"bidirectional peepholes", and("l.peephole_i_l0_reverse F32 2"), `tensor "l.weight_ih_l0_reverse" is missing, want one of shape [4H, I] beside tensor "l.peephole_i_l0_reverse"`},
+		{"a norm of another size", and("l.norm_i_l0 F32 2", "l.norm_f_l0 F32 2", "l.norm_g_l0 F32 8", "l.norm_o_l0 F32 2"), `tensor "l.norm_g_l0": shape is [8], want [2] = [H]`},
+		{"norms without one", and("l.norm_i_l0 F32 2", "l.norm_f_l0 F32 2", "l.norm_o_l0 F32 2"), `tensor "l.norm_g_l0" is missing, want one of shape [H] beside tensor "l.weight_ih_l0" of shape [8 3]`},
 		{"layers that do not fit", and("l.weight_ih_l1 F32 8 3", "l.weight_hh_l1 F32 8 2"), `tensor "l.weight_ih_l1": shape is [8 3], want [8 2] = [4H, I]`},
 		{"no inputs", []string{"weight_ih_l0 F32 8 0", "weight_hh_l0 F32 8 2"}, `tensor "weight_ih_l0": shape is [8 0], want every dimension at least 1`},
 		{"no hidden units", []string{"weight_ih_l0 F32 0 3", "weight_hh_l0 F32 0 0"}, `tensor "weight_ih_l0": shape is [0 3], want every dimension at least 1`},

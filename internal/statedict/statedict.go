@@ -28,7 +28,8 @@ type Parameter struct {
 }
 
 // LayerParameters lists those of a layer of an LSTM, in the order of nn.LSTM, and
-// then those that it has not. Peepholes are all there, or none. proj is the size of
+// then those that it has not. Peepholes are all there, or none, and so are the factors
+// of a normalization. proj is the size of
 // the projection, 0 for none.
 func LayerParameters(input, hidden, proj int) []Parameter {
 	rows := panel.Gates * hidden
@@ -45,6 +46,10 @@ func LayerParameters(input, hidden, proj int) []Parameter {
 		{"peephole_i", true, "[H]", []int{hidden}},
 		{"peephole_f", true, "[H]", []int{hidden}},
 		{"peephole_o", true, "[H]", []int{hidden}},
+		{"norm_i", true, "[H]", []int{hidden}},
+		{"norm_f", true, "[H]", []int{hidden}},
+		{"norm_g", true, "[H]", []int{hidden}},
+		{"norm_o", true, "[H]", []int{hidden}},
 		{"initial_h", true, "[" + symbol + "]", []int{recurrent}},
 		{"initial_c", true, "[H]", []int{hidden}},
 	}
@@ -278,7 +283,7 @@ func joinName(module, field string) string {
 func splitField(field string) (part string, layer int, ok bool) {
 	part, number, _ := strings.Cut(field, "_l")
 	switch part {
-	case "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "peephole_i", "peephole_f", "peephole_o", "initial_h", "initial_c":
+	case "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "peephole_i", "peephole_f", "peephole_o", "norm_i", "norm_f", "norm_g", "norm_o", "initial_h", "initial_c":
 	default:
 		return "", 0, false
 	}
@@ -510,8 +515,9 @@ func (n *Network) direction(m *module, l int, reverse bool, input int) (*Directi
 		}
 	}
 	peepholes := found["peephole_i"] != nil || found["peephole_f"] != nil || found["peephole_o"] != nil
+	normalized := found["norm_i"] != nil || found["norm_f"] != nil || found["norm_g"] != nil || found["norm_o"] != nil
 	for _, p := range LayerParameters(0, 0, 0) {
-		needed := !p.Optional || peepholes && strings.HasPrefix(p.Name, "peephole")
+		needed := !p.Optional || peepholes && strings.HasPrefix(p.Name, "peephole") || normalized && strings.HasPrefix(p.Name, "norm")
 		switch e := found[p.Name]; {
 		case e == nil && needed:
 			return nil, missingError(LayerName(m.name, p.Name, l, reverse), p, found)
