@@ -3,6 +3,7 @@ package lstm
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -165,21 +166,23 @@ func TestForwardStack(t *testing.T) {
 			for i := range states {
 				states[i] = n.NewState()
 			}
+			var group sync.WaitGroup
 			runtime.GC()
 			runtime.ReadMemStats(&before)
 			for i := range goroutines {
-				go func() {
+				group.Go(func() {
 					n.Forward(states[i], x[:0], nil)
 					n.Forward(states[i], x, nil)
 					done <- true
 					<-leave
-				}()
+				})
 			}
 			for range goroutines {
 				<-done
 			}
 			runtime.ReadMemStats(&after)
 			close(leave)
+			group.Wait() // or the next path would see stacks vanish
 			require.Less(t, (after.StackInuse-before.StackInuse)/goroutines, uint64(16<<10), "%v", sizes)
 		})
 	}
