@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -134,8 +135,9 @@ func TestOrderErrors(t *testing.T) {
 	read := func(specs []string, structure string, options ...lstm.Option) (*lstm.Model, error) {
 		tensors, _ := readTensors(t, bytes.NewReader(entriesFile(t, specs...)))
 		var list []safetensors.Tensor
-		for _, tensor := range tensors {
-			list = append(list, tensor)
+		for _, spec := range specs {
+			name, _, _ := strings.Cut(spec, " ")
+			list = append(list, tensors[name])
 		}
 		var written bytes.Buffer
 		require.NoError(t, safetensors.Write(&written, list, map[string]string{"a.structure": structure}))
