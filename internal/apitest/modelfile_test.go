@@ -371,8 +371,9 @@ func TestReadStructureErrors(t *testing.T) {
 		file := entriesFile(t, plain...)
 		tensors, _ := readTensors(t, bytes.NewReader(file))
 		var list []safetensors.Tensor
-		for _, tensor := range tensors {
-			list = append(list, tensor)
+		for _, spec := range plain {
+			name, _, _ := strings.Cut(spec, " ")
+			list = append(list, tensors[name])
 		}
 		var written bytes.Buffer
 		require.NoError(t, safetensors.Write(&written, list, map[string]string{"lstm.structure": structure, "by": "test"}))
