@@ -3,6 +3,8 @@ package safetensors
 import (
 	"encoding/binary"
 	"math"
+
+	"example.com/lstm/internal/float16"
 )
 
 // dtypes are the element types that can be read, by their names in a file.
@@ -11,28 +13,12 @@ var dtypes = map[string]struct {
 	float32 func(b []byte) float32
 }{
 	"F32":  {4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }},
-	"F16":  {2, func(b []byte) float32 { return float16(binary.LittleEndian.Uint16(b)) }},
+	"F16":  {2, func(b []byte) float32 { return float16.Widen(binary.LittleEndian.Uint16(b)) }},
 	"BF16": {2, func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) }},
 	"F64":  {8, func(b []byte) float32 { return float32(float64At(b)) }},
 }
 
 func float64At(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
-
-// float16 converts the bits of an IEEE binary16 number; every one has an equal
-// among the float32.
-func float16(bits uint16) float32 {
-	sign := uint32(bits>>15) << 31
-	exponent := uint32(bits >> 10 & 0x1f)
-	fraction := uint32(bits & 0x3ff)
-	switch exponent {
-	case 0: // zero or subnormal: units of 2^-24
-		magnitude := float32(fraction) * 0x1p-24
-		return math.Float32frombits(sign | math.Float32bits(magnitude))
-	case 0x1f: // Inf or NaN
-		return math.Float32frombits(sign | 0xff<<23 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
-}
 
 // nonFinite is the error of element i, which is x as a float32 and begins b in
 // the file.
