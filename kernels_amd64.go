@@ -38,6 +38,27 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	}
 }
 
+func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2:
+		stepFloat16AVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
+			unsafe.SliceData(h), len(h))
+	case dispatch.AVX512:
+		stepFloat16AVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
+			unsafe.SliceData(h), len(h))
+	case dispatch.Generic:
+		stepFloat16Generic(from, p, x, c, h)
+	default:
+		stepFloat16Portable(from, p, x, c, h)
+	}
+}
+
 func stepTile(from *chainStart, p *panels, columns []column) {
 	if race.Enabled {
 		for _, column := range columns {
@@ -78,6 +99,9 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 		case float32Weights:
 			gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case float16Weights:
+			gatesFloat16AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
 	case dispatch.AVX512:
 		if units <= panel.NarrowUnits {
@@ -85,12 +109,18 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 			case float32Weights:
 				gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			case float16Weights:
+				gatesFloat16AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 			}
 			return
 		}
 		switch format {
 		case float32Weights:
 			gatesFloat32AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case float16Weights:
+			gatesFloat16AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
 	case dispatch.Generic:
@@ -264,6 +294,23 @@ func head(weights, bias, x, y []float32) {
 	}
 }
 
+func headFloat16(weights, bias, x, y []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Write(y)
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2:
+		headFloat16AVX2(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
+	case dispatch.AVX512:
+		headFloat16AVX512(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
+	case dispatch.Generic:
+		headFloat16Generic(weights, bias, x, y)
+	default:
+		headFloat16Portable(weights, bias, x, y)
+	}
+}
+
 func elements(f function, parameters, dst, x []float32) {
 	if race.Enabled {
 		race.Read(x)
@@ -340,6 +387,11 @@ func elements(f function, parameters, dst, x []float32) {
 //go:noescape
 func stepAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 
+// stepFloat16AVX2 is step of weights in float16, see stepFloat16Generic.
+//
+//go:noescape
+func stepFloat16AVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+
 // stepTileAVX2 updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
@@ -349,6 +401,11 @@ func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float3
 //
 //go:noescape
 func gatesFloat32AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// gatesFloat16AVX2 stores the gates' sums of consecutive units for several vectors, see gatesFloat16Generic.
+//
+//go:noescape
+func gatesFloat16AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // cellsPlainAVX2 updates c and h from the gates' sums, see cellsPlainGeneric.
 //
@@ -414,6 +471,11 @@ func stageHiddenAVX2(z *float32, zColumn int, slots *float32, slotStride int, pa
 //
 //go:noescape
 func headAVX2(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
+
+// headFloat16AVX2 is head of weights in float16, see headFloat16Generic.
+//
+//go:noescape
+func headFloat16AVX2(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 
 // sigmoidAVX2 is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //
@@ -490,6 +552,11 @@ func stepPairsAVX512(sums *float32, sumsStride int, weights *float32, weightsStr
 //go:noescape
 func stepAVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 
+// stepFloat16AVX512 is step of weights in float16, see stepFloat16Generic.
+//
+//go:noescape
+func stepFloat16AVX512(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+
 // stepTileAVX512 updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
@@ -499,6 +566,11 @@ func stepTileAVX512(sums *float32, sumsStride int, sumsColumn int, weights *floa
 //
 //go:noescape
 func gatesFloat32AVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// gatesFloat16AVX512 stores the gates' sums of consecutive units for several vectors, see gatesFloat16Generic.
+//
+//go:noescape
+func gatesFloat16AVX512(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // cellsPlainAVX512 updates c and h from the gates' sums, see cellsPlainGeneric.
 //
@@ -564,6 +636,11 @@ func stageHiddenAVX512(z *float32, zColumn int, slots *float32, slotStride int, 
 //
 //go:noescape
 func headAVX512(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
+
+// headFloat16AVX512 is head of weights in float16, see headFloat16Generic.
+//
+//go:noescape
+func headFloat16AVX512(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 
 // sigmoidAVX512 is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //

@@ -29,6 +29,24 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	}
 }
 
+func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON:
+		stepFloat16NEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
+			unsafe.SliceData(h), len(h))
+	case dispatch.Generic:
+		stepFloat16Generic(from, p, x, c, h)
+	default:
+		stepFloat16Portable(from, p, x, c, h)
+	}
+}
+
 func stepTile(from *chainStart, p *panels, columns []column) {
 	if race.Enabled {
 		for _, column := range columns {
@@ -60,6 +78,9 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 		switch format {
 		case float32Weights:
 			gatesFloat32NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case float16Weights:
+			gatesFloat16NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
 	case dispatch.Generic:
@@ -153,6 +174,21 @@ func head(weights, bias, x, y []float32) {
 	}
 }
 
+func headFloat16(weights, bias, x, y []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Write(y)
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON:
+		headFloat16NEON(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
+	case dispatch.Generic:
+		headFloat16Generic(weights, bias, x, y)
+	default:
+		headFloat16Portable(weights, bias, x, y)
+	}
+}
+
 func elements(f function, parameters, dst, x []float32) {
 	if race.Enabled {
 		race.Read(x)
@@ -200,6 +236,11 @@ func elements(f function, parameters, dst, x []float32) {
 //go:noescape
 func stepNEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 
+// stepFloat16NEON is step of weights in float16, see stepFloat16Generic.
+//
+//go:noescape
+func stepFloat16NEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+
 // stepTileNEON updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
@@ -209,6 +250,11 @@ func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float3
 //
 //go:noescape
 func gatesFloat32NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// gatesFloat16NEON stores the gates' sums of consecutive units for several vectors, see gatesFloat16Generic.
+//
+//go:noescape
+func gatesFloat16NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // cellsPlainNEON updates c and h from the gates' sums, see cellsPlainGeneric.
 //
@@ -274,6 +320,11 @@ func stageHiddenNEON(z *float32, zColumn int, slots *float32, slotStride int, pa
 //
 //go:noescape
 func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
+
+// headFloat16NEON is head of weights in float16, see headFloat16Generic.
+//
+//go:noescape
+func headFloat16NEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 
 // sigmoidNEON is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //

@@ -4336,6 +4336,4578 @@ h_done_narrow_0_1:
 done:
 	RET
 
+// func stepFloat16NEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
+TEXT ·stepFloat16NEON(SB), $320-80
+	MOVD $constants<>(SB), R0
+	MOVD sums+0(FP), R1
+	MOVD weights+16(FP), R2
+	MOVD c+56(FP), R3
+	MOVD h+64(FP), R4
+	MOVD units+72(FP), R5
+
+	// Constants that stay in registers.
+	FMOVQ (R0), F0    // shut
+	FMOVQ 176(R0), F1 // sigmoidLn2Hi
+	FMOVQ 384(R0), F2 // one
+
+panels:
+	// Registers: table of constants R0, sums of the panel R1, panel R2, c R3, h R4,
+	//            units left R5
+	//            constants V0-V2
+	CMP $8, R5
+	BLE narrow
+	CMP $16, R5
+	BLE wide
+	CMP $24, R5
+	BLE wide_narrow
+
+wide:
+	// Start each sum where it was left, or at its bias.
+	FLDPQ (R1), (F3, F4)
+	FLDPQ 32(R1), (F5, F6)
+	FLDPQ 64(R1), (F7, F8)
+	FLDPQ 96(R1), (F9, F10)
+	FLDPQ 128(R1), (F11, F12)
+	FLDPQ 160(R1), (F13, F14)
+	FLDPQ 192(R1), (F15, F16)
+	FLDPQ 224(R1), (F17, F18)
+	MOVD  skip+32(FP), R6
+	LSL   $7, R6
+	ADD   R2, R6
+	MOVD  x+40(FP), R7
+	MOVD  n+48(FP), R8
+
+	// sums += weights·x[k], 4 elements of x an iteration.
+	SUBS $4, R8
+	BLT  wide_block_done
+
+wide_block:
+	// Registers: weights R6, x R7, elements of x left R8
+	//            sums V3-V18, x[k] V19, weights V20 V21
+	FMOVQ (R7), F19
+	FMOVQ (R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931283 // fmla v3.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a4 // fmla v4.4s, v21.4s, v19.s[0]
+	FMOVQ 16(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931285 // fmla v5.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a6 // fmla v6.4s, v21.4s, v19.s[0]
+	FMOVQ 32(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931287 // fmla v7.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a8 // fmla v8.4s, v21.4s, v19.s[0]
+	FMOVQ 48(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931289 // fmla v9.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312aa // fmla v10.4s, v21.4s, v19.s[0]
+	FMOVQ 64(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f93128b // fmla v11.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ac // fmla v12.4s, v21.4s, v19.s[0]
+	FMOVQ 80(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
+	FMOVQ 96(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f93128f // fmla v15.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312b0 // fmla v16.4s, v21.4s, v19.s[0]
+	FMOVQ 112(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931291 // fmla v17.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312b2 // fmla v18.4s, v21.4s, v19.s[0]
+	FMOVQ 128(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31283 // fmla v3.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312a4 // fmla v4.4s, v21.4s, v19.s[1]
+	FMOVQ 144(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31285 // fmla v5.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312a6 // fmla v6.4s, v21.4s, v19.s[1]
+	FMOVQ 160(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31287 // fmla v7.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312a8 // fmla v8.4s, v21.4s, v19.s[1]
+	FMOVQ 176(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31289 // fmla v9.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312aa // fmla v10.4s, v21.4s, v19.s[1]
+	FMOVQ 192(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb3128b // fmla v11.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312ac // fmla v12.4s, v21.4s, v19.s[1]
+	FMOVQ 208(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb3128d // fmla v13.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312ae // fmla v14.4s, v21.4s, v19.s[1]
+	FMOVQ 224(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb3128f // fmla v15.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312b0 // fmla v16.4s, v21.4s, v19.s[1]
+	FMOVQ 240(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31291 // fmla v17.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312b2 // fmla v18.4s, v21.4s, v19.s[1]
+	FMOVQ 256(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931a83 // fmla v3.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aa4 // fmla v4.4s, v21.4s, v19.s[2]
+	FMOVQ 272(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931a85 // fmla v5.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aa6 // fmla v6.4s, v21.4s, v19.s[2]
+	FMOVQ 288(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931a87 // fmla v7.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aa8 // fmla v8.4s, v21.4s, v19.s[2]
+	FMOVQ 304(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931a89 // fmla v9.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aaa // fmla v10.4s, v21.4s, v19.s[2]
+	FMOVQ 320(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931a8b // fmla v11.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aac // fmla v12.4s, v21.4s, v19.s[2]
+	FMOVQ 336(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931a8d // fmla v13.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aae // fmla v14.4s, v21.4s, v19.s[2]
+	FMOVQ 352(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931a8f // fmla v15.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931ab0 // fmla v16.4s, v21.4s, v19.s[2]
+	FMOVQ 368(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931a91 // fmla v17.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931ab2 // fmla v18.4s, v21.4s, v19.s[2]
+	FMOVQ 384(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31a83 // fmla v3.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aa4 // fmla v4.4s, v21.4s, v19.s[3]
+	FMOVQ 400(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31a85 // fmla v5.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aa6 // fmla v6.4s, v21.4s, v19.s[3]
+	FMOVQ 416(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31a87 // fmla v7.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aa8 // fmla v8.4s, v21.4s, v19.s[3]
+	FMOVQ 432(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31a89 // fmla v9.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aaa // fmla v10.4s, v21.4s, v19.s[3]
+	FMOVQ 448(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31a8b // fmla v11.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aac // fmla v12.4s, v21.4s, v19.s[3]
+	FMOVQ 464(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31a8d // fmla v13.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aae // fmla v14.4s, v21.4s, v19.s[3]
+	FMOVQ 480(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31a8f // fmla v15.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31ab0 // fmla v16.4s, v21.4s, v19.s[3]
+	FMOVQ 496(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb31a91 // fmla v17.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31ab2 // fmla v18.4s, v21.4s, v19.s[3]
+	ADD   $512, R6
+	ADD   $16, R7
+	SUBS  $4, R8
+	BGE   wide_block
+
+wide_block_done:
+	ADD $4, R8
+
+	// The elements of x that are left.
+	SUBS $1, R8
+	BLT  wide_rest_done
+
+wide_rest:
+	FMOVS (R7), F19
+	FMOVQ (R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931283 // fmla v3.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a4 // fmla v4.4s, v21.4s, v19.s[0]
+	FMOVQ 16(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931285 // fmla v5.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a6 // fmla v6.4s, v21.4s, v19.s[0]
+	FMOVQ 32(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931287 // fmla v7.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312a8 // fmla v8.4s, v21.4s, v19.s[0]
+	FMOVQ 48(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931289 // fmla v9.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312aa // fmla v10.4s, v21.4s, v19.s[0]
+	FMOVQ 64(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f93128b // fmla v11.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ac // fmla v12.4s, v21.4s, v19.s[0]
+	FMOVQ 80(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
+	FMOVQ 96(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f93128f // fmla v15.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312b0 // fmla v16.4s, v21.4s, v19.s[0]
+	FMOVQ 112(R6), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f931291 // fmla v17.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312b2 // fmla v18.4s, v21.4s, v19.s[0]
+	ADD   $128, R6
+	ADD   $4, R7
+	SUBS  $1, R8
+	BGE   wide_rest
+
+wide_rest_done:
+	ADD $1, R8
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
+	FMOVQ 16(R0), F19 // sigmoidMax
+	WORD  $0x4ea3f663 // fmin v3.4s, v19.4s, v3.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f973 // fabs v19.4s, v11.4s
+	FMOVQ 32(R0), F20 // signBit
+	VAND  V20.B16, V11.B16, V11.B16
+	FMOVQ 48(R0), F20 // tanhMax
+	WORD  $0x4eb3f693 // fmin v19.4s, v20.4s, v19.4s
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	FMOVQ 16(R0), F20 // sigmoidMax
+	WORD  $0x4ea7f687 // fmin v7.4s, v20.4s, v7.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	FMOVQ 80(R0), F21 // sigmoidNegLog2E
+	VFMLA V21.S4, V3.S4, V20.S4
+	FMOVQ 64(R0), F21 // sigmoidRound
+	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F22  // tanhRound
+	FMOVQ 112(R0), F23 // tanhNegTwoLog2E
+	VFMLA V23.S4, V19.S4, V22.S4
+	FMOVQ 128(R0), F23 // tanhRoundMax
+	WORD  $0x4eb6f6f6  // fmin v22.4s, v23.4s, v22.4s
+	FMOVQ 144(R0), F23 // tanhRoundMask
+	VAND  V23.B16, V22.B16, V22.B16
+	FMOVQ 160(R0), F23 // tanhRoundZero
+	WORD  $0x4eb7d6d7  // fsub v23.4s, v22.4s, v23.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F24 // sigmoidRound
+	FMOVQ 80(R0), F25 // sigmoidNegLog2E
+	VFMLA V25.S4, V7.S4, V24.S4
+	FMOVQ 64(R0), F25 // sigmoidRound
+	WORD  $0x4eb9d719 // fsub v25.4s, v24.4s, v25.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V21.S4, V3.S4
+	FMOVQ 192(R0), F26 // sigmoidLn2Lo
+	VFMLA V26.S4, V21.S4, V3.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F21 // tanhHalfLn2
+	VFMLA V21.S4, V23.S4, V19.S4
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V19.S4, V19.S4, V21.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V25.S4, V7.S4
+	FMOVQ 192(R0), F23 // sigmoidLn2Lo
+	VFMLA V23.S4, V25.S4, V7.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V3.S4, V3.S4, V23.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F25 // tanhP2
+	FMOVQ 256(R0), F26 // tanhP3
+	VFMLA V26.S4, V21.S4, V25.S4
+	FMOVQ 272(R0), F26 // tanhP1
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F25 // leastSquare
+	VFMLA V7.S4, V7.S4, V25.S4
+	VSHL  $23, V24.S4, V24.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F27 // sigmoidP2
+	FMOVQ 304(R0), F28 // sigmoidP3
+	VFMLA V28.S4, V3.S4, V27.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	FMOVQ 336(R0), F29 // sigmoidP1
+	VFMLA V29.S4, V3.S4, V28.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V22.S4, V22.S4
+	FMOVQ 352(R0), F29 // tanhP0
+	VFMLA V21.S4, V26.S4, V29.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F26 // sigmoidP2
+	FMOVQ 304(R0), F30 // sigmoidP3
+	VFMLA V30.S4, V7.S4, V26.S4
+	FMOVQ 320(R0), F30 // sigmoidP0
+	FMOVQ 336(R0), F31 // sigmoidP1
+	VFMLA V31.S4, V7.S4, V30.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F31 // sigmoidP4
+	VFMLA V31.S4, V23.S4, V27.S4
+	VFMLA V23.S4, V27.S4, V28.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e35de75 // fmul v21.4s, v19.4s, v21.4s
+	VFMLA V29.S4, V21.S4, V19.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F21 // sigmoidP4
+	VFMLA V21.S4, V25.S4, V26.S4
+	VFMLA V25.S4, V26.S4, V30.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V28.S4, V3.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb6d455  // fsub v21.4s, v2.4s, v22.4s
+	FMOVQ 400(R0), F23 // three
+	WORD  $0x4eb6d6f7  // fsub v23.4s, v23.4s, v22.4s
+	VMOV  V21.B16, V26.B16
+	VFMLS V23.S4, V19.S4, V26.S4
+	WORD  $0x4e22d6d7  // fadd v23.4s, v22.4s, v2.4s
+	VFMLA V19.S4, V21.S4, V23.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V25.S4, V30.S4, V7.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d693 // fadd v19.4s, v20.4s, v2.4s
+	VFMLS V20.S4, V3.S4, V19.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e37ff57 // fdiv v23.4s, v26.4s, v23.4s
+	VFMLS V22.S4, V23.S4, V21.S4
+	VORR  V11.B16, V21.B16, V11.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d715 // fadd v21.4s, v24.4s, v2.4s
+	VFMLS V24.S4, V7.S4, V21.S4
+
+	// σ: y = 1/d
+	WORD $0x6e33fc56 // fdiv v22.4s, v2.4s, v19.4s
+	WORD $0x6e35fc57 // fdiv v23.4s, v2.4s, v21.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb3d699 // fsub v25.4s, v20.4s, v19.4s
+	WORD  $0x4e22d739 // fadd v25.4s, v25.4s, v2.4s
+	VFMLS V20.S4, V3.S4, V25.S4
+	WORD  $0x4eb5d703 // fsub v3.4s, v24.4s, v21.4s
+	WORD  $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	VFMLS V24.S4, V7.S4, V3.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F7  // one
+	VFMLS V19.S4, V22.S4, V7.S4
+	VFMLS V25.S4, V22.S4, V7.S4
+	FMOVQ 384(R0), F19 // one
+	VFMLS V21.S4, V23.S4, V19.S4
+	VFMLS V3.S4, V23.S4, V19.S4
+
+	// σ: σ = g·y + y
+	VFMLA V22.S4, V7.S4, V22.S4
+	VFMLA V23.S4, V19.S4, V23.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e2bdec3  // fmul v3.4s, v22.4s, v11.4s
+	FMOVQ (R3), F7
+	VFMLA V7.S4, V23.S4, V3.S4
+	WORD  $0x4ea0f867  // fabs v7.4s, v3.4s
+	FMOVQ 416(R0), F11 // tiny
+	WORD  $0x6ea7e567  // fcmgt v7.4s, v11.4s, v7.4s
+	WORD  $0x4e671c67  // bic v7.16b, v3.16b, v7.16b
+	FMOVQ F7, (R3)
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f987 // fabs v7.4s, v12.4s
+	FMOVQ 32(R0), F11 // signBit
+	VAND  V11.B16, V12.B16, V11.B16
+	FMOVQ 48(R0), F12 // tanhMax
+	WORD  $0x4ea7f587 // fmin v7.4s, v12.4s, v7.4s
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	FMOVQ 16(R0), F12 // sigmoidMax
+	WORD  $0x4ea8f588 // fmin v8.4s, v12.4s, v8.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F12 // sigmoidRound
+	FMOVQ 80(R0), F19 // sigmoidNegLog2E
+	VFMLA V19.S4, V4.S4, V12.S4
+	FMOVQ 64(R0), F19 // sigmoidRound
+	WORD  $0x4eb3d593 // fsub v19.4s, v12.4s, v19.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F20  // tanhRound
+	FMOVQ 112(R0), F21 // tanhNegTwoLog2E
+	VFMLA V21.S4, V7.S4, V20.S4
+	FMOVQ 128(R0), F21 // tanhRoundMax
+	WORD  $0x4eb4f6b4  // fmin v20.4s, v21.4s, v20.4s
+	FMOVQ 144(R0), F21 // tanhRoundMask
+	VAND  V21.B16, V20.B16, V20.B16
+	FMOVQ 160(R0), F21 // tanhRoundZero
+	WORD  $0x4eb5d695  // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F22 // sigmoidRound
+	FMOVQ 80(R0), F23 // sigmoidNegLog2E
+	VFMLA V23.S4, V8.S4, V22.S4
+	FMOVQ 64(R0), F23 // sigmoidRound
+	WORD  $0x4eb7d6d7 // fsub v23.4s, v22.4s, v23.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V19.S4, V4.S4
+	FMOVQ 192(R0), F24 // sigmoidLn2Lo
+	VFMLA V24.S4, V19.S4, V4.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F19 // tanhHalfLn2
+	VFMLA V19.S4, V21.S4, V7.S4
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V7.S4, V7.S4, V19.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V23.S4, V8.S4
+	FMOVQ 192(R0), F21 // sigmoidLn2Lo
+	VFMLA V21.S4, V23.S4, V8.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V4.S4, V4.S4, V21.S4
+	VSHL  $23, V12.S4, V12.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F23 // tanhP2
+	FMOVQ 256(R0), F24 // tanhP3
+	VFMLA V24.S4, V19.S4, V23.S4
+	FMOVQ 272(R0), F24 // tanhP1
+	VFMLA V19.S4, V23.S4, V24.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F23 // leastSquare
+	VFMLA V8.S4, V8.S4, V23.S4
+	VSHL  $23, V22.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F25 // sigmoidP2
+	FMOVQ 304(R0), F26 // sigmoidP3
+	VFMLA V26.S4, V4.S4, V25.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	FMOVQ 336(R0), F27 // sigmoidP1
+	VFMLA V27.S4, V4.S4, V26.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V20.S4, V20.S4
+	FMOVQ 352(R0), F27 // tanhP0
+	VFMLA V19.S4, V24.S4, V27.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	FMOVQ 304(R0), F28 // sigmoidP3
+	VFMLA V28.S4, V8.S4, V24.S4
+	FMOVQ 320(R0), F28 // sigmoidP0
+	FMOVQ 336(R0), F29 // sigmoidP1
+	VFMLA V29.S4, V8.S4, V28.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F29 // sigmoidP4
+	VFMLA V29.S4, V21.S4, V25.S4
+	VFMLA V21.S4, V25.S4, V26.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e33dcf3 // fmul v19.4s, v7.4s, v19.4s
+	VFMLA V27.S4, V19.S4, V7.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F19 // sigmoidP4
+	VFMLA V19.S4, V23.S4, V24.S4
+	VFMLA V23.S4, V24.S4, V28.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V26.S4, V4.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eb4d453  // fsub v19.4s, v2.4s, v20.4s
+	FMOVQ 400(R0), F21 // three
+	WORD  $0x4eb4d6b5  // fsub v21.4s, v21.4s, v20.4s
+	VMOV  V19.B16, V24.B16
+	VFMLS V21.S4, V7.S4, V24.S4
+	WORD  $0x4e22d695  // fadd v21.4s, v20.4s, v2.4s
+	VFMLA V7.S4, V19.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V23.S4, V28.S4, V8.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d587 // fadd v7.4s, v12.4s, v2.4s
+	VFMLS V12.S4, V4.S4, V7.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e35ff15 // fdiv v21.4s, v24.4s, v21.4s
+	VFMLS V20.S4, V21.S4, V19.S4
+	VORR  V11.B16, V19.B16, V11.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d6d3 // fadd v19.4s, v22.4s, v2.4s
+	VFMLS V22.S4, V8.S4, V19.S4
+
+	// σ: y = 1/d
+	WORD $0x6e27fc54 // fdiv v20.4s, v2.4s, v7.4s
+	WORD $0x6e33fc55 // fdiv v21.4s, v2.4s, v19.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea7d597 // fsub v23.4s, v12.4s, v7.4s
+	WORD  $0x4e22d6f7 // fadd v23.4s, v23.4s, v2.4s
+	VFMLS V12.S4, V4.S4, V23.S4
+	WORD  $0x4eb3d6c4 // fsub v4.4s, v22.4s, v19.4s
+	WORD  $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	VFMLS V22.S4, V8.S4, V4.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F8 // one
+	VFMLS V7.S4, V20.S4, V8.S4
+	VFMLS V23.S4, V20.S4, V8.S4
+	FMOVQ 384(R0), F7 // one
+	VFMLS V19.S4, V21.S4, V7.S4
+	VFMLS V4.S4, V21.S4, V7.S4
+
+	// σ: σ = g·y + y
+	VFMLA V20.S4, V8.S4, V20.S4
+	VFMLA V21.S4, V7.S4, V21.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e2bde84 // fmul v4.4s, v20.4s, v11.4s
+	FMOVQ 16(R3), F7
+	VFMLA V7.S4, V21.S4, V4.S4
+	WORD  $0x4ea0f887 // fabs v7.4s, v4.4s
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
+	WORD  $0x4e671c87 // bic v7.16b, v4.16b, v7.16b
+	FMOVQ F7, 16(R3)
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea5f4e5 // fmin v5.4s, v7.4s, v5.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f9a7 // fabs v7.4s, v13.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V13.B16, V8.B16
+	FMOVQ 48(R0), F11 // tanhMax
+	WORD  $0x4ea7f567 // fmin v7.4s, v11.4s, v7.4s
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	FMOVQ 16(R0), F11 // sigmoidMax
+	WORD  $0x4ea9f569 // fmin v9.4s, v11.4s, v9.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F11 // sigmoidRound
+	FMOVQ 80(R0), F12 // sigmoidNegLog2E
+	VFMLA V12.S4, V5.S4, V11.S4
+	FMOVQ 64(R0), F12 // sigmoidRound
+	WORD  $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F13  // tanhRound
+	FMOVQ 112(R0), F19 // tanhNegTwoLog2E
+	VFMLA V19.S4, V7.S4, V13.S4
+	FMOVQ 128(R0), F19 // tanhRoundMax
+	WORD  $0x4eadf66d  // fmin v13.4s, v19.4s, v13.4s
+	FMOVQ 144(R0), F19 // tanhRoundMask
+	VAND  V19.B16, V13.B16, V13.B16
+	FMOVQ 160(R0), F19 // tanhRoundZero
+	WORD  $0x4eb3d5b3  // fsub v19.4s, v13.4s, v19.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F20 // sigmoidRound
+	FMOVQ 80(R0), F21 // sigmoidNegLog2E
+	VFMLA V21.S4, V9.S4, V20.S4
+	FMOVQ 64(R0), F21 // sigmoidRound
+	WORD  $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V12.S4, V5.S4
+	FMOVQ 192(R0), F22 // sigmoidLn2Lo
+	VFMLA V22.S4, V12.S4, V5.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F12 // tanhHalfLn2
+	VFMLA V12.S4, V19.S4, V7.S4
+	FMOVQ 224(R0), F12 // leastSquare
+	VFMLA V7.S4, V7.S4, V12.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V21.S4, V9.S4
+	FMOVQ 192(R0), F19 // sigmoidLn2Lo
+	VFMLA V19.S4, V21.S4, V9.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V5.S4, V5.S4, V19.S4
+	VSHL  $23, V11.S4, V11.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F21 // tanhP2
+	FMOVQ 256(R0), F22 // tanhP3
+	VFMLA V22.S4, V12.S4, V21.S4
+	FMOVQ 272(R0), F22 // tanhP1
+	VFMLA V12.S4, V21.S4, V22.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F21 // leastSquare
+	VFMLA V9.S4, V9.S4, V21.S4
+	VSHL  $23, V20.S4, V20.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F23 // sigmoidP2
+	FMOVQ 304(R0), F24 // sigmoidP3
+	VFMLA V24.S4, V5.S4, V23.S4
+	FMOVQ 320(R0), F24 // sigmoidP0
+	FMOVQ 336(R0), F25 // sigmoidP1
+	VFMLA V25.S4, V5.S4, V24.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V13.S4, V13.S4
+	FMOVQ 352(R0), F25 // tanhP0
+	VFMLA V12.S4, V22.S4, V25.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F22 // sigmoidP2
+	FMOVQ 304(R0), F26 // sigmoidP3
+	VFMLA V26.S4, V9.S4, V22.S4
+	FMOVQ 320(R0), F26 // sigmoidP0
+	FMOVQ 336(R0), F27 // sigmoidP1
+	VFMLA V27.S4, V9.S4, V26.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F27 // sigmoidP4
+	VFMLA V27.S4, V19.S4, V23.S4
+	VFMLA V19.S4, V23.S4, V24.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e2cdcec // fmul v12.4s, v7.4s, v12.4s
+	VFMLA V25.S4, V12.S4, V7.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F12 // sigmoidP4
+	VFMLA V12.S4, V21.S4, V22.S4
+	VFMLA V21.S4, V22.S4, V26.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V19.S4, V24.S4, V5.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eadd44c  // fsub v12.4s, v2.4s, v13.4s
+	FMOVQ 400(R0), F19 // three
+	WORD  $0x4eadd673  // fsub v19.4s, v19.4s, v13.4s
+	VMOV  V12.B16, V22.B16
+	VFMLS V19.S4, V7.S4, V22.S4
+	WORD  $0x4e22d5b3  // fadd v19.4s, v13.4s, v2.4s
+	VFMLA V7.S4, V12.S4, V19.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V21.S4, V26.S4, V9.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d567 // fadd v7.4s, v11.4s, v2.4s
+	VFMLS V11.S4, V5.S4, V7.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e33fed3 // fdiv v19.4s, v22.4s, v19.4s
+	VFMLS V13.S4, V19.S4, V12.S4
+	VORR  V8.B16, V12.B16, V8.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d68c // fadd v12.4s, v20.4s, v2.4s
+	VFMLS V20.S4, V9.S4, V12.S4
+
+	// σ: y = 1/d
+	WORD $0x6e27fc4d // fdiv v13.4s, v2.4s, v7.4s
+	WORD $0x6e2cfc53 // fdiv v19.4s, v2.4s, v12.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea7d575 // fsub v21.4s, v11.4s, v7.4s
+	WORD  $0x4e22d6b5 // fadd v21.4s, v21.4s, v2.4s
+	VFMLS V11.S4, V5.S4, V21.S4
+	WORD  $0x4eacd685 // fsub v5.4s, v20.4s, v12.4s
+	WORD  $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	VFMLS V20.S4, V9.S4, V5.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F9 // one
+	VFMLS V7.S4, V13.S4, V9.S4
+	VFMLS V21.S4, V13.S4, V9.S4
+	FMOVQ 384(R0), F7 // one
+	VFMLS V12.S4, V19.S4, V7.S4
+	VFMLS V5.S4, V19.S4, V7.S4
+
+	// σ: σ = g·y + y
+	VFMLA V13.S4, V9.S4, V13.S4
+	VFMLA V19.S4, V7.S4, V19.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e28dda5 // fmul v5.4s, v13.4s, v8.4s
+	FMOVQ 32(R3), F7
+	VFMLA V7.S4, V19.S4, V5.S4
+	WORD  $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
+	WORD  $0x4e671ca7 // bic v7.16b, v5.16b, v7.16b
+	FMOVQ F7, 32(R3)
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f9c7 // fabs v7.4s, v14.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V14.B16, V8.B16
+	FMOVQ 48(R0), F9  // tanhMax
+	WORD  $0x4ea7f527 // fmin v7.4s, v9.4s, v7.4s
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e2af409 // fmax v9.4s, v0.4s, v10.4s
+	FMOVQ 16(R0), F10 // sigmoidMax
+	WORD  $0x4ea9f549 // fmin v9.4s, v10.4s, v9.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F10 // sigmoidRound
+	FMOVQ 80(R0), F11 // sigmoidNegLog2E
+	VFMLA V11.S4, V6.S4, V10.S4
+	FMOVQ 64(R0), F11 // sigmoidRound
+	WORD  $0x4eabd54b // fsub v11.4s, v10.4s, v11.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F12  // tanhRound
+	FMOVQ 112(R0), F13 // tanhNegTwoLog2E
+	VFMLA V13.S4, V7.S4, V12.S4
+	FMOVQ 128(R0), F13 // tanhRoundMax
+	WORD  $0x4eacf5ac  // fmin v12.4s, v13.4s, v12.4s
+	FMOVQ 144(R0), F13 // tanhRoundMask
+	VAND  V13.B16, V12.B16, V12.B16
+	FMOVQ 160(R0), F13 // tanhRoundZero
+	WORD  $0x4eadd58d  // fsub v13.4s, v12.4s, v13.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F14 // sigmoidRound
+	FMOVQ 80(R0), F19 // sigmoidNegLog2E
+	VFMLA V19.S4, V9.S4, V14.S4
+	FMOVQ 64(R0), F19 // sigmoidRound
+	WORD  $0x4eb3d5d3 // fsub v19.4s, v14.4s, v19.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V11.S4, V6.S4
+	FMOVQ 192(R0), F20 // sigmoidLn2Lo
+	VFMLA V20.S4, V11.S4, V6.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F11 // tanhHalfLn2
+	VFMLA V11.S4, V13.S4, V7.S4
+	FMOVQ 224(R0), F11 // leastSquare
+	VFMLA V7.S4, V7.S4, V11.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V19.S4, V9.S4
+	FMOVQ 192(R0), F13 // sigmoidLn2Lo
+	VFMLA V13.S4, V19.S4, V9.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F13 // leastSquare
+	VFMLA V6.S4, V6.S4, V13.S4
+	VSHL  $23, V10.S4, V10.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F19 // tanhP2
+	FMOVQ 256(R0), F20 // tanhP3
+	VFMLA V20.S4, V11.S4, V19.S4
+	FMOVQ 272(R0), F20 // tanhP1
+	VFMLA V11.S4, V19.S4, V20.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F19 // leastSquare
+	VFMLA V9.S4, V9.S4, V19.S4
+	VSHL  $23, V14.S4, V14.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F21 // sigmoidP2
+	FMOVQ 304(R0), F22 // sigmoidP3
+	VFMLA V22.S4, V6.S4, V21.S4
+	FMOVQ 320(R0), F22 // sigmoidP0
+	FMOVQ 336(R0), F23 // sigmoidP1
+	VFMLA V23.S4, V6.S4, V22.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V12.S4, V12.S4
+	FMOVQ 352(R0), F23 // tanhP0
+	VFMLA V11.S4, V20.S4, V23.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F20 // sigmoidP2
+	FMOVQ 304(R0), F24 // sigmoidP3
+	VFMLA V24.S4, V9.S4, V20.S4
+	FMOVQ 320(R0), F24 // sigmoidP0
+	FMOVQ 336(R0), F25 // sigmoidP1
+	VFMLA V25.S4, V9.S4, V24.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F25 // sigmoidP4
+	VFMLA V25.S4, V13.S4, V21.S4
+	VFMLA V13.S4, V21.S4, V22.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e2bdceb // fmul v11.4s, v7.4s, v11.4s
+	VFMLA V23.S4, V11.S4, V7.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F11 // sigmoidP4
+	VFMLA V11.S4, V19.S4, V20.S4
+	VFMLA V19.S4, V20.S4, V24.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V13.S4, V22.S4, V6.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eacd44b  // fsub v11.4s, v2.4s, v12.4s
+	FMOVQ 400(R0), F13 // three
+	WORD  $0x4eacd5ad  // fsub v13.4s, v13.4s, v12.4s
+	VMOV  V11.B16, V20.B16
+	VFMLS V13.S4, V7.S4, V20.S4
+	WORD  $0x4e22d58d  // fadd v13.4s, v12.4s, v2.4s
+	VFMLA V7.S4, V11.S4, V13.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V19.S4, V24.S4, V9.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d547 // fadd v7.4s, v10.4s, v2.4s
+	VFMLS V10.S4, V6.S4, V7.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e2dfe8d // fdiv v13.4s, v20.4s, v13.4s
+	VFMLS V12.S4, V13.S4, V11.S4
+	VORR  V8.B16, V11.B16, V8.B16
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d5cb // fadd v11.4s, v14.4s, v2.4s
+	VFMLS V14.S4, V9.S4, V11.S4
+
+	// σ: y = 1/d
+	WORD $0x6e27fc4c // fdiv v12.4s, v2.4s, v7.4s
+	WORD $0x6e2bfc4d // fdiv v13.4s, v2.4s, v11.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea7d553 // fsub v19.4s, v10.4s, v7.4s
+	WORD  $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+	VFMLS V10.S4, V6.S4, V19.S4
+	WORD  $0x4eabd5c6 // fsub v6.4s, v14.4s, v11.4s
+	WORD  $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	VFMLS V14.S4, V9.S4, V6.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F9 // one
+	VFMLS V7.S4, V12.S4, V9.S4
+	VFMLS V19.S4, V12.S4, V9.S4
+	FMOVQ 384(R0), F7 // one
+	VFMLS V11.S4, V13.S4, V7.S4
+	VFMLS V6.S4, V13.S4, V7.S4
+
+	// σ: σ = g·y + y
+	VFMLA V12.S4, V9.S4, V12.S4
+	VFMLA V13.S4, V7.S4, V13.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e28dd86 // fmul v6.4s, v12.4s, v8.4s
+	FMOVQ 48(R3), F7
+	VFMLA V7.S4, V13.S4, V6.S4
+	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
+	WORD  $0x4e671cc7 // bic v7.16b, v6.16b, v7.16b
+	FMOVQ F7, 48(R3)
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	FMOVQ 16(R0), F8  // sigmoidMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f868 // fabs v8.4s, v3.4s
+	FMOVQ 32(R0), F9  // signBit
+	VAND  V9.B16, V3.B16, V3.B16
+	FMOVQ 48(R0), F9  // tanhMax
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F9  // sigmoidRound
+	FMOVQ 80(R0), F10 // sigmoidNegLog2E
+	VFMLA V10.S4, V7.S4, V9.S4
+	FMOVQ 64(R0), F10 // sigmoidRound
+	WORD  $0x4eaad52a // fsub v10.4s, v9.4s, v10.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F11  // tanhRound
+	FMOVQ 112(R0), F12 // tanhNegTwoLog2E
+	VFMLA V12.S4, V8.S4, V11.S4
+	FMOVQ 128(R0), F12 // tanhRoundMax
+	WORD  $0x4eabf58b  // fmin v11.4s, v12.4s, v11.4s
+	FMOVQ 144(R0), F12 // tanhRoundMask
+	VAND  V12.B16, V11.B16, V11.B16
+	FMOVQ 160(R0), F12 // tanhRoundZero
+	WORD  $0x4eacd56c  // fsub v12.4s, v11.4s, v12.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V10.S4, V7.S4
+	FMOVQ 192(R0), F13 // sigmoidLn2Lo
+	VFMLA V13.S4, V10.S4, V7.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F10 // tanhHalfLn2
+	VFMLA V10.S4, V12.S4, V8.S4
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V8.S4, V8.S4, V10.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F12 // leastSquare
+	VFMLA V7.S4, V7.S4, V12.S4
+	VSHL  $23, V9.S4, V9.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F13 // tanhP2
+	FMOVQ 256(R0), F14 // tanhP3
+	VFMLA V14.S4, V10.S4, V13.S4
+	FMOVQ 272(R0), F14 // tanhP1
+	VFMLA V10.S4, V13.S4, V14.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F13 // sigmoidP2
+	FMOVQ 304(R0), F15 // sigmoidP3
+	VFMLA V15.S4, V7.S4, V13.S4
+	FMOVQ 320(R0), F15 // sigmoidP0
+	FMOVQ 336(R0), F19 // sigmoidP1
+	VFMLA V19.S4, V7.S4, V15.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V11.S4, V11.S4
+	FMOVQ 352(R0), F19 // tanhP0
+	VFMLA V10.S4, V14.S4, V19.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F14 // sigmoidP4
+	VFMLA V14.S4, V12.S4, V13.S4
+	VFMLA V12.S4, V13.S4, V15.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e2add0a // fmul v10.4s, v8.4s, v10.4s
+	VFMLA V19.S4, V10.S4, V8.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V12.S4, V15.S4, V7.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eabd44a  // fsub v10.4s, v2.4s, v11.4s
+	FMOVQ 400(R0), F12 // three
+	WORD  $0x4eabd58c  // fsub v12.4s, v12.4s, v11.4s
+	VMOV  V10.B16, V13.B16
+	VFMLS V12.S4, V8.S4, V13.S4
+	WORD  $0x4e22d56c  // fadd v12.4s, v11.4s, v2.4s
+	VFMLA V8.S4, V10.S4, V12.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d528 // fadd v8.4s, v9.4s, v2.4s
+	VFMLS V9.S4, V7.S4, V8.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e2cfdac // fdiv v12.4s, v13.4s, v12.4s
+	VFMLS V11.S4, V12.S4, V10.S4
+
+	// σ: y = 1/d
+	WORD $0x6e28fc4b // fdiv v11.4s, v2.4s, v8.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea8d52c // fsub v12.4s, v9.4s, v8.4s
+	WORD  $0x4e22d58c // fadd v12.4s, v12.4s, v2.4s
+	VFMLS V9.S4, V7.S4, V12.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F7 // one
+	VFMLS V8.S4, V11.S4, V7.S4
+	VFMLS V12.S4, V11.S4, V7.S4
+
+	// σ: σ = g·y + y
+	VFMLA V11.S4, V7.S4, V11.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e2add67 // fmul v7.4s, v11.4s, v10.4s
+	VORR  V3.B16, V7.B16, V3.B16
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea7e507 // fcmgt v7.4s, v8.4s, v7.4s
+	WORD  $0x4e671c63 // bic v3.16b, v3.16b, v7.16b
+	FMOVQ F3, (R4)
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e30f403 // fmax v3.4s, v0.4s, v16.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea3f4e3 // fmin v3.4s, v7.4s, v3.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f887 // fabs v7.4s, v4.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V4.B16, V4.B16
+	FMOVQ 48(R0), F8  // tanhMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F8  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V3.S4, V8.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F10  // tanhRound
+	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
+	VFMLA V11.S4, V7.S4, V10.S4
+	FMOVQ 128(R0), F11 // tanhRoundMax
+	WORD  $0x4eaaf56a  // fmin v10.4s, v11.4s, v10.4s
+	FMOVQ 144(R0), F11 // tanhRoundMask
+	VAND  V11.B16, V10.B16, V10.B16
+	FMOVQ 160(R0), F11 // tanhRoundZero
+	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V9.S4, V3.S4
+	FMOVQ 192(R0), F12 // sigmoidLn2Lo
+	VFMLA V12.S4, V9.S4, V3.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F9 // tanhHalfLn2
+	VFMLA V9.S4, V11.S4, V7.S4
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V7.S4, V7.S4, V9.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F11 // leastSquare
+	VFMLA V3.S4, V3.S4, V11.S4
+	VSHL  $23, V8.S4, V8.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F12 // tanhP2
+	FMOVQ 256(R0), F13 // tanhP3
+	VFMLA V13.S4, V9.S4, V12.S4
+	FMOVQ 272(R0), F13 // tanhP1
+	VFMLA V9.S4, V12.S4, V13.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F12 // sigmoidP2
+	FMOVQ 304(R0), F14 // sigmoidP3
+	VFMLA V14.S4, V3.S4, V12.S4
+	FMOVQ 320(R0), F14 // sigmoidP0
+	FMOVQ 336(R0), F15 // sigmoidP1
+	VFMLA V15.S4, V3.S4, V14.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V10.S4, V10.S4
+	FMOVQ 352(R0), F15 // tanhP0
+	VFMLA V9.S4, V13.S4, V15.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F13 // sigmoidP4
+	VFMLA V13.S4, V11.S4, V12.S4
+	VFMLA V11.S4, V12.S4, V14.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e29dce9 // fmul v9.4s, v7.4s, v9.4s
+	VFMLA V15.S4, V9.S4, V7.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V11.S4, V14.S4, V3.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4eaad449  // fsub v9.4s, v2.4s, v10.4s
+	FMOVQ 400(R0), F11 // three
+	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
+	VMOV  V9.B16, V12.B16
+	VFMLS V11.S4, V7.S4, V12.S4
+	WORD  $0x4e22d54b  // fadd v11.4s, v10.4s, v2.4s
+	VFMLA V7.S4, V9.S4, V11.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d507 // fadd v7.4s, v8.4s, v2.4s
+	VFMLS V8.S4, V3.S4, V7.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
+	VFMLS V10.S4, V11.S4, V9.S4
+
+	// σ: y = 1/d
+	WORD $0x6e27fc4a // fdiv v10.4s, v2.4s, v7.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea7d50b // fsub v11.4s, v8.4s, v7.4s
+	WORD  $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	VFMLS V8.S4, V3.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F3 // one
+	VFMLS V7.S4, V10.S4, V3.S4
+	VFMLS V11.S4, V10.S4, V3.S4
+
+	// σ: σ = g·y + y
+	VFMLA V10.S4, V3.S4, V10.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e29dd43 // fmul v3.4s, v10.4s, v9.4s
+	VORR  V4.B16, V3.B16, V4.B16
+	FMOVQ 416(R0), F7 // tiny
+	WORD  $0x6ea3e4e3 // fcmgt v3.4s, v7.4s, v3.4s
+	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
+	FMOVQ F3, 16(R4)
+
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e31f403 // fmax v3.4s, v0.4s, v17.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f8a4 // fabs v4.4s, v5.4s
+	FMOVQ 32(R0), F7  // signBit
+	VAND  V7.B16, V5.B16, V5.B16
+	FMOVQ 48(R0), F7  // tanhMax
+	WORD  $0x4ea4f4e4 // fmin v4.4s, v7.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F7  // sigmoidRound
+	FMOVQ 80(R0), F8  // sigmoidNegLog2E
+	VFMLA V8.S4, V3.S4, V7.S4
+	FMOVQ 64(R0), F8  // sigmoidRound
+	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F9   // tanhRound
+	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
+	VFMLA V10.S4, V4.S4, V9.S4
+	FMOVQ 128(R0), F10 // tanhRoundMax
+	WORD  $0x4ea9f549  // fmin v9.4s, v10.4s, v9.4s
+	FMOVQ 144(R0), F10 // tanhRoundMask
+	VAND  V10.B16, V9.B16, V9.B16
+	FMOVQ 160(R0), F10 // tanhRoundZero
+	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V8.S4, V3.S4
+	FMOVQ 192(R0), F11 // sigmoidLn2Lo
+	VFMLA V11.S4, V8.S4, V3.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F8 // tanhHalfLn2
+	VFMLA V8.S4, V10.S4, V4.S4
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V4.S4, V4.S4, V8.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V3.S4, V3.S4, V10.S4
+	VSHL  $23, V7.S4, V7.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F11 // tanhP2
+	FMOVQ 256(R0), F12 // tanhP3
+	VFMLA V12.S4, V8.S4, V11.S4
+	FMOVQ 272(R0), F12 // tanhP1
+	VFMLA V8.S4, V11.S4, V12.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F11 // sigmoidP2
+	FMOVQ 304(R0), F13 // sigmoidP3
+	VFMLA V13.S4, V3.S4, V11.S4
+	FMOVQ 320(R0), F13 // sigmoidP0
+	FMOVQ 336(R0), F14 // sigmoidP1
+	VFMLA V14.S4, V3.S4, V13.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V9.S4, V9.S4
+	FMOVQ 352(R0), F14 // tanhP0
+	VFMLA V8.S4, V12.S4, V14.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F12 // sigmoidP4
+	VFMLA V12.S4, V10.S4, V11.S4
+	VFMLA V10.S4, V11.S4, V13.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e28dc88 // fmul v8.4s, v4.4s, v8.4s
+	VFMLA V14.S4, V8.S4, V4.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V10.S4, V13.S4, V3.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4ea9d448  // fsub v8.4s, v2.4s, v9.4s
+	FMOVQ 400(R0), F10 // three
+	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
+	VMOV  V8.B16, V11.B16
+	VFMLS V10.S4, V4.S4, V11.S4
+	WORD  $0x4e22d52a  // fadd v10.4s, v9.4s, v2.4s
+	VFMLA V4.S4, V8.S4, V10.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d4e4 // fadd v4.4s, v7.4s, v2.4s
+	VFMLS V7.S4, V3.S4, V4.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e2afd6a // fdiv v10.4s, v11.4s, v10.4s
+	VFMLS V9.S4, V10.S4, V8.S4
+
+	// σ: y = 1/d
+	WORD $0x6e24fc49 // fdiv v9.4s, v2.4s, v4.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea4d4ea // fsub v10.4s, v7.4s, v4.4s
+	WORD  $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	VFMLS V7.S4, V3.S4, V10.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F3 // one
+	VFMLS V4.S4, V9.S4, V3.S4
+	VFMLS V10.S4, V9.S4, V3.S4
+
+	// σ: σ = g·y + y
+	VFMLA V9.S4, V3.S4, V9.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e28dd23 // fmul v3.4s, v9.4s, v8.4s
+	VORR  V5.B16, V3.B16, V4.B16
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea3e4a3 // fcmgt v3.4s, v5.4s, v3.4s
+	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
+	CMP   $12, R5
+	BGE   h_whole_wide_0_2
+	MOVD  R5, R6
+	SUB   $8, R6
+	TBZ   $1, R6, one_lane_1
+	FMOVD F3, 32(R4)
+	TBZ   $0, R6, lanes_done_2
+	VDUP  V3.D[1], V3.D2
+	FMOVS F3, 40(R4)
+	JMP   lanes_done_2
+
+one_lane_1:
+	FMOVS F3, 32(R4)
+
+lanes_done_2:
+	JMP h_done_wide_0_2
+
+h_whole_wide_0_2:
+	FMOVQ F3, 32(R4)
+
+h_done_wide_0_2:
+	// σ: x = min(40, max(-42, x))
+	WORD  $0x4e32f403 // fmax v3.4s, v0.4s, v18.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f8c4 // fabs v4.4s, v6.4s
+	FMOVQ 32(R0), F5  // signBit
+	VAND  V5.B16, V6.B16, V5.B16
+	FMOVQ 48(R0), F6  // tanhMax
+	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F6  // sigmoidRound
+	FMOVQ 80(R0), F7  // sigmoidNegLog2E
+	VFMLA V7.S4, V3.S4, V6.S4
+	FMOVQ 64(R0), F7  // sigmoidRound
+	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F8  // tanhRound
+	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
+	VFMLA V9.S4, V4.S4, V8.S4
+	FMOVQ 128(R0), F9 // tanhRoundMax
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+	FMOVQ 144(R0), F9 // tanhRoundMask
+	VAND  V9.B16, V8.B16, V8.B16
+	FMOVQ 160(R0), F9 // tanhRoundZero
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMLA V1.S4, V7.S4, V3.S4
+	FMOVQ 192(R0), F10 // sigmoidLn2Lo
+	VFMLA V10.S4, V7.S4, V3.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F7 // tanhHalfLn2
+	VFMLA V7.S4, V9.S4, V4.S4
+	FMOVQ 224(R0), F7 // leastSquare
+	VFMLA V4.S4, V4.S4, V7.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V3.S4, V3.S4, V9.S4
+	VSHL  $23, V6.S4, V6.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F10 // tanhP2
+	FMOVQ 256(R0), F11 // tanhP3
+	VFMLA V11.S4, V7.S4, V10.S4
+	FMOVQ 272(R0), F11 // tanhP1
+	VFMLA V7.S4, V10.S4, V11.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F10 // sigmoidP2
+	FMOVQ 304(R0), F12 // sigmoidP3
+	VFMLA V12.S4, V3.S4, V10.S4
+	FMOVQ 320(R0), F12 // sigmoidP0
+	FMOVQ 336(R0), F13 // sigmoidP1
+	VFMLA V13.S4, V3.S4, V12.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V8.S4, V8.S4
+	FMOVQ 352(R0), F13 // tanhP0
+	VFMLA V7.S4, V11.S4, V13.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F11 // sigmoidP4
+	VFMLA V11.S4, V9.S4, V10.S4
+	VFMLA V9.S4, V10.S4, V12.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e27dc87 // fmul v7.4s, v4.4s, v7.4s
+	VFMLA V13.S4, V7.S4, V4.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V9.S4, V12.S4, V3.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	WORD  $0x4ea8d447 // fsub v7.4s, v2.4s, v8.4s
+	FMOVQ 400(R0), F9 // three
+	WORD  $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VMOV  V7.B16, V10.B16
+	VFMLS V9.S4, V4.S4, V10.S4
+	WORD  $0x4e22d509 // fadd v9.4s, v8.4s, v2.4s
+	VFMLA V4.S4, V7.S4, V9.S4
+
+	// σ: d = (s + 1) - v·s
+	WORD  $0x4e22d4c4 // fadd v4.4s, v6.4s, v2.4s
+	VFMLS V6.S4, V3.S4, V4.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e29fd49 // fdiv v9.4s, v10.4s, v9.4s
+	VFMLS V8.S4, V9.S4, V7.S4
+
+	// σ: y = 1/d
+	WORD $0x6e24fc48 // fdiv v8.4s, v2.4s, v4.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea4d4c9 // fsub v9.4s, v6.4s, v4.4s
+	WORD  $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	VFMLS V6.S4, V3.S4, V9.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F3 // one
+	VFMLS V4.S4, V8.S4, V3.S4
+	VFMLS V9.S4, V8.S4, V3.S4
+
+	// σ: σ = g·y + y
+	VFMLA V8.S4, V3.S4, V8.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e27dd03 // fmul v3.4s, v8.4s, v7.4s
+	VORR  V5.B16, V3.B16, V4.B16
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea3e4a3 // fcmgt v3.4s, v5.4s, v3.4s
+	WORD  $0x4e631c83 // bic v3.16b, v4.16b, v3.16b
+	CMP   $16, R5
+	BGE   h_whole_wide_0_3
+	CMP   $12, R5
+	BLE   h_done_wide_0_3
+	MOVD  R5, R6
+	SUB   $12, R6
+	TBZ   $1, R6, one_lane_3
+	FMOVD F3, 48(R4)
+	TBZ   $0, R6, lanes_done_4
+	VDUP  V3.D[1], V3.D2
+	FMOVS F3, 56(R4)
+	JMP   lanes_done_4
+
+one_lane_3:
+	FMOVS F3, 48(R4)
+
+lanes_done_4:
+	JMP h_done_wide_0_3
+
+h_whole_wide_0_3:
+	FMOVQ F3, 48(R4)
+
+h_done_wide_0_3:
+	SUBS $16, R5
+	BLE  done
+	ADD  $64, R3
+	ADD  $64, R4
+	MOVD sumsStride+8(FP), R6
+	LSL  $2, R6
+	ADD  R6, R1
+	MOVD weightsStride+24(FP), R6
+	LSL  $2, R6
+	ADD  R6, R2
+	JMP  panels
+
+wide_narrow:
+	// Start each sum where it was left, or at its bias.
+	FLDPQ (R1), (F0, F1)
+	FLDPQ 32(R1), (F2, F3)
+	FLDPQ 64(R1), (F4, F5)
+	FLDPQ 96(R1), (F6, F7)
+	FLDPQ 128(R1), (F8, F9)
+	FLDPQ 160(R1), (F10, F11)
+	FLDPQ 192(R1), (F12, F13)
+	FLDPQ 224(R1), (F14, F15)
+	MOVD  skip+32(FP), R6
+	LSL   $7, R6
+	ADD   R2, R6
+	MOVD  R1, R1
+	MOVD  R2, R2
+	MOVD  sumsStride+8(FP), R7
+	LSL   $2, R7
+	ADD   R7, R1
+	MOVD  weightsStride+24(FP), R7
+	LSL   $2, R7
+	ADD   R7, R2
+	FLDPQ (R1), (F16, F17)
+	FLDPQ 32(R1), (F18, F19)
+	FLDPQ 64(R1), (F20, F21)
+	FLDPQ 96(R1), (F22, F23)
+	MOVD  skip+32(FP), R1
+	LSL   $6, R1
+	ADD   R2, R1
+	MOVD  x+40(FP), R2
+	MOVD  n+48(FP), R7
+
+	// sums += weights·x[k], 4 elements of x an iteration.
+	SUBS $4, R7
+	BLT  wide_narrow_block_done
+
+wide_narrow_block:
+	// Registers: weights R1 R6, x R2, elements of x left R7
+	//            sums V0-V23, x[k] V24, weights V25 V26
+	FMOVQ (R2), F24
+	FMOVQ (R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981320 // fmla v0.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
+	FMOVQ 16(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981322 // fmla v2.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
+	FMOVQ 32(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981324 // fmla v4.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981345 // fmla v5.4s, v26.4s, v24.s[0]
+	FMOVQ 48(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981326 // fmla v6.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981347 // fmla v7.4s, v26.4s, v24.s[0]
+	FMOVQ 64(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981328 // fmla v8.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981349 // fmla v9.4s, v26.4s, v24.s[0]
+	FMOVQ 80(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f98132a // fmla v10.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134b // fmla v11.4s, v26.4s, v24.s[0]
+	FMOVQ 96(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f98132c // fmla v12.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134d // fmla v13.4s, v26.4s, v24.s[0]
+	FMOVQ 112(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f98132e // fmla v14.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134f // fmla v15.4s, v26.4s, v24.s[0]
+	FMOVQ (R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
+	FMOVQ 16(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	FMOVQ 32(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981334 // fmla v20.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981355 // fmla v21.4s, v26.4s, v24.s[0]
+	FMOVQ 48(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981336 // fmla v22.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981357 // fmla v23.4s, v26.4s, v24.s[0]
+	FMOVQ 128(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81320 // fmla v0.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81341 // fmla v1.4s, v26.4s, v24.s[1]
+	FMOVQ 144(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81322 // fmla v2.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81343 // fmla v3.4s, v26.4s, v24.s[1]
+	FMOVQ 160(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81324 // fmla v4.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81345 // fmla v5.4s, v26.4s, v24.s[1]
+	FMOVQ 176(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81326 // fmla v6.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81347 // fmla v7.4s, v26.4s, v24.s[1]
+	FMOVQ 192(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81328 // fmla v8.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81349 // fmla v9.4s, v26.4s, v24.s[1]
+	FMOVQ 208(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb8132a // fmla v10.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb8134b // fmla v11.4s, v26.4s, v24.s[1]
+	FMOVQ 224(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb8132c // fmla v12.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb8134d // fmla v13.4s, v26.4s, v24.s[1]
+	FMOVQ 240(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb8132e // fmla v14.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb8134f // fmla v15.4s, v26.4s, v24.s[1]
+	FMOVQ 64(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
+	FMOVQ 80(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
+	FMOVQ 96(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81334 // fmla v20.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81355 // fmla v21.4s, v26.4s, v24.s[1]
+	FMOVQ 112(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81336 // fmla v22.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81357 // fmla v23.4s, v26.4s, v24.s[1]
+	FMOVQ 256(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b20 // fmla v0.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b41 // fmla v1.4s, v26.4s, v24.s[2]
+	FMOVQ 272(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b22 // fmla v2.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b43 // fmla v3.4s, v26.4s, v24.s[2]
+	FMOVQ 288(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b24 // fmla v4.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b45 // fmla v5.4s, v26.4s, v24.s[2]
+	FMOVQ 304(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b26 // fmla v6.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b47 // fmla v7.4s, v26.4s, v24.s[2]
+	FMOVQ 320(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b28 // fmla v8.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b49 // fmla v9.4s, v26.4s, v24.s[2]
+	FMOVQ 336(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b2a // fmla v10.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b4b // fmla v11.4s, v26.4s, v24.s[2]
+	FMOVQ 352(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b2c // fmla v12.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b4d // fmla v13.4s, v26.4s, v24.s[2]
+	FMOVQ 368(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b2e // fmla v14.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b4f // fmla v15.4s, v26.4s, v24.s[2]
+	FMOVQ 128(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
+	FMOVQ 144(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
+	FMOVQ 160(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b34 // fmla v20.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b55 // fmla v21.4s, v26.4s, v24.s[2]
+	FMOVQ 176(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981b36 // fmla v22.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b57 // fmla v23.4s, v26.4s, v24.s[2]
+	FMOVQ 384(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b20 // fmla v0.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b41 // fmla v1.4s, v26.4s, v24.s[3]
+	FMOVQ 400(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b22 // fmla v2.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b43 // fmla v3.4s, v26.4s, v24.s[3]
+	FMOVQ 416(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b24 // fmla v4.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b45 // fmla v5.4s, v26.4s, v24.s[3]
+	FMOVQ 432(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b26 // fmla v6.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b47 // fmla v7.4s, v26.4s, v24.s[3]
+	FMOVQ 448(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b28 // fmla v8.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b49 // fmla v9.4s, v26.4s, v24.s[3]
+	FMOVQ 464(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b2a // fmla v10.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b4b // fmla v11.4s, v26.4s, v24.s[3]
+	FMOVQ 480(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b2c // fmla v12.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b4d // fmla v13.4s, v26.4s, v24.s[3]
+	FMOVQ 496(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b2e // fmla v14.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b4f // fmla v15.4s, v26.4s, v24.s[3]
+	FMOVQ 192(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
+	FMOVQ 208(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
+	FMOVQ 224(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b34 // fmla v20.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b55 // fmla v21.4s, v26.4s, v24.s[3]
+	FMOVQ 240(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb81b36 // fmla v22.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b57 // fmla v23.4s, v26.4s, v24.s[3]
+	ADD   $512, R6
+	ADD   $256, R1
+	ADD   $16, R2
+	SUBS  $4, R7
+	BGE   wide_narrow_block
+
+wide_narrow_block_done:
+	ADD $4, R7
+
+	// The elements of x that are left.
+	SUBS $1, R7
+	BLT  wide_narrow_rest_done
+
+wide_narrow_rest:
+	FMOVS (R2), F24
+	FMOVQ (R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981320 // fmla v0.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981341 // fmla v1.4s, v26.4s, v24.s[0]
+	FMOVQ 16(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981322 // fmla v2.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981343 // fmla v3.4s, v26.4s, v24.s[0]
+	FMOVQ 32(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981324 // fmla v4.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981345 // fmla v5.4s, v26.4s, v24.s[0]
+	FMOVQ 48(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981326 // fmla v6.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981347 // fmla v7.4s, v26.4s, v24.s[0]
+	FMOVQ 64(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981328 // fmla v8.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981349 // fmla v9.4s, v26.4s, v24.s[0]
+	FMOVQ 80(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f98132a // fmla v10.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134b // fmla v11.4s, v26.4s, v24.s[0]
+	FMOVQ 96(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f98132c // fmla v12.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134d // fmla v13.4s, v26.4s, v24.s[0]
+	FMOVQ 112(R6), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f98132e // fmla v14.4s, v25.4s, v24.s[0]
+	WORD  $0x4f98134f // fmla v15.4s, v26.4s, v24.s[0]
+	FMOVQ (R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
+	FMOVQ 16(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	FMOVQ 32(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981334 // fmla v20.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981355 // fmla v21.4s, v26.4s, v24.s[0]
+	FMOVQ 48(R1), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f981336 // fmla v22.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981357 // fmla v23.4s, v26.4s, v24.s[0]
+	ADD   $128, R6
+	ADD   $64, R1
+	ADD   $4, R2
+	SUBS  $1, R7
+	BGE   wide_narrow_rest
+
+wide_narrow_rest_done:
+	ADD   $1, R7
+	MOVD  R5, R1
+	SUB   $16, R1
+	MOVD  $local-320(SP), R2
+	ADD   $63, R2
+	AND   $-64, R2
+	FSTPQ (F16, F17), (R2)
+	FSTPQ (F18, F19), 32(R2)
+	FSTPQ (F20, F21), 64(R2)
+	FSTPQ (F22, F23), 96(R2)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F16   // shut
+	WORD  $0x4e20f600 // fmax v0.4s, v16.4s, v0.4s
+	FMOVQ 16(R0), F16 // sigmoidMax
+	WORD  $0x4ea0f600 // fmin v0.4s, v16.4s, v0.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f910 // fabs v16.4s, v8.4s
+	FMOVQ 32(R0), F17 // signBit
+	VAND  V17.B16, V8.B16, V8.B16
+	FMOVQ 48(R0), F17 // tanhMax
+	WORD  $0x4eb0f630 // fmin v16.4s, v17.4s, v16.4s
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F17   // shut
+	WORD  $0x4e24f624 // fmax v4.4s, v17.4s, v4.4s
+	FMOVQ 16(R0), F17 // sigmoidMax
+	WORD  $0x4ea4f624 // fmin v4.4s, v17.4s, v4.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	FMOVQ 80(R0), F18 // sigmoidNegLog2E
+	VFMLA V18.S4, V0.S4, V17.S4
+	FMOVQ 64(R0), F18 // sigmoidRound
+	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F19  // tanhRound
+	FMOVQ 112(R0), F20 // tanhNegTwoLog2E
+	VFMLA V20.S4, V16.S4, V19.S4
+	FMOVQ 128(R0), F20 // tanhRoundMax
+	WORD  $0x4eb3f693  // fmin v19.4s, v20.4s, v19.4s
+	FMOVQ 144(R0), F20 // tanhRoundMask
+	VAND  V20.B16, V19.B16, V19.B16
+	FMOVQ 160(R0), F20 // tanhRoundZero
+	WORD  $0x4eb4d674  // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F21 // sigmoidRound
+	FMOVQ 80(R0), F22 // sigmoidNegLog2E
+	VFMLA V22.S4, V4.S4, V21.S4
+	FMOVQ 64(R0), F22 // sigmoidRound
+	WORD  $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F23 // sigmoidLn2Hi
+	VFMLA V23.S4, V18.S4, V0.S4
+	FMOVQ 192(R0), F23 // sigmoidLn2Lo
+	VFMLA V23.S4, V18.S4, V0.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F18 // tanhHalfLn2
+	VFMLA V18.S4, V20.S4, V16.S4
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V16.S4, V16.S4, V18.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F20 // sigmoidLn2Hi
+	VFMLA V20.S4, V22.S4, V4.S4
+	FMOVQ 192(R0), F20 // sigmoidLn2Lo
+	VFMLA V20.S4, V22.S4, V4.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V0.S4, V0.S4, V20.S4
+	VSHL  $23, V17.S4, V17.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F22 // tanhP2
+	FMOVQ 256(R0), F23 // tanhP3
+	VFMLA V23.S4, V18.S4, V22.S4
+	FMOVQ 272(R0), F23 // tanhP1
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F22 // leastSquare
+	VFMLA V4.S4, V4.S4, V22.S4
+	VSHL  $23, V21.S4, V21.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F24 // sigmoidP2
+	FMOVQ 304(R0), F25 // sigmoidP3
+	VFMLA V25.S4, V0.S4, V24.S4
+	FMOVQ 320(R0), F25 // sigmoidP0
+	FMOVQ 336(R0), F26 // sigmoidP1
+	VFMLA V26.S4, V0.S4, V25.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V19.S4, V19.S4
+	FMOVQ 352(R0), F26 // tanhP0
+	VFMLA V18.S4, V23.S4, V26.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F23 // sigmoidP2
+	FMOVQ 304(R0), F27 // sigmoidP3
+	VFMLA V27.S4, V4.S4, V23.S4
+	FMOVQ 320(R0), F27 // sigmoidP0
+	FMOVQ 336(R0), F28 // sigmoidP1
+	VFMLA V28.S4, V4.S4, V27.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F28 // sigmoidP4
+	VFMLA V28.S4, V20.S4, V24.S4
+	VFMLA V20.S4, V24.S4, V25.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e32de12 // fmul v18.4s, v16.4s, v18.4s
+	VFMLA V26.S4, V18.S4, V16.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F18 // sigmoidP4
+	VFMLA V18.S4, V22.S4, V23.S4
+	VFMLA V22.S4, V23.S4, V27.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V20.S4, V25.S4, V0.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F18 // one
+	WORD  $0x4eb3d652  // fsub v18.4s, v18.4s, v19.4s
+	FMOVQ 400(R0), F20 // three
+	WORD  $0x4eb3d694  // fsub v20.4s, v20.4s, v19.4s
+	VMOV  V18.B16, V23.B16
+	VFMLS V20.S4, V16.S4, V23.S4
+	FMOVQ 384(R0), F20 // one
+	WORD  $0x4e34d674  // fadd v20.4s, v19.4s, v20.4s
+	VFMLA V16.S4, V18.S4, V20.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V22.S4, V27.S4, V4.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F16 // one
+	WORD  $0x4e30d630  // fadd v16.4s, v17.4s, v16.4s
+	VFMLS V17.S4, V0.S4, V16.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e34fef4 // fdiv v20.4s, v23.4s, v20.4s
+	VFMLS V19.S4, V20.S4, V18.S4
+	VORR  V8.B16, V18.B16, V8.B16
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F18 // one
+	WORD  $0x4e32d6b2  // fadd v18.4s, v21.4s, v18.4s
+	VFMLS V21.S4, V4.S4, V18.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F19 // one
+	WORD  $0x6e30fe73  // fdiv v19.4s, v19.4s, v16.4s
+	FMOVQ 384(R0), F20 // one
+	WORD  $0x6e32fe94  // fdiv v20.4s, v20.4s, v18.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4eb0d636  // fsub v22.4s, v17.4s, v16.4s
+	FMOVQ 384(R0), F23 // one
+	WORD  $0x4e37d6d6  // fadd v22.4s, v22.4s, v23.4s
+	VFMLS V17.S4, V0.S4, V22.S4
+	WORD  $0x4eb2d6a0  // fsub v0.4s, v21.4s, v18.4s
+	FMOVQ 384(R0), F17 // one
+	WORD  $0x4e31d400  // fadd v0.4s, v0.4s, v17.4s
+	VFMLS V21.S4, V4.S4, V0.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F4  // one
+	VFMLS V16.S4, V19.S4, V4.S4
+	VFMLS V22.S4, V19.S4, V4.S4
+	FMOVQ 384(R0), F16 // one
+	VFMLS V18.S4, V20.S4, V16.S4
+	VFMLS V0.S4, V20.S4, V16.S4
+
+	// σ: σ = g·y + y
+	VFMLA V19.S4, V4.S4, V19.S4
+	VFMLA V20.S4, V16.S4, V20.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e28de60 // fmul v0.4s, v19.4s, v8.4s
+	FMOVQ (R3), F4
+	VFMLA V4.S4, V20.S4, V0.S4
+	WORD  $0x4ea0f804 // fabs v4.4s, v0.4s
+	FMOVQ 416(R0), F8 // tiny
+	WORD  $0x6ea4e504 // fcmgt v4.4s, v8.4s, v4.4s
+	WORD  $0x4e641c04 // bic v4.16b, v0.16b, v4.16b
+	FMOVQ F4, (R3)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F4    // shut
+	WORD  $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f924 // fabs v4.4s, v9.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V9.B16, V8.B16
+	FMOVQ 48(R0), F9  // tanhMax
+	WORD  $0x4ea4f524 // fmin v4.4s, v9.4s, v4.4s
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F9    // shut
+	WORD  $0x4e25f525 // fmax v5.4s, v9.4s, v5.4s
+	FMOVQ 16(R0), F9  // sigmoidMax
+	WORD  $0x4ea5f525 // fmin v5.4s, v9.4s, v5.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F9  // sigmoidRound
+	FMOVQ 80(R0), F16 // sigmoidNegLog2E
+	VFMLA V16.S4, V1.S4, V9.S4
+	FMOVQ 64(R0), F16 // sigmoidRound
+	WORD  $0x4eb0d530 // fsub v16.4s, v9.4s, v16.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F17  // tanhRound
+	FMOVQ 112(R0), F18 // tanhNegTwoLog2E
+	VFMLA V18.S4, V4.S4, V17.S4
+	FMOVQ 128(R0), F18 // tanhRoundMax
+	WORD  $0x4eb1f651  // fmin v17.4s, v18.4s, v17.4s
+	FMOVQ 144(R0), F18 // tanhRoundMask
+	VAND  V18.B16, V17.B16, V17.B16
+	FMOVQ 160(R0), F18 // tanhRoundZero
+	WORD  $0x4eb2d632  // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F19 // sigmoidRound
+	FMOVQ 80(R0), F20 // sigmoidNegLog2E
+	VFMLA V20.S4, V5.S4, V19.S4
+	FMOVQ 64(R0), F20 // sigmoidRound
+	WORD  $0x4eb4d674 // fsub v20.4s, v19.4s, v20.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F21 // sigmoidLn2Hi
+	VFMLA V21.S4, V16.S4, V1.S4
+	FMOVQ 192(R0), F21 // sigmoidLn2Lo
+	VFMLA V21.S4, V16.S4, V1.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F16 // tanhHalfLn2
+	VFMLA V16.S4, V18.S4, V4.S4
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V4.S4, V4.S4, V16.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F18 // sigmoidLn2Hi
+	VFMLA V18.S4, V20.S4, V5.S4
+	FMOVQ 192(R0), F18 // sigmoidLn2Lo
+	VFMLA V18.S4, V20.S4, V5.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V1.S4, V1.S4, V18.S4
+	VSHL  $23, V9.S4, V9.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F20 // tanhP2
+	FMOVQ 256(R0), F21 // tanhP3
+	VFMLA V21.S4, V16.S4, V20.S4
+	FMOVQ 272(R0), F21 // tanhP1
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F20 // leastSquare
+	VFMLA V5.S4, V5.S4, V20.S4
+	VSHL  $23, V19.S4, V19.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F22 // sigmoidP2
+	FMOVQ 304(R0), F23 // sigmoidP3
+	VFMLA V23.S4, V1.S4, V22.S4
+	FMOVQ 320(R0), F23 // sigmoidP0
+	FMOVQ 336(R0), F24 // sigmoidP1
+	VFMLA V24.S4, V1.S4, V23.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V17.S4, V17.S4
+	FMOVQ 352(R0), F24 // tanhP0
+	VFMLA V16.S4, V21.S4, V24.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F21 // sigmoidP2
+	FMOVQ 304(R0), F25 // sigmoidP3
+	VFMLA V25.S4, V5.S4, V21.S4
+	FMOVQ 320(R0), F25 // sigmoidP0
+	FMOVQ 336(R0), F26 // sigmoidP1
+	VFMLA V26.S4, V5.S4, V25.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F26 // sigmoidP4
+	VFMLA V26.S4, V18.S4, V22.S4
+	VFMLA V18.S4, V22.S4, V23.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e30dc90 // fmul v16.4s, v4.4s, v16.4s
+	VFMLA V24.S4, V16.S4, V4.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F16 // sigmoidP4
+	VFMLA V16.S4, V20.S4, V21.S4
+	VFMLA V20.S4, V21.S4, V25.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V18.S4, V23.S4, V1.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F16 // one
+	WORD  $0x4eb1d610  // fsub v16.4s, v16.4s, v17.4s
+	FMOVQ 400(R0), F18 // three
+	WORD  $0x4eb1d652  // fsub v18.4s, v18.4s, v17.4s
+	VMOV  V16.B16, V21.B16
+	VFMLS V18.S4, V4.S4, V21.S4
+	FMOVQ 384(R0), F18 // one
+	WORD  $0x4e32d632  // fadd v18.4s, v17.4s, v18.4s
+	VFMLA V4.S4, V16.S4, V18.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V20.S4, V25.S4, V5.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F4 // one
+	WORD  $0x4e24d524 // fadd v4.4s, v9.4s, v4.4s
+	VFMLS V9.S4, V1.S4, V4.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e32feb2 // fdiv v18.4s, v21.4s, v18.4s
+	VFMLS V17.S4, V18.S4, V16.S4
+	VORR  V8.B16, V16.B16, V8.B16
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F16 // one
+	WORD  $0x4e30d670  // fadd v16.4s, v19.4s, v16.4s
+	VFMLS V19.S4, V5.S4, V16.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F17 // one
+	WORD  $0x6e24fe31  // fdiv v17.4s, v17.4s, v4.4s
+	FMOVQ 384(R0), F18 // one
+	WORD  $0x6e30fe52  // fdiv v18.4s, v18.4s, v16.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea4d534  // fsub v20.4s, v9.4s, v4.4s
+	FMOVQ 384(R0), F21 // one
+	WORD  $0x4e35d694  // fadd v20.4s, v20.4s, v21.4s
+	VFMLS V9.S4, V1.S4, V20.S4
+	WORD  $0x4eb0d661  // fsub v1.4s, v19.4s, v16.4s
+	FMOVQ 384(R0), F9  // one
+	WORD  $0x4e29d421  // fadd v1.4s, v1.4s, v9.4s
+	VFMLS V19.S4, V5.S4, V1.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F5 // one
+	VFMLS V4.S4, V17.S4, V5.S4
+	VFMLS V20.S4, V17.S4, V5.S4
+	FMOVQ 384(R0), F4 // one
+	VFMLS V16.S4, V18.S4, V4.S4
+	VFMLS V1.S4, V18.S4, V4.S4
+
+	// σ: σ = g·y + y
+	VFMLA V17.S4, V5.S4, V17.S4
+	VFMLA V18.S4, V4.S4, V18.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e28de21 // fmul v1.4s, v17.4s, v8.4s
+	FMOVQ 16(R3), F4
+	VFMLA V4.S4, V18.S4, V1.S4
+	WORD  $0x4ea0f824 // fabs v4.4s, v1.4s
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
+	WORD  $0x4e641c24 // bic v4.16b, v1.16b, v4.16b
+	FMOVQ F4, 16(R3)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F4    // shut
+	WORD  $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f944 // fabs v4.4s, v10.4s
+	FMOVQ 32(R0), F5  // signBit
+	VAND  V5.B16, V10.B16, V5.B16
+	FMOVQ 48(R0), F8  // tanhMax
+	WORD  $0x4ea4f504 // fmin v4.4s, v8.4s, v4.4s
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F8    // shut
+	WORD  $0x4e26f506 // fmax v6.4s, v8.4s, v6.4s
+	FMOVQ 16(R0), F8  // sigmoidMax
+	WORD  $0x4ea6f506 // fmin v6.4s, v8.4s, v6.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F8  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V2.S4, V8.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F10  // tanhRound
+	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
+	VFMLA V16.S4, V4.S4, V10.S4
+	FMOVQ 128(R0), F16 // tanhRoundMax
+	WORD  $0x4eaaf60a  // fmin v10.4s, v16.4s, v10.4s
+	FMOVQ 144(R0), F16 // tanhRoundMask
+	VAND  V16.B16, V10.B16, V10.B16
+	FMOVQ 160(R0), F16 // tanhRoundZero
+	WORD  $0x4eb0d550  // fsub v16.4s, v10.4s, v16.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	FMOVQ 80(R0), F18 // sigmoidNegLog2E
+	VFMLA V18.S4, V6.S4, V17.S4
+	FMOVQ 64(R0), F18 // sigmoidRound
+	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F19 // sigmoidLn2Hi
+	VFMLA V19.S4, V9.S4, V2.S4
+	FMOVQ 192(R0), F19 // sigmoidLn2Lo
+	VFMLA V19.S4, V9.S4, V2.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F9 // tanhHalfLn2
+	VFMLA V9.S4, V16.S4, V4.S4
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V4.S4, V4.S4, V9.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F16 // sigmoidLn2Hi
+	VFMLA V16.S4, V18.S4, V6.S4
+	FMOVQ 192(R0), F16 // sigmoidLn2Lo
+	VFMLA V16.S4, V18.S4, V6.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V2.S4, V2.S4, V16.S4
+	VSHL  $23, V8.S4, V8.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F18 // tanhP2
+	FMOVQ 256(R0), F19 // tanhP3
+	VFMLA V19.S4, V9.S4, V18.S4
+	FMOVQ 272(R0), F19 // tanhP1
+	VFMLA V9.S4, V18.S4, V19.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V6.S4, V6.S4, V18.S4
+	VSHL  $23, V17.S4, V17.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F20 // sigmoidP2
+	FMOVQ 304(R0), F21 // sigmoidP3
+	VFMLA V21.S4, V2.S4, V20.S4
+	FMOVQ 320(R0), F21 // sigmoidP0
+	FMOVQ 336(R0), F22 // sigmoidP1
+	VFMLA V22.S4, V2.S4, V21.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V10.S4, V10.S4
+	FMOVQ 352(R0), F22 // tanhP0
+	VFMLA V9.S4, V19.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F19 // sigmoidP2
+	FMOVQ 304(R0), F23 // sigmoidP3
+	VFMLA V23.S4, V6.S4, V19.S4
+	FMOVQ 320(R0), F23 // sigmoidP0
+	FMOVQ 336(R0), F24 // sigmoidP1
+	VFMLA V24.S4, V6.S4, V23.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F24 // sigmoidP4
+	VFMLA V24.S4, V16.S4, V20.S4
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e29dc89 // fmul v9.4s, v4.4s, v9.4s
+	VFMLA V22.S4, V9.S4, V4.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F9 // sigmoidP4
+	VFMLA V9.S4, V18.S4, V19.S4
+	VFMLA V18.S4, V19.S4, V23.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V16.S4, V21.S4, V2.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F9  // one
+	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
+	FMOVQ 400(R0), F16 // three
+	WORD  $0x4eaad610  // fsub v16.4s, v16.4s, v10.4s
+	VMOV  V9.B16, V19.B16
+	VFMLS V16.S4, V4.S4, V19.S4
+	FMOVQ 384(R0), F16 // one
+	WORD  $0x4e30d550  // fadd v16.4s, v10.4s, v16.4s
+	VFMLA V4.S4, V9.S4, V16.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V18.S4, V23.S4, V6.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F4 // one
+	WORD  $0x4e24d504 // fadd v4.4s, v8.4s, v4.4s
+	VFMLS V8.S4, V2.S4, V4.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
+	VFMLS V10.S4, V16.S4, V9.S4
+	VORR  V5.B16, V9.B16, V5.B16
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F9 // one
+	WORD  $0x4e29d629 // fadd v9.4s, v17.4s, v9.4s
+	VFMLS V17.S4, V6.S4, V9.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x6e24fd4a  // fdiv v10.4s, v10.4s, v4.4s
+	FMOVQ 384(R0), F16 // one
+	WORD  $0x6e29fe10  // fdiv v16.4s, v16.4s, v9.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea4d512  // fsub v18.4s, v8.4s, v4.4s
+	FMOVQ 384(R0), F19 // one
+	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
+	VFMLS V8.S4, V2.S4, V18.S4
+	WORD  $0x4ea9d622  // fsub v2.4s, v17.4s, v9.4s
+	FMOVQ 384(R0), F8  // one
+	WORD  $0x4e28d442  // fadd v2.4s, v2.4s, v8.4s
+	VFMLS V17.S4, V6.S4, V2.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F6 // one
+	VFMLS V4.S4, V10.S4, V6.S4
+	VFMLS V18.S4, V10.S4, V6.S4
+	FMOVQ 384(R0), F4 // one
+	VFMLS V9.S4, V16.S4, V4.S4
+	VFMLS V2.S4, V16.S4, V4.S4
+
+	// σ: σ = g·y + y
+	VFMLA V10.S4, V6.S4, V10.S4
+	VFMLA V16.S4, V4.S4, V16.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e25dd42 // fmul v2.4s, v10.4s, v5.4s
+	FMOVQ 32(R3), F4
+	VFMLA V4.S4, V16.S4, V2.S4
+	WORD  $0x4ea0f844 // fabs v4.4s, v2.4s
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
+	WORD  $0x4e641c44 // bic v4.16b, v2.16b, v4.16b
+	FMOVQ F4, 32(R3)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F4    // shut
+	WORD  $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	FMOVQ 16(R0), F4  // sigmoidMax
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f964 // fabs v4.4s, v11.4s
+	FMOVQ 32(R0), F5  // signBit
+	VAND  V5.B16, V11.B16, V5.B16
+	FMOVQ 48(R0), F6  // tanhMax
+	WORD  $0x4ea4f4c4 // fmin v4.4s, v6.4s, v4.4s
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F6    // shut
+	WORD  $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F7  // sigmoidRound
+	FMOVQ 80(R0), F8  // sigmoidNegLog2E
+	VFMLA V8.S4, V3.S4, V7.S4
+	FMOVQ 64(R0), F8  // sigmoidRound
+	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F9   // tanhRound
+	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
+	VFMLA V10.S4, V4.S4, V9.S4
+	FMOVQ 128(R0), F10 // tanhRoundMax
+	WORD  $0x4ea9f549  // fmin v9.4s, v10.4s, v9.4s
+	FMOVQ 144(R0), F10 // tanhRoundMask
+	VAND  V10.B16, V9.B16, V9.B16
+	FMOVQ 160(R0), F10 // tanhRoundZero
+	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F11 // sigmoidRound
+	FMOVQ 80(R0), F16 // sigmoidNegLog2E
+	VFMLA V16.S4, V6.S4, V11.S4
+	FMOVQ 64(R0), F16 // sigmoidRound
+	WORD  $0x4eb0d570 // fsub v16.4s, v11.4s, v16.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F17 // sigmoidLn2Hi
+	VFMLA V17.S4, V8.S4, V3.S4
+	FMOVQ 192(R0), F17 // sigmoidLn2Lo
+	VFMLA V17.S4, V8.S4, V3.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F8 // tanhHalfLn2
+	VFMLA V8.S4, V10.S4, V4.S4
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V4.S4, V4.S4, V8.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F10 // sigmoidLn2Hi
+	VFMLA V10.S4, V16.S4, V6.S4
+	FMOVQ 192(R0), F10 // sigmoidLn2Lo
+	VFMLA V10.S4, V16.S4, V6.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V3.S4, V3.S4, V10.S4
+	VSHL  $23, V7.S4, V7.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F16 // tanhP2
+	FMOVQ 256(R0), F17 // tanhP3
+	VFMLA V17.S4, V8.S4, V16.S4
+	FMOVQ 272(R0), F17 // tanhP1
+	VFMLA V8.S4, V16.S4, V17.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V6.S4, V6.S4, V16.S4
+	VSHL  $23, V11.S4, V11.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F18 // sigmoidP2
+	FMOVQ 304(R0), F19 // sigmoidP3
+	VFMLA V19.S4, V3.S4, V18.S4
+	FMOVQ 320(R0), F19 // sigmoidP0
+	FMOVQ 336(R0), F20 // sigmoidP1
+	VFMLA V20.S4, V3.S4, V19.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V9.S4, V9.S4
+	FMOVQ 352(R0), F20 // tanhP0
+	VFMLA V8.S4, V17.S4, V20.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F17 // sigmoidP2
+	FMOVQ 304(R0), F21 // sigmoidP3
+	VFMLA V21.S4, V6.S4, V17.S4
+	FMOVQ 320(R0), F21 // sigmoidP0
+	FMOVQ 336(R0), F22 // sigmoidP1
+	VFMLA V22.S4, V6.S4, V21.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F22 // sigmoidP4
+	VFMLA V22.S4, V10.S4, V18.S4
+	VFMLA V10.S4, V18.S4, V19.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e28dc88 // fmul v8.4s, v4.4s, v8.4s
+	VFMLA V20.S4, V8.S4, V4.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F8 // sigmoidP4
+	VFMLA V8.S4, V16.S4, V17.S4
+	VFMLA V16.S4, V17.S4, V21.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V10.S4, V19.S4, V3.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F8  // one
+	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
+	FMOVQ 400(R0), F10 // three
+	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
+	VMOV  V8.B16, V17.B16
+	VFMLS V10.S4, V4.S4, V17.S4
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
+	VFMLA V4.S4, V8.S4, V10.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V16.S4, V21.S4, V6.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F4 // one
+	WORD  $0x4e24d4e4 // fadd v4.4s, v7.4s, v4.4s
+	VFMLS V7.S4, V3.S4, V4.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e2afe2a // fdiv v10.4s, v17.4s, v10.4s
+	VFMLS V9.S4, V10.S4, V8.S4
+	VORR  V5.B16, V8.B16, V5.B16
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F8 // one
+	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
+	VFMLS V11.S4, V6.S4, V8.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F9  // one
+	WORD  $0x6e24fd29  // fdiv v9.4s, v9.4s, v4.4s
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea4d4f0  // fsub v16.4s, v7.4s, v4.4s
+	FMOVQ 384(R0), F17 // one
+	WORD  $0x4e31d610  // fadd v16.4s, v16.4s, v17.4s
+	VFMLS V7.S4, V3.S4, V16.S4
+	WORD  $0x4ea8d563  // fsub v3.4s, v11.4s, v8.4s
+	FMOVQ 384(R0), F7  // one
+	WORD  $0x4e27d463  // fadd v3.4s, v3.4s, v7.4s
+	VFMLS V11.S4, V6.S4, V3.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F6 // one
+	VFMLS V4.S4, V9.S4, V6.S4
+	VFMLS V16.S4, V9.S4, V6.S4
+	FMOVQ 384(R0), F4 // one
+	VFMLS V8.S4, V10.S4, V4.S4
+	VFMLS V3.S4, V10.S4, V4.S4
+
+	// σ: σ = g·y + y
+	VFMLA V9.S4, V6.S4, V9.S4
+	VFMLA V10.S4, V4.S4, V10.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e25dd23 // fmul v3.4s, v9.4s, v5.4s
+	FMOVQ 48(R3), F4
+	VFMLA V4.S4, V10.S4, V3.S4
+	WORD  $0x4ea0f864 // fabs v4.4s, v3.4s
+	FMOVQ 416(R0), F5 // tiny
+	WORD  $0x6ea4e4a4 // fcmgt v4.4s, v5.4s, v4.4s
+	WORD  $0x4e641c64 // bic v4.16b, v3.16b, v4.16b
+	FMOVQ F4, 48(R3)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R2), F4
+	FMOVQ (R0), F5    // shut
+	WORD  $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
+	FMOVQ 16(R0), F5  // sigmoidMax
+	WORD  $0x4ea4f4a4 // fmin v4.4s, v5.4s, v4.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	FMOVQ 64(R2), F5
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	FMOVQ 32(R0), F7  // signBit
+	VAND  V7.B16, V5.B16, V5.B16
+	FMOVQ 48(R0), F7  // tanhMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ 32(R2), F7
+	FMOVQ (R0), F8    // shut
+	WORD  $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
+	FMOVQ 16(R0), F8  // sigmoidMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F8  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V4.S4, V8.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F10  // tanhRound
+	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
+	VFMLA V11.S4, V6.S4, V10.S4
+	FMOVQ 128(R0), F11 // tanhRoundMax
+	WORD  $0x4eaaf56a  // fmin v10.4s, v11.4s, v10.4s
+	FMOVQ 144(R0), F11 // tanhRoundMask
+	VAND  V11.B16, V10.B16, V10.B16
+	FMOVQ 160(R0), F11 // tanhRoundZero
+	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F16 // sigmoidRound
+	FMOVQ 80(R0), F17 // sigmoidNegLog2E
+	VFMLA V17.S4, V7.S4, V16.S4
+	FMOVQ 64(R0), F17 // sigmoidRound
+	WORD  $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F18 // sigmoidLn2Hi
+	VFMLA V18.S4, V9.S4, V4.S4
+	FMOVQ 192(R0), F18 // sigmoidLn2Lo
+	VFMLA V18.S4, V9.S4, V4.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F9 // tanhHalfLn2
+	VFMLA V9.S4, V11.S4, V6.S4
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V6.S4, V6.S4, V9.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F11 // sigmoidLn2Hi
+	VFMLA V11.S4, V17.S4, V7.S4
+	FMOVQ 192(R0), F11 // sigmoidLn2Lo
+	VFMLA V11.S4, V17.S4, V7.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F11 // leastSquare
+	VFMLA V4.S4, V4.S4, V11.S4
+	VSHL  $23, V8.S4, V8.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F17 // tanhP2
+	FMOVQ 256(R0), F18 // tanhP3
+	VFMLA V18.S4, V9.S4, V17.S4
+	FMOVQ 272(R0), F18 // tanhP1
+	VFMLA V9.S4, V17.S4, V18.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F17 // leastSquare
+	VFMLA V7.S4, V7.S4, V17.S4
+	VSHL  $23, V16.S4, V16.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F19 // sigmoidP2
+	FMOVQ 304(R0), F20 // sigmoidP3
+	VFMLA V20.S4, V4.S4, V19.S4
+	FMOVQ 320(R0), F20 // sigmoidP0
+	FMOVQ 336(R0), F21 // sigmoidP1
+	VFMLA V21.S4, V4.S4, V20.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V10.S4, V10.S4
+	FMOVQ 352(R0), F21 // tanhP0
+	VFMLA V9.S4, V18.S4, V21.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F18 // sigmoidP2
+	FMOVQ 304(R0), F22 // sigmoidP3
+	VFMLA V22.S4, V7.S4, V18.S4
+	FMOVQ 320(R0), F22 // sigmoidP0
+	FMOVQ 336(R0), F23 // sigmoidP1
+	VFMLA V23.S4, V7.S4, V22.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F23 // sigmoidP4
+	VFMLA V23.S4, V11.S4, V19.S4
+	VFMLA V11.S4, V19.S4, V20.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e29dcc9 // fmul v9.4s, v6.4s, v9.4s
+	VFMLA V21.S4, V9.S4, V6.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F9 // sigmoidP4
+	VFMLA V9.S4, V17.S4, V18.S4
+	VFMLA V17.S4, V18.S4, V22.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V11.S4, V20.S4, V4.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F9  // one
+	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
+	FMOVQ 400(R0), F11 // three
+	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
+	VMOV  V9.B16, V18.B16
+	VFMLS V11.S4, V6.S4, V18.S4
+	FMOVQ 384(R0), F11 // one
+	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
+	VFMLA V6.S4, V9.S4, V11.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V17.S4, V22.S4, V7.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F6 // one
+	WORD  $0x4e26d506 // fadd v6.4s, v8.4s, v6.4s
+	VFMLS V8.S4, V4.S4, V6.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e2bfe4b // fdiv v11.4s, v18.4s, v11.4s
+	VFMLS V10.S4, V11.S4, V9.S4
+	VORR  V5.B16, V9.B16, V5.B16
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F9 // one
+	WORD  $0x4e29d609 // fadd v9.4s, v16.4s, v9.4s
+	VFMLS V16.S4, V7.S4, V9.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x6e26fd4a  // fdiv v10.4s, v10.4s, v6.4s
+	FMOVQ 384(R0), F11 // one
+	WORD  $0x6e29fd6b  // fdiv v11.4s, v11.4s, v9.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea6d511  // fsub v17.4s, v8.4s, v6.4s
+	FMOVQ 384(R0), F18 // one
+	WORD  $0x4e32d631  // fadd v17.4s, v17.4s, v18.4s
+	VFMLS V8.S4, V4.S4, V17.S4
+	WORD  $0x4ea9d604  // fsub v4.4s, v16.4s, v9.4s
+	FMOVQ 384(R0), F8  // one
+	WORD  $0x4e28d484  // fadd v4.4s, v4.4s, v8.4s
+	VFMLS V16.S4, V7.S4, V4.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F7 // one
+	VFMLS V6.S4, V10.S4, V7.S4
+	VFMLS V17.S4, V10.S4, V7.S4
+	FMOVQ 384(R0), F6 // one
+	VFMLS V9.S4, V11.S4, V6.S4
+	VFMLS V4.S4, V11.S4, V6.S4
+
+	// σ: σ = g·y + y
+	VFMLA V10.S4, V7.S4, V10.S4
+	VFMLA V11.S4, V6.S4, V11.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e25dd44 // fmul v4.4s, v10.4s, v5.4s
+	FMOVQ 64(R3), F5
+	VFMLA V5.S4, V11.S4, V4.S4
+	WORD  $0x4ea0f885 // fabs v5.4s, v4.4s
+	FMOVQ 416(R0), F6 // tiny
+	WORD  $0x6ea5e4c5 // fcmgt v5.4s, v6.4s, v5.4s
+	WORD  $0x4e651c85 // bic v5.16b, v4.16b, v5.16b
+	FMOVQ F5, 64(R3)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ 16(R2), F5
+	FMOVQ (R0), F6    // shut
+	WORD  $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	FMOVQ 16(R0), F6  // sigmoidMax
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	FMOVQ 80(R2), F6
+	WORD  $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V6.B16, V6.B16
+	FMOVQ 48(R0), F8  // tanhMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ 48(R2), F8
+	FMOVQ (R0), F9    // shut
+	WORD  $0x4e28f528 // fmax v8.4s, v9.4s, v8.4s
+	FMOVQ 16(R0), F9  // sigmoidMax
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F9  // sigmoidRound
+	FMOVQ 80(R0), F10 // sigmoidNegLog2E
+	VFMLA V10.S4, V5.S4, V9.S4
+	FMOVQ 64(R0), F10 // sigmoidRound
+	WORD  $0x4eaad52a // fsub v10.4s, v9.4s, v10.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F11  // tanhRound
+	FMOVQ 112(R0), F16 // tanhNegTwoLog2E
+	VFMLA V16.S4, V7.S4, V11.S4
+	FMOVQ 128(R0), F16 // tanhRoundMax
+	WORD  $0x4eabf60b  // fmin v11.4s, v16.4s, v11.4s
+	FMOVQ 144(R0), F16 // tanhRoundMask
+	VAND  V16.B16, V11.B16, V11.B16
+	FMOVQ 160(R0), F16 // tanhRoundZero
+	WORD  $0x4eb0d570  // fsub v16.4s, v11.4s, v16.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F17 // sigmoidRound
+	FMOVQ 80(R0), F18 // sigmoidNegLog2E
+	VFMLA V18.S4, V8.S4, V17.S4
+	FMOVQ 64(R0), F18 // sigmoidRound
+	WORD  $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F19 // sigmoidLn2Hi
+	VFMLA V19.S4, V10.S4, V5.S4
+	FMOVQ 192(R0), F19 // sigmoidLn2Lo
+	VFMLA V19.S4, V10.S4, V5.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F10 // tanhHalfLn2
+	VFMLA V10.S4, V16.S4, V7.S4
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V7.S4, V7.S4, V10.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F16 // sigmoidLn2Hi
+	VFMLA V16.S4, V18.S4, V8.S4
+	FMOVQ 192(R0), F16 // sigmoidLn2Lo
+	VFMLA V16.S4, V18.S4, V8.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F16 // leastSquare
+	VFMLA V5.S4, V5.S4, V16.S4
+	VSHL  $23, V9.S4, V9.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F18 // tanhP2
+	FMOVQ 256(R0), F19 // tanhP3
+	VFMLA V19.S4, V10.S4, V18.S4
+	FMOVQ 272(R0), F19 // tanhP1
+	VFMLA V10.S4, V18.S4, V19.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F18 // leastSquare
+	VFMLA V8.S4, V8.S4, V18.S4
+	VSHL  $23, V17.S4, V17.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F20 // sigmoidP2
+	FMOVQ 304(R0), F21 // sigmoidP3
+	VFMLA V21.S4, V5.S4, V20.S4
+	FMOVQ 320(R0), F21 // sigmoidP0
+	FMOVQ 336(R0), F22 // sigmoidP1
+	VFMLA V22.S4, V5.S4, V21.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V11.S4, V11.S4
+	FMOVQ 352(R0), F22 // tanhP0
+	VFMLA V10.S4, V19.S4, V22.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F19 // sigmoidP2
+	FMOVQ 304(R0), F23 // sigmoidP3
+	VFMLA V23.S4, V8.S4, V19.S4
+	FMOVQ 320(R0), F23 // sigmoidP0
+	FMOVQ 336(R0), F24 // sigmoidP1
+	VFMLA V24.S4, V8.S4, V23.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F24 // sigmoidP4
+	VFMLA V24.S4, V16.S4, V20.S4
+	VFMLA V16.S4, V20.S4, V21.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e2adcea // fmul v10.4s, v7.4s, v10.4s
+	VFMLA V22.S4, V10.S4, V7.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F10 // sigmoidP4
+	VFMLA V10.S4, V18.S4, V19.S4
+	VFMLA V18.S4, V19.S4, V23.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V16.S4, V21.S4, V5.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x4eabd54a  // fsub v10.4s, v10.4s, v11.4s
+	FMOVQ 400(R0), F16 // three
+	WORD  $0x4eabd610  // fsub v16.4s, v16.4s, v11.4s
+	VMOV  V10.B16, V19.B16
+	VFMLS V16.S4, V7.S4, V19.S4
+	FMOVQ 384(R0), F16 // one
+	WORD  $0x4e30d570  // fadd v16.4s, v11.4s, v16.4s
+	VFMLA V7.S4, V10.S4, V16.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V18.S4, V23.S4, V8.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F7 // one
+	WORD  $0x4e27d527 // fadd v7.4s, v9.4s, v7.4s
+	VFMLS V9.S4, V5.S4, V7.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
+	VFMLS V11.S4, V16.S4, V10.S4
+	VORR  V6.B16, V10.B16, V6.B16
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x4e2ad62a  // fadd v10.4s, v17.4s, v10.4s
+	VFMLS V17.S4, V8.S4, V10.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F11 // one
+	WORD  $0x6e27fd6b  // fdiv v11.4s, v11.4s, v7.4s
+	FMOVQ 384(R0), F16 // one
+	WORD  $0x6e2afe10  // fdiv v16.4s, v16.4s, v10.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea7d532  // fsub v18.4s, v9.4s, v7.4s
+	FMOVQ 384(R0), F19 // one
+	WORD  $0x4e33d652  // fadd v18.4s, v18.4s, v19.4s
+	VFMLS V9.S4, V5.S4, V18.S4
+	WORD  $0x4eaad625  // fsub v5.4s, v17.4s, v10.4s
+	FMOVQ 384(R0), F9  // one
+	WORD  $0x4e29d4a5  // fadd v5.4s, v5.4s, v9.4s
+	VFMLS V17.S4, V8.S4, V5.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F8 // one
+	VFMLS V7.S4, V11.S4, V8.S4
+	VFMLS V18.S4, V11.S4, V8.S4
+	FMOVQ 384(R0), F7 // one
+	VFMLS V10.S4, V16.S4, V7.S4
+	VFMLS V5.S4, V16.S4, V7.S4
+
+	// σ: σ = g·y + y
+	VFMLA V11.S4, V8.S4, V11.S4
+	VFMLA V16.S4, V7.S4, V16.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e26dd65 // fmul v5.4s, v11.4s, v6.4s
+	FMOVQ 80(R3), F6
+	VFMLA V6.S4, V16.S4, V5.S4
+	WORD  $0x4ea0f8a6 // fabs v6.4s, v5.4s
+	FMOVQ 416(R0), F7 // tiny
+	WORD  $0x6ea6e4e6 // fcmgt v6.4s, v7.4s, v6.4s
+	WORD  $0x4e661ca6 // bic v6.16b, v5.16b, v6.16b
+	FMOVQ F6, 80(R3)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F6    // shut
+	WORD  $0x4e2cf4c6 // fmax v6.4s, v6.4s, v12.4s
+	FMOVQ 16(R0), F7  // sigmoidMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f807 // fabs v7.4s, v0.4s
+	FMOVQ 32(R0), F8  // signBit
+	VAND  V8.B16, V0.B16, V0.B16
+	FMOVQ 48(R0), F8  // tanhMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F8  // sigmoidRound
+	FMOVQ 80(R0), F9  // sigmoidNegLog2E
+	VFMLA V9.S4, V6.S4, V8.S4
+	FMOVQ 64(R0), F9  // sigmoidRound
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F10  // tanhRound
+	FMOVQ 112(R0), F11 // tanhNegTwoLog2E
+	VFMLA V11.S4, V7.S4, V10.S4
+	FMOVQ 128(R0), F11 // tanhRoundMax
+	WORD  $0x4eaaf56a  // fmin v10.4s, v11.4s, v10.4s
+	FMOVQ 144(R0), F11 // tanhRoundMask
+	VAND  V11.B16, V10.B16, V10.B16
+	FMOVQ 160(R0), F11 // tanhRoundZero
+	WORD  $0x4eabd54b  // fsub v11.4s, v10.4s, v11.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F12 // sigmoidLn2Hi
+	VFMLA V12.S4, V9.S4, V6.S4
+	FMOVQ 192(R0), F12 // sigmoidLn2Lo
+	VFMLA V12.S4, V9.S4, V6.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F9 // tanhHalfLn2
+	VFMLA V9.S4, V11.S4, V7.S4
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V7.S4, V7.S4, V9.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F11 // leastSquare
+	VFMLA V6.S4, V6.S4, V11.S4
+	VSHL  $23, V8.S4, V8.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F12 // tanhP2
+	FMOVQ 256(R0), F16 // tanhP3
+	VFMLA V16.S4, V9.S4, V12.S4
+	FMOVQ 272(R0), F16 // tanhP1
+	VFMLA V9.S4, V12.S4, V16.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F12 // sigmoidP2
+	FMOVQ 304(R0), F17 // sigmoidP3
+	VFMLA V17.S4, V6.S4, V12.S4
+	FMOVQ 320(R0), F17 // sigmoidP0
+	FMOVQ 336(R0), F18 // sigmoidP1
+	VFMLA V18.S4, V6.S4, V17.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V10.S4, V10.S4
+	FMOVQ 352(R0), F18 // tanhP0
+	VFMLA V9.S4, V16.S4, V18.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F16 // sigmoidP4
+	VFMLA V16.S4, V11.S4, V12.S4
+	VFMLA V11.S4, V12.S4, V17.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e29dce9 // fmul v9.4s, v7.4s, v9.4s
+	VFMLA V18.S4, V9.S4, V7.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V11.S4, V17.S4, V6.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F9  // one
+	WORD  $0x4eaad529  // fsub v9.4s, v9.4s, v10.4s
+	FMOVQ 400(R0), F11 // three
+	WORD  $0x4eaad56b  // fsub v11.4s, v11.4s, v10.4s
+	VMOV  V9.B16, V12.B16
+	VFMLS V11.S4, V7.S4, V12.S4
+	FMOVQ 384(R0), F11 // one
+	WORD  $0x4e2bd54b  // fadd v11.4s, v10.4s, v11.4s
+	VFMLA V7.S4, V9.S4, V11.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F7 // one
+	WORD  $0x4e27d507 // fadd v7.4s, v8.4s, v7.4s
+	VFMLS V8.S4, V6.S4, V7.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
+	VFMLS V10.S4, V11.S4, V9.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x6e27fd4a  // fdiv v10.4s, v10.4s, v7.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea7d50b  // fsub v11.4s, v8.4s, v7.4s
+	FMOVQ 384(R0), F12 // one
+	WORD  $0x4e2cd56b  // fadd v11.4s, v11.4s, v12.4s
+	VFMLS V8.S4, V6.S4, V11.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F6 // one
+	VFMLS V7.S4, V10.S4, V6.S4
+	VFMLS V11.S4, V10.S4, V6.S4
+
+	// σ: σ = g·y + y
+	VFMLA V10.S4, V6.S4, V10.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e29dd46 // fmul v6.4s, v10.4s, v9.4s
+	VORR  V0.B16, V6.B16, V0.B16
+	FMOVQ 416(R0), F7 // tiny
+	WORD  $0x6ea6e4e6 // fcmgt v6.4s, v7.4s, v6.4s
+	WORD  $0x4e661c00 // bic v0.16b, v0.16b, v6.16b
+	FMOVQ F0, (R4)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F0    // shut
+	WORD  $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	FMOVQ 16(R0), F6  // sigmoidMax
+	WORD  $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f826 // fabs v6.4s, v1.4s
+	FMOVQ 32(R0), F7  // signBit
+	VAND  V7.B16, V1.B16, V1.B16
+	FMOVQ 48(R0), F7  // tanhMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F7  // sigmoidRound
+	FMOVQ 80(R0), F8  // sigmoidNegLog2E
+	VFMLA V8.S4, V0.S4, V7.S4
+	FMOVQ 64(R0), F8  // sigmoidRound
+	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F9   // tanhRound
+	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
+	VFMLA V10.S4, V6.S4, V9.S4
+	FMOVQ 128(R0), F10 // tanhRoundMax
+	WORD  $0x4ea9f549  // fmin v9.4s, v10.4s, v9.4s
+	FMOVQ 144(R0), F10 // tanhRoundMask
+	VAND  V10.B16, V9.B16, V9.B16
+	FMOVQ 160(R0), F10 // tanhRoundZero
+	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F11 // sigmoidLn2Hi
+	VFMLA V11.S4, V8.S4, V0.S4
+	FMOVQ 192(R0), F11 // sigmoidLn2Lo
+	VFMLA V11.S4, V8.S4, V0.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F8 // tanhHalfLn2
+	VFMLA V8.S4, V10.S4, V6.S4
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V6.S4, V6.S4, V8.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V0.S4, V0.S4, V10.S4
+	VSHL  $23, V7.S4, V7.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F11 // tanhP2
+	FMOVQ 256(R0), F12 // tanhP3
+	VFMLA V12.S4, V8.S4, V11.S4
+	FMOVQ 272(R0), F12 // tanhP1
+	VFMLA V8.S4, V11.S4, V12.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F11 // sigmoidP2
+	FMOVQ 304(R0), F13 // sigmoidP3
+	VFMLA V13.S4, V0.S4, V11.S4
+	FMOVQ 320(R0), F13 // sigmoidP0
+	FMOVQ 336(R0), F16 // sigmoidP1
+	VFMLA V16.S4, V0.S4, V13.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V9.S4, V9.S4
+	FMOVQ 352(R0), F16 // tanhP0
+	VFMLA V8.S4, V12.S4, V16.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F12 // sigmoidP4
+	VFMLA V12.S4, V10.S4, V11.S4
+	VFMLA V10.S4, V11.S4, V13.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e28dcc8 // fmul v8.4s, v6.4s, v8.4s
+	VFMLA V16.S4, V8.S4, V6.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V10.S4, V13.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F8  // one
+	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
+	FMOVQ 400(R0), F10 // three
+	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
+	VMOV  V8.B16, V11.B16
+	VFMLS V10.S4, V6.S4, V11.S4
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
+	VFMLA V6.S4, V8.S4, V10.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F6 // one
+	WORD  $0x4e26d4e6 // fadd v6.4s, v7.4s, v6.4s
+	VFMLS V7.S4, V0.S4, V6.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e2afd6a // fdiv v10.4s, v11.4s, v10.4s
+	VFMLS V9.S4, V10.S4, V8.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F9 // one
+	WORD  $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea6d4ea  // fsub v10.4s, v7.4s, v6.4s
+	FMOVQ 384(R0), F11 // one
+	WORD  $0x4e2bd54a  // fadd v10.4s, v10.4s, v11.4s
+	VFMLS V7.S4, V0.S4, V10.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F0 // one
+	VFMLS V6.S4, V9.S4, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+
+	// σ: σ = g·y + y
+	VFMLA V9.S4, V0.S4, V9.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e28dd20 // fmul v0.4s, v9.4s, v8.4s
+	VORR  V1.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F6 // tiny
+	WORD  $0x6ea0e4c0 // fcmgt v0.4s, v6.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	FMOVQ F0, 16(R4)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F0    // shut
+	WORD  $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	FMOVQ 16(R0), F1  // sigmoidMax
+	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f841 // fabs v1.4s, v2.4s
+	FMOVQ 32(R0), F6  // signBit
+	VAND  V6.B16, V2.B16, V2.B16
+	FMOVQ 48(R0), F6  // tanhMax
+	WORD  $0x4ea1f4c1 // fmin v1.4s, v6.4s, v1.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F6  // sigmoidRound
+	FMOVQ 80(R0), F7  // sigmoidNegLog2E
+	VFMLA V7.S4, V0.S4, V6.S4
+	FMOVQ 64(R0), F7  // sigmoidRound
+	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F8  // tanhRound
+	FMOVQ 112(R0), F9 // tanhNegTwoLog2E
+	VFMLA V9.S4, V1.S4, V8.S4
+	FMOVQ 128(R0), F9 // tanhRoundMax
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+	FMOVQ 144(R0), F9 // tanhRoundMask
+	VAND  V9.B16, V8.B16, V8.B16
+	FMOVQ 160(R0), F9 // tanhRoundZero
+	WORD  $0x4ea9d509 // fsub v9.4s, v8.4s, v9.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F10 // sigmoidLn2Hi
+	VFMLA V10.S4, V7.S4, V0.S4
+	FMOVQ 192(R0), F10 // sigmoidLn2Lo
+	VFMLA V10.S4, V7.S4, V0.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F7 // tanhHalfLn2
+	VFMLA V7.S4, V9.S4, V1.S4
+	FMOVQ 224(R0), F7 // leastSquare
+	VFMLA V1.S4, V1.S4, V7.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F9 // leastSquare
+	VFMLA V0.S4, V0.S4, V9.S4
+	VSHL  $23, V6.S4, V6.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F10 // tanhP2
+	FMOVQ 256(R0), F11 // tanhP3
+	VFMLA V11.S4, V7.S4, V10.S4
+	FMOVQ 272(R0), F11 // tanhP1
+	VFMLA V7.S4, V10.S4, V11.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F10 // sigmoidP2
+	FMOVQ 304(R0), F12 // sigmoidP3
+	VFMLA V12.S4, V0.S4, V10.S4
+	FMOVQ 320(R0), F12 // sigmoidP0
+	FMOVQ 336(R0), F13 // sigmoidP1
+	VFMLA V13.S4, V0.S4, V12.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V8.S4, V8.S4
+	FMOVQ 352(R0), F13 // tanhP0
+	VFMLA V7.S4, V11.S4, V13.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F11 // sigmoidP4
+	VFMLA V11.S4, V9.S4, V10.S4
+	VFMLA V9.S4, V10.S4, V12.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e27dc27 // fmul v7.4s, v1.4s, v7.4s
+	VFMLA V13.S4, V7.S4, V1.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V9.S4, V12.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F7 // one
+	WORD  $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	FMOVQ 400(R0), F9 // three
+	WORD  $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VMOV  V7.B16, V10.B16
+	VFMLS V9.S4, V1.S4, V10.S4
+	FMOVQ 384(R0), F9 // one
+	WORD  $0x4e29d509 // fadd v9.4s, v8.4s, v9.4s
+	VFMLA V1.S4, V7.S4, V9.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F1 // one
+	WORD  $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
+	VFMLS V6.S4, V0.S4, V1.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e29fd49 // fdiv v9.4s, v10.4s, v9.4s
+	VFMLS V8.S4, V9.S4, V7.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F8 // one
+	WORD  $0x6e21fd08 // fdiv v8.4s, v8.4s, v1.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea1d4c9  // fsub v9.4s, v6.4s, v1.4s
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x4e2ad529  // fadd v9.4s, v9.4s, v10.4s
+	VFMLS V6.S4, V0.S4, V9.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F0 // one
+	VFMLS V1.S4, V8.S4, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+
+	// σ: σ = g·y + y
+	VFMLA V8.S4, V0.S4, V8.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e27dd00 // fmul v0.4s, v8.4s, v7.4s
+	VORR  V2.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	FMOVQ F0, 32(R4)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F0    // shut
+	WORD  $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	FMOVQ 16(R0), F1  // sigmoidMax
+	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f861 // fabs v1.4s, v3.4s
+	FMOVQ 32(R0), F2  // signBit
+	VAND  V2.B16, V3.B16, V2.B16
+	FMOVQ 48(R0), F3  // tanhMax
+	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F3  // sigmoidRound
+	FMOVQ 80(R0), F6  // sigmoidNegLog2E
+	VFMLA V6.S4, V0.S4, V3.S4
+	FMOVQ 64(R0), F6  // sigmoidRound
+	WORD  $0x4ea6d466 // fsub v6.4s, v3.4s, v6.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F7  // tanhRound
+	FMOVQ 112(R0), F8 // tanhNegTwoLog2E
+	VFMLA V8.S4, V1.S4, V7.S4
+	FMOVQ 128(R0), F8 // tanhRoundMax
+	WORD  $0x4ea7f507 // fmin v7.4s, v8.4s, v7.4s
+	FMOVQ 144(R0), F8 // tanhRoundMask
+	VAND  V8.B16, V7.B16, V7.B16
+	FMOVQ 160(R0), F8 // tanhRoundZero
+	WORD  $0x4ea8d4e8 // fsub v8.4s, v7.4s, v8.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F9 // sigmoidLn2Hi
+	VFMLA V9.S4, V6.S4, V0.S4
+	FMOVQ 192(R0), F9 // sigmoidLn2Lo
+	VFMLA V9.S4, V6.S4, V0.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F6 // tanhHalfLn2
+	VFMLA V6.S4, V8.S4, V1.S4
+	FMOVQ 224(R0), F6 // leastSquare
+	VFMLA V1.S4, V1.S4, V6.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V0.S4, V0.S4, V8.S4
+	VSHL  $23, V3.S4, V3.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F9  // tanhP2
+	FMOVQ 256(R0), F10 // tanhP3
+	VFMLA V10.S4, V6.S4, V9.S4
+	FMOVQ 272(R0), F10 // tanhP1
+	VFMLA V6.S4, V9.S4, V10.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F9  // sigmoidP2
+	FMOVQ 304(R0), F11 // sigmoidP3
+	VFMLA V11.S4, V0.S4, V9.S4
+	FMOVQ 320(R0), F11 // sigmoidP0
+	FMOVQ 336(R0), F12 // sigmoidP1
+	VFMLA V12.S4, V0.S4, V11.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V7.S4, V7.S4
+	FMOVQ 352(R0), F12 // tanhP0
+	VFMLA V6.S4, V10.S4, V12.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F10 // sigmoidP4
+	VFMLA V10.S4, V8.S4, V9.S4
+	VFMLA V8.S4, V9.S4, V11.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e26dc26 // fmul v6.4s, v1.4s, v6.4s
+	VFMLA V12.S4, V6.S4, V1.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V8.S4, V11.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F6 // one
+	WORD  $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	FMOVQ 400(R0), F8 // three
+	WORD  $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VMOV  V6.B16, V9.B16
+	VFMLS V8.S4, V1.S4, V9.S4
+	FMOVQ 384(R0), F8 // one
+	WORD  $0x4e28d4e8 // fadd v8.4s, v7.4s, v8.4s
+	VFMLA V1.S4, V6.S4, V8.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F1 // one
+	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
+	VFMLS V7.S4, V8.S4, V6.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F7 // one
+	WORD  $0x6e21fce7 // fdiv v7.4s, v7.4s, v1.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea1d468 // fsub v8.4s, v3.4s, v1.4s
+	FMOVQ 384(R0), F9 // one
+	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	VFMLS V3.S4, V0.S4, V8.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F0 // one
+	VFMLS V1.S4, V7.S4, V0.S4
+	VFMLS V8.S4, V7.S4, V0.S4
+
+	// σ: σ = g·y + y
+	VFMLA V7.S4, V0.S4, V7.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e26dce0 // fmul v0.4s, v7.4s, v6.4s
+	VORR  V2.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	FMOVQ F0, 48(R4)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ 96(R2), F0
+	FMOVQ (R0), F1    // shut
+	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F1  // sigmoidMax
+	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f881 // fabs v1.4s, v4.4s
+	FMOVQ 32(R0), F2  // signBit
+	VAND  V2.B16, V4.B16, V2.B16
+	FMOVQ 48(R0), F3  // tanhMax
+	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F3  // sigmoidRound
+	FMOVQ 80(R0), F4  // sigmoidNegLog2E
+	VFMLA V4.S4, V0.S4, V3.S4
+	FMOVQ 64(R0), F4  // sigmoidRound
+	WORD  $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F6  // tanhRound
+	FMOVQ 112(R0), F7 // tanhNegTwoLog2E
+	VFMLA V7.S4, V1.S4, V6.S4
+	FMOVQ 128(R0), F7 // tanhRoundMax
+	WORD  $0x4ea6f4e6 // fmin v6.4s, v7.4s, v6.4s
+	FMOVQ 144(R0), F7 // tanhRoundMask
+	VAND  V7.B16, V6.B16, V6.B16
+	FMOVQ 160(R0), F7 // tanhRoundZero
+	WORD  $0x4ea7d4c7 // fsub v7.4s, v6.4s, v7.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F8 // sigmoidLn2Hi
+	VFMLA V8.S4, V4.S4, V0.S4
+	FMOVQ 192(R0), F8 // sigmoidLn2Lo
+	VFMLA V8.S4, V4.S4, V0.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F4 // tanhHalfLn2
+	VFMLA V4.S4, V7.S4, V1.S4
+	FMOVQ 224(R0), F4 // leastSquare
+	VFMLA V1.S4, V1.S4, V4.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F7 // leastSquare
+	VFMLA V0.S4, V0.S4, V7.S4
+	VSHL  $23, V3.S4, V3.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F8 // tanhP2
+	FMOVQ 256(R0), F9 // tanhP3
+	VFMLA V9.S4, V4.S4, V8.S4
+	FMOVQ 272(R0), F9 // tanhP1
+	VFMLA V4.S4, V8.S4, V9.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F8  // sigmoidP2
+	FMOVQ 304(R0), F10 // sigmoidP3
+	VFMLA V10.S4, V0.S4, V8.S4
+	FMOVQ 320(R0), F10 // sigmoidP0
+	FMOVQ 336(R0), F11 // sigmoidP1
+	VFMLA V11.S4, V0.S4, V10.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V6.S4, V6.S4
+	FMOVQ 352(R0), F11 // tanhP0
+	VFMLA V4.S4, V9.S4, V11.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F9 // sigmoidP4
+	VFMLA V9.S4, V7.S4, V8.S4
+	VFMLA V7.S4, V8.S4, V10.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e24dc24 // fmul v4.4s, v1.4s, v4.4s
+	VFMLA V11.S4, V4.S4, V1.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V7.S4, V10.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F4 // one
+	WORD  $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	FMOVQ 400(R0), F7 // three
+	WORD  $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VMOV  V4.B16, V8.B16
+	VFMLS V7.S4, V1.S4, V8.S4
+	FMOVQ 384(R0), F7 // one
+	WORD  $0x4e27d4c7 // fadd v7.4s, v6.4s, v7.4s
+	VFMLA V1.S4, V4.S4, V7.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F1 // one
+	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e27fd07 // fdiv v7.4s, v8.4s, v7.4s
+	VFMLS V6.S4, V7.S4, V4.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F6 // one
+	WORD  $0x6e21fcc6 // fdiv v6.4s, v6.4s, v1.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea1d467 // fsub v7.4s, v3.4s, v1.4s
+	FMOVQ 384(R0), F8 // one
+	WORD  $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	VFMLS V3.S4, V0.S4, V7.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F0 // one
+	VFMLS V1.S4, V6.S4, V0.S4
+	VFMLS V7.S4, V6.S4, V0.S4
+
+	// σ: σ = g·y + y
+	VFMLA V6.S4, V0.S4, V6.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e24dcc0 // fmul v0.4s, v6.4s, v4.4s
+	VORR  V2.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	CMP   $4, R1
+	BGE   h_whole_wide_narrow_1_0
+	MOVD  R1, R3
+	TBZ   $1, R3, one_lane_5
+	FMOVD F0, 64(R4)
+	TBZ   $0, R3, lanes_done_6
+	VDUP  V0.D[1], V0.D2
+	FMOVS F0, 72(R4)
+	JMP   lanes_done_6
+
+one_lane_5:
+	FMOVS F0, 64(R4)
+
+lanes_done_6:
+	JMP h_done_wide_narrow_1_0
+
+h_whole_wide_narrow_1_0:
+	FMOVQ F0, 64(R4)
+
+h_done_wide_narrow_1_0:
+	// σ: x = min(40, max(-42, x))
+	FMOVQ 112(R2), F0
+	FMOVQ (R0), F1    // shut
+	WORD  $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F1  // sigmoidMax
+	WORD  $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f8a1 // fabs v1.4s, v5.4s
+	FMOVQ 32(R0), F2  // signBit
+	VAND  V2.B16, V5.B16, V2.B16
+	FMOVQ 48(R0), F3  // tanhMax
+	WORD  $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F3  // sigmoidRound
+	FMOVQ 80(R0), F4  // sigmoidNegLog2E
+	VFMLA V4.S4, V0.S4, V3.S4
+	FMOVQ 64(R0), F4  // sigmoidRound
+	WORD  $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F5  // tanhRound
+	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
+	VFMLA V6.S4, V1.S4, V5.S4
+	FMOVQ 128(R0), F6 // tanhRoundMax
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+	FMOVQ 144(R0), F6 // tanhRoundMask
+	VAND  V6.B16, V5.B16, V5.B16
+	FMOVQ 160(R0), F6 // tanhRoundZero
+	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F7 // sigmoidLn2Hi
+	VFMLA V7.S4, V4.S4, V0.S4
+	FMOVQ 192(R0), F7 // sigmoidLn2Lo
+	VFMLA V7.S4, V4.S4, V0.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F4 // tanhHalfLn2
+	VFMLA V4.S4, V6.S4, V1.S4
+	FMOVQ 224(R0), F4 // leastSquare
+	VFMLA V1.S4, V1.S4, V4.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F6 // leastSquare
+	VFMLA V0.S4, V0.S4, V6.S4
+	VSHL  $23, V3.S4, V3.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F7 // tanhP2
+	FMOVQ 256(R0), F8 // tanhP3
+	VFMLA V8.S4, V4.S4, V7.S4
+	FMOVQ 272(R0), F8 // tanhP1
+	VFMLA V4.S4, V7.S4, V8.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F7  // sigmoidP2
+	FMOVQ 304(R0), F9  // sigmoidP3
+	VFMLA V9.S4, V0.S4, V7.S4
+	FMOVQ 320(R0), F9  // sigmoidP0
+	FMOVQ 336(R0), F10 // sigmoidP1
+	VFMLA V10.S4, V0.S4, V9.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V5.S4, V5.S4
+	FMOVQ 352(R0), F10 // tanhP0
+	VFMLA V4.S4, V8.S4, V10.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F8 // sigmoidP4
+	VFMLA V8.S4, V6.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V9.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e24dc24 // fmul v4.4s, v1.4s, v4.4s
+	VFMLA V10.S4, V4.S4, V1.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V6.S4, V9.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F4 // one
+	WORD  $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	FMOVQ 400(R0), F6 // three
+	WORD  $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VMOV  V4.B16, V7.B16
+	VFMLS V6.S4, V1.S4, V7.S4
+	FMOVQ 384(R0), F6 // one
+	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
+	VFMLA V1.S4, V4.S4, V6.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F1 // one
+	WORD  $0x4e21d461 // fadd v1.4s, v3.4s, v1.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V6.S4, V4.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F5 // one
+	WORD  $0x6e21fca5 // fdiv v5.4s, v5.4s, v1.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea1d466 // fsub v6.4s, v3.4s, v1.4s
+	FMOVQ 384(R0), F7 // one
+	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	VFMLS V3.S4, V0.S4, V6.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F0 // one
+	VFMLS V1.S4, V5.S4, V0.S4
+	VFMLS V6.S4, V5.S4, V0.S4
+
+	// σ: σ = g·y + y
+	VFMLA V5.S4, V0.S4, V5.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e24dca0 // fmul v0.4s, v5.4s, v4.4s
+	VORR  V2.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	CMP   $8, R1
+	BGE   h_whole_wide_narrow_1_1
+	CMP   $4, R1
+	BLE   h_done_wide_narrow_1_1
+	MOVD  R1, R0
+	SUB   $4, R0
+	TBZ   $1, R0, one_lane_7
+	FMOVD F0, 80(R4)
+	TBZ   $0, R0, lanes_done_8
+	VDUP  V0.D[1], V0.D2
+	FMOVS F0, 88(R4)
+	JMP   lanes_done_8
+
+one_lane_7:
+	FMOVS F0, 80(R4)
+
+lanes_done_8:
+	JMP h_done_wide_narrow_1_1
+
+h_whole_wide_narrow_1_1:
+	FMOVQ F0, 80(R4)
+
+h_done_wide_narrow_1_1:
+	JMP done
+
+narrow:
+	// Start each sum where it was left, or at its bias.
+	FLDPQ (R1), (F0, F1)
+	FLDPQ 32(R1), (F2, F3)
+	FLDPQ 64(R1), (F4, F5)
+	FLDPQ 96(R1), (F6, F7)
+	MOVD  skip+32(FP), R1
+	LSL   $6, R1
+	ADD   R2, R1
+	MOVD  x+40(FP), R2
+	MOVD  n+48(FP), R6
+
+	// sums += weights·x[k], 4 elements of x an iteration.
+	SUBS $4, R6
+	BLT  narrow_block_done
+
+narrow_block:
+	// Registers: weights R1, x R2, elements of x left R6
+	//            sums V0-V7, x[k] V8, weights V9 V10
+	FMOVQ (R2), F8
+	FMOVQ (R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	FMOVQ 16(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	FMOVQ 32(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
+	FMOVQ 48(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
+	FMOVQ 64(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81120 // fmla v0.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81141 // fmla v1.4s, v10.4s, v8.s[1]
+	FMOVQ 80(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81122 // fmla v2.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
+	FMOVQ 96(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81124 // fmla v4.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81145 // fmla v5.4s, v10.4s, v8.s[1]
+	FMOVQ 112(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81126 // fmla v6.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81147 // fmla v7.4s, v10.4s, v8.s[1]
+	FMOVQ 128(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881920 // fmla v0.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
+	FMOVQ 144(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881922 // fmla v2.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881943 // fmla v3.4s, v10.4s, v8.s[2]
+	FMOVQ 160(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881924 // fmla v4.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881945 // fmla v5.4s, v10.4s, v8.s[2]
+	FMOVQ 176(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881926 // fmla v6.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881947 // fmla v7.4s, v10.4s, v8.s[2]
+	FMOVQ 192(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81920 // fmla v0.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81941 // fmla v1.4s, v10.4s, v8.s[3]
+	FMOVQ 208(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81922 // fmla v2.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81943 // fmla v3.4s, v10.4s, v8.s[3]
+	FMOVQ 224(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81924 // fmla v4.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81945 // fmla v5.4s, v10.4s, v8.s[3]
+	FMOVQ 240(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81926 // fmla v6.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
+	ADD   $256, R1
+	ADD   $16, R2
+	SUBS  $4, R6
+	BGE   narrow_block
+
+narrow_block_done:
+	ADD $4, R6
+
+	// The elements of x that are left.
+	SUBS $1, R6
+	BLT  narrow_rest_done
+
+narrow_rest:
+	FMOVS (R2), F8
+	FMOVQ (R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	FMOVQ 16(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	FMOVQ 32(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
+	FMOVQ 48(R1), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
+	ADD   $64, R1
+	ADD   $4, R2
+	SUBS  $1, R6
+	BGE   narrow_rest
+
+narrow_rest_done:
+	ADD $1, R6
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F8    // shut
+	WORD  $0x4e20f500 // fmax v0.4s, v8.4s, v0.4s
+	FMOVQ 16(R0), F8  // sigmoidMax
+	WORD  $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f888 // fabs v8.4s, v4.4s
+	FMOVQ 32(R0), F9  // signBit
+	VAND  V9.B16, V4.B16, V4.B16
+	FMOVQ 48(R0), F9  // tanhMax
+	WORD  $0x4ea8f528 // fmin v8.4s, v9.4s, v8.4s
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F9    // shut
+	WORD  $0x4e22f522 // fmax v2.4s, v9.4s, v2.4s
+	FMOVQ 16(R0), F9  // sigmoidMax
+	WORD  $0x4ea2f522 // fmin v2.4s, v9.4s, v2.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F9  // sigmoidRound
+	FMOVQ 80(R0), F10 // sigmoidNegLog2E
+	VFMLA V10.S4, V0.S4, V9.S4
+	FMOVQ 64(R0), F10 // sigmoidRound
+	WORD  $0x4eaad52a // fsub v10.4s, v9.4s, v10.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F11  // tanhRound
+	FMOVQ 112(R0), F12 // tanhNegTwoLog2E
+	VFMLA V12.S4, V8.S4, V11.S4
+	FMOVQ 128(R0), F12 // tanhRoundMax
+	WORD  $0x4eabf58b  // fmin v11.4s, v12.4s, v11.4s
+	FMOVQ 144(R0), F12 // tanhRoundMask
+	VAND  V12.B16, V11.B16, V11.B16
+	FMOVQ 160(R0), F12 // tanhRoundZero
+	WORD  $0x4eacd56c  // fsub v12.4s, v11.4s, v12.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F13 // sigmoidRound
+	FMOVQ 80(R0), F14 // sigmoidNegLog2E
+	VFMLA V14.S4, V2.S4, V13.S4
+	FMOVQ 64(R0), F14 // sigmoidRound
+	WORD  $0x4eaed5ae // fsub v14.4s, v13.4s, v14.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F15 // sigmoidLn2Hi
+	VFMLA V15.S4, V10.S4, V0.S4
+	FMOVQ 192(R0), F15 // sigmoidLn2Lo
+	VFMLA V15.S4, V10.S4, V0.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F10 // tanhHalfLn2
+	VFMLA V10.S4, V12.S4, V8.S4
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V8.S4, V8.S4, V10.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F12 // sigmoidLn2Hi
+	VFMLA V12.S4, V14.S4, V2.S4
+	FMOVQ 192(R0), F12 // sigmoidLn2Lo
+	VFMLA V12.S4, V14.S4, V2.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F12 // leastSquare
+	VFMLA V0.S4, V0.S4, V12.S4
+	VSHL  $23, V9.S4, V9.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F14 // tanhP2
+	FMOVQ 256(R0), F15 // tanhP3
+	VFMLA V15.S4, V10.S4, V14.S4
+	FMOVQ 272(R0), F15 // tanhP1
+	VFMLA V10.S4, V14.S4, V15.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F14 // leastSquare
+	VFMLA V2.S4, V2.S4, V14.S4
+	VSHL  $23, V13.S4, V13.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F16 // sigmoidP2
+	FMOVQ 304(R0), F17 // sigmoidP3
+	VFMLA V17.S4, V0.S4, V16.S4
+	FMOVQ 320(R0), F17 // sigmoidP0
+	FMOVQ 336(R0), F18 // sigmoidP1
+	VFMLA V18.S4, V0.S4, V17.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V11.S4, V11.S4
+	FMOVQ 352(R0), F18 // tanhP0
+	VFMLA V10.S4, V15.S4, V18.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F15 // sigmoidP2
+	FMOVQ 304(R0), F19 // sigmoidP3
+	VFMLA V19.S4, V2.S4, V15.S4
+	FMOVQ 320(R0), F19 // sigmoidP0
+	FMOVQ 336(R0), F20 // sigmoidP1
+	VFMLA V20.S4, V2.S4, V19.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F20 // sigmoidP4
+	VFMLA V20.S4, V12.S4, V16.S4
+	VFMLA V12.S4, V16.S4, V17.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e2add0a // fmul v10.4s, v8.4s, v10.4s
+	VFMLA V18.S4, V10.S4, V8.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F10 // sigmoidP4
+	VFMLA V10.S4, V14.S4, V15.S4
+	VFMLA V14.S4, V15.S4, V19.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V12.S4, V17.S4, V0.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x4eabd54a  // fsub v10.4s, v10.4s, v11.4s
+	FMOVQ 400(R0), F12 // three
+	WORD  $0x4eabd58c  // fsub v12.4s, v12.4s, v11.4s
+	VMOV  V10.B16, V15.B16
+	VFMLS V12.S4, V8.S4, V15.S4
+	FMOVQ 384(R0), F12 // one
+	WORD  $0x4e2cd56c  // fadd v12.4s, v11.4s, v12.4s
+	VFMLA V8.S4, V10.S4, V12.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V14.S4, V19.S4, V2.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F8 // one
+	WORD  $0x4e28d528 // fadd v8.4s, v9.4s, v8.4s
+	VFMLS V9.S4, V0.S4, V8.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e2cfdec // fdiv v12.4s, v15.4s, v12.4s
+	VFMLS V11.S4, V12.S4, V10.S4
+	VORR  V4.B16, V10.B16, V4.B16
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x4e2ad5aa  // fadd v10.4s, v13.4s, v10.4s
+	VFMLS V13.S4, V2.S4, V10.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F11 // one
+	WORD  $0x6e28fd6b  // fdiv v11.4s, v11.4s, v8.4s
+	FMOVQ 384(R0), F12 // one
+	WORD  $0x6e2afd8c  // fdiv v12.4s, v12.4s, v10.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea8d52e  // fsub v14.4s, v9.4s, v8.4s
+	FMOVQ 384(R0), F15 // one
+	WORD  $0x4e2fd5ce  // fadd v14.4s, v14.4s, v15.4s
+	VFMLS V9.S4, V0.S4, V14.S4
+	WORD  $0x4eaad5a0  // fsub v0.4s, v13.4s, v10.4s
+	FMOVQ 384(R0), F9  // one
+	WORD  $0x4e29d400  // fadd v0.4s, v0.4s, v9.4s
+	VFMLS V13.S4, V2.S4, V0.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F2 // one
+	VFMLS V8.S4, V11.S4, V2.S4
+	VFMLS V14.S4, V11.S4, V2.S4
+	FMOVQ 384(R0), F8 // one
+	VFMLS V10.S4, V12.S4, V8.S4
+	VFMLS V0.S4, V12.S4, V8.S4
+
+	// σ: σ = g·y + y
+	VFMLA V11.S4, V2.S4, V11.S4
+	VFMLA V12.S4, V8.S4, V12.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e24dd60 // fmul v0.4s, v11.4s, v4.4s
+	FMOVQ (R3), F2
+	VFMLA V2.S4, V12.S4, V0.S4
+	WORD  $0x4ea0f802 // fabs v2.4s, v0.4s
+	FMOVQ 416(R0), F4 // tiny
+	WORD  $0x6ea2e482 // fcmgt v2.4s, v4.4s, v2.4s
+	WORD  $0x4e621c02 // bic v2.16b, v0.16b, v2.16b
+	FMOVQ F2, (R3)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F2    // shut
+	WORD  $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	FMOVQ 16(R0), F2  // sigmoidMax
+	WORD  $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f8a2 // fabs v2.4s, v5.4s
+	FMOVQ 32(R0), F4  // signBit
+	VAND  V4.B16, V5.B16, V4.B16
+	FMOVQ 48(R0), F5  // tanhMax
+	WORD  $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F5    // shut
+	WORD  $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
+	FMOVQ 16(R0), F5  // sigmoidMax
+	WORD  $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F5  // sigmoidRound
+	FMOVQ 80(R0), F8  // sigmoidNegLog2E
+	VFMLA V8.S4, V1.S4, V5.S4
+	FMOVQ 64(R0), F8  // sigmoidRound
+	WORD  $0x4ea8d4a8 // fsub v8.4s, v5.4s, v8.4s
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F9   // tanhRound
+	FMOVQ 112(R0), F10 // tanhNegTwoLog2E
+	VFMLA V10.S4, V2.S4, V9.S4
+	FMOVQ 128(R0), F10 // tanhRoundMax
+	WORD  $0x4ea9f549  // fmin v9.4s, v10.4s, v9.4s
+	FMOVQ 144(R0), F10 // tanhRoundMask
+	VAND  V10.B16, V9.B16, V9.B16
+	FMOVQ 160(R0), F10 // tanhRoundZero
+	WORD  $0x4eaad52a  // fsub v10.4s, v9.4s, v10.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F11 // sigmoidRound
+	FMOVQ 80(R0), F12 // sigmoidNegLog2E
+	VFMLA V12.S4, V3.S4, V11.S4
+	FMOVQ 64(R0), F12 // sigmoidRound
+	WORD  $0x4eacd56c // fsub v12.4s, v11.4s, v12.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F13 // sigmoidLn2Hi
+	VFMLA V13.S4, V8.S4, V1.S4
+	FMOVQ 192(R0), F13 // sigmoidLn2Lo
+	VFMLA V13.S4, V8.S4, V1.S4
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F8 // tanhHalfLn2
+	VFMLA V8.S4, V10.S4, V2.S4
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V2.S4, V2.S4, V8.S4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F10 // sigmoidLn2Hi
+	VFMLA V10.S4, V12.S4, V3.S4
+	FMOVQ 192(R0), F10 // sigmoidLn2Lo
+	VFMLA V10.S4, V12.S4, V3.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F10 // leastSquare
+	VFMLA V1.S4, V1.S4, V10.S4
+	VSHL  $23, V5.S4, V5.S4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F12 // tanhP2
+	FMOVQ 256(R0), F13 // tanhP3
+	VFMLA V13.S4, V8.S4, V12.S4
+	FMOVQ 272(R0), F13 // tanhP1
+	VFMLA V8.S4, V12.S4, V13.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F12 // leastSquare
+	VFMLA V3.S4, V3.S4, V12.S4
+	VSHL  $23, V11.S4, V11.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F14 // sigmoidP2
+	FMOVQ 304(R0), F15 // sigmoidP3
+	VFMLA V15.S4, V1.S4, V14.S4
+	FMOVQ 320(R0), F15 // sigmoidP0
+	FMOVQ 336(R0), F16 // sigmoidP1
+	VFMLA V16.S4, V1.S4, V15.S4
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V9.S4, V9.S4
+	FMOVQ 352(R0), F16 // tanhP0
+	VFMLA V8.S4, V13.S4, V16.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F13 // sigmoidP2
+	FMOVQ 304(R0), F17 // sigmoidP3
+	VFMLA V17.S4, V3.S4, V13.S4
+	FMOVQ 320(R0), F17 // sigmoidP0
+	FMOVQ 336(R0), F18 // sigmoidP1
+	VFMLA V18.S4, V3.S4, V17.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F18 // sigmoidP4
+	VFMLA V18.S4, V10.S4, V14.S4
+	VFMLA V10.S4, V14.S4, V15.S4
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	WORD  $0x6e28dc48 // fmul v8.4s, v2.4s, v8.4s
+	VFMLA V16.S4, V8.S4, V2.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F8 // sigmoidP4
+	VFMLA V8.S4, V12.S4, V13.S4
+	VFMLA V12.S4, V13.S4, V17.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V10.S4, V15.S4, V1.S4
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F8  // one
+	WORD  $0x4ea9d508  // fsub v8.4s, v8.4s, v9.4s
+	FMOVQ 400(R0), F10 // three
+	WORD  $0x4ea9d54a  // fsub v10.4s, v10.4s, v9.4s
+	VMOV  V8.B16, V13.B16
+	VFMLS V10.S4, V2.S4, V13.S4
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x4e2ad52a  // fadd v10.4s, v9.4s, v10.4s
+	VFMLA V2.S4, V8.S4, V10.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V12.S4, V17.S4, V3.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F2 // one
+	WORD  $0x4e22d4a2 // fadd v2.4s, v5.4s, v2.4s
+	VFMLS V5.S4, V1.S4, V2.S4
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	WORD  $0x6e2afdaa // fdiv v10.4s, v13.4s, v10.4s
+	VFMLS V9.S4, V10.S4, V8.S4
+	VORR  V4.B16, V8.B16, V4.B16
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F8 // one
+	WORD  $0x4e28d568 // fadd v8.4s, v11.4s, v8.4s
+	VFMLS V11.S4, V3.S4, V8.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F9  // one
+	WORD  $0x6e22fd29  // fdiv v9.4s, v9.4s, v2.4s
+	FMOVQ 384(R0), F10 // one
+	WORD  $0x6e28fd4a  // fdiv v10.4s, v10.4s, v8.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea2d4ac  // fsub v12.4s, v5.4s, v2.4s
+	FMOVQ 384(R0), F13 // one
+	WORD  $0x4e2dd58c  // fadd v12.4s, v12.4s, v13.4s
+	VFMLS V5.S4, V1.S4, V12.S4
+	WORD  $0x4ea8d561  // fsub v1.4s, v11.4s, v8.4s
+	FMOVQ 384(R0), F5  // one
+	WORD  $0x4e25d421  // fadd v1.4s, v1.4s, v5.4s
+	VFMLS V11.S4, V3.S4, V1.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F3 // one
+	VFMLS V2.S4, V9.S4, V3.S4
+	VFMLS V12.S4, V9.S4, V3.S4
+	FMOVQ 384(R0), F2 // one
+	VFMLS V8.S4, V10.S4, V2.S4
+	VFMLS V1.S4, V10.S4, V2.S4
+
+	// σ: σ = g·y + y
+	VFMLA V9.S4, V3.S4, V9.S4
+	VFMLA V10.S4, V2.S4, V10.S4
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	WORD  $0x6e24dd21 // fmul v1.4s, v9.4s, v4.4s
+	FMOVQ 16(R3), F2
+	VFMLA V2.S4, V10.S4, V1.S4
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 416(R0), F3 // tiny
+	WORD  $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
+	WORD  $0x4e621c22 // bic v2.16b, v1.16b, v2.16b
+	FMOVQ F2, 16(R3)
+
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F2    // shut
+	WORD  $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	FMOVQ 16(R0), F3  // sigmoidMax
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f803 // fabs v3.4s, v0.4s
+	FMOVQ 32(R0), F4  // signBit
+	VAND  V4.B16, V0.B16, V0.B16
+	FMOVQ 48(R0), F4  // tanhMax
+	WORD  $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F4  // sigmoidRound
+	FMOVQ 80(R0), F5  // sigmoidNegLog2E
+	VFMLA V5.S4, V2.S4, V4.S4
+	FMOVQ 64(R0), F5  // sigmoidRound
+	WORD  $0x4ea5d485 // fsub v5.4s, v4.4s, v5.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F6  // tanhRound
+	FMOVQ 112(R0), F8 // tanhNegTwoLog2E
+	VFMLA V8.S4, V3.S4, V6.S4
+	FMOVQ 128(R0), F8 // tanhRoundMax
+	WORD  $0x4ea6f506 // fmin v6.4s, v8.4s, v6.4s
+	FMOVQ 144(R0), F8 // tanhRoundMask
+	VAND  V8.B16, V6.B16, V6.B16
+	FMOVQ 160(R0), F8 // tanhRoundZero
+	WORD  $0x4ea8d4c8 // fsub v8.4s, v6.4s, v8.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F9 // sigmoidLn2Hi
+	VFMLA V9.S4, V5.S4, V2.S4
+	FMOVQ 192(R0), F9 // sigmoidLn2Lo
+	VFMLA V9.S4, V5.S4, V2.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F5 // tanhHalfLn2
+	VFMLA V5.S4, V8.S4, V3.S4
+	FMOVQ 224(R0), F5 // leastSquare
+	VFMLA V3.S4, V3.S4, V5.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F8 // leastSquare
+	VFMLA V2.S4, V2.S4, V8.S4
+	VSHL  $23, V4.S4, V4.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F9  // tanhP2
+	FMOVQ 256(R0), F10 // tanhP3
+	VFMLA V10.S4, V5.S4, V9.S4
+	FMOVQ 272(R0), F10 // tanhP1
+	VFMLA V5.S4, V9.S4, V10.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F9  // sigmoidP2
+	FMOVQ 304(R0), F11 // sigmoidP3
+	VFMLA V11.S4, V2.S4, V9.S4
+	FMOVQ 320(R0), F11 // sigmoidP0
+	FMOVQ 336(R0), F12 // sigmoidP1
+	VFMLA V12.S4, V2.S4, V11.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V6.S4, V6.S4
+	FMOVQ 352(R0), F12 // tanhP0
+	VFMLA V5.S4, V10.S4, V12.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F10 // sigmoidP4
+	VFMLA V10.S4, V8.S4, V9.S4
+	VFMLA V8.S4, V9.S4, V11.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e25dc65 // fmul v5.4s, v3.4s, v5.4s
+	VFMLA V12.S4, V5.S4, V3.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V8.S4, V11.S4, V2.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F5 // one
+	WORD  $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	FMOVQ 400(R0), F8 // three
+	WORD  $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VMOV  V5.B16, V9.B16
+	VFMLS V8.S4, V3.S4, V9.S4
+	FMOVQ 384(R0), F8 // one
+	WORD  $0x4e28d4c8 // fadd v8.4s, v6.4s, v8.4s
+	VFMLA V3.S4, V5.S4, V8.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F3 // one
+	WORD  $0x4e23d483 // fadd v3.4s, v4.4s, v3.4s
+	VFMLS V4.S4, V2.S4, V3.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e28fd28 // fdiv v8.4s, v9.4s, v8.4s
+	VFMLS V6.S4, V8.S4, V5.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F6 // one
+	WORD  $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea3d488 // fsub v8.4s, v4.4s, v3.4s
+	FMOVQ 384(R0), F9 // one
+	WORD  $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	VFMLS V4.S4, V2.S4, V8.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F2 // one
+	VFMLS V3.S4, V6.S4, V2.S4
+	VFMLS V8.S4, V6.S4, V2.S4
+
+	// σ: σ = g·y + y
+	VFMLA V6.S4, V2.S4, V6.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e25dcc2 // fmul v2.4s, v6.4s, v5.4s
+	VORR  V0.B16, V2.B16, V0.B16
+	FMOVQ 416(R0), F3 // tiny
+	WORD  $0x6ea2e462 // fcmgt v2.4s, v3.4s, v2.4s
+	WORD  $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
+	CMP   $4, R5
+	BGE   h_whole_narrow_0_0
+	MOVD  R5, R1
+	TBZ   $1, R1, one_lane_9
+	FMOVD F0, (R4)
+	TBZ   $0, R1, lanes_done_10
+	VDUP  V0.D[1], V0.D2
+	FMOVS F0, 8(R4)
+	JMP   lanes_done_10
+
+one_lane_9:
+	FMOVS F0, (R4)
+
+lanes_done_10:
+	JMP h_done_narrow_0_0
+
+h_whole_narrow_0_0:
+	FMOVQ F0, (R4)
+
+h_done_narrow_0_0:
+	// σ: x = min(40, max(-42, x))
+	FMOVQ (R0), F0    // shut
+	WORD  $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	FMOVQ 16(R0), F2  // sigmoidMax
+	WORD  $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	WORD  $0x4ea0f822 // fabs v2.4s, v1.4s
+	FMOVQ 32(R0), F3  // signBit
+	VAND  V3.B16, V1.B16, V1.B16
+	FMOVQ 48(R0), F3  // tanhMax
+	WORD  $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	FMOVQ 64(R0), F3  // sigmoidRound
+	FMOVQ 80(R0), F4  // sigmoidNegLog2E
+	VFMLA V4.S4, V0.S4, V3.S4
+	FMOVQ 64(R0), F4  // sigmoidRound
+	WORD  $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	FMOVQ 96(R0), F5  // tanhRound
+	FMOVQ 112(R0), F6 // tanhNegTwoLog2E
+	VFMLA V6.S4, V2.S4, V5.S4
+	FMOVQ 128(R0), F6 // tanhRoundMax
+	WORD  $0x4ea5f4c5 // fmin v5.4s, v6.4s, v5.4s
+	FMOVQ 144(R0), F6 // tanhRoundMask
+	VAND  V6.B16, V5.B16, V5.B16
+	FMOVQ 160(R0), F6 // tanhRoundZero
+	WORD  $0x4ea6d4a6 // fsub v6.4s, v5.4s, v6.4s
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	FMOVQ 176(R0), F7 // sigmoidLn2Hi
+	VFMLA V7.S4, V4.S4, V0.S4
+	FMOVQ 192(R0), F7 // sigmoidLn2Lo
+	VFMLA V7.S4, V4.S4, V0.S4
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	FMOVQ 208(R0), F4 // tanhHalfLn2
+	VFMLA V4.S4, V6.S4, V2.S4
+	FMOVQ 224(R0), F4 // leastSquare
+	VFMLA V2.S4, V2.S4, V4.S4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	FMOVQ 224(R0), F6 // leastSquare
+	VFMLA V0.S4, V0.S4, V6.S4
+	VSHL  $23, V3.S4, V3.S4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	FMOVQ 240(R0), F7 // tanhP2
+	FMOVQ 256(R0), F8 // tanhP3
+	VFMLA V8.S4, V4.S4, V7.S4
+	FMOVQ 272(R0), F8 // tanhP1
+	VFMLA V4.S4, V7.S4, V8.S4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	FMOVQ 288(R0), F7  // sigmoidP2
+	FMOVQ 304(R0), F9  // sigmoidP3
+	VFMLA V9.S4, V0.S4, V7.S4
+	FMOVQ 320(R0), F9  // sigmoidP0
+	FMOVQ 336(R0), F10 // sigmoidP1
+	VFMLA V10.S4, V0.S4, V9.S4
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VSHL  $11, V5.S4, V5.S4
+	FMOVQ 352(R0), F10 // tanhP0
+	VFMLA V4.S4, V8.S4, V10.S4
+
+	// σ: q = (r²·P4 + a)·r² + b
+	FMOVQ 368(R0), F8 // sigmoidP4
+	VFMLA V8.S4, V6.S4, V7.S4
+	VFMLA V6.S4, V7.S4, V9.S4
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	WORD  $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
+	VFMLA V10.S4, V4.S4, V2.S4
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFMLS V6.S4, V9.S4, V0.S4
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	FMOVQ 384(R0), F4 // one
+	WORD  $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	FMOVQ 400(R0), F6 // three
+	WORD  $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VMOV  V4.B16, V7.B16
+	VFMLS V6.S4, V2.S4, V7.S4
+	FMOVQ 384(R0), F6 // one
+	WORD  $0x4e26d4a6 // fadd v6.4s, v5.4s, v6.4s
+	VFMLA V2.S4, V4.S4, V6.S4
+
+	// σ: d = (s + 1) - v·s
+	FMOVQ 384(R0), F2 // one
+	WORD  $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
+	VFMLS V3.S4, V0.S4, V2.S4
+
+	// tanh c': |tanh| = a - N/D·F
+	WORD  $0x6e26fce6 // fdiv v6.4s, v7.4s, v6.4s
+	VFMLS V5.S4, V6.S4, V4.S4
+
+	// σ: y = 1/d
+	FMOVQ 384(R0), F5 // one
+	WORD  $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	WORD  $0x4ea2d466 // fsub v6.4s, v3.4s, v2.4s
+	FMOVQ 384(R0), F7 // one
+	WORD  $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	VFMLS V3.S4, V0.S4, V6.S4
+
+	// σ: g = (1 - y·d) - y·e
+	FMOVQ 384(R0), F0 // one
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLS V6.S4, V5.S4, V0.S4
+
+	// σ: σ = g·y + y
+	VFMLA V5.S4, V0.S4, V5.S4
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	WORD  $0x6e24dca0 // fmul v0.4s, v5.4s, v4.4s
+	VORR  V1.B16, V0.B16, V1.B16
+	FMOVQ 416(R0), F2 // tiny
+	WORD  $0x6ea0e440 // fcmgt v0.4s, v2.4s, v0.4s
+	WORD  $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
+	CMP   $8, R5
+	BGE   h_whole_narrow_0_1
+	CMP   $4, R5
+	BLE   h_done_narrow_0_1
+	MOVD  R5, R0
+	SUB   $4, R0
+	TBZ   $1, R0, one_lane_11
+	FMOVD F0, 16(R4)
+	TBZ   $0, R0, lanes_done_12
+	VDUP  V0.D[1], V0.D2
+	FMOVS F0, 24(R4)
+	JMP   lanes_done_12
+
+one_lane_11:
+	FMOVS F0, 16(R4)
+
+lanes_done_12:
+	JMP h_done_narrow_0_1
+
+h_whole_narrow_0_1:
+	FMOVQ F0, 16(R4)
+
+h_done_narrow_0_1:
+done:
+	RET
+
 // func stepTileNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int)
 TEXT ·stepTileNEON(SB), $1600-88
 	MOVD $constants<>(SB), R0
@@ -10641,6 +15213,2631 @@ narrow_1_rest:
 	WORD  $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
 	WORD  $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
 	ADD   $128, R2
+	ADD   $4, R0
+	SUBS  $1, R3
+	BGE   narrow_1_rest
+
+narrow_1_rest_done:
+	ADD $1, R3
+
+	// Store the sums.
+	MOVD  R1, R0
+	FSTPQ (F0, F1), (R0)
+	FSTPQ (F2, F3), 32(R0)
+	FSTPQ (F4, F5), 64(R0)
+	FSTPQ (F6, F7), 96(R0)
+
+narrow_summed:
+done:
+	RET
+
+// func gatesFloat16NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+TEXT ·gatesFloat16NEON(SB), NOSPLIT, $0-104
+panel:
+	MOVD units+80(FP), R0
+	CMP  $8, R0
+	BLE  narrow
+	MOVD sums+0(FP), R0
+	MOVD weights+24(FP), R1
+	MOVD skip+40(FP), R2
+	LSL  $7, R2
+	ADD  R1, R2
+	MOVD z+88(FP), R1
+	MOVD count+64(FP), R3
+	CMP  $1, R3
+	BEQ  wide_1
+	MOVD ZR, R3
+	ADD  $4, R3
+
+wide_pass:
+	// Registers: sums of the pass R0, z of the pass R1, weights R2, passes left R3
+	MOVD count+64(FP), R4
+	CMP  $6, R4
+	BEQ  wide_6
+	CMP  $5, R4
+	BEQ  wide_5
+	CMP  $4, R4
+	BEQ  wide_4
+	CMP  $3, R4
+	BEQ  wide_3
+
+wide_2:
+	// Sums of 2 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R4
+	MOVD  n+72(FP), R6
+	MOVD  R2, R7
+	MOVD  prefetch+48(FP), R8
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	SUBS $4, R6
+	BLT  wide_2_block_done
+
+wide_2_block:
+	// Registers: x R4 R5, elements of x left R6, weights R7, weights to prefetch R8
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVQ (R5), F8
+	FMOVQ (R4), F9
+	PRFM  4096(R7), PLDL1KEEP
+	FMOVQ (R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
+	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
+	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
+	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
+	FMOVQ 16(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
+	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
+	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
+	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	PRFM  4224(R7), PLDL1KEEP
+	FMOVQ 128(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
+	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
+	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
+	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
+	FMOVQ 144(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
+	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
+	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
+	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
+	PRFM  4352(R7), PLDL1KEEP
+	FMOVQ 256(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
+	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
+	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
+	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
+	FMOVQ 272(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
+	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
+	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
+	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
+	PRFM  4480(R7), PLDL1KEEP
+	FMOVQ 384(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
+	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
+	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
+	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
+	FMOVQ 400(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
+	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
+	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
+	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
+	PRFM  (R8), PLDL2KEEP
+	ADD   $64, R8
+	ADD   $512, R7
+	ADD   $16, R5
+	ADD   $16, R4
+	SUBS  $4, R6
+	BGE   wide_2_block
+
+wide_2_block_done:
+	ADD $4, R6
+
+	// The elements of x that are left.
+	SUBS $1, R6
+	BLT  wide_2_rest_done
+
+wide_2_rest:
+	// Registers: x R4 R5, elements of x left R6, weights R7
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVS (R5), F8
+	FMOVS (R4), F9
+	PRFM  4096(R7), PLDL1KEEP
+	FMOVQ (R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
+	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
+	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
+	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
+	FMOVQ 16(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
+	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
+	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
+	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	ADD   $128, R7
+	ADD   $4, R5
+	ADD   $4, R4
+	SUBS  $1, R6
+	BGE   wide_2_rest
+
+wide_2_rest_done:
+	ADD  $1, R6
+	MOVD R8, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	JMP   wide_next
+
+wide_3:
+	// Sums of 3 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R4
+	MOVD  n+72(FP), R7
+	MOVD  R2, R8
+	MOVD  prefetch+48(FP), R9
+
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
+	SUBS $4, R7
+	BLT  wide_3_block_done
+
+wide_3_block:
+	// Registers: x R4-R6, elements of x left R7, weights R8, weights to prefetch R9
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVQ (R5), F12
+	FMOVQ (R6), F13
+	FMOVQ (R4), F14
+	PRFM  4096(R8), PLDL1KEEP
+	FMOVQ (R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
+	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
+	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
+	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
+	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ 16(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
+	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
+	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
+	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
+	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
+	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	PRFM  4224(R8), PLDL1KEEP
+	FMOVQ 128(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
+	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
+	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
+	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
+	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
+	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
+	FMOVQ 144(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
+	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
+	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
+	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
+	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
+	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	PRFM  4352(R8), PLDL1KEEP
+	FMOVQ 256(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
+	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
+	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
+	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
+	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
+	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
+	FMOVQ 272(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
+	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
+	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
+	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
+	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
+	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
+	PRFM  4480(R8), PLDL1KEEP
+	FMOVQ 384(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
+	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
+	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
+	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
+	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
+	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
+	FMOVQ 400(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
+	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
+	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
+	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
+	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
+	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
+	PRFM  (R9), PLDL2KEEP
+	ADD   $64, R9
+	ADD   $512, R8
+	ADD   $16, R5
+	ADD   $16, R6
+	ADD   $16, R4
+	SUBS  $4, R7
+	BGE   wide_3_block
+
+wide_3_block_done:
+	ADD $4, R7
+
+	// The elements of x that are left.
+	SUBS $1, R7
+	BLT  wide_3_rest_done
+
+wide_3_rest:
+	// Registers: x R4-R6, elements of x left R7, weights R8
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVS (R5), F12
+	FMOVS (R6), F13
+	FMOVS (R4), F14
+	PRFM  4096(R8), PLDL1KEEP
+	FMOVQ (R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
+	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
+	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
+	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
+	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ 16(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
+	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
+	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
+	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
+	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
+	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	ADD   $128, R8
+	ADD   $4, R5
+	ADD   $4, R6
+	ADD   $4, R4
+	SUBS  $1, R7
+	BGE   wide_3_rest
+
+wide_3_rest_done:
+	ADD  $1, R7
+	MOVD R9, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	JMP   wide_next
+
+wide_4:
+	// Sums of 4 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R4
+	MOVD  n+72(FP), R8
+	MOVD  R2, R9
+	MOVD  prefetch+48(FP), R10
+
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
+	SUBS $4, R8
+	BLT  wide_4_block_done
+
+wide_4_block:
+	// Registers: x R4-R7, elements of x left R8, weights R9, weights to prefetch R10
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVQ (R5), F16
+	FMOVQ (R6), F17
+	FMOVQ (R7), F18
+	FMOVQ (R4), F19
+	PRFM  4096(R9), PLDL1KEEP
+	FMOVQ (R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
+	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
+	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
+	WORD  $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
+	WORD  $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
+	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
+	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
+	FMOVQ 16(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
+	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
+	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
+	WORD  $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
+	WORD  $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
+	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
+	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	PRFM  4224(R9), PLDL1KEEP
+	FMOVQ 128(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
+	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
+	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
+	WORD  $0x4fb112a5 // fmla v5.4s, v21.4s, v17.s[1]
+	WORD  $0x4fb21288 // fmla v8.4s, v20.4s, v18.s[1]
+	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
+	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
+	FMOVQ 144(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
+	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
+	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
+	WORD  $0x4fb112a7 // fmla v7.4s, v21.4s, v17.s[1]
+	WORD  $0x4fb2128a // fmla v10.4s, v20.4s, v18.s[1]
+	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
+	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
+	PRFM  4352(R9), PLDL1KEEP
+	FMOVQ 256(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
+	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
+	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
+	WORD  $0x4f911aa5 // fmla v5.4s, v21.4s, v17.s[2]
+	WORD  $0x4f921a88 // fmla v8.4s, v20.4s, v18.s[2]
+	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
+	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
+	FMOVQ 272(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
+	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
+	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
+	WORD  $0x4f911aa7 // fmla v7.4s, v21.4s, v17.s[2]
+	WORD  $0x4f921a8a // fmla v10.4s, v20.4s, v18.s[2]
+	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
+	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
+	PRFM  4480(R9), PLDL1KEEP
+	FMOVQ 384(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
+	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
+	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
+	WORD  $0x4fb11aa5 // fmla v5.4s, v21.4s, v17.s[3]
+	WORD  $0x4fb21a88 // fmla v8.4s, v20.4s, v18.s[3]
+	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
+	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
+	FMOVQ 400(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
+	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
+	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
+	WORD  $0x4fb11aa7 // fmla v7.4s, v21.4s, v17.s[3]
+	WORD  $0x4fb21a8a // fmla v10.4s, v20.4s, v18.s[3]
+	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
+	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
+	PRFM  (R10), PLDL2KEEP
+	ADD   $64, R10
+	ADD   $512, R9
+	ADD   $16, R5
+	ADD   $16, R6
+	ADD   $16, R7
+	ADD   $16, R4
+	SUBS  $4, R8
+	BGE   wide_4_block
+
+wide_4_block_done:
+	ADD $4, R8
+
+	// The elements of x that are left.
+	SUBS $1, R8
+	BLT  wide_4_rest_done
+
+wide_4_rest:
+	// Registers: x R4-R7, elements of x left R8, weights R9
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVS (R5), F16
+	FMOVS (R6), F17
+	FMOVS (R7), F18
+	FMOVS (R4), F19
+	PRFM  4096(R9), PLDL1KEEP
+	FMOVQ (R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
+	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
+	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
+	WORD  $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
+	WORD  $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
+	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
+	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
+	FMOVQ 16(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
+	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
+	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
+	WORD  $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
+	WORD  $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
+	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
+	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	ADD   $128, R9
+	ADD   $4, R5
+	ADD   $4, R6
+	ADD   $4, R7
+	ADD   $4, R4
+	SUBS  $1, R8
+	BGE   wide_4_rest
+
+wide_4_rest_done:
+	ADD  $1, R8
+	MOVD R10, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	JMP   wide_next
+
+wide_5:
+	// Sums of 5 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R4
+	MOVD  n+72(FP), R9
+	MOVD  R2, R10
+	MOVD  prefetch+48(FP), R11
+
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
+	SUBS $4, R9
+	BLT  wide_5_block_done
+
+wide_5_block:
+	// Registers: x R4-R8, elements of x left R9, weights R10, weights to prefetch R11
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVQ (R5), F20
+	FMOVQ (R6), F21
+	FMOVQ (R7), F22
+	FMOVQ (R8), F23
+	FMOVQ (R4), F24
+	PRFM  4096(R10), PLDL1KEEP
+	FMOVQ (R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
+	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
+	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
+	WORD  $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
+	WORD  $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
+	WORD  $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
+	WORD  $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
+	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
+	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
+	FMOVQ 16(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
+	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
+	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
+	WORD  $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
+	WORD  $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
+	WORD  $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
+	WORD  $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
+	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
+	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	PRFM  4224(R10), PLDL1KEEP
+	FMOVQ 128(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
+	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
+	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
+	WORD  $0x4fb51345 // fmla v5.4s, v26.4s, v21.s[1]
+	WORD  $0x4fb61328 // fmla v8.4s, v25.4s, v22.s[1]
+	WORD  $0x4fb61349 // fmla v9.4s, v26.4s, v22.s[1]
+	WORD  $0x4fb7132c // fmla v12.4s, v25.4s, v23.s[1]
+	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
+	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
+	FMOVQ 144(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
+	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
+	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
+	WORD  $0x4fb51347 // fmla v7.4s, v26.4s, v21.s[1]
+	WORD  $0x4fb6132a // fmla v10.4s, v25.4s, v22.s[1]
+	WORD  $0x4fb6134b // fmla v11.4s, v26.4s, v22.s[1]
+	WORD  $0x4fb7132e // fmla v14.4s, v25.4s, v23.s[1]
+	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
+	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
+	PRFM  4352(R10), PLDL1KEEP
+	FMOVQ 256(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
+	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
+	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
+	WORD  $0x4f951b45 // fmla v5.4s, v26.4s, v21.s[2]
+	WORD  $0x4f961b28 // fmla v8.4s, v25.4s, v22.s[2]
+	WORD  $0x4f961b49 // fmla v9.4s, v26.4s, v22.s[2]
+	WORD  $0x4f971b2c // fmla v12.4s, v25.4s, v23.s[2]
+	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
+	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
+	FMOVQ 272(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
+	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
+	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
+	WORD  $0x4f951b47 // fmla v7.4s, v26.4s, v21.s[2]
+	WORD  $0x4f961b2a // fmla v10.4s, v25.4s, v22.s[2]
+	WORD  $0x4f961b4b // fmla v11.4s, v26.4s, v22.s[2]
+	WORD  $0x4f971b2e // fmla v14.4s, v25.4s, v23.s[2]
+	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
+	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
+	PRFM  4480(R10), PLDL1KEEP
+	FMOVQ 384(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
+	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
+	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
+	WORD  $0x4fb51b45 // fmla v5.4s, v26.4s, v21.s[3]
+	WORD  $0x4fb61b28 // fmla v8.4s, v25.4s, v22.s[3]
+	WORD  $0x4fb61b49 // fmla v9.4s, v26.4s, v22.s[3]
+	WORD  $0x4fb71b2c // fmla v12.4s, v25.4s, v23.s[3]
+	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
+	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
+	FMOVQ 400(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
+	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
+	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
+	WORD  $0x4fb51b47 // fmla v7.4s, v26.4s, v21.s[3]
+	WORD  $0x4fb61b2a // fmla v10.4s, v25.4s, v22.s[3]
+	WORD  $0x4fb61b4b // fmla v11.4s, v26.4s, v22.s[3]
+	WORD  $0x4fb71b2e // fmla v14.4s, v25.4s, v23.s[3]
+	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
+	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
+	PRFM  (R11), PLDL2KEEP
+	ADD   $64, R11
+	ADD   $512, R10
+	ADD   $16, R5
+	ADD   $16, R6
+	ADD   $16, R7
+	ADD   $16, R8
+	ADD   $16, R4
+	SUBS  $4, R9
+	BGE   wide_5_block
+
+wide_5_block_done:
+	ADD $4, R9
+
+	// The elements of x that are left.
+	SUBS $1, R9
+	BLT  wide_5_rest_done
+
+wide_5_rest:
+	// Registers: x R4-R8, elements of x left R9, weights R10
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVS (R5), F20
+	FMOVS (R6), F21
+	FMOVS (R7), F22
+	FMOVS (R8), F23
+	FMOVS (R4), F24
+	PRFM  4096(R10), PLDL1KEEP
+	FMOVQ (R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
+	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
+	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
+	WORD  $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
+	WORD  $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
+	WORD  $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
+	WORD  $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
+	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
+	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
+	FMOVQ 16(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
+	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
+	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
+	WORD  $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
+	WORD  $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
+	WORD  $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
+	WORD  $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
+	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
+	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	ADD   $128, R10
+	ADD   $4, R5
+	ADD   $4, R6
+	ADD   $4, R7
+	ADD   $4, R8
+	ADD   $4, R4
+	SUBS  $1, R9
+	BGE   wide_5_rest
+
+wide_5_rest_done:
+	ADD  $1, R9
+	MOVD R11, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
+	JMP   wide_next
+
+wide_6:
+	// Sums of 6 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F20, F21)
+	FLDPQ 32(R4), (F22, F23)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R9
+	MOVD  360(R4), R4
+	MOVD  n+72(FP), R10
+	MOVD  R2, R11
+	MOVD  prefetch+48(FP), R12
+
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
+	SUBS $4, R10
+	BLT  wide_6_block_done
+
+wide_6_block:
+	// Registers: x R4-R9, elements of x left R10, weights R11, weights to prefetch R12
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVQ (R5), F24
+	FMOVQ (R6), F25
+	FMOVQ (R7), F26
+	FMOVQ (R8), F27
+	FMOVQ (R9), F28
+	FMOVQ (R4), F29
+	PRFM  4096(R11), PLDL1KEEP
+	FMOVQ (R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
+	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
+	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
+	WORD  $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
+	WORD  $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
+	WORD  $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
+	WORD  $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
+	WORD  $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
+	WORD  $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
+	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
+	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
+	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
+	FMOVQ 16(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
+	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
+	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
+	WORD  $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
+	WORD  $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
+	WORD  $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
+	WORD  $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
+	WORD  $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
+	WORD  $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
+	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
+	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
+	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
+	PRFM  4224(R11), PLDL1KEEP
+	FMOVQ 128(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
+	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
+	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
+	WORD  $0x4fb913e5 // fmla v5.4s, v31.4s, v25.s[1]
+	WORD  $0x4fba13c8 // fmla v8.4s, v30.4s, v26.s[1]
+	WORD  $0x4fba13e9 // fmla v9.4s, v31.4s, v26.s[1]
+	WORD  $0x4fbb13cc // fmla v12.4s, v30.4s, v27.s[1]
+	WORD  $0x4fbb13ed // fmla v13.4s, v31.4s, v27.s[1]
+	WORD  $0x4fbc13d0 // fmla v16.4s, v30.4s, v28.s[1]
+	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
+	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
+	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
+	FMOVQ 144(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
+	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
+	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
+	WORD  $0x4fb913e7 // fmla v7.4s, v31.4s, v25.s[1]
+	WORD  $0x4fba13ca // fmla v10.4s, v30.4s, v26.s[1]
+	WORD  $0x4fba13eb // fmla v11.4s, v31.4s, v26.s[1]
+	WORD  $0x4fbb13ce // fmla v14.4s, v30.4s, v27.s[1]
+	WORD  $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
+	WORD  $0x4fbc13d2 // fmla v18.4s, v30.4s, v28.s[1]
+	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
+	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
+	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
+	PRFM  4352(R11), PLDL1KEEP
+	FMOVQ 256(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
+	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
+	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
+	WORD  $0x4f991be5 // fmla v5.4s, v31.4s, v25.s[2]
+	WORD  $0x4f9a1bc8 // fmla v8.4s, v30.4s, v26.s[2]
+	WORD  $0x4f9a1be9 // fmla v9.4s, v31.4s, v26.s[2]
+	WORD  $0x4f9b1bcc // fmla v12.4s, v30.4s, v27.s[2]
+	WORD  $0x4f9b1bed // fmla v13.4s, v31.4s, v27.s[2]
+	WORD  $0x4f9c1bd0 // fmla v16.4s, v30.4s, v28.s[2]
+	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
+	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
+	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
+	FMOVQ 272(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
+	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
+	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
+	WORD  $0x4f991be7 // fmla v7.4s, v31.4s, v25.s[2]
+	WORD  $0x4f9a1bca // fmla v10.4s, v30.4s, v26.s[2]
+	WORD  $0x4f9a1beb // fmla v11.4s, v31.4s, v26.s[2]
+	WORD  $0x4f9b1bce // fmla v14.4s, v30.4s, v27.s[2]
+	WORD  $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
+	WORD  $0x4f9c1bd2 // fmla v18.4s, v30.4s, v28.s[2]
+	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
+	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
+	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
+	PRFM  4480(R11), PLDL1KEEP
+	FMOVQ 384(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
+	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
+	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
+	WORD  $0x4fb91be5 // fmla v5.4s, v31.4s, v25.s[3]
+	WORD  $0x4fba1bc8 // fmla v8.4s, v30.4s, v26.s[3]
+	WORD  $0x4fba1be9 // fmla v9.4s, v31.4s, v26.s[3]
+	WORD  $0x4fbb1bcc // fmla v12.4s, v30.4s, v27.s[3]
+	WORD  $0x4fbb1bed // fmla v13.4s, v31.4s, v27.s[3]
+	WORD  $0x4fbc1bd0 // fmla v16.4s, v30.4s, v28.s[3]
+	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
+	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
+	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
+	FMOVQ 400(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
+	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
+	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
+	WORD  $0x4fb91be7 // fmla v7.4s, v31.4s, v25.s[3]
+	WORD  $0x4fba1bca // fmla v10.4s, v30.4s, v26.s[3]
+	WORD  $0x4fba1beb // fmla v11.4s, v31.4s, v26.s[3]
+	WORD  $0x4fbb1bce // fmla v14.4s, v30.4s, v27.s[3]
+	WORD  $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
+	WORD  $0x4fbc1bd2 // fmla v18.4s, v30.4s, v28.s[3]
+	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
+	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
+	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
+	PRFM  (R12), PLDL2KEEP
+	ADD   $64, R12
+	ADD   $512, R11
+	ADD   $16, R5
+	ADD   $16, R6
+	ADD   $16, R7
+	ADD   $16, R8
+	ADD   $16, R9
+	ADD   $16, R4
+	SUBS  $4, R10
+	BGE   wide_6_block
+
+wide_6_block_done:
+	ADD $4, R10
+
+	// The elements of x that are left.
+	SUBS $1, R10
+	BLT  wide_6_rest_done
+
+wide_6_rest:
+	// Registers: x R4-R9, elements of x left R10, weights R11
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVS (R5), F24
+	FMOVS (R6), F25
+	FMOVS (R7), F26
+	FMOVS (R8), F27
+	FMOVS (R9), F28
+	FMOVS (R4), F29
+	PRFM  4096(R11), PLDL1KEEP
+	FMOVQ (R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
+	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
+	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
+	WORD  $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
+	WORD  $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
+	WORD  $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
+	WORD  $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
+	WORD  $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
+	WORD  $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
+	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
+	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
+	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
+	FMOVQ 16(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
+	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
+	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
+	WORD  $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
+	WORD  $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
+	WORD  $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
+	WORD  $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
+	WORD  $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
+	WORD  $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
+	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
+	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
+	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
+	ADD   $128, R11
+	ADD   $4, R5
+	ADD   $4, R6
+	ADD   $4, R7
+	ADD   $4, R8
+	ADD   $4, R9
+	ADD   $4, R4
+	SUBS  $1, R10
+	BGE   wide_6_rest
+
+wide_6_rest_done:
+	ADD  $1, R10
+	MOVD R12, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F20, F21), (R4)
+	FSTPQ (F22, F23), 32(R4)
+
+wide_next:
+	ADD  $64, R0
+	ADD  $32, R2
+	ADD  $64, R1
+	SUBS $1, R3
+	BGT  wide_pass
+	JMP  wide_summed
+
+wide_1:
+	// Sums of 1 columns.
+	MOVD  R0, R0
+	FLDPQ (R0), (F0, F1)
+	FLDPQ 32(R0), (F2, F3)
+	FLDPQ 64(R0), (F4, F5)
+	FLDPQ 96(R0), (F6, F7)
+	FLDPQ 128(R0), (F8, F9)
+	FLDPQ 160(R0), (F10, F11)
+	FLDPQ 192(R0), (F12, F13)
+	FLDPQ 224(R0), (F14, F15)
+	MOVD  columns+56(FP), R0
+	MOVD  (R0), R0
+	MOVD  n+72(FP), R3
+	MOVD  R2, R2
+
+	// sums += weights·x[k], 4 elements of x an iteration.
+	SUBS $4, R3
+	BLT  wide_1_block_done
+
+wide_1_block:
+	// Registers: x R0, weights R2, elements of x left R3
+	//            sums V0-V15, x[k] V16, weights V17 V18
+	FMOVQ (R0), F16
+	FMOVQ (R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	FMOVQ 16(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	FMOVQ 32(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	FMOVQ 48(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	FMOVQ 64(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	FMOVQ 80(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	FMOVQ 96(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	FMOVQ 112(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	FMOVQ 128(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
+	FMOVQ 144(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
+	FMOVQ 160(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	FMOVQ 176(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	FMOVQ 192(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
+	FMOVQ 208(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
+	FMOVQ 224(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
+	FMOVQ 240(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
+	WORD  $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
+	FMOVQ 256(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	FMOVQ 272(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	FMOVQ 288(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	FMOVQ 304(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	FMOVQ 320(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
+	FMOVQ 336(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
+	FMOVQ 352(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
+	FMOVQ 368(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
+	WORD  $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
+	FMOVQ 384(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
+	FMOVQ 400(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
+	FMOVQ 416(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
+	FMOVQ 432(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
+	FMOVQ 448(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
+	FMOVQ 464(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
+	FMOVQ 480(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
+	FMOVQ 496(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
+	WORD  $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
+	ADD   $512, R2
+	ADD   $16, R0
+	SUBS  $4, R3
+	BGE   wide_1_block
+
+wide_1_block_done:
+	ADD $4, R3
+
+	// The elements of x that are left.
+	SUBS $1, R3
+	BLT  wide_1_rest_done
+
+wide_1_rest:
+	FMOVS (R0), F16
+	FMOVQ (R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	FMOVQ 16(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	FMOVQ 32(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	FMOVQ 48(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	FMOVQ 64(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
+	WORD  $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
+	FMOVQ 80(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
+	FMOVQ 96(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
+	FMOVQ 112(R2), F17
+	WORD  $0x4e217a32 // fcvtl2 v18.4s, v17.8h
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD  $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
+	WORD  $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
+	ADD   $128, R2
+	ADD   $4, R0
+	SUBS  $1, R3
+	BGE   wide_1_rest
+
+wide_1_rest_done:
+	ADD $1, R3
+
+	// Store the sums.
+	MOVD  R1, R0
+	FSTPQ (F0, F1), (R0)
+	FSTPQ (F2, F3), 32(R0)
+	FSTPQ (F4, F5), 64(R0)
+	FSTPQ (F6, F7), 96(R0)
+	FSTPQ (F8, F9), 128(R0)
+	FSTPQ (F10, F11), 160(R0)
+	FSTPQ (F12, F13), 192(R0)
+	FSTPQ (F14, F15), 224(R0)
+
+wide_summed:
+	MOVD units+80(FP), R0
+	SUB  $16, R0
+	MOVD R0, units+80(FP)
+	CMP  $0, R0
+	BLE  done
+	MOVD sums+0(FP), R0
+	MOVD sumsStride+8(FP), R1
+	LSL  $2, R1
+	ADD  R1, R0
+	MOVD R0, sums+0(FP)
+	MOVD weights+24(FP), R0
+	MOVD weightsStride+32(FP), R1
+	LSL  $2, R1
+	ADD  R1, R0
+	MOVD R0, weights+24(FP)
+	MOVD z+88(FP), R0
+	ADD  $256, R0
+	MOVD R0, z+88(FP)
+	JMP  panel
+
+narrow:
+	MOVD sums+0(FP), R0
+	MOVD weights+24(FP), R1
+	MOVD skip+40(FP), R2
+	LSL  $6, R2
+	ADD  R1, R2
+	MOVD z+88(FP), R1
+	MOVD count+64(FP), R3
+	CMP  $1, R3
+	BEQ  narrow_1
+	MOVD ZR, R3
+	ADD  $2, R3
+
+narrow_pass:
+	// Registers: sums of the pass R0, z of the pass R1, weights R2, passes left R3
+	MOVD count+64(FP), R4
+	CMP  $6, R4
+	BEQ  narrow_6
+	CMP  $5, R4
+	BEQ  narrow_5
+	CMP  $4, R4
+	BEQ  narrow_4
+	CMP  $3, R4
+	BEQ  narrow_3
+
+narrow_2:
+	// Sums of 2 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R4
+	MOVD  n+72(FP), R6
+	MOVD  R2, R7
+	MOVD  prefetch+48(FP), R8
+
+	// sums += weights·x[k] of 2 columns, 4 elements of x an iteration.
+	SUBS $4, R6
+	BLT  narrow_2_block_done
+
+narrow_2_block:
+	// Registers: x R4 R5, elements of x left R6, weights R7, weights to prefetch R8
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVQ (R5), F8
+	FMOVQ (R4), F9
+	PRFM  2048(R7), PLDL1KEEP
+	FMOVQ (R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
+	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
+	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
+	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
+	FMOVQ 16(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
+	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
+	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
+	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	PRFM  2112(R7), PLDL1KEEP
+	FMOVQ 64(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
+	WORD  $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
+	WORD  $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
+	WORD  $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
+	FMOVQ 80(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
+	WORD  $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
+	WORD  $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
+	WORD  $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
+	PRFM  2176(R7), PLDL1KEEP
+	FMOVQ 128(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
+	WORD  $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
+	WORD  $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
+	WORD  $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
+	FMOVQ 144(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
+	WORD  $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
+	WORD  $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
+	WORD  $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
+	PRFM  2240(R7), PLDL1KEEP
+	FMOVQ 192(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
+	WORD  $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
+	WORD  $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
+	WORD  $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
+	FMOVQ 208(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
+	WORD  $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
+	WORD  $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
+	WORD  $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
+	PRFM  (R8), PLDL2KEEP
+	PRFM  64(R8), PLDL2KEEP
+	ADD   $128, R8
+	ADD   $256, R7
+	ADD   $16, R5
+	ADD   $16, R4
+	SUBS  $4, R6
+	BGE   narrow_2_block
+
+narrow_2_block_done:
+	ADD $4, R6
+
+	// The elements of x that are left.
+	SUBS $1, R6
+	BLT  narrow_2_rest_done
+
+narrow_2_rest:
+	// Registers: x R4 R5, elements of x left R6, weights R7
+	//            sums V0-V7, x[k] V8 V9, weights V10 V11
+	FMOVS (R5), F8
+	FMOVS (R4), F9
+	PRFM  2048(R7), PLDL1KEEP
+	FMOVQ (R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
+	WORD  $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
+	WORD  $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
+	WORD  $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
+	FMOVQ 16(R7), F10
+	WORD  $0x4e21794b // fcvtl2 v11.4s, v10.8h
+	WORD  $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD  $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
+	WORD  $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
+	WORD  $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
+	WORD  $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
+	ADD   $64, R7
+	ADD   $4, R5
+	ADD   $4, R4
+	SUBS  $1, R6
+	BGE   narrow_2_rest
+
+narrow_2_rest_done:
+	ADD  $1, R6
+	MOVD R8, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	JMP   narrow_next
+
+narrow_3:
+	// Sums of 3 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R4
+	MOVD  n+72(FP), R7
+	MOVD  R2, R8
+	MOVD  prefetch+48(FP), R9
+
+	// sums += weights·x[k] of 3 columns, 4 elements of x an iteration.
+	SUBS $4, R7
+	BLT  narrow_3_block_done
+
+narrow_3_block:
+	// Registers: x R4-R6, elements of x left R7, weights R8, weights to prefetch R9
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVQ (R5), F12
+	FMOVQ (R6), F13
+	FMOVQ (R4), F14
+	PRFM  2048(R8), PLDL1KEEP
+	FMOVQ (R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
+	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
+	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
+	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
+	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ 16(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
+	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
+	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
+	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
+	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
+	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	PRFM  2112(R8), PLDL1KEEP
+	FMOVQ 64(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
+	WORD  $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
+	WORD  $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
+	WORD  $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
+	WORD  $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
+	WORD  $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
+	FMOVQ 80(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
+	WORD  $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
+	WORD  $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
+	WORD  $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
+	WORD  $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
+	WORD  $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
+	PRFM  2176(R8), PLDL1KEEP
+	FMOVQ 128(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
+	WORD  $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
+	WORD  $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
+	WORD  $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
+	WORD  $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
+	WORD  $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
+	FMOVQ 144(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
+	WORD  $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
+	WORD  $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
+	WORD  $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
+	WORD  $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
+	WORD  $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
+	PRFM  2240(R8), PLDL1KEEP
+	FMOVQ 192(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
+	WORD  $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
+	WORD  $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
+	WORD  $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
+	WORD  $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
+	WORD  $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
+	FMOVQ 208(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
+	WORD  $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
+	WORD  $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
+	WORD  $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
+	WORD  $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
+	WORD  $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
+	PRFM  (R9), PLDL2KEEP
+	PRFM  64(R9), PLDL2KEEP
+	ADD   $128, R9
+	ADD   $256, R8
+	ADD   $16, R5
+	ADD   $16, R6
+	ADD   $16, R4
+	SUBS  $4, R7
+	BGE   narrow_3_block
+
+narrow_3_block_done:
+	ADD $4, R7
+
+	// The elements of x that are left.
+	SUBS $1, R7
+	BLT  narrow_3_rest_done
+
+narrow_3_rest:
+	// Registers: x R4-R6, elements of x left R7, weights R8
+	//            sums V0-V11, x[k] V12-V14, weights V15 V16
+	FMOVS (R5), F12
+	FMOVS (R6), F13
+	FMOVS (R4), F14
+	PRFM  2048(R8), PLDL1KEEP
+	FMOVQ (R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
+	WORD  $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
+	WORD  $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
+	WORD  $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
+	WORD  $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
+	WORD  $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
+	FMOVQ 16(R8), F15
+	WORD  $0x4e2179f0 // fcvtl2 v16.4s, v15.8h
+	WORD  $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD  $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
+	WORD  $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
+	WORD  $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
+	WORD  $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
+	WORD  $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
+	WORD  $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
+	ADD   $64, R8
+	ADD   $4, R5
+	ADD   $4, R6
+	ADD   $4, R4
+	SUBS  $1, R7
+	BGE   narrow_3_rest
+
+narrow_3_rest_done:
+	ADD  $1, R7
+	MOVD R9, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	JMP   narrow_next
+
+narrow_4:
+	// Sums of 4 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R4
+	MOVD  n+72(FP), R8
+	MOVD  R2, R9
+	MOVD  prefetch+48(FP), R10
+
+	// sums += weights·x[k] of 4 columns, 4 elements of x an iteration.
+	SUBS $4, R8
+	BLT  narrow_4_block_done
+
+narrow_4_block:
+	// Registers: x R4-R7, elements of x left R8, weights R9, weights to prefetch R10
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVQ (R5), F16
+	FMOVQ (R6), F17
+	FMOVQ (R7), F18
+	FMOVQ (R4), F19
+	PRFM  2048(R9), PLDL1KEEP
+	FMOVQ (R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
+	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
+	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
+	WORD  $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
+	WORD  $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
+	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
+	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
+	FMOVQ 16(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
+	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
+	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
+	WORD  $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
+	WORD  $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
+	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
+	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	PRFM  2112(R9), PLDL1KEEP
+	FMOVQ 64(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
+	WORD  $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
+	WORD  $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
+	WORD  $0x4fb112a5 // fmla v5.4s, v21.4s, v17.s[1]
+	WORD  $0x4fb21288 // fmla v8.4s, v20.4s, v18.s[1]
+	WORD  $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
+	WORD  $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
+	FMOVQ 80(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
+	WORD  $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
+	WORD  $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
+	WORD  $0x4fb112a7 // fmla v7.4s, v21.4s, v17.s[1]
+	WORD  $0x4fb2128a // fmla v10.4s, v20.4s, v18.s[1]
+	WORD  $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
+	WORD  $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
+	WORD  $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
+	PRFM  2176(R9), PLDL1KEEP
+	FMOVQ 128(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
+	WORD  $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
+	WORD  $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
+	WORD  $0x4f911aa5 // fmla v5.4s, v21.4s, v17.s[2]
+	WORD  $0x4f921a88 // fmla v8.4s, v20.4s, v18.s[2]
+	WORD  $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
+	WORD  $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
+	FMOVQ 144(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
+	WORD  $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
+	WORD  $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
+	WORD  $0x4f911aa7 // fmla v7.4s, v21.4s, v17.s[2]
+	WORD  $0x4f921a8a // fmla v10.4s, v20.4s, v18.s[2]
+	WORD  $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
+	WORD  $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
+	WORD  $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
+	PRFM  2240(R9), PLDL1KEEP
+	FMOVQ 192(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
+	WORD  $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
+	WORD  $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
+	WORD  $0x4fb11aa5 // fmla v5.4s, v21.4s, v17.s[3]
+	WORD  $0x4fb21a88 // fmla v8.4s, v20.4s, v18.s[3]
+	WORD  $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
+	WORD  $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
+	FMOVQ 208(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
+	WORD  $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
+	WORD  $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
+	WORD  $0x4fb11aa7 // fmla v7.4s, v21.4s, v17.s[3]
+	WORD  $0x4fb21a8a // fmla v10.4s, v20.4s, v18.s[3]
+	WORD  $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
+	WORD  $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
+	WORD  $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
+	PRFM  (R10), PLDL2KEEP
+	PRFM  64(R10), PLDL2KEEP
+	ADD   $128, R10
+	ADD   $256, R9
+	ADD   $16, R5
+	ADD   $16, R6
+	ADD   $16, R7
+	ADD   $16, R4
+	SUBS  $4, R8
+	BGE   narrow_4_block
+
+narrow_4_block_done:
+	ADD $4, R8
+
+	// The elements of x that are left.
+	SUBS $1, R8
+	BLT  narrow_4_rest_done
+
+narrow_4_rest:
+	// Registers: x R4-R7, elements of x left R8, weights R9
+	//            sums V0-V15, x[k] V16-V19, weights V20 V21
+	FMOVS (R5), F16
+	FMOVS (R6), F17
+	FMOVS (R7), F18
+	FMOVS (R4), F19
+	PRFM  2048(R9), PLDL1KEEP
+	FMOVQ (R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
+	WORD  $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
+	WORD  $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
+	WORD  $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
+	WORD  $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
+	WORD  $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
+	WORD  $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
+	FMOVQ 16(R9), F20
+	WORD  $0x4e217a95 // fcvtl2 v21.4s, v20.8h
+	WORD  $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD  $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
+	WORD  $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
+	WORD  $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
+	WORD  $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
+	WORD  $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
+	WORD  $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
+	WORD  $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
+	WORD  $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
+	ADD   $64, R9
+	ADD   $4, R5
+	ADD   $4, R6
+	ADD   $4, R7
+	ADD   $4, R4
+	SUBS  $1, R8
+	BGE   narrow_4_rest
+
+narrow_4_rest_done:
+	ADD  $1, R8
+	MOVD R10, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	JMP   narrow_next
+
+narrow_5:
+	// Sums of 5 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R4
+	MOVD  n+72(FP), R9
+	MOVD  R2, R10
+	MOVD  prefetch+48(FP), R11
+
+	// sums += weights·x[k] of 5 columns, 4 elements of x an iteration.
+	SUBS $4, R9
+	BLT  narrow_5_block_done
+
+narrow_5_block:
+	// Registers: x R4-R8, elements of x left R9, weights R10, weights to prefetch R11
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVQ (R5), F20
+	FMOVQ (R6), F21
+	FMOVQ (R7), F22
+	FMOVQ (R8), F23
+	FMOVQ (R4), F24
+	PRFM  2048(R10), PLDL1KEEP
+	FMOVQ (R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
+	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
+	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
+	WORD  $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
+	WORD  $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
+	WORD  $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
+	WORD  $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
+	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
+	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
+	FMOVQ 16(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
+	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
+	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
+	WORD  $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
+	WORD  $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
+	WORD  $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
+	WORD  $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
+	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
+	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	PRFM  2112(R10), PLDL1KEEP
+	FMOVQ 64(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
+	WORD  $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
+	WORD  $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
+	WORD  $0x4fb51345 // fmla v5.4s, v26.4s, v21.s[1]
+	WORD  $0x4fb61328 // fmla v8.4s, v25.4s, v22.s[1]
+	WORD  $0x4fb61349 // fmla v9.4s, v26.4s, v22.s[1]
+	WORD  $0x4fb7132c // fmla v12.4s, v25.4s, v23.s[1]
+	WORD  $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
+	WORD  $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
+	FMOVQ 80(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
+	WORD  $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
+	WORD  $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
+	WORD  $0x4fb51347 // fmla v7.4s, v26.4s, v21.s[1]
+	WORD  $0x4fb6132a // fmla v10.4s, v25.4s, v22.s[1]
+	WORD  $0x4fb6134b // fmla v11.4s, v26.4s, v22.s[1]
+	WORD  $0x4fb7132e // fmla v14.4s, v25.4s, v23.s[1]
+	WORD  $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
+	WORD  $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
+	WORD  $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
+	PRFM  2176(R10), PLDL1KEEP
+	FMOVQ 128(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
+	WORD  $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
+	WORD  $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
+	WORD  $0x4f951b45 // fmla v5.4s, v26.4s, v21.s[2]
+	WORD  $0x4f961b28 // fmla v8.4s, v25.4s, v22.s[2]
+	WORD  $0x4f961b49 // fmla v9.4s, v26.4s, v22.s[2]
+	WORD  $0x4f971b2c // fmla v12.4s, v25.4s, v23.s[2]
+	WORD  $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
+	WORD  $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
+	FMOVQ 144(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
+	WORD  $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
+	WORD  $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
+	WORD  $0x4f951b47 // fmla v7.4s, v26.4s, v21.s[2]
+	WORD  $0x4f961b2a // fmla v10.4s, v25.4s, v22.s[2]
+	WORD  $0x4f961b4b // fmla v11.4s, v26.4s, v22.s[2]
+	WORD  $0x4f971b2e // fmla v14.4s, v25.4s, v23.s[2]
+	WORD  $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
+	WORD  $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
+	WORD  $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
+	PRFM  2240(R10), PLDL1KEEP
+	FMOVQ 192(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
+	WORD  $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
+	WORD  $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
+	WORD  $0x4fb51b45 // fmla v5.4s, v26.4s, v21.s[3]
+	WORD  $0x4fb61b28 // fmla v8.4s, v25.4s, v22.s[3]
+	WORD  $0x4fb61b49 // fmla v9.4s, v26.4s, v22.s[3]
+	WORD  $0x4fb71b2c // fmla v12.4s, v25.4s, v23.s[3]
+	WORD  $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
+	WORD  $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
+	FMOVQ 208(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
+	WORD  $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
+	WORD  $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
+	WORD  $0x4fb51b47 // fmla v7.4s, v26.4s, v21.s[3]
+	WORD  $0x4fb61b2a // fmla v10.4s, v25.4s, v22.s[3]
+	WORD  $0x4fb61b4b // fmla v11.4s, v26.4s, v22.s[3]
+	WORD  $0x4fb71b2e // fmla v14.4s, v25.4s, v23.s[3]
+	WORD  $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
+	WORD  $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
+	WORD  $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
+	PRFM  (R11), PLDL2KEEP
+	PRFM  64(R11), PLDL2KEEP
+	ADD   $128, R11
+	ADD   $256, R10
+	ADD   $16, R5
+	ADD   $16, R6
+	ADD   $16, R7
+	ADD   $16, R8
+	ADD   $16, R4
+	SUBS  $4, R9
+	BGE   narrow_5_block
+
+narrow_5_block_done:
+	ADD $4, R9
+
+	// The elements of x that are left.
+	SUBS $1, R9
+	BLT  narrow_5_rest_done
+
+narrow_5_rest:
+	// Registers: x R4-R8, elements of x left R9, weights R10
+	//            sums V0-V19, x[k] V20-V24, weights V25 V26
+	FMOVS (R5), F20
+	FMOVS (R6), F21
+	FMOVS (R7), F22
+	FMOVS (R8), F23
+	FMOVS (R4), F24
+	PRFM  2048(R10), PLDL1KEEP
+	FMOVQ (R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
+	WORD  $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
+	WORD  $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
+	WORD  $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
+	WORD  $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
+	WORD  $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
+	WORD  $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
+	WORD  $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
+	WORD  $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
+	FMOVQ 16(R10), F25
+	WORD  $0x4e217b3a // fcvtl2 v26.4s, v25.8h
+	WORD  $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD  $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
+	WORD  $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
+	WORD  $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
+	WORD  $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
+	WORD  $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
+	WORD  $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
+	WORD  $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
+	WORD  $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
+	WORD  $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
+	WORD  $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
+	ADD   $64, R10
+	ADD   $4, R5
+	ADD   $4, R6
+	ADD   $4, R7
+	ADD   $4, R8
+	ADD   $4, R4
+	SUBS  $1, R9
+	BGE   narrow_5_rest
+
+narrow_5_rest_done:
+	ADD  $1, R9
+	MOVD R11, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
+	JMP   narrow_next
+
+narrow_6:
+	// Sums of 6 columns.
+	MOVD  R0, R4
+	FLDPQ (R4), (F0, F1)
+	FLDPQ 32(R4), (F2, F3)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F4, F5)
+	FLDPQ 32(R4), (F6, F7)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F8, F9)
+	FLDPQ 32(R4), (F10, F11)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F12, F13)
+	FLDPQ 32(R4), (F14, F15)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F16, F17)
+	FLDPQ 32(R4), (F18, F19)
+	MOVD  sumsColumn+16(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FLDPQ (R4), (F20, F21)
+	FLDPQ 32(R4), (F22, F23)
+	MOVD  columns+56(FP), R4
+	MOVD  (R4), R5
+	MOVD  72(R4), R6
+	MOVD  144(R4), R7
+	MOVD  216(R4), R8
+	MOVD  288(R4), R9
+	MOVD  360(R4), R4
+	MOVD  n+72(FP), R10
+	MOVD  R2, R11
+	MOVD  prefetch+48(FP), R12
+
+	// sums += weights·x[k] of 6 columns, 4 elements of x an iteration.
+	SUBS $4, R10
+	BLT  narrow_6_block_done
+
+narrow_6_block:
+	// Registers: x R4-R9, elements of x left R10, weights R11, weights to prefetch R12
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVQ (R5), F24
+	FMOVQ (R6), F25
+	FMOVQ (R7), F26
+	FMOVQ (R8), F27
+	FMOVQ (R9), F28
+	FMOVQ (R4), F29
+	PRFM  2048(R11), PLDL1KEEP
+	FMOVQ (R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
+	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
+	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
+	WORD  $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
+	WORD  $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
+	WORD  $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
+	WORD  $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
+	WORD  $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
+	WORD  $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
+	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
+	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
+	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
+	FMOVQ 16(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
+	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
+	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
+	WORD  $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
+	WORD  $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
+	WORD  $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
+	WORD  $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
+	WORD  $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
+	WORD  $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
+	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
+	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
+	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
+	PRFM  2112(R11), PLDL1KEEP
+	FMOVQ 64(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
+	WORD  $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
+	WORD  $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
+	WORD  $0x4fb913e5 // fmla v5.4s, v31.4s, v25.s[1]
+	WORD  $0x4fba13c8 // fmla v8.4s, v30.4s, v26.s[1]
+	WORD  $0x4fba13e9 // fmla v9.4s, v31.4s, v26.s[1]
+	WORD  $0x4fbb13cc // fmla v12.4s, v30.4s, v27.s[1]
+	WORD  $0x4fbb13ed // fmla v13.4s, v31.4s, v27.s[1]
+	WORD  $0x4fbc13d0 // fmla v16.4s, v30.4s, v28.s[1]
+	WORD  $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
+	WORD  $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
+	WORD  $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
+	FMOVQ 80(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
+	WORD  $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
+	WORD  $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
+	WORD  $0x4fb913e7 // fmla v7.4s, v31.4s, v25.s[1]
+	WORD  $0x4fba13ca // fmla v10.4s, v30.4s, v26.s[1]
+	WORD  $0x4fba13eb // fmla v11.4s, v31.4s, v26.s[1]
+	WORD  $0x4fbb13ce // fmla v14.4s, v30.4s, v27.s[1]
+	WORD  $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
+	WORD  $0x4fbc13d2 // fmla v18.4s, v30.4s, v28.s[1]
+	WORD  $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
+	WORD  $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
+	WORD  $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
+	PRFM  2176(R11), PLDL1KEEP
+	FMOVQ 128(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
+	WORD  $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
+	WORD  $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
+	WORD  $0x4f991be5 // fmla v5.4s, v31.4s, v25.s[2]
+	WORD  $0x4f9a1bc8 // fmla v8.4s, v30.4s, v26.s[2]
+	WORD  $0x4f9a1be9 // fmla v9.4s, v31.4s, v26.s[2]
+	WORD  $0x4f9b1bcc // fmla v12.4s, v30.4s, v27.s[2]
+	WORD  $0x4f9b1bed // fmla v13.4s, v31.4s, v27.s[2]
+	WORD  $0x4f9c1bd0 // fmla v16.4s, v30.4s, v28.s[2]
+	WORD  $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
+	WORD  $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
+	WORD  $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
+	FMOVQ 144(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
+	WORD  $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
+	WORD  $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
+	WORD  $0x4f991be7 // fmla v7.4s, v31.4s, v25.s[2]
+	WORD  $0x4f9a1bca // fmla v10.4s, v30.4s, v26.s[2]
+	WORD  $0x4f9a1beb // fmla v11.4s, v31.4s, v26.s[2]
+	WORD  $0x4f9b1bce // fmla v14.4s, v30.4s, v27.s[2]
+	WORD  $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
+	WORD  $0x4f9c1bd2 // fmla v18.4s, v30.4s, v28.s[2]
+	WORD  $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
+	WORD  $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
+	WORD  $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
+	PRFM  2240(R11), PLDL1KEEP
+	FMOVQ 192(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
+	WORD  $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
+	WORD  $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
+	WORD  $0x4fb91be5 // fmla v5.4s, v31.4s, v25.s[3]
+	WORD  $0x4fba1bc8 // fmla v8.4s, v30.4s, v26.s[3]
+	WORD  $0x4fba1be9 // fmla v9.4s, v31.4s, v26.s[3]
+	WORD  $0x4fbb1bcc // fmla v12.4s, v30.4s, v27.s[3]
+	WORD  $0x4fbb1bed // fmla v13.4s, v31.4s, v27.s[3]
+	WORD  $0x4fbc1bd0 // fmla v16.4s, v30.4s, v28.s[3]
+	WORD  $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
+	WORD  $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
+	WORD  $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
+	FMOVQ 208(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
+	WORD  $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
+	WORD  $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
+	WORD  $0x4fb91be7 // fmla v7.4s, v31.4s, v25.s[3]
+	WORD  $0x4fba1bca // fmla v10.4s, v30.4s, v26.s[3]
+	WORD  $0x4fba1beb // fmla v11.4s, v31.4s, v26.s[3]
+	WORD  $0x4fbb1bce // fmla v14.4s, v30.4s, v27.s[3]
+	WORD  $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
+	WORD  $0x4fbc1bd2 // fmla v18.4s, v30.4s, v28.s[3]
+	WORD  $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
+	WORD  $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
+	WORD  $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
+	PRFM  (R12), PLDL2KEEP
+	PRFM  64(R12), PLDL2KEEP
+	ADD   $128, R12
+	ADD   $256, R11
+	ADD   $16, R5
+	ADD   $16, R6
+	ADD   $16, R7
+	ADD   $16, R8
+	ADD   $16, R9
+	ADD   $16, R4
+	SUBS  $4, R10
+	BGE   narrow_6_block
+
+narrow_6_block_done:
+	ADD $4, R10
+
+	// The elements of x that are left.
+	SUBS $1, R10
+	BLT  narrow_6_rest_done
+
+narrow_6_rest:
+	// Registers: x R4-R9, elements of x left R10, weights R11
+	//            sums V0-V23, x[k] V24-V29, weights V30 V31
+	FMOVS (R5), F24
+	FMOVS (R6), F25
+	FMOVS (R7), F26
+	FMOVS (R8), F27
+	FMOVS (R9), F28
+	FMOVS (R4), F29
+	PRFM  2048(R11), PLDL1KEEP
+	FMOVQ (R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
+	WORD  $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
+	WORD  $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
+	WORD  $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
+	WORD  $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
+	WORD  $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
+	WORD  $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
+	WORD  $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
+	WORD  $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
+	WORD  $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
+	WORD  $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
+	WORD  $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
+	FMOVQ 16(R11), F30
+	WORD  $0x4e217bdf // fcvtl2 v31.4s, v30.8h
+	WORD  $0x0e217bde // fcvtl v30.4s, v30.4h
+	WORD  $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
+	WORD  $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
+	WORD  $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
+	WORD  $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
+	WORD  $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
+	WORD  $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
+	WORD  $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
+	WORD  $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
+	WORD  $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
+	WORD  $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
+	WORD  $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
+	WORD  $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
+	ADD   $64, R11
+	ADD   $4, R5
+	ADD   $4, R6
+	ADD   $4, R7
+	ADD   $4, R8
+	ADD   $4, R9
+	ADD   $4, R4
+	SUBS  $1, R10
+	BGE   narrow_6_rest
+
+narrow_6_rest_done:
+	ADD  $1, R10
+	MOVD R12, prefetch+48(FP)
+
+	// Store the sums.
+	MOVD  R1, R4
+	FSTPQ (F0, F1), (R4)
+	FSTPQ (F2, F3), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F4, F5), (R4)
+	FSTPQ (F6, F7), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F8, F9), (R4)
+	FSTPQ (F10, F11), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F12, F13), (R4)
+	FSTPQ (F14, F15), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F16, F17), (R4)
+	FSTPQ (F18, F19), 32(R4)
+	MOVD  zColumn+96(FP), R5
+	LSL   $2, R5
+	ADD   R5, R4
+	FSTPQ (F20, F21), (R4)
+	FSTPQ (F22, F23), 32(R4)
+
+narrow_next:
+	ADD  $64, R0
+	ADD  $32, R2
+	ADD  $64, R1
+	SUBS $1, R3
+	BGT  narrow_pass
+	JMP  narrow_summed
+
+narrow_1:
+	// Sums of 1 columns.
+	MOVD  R0, R0
+	FLDPQ (R0), (F0, F1)
+	FLDPQ 32(R0), (F2, F3)
+	FLDPQ 64(R0), (F4, F5)
+	FLDPQ 96(R0), (F6, F7)
+	MOVD  columns+56(FP), R0
+	MOVD  (R0), R0
+	MOVD  n+72(FP), R3
+	MOVD  R2, R2
+
+	// sums += weights·x[k], 4 elements of x an iteration.
+	SUBS $4, R3
+	BLT  narrow_1_block_done
+
+narrow_1_block:
+	// Registers: x R0, weights R2, elements of x left R3
+	//            sums V0-V7, x[k] V8, weights V9 V10
+	FMOVQ (R0), F8
+	FMOVQ (R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	FMOVQ 16(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	FMOVQ 32(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
+	FMOVQ 48(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
+	FMOVQ 64(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81120 // fmla v0.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81141 // fmla v1.4s, v10.4s, v8.s[1]
+	FMOVQ 80(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81122 // fmla v2.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
+	FMOVQ 96(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81124 // fmla v4.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81145 // fmla v5.4s, v10.4s, v8.s[1]
+	FMOVQ 112(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81126 // fmla v6.4s, v9.4s, v8.s[1]
+	WORD  $0x4fa81147 // fmla v7.4s, v10.4s, v8.s[1]
+	FMOVQ 128(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881920 // fmla v0.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
+	FMOVQ 144(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881922 // fmla v2.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881943 // fmla v3.4s, v10.4s, v8.s[2]
+	FMOVQ 160(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881924 // fmla v4.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881945 // fmla v5.4s, v10.4s, v8.s[2]
+	FMOVQ 176(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881926 // fmla v6.4s, v9.4s, v8.s[2]
+	WORD  $0x4f881947 // fmla v7.4s, v10.4s, v8.s[2]
+	FMOVQ 192(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81920 // fmla v0.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81941 // fmla v1.4s, v10.4s, v8.s[3]
+	FMOVQ 208(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81922 // fmla v2.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81943 // fmla v3.4s, v10.4s, v8.s[3]
+	FMOVQ 224(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81924 // fmla v4.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81945 // fmla v5.4s, v10.4s, v8.s[3]
+	FMOVQ 240(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4fa81926 // fmla v6.4s, v9.4s, v8.s[3]
+	WORD  $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
+	ADD   $256, R2
+	ADD   $16, R0
+	SUBS  $4, R3
+	BGE   narrow_1_block
+
+narrow_1_block_done:
+	ADD $4, R3
+
+	// The elements of x that are left.
+	SUBS $1, R3
+	BLT  narrow_1_rest_done
+
+narrow_1_rest:
+	FMOVS (R0), F8
+	FMOVQ (R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	FMOVQ 16(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	FMOVQ 32(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
+	FMOVQ 48(R2), F9
+	WORD  $0x4e21792a // fcvtl2 v10.4s, v9.8h
+	WORD  $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD  $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
+	WORD  $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
+	ADD   $64, R2
 	ADD   $4, R0
 	SUBS  $1, R3
 	BGE   narrow_1_rest
@@ -20828,6 +28025,227 @@ sums_1:
 	VFMLA V5.S4, V4.S4, V3.S4
 	ADD   $64, R6
 	ADD   $64, R5
+	SUBS  $16, R7
+	BGE   sums_1
+
+sums_1_done:
+	ADD $16, R7
+
+	// y = bias + the sums, added in pairs 8, 4, 2 and 1 apart.
+	WORD  $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD  $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	VDUP  V0.D[1], V1.D2
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD  $0x7e30d800 // faddp s0, v0.2s
+	FMOVS (R1), F1
+	FADDS F1, F0, F0
+	FMOVS F0, (R2)
+	ADD   R4, R0
+	ADD   $4, R1
+	ADD   $4, R2
+	SUBS  $1, R3
+	BGE   rows_1
+
+rows_1_done:
+	ADD $1, R3
+	RET
+
+// func headFloat16NEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
+TEXT ·headFloat16NEON(SB), NOSPLIT, $0-48
+	MOVD weights+0(FP), R0
+	MOVD bias+8(FP), R1
+	MOVD y+32(FP), R2
+	MOVD outputs+40(FP), R3
+	MOVD n+24(FP), R4
+	LSL  $1, R4
+	SUBS $4, R3
+	BLT  rows_4_done
+
+rows_4:
+	// Registers: weights R0, bias R1, y R2, outputs left R3, bytes of a row R4
+	MOVD  R0, R5
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD  R5, R6
+	ADD   R4, R6
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	MOVD  R6, R7
+	ADD   R4, R7
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	MOVD  R7, R8
+	ADD   R4, R8
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	MOVD  x+16(FP), R9
+	MOVD  n+24(FP), R10
+
+	// sums += weights·x of 4 rows.
+	SUBS $16, R10
+	BLT  sums_4_done
+
+sums_4:
+	// Registers: rows R5-R8, x R9, elements of x left R10
+	//            sums V0-V15, x V16, weights V17
+	FMOVQ (R9), F16
+	FMOVD (R5), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V0.S4
+	FMOVD (R6), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V4.S4
+	FMOVD (R7), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V8.S4
+	FMOVD (R8), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V12.S4
+	FMOVQ 16(R9), F16
+	FMOVD 8(R5), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V1.S4
+	FMOVD 8(R6), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V5.S4
+	FMOVD 8(R7), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V9.S4
+	FMOVD 8(R8), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V13.S4
+	FMOVQ 32(R9), F16
+	FMOVD 16(R5), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V2.S4
+	FMOVD 16(R6), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V6.S4
+	FMOVD 16(R7), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V10.S4
+	FMOVD 16(R8), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V14.S4
+	FMOVQ 48(R9), F16
+	FMOVD 24(R5), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V3.S4
+	FMOVD 24(R6), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V7.S4
+	FMOVD 24(R7), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V11.S4
+	FMOVD 24(R8), F17
+	WORD  $0x0e217a31 // fcvtl v17.4s, v17.4h
+	VFMLA V17.S4, V16.S4, V15.S4
+	ADD   $64, R9
+	ADD   $32, R5
+	ADD   $32, R6
+	ADD   $32, R7
+	ADD   $32, R8
+	SUBS  $16, R10
+	BGE   sums_4
+
+sums_4_done:
+	ADD $16, R10
+
+	// y = bias + the sums, added in pairs 8, 4, 2 and 1 apart.
+	WORD  $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD  $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	VDUP  V0.D[1], V1.D2
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD  $0x7e30d800 // faddp s0, v0.2s
+	FMOVS (R1), F1
+	FADDS F1, F0, F0
+	FMOVS F0, (R2)
+	WORD  $0x4e26d480 // fadd v0.4s, v4.4s, v6.4s
+	WORD  $0x4e27d4a1 // fadd v1.4s, v5.4s, v7.4s
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	VDUP  V0.D[1], V1.D2
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD  $0x7e30d800 // faddp s0, v0.2s
+	FMOVS 4(R1), F1
+	FADDS F1, F0, F0
+	FMOVS F0, 4(R2)
+	WORD  $0x4e2ad500 // fadd v0.4s, v8.4s, v10.4s
+	WORD  $0x4e2bd521 // fadd v1.4s, v9.4s, v11.4s
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	VDUP  V0.D[1], V1.D2
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD  $0x7e30d800 // faddp s0, v0.2s
+	FMOVS 8(R1), F1
+	FADDS F1, F0, F0
+	FMOVS F0, 8(R2)
+	WORD  $0x4e2ed580 // fadd v0.4s, v12.4s, v14.4s
+	WORD  $0x4e2fd5a1 // fadd v1.4s, v13.4s, v15.4s
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	VDUP  V0.D[1], V1.D2
+	WORD  $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD  $0x7e30d800 // faddp s0, v0.2s
+	FMOVS 12(R1), F1
+	FADDS F1, F0, F0
+	FMOVS F0, 12(R2)
+	ADD   R4, R0
+	ADD   R4, R0
+	ADD   R4, R0
+	ADD   R4, R0
+	ADD   $16, R1
+	ADD   $16, R2
+	SUBS  $4, R3
+	BGE   rows_4
+
+rows_4_done:
+	ADD  $4, R3
+	SUBS $1, R3
+	BLT  rows_1_done
+
+rows_1:
+	// Registers: weights R0, bias R1, y R2, outputs left R3, bytes of a row R4
+	MOVD  R0, R5
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD  x+16(FP), R6
+	MOVD  n+24(FP), R7
+
+	// sums += weights·x of 1 rows.
+	SUBS $16, R7
+	BLT  sums_1_done
+
+sums_1:
+	// Registers: rows R5, x R6, elements of x left R7
+	//            sums V0-V3, x V4, weights V5
+	FMOVQ (R6), F4
+	FMOVD (R5), F5
+	WORD  $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	VFMLA V5.S4, V4.S4, V0.S4
+	FMOVQ 16(R6), F4
+	FMOVD 8(R5), F5
+	WORD  $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	VFMLA V5.S4, V4.S4, V1.S4
+	FMOVQ 32(R6), F4
+	FMOVD 16(R5), F5
+	WORD  $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	VFMLA V5.S4, V4.S4, V2.S4
+	FMOVQ 48(R6), F4
+	FMOVD 24(R5), F5
+	WORD  $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	VFMLA V5.S4, V4.S4, V3.S4
+	ADD   $64, R6
+	ADD   $32, R5
 	SUBS  $16, R7
 	BGE   sums_1
 

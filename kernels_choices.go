@@ -7,11 +7,13 @@ type weightFormat int
 
 const (
 	float32Weights weightFormat = iota
+	float16Weights
 )
 
 func (format weightFormat) String() string {
 	return [...]string{
 		float32Weights: "float32",
+		float16Weights: "float16",
 	}[format]
 }
 
@@ -19,6 +21,8 @@ func gatesGeneric(format weightFormat, from *chainStart, p *panels, columns []co
 	switch format {
 	case float32Weights:
 		gatesFloat32Generic(from, p, columns, units, z, zStride)
+	case float16Weights:
+		gatesFloat16Generic(from, p, columns, units, z, zStride)
 	}
 }
 
@@ -26,6 +30,8 @@ func gatesPortable(format weightFormat, from *chainStart, p *panels, columns []c
 	switch format {
 	case float32Weights:
 		gatesFloat32Portable(from, p, columns, units, z, zStride)
+	case float16Weights:
+		gatesFloat16Portable(from, p, columns, units, z, zStride)
 	}
 }
 

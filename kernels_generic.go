@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/float16"
 	"example.com/lstm/internal/panel"
 )
 
@@ -155,13 +156,42 @@ func chain(z, weights, x []float32) {
 	}
 }
 
+// chainFloat16 is chain with weights of binary16.
+func chainFloat16(z, weights, x []float32) {
+	for k, xk := range x {
+		row := weights[k*len(z)/2:][:len(z)/2]
+		for r := range z {
+			z[r] = fma(float16.At(row, r), xk, z[r])
+		}
+	}
+}
+
+// chainOf continues the sums of a panel's rows by those of that format, from a row
+// of the panel on.
+func chainOf(format weightFormat, z, weights []float32, row int, x []float32) {
+	switch format {
+	case float32Weights:
+		chain(z, weights[row*len(z):], x)
+	case float16Weights:
+		chainFloat16(z, weights[row*len(z)/2:], x)
+	}
+}
+
 func stepGeneric(from *chainStart, p *panels, x, c, h []float32) {
+	stepOf(float32Weights, from, p, x, c, h)
+}
+
+func stepFloat16Generic(from *chainStart, p *panels, x, c, h []float32) {
+	stepOf(float16Weights, from, p, x, c, h)
+}
+
+func stepOf(format weightFormat, from *chainStart, p *panels, x, c, h []float32) {
 	f, rest := *from, *p
 	for u := 0; u < len(h); u += panel.Units {
 		var row [panel.RowFloats]float32
 		z := row[:panel.Gates*panel.Width(len(h)-u)]
 		copy(z, f.sums)
-		chain(z, rest.floats[rest.skip*len(z):], x)
+		chainOf(format, z, rest.floats, rest.skip, x)
 		plainUnits(z, c[u:], h[u:min(u+panel.Units, len(h))])
 		f, rest = f.advance(panel.Units), rest.advance(panel.Units)
 	}
@@ -175,13 +205,21 @@ func stepTileGeneric(from *chainStart, p *panels, columns []column) {
 }
 
 func gatesFloat32Generic(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	gatesOf(float32Weights, from, p, columns, units, z, zStride)
+}
+
+func gatesFloat16Generic(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	gatesOf(float16Weights, from, p, columns, units, z, zStride)
+}
+
+func gatesOf(format weightFormat, from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
 	for i := range columns {
 		f, rest := from.column(i), *p
 		for u := 0; u < units; u += panel.Units {
 			rows := panel.Gates * panel.Width(units-u)
 			sums := z[i*zStride+panel.Gates*u:][:rows]
 			copy(sums, f.sums)
-			chain(sums, rest.floats[rest.skip*rows:], columns[i].x)
+			chainOf(format, sums, rest.floats, rest.skip, columns[i].x)
 			f, rest = f.advance(panel.Units), rest.advance(panel.Units)
 		}
 	}
@@ -387,11 +425,19 @@ func stageUnits(s cellStage, z []float32, zStride int, slots []float32, slotStri
 const stageVectors = 7
 
 func headGeneric(weights, bias, x, y []float32) {
+	headOf(func(i int) float32 { return weights[i] }, bias, x, y)
+}
+
+func headFloat16Generic(weights, bias, x, y []float32) {
+	headOf(func(i int) float32 { return float16.At(weights, i) }, bias, x, y)
+}
+
+func headOf(weight func(i int) float32, bias, x, y []float32) {
 	for o := range y {
 		var sums [contract.HeadSums]float32
 		for k := 0; k < len(x); k += len(sums) {
 			for j := range sums {
-				sums[j] = fma(weights[k+j], x[k+j], sums[j])
+				sums[j] = fma(weight(o*len(x)+k+j), x[k+j], sums[j])
 			}
 		}
 		for n := len(sums) / 2; n > 0; n /= 2 {
@@ -400,7 +446,6 @@ func headGeneric(weights, bias, x, y []float32) {
 			}
 		}
 		y[o] = sums[0] + bias[o]
-		weights = weights[len(x):]
 	}
 }
 

@@ -23,13 +23,15 @@ import (
 // planTests tests a program of each function, by the function's name. kernel is the
 // number of its kernel, where one is chosen.
 var planTests = map[string]func(t *testing.T, p *interpret.Program, kernel int){
-	"step":     testStepPlan,
-	"stepTile": testStepTilePlan,
-	"gates":    testGatesPlan,
-	"cells":    testCellsPlan,
-	"stages":   testStagePlan,
-	"head":     testHeadPlan,
-	"elements": testElementsPlan,
+	"step":        stepPlanTest(float32Weights),
+	"stepFloat16": stepPlanTest(float16Weights),
+	"stepTile":    testStepTilePlan,
+	"gates":       testGatesPlan,
+	"cells":       testCellsPlan,
+	"stages":      testStagePlan,
+	"head":        headPlanTest(float32Weights),
+	"headFloat16": headPlanTest(float16Weights),
+	"elements":    testElementsPlan,
 }
 
 func TestPlans(t *testing.T) {
@@ -117,19 +119,21 @@ func (c *gateCall) planArguments(m [][]float32) interpret.Arguments {
 	}
 }
 
-func testStepPlan(t *testing.T, p *interpret.Program, _ int) {
-	eachPlanSize(func(units, n, seed int) {
-		r := lstmtest.NewRand(121, seed)
-		c := gateCall{
-			units: units, n: n, skip: r.IntN(3), after: r.IntN(2), columns: 1,
-			kind: &kinds[r.IntN(len(kinds))], rand: r, bias: r.IntN(2) == 0, panelGap: r.IntN(3),
-		}
-		checkPlan(t, p, c.step(), func(m [][]float32) interpret.Arguments {
-			args := c.planArguments(m)
-			args["x"], args["c"], args["h"] = m[otherArguments], m[otherArguments+1], m[otherArguments+2]
-			return args
+func stepPlanTest(format weightFormat) func(t *testing.T, p *interpret.Program, kernel int) {
+	return func(t *testing.T, p *interpret.Program, _ int) {
+		eachPlanSize(func(units, n, seed int) {
+			r := lstmtest.NewRand(121, seed)
+			c := gateCall{
+				units: units, n: n, skip: r.IntN(3), after: r.IntN(2), columns: 1,
+				kind: &kinds[r.IntN(len(kinds))], rand: r, bias: r.IntN(2) == 0, panelGap: r.IntN(3),
+			}
+			checkPlan(t, p, c.step(format), func(m [][]float32) interpret.Arguments {
+				args := c.planArguments(m)
+				args["x"], args["c"], args["h"] = m[otherArguments], m[otherArguments+1], m[otherArguments+2]
+				return args
+			})
 		})
-	})
+	}
 }
 
 // tileArguments are those of all tiles.
@@ -224,16 +228,18 @@ func testStagePlan(t *testing.T, p *interpret.Program, kernel int) {
 	}
 }
 
-func testHeadPlan(t *testing.T, p *interpret.Program, _ int) {
-	for _, outputs := range []int{1, 2, 3, 4, 5, 7, 8, 9, 13} {
-		for _, blocks := range []int{1, 2, 3, 8} {
-			for i := range kinds {
-				call := headCall(lstmtest.NewRand(124, outputs, blocks, i), &kinds[i], blocks*contract.HeadSums, outputs)
-				checkPlan(t, p, call, func(m [][]float32) interpret.Arguments {
-					return interpret.Arguments{
-						"weights": m[0], "bias": m[1], "x": m[2], "n": len(m[2]), "y": m[3], "outputs": len(m[3]),
-					}
-				})
+func headPlanTest(format weightFormat) func(t *testing.T, p *interpret.Program, kernel int) {
+	return func(t *testing.T, p *interpret.Program, _ int) {
+		for _, outputs := range []int{1, 2, 3, 4, 5, 7, 8, 9, 13} {
+			for _, blocks := range []int{1, 2, 3, 8} {
+				for i := range kinds {
+					call := headCall(lstmtest.NewRand(124, outputs, blocks, i), &kinds[i], format, blocks*contract.HeadSums, outputs)
+					checkPlan(t, p, call, func(m [][]float32) interpret.Arguments {
+						return interpret.Arguments{
+							"weights": m[0], "bias": m[1], "x": m[2], "n": len(m[2]), "y": m[3], "outputs": len(m[3]),
+						}
+					})
+				}
 			}
 		}
 	}

@@ -16,6 +16,14 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	stepPortable(from, p, x, c, h)
 }
 
+func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		stepFloat16Generic(from, p, x, c, h)
+		return
+	}
+	stepFloat16Portable(from, p, x, c, h)
+}
+
 func stepTile(from *chainStart, p *panels, columns []column) {
 	if dispatch.Active() == dispatch.Generic {
 		stepTileGeneric(from, p, columns)
@@ -54,6 +62,14 @@ func head(weights, bias, x, y []float32) {
 		return
 	}
 	headPortable(weights, bias, x, y)
+}
+
+func headFloat16(weights, bias, x, y []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		headFloat16Generic(weights, bias, x, y)
+		return
+	}
+	headFloat16Portable(weights, bias, x, y)
 }
 
 func elements(f function, parameters, dst, x []float32) {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/float16"
 	"example.com/lstm/internal/panel"
 )
 
@@ -137,16 +138,46 @@ func chainRowsExactly(z *[portableRows]float32, weights []float32, stride int, x
 	return len(x)
 }
 
+// chainFloat16Portable is chainFloat16. It widens some rows of weights at a time.
+func chainFloat16Portable(z, weights, x []float32) {
+	const most = 8
+	var rows [most * panel.RowFloats]float32
+	for k := 0; k < len(x); k += most {
+		part := x[k:min(k+most, len(x))]
+		widened := rows[:len(part)*len(z)]
+		float16.Unpack(widened, weights[k*len(z)/2:])
+		chainPortable(z, widened, part)
+	}
+}
+
+// chainOfPortable is chainOf.
+func chainOfPortable(format weightFormat, z, weights []float32, row int, x []float32) {
+	switch format {
+	case float32Weights:
+		chainPortable(z, weights[row*len(z):], x)
+	case float16Weights:
+		chainFloat16Portable(z, weights[row*len(z)/2:], x)
+	}
+}
+
 // The loops over panels below are the oracle's. One loop for both would take chain
 // and plainUnits as functions, and then the sums would move to the heap.
 
 func stepPortable(from *chainStart, p *panels, x, c, h []float32) {
+	stepOfPortable(float32Weights, from, p, x, c, h)
+}
+
+func stepFloat16Portable(from *chainStart, p *panels, x, c, h []float32) {
+	stepOfPortable(float16Weights, from, p, x, c, h)
+}
+
+func stepOfPortable(format weightFormat, from *chainStart, p *panels, x, c, h []float32) {
 	f, rest := *from, *p
 	for u := 0; u < len(h); u += panel.Units {
 		var row [panel.RowFloats]float32
 		z := row[:panel.Gates*panel.Width(len(h)-u)]
 		copy(z, f.sums)
-		chainPortable(z, rest.floats[rest.skip*len(z):], x)
+		chainOfPortable(format, z, rest.floats, rest.skip, x)
 		plainUnitsPortable(z, c[u:], h[u:min(u+panel.Units, len(h))])
 		f, rest = f.advance(panel.Units), rest.advance(panel.Units)
 	}
@@ -160,13 +191,21 @@ func stepTilePortable(from *chainStart, p *panels, columns []column) {
 }
 
 func gatesFloat32Portable(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	gatesOfPortable(float32Weights, from, p, columns, units, z, zStride)
+}
+
+func gatesFloat16Portable(from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
+	gatesOfPortable(float16Weights, from, p, columns, units, z, zStride)
+}
+
+func gatesOfPortable(format weightFormat, from *chainStart, p *panels, columns []column, units int, z []float32, zStride int) {
 	for i := range columns {
 		f, rest := from.column(i), *p
 		for u := 0; u < units; u += panel.Units {
 			rows := panel.Gates * panel.Width(units-u)
 			sums := z[i*zStride+panel.Gates*u:][:rows]
 			copy(sums, f.sums)
-			chainPortable(sums, rest.floats[rest.skip*rows:], columns[i].x)
+			chainOfPortable(format, sums, rest.floats, rest.skip, columns[i].x)
 			f, rest = f.advance(panel.Units), rest.advance(panel.Units)
 		}
 	}
@@ -279,8 +318,9 @@ func stageHiddenPortable(z []float32, zStride int, slots []float32, slotStride i
 	stageHiddenGeneric(z, zStride, slots, slotStride, parameters, columns)
 }
 
-// headPortable is a small part of any network.
-func headPortable(weights, bias, x, y []float32) { headGeneric(weights, bias, x, y) }
+// A head is a small part of any network.
+func headPortable(weights, bias, x, y []float32)        { headGeneric(weights, bias, x, y) }
+func headFloat16Portable(weights, bias, x, y []float32) { headFloat16Generic(weights, bias, x, y) }
 
 func sigmoidPortable(_, dst, x []float32) {
 	for i, v := range x {

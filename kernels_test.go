@@ -14,6 +14,7 @@ import (
 
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/dispatch"
+	"example.com/lstm/internal/float16"
 	"example.com/lstm/internal/gen"
 	"example.com/lstm/internal/guard"
 	"example.com/lstm/internal/lstmtest"
@@ -272,7 +273,7 @@ func numbers(r *rand.Rand, count, chain int, number func(r *rand.Rand, n int) fl
 type gateCall struct {
 	units, n, skip, after int
 	columns               int
-	format                weightFormat // of gates; step and stepTile have one only
+	format                weightFormat // of gates and step; stepTile has one only
 	kind                  *kind
 	rand                  *rand.Rand
 	// Sums that all columns begin at, as at their bias, or each at its own. They
@@ -341,8 +342,31 @@ func inFormat(format weightFormat, weights []float32) []float32 {
 	switch format {
 	case float32Weights:
 		return weights
+	case float16Weights:
+		return inFloat16(weights)
 	}
 	panic(fmt.Sprintf("the tests of kernels have no weights of format %v", format))
+}
+
+// inFloat16 rounds weights as they are, without a rule for zeros. Numbers that would
+// vanish become subnormal, and those that would overflow large.
+func inFloat16(weights []float32) []float32 {
+	packed := make([]float32, len(weights)/2)
+	for i := range packed {
+		var both uint32
+		for j, w := range weights[2*i:][:2] {
+			switch magnitude := math.Abs(float64(w)); {
+			case magnitude < 0x1p-25:
+				w *= 0x1p56
+			case magnitude > 0x1p15 && magnitude <= math.MaxFloat32:
+				w *= 0x1p-49
+			}
+			bits, _ := float16.Round(w)
+			both |= uint32(bits) << (16 * j)
+		}
+		packed[i] = math.Float32frombits(both)
+	}
+	return packed
 }
 
 // sums makes the sums of all columns.
@@ -392,21 +416,30 @@ func (c *gateCall) arguments() []argument {
 	return []argument{c.weights(), c.sums()}
 }
 
-func (c *gateCall) step() *kernelCall {
+// stepKernels are the steps of each format that has one, and their twins.
+var stepKernels = map[weightFormat]struct {
+	kernel, twin func(from *chainStart, p *panels, x, c, h []float32)
+}{
+	float32Weights: {step, stepGeneric},
+	float16Weights: {stepFloat16, stepFloat16Generic},
+}
+
+func (c *gateCall) step(format weightFormat) *kernelCall {
+	c.format = format
 	a := c.arguments()
 	cell, hidden := c.state(0)
 	return &kernelCall{
-		what:      "step of " + c.String(),
+		what:      fmt.Sprintf("step of %v weights, %s", format, c),
 		arguments: append(a, c.x(0), cell, hidden),
 		kernel: func(m [][]float32) {
 			from, p := c.places(m)
 			m = m[otherArguments:]
-			step(from, p, m[0], m[1], m[2])
+			stepKernels[format].kernel(from, p, m[0], m[1], m[2])
 		},
 		twin: func(m [][]float32) {
 			from, p := c.places(m)
 			m = m[otherArguments:]
-			stepGeneric(from, p, m[0], m[1], m[2])
+			stepKernels[format].twin(from, p, m[0], m[1], m[2])
 		},
 	}
 }
@@ -618,7 +651,7 @@ func choices[T ~int](t *testing.T, function string) []T {
 
 // Every function of the list has a test here, and there are no others.
 func TestEveryKernelIsTested(t *testing.T) {
-	tested := map[string]bool{"step": true, "stepTile": true, "gates": true, "cells": true, "stages": true, "head": true, "elements": true}
+	tested := map[string]bool{"step": true, "stepFloat16": true, "stepTile": true, "gates": true, "cells": true, "stages": true, "head": true, "headFloat16": true, "elements": true}
 	for _, f := range gen.Functions {
 		require.True(t, tested[f.Name], "%s needs a test of all sizes and one in TestKernelOffsets", f.Name)
 		delete(tested, f.Name)
@@ -656,14 +689,16 @@ const floatsFor = 1 << 16
 func TestStepKernel(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
-		eachSize(func(units, n, seed int) {
-			r := lstmtest.NewRand(101, seed)
-			c := gateCall{
-				units: units, n: n, skip: r.IntN(3) * r.IntN(9), after: r.IntN(3),
-				columns: 1, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0, panelGap: r.IntN(3) * r.IntN(40),
-			}
-			rack.check(t, c.step(), atFirst, atLast, apart(seed))
-		})
+		for format := range stepKernels {
+			eachSize(func(units, n, seed int) {
+				r := lstmtest.NewRand(101, seed)
+				c := gateCall{
+					units: units, n: n, skip: r.IntN(3) * r.IntN(9), after: r.IntN(3),
+					columns: 1, kind: &kinds[(units+n)%len(kinds)], rand: r, bias: r.IntN(2) == 0, panelGap: r.IntN(3) * r.IntN(40),
+				}
+				rack.check(t, c.step(format), atFirst, atLast, apart(seed))
+			})
+		}
 	})
 }
 
@@ -754,8 +789,10 @@ func TestKernelOffsets(t *testing.T) {
 					c := gateCall{
 						units: units, n: n, skip: n % 2, columns: 1, kind: &kinds[i], rand: r, bias: i%2 == 0,
 					}
-					rack.check(t, c.step(), offsets...)
-					c.columns = 1 + r.IntN(panel.MaxColumns)
+					for format := range stepKernels {
+						rack.check(t, c.step(format), offsets...)
+					}
+					c.format, c.columns = float32Weights, 1+r.IntN(panel.MaxColumns)
 					rack.check(t, c.tile(rack, true), offsets...)
 					for _, format := range choices[weightFormat](t, "gates") {
 						rack.check(t, c.gates(format, rack, true, 0, !c.bias), offsets...)
@@ -773,7 +810,9 @@ func TestKernelOffsets(t *testing.T) {
 		}
 		for i := range kinds {
 			for _, outputs := range []int{1, 3, 4, 7} {
-				rack.check(t, headCall(lstmtest.NewRand(105, outputs), &kinds[i], 3*contract.HeadSums, outputs), offsets...)
+				for format := range headKernels {
+					rack.check(t, headCall(lstmtest.NewRand(105, outputs), &kinds[i], format, 3*contract.HeadSums, outputs), offsets...)
+				}
 			}
 		}
 		for blocks := 1; blocks <= 5; blocks++ {
@@ -786,17 +825,26 @@ func TestKernelOffsets(t *testing.T) {
 	})
 }
 
-func headCall(r *rand.Rand, k *kind, inputs, outputs int) *kernelCall {
+// headKernels are the heads of each format that has one, and their twins.
+var headKernels = map[weightFormat]struct {
+	kernel, twin func(weights, bias, x, y []float32)
+}{
+	float32Weights: {head, headGeneric},
+	float16Weights: {headFloat16, headFloat16Generic},
+}
+
+func headCall(r *rand.Rand, k *kind, format weightFormat, inputs, outputs int) *kernelCall {
+	of := headKernels[format]
 	return &kernelCall{
-		what: fmt.Sprintf("head of %s: %d inputs, %d outputs", k.name, inputs, outputs),
+		what: fmt.Sprintf("head of %v weights, %s: %d inputs, %d outputs", format, k.name, inputs, outputs),
 		arguments: []argument{
-			{name: "weights", floats: numbers(r, inputs*outputs, inputs/contract.HeadSums, k.weight)},
+			{name: "weights", floats: inFormat(format, numbers(r, inputs*outputs, inputs/contract.HeadSums, k.weight))},
 			{name: "bias", floats: numbers(r, outputs, 1, k.sum)},
 			{name: "x", floats: numbers(r, inputs, inputs, k.x)},
 			{name: "y", floats: sentinels(outputs)},
 		},
-		kernel: func(m [][]float32) { head(m[0], m[1], m[2], m[3]) },
-		twin:   func(m [][]float32) { headGeneric(m[0], m[1], m[2], m[3]) },
+		kernel: func(m [][]float32) { of.kernel(m[0], m[1], m[2], m[3]) },
+		twin:   func(m [][]float32) { of.twin(m[0], m[1], m[2], m[3]) },
 	}
 }
 
@@ -806,8 +854,10 @@ func TestHeadKernel(t *testing.T) {
 		for _, outputs := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33} {
 			for _, blocks := range []int{1, 2, 3, 4, 5, 8, 31} {
 				for i := range kinds {
-					r := lstmtest.NewRand(107, outputs, blocks, i)
-					rack.check(t, headCall(r, &kinds[i], blocks*contract.HeadSums, outputs), atFirst, atLast, apart(i))
+					for format := range headKernels {
+						r := lstmtest.NewRand(107, outputs, blocks, i)
+						rack.check(t, headCall(r, &kinds[i], format, blocks*contract.HeadSums, outputs), atFirst, atLast, apart(i))
+					}
 				}
 			}
 		}

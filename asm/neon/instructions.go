@@ -173,6 +173,12 @@ func (f *Function) STRD(v V, m Mem) {
 	f.Emit(&emit.Instruction{Opcode: "FMOVD", Operands: []emit.Operand{scalar(v), m}, Reads: append(ids(m.Base), v.id)})
 }
 
+// LDRD loads 8 bytes into the lower half and clears the upper one.
+func (f *Function) LDRD(m Mem, v V) {
+	f.checkOffset("FMOVD", m, 8)
+	f.Emit(&emit.Instruction{Opcode: "FMOVD", Operands: []emit.Operand{m, scalar(v)}, Reads: ids(m.Base), Writes: vs(v)})
+}
+
 // Prefetch says which cache a line is fetched into.
 type Prefetch string
 
@@ -249,6 +255,15 @@ func (f *Function) FMLALane(m Lane, n, d V) {
 		Reads:    vs(m.V, n, d),
 		Writes:   vs(d),
 	})
+}
+
+// FCVTL widens the binary16 numbers in the lower half of n, FCVTL2 those in the
+// upper one.
+func (f *Function) FCVTL(n, d V)  { f.widen(fcvtl, n, d) }
+func (f *Function) FCVTL2(n, d V) { f.widen(fcvtl2, n, d) }
+
+func (f *Function) widen(w form, n, d V) {
+	f.Emit(&emit.Instruction{Opcode: "WORD", Operands: []emit.Operand{word{w, []V{d, n}, 0}}, Reads: vs(n), Writes: vs(d)})
 }
 
 // Bits and integers.

@@ -184,6 +184,27 @@ func (m *Machine) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Weight {
 	return ws
 }
 
+// LoadHalves loads pairs of vectors, or half of one, and widens them in registers.
+func (m *Machine) LoadHalves(base gen.Reg, offset, n, _ int) []gen.Weight {
+	const size = 2 * lanes // bytes of a vector
+	var ws []gen.Weight
+	for len(ws) < n {
+		at := m.mem(base, offset+len(ws)*size)
+		id, v := m.newVec("weights")
+		ws = append(ws, m.VecWeight(id))
+		if len(ws) == n {
+			m.fn.LDRD(at, v)
+		} else {
+			m.fn.LDRQ(at, v)
+			id, upper := m.newVec("weights")
+			ws = append(ws, m.VecWeight(id))
+			m.fn.FCVTL2(v, upper)
+		}
+		m.fn.FCVTL(v, v)
+	}
+	return ws
+}
+
 func (m *Machine) VecWeight(v gen.Vec) gen.Weight { return gen.Weight{ID: v.ID, Lanes: lanes} }
 
 // LoadScalars loads a whole vector of them, or one.

@@ -32,6 +32,8 @@ var (
 	vmS   = field{shift: 16, format: "v%d.s", lane: true}
 	sd    = field{shift: 0, format: "s%d"}
 	vn2s  = field{shift: 5, format: "v%d.2s"}
+	vn4h  = field{shift: 5, format: "v%d.4h"}
+	vn8h  = field{shift: 5, format: "v%d.8h"}
 	vd16b = field{shift: 0, format: "v%d.16b"}
 	vn16b = field{shift: 5, format: "v%d.16b"}
 	vm16b = field{shift: 16, format: "v%d.16b"}
@@ -58,7 +60,10 @@ var (
 	fmlaLane = form{"fmla", 0x4f801000, byLane}
 	faddp    = form{"faddp", 0x7e30d800, []field{sd, vn2s}}
 
-	words = []form{fadd, fsub, fmul, fdiv, fmax, fmin, fcmgt, bic, fabs, fmlaLane, faddp}
+	fcvtl  = form{"fcvtl", 0x0e217800, []field{vd4s, vn4h}}
+	fcvtl2 = form{"fcvtl2", 0x4e217800, []field{vd4s, vn8h}}
+
+	words = []form{fadd, fsub, fmul, fdiv, fmax, fmin, fcmgt, bic, fabs, fmlaLane, faddp, fcvtl, fcvtl2}
 )
 
 // The bits of a lane's number, which the code has apart.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"example.com/lstm/internal/gen"
+	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	x86asm "github.com/mmcloughlin/avo/x86"
 )
@@ -14,19 +15,24 @@ func (m *Machine) mem(base gen.Reg, offset int) operand.Mem {
 	return operand.Mem{Base: m.r(base), Disp: offset}
 }
 
-// Load loads a vector. Where vectors can be wider, the rest becomes zero, as
-// avo has to be told.
+// Load loads a vector.
 func (m *Machine) Load(base gen.Reg, offset int, name string) gen.Vec {
 	id, v := m.newVec(name)
 	load, err := x86asm.VMOVUPS(m.mem(base, offset), v)
 	if err != nil {
 		panic(err)
 	}
-	if m.lanes < m.maxLanes {
-		load.Outputs = []operand.Op{m.vecs[id.ID].AsZ()}
-	}
-	m.ctx.Instruction(load)
+	m.emitVec(load, id)
 	return id
+}
+
+// emitVec emits an instruction that makes that vector. Where vectors can be wider,
+// the rest becomes zero, as avo has to be told.
+func (m *Machine) emitVec(in *ir.Instruction, made gen.Vec) {
+	if m.lanes < m.maxLanes {
+		in.Outputs = []operand.Op{m.vecs[made.ID].AsZ()}
+	}
+	m.ctx.Instruction(in)
 }
 
 func (m *Machine) Reload(v gen.Vec, base gen.Reg, offset int) {
@@ -84,6 +90,21 @@ func (m *Machine) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Weight {
 		} else {
 			ws[i] = m.VecWeight(m.Load(base, at, "weights"))
 		}
+	}
+	return ws
+}
+
+// LoadHalves widens them on their way to registers.
+func (m *Machine) LoadHalves(base gen.Reg, offset, n, _ int) []gen.Weight {
+	ws := make([]gen.Weight, n)
+	for i := range ws {
+		id, v := m.newVec("weights")
+		widen, err := x86asm.VCVTPH2PS(m.mem(base, offset+i*2*m.lanes), v)
+		if err != nil {
+			panic(err)
+		}
+		m.emitVec(widen, id)
+		ws[i] = m.VecWeight(id)
 	}
 	return ws
 }

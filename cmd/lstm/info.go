@@ -76,7 +76,7 @@ func cpuFeatures() []feature {
 	switch runtime.GOARCH {
 	case "amd64":
 		return []feature{
-			{"OSXSAVE", cpu.X86.HasOSXSAVE}, {"AVX", cpu.X86.HasAVX}, {"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA},
+			{"OSXSAVE", cpu.X86.HasOSXSAVE}, {"AVX", cpu.X86.HasAVX}, {"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA}, {"F16C", cpu.X86.HasF16C},
 			{"AVX512F", cpu.X86.HasAVX512F}, {"AVX512VL", cpu.X86.HasAVX512VL},
 			{"AVX512DQ", cpu.X86.HasAVX512DQ}, {"AVX512BW", cpu.X86.HasAVX512BW},
 		}

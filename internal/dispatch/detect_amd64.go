@@ -16,6 +16,7 @@ func detect() []Path {
 		"AVX":      cpu.X86.HasAVX,
 		"AVX2":     cpu.X86.HasAVX2,
 		"FMA3":     cpu.X86.HasFMA,
+		"F16C":     cpu.X86.HasF16C,
 		"AVX512F":  cpu.X86.HasAVX512F,
 		"AVX512VL": cpu.X86.HasAVX512VL,
 		"AVX512DQ": cpu.X86.HasAVX512DQ,

@@ -42,9 +42,9 @@ var All = [...]Description{
 	Portable: {Name: "portable", Suffix: "Portable", Lanes: 1},
 	NEON:     {Name: "neon", Suffix: "NEON", GOARCH: "arm64", Lanes: 4},
 	AVX2: {Name: "avx2", Suffix: "AVX2", GOARCH: "amd64", Lanes: 8,
-		Needs: []string{"AVX", "AVX2", "FMA3"}},
+		Needs: []string{"AVX", "AVX2", "FMA3", "F16C"}},
 	AVX512: {Name: "avx512", Suffix: "AVX512", GOARCH: "amd64", Lanes: 16,
-		Needs: []string{"AVX", "AVX2", "FMA3", "AVX512F", "AVX512VL", "AVX512DQ", "AVX512BW"}},
+		Needs: []string{"AVX", "AVX2", "FMA3", "F16C", "AVX512F", "AVX512VL", "AVX512DQ", "AVX512BW"}},
 }
 
 func (p Path) String() string { return All[p].Name }

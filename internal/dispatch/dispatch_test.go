@@ -47,7 +47,7 @@ func TestSwitchedOff(t *testing.T) {
 		_, _ = os.Stdout.WriteString("paths: " + strings.Join(Available(), " ") + "\n")
 		return
 	}
-	for _, feature := range []string{"avx", "avx2", "fma"} {
+	for _, feature := range []string{"avx", "avx2", "fma", "f16c"} {
 		child := exec.Command(os.Args[0], "-test.run=^TestSwitchedOff$")
 		child.Env = append(os.Environ(), variable+"=1", "GODEBUG=cpu."+feature+"=off")
 		output, err := child.CombinedOutput()

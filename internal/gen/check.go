@@ -285,7 +285,15 @@ func (c *checked) takeUse(f *register, kind string) {
 
 func (c *checked) LoadWeights(base Reg, offset, n, uses int) []Weight {
 	c.reg(base)
-	ws := c.m.LoadWeights(base, offset, n, uses)
+	return c.newWeights(c.m.LoadWeights(base, offset, n, uses), base, uses)
+}
+
+func (c *checked) LoadHalves(base Reg, offset, n, uses int) []Weight {
+	c.reg(base)
+	return c.newWeights(c.m.LoadHalves(base, offset, n, uses), base, uses)
+}
+
+func (c *checked) newWeights(ws []Weight, base Reg, uses int) []Weight {
 	for i := range ws {
 		w := &ws[i]
 		r := c.add(c.weights, w.ID, "weight", w.Lanes)

@@ -1,20 +1,28 @@
 package gen
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // A Format is how weights are stored. Each is described in a file of its own, and
 // is one kernel a path, gates, for every cell.
 type Format struct {
 	Name string
-	Size int // bytes of a weight
+	Size int // bytes of a weight, a power of two
 
 	// load makes n consecutive vectors of weights ready to be multiplied, each for
 	// that many uses.
 	load func(g *Generator, base Reg, offset, n, uses int) []Weight
+	// atOnce is how many such vectors there are registers for.
+	atOnce func(t *Tuning) int
 }
 
 // Formats are all formats.
-var Formats = []*Format{float32Format}
+var Formats = []*Format{float32Format, float16Format}
+
+// shift is the binary logarithm of Size.
+func (f *Format) shift() int { return bits.TrailingZeros(uint(f.Size)) }
 
 // gatesKernels are the kernels of all formats.
 func gatesKernels() (kernels []*Kernel) {

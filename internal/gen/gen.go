@@ -135,6 +135,8 @@ type Machine interface {
 	// LoadWeights makes n consecutive vectors ready, each for that many uses.
 	// base must not change before the last of them.
 	LoadWeights(base Reg, offset, n, uses int) []Weight
+	// LoadHalves is LoadWeights of binary16 numbers, which float32 has all.
+	LoadHalves(base Reg, offset, n, uses int) []Weight
 	// VecWeight is a vector as a weight.
 	VecWeight(v Vec) Weight
 	// LoadScalars makes n consecutive float32 ready, and Spread one of them, to

@@ -8,16 +8,16 @@ import (
 
 // head is the linear head: each row's products are summed in 16 parts, which
 // are then added in pairs. Several rows share the loads of x.
-func (g *Generator) head() {
+func (g *Generator) head(format *Format) {
 	weights := g.Arg("weights", "weights")
 	bias := g.Arg("bias", "bias")
 	y := g.Arg("y", "y")
 	outputs := g.Arg("outputs", "outputs left")
 	rowSize := g.Arg("n", "bytes of a row")
-	g.ShiftLeft(rowSize, 2)
+	g.ShiftLeft(rowSize, format.shift())
 	for _, rows := range []int{g.HeadRows, 1} {
 		g.countdown(outputs, rows, fmt.Sprintf("rows_%d", rows), func() {
-			g.headRows(rows, weights, rowSize, bias, y)
+			g.headRows(format, rows, weights, rowSize, bias, y)
 			for range rows {
 				g.Add(weights, rowSize)
 			}
@@ -28,7 +28,7 @@ func (g *Generator) head() {
 	g.Return()
 }
 
-func (g *Generator) headRows(rows int, weights, rowSize, bias, y Reg) {
+func (g *Generator) headRows(format *Format, rows int, weights, rowSize, bias, y Reg) {
 	acc := make([][]Vec, rows)
 	w := make([]Reg, rows)
 	for r := range acc {
@@ -51,12 +51,12 @@ func (g *Generator) headRows(rows int, weights, rowSize, bias, y Reg) {
 		for v := range acc[0] {
 			xs := g.Load(x, v*g.vectorSize(), "x")
 			for r := range acc {
-				g.MulAccVec(acc[r][v], g.LoadWeights(w[r], v*g.vectorSize(), 1, 1)[0], xs)
+				g.MulAccVec(acc[r][v], format.load(g, w[r], v*g.Lanes()*format.Size, 1, 1)[0], xs)
 			}
 		}
 		g.AddImm(x, contract.HeadSums*floatSize)
 		for r := range w {
-			g.AddImm(w[r], contract.HeadSums*floatSize)
+			g.AddImm(w[r], contract.HeadSums*format.Size)
 		}
 	})
 	g.Comment("y = bias + the sums, added in pairs 8, 4, 2 and 1 apart.")

@@ -105,11 +105,16 @@ var (
 		{"columns", "*[]float32", "&columns[0].x"},
 		{"count", "int", "len(columns)"},
 	}
+	stepArgs = slices.Concat(sumsArgs, panelArgs,
+		[]Arg{pointer("x"), {"n", "int", "len(x)"}, pointer("c"), pointer("h"), {"units", "int", "len(h)"}})
 	tileArgs = slices.Concat(
 		sumsArgs, []Arg{{"sumsColumn", "int", "from.columnStride"}},
 		panelArgs, []Arg{{"prefetch", "*float32", "unsafe.SliceData(p.prefetch)"}},
 		columnArgs, []Arg{{"n", "int", "len(columns[0].x)"}},
 	)
+	headArgs = []Arg{
+		pointer("weights"), pointer("bias"), pointer("x"), {"n", "int", "len(x)"}, pointer("y"), {"outputs", "int", "len(y)"},
+	}
 	zArgs = []Arg{pointer("z"), {"zColumn", "int", "zStride"}}
 )
 
@@ -120,8 +125,7 @@ var Functions = []*Function{
 		Name:   "step",
 		Does:   "one step of one stream: continues the gates' sums over x, then updates c and stores h",
 		Params: "from *chainStart, p *panels, x, c, h []float32",
-		Args: slices.Concat(sumsArgs, panelArgs,
-			[]Arg{pointer("x"), {"n", "int", "len(x)"}, pointer("c"), pointer("h"), {"units", "int", "len(h)"}}),
+		Args:   stepArgs,
 		Reads:  []string{"x", "c[:len(h)]"},
 		Writes: []string{"c[:len(h)]", "h"},
 		Kernels: []*Kernel{
@@ -133,19 +137,33 @@ var Functions = []*Function{
 				If:       "p.pairs",
 				Scratch:  panel.RowFloats * floatSize,
 				MinLanes: 16,
-				Body:     func(g *Generator) { g.step(2) },
+				Body:     func(g *Generator) { g.step(float32Format, 2) },
 			},
 			{
 				Name:    "step",
 				Does:    "updates c and h of consecutive units by one step, see stepGeneric.",
 				Scratch: panel.RowFloats * floatSize,
-				Body:    func(g *Generator) { g.step(1) },
+				Body:    func(g *Generator) { g.step(float32Format, 1) },
 			},
 		},
 	}),
 	function(Function{
+		Name:   "stepFloat16",
+		Does:   "step of weights in float16",
+		Params: "from *chainStart, p *panels, x, c, h []float32",
+		Args:   stepArgs,
+		Reads:  []string{"x", "c[:len(h)]"},
+		Writes: []string{"c[:len(h)]", "h"},
+		Kernels: []*Kernel{{
+			Name:    "stepFloat16",
+			Does:    "is step of weights in float16, see stepFloat16Generic.",
+			Scratch: panel.RowFloats * floatSize,
+			Body:    func(g *Generator) { g.step(float16Format, 1) },
+		}},
+	}),
+	function(Function{
 		Name:   "stepTile",
-		Does:   "the same for up to panel.MaxColumns streams, which share each load of a weight",
+		Does:   "step for up to panel.MaxColumns streams, which share each load of a weight",
 		Params: "from *chainStart, p *panels, columns []column",
 		Args:   slices.Concat(tileArgs, []Arg{{"units", "int", "len(columns[0].h)"}}),
 		Reads:  []string{"column.x", "column.c[:len(column.h)]"},
@@ -197,15 +215,26 @@ var Functions = []*Function{
 		Name:   "head",
 		Does:   "the linear head",
 		Params: "weights, bias, x, y []float32",
-		Args: []Arg{
-			pointer("weights"), pointer("bias"), pointer("x"), {"n", "int", "len(x)"}, pointer("y"), {"outputs", "int", "len(y)"},
-		},
+		Args:   headArgs,
 		Reads:  []string{"x"},
 		Writes: []string{"y"},
 		Kernels: []*Kernel{{
 			Name: "head",
 			Does: "applies the linear head, see headGeneric.",
-			Body: (*Generator).head,
+			Body: func(g *Generator) { g.head(float32Format) },
+		}},
+	}),
+	function(Function{
+		Name:   "headFloat16",
+		Does:   "the linear head of weights in float16",
+		Params: "weights, bias, x, y []float32",
+		Args:   headArgs,
+		Reads:  []string{"x"},
+		Writes: []string{"y"},
+		Kernels: []*Kernel{{
+			Name: "headFloat16",
+			Does: "is head of weights in float16, see headFloat16Generic.",
+			Body: func(g *Generator) { g.head(float16Format) },
 		}},
 	}),
 	function(Function{

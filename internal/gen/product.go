@@ -103,8 +103,9 @@ func (g *Generator) productRow(s stream, offset int, x []Scalar) {
 			g.Prefetch(s.w, offset+prefetchRows*s.row+line)
 		}
 	}
-	for first := 0; first < vectors; first += g.WeightsAtOnce {
-		ws := s.format.load(g, s.w, offset+first*size, min(g.WeightsAtOnce, vectors-first), len(s.sums))
+	atOnce := s.format.atOnce(g.Tuning)
+	for first := 0; first < vectors; first += atOnce {
+		ws := s.format.load(g, s.w, offset+first*size, min(atOnce, vectors-first), len(s.sums))
 		for i := range s.sums {
 			m := g.Spread(x[i])
 			for v := range ws {

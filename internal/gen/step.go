@@ -15,7 +15,7 @@ import (
 // latency, and two streams, which only the first-level cache likes.
 // A narrow panel, whose few chains are all latency, goes together with the
 // panel before it.
-func (g *Generator) step(panelsAtOnce int) {
+func (g *Generator) step(format *Format, panelsAtOnce int) {
 	at := stepPointers{
 		sums:    g.Arg("sums", "sums of the panel"),
 		weights: g.Arg("weights", "panel"),
@@ -30,7 +30,7 @@ func (g *Generator) step(panelsAtOnce int) {
 		g.JumpIf(at.units, LessOrEqual, wide, "wide")
 		g.JumpIf(at.units, LessOrEqual, wide+narrow, "wide_narrow")
 		g.Label("wide")
-		streams := g.sumPanels(at, "wide", wide)
+		streams := g.sumPanels(format, at, "wide", wide)
 		g.shadowPanels(streams[0], at)
 		g.finishPanels(streams, at, "wide")
 		g.nextPanels(1, at, "done")
@@ -41,31 +41,31 @@ func (g *Generator) step(panelsAtOnce int) {
 		g.JumpIf(at.units, LessOrEqual, 2*wide, "pair")
 		g.JumpIf(at.units, LessOrEqual, 2*wide+narrow, "pair_narrow")
 		g.Label("pair")
-		g.stepPanels(at, "pair", wide, wide)
+		g.stepPanels(format, at, "pair", wide, wide)
 		g.nextPanels(2, at, "done")
 		g.Jump("panels")
 		g.Label("pair_narrow")
-		g.stepPanels(at, "pair_narrow", wide, wide, narrow)
+		g.stepPanels(format, at, "pair_narrow", wide, wide, narrow)
 		g.Jump("done")
 		g.Label("wide")
-		g.stepPanels(at, "wide", wide)
+		g.stepPanels(format, at, "wide", wide)
 		g.Jump("done")
 	}
 	g.Label("wide_narrow")
-	g.stepPanels(at, "wide_narrow", wide, narrow)
+	g.stepPanels(format, at, "wide_narrow", wide, narrow)
 	g.Jump("done")
 	g.Label("narrow")
-	g.stepPanels(at, "narrow", narrow)
+	g.stepPanels(format, at, "narrow", narrow)
 	g.Label("done")
 	g.Return()
 }
 
 // stepPanels is the whole of a step for panels of those widths together.
-func (g *Generator) stepPanels(at stepPointers, name string, widths ...int) {
+func (g *Generator) stepPanels(format *Format, at stepPointers, name string, widths ...int) {
 	if len(widths) == 1 {
 		defer g.narrowTo(widths[0])()
 	}
-	g.finishPanels(g.sumPanels(at, name, widths...), at, name)
+	g.finishPanels(g.sumPanels(format, at, name, widths...), at, name)
 }
 
 // shadowPanels goes on from a panel whose sums are complete to the next, and so
@@ -160,7 +160,7 @@ func (g *Generator) addFloats(r, n Reg) {
 }
 
 // sumPanels computes the sums of consecutive panels of those widths.
-func (g *Generator) sumPanels(at stepPointers, name string, widths ...int) []stream {
+func (g *Generator) sumPanels(format *Format, at stepPointers, name string, widths ...int) []stream {
 	g.Comment("Start each sum where it was left, or at its bias.")
 	streams := make([]stream, len(widths))
 	sums, weights := at.sums, at.weights
@@ -170,13 +170,12 @@ func (g *Generator) sumPanels(at stepPointers, name string, widths ...int) []str
 			g.addFloats(sums, g.Arg("sumsStride", "stride"))
 			g.addFloats(weights, g.Arg("weightsStride", "stride"))
 		}
-		row := panel.Gates * width * floatSize
-		acc := make([]Vec, row/g.vectorSize())
+		acc := make([]Vec, panel.Gates*width/g.Lanes())
 		for v := range acc {
 			acc[v] = g.Load(sums, v*g.vectorSize(), "sums")
 		}
-		w := g.firstRow(weights, panel.Gates*width*float32Format.Size)
-		streams[p] = stream{format: float32Format, w: w, row: row, sums: [][]Vec{acc}}
+		row := panel.Gates * width * format.Size
+		streams[p] = stream{format: format, w: g.firstRow(weights, row), row: row, sums: [][]Vec{acc}}
 	}
 	x := g.Arg("x", "x")
 	n := g.Arg("n", "elements of x left")
@@ -189,7 +188,7 @@ func (g *Generator) finishPanels(panels []stream, at stepPointers, name string) 
 	var cells []cellGroup
 	units, before := at.units, 0 // units left, and units of the panels before
 	for i, p := range panels {
-		width := p.row / (panel.Gates * floatSize)
+		width := p.row / (panel.Gates * p.format.Size)
 		if i > 0 {
 			units = g.Copy(units, "units of the panel")
 			g.AddImm(units, -panel.Units)

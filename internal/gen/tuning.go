@@ -25,6 +25,9 @@ type Tuning struct {
 	// WeightsAtOnce is the number of weight vectors that there are registers for
 	// beside the sums and their multipliers.
 	WeightsAtOnce int
+	// HalvesAtOnce is the same for weights that pass through registers even where
+	// each is used once, as those of binary16 do.
+	HalvesAtOnce int
 	// Lockstep is the number of activations of a cell whose operations take
 	// turns, so that one's latency hides another's, as registers allow.
 	Lockstep int
@@ -71,6 +74,7 @@ func (t *Tuning) check() {
 		{"TileBlock", t.TileBlock},
 		{"TileVectors", t.TileVectors},
 		{"WeightsAtOnce", t.WeightsAtOnce},
+		{"HalvesAtOnce", t.HalvesAtOnce},
 		{"Lockstep", t.Lockstep},
 		{"TileLockstep", t.TileLockstep},
 		{"CellLockstep", t.CellLockstep},
@@ -96,6 +100,7 @@ func (t *Tuning) check() {
 	}{
 		{"a tile", t.TileVectors*panel.MaxColumns + min(t.TileVectors, t.WeightsAtOnce) + multiplier},
 		{"a step", row + multiplier}, // weights may be multiplied from memory
+		{"a step with halves", row + t.HalvesAtOnce + multiplier},
 		{"the head", t.HeadRows*max(1, contract.HeadSums/t.Lanes) + multiplier},
 	} {
 		if of.vectors > t.Registers {
@@ -117,6 +122,7 @@ var (
 		TileBlock:      4,
 		TileVectors:    2, // × 6 columns = 12 sums, 2 weights and 1 or 2 multipliers
 		WeightsAtOnce:  8, // all there are: a row
+		HalvesAtOnce:   1,
 		Lockstep:       2, // beside 8 sums, and what each activation holds
 		TileLockstep:   3, // i, g and f of a vector
 		CellLockstep:   3,
@@ -133,6 +139,7 @@ var (
 		TileBlock:      4,
 		TileVectors:    4, // × 6 columns = 24 sums, 4 weights and 1 or 2 multipliers
 		WeightsAtOnce:  8,
+		HalvesAtOnce:   4,
 		Lockstep:       4,
 		TileLockstep:   6, // i, g and f of two vectors
 		CellLockstep:   6,
@@ -149,6 +156,7 @@ var (
 		TileBlock:      4,
 		TileVectors:    4, // × 6 columns = 24 sums, 6 registers of multipliers and 2 weights
 		WeightsAtOnce:  2, // one load of a pair
+		HalvesAtOnce:   2,
 		Lockstep:       3,
 		TileLockstep:   4,
 		CellLockstep:   3,

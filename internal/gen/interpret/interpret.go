@@ -96,4 +96,7 @@ func (p *Program) Run(args Arguments) (err error) {
 // tests takes.
 const maxSteps = 1 << 24
 
-const floatSize = 4
+const (
+	floatSize = 4
+	halfSize  = 2 // of a binary16 number
+)

@@ -58,6 +58,9 @@ func TestFaults(t *testing.T) {
 		{"load askew", func(g *gen.Generator) {
 			g.Load(g.Arg("x", "x"), 6, "")
 		}, "reads floats of x from byte 6 on"},
+		{"load of halves after it", func(g *gen.Generator) {
+			g.LoadHalves(g.Arg("x", "x"), 48, 3, 1)
+		}, "reads 2 floats of x from float 16 on, and it has 16"},
 		{"load from an integer", func(g *gen.Generator) {
 			g.Load(g.Arg("n", "n"), 0, "")
 		}, "reads memory at 3, which is no pointer"},
@@ -194,6 +197,19 @@ func TestNarrowVectors(t *testing.T) {
 		g.Store(g.Fit(v), p, 0)
 	}), &gen.AVX512, x, 0))
 	require.Equal(t, append(floats(8), make([]float32, 8)...), x)
+}
+
+// Binary16 numbers are widened in their order, two in a float32.
+func TestHalves(t *testing.T) {
+	x := append(floats(8), 1, 1, 1, 1)
+	x[0], x[1] = math.Float32frombits(0xc000_3c00), math.Float32frombits(0x7bff_0001)
+	require.NoError(t, run(kernel(0, func(g *gen.Generator) {
+		p := g.Arg("x", "x")
+		sums := g.Load(p, 16, "")
+		g.MulAccVec(sums, g.LoadHalves(p, 0, 1, 1)[0], g.Load(p, 32, ""))
+		g.Store(sums, p, 16)
+	}), &gen.NEON, x, 0))
+	require.Equal(t, []float32{5 + 1, 6 - 2, 7 + 0x1p-24, 8 + 65504}, x[4:8])
 }
 
 // The operations on numbers at which they may go wrong; a NaN is written as one

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/float16"
 	"example.com/lstm/internal/gen"
 )
 
@@ -205,6 +206,22 @@ func (r *recorder) LoadWeights(base gen.Reg, offset, n, uses int) []gen.Weight {
 	for i := range ws {
 		v := r.Load(base, offset+i*r.lanes*floatSize, "")
 		ws[i] = gen.Weight{ID: v.ID, Lanes: r.lanes}
+	}
+	return ws
+}
+
+func (r *recorder) LoadHalves(base gen.Reg, offset, n, _ int) []gen.Weight {
+	ws, lanes := make([]gen.Weight, n), r.lanes
+	for i := range ws {
+		d := r.newVec()
+		r.add(func(s *state) {
+			m := s.memory(s.address(base, offset+i*lanes*halfSize), lanes*halfSize/floatSize, false)
+			to := s.setVec(d.ID, lanes)
+			for lane := range lanes {
+				to[lane] = float16.At(m, lane)
+			}
+		})
+		ws[i] = gen.Weight{ID: d.ID, Lanes: lanes}
 	}
 	return ws
 }
