@@ -205,11 +205,11 @@ func TestHalves(t *testing.T) {
 	x[0], x[1] = math.Float32frombits(0xc000_3c00), math.Float32frombits(0x7bff_0001)
 	require.NoError(t, run(kernel(0, func(g *gen.Generator) {
 		p := g.Arg("x", "x")
-		sums := g.Load(p, 16, "")
+		sums := g.ZeroVec("")
 		g.MulAccVec(sums, g.LoadHalves(p, 0, 1, 1)[0], g.Load(p, 32, ""))
 		g.Store(sums, p, 16)
 	}), &gen.NEON, x, 0))
-	require.Equal(t, []float32{5 + 1, 6 - 2, 7 + 0x1p-24, 8 + 65504}, x[4:8])
+	require.Equal(t, []float32{1, -2, 0x1p-24, 65504}, x[4:8])
 }
 
 // The operations on numbers at which they may go wrong; a NaN is written as one
