@@ -22,6 +22,12 @@ import (
 //   - parameters are the vectors of a cell besides its weights, panel after panel.
 //   - parameters of a function of elements are α and β, each panel.ElementBlock
 //     times, or nil where it has none.
+//   - Vectors that int8 weights are multiplied with are quantised blocks (package
+//     panel). A call of gates takes one block, and p.skip rows lead to its scales;
+//     stepInt8 takes one of x and, in the rows after it, one of h0. dst of quantise
+//     is a block's memory, with room for its planes behind its length; the largest
+//     magnitude that it holds counts as one of v's, so that a vector of several
+//     blocks has the largest of all.
 //   - A head's x and the rows of its weights are a multiple of contract.HeadSums
 //     long, and so are slices of elements of panel.ElementBlock; dst may be x.
 
@@ -75,8 +81,10 @@ type column struct {
 	x, c, h []float32
 }
 
-// Path returns the name of the kernels in use: "avx512", "avx2", "neon" or
-// "portable", which is pure Go. It is the last of [Paths].
+// Path returns the name of the kernels in use: "avx512vnni", "avx512", "avx2",
+// "neondot", "neon" or "portable", which is pure Go. It is the last of [Paths].
+// "avx512vnni" and "neondot" are "avx512" and "neon" but for layers with int8
+// weights.
 func Path() string { return dispatch.Active().String() }
 
 // Paths returns the names of the kernels that this machine can use, from the

@@ -23,7 +23,7 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	case dispatch.AVX2:
 		stepAVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		if p.pairs {
 			stepPairsAVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 				unsafe.SliceData(h), len(h))
@@ -38,6 +38,34 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	}
 }
 
+func stepInt8(from *chainStart, p *panels, x, h0, c, h []float32) {
+	if race.Enabled {
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.Generic:
+		stepInt8Generic(from, p, x, h0, c, h)
+	default:
+		stepInt8Portable(from, p, x, h0, c, h)
+	}
+}
+
+func stepInt8Digits(from *chainStart, p *panels, x, h0, c, h []float32) {
+	if race.Enabled {
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.Generic:
+		stepInt8DigitsGeneric(from, p, x, h0, c, h)
+	default:
+		stepInt8DigitsPortable(from, p, x, h0, c, h)
+	}
+}
+
 func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
 	if race.Enabled {
 		race.Read(x)
@@ -49,7 +77,7 @@ func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
 	case dispatch.AVX2:
 		stepFloat16AVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		stepFloat16AVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
 	case dispatch.Generic:
@@ -72,7 +100,7 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 	case dispatch.AVX2:
 		stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		if len(columns[0].h) <= panel.NarrowUnits {
 			stepTileAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
@@ -102,8 +130,12 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 		case float16Weights:
 			gatesFloat16AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case int8Weights:
+			gatesPortable(format, from, p, columns, units, z, zStride)
+		case int8DigitsWeights:
+			gatesPortable(format, from, p, columns, units, z, zStride)
 		}
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		if units <= panel.NarrowUnits {
 			switch format {
 			case float32Weights:
@@ -112,6 +144,10 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 			case float16Weights:
 				gatesFloat16AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			case int8Weights:
+				gatesPortable(format, from, p, columns, units, z, zStride)
+			case int8DigitsWeights:
+				gatesPortable(format, from, p, columns, units, z, zStride)
 			}
 			return
 		}
@@ -122,6 +158,10 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 		case float16Weights:
 			gatesFloat16AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case int8Weights:
+			gatesPortable(format, from, p, columns, units, z, zStride)
+		case int8DigitsWeights:
+			gatesPortable(format, from, p, columns, units, z, zStride)
 		}
 	case dispatch.Generic:
 		gatesGeneric(format, from, p, columns, units, z, zStride)
@@ -152,7 +192,7 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 		case coupledPeepholeCell:
 			cellsCoupledPeepholeAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
 		}
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		if len(columns[0].h) <= panel.NarrowUnits {
 			switch cell {
 			case plainCell:
@@ -220,7 +260,7 @@ func stages(s cellStage, z []float32, zStride int, slots []float32, slotStride i
 			stageHiddenAVX2(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
 				len(columns[0].h))
 		}
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		if len(columns[0].h) <= panel.NarrowUnits {
 			switch s {
 			case sumsStage:
@@ -285,7 +325,7 @@ func head(weights, bias, x, y []float32) {
 	switch dispatch.Active() {
 	case dispatch.AVX2:
 		headAVX2(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		headAVX512(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
 	case dispatch.Generic:
 		headGeneric(weights, bias, x, y)
@@ -302,12 +342,36 @@ func headFloat16(weights, bias, x, y []float32) {
 	switch dispatch.Active() {
 	case dispatch.AVX2:
 		headFloat16AVX2(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		headFloat16AVX512(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
 	case dispatch.Generic:
 		headFloat16Generic(weights, bias, x, y)
 	default:
 		headFloat16Portable(weights, bias, x, y)
+	}
+}
+
+func quantise(dst, v []float32) {
+	if race.Enabled {
+		race.Read(v)
+	}
+	switch dispatch.Active() {
+	case dispatch.Generic:
+		quantiseGeneric(dst, v)
+	default:
+		quantisePortable(dst, v)
+	}
+}
+
+func quantiseDigits(dst, v []float32) {
+	if race.Enabled {
+		race.Read(v)
+	}
+	switch dispatch.Active() {
+	case dispatch.Generic:
+		quantiseDigitsGeneric(dst, v)
+	default:
+		quantiseDigitsPortable(dst, v)
 	}
 }
 
@@ -346,7 +410,7 @@ func elements(f function, parameters, dst, x []float32) {
 		case expFunction:
 			expAVX2(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 		}
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		switch f {
 		case sigmoidFunction:
 			sigmoidAVX512(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))

@@ -19,13 +19,41 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 		race.Write(h)
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		stepNEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
 	case dispatch.Generic:
 		stepGeneric(from, p, x, c, h)
 	default:
 		stepPortable(from, p, x, c, h)
+	}
+}
+
+func stepInt8(from *chainStart, p *panels, x, h0, c, h []float32) {
+	if race.Enabled {
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.Generic:
+		stepInt8Generic(from, p, x, h0, c, h)
+	default:
+		stepInt8Portable(from, p, x, h0, c, h)
+	}
+}
+
+func stepInt8Digits(from *chainStart, p *panels, x, h0, c, h []float32) {
+	if race.Enabled {
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.Generic:
+		stepInt8DigitsGeneric(from, p, x, h0, c, h)
+	default:
+		stepInt8DigitsPortable(from, p, x, h0, c, h)
 	}
 }
 
@@ -37,7 +65,7 @@ func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
 		race.Write(h)
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		stepFloat16NEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
 	case dispatch.Generic:
@@ -57,7 +85,7 @@ func stepTile(from *chainStart, p *panels, columns []column) {
 		}
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		stepTileNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 			&columns[0].x, len(columns), len(columns[0].x), len(columns[0].h))
 	case dispatch.Generic:
@@ -74,7 +102,7 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 		}
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		switch format {
 		case float32Weights:
 			gatesFloat32NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
@@ -82,6 +110,10 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 		case float16Weights:
 			gatesFloat16NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case int8Weights:
+			gatesPortable(format, from, p, columns, units, z, zStride)
+		case int8DigitsWeights:
+			gatesPortable(format, from, p, columns, units, z, zStride)
 		}
 	case dispatch.Generic:
 		gatesGeneric(format, from, p, columns, units, z, zStride)
@@ -99,7 +131,7 @@ func cells(cell cellKind, z []float32, zStride int, parameters []float32, column
 		}
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		switch cell {
 		case plainCell:
 			cellsPlainNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(parameters), &columns[0].x, len(columns), len(columns[0].h))
@@ -128,7 +160,7 @@ func stages(s cellStage, z []float32, zStride int, slots []float32, slotStride i
 		}
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		switch s {
 		case sumsStage:
 			stageSumsNEON(unsafe.SliceData(z), zStride, unsafe.SliceData(slots), slotStride, unsafe.SliceData(parameters), &columns[0].x, len(columns),
@@ -165,7 +197,7 @@ func head(weights, bias, x, y []float32) {
 		race.Write(y)
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		headNEON(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
 	case dispatch.Generic:
 		headGeneric(weights, bias, x, y)
@@ -180,12 +212,36 @@ func headFloat16(weights, bias, x, y []float32) {
 		race.Write(y)
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		headFloat16NEON(unsafe.SliceData(weights), unsafe.SliceData(bias), unsafe.SliceData(x), len(x), unsafe.SliceData(y), len(y))
 	case dispatch.Generic:
 		headFloat16Generic(weights, bias, x, y)
 	default:
 		headFloat16Portable(weights, bias, x, y)
+	}
+}
+
+func quantise(dst, v []float32) {
+	if race.Enabled {
+		race.Read(v)
+	}
+	switch dispatch.Active() {
+	case dispatch.Generic:
+		quantiseGeneric(dst, v)
+	default:
+		quantisePortable(dst, v)
+	}
+}
+
+func quantiseDigits(dst, v []float32) {
+	if race.Enabled {
+		race.Read(v)
+	}
+	switch dispatch.Active() {
+	case dispatch.Generic:
+		quantiseDigitsGeneric(dst, v)
+	default:
+		quantiseDigitsPortable(dst, v)
 	}
 }
 
@@ -195,7 +251,7 @@ func elements(f function, parameters, dst, x []float32) {
 		race.Write(dst)
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		switch f {
 		case sigmoidFunction:
 			sigmoidNEON(unsafe.SliceData(parameters), unsafe.SliceData(dst), unsafe.SliceData(x), len(x))

@@ -8,12 +8,16 @@ type weightFormat int
 const (
 	float32Weights weightFormat = iota
 	float16Weights
+	int8Weights
+	int8DigitsWeights
 )
 
 func (format weightFormat) String() string {
 	return [...]string{
-		float32Weights: "float32",
-		float16Weights: "float16",
+		float32Weights:    "float32",
+		float16Weights:    "float16",
+		int8Weights:       "int8",
+		int8DigitsWeights: "int8Digits",
 	}[format]
 }
 
@@ -23,6 +27,10 @@ func gatesGeneric(format weightFormat, from *chainStart, p *panels, columns []co
 		gatesFloat32Generic(from, p, columns, units, z, zStride)
 	case float16Weights:
 		gatesFloat16Generic(from, p, columns, units, z, zStride)
+	case int8Weights:
+		gatesInt8Generic(from, p, columns, units, z, zStride)
+	case int8DigitsWeights:
+		gatesInt8DigitsGeneric(from, p, columns, units, z, zStride)
 	}
 }
 
@@ -32,6 +40,10 @@ func gatesPortable(format weightFormat, from *chainStart, p *panels, columns []c
 		gatesFloat32Portable(from, p, columns, units, z, zStride)
 	case float16Weights:
 		gatesFloat16Portable(from, p, columns, units, z, zStride)
+	case int8Weights:
+		gatesInt8Portable(from, p, columns, units, z, zStride)
+	case int8DigitsWeights:
+		gatesInt8DigitsPortable(from, p, columns, units, z, zStride)
 	}
 }
 

@@ -23,15 +23,19 @@ import (
 // planTests tests a program of each function, by the function's name. kernel is the
 // number of its kernel, where one is chosen.
 var planTests = map[string]func(t *testing.T, p *interpret.Program, kernel int){
-	"step":        stepPlanTest(float32Weights),
-	"stepFloat16": stepPlanTest(float16Weights),
-	"stepTile":    testStepTilePlan,
-	"gates":       testGatesPlan,
-	"cells":       testCellsPlan,
-	"stages":      testStagePlan,
-	"head":        headPlanTest(float32Weights),
-	"headFloat16": headPlanTest(float16Weights),
-	"elements":    testElementsPlan,
+	"step":           stepPlanTest(float32Weights),
+	"stepFloat16":    stepPlanTest(float16Weights),
+	"stepTile":       testStepTilePlan,
+	"gates":          testGatesPlan,
+	"cells":          testCellsPlan,
+	"stages":         testStagePlan,
+	"head":           headPlanTest(float32Weights),
+	"headFloat16":    headPlanTest(float16Weights),
+	"elements":       testElementsPlan,
+	"stepInt8":       testStepInt8Plan(int8Weights),
+	"stepInt8Digits": testStepInt8Plan(int8DigitsWeights),
+	"quantise":       testQuantisePlan(false),
+	"quantiseDigits": testQuantisePlan(true),
 }
 
 func TestPlans(t *testing.T) {
@@ -40,7 +44,7 @@ func TestPlans(t *testing.T) {
 			test, ok := planTests[f.Name]
 			require.True(t, ok, "planTests has no test of %s", f.Name)
 			for i, k := range f.Kernels {
-				if tuning.Lanes < k.MinLanes {
+				if !tuning.Has(k) {
 					continue
 				}
 				t.Run(k.Name+tuning.Name, func(t *testing.T) {
@@ -79,7 +83,7 @@ func checkPlan(t *testing.T, p *interpret.Program, call *kernelCall, arguments f
 	require.NoError(t, p.Run(arguments(got)), call.what)
 	for i, a := range call.arguments {
 		for j := range len(a.floats) - a.free {
-			if !sameBits(want[i][j], got[i][j]) {
+			if !a.same(want[i][j], got[i][j]) {
 				t.Fatalf("%s: %s[%d] is %x (%#08x), want %x (%#08x)", call.what, a.name, j,
 					got[i][j], math.Float32bits(got[i][j]), want[i][j], math.Float32bits(want[i][j]))
 			}
@@ -115,7 +119,7 @@ func (c *gateCall) planArguments(m [][]float32) interpret.Arguments {
 	return interpret.Arguments{
 		"sums": from.sums, "sumsStride": from.stride,
 		"weights": p.floats, "weightsStride": p.stride, "skip": p.skip,
-		"n": c.n, "units": c.units,
+		"n": len(c.vector(m[otherArguments], c.n)), "units": c.units,
 	}
 }
 

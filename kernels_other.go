@@ -16,6 +16,22 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	stepPortable(from, p, x, c, h)
 }
 
+func stepInt8(from *chainStart, p *panels, x, h0, c, h []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		stepInt8Generic(from, p, x, h0, c, h)
+		return
+	}
+	stepInt8Portable(from, p, x, h0, c, h)
+}
+
+func stepInt8Digits(from *chainStart, p *panels, x, h0, c, h []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		stepInt8DigitsGeneric(from, p, x, h0, c, h)
+		return
+	}
+	stepInt8DigitsPortable(from, p, x, h0, c, h)
+}
+
 func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
 	if dispatch.Active() == dispatch.Generic {
 		stepFloat16Generic(from, p, x, c, h)
@@ -70,6 +86,22 @@ func headFloat16(weights, bias, x, y []float32) {
 		return
 	}
 	headFloat16Portable(weights, bias, x, y)
+}
+
+func quantise(dst, v []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		quantiseGeneric(dst, v)
+		return
+	}
+	quantisePortable(dst, v)
+}
+
+func quantiseDigits(dst, v []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		quantiseDigitsGeneric(dst, v)
+		return
+	}
+	quantiseDigitsPortable(dst, v)
 }
 
 func elements(f function, parameters, dst, x []float32) {

@@ -38,6 +38,13 @@ type argument struct {
 	name   string
 	floats []float32 // before the call
 	free   int       // floats at the end that are nobody's concern after it
+	bits   bool      // of which each counts, even in a NaN
+}
+
+// same reports whether a and b are the same, a NaN being a NaN where bits do not
+// count.
+func (a *argument) same(x, y float32) bool {
+	return math.Float32bits(x) == math.Float32bits(y) || !a.bits && sameBits(x, y)
 }
 
 // A rack holds guarded memory for the arguments of a call.
@@ -120,7 +127,7 @@ func (r *rack) try(call *kernelCall, p placement, want [][]float32) error {
 	}
 	for i, a := range call.arguments {
 		for j := range len(a.floats) - a.free {
-			if !sameBits(want[i][j], got[i][j]) {
+			if !a.same(want[i][j], got[i][j]) {
 				return fmt.Errorf("%s[%d] is %x (%#08x), want %x (%#08x)", a.name, j,
 					got[i][j], math.Float32bits(got[i][j]), want[i][j], math.Float32bits(want[i][j]))
 			}
@@ -274,6 +281,8 @@ type gateCall struct {
 	units, n, skip, after int
 	columns               int
 	format                weightFormat // of gates and step; stepTile has one only
+	m                     int          // elements of h0, of stepInt8; 0 for others
+	withoutX              bool         // of stepInt8: there is no x
 	kind                  *kind
 	rand                  *rand.Rand
 	// Sums that all columns begin at, as at their bias, or each at its own. They
@@ -290,7 +299,15 @@ func (c *gateCall) String() string {
 
 // stride is in float32, whatever the format.
 func (c *gateCall) stride() int {
-	return panel.RowFloats * (c.skip + c.n + c.after) * gen.Formats[c.format].Size / 4
+	return panel.RowFloats * c.rows() * gen.Formats[c.format].Size / 4
+}
+
+// rows are those of a panel.
+func (c *gateCall) rows() int {
+	if c.isInt8() {
+		return c.int8Rows()
+	}
+	return c.skip + c.n + c.after
 }
 
 func (c *gateCall) sumsStride() int { return panel.RowFloats + c.panelGap }
@@ -320,7 +337,10 @@ func (c *gateCall) eachUnit(visit func(p, lane, width int)) {
 // weights makes panels: numbers where the kernel has to look, sentinels
 // elsewhere.
 func (c *gateCall) weights() argument {
-	rows := c.skip + c.n + c.after
+	if c.isInt8() {
+		return c.int8Weights()
+	}
+	rows := c.rows()
 	last := (c.units - 1) / panel.Units
 	width := panel.Width(c.units - last*panel.Units)
 	stride := panel.RowFloats * rows
@@ -340,7 +360,7 @@ func (c *gateCall) weights() argument {
 // harness sees what a kernel reads beyond them.
 func inFormat(format weightFormat, weights []float32) []float32 {
 	switch format {
-	case float32Weights:
+	case float32Weights, int8Weights, int8DigitsWeights:
 		return weights
 	case float16Weights:
 		return inFloat16(weights)
@@ -391,7 +411,11 @@ func (c *gateCall) state(i int) (cell, hidden argument) {
 }
 
 func (c *gateCall) x(i int) argument {
-	return argument{name: fmt.Sprintf("x of column %d", i), floats: numbers(c.rand, c.n, c.n, c.kind.x)}
+	name := fmt.Sprintf("x of column %d", i)
+	if c.isInt8() {
+		return c.block(name, c.n, c.format == int8DigitsWeights)
+	}
+	return argument{name: name, floats: numbers(c.rand, c.n, c.n, c.kind.x)}
 }
 
 func sentinels(n int) []float32 {
@@ -494,7 +518,7 @@ func (c *gateCall) gates(format weightFormat, r *rack, last bool, gap int, inPla
 	columns := func(m [][]float32) []column {
 		var list []column
 		for _, x := range m[otherArguments:][:c.columns] {
-			list = append(list, column{x: x})
+			list = append(list, column{x: c.vector(x, c.n)})
 		}
 		return list
 	}
@@ -649,9 +673,37 @@ func choices[T ~int](t *testing.T, function string) []T {
 	return nil
 }
 
+// eachOwner runs a test on each path that has kernels of that function of its own:
+// others have been tested by then.
+func eachOwner(t *testing.T, function string, test func(t *testing.T)) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
+		if owns(function, -1) {
+			test(t)
+		}
+	})
+}
+
+// owns reports whether the path in use has a kernel of its own for that value of the
+// function's choice, or the last if that is -1. Pure Go has every kernel.
+func owns(function string, choice int) bool {
+	tuning := slices.IndexFunc(gen.Tunings, func(t *gen.Tuning) bool { return t.Name == dispatch.All[dispatch.Active()].Suffix })
+	if tuning < 0 {
+		return true
+	}
+	for _, f := range gen.Functions {
+		if f.Name == function {
+			if choice < 0 {
+				choice = len(f.Kernels) - 1
+			}
+			return gen.Tunings[tuning].Has(f.Kernels[choice])
+		}
+	}
+	panic("there is no function " + function)
+}
+
 // Every function of the list has a test here, and there are no others.
 func TestEveryKernelIsTested(t *testing.T) {
-	tested := map[string]bool{"step": true, "stepFloat16": true, "stepTile": true, "gates": true, "cells": true, "stages": true, "head": true, "headFloat16": true, "elements": true}
+	tested := map[string]bool{"step": true, "stepInt8": true, "stepInt8Digits": true, "quantise": true, "quantiseDigits": true, "stepFloat16": true, "stepTile": true, "gates": true, "cells": true, "stages": true, "head": true, "headFloat16": true, "elements": true}
 	for _, f := range gen.Functions {
 		require.True(t, tested[f.Name], "%s needs a test of all sizes and one in TestKernelOffsets", f.Name)
 		delete(tested, f.Name)
@@ -663,9 +715,11 @@ func TestEveryKernelIsTested(t *testing.T) {
 // and some larger. A part of them, in which each number and each remainder still
 // occurs, is enough for a short run, and for the twins compared with themselves,
 // which only shows that the calls are sound. seed is different in every call.
-func eachSize(test func(units, n, seed int)) {
+func eachSize(test func(units, n, seed int)) { eachSizeOf(false, test) }
+
+func eachSizeOf(few bool, test func(units, n, seed int)) {
 	const part = 23
-	few := testing.Short() || dispatch.Active() == dispatch.Generic
+	few = few || testing.Short() || dispatch.Active() == dispatch.Generic
 	seed := 0
 	for units := 1; units <= maxSize; units++ {
 		for n := 1; n <= maxSize; n++ {
@@ -687,7 +741,7 @@ var largeSizes = [][2]int{{1, 500}, {8, 257}, {100, 3}, {129, 66}, {33, 333}, {2
 const floatsFor = 1 << 16
 
 func TestStepKernel(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	eachOwner(t, "step", func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		for format := range stepKernels {
 			eachSize(func(units, n, seed int) {
@@ -703,7 +757,7 @@ func TestStepKernel(t *testing.T) {
 }
 
 func TestStepTileKernel(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	eachOwner(t, "stepTile", func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		eachSize(func(units, n, seed int) {
 			r := lstmtest.NewRand(102, seed)
@@ -719,10 +773,13 @@ func TestStepTileKernel(t *testing.T) {
 }
 
 func TestGatesKernels(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		for _, format := range choices[weightFormat](t, "gates") {
-			eachSize(func(units, n, seed int) {
+			if !owns("gates", int(format)) {
+				continue
+			}
+			eachSizeOf(format != float32Weights, func(units, n, seed int) {
 				r := lstmtest.NewRand(103, seed)
 				c := gateCall{
 					units: units, n: n, skip: r.IntN(3) * r.IntN(9), after: r.IntN(3),
@@ -737,7 +794,7 @@ func TestGatesKernels(t *testing.T) {
 }
 
 func TestCellsKernels(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	eachOwner(t, "cells", func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		for _, cell := range choices[cellKind](t, "cells") {
 			for units := 1; units <= maxSize; units++ {
@@ -756,7 +813,7 @@ func TestCellsKernels(t *testing.T) {
 }
 
 func TestStageKernels(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	eachOwner(t, "stages", func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		for _, s := range choices[cellStage](t, "stages") {
 			for units := 1; units <= maxSize; units++ {
@@ -776,7 +833,7 @@ func TestStageKernels(t *testing.T) {
 
 // Every kernel from every offset within a vector, with numbers of every kind.
 func TestKernelOffsets(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		var offsets []placement
 		for offset := range maxOffset + 1 {
@@ -789,14 +846,28 @@ func TestKernelOffsets(t *testing.T) {
 					c := gateCall{
 						units: units, n: n, skip: n % 2, columns: 1, kind: &kinds[i], rand: r, bias: i%2 == 0,
 					}
+					if owns("stepInt8", -1) {
+						c.m = 1 + r.IntN(9)
+						rack.check(t, c.stepInt8(int8Weights), offsets...)
+						rack.check(t, c.stepInt8(int8DigitsWeights), offsets...)
+						c.m, c.format = 0, float32Weights
+					}
+					c.columns = 1 + r.IntN(panel.MaxColumns)
+					for _, format := range choices[weightFormat](t, "gates") {
+						if owns("gates", int(format)) {
+							rack.check(t, c.gates(format, rack, true, 0, !c.bias), offsets...)
+						}
+					}
+					if !owns("step", -1) {
+						continue
+					}
+					c.columns, c.format = 1, float32Weights
 					for format := range stepKernels {
 						rack.check(t, c.step(format), offsets...)
 					}
-					c.format, c.columns = float32Weights, 1+r.IntN(panel.MaxColumns)
+					c.format = float32Weights
+					c.columns = 1 + r.IntN(panel.MaxColumns)
 					rack.check(t, c.tile(rack, true), offsets...)
-					for _, format := range choices[weightFormat](t, "gates") {
-						rack.check(t, c.gates(format, rack, true, 0, !c.bias), offsets...)
-					}
 					if n == 1 {
 						for _, cell := range choices[cellKind](t, "cells") {
 							rack.check(t, c.cells(cell, rack, true, 0), offsets...)
@@ -807,6 +878,16 @@ func TestKernelOffsets(t *testing.T) {
 					}
 				}
 			}
+		}
+		if owns("quantise", -1) {
+			for n := 1; n <= 40; n += 3 {
+				for _, digits := range []bool{false, true} {
+					rack.check(t, quantiseCall(lstmtest.NewRand(112, n), n, digits), offsets...)
+				}
+			}
+		}
+		if !owns("head", -1) {
+			return
 		}
 		for i := range kinds {
 			for _, outputs := range []int{1, 3, 4, 7} {
@@ -849,7 +930,7 @@ func headCall(r *rand.Rand, k *kind, format weightFormat, inputs, outputs int) *
 }
 
 func TestHeadKernel(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	eachOwner(t, "head", func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		for _, outputs := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33} {
 			for _, blocks := range []int{1, 2, 3, 4, 5, 8, 31} {
@@ -903,7 +984,7 @@ func elementParameters(r *rand.Rand) []float32 {
 }
 
 func TestElementsKernel(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	eachOwner(t, "elements", func(t *testing.T) {
 		rack := newRack(t, floatsFor)
 		blocks := []int{300, maxElements / panel.ElementBlock}
 		for n := range maxSize {

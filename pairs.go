@@ -27,7 +27,7 @@ const (
 // at once, found by a measurement of a tenth of a millisecond when the first network is made. It
 // chooses among kernels that compute the same.
 func pairFloats() int {
-	if dispatch.Active() != dispatch.AVX512 {
+	if dispatch.Active().Float32() != dispatch.AVX512 {
 		return manyPairFloats // for tests, which may go on with AVX-512
 	}
 	return measuredPairFloats()

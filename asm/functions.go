@@ -73,7 +73,7 @@ func (p *pack) archFile(goarch string) ([]byte, error) {
 	}
 	for _, path := range pathsOf(goarch) {
 		for _, k := range gen.Kernels(p.functions) {
-			if path.Lanes >= k.MinLanes {
+			if tuningOf(path).Has(k) {
 				name := k.Name + path.Suffix
 				f.printf("// %s %s\n//\n//go:noescape\nfunc %s(%s)\n\n", name, k.Does, name, k.Params())
 			}
@@ -96,7 +96,29 @@ func pathsOf(goarch string) (list []dispatch.Description) {
 	return list
 }
 
-func manyWidths(goarch string) bool { return len(pathsOf(goarch)) > 1 }
+// manyWidths reports whether an architecture has paths of more lanes than a narrow
+// panel has units.
+func manyWidths(goarch string) bool {
+	return slices.ContainsFunc(pathsOf(goarch), func(d dispatch.Description) bool { return d.Lanes > panel.NarrowUnits })
+}
+
+func tuningOf(path dispatch.Description) *gen.Tuning {
+	i := slices.IndexFunc(gen.Tunings, func(t *gen.Tuning) bool { return t.Name == path.Suffix })
+	return gen.Tunings[i]
+}
+
+// owner is the path whose kernel a path takes for k: its own, or one that it builds
+// on. Pure Go has none. A narrow owner has no more lanes than a narrow panel has units;
+// of int8, which lie four to a lane, the widest vectors are filled all the same.
+func owner(path dispatch.Description, k *gen.Kernel, narrow bool) (name string, ok bool) {
+	for path.GOARCH != "" {
+		if tuningOf(path).Has(k) && (!narrow || k.Int8 || path.Lanes <= panel.NarrowUnits) {
+			return k.Name + path.Suffix, true
+		}
+		path = dispatch.All[path.Base]
+	}
+	return "", false
+}
 
 // printFunction prints a function of an architecture.
 func (p *pack) printFunction(f *goFile, function *gen.Function, goarch string) {
@@ -107,23 +129,49 @@ func (p *pack) printFunction(f *goFile, function *gen.Function, goarch string) {
 		printRaceNotes(f, function)
 		f.printf("switch dispatch.Active() {\n")
 	}
+	// Paths that call the same kernels share a case.
+	var cases, calls []string
 	for _, path := range pathsOf(goarch) {
-		f.printf("case dispatch.%s:\n", path.Suffix)
-		if function.Narrow != "" && path.Lanes > panel.NarrowUnits {
-			narrow := slices.IndexFunc(pathsOf(goarch), func(d dispatch.Description) bool { return d.Lanes == panel.NarrowUnits })
-			f.printf("if %s {\n", function.Narrow)
-			printCalls(f, function, pathsOf(goarch)[narrow])
-			f.printf("return\n}\n")
+		name := "dispatch." + path.Suffix
+		if of := pathCalls(function, path); slices.Contains(calls, of) {
+			cases[slices.Index(calls, of)] += ", " + name
+		} else if of != portableCall(function) {
+			cases, calls = append(cases, name), append(calls, of)
 		}
-		printCalls(f, function, path)
+	}
+	for i := range cases {
+		f.printf("case %s:\n%s", cases[i], calls[i])
 	}
 	if p.explicit {
 		f.printf("default:\nreturn false\n}\nreturn true\n}\n\n")
 		return
 	}
-	generic, portable := dispatch.All[dispatch.Generic].Suffix, dispatch.All[dispatch.Portable].Suffix
+	generic := dispatch.All[dispatch.Generic].Suffix
 	f.printf("case dispatch.%s:\n%s%s(%s)\n", generic, function.Name, generic, arguments(function))
-	f.printf("default:\n%s%s(%s)\n}\n}\n\n", function.Name, portable, arguments(function))
+	f.printf("default:\n%s}\n}\n\n", portableCall(function))
+}
+
+// portableCall calls the fast Go version of a function.
+func portableCall(function *gen.Function) string {
+	return fmt.Sprintf("%s%s(%s)\n", function.Name, dispatch.All[dispatch.Portable].Suffix, arguments(function))
+}
+
+// pathCalls are the calls of the kernels that a path takes for a function.
+func pathCalls(function *gen.Function, path dispatch.Description) string {
+	f := new(goFile)
+	calls := func(narrow bool) string {
+		f := new(goFile)
+		printCalls(f, function, path, narrow)
+		return f.String()
+	}
+	usual := calls(false)
+	if function.Narrow != "" {
+		if narrow := calls(true); narrow != usual {
+			f.printf("if %s {\n%sreturn\n}\n", function.Narrow, narrow)
+		}
+	}
+	f.printf("%s", usual)
+	return f.String()
 }
 
 // parameters are those of the Go function, with the one that chooses.
@@ -145,7 +193,7 @@ func arguments(function *gen.Function) string {
 }
 
 // printCalls prints the choice among a function's kernels of a path.
-func printCalls(f *goFile, function *gen.Function, path dispatch.Description) {
+func printCalls(f *goFile, function *gen.Function, path dispatch.Description, narrow bool) {
 	var values []string
 	for _, a := range function.Args {
 		values = append(values, a.Value)
@@ -154,8 +202,14 @@ func printCalls(f *goFile, function *gen.Function, path dispatch.Description) {
 		f.printf("switch %s {\n", function.Choice.Param)
 	}
 	for _, k := range function.Kernels {
-		if path.Lanes < k.MinLanes {
+		call, ok := owner(path, k, narrow)
+		switch {
+		case ok:
+			call = fmt.Sprintf("%s(%s)\n", call, wrap(values))
+		case k.If != "":
 			continue
+		default:
+			call = portableCall(function)
 		}
 		if function.Choice != nil {
 			f.printf("case %s:\n", function.Choice.Value(k))
@@ -163,7 +217,7 @@ func printCalls(f *goFile, function *gen.Function, path dispatch.Description) {
 		if k.If != "" {
 			f.printf("if %s {\n", k.If)
 		}
-		f.printf("%s%s(%s)\n", k.Name, path.Suffix, wrap(values))
+		f.printf("%s", call)
 		if k.If != "" {
 			f.printf("return\n}\n")
 		}

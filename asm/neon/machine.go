@@ -355,6 +355,33 @@ func (m *Machine) fused(instruction func(m, n, d V), args []gen.Operand, dies []
 	return sum
 }
 
+// Words for int8 weights.
+
+func (m *Machine) AndImm(r gen.Reg, n int) { m.fn.ANDImmediate(n, m.r(r)) }
+
+func (m *Machine) LoadFirst(n gen.Reg, base gen.Reg, offset int, name string) gen.Vec {
+	panic("arm64: LoadFirst")
+}
+
+func (m *Machine) LoadSpread(base gen.Reg, offset int, name string) gen.Vec {
+	panic("arm64: LoadSpread")
+}
+
+func (m *Machine) StoreBytes(v []gen.Vec, base gen.Reg, offset int)    { panic("arm64: StoreBytes") }
+func (m *Machine) StoreEach(v [4]gen.Vec, base gen.Reg, offset int)    { panic("arm64: StoreEach") }
+func (m *Machine) SpreadBytes(s gen.Scalar, digit bool) gen.Multiplier { panic("arm64: SpreadBytes") }
+func (m *Machine) DotAcc(acc gen.Vec, w gen.Weight, by gen.Multiplier) { panic("arm64: DotAcc") }
+func (m *Machine) MaxAcross(v gen.Vec) gen.Vec                         { panic("arm64: MaxAcross") }
+func (m *Machine) SumAcross(v gen.Vec) gen.Vec                         { panic("arm64: SumAcross") }
+
+func (m *Machine) LoadBytes(base gen.Reg, offset, n, uses int) []gen.Weight {
+	panic("arm64: LoadBytes")
+}
+
+func (m *Machine) DotStart(base gen.Reg, offset int, name string) gen.Vec {
+	panic("arm64: DotStart")
+}
+
 // Print finishes the assembly of all kernels.
 func (m *Machine) Print(cfg printer.Config) ([]byte, error) {
 	return m.file.Print(cfg)

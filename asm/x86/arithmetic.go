@@ -61,12 +61,31 @@ func (m *Machine) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.
 		return m.two(args, true, m.ctx.VORPS, m.ctx.VORPS_BCST)
 	case gen.AddInt:
 		return m.two(args, true, m.ctx.VPADDD, m.ctx.VPADDD_BCST)
+	case gen.SubInt:
+		return m.two(args, false, m.ctx.VPSUBD, m.ctx.VPSUBD_BCST)
+	case gen.MaxInt:
+		return m.two(args, true, m.ctx.VPMAXSD, m.ctx.VPMAXSD_BCST)
+	case gen.ToInt:
+		return m.one(args, m.ctx.VCVTPS2DQ)
+	case gen.FromInt:
+		return m.one(args, m.ctx.VCVTDQ2PS)
+	case gen.ShiftRight:
+		id, v := m.newVec("")
+		m.ctx.VPSRAD(operand.U8(shift), m.v(args[0].Vec), v)
+		return id
 	case gen.ZeroBelow:
 		return m.zeroBelow(args[0].Vec, args[1], args[2].Vec)
 	case gen.IfBelow:
 		return m.ifBelow(args[0].Vec, args[1], args[2].Vec, args[3].Vec)
 	}
 	panic(fmt.Sprintf("x86: operation %v", op))
+}
+
+// one is an instruction of one argument.
+func (m *Machine) one(args []gen.Operand, do instruction) gen.Vec {
+	id, v := m.newVec("")
+	do(m.v(args[0].Vec), v)
+	return id
 }
 
 type instruction = func(ops ...operand.Op)

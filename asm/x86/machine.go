@@ -21,12 +21,17 @@ import (
 // Machine is a gen.Machine for both.
 type Machine struct {
 	ctx         *build.Context
-	lanes       int // of a vector now
+	name        string // of the kernel in the making
+	registers   int    // for its vectors
+	lanes       int    // of a vector now
 	maxLanes    int
 	regs        []reg.GPVirtual
 	vecs        []reg.VecVirtual
 	weights     []operand.Op
 	scalars     []operand.Mem
+	groups      []group
+	held        []held
+	dot         bool        // has VPDPBUSD
 	scratch     operand.Mem // none until it is asked for
 	scratchSize int
 	tails       int // stores of less than a vector in the kernel
@@ -38,8 +43,10 @@ type Machine struct {
 
 // kernel is what Print needs to know of one.
 type kernel struct {
-	vectors int // registers that there are
-	roles   roles
+	vectors  int // registers that there are
+	maxLanes int
+	roles    roles
+	held     []held
 }
 
 // symbol is read-only data: 32-bit words.
@@ -73,15 +80,17 @@ func (m *Machine) Begin(k *gen.Kernel, set gen.InstructionSet) {
 	name := k.Name + set.Name
 	m.maxLanes = set.Lanes
 	m.SetLanes(set.Lanes)
-	m.regs, m.vecs, m.weights, m.scalars, m.tails = nil, nil, nil, nil, 0
+	m.regs, m.vecs, m.weights, m.scalars, m.groups, m.held, m.tails = nil, nil, nil, nil, nil, nil, 0
+	m.dot = set.Dot
 	m.roles = roles{}
-	m.kernels[name] = kernel{set.Registers, m.roles}
+	m.name, m.registers = name, set.Registers
 	m.ctx.Function(name)
 	m.ctx.SignatureExpr("func(" + k.Params() + ")")
 	m.scratch, m.scratchSize = operand.Mem{}, k.Scratch
 }
 
 func (m *Machine) End() {
+	m.kernels[m.name] = kernel{m.registers, m.maxLanes, m.roles, m.held}
 	if m.scratch.Base == nil {
 		m.ctx.Attributes(attr.NOSPLIT)
 	}
@@ -226,6 +235,9 @@ func (m *Machine) Print(cfg printer.Config) ([]byte, error) {
 	}
 	virtual := map[*ir.Function]map[*ir.Instruction][]reg.Register{}
 	for _, fn := range f.Functions() {
+		if err := m.loadHeld(fn, m.kernels[fn.Name].held); err != nil {
+			return nil, err
+		}
 		virtual[fn] = operands(fn)
 	}
 	if err := pass.Compile.Execute(f); err != nil {

@@ -25,6 +25,15 @@ const Shut = -42
 // the square of a number near Tiny would be subnormal, and its cube vanish.
 const LeastSquare = 0x1p-60
 
+// The quantisation of vectors that int8 weights are multiplied with: the largest
+// magnitude of an element becomes a top, and what is least of the largest magnitudes
+// keeps a vector of zeros from a division by zero.
+const (
+	Top            = 127  // of 7 bits and a sign
+	TopDigits      = 8191 // of 14 bits with the sign
+	LeastMagnitude = 0x1p-100
+)
+
 // Flush returns x, or +0 if x is nearer to zero than [Tiny]. A NaN is not.
 func Flush(x float32) float32 {
 	const tiny = (127 - 64) << 23 // the bits of Tiny

@@ -13,14 +13,15 @@ import (
 // takes every path away, cpu.avx2=off AVX-512's, too.
 func detect() []Path {
 	has := map[string]bool{
-		"AVX":      cpu.X86.HasAVX,
-		"AVX2":     cpu.X86.HasAVX2,
-		"FMA3":     cpu.X86.HasFMA,
-		"F16C":     cpu.X86.HasF16C,
-		"AVX512F":  cpu.X86.HasAVX512F,
-		"AVX512VL": cpu.X86.HasAVX512VL,
-		"AVX512DQ": cpu.X86.HasAVX512DQ,
-		"AVX512BW": cpu.X86.HasAVX512BW,
+		"AVX":        cpu.X86.HasAVX,
+		"AVX2":       cpu.X86.HasAVX2,
+		"FMA3":       cpu.X86.HasFMA,
+		"F16C":       cpu.X86.HasF16C,
+		"AVX512F":    cpu.X86.HasAVX512F,
+		"AVX512VL":   cpu.X86.HasAVX512VL,
+		"AVX512DQ":   cpu.X86.HasAVX512DQ,
+		"AVX512BW":   cpu.X86.HasAVX512BW,
+		"AVX512VNNI": cpu.X86.HasAVX512VNNI,
 	}
 	paths := []Path{Generic, Portable}
 	for p, d := range All {

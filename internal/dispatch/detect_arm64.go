@@ -9,6 +9,9 @@ func detect() []Path {
 	paths := []Path{Generic, Portable}
 	if cpu.ARM64.HasASIMD {
 		paths = append(paths, NEON)
+		if cpu.ARM64.HasASIMDDP {
+			paths = append(paths, NEONDot)
+		}
 	}
 	return paths
 }

@@ -21,8 +21,10 @@ const (
 	Generic  Path = iota // pure Go, the oracle
 	Portable             // pure Go, fast
 	NEON
+	NEONDot
 	AVX2
 	AVX512
+	AVX512VNNI
 )
 
 // A Description is what there is to know of a path.
@@ -31,6 +33,12 @@ type Description struct {
 	Suffix string // of its kernels' names
 	GOARCH string // where it is; empty for everywhere
 	Lanes  int    // float32 in a vector
+	// Base is the path whose kernels it takes where it has none of its own; Generic
+	// for none, which means those in Go.
+	Base Path
+	// Dot says that its own kernels are those of int8 weights alone, by
+	// instructions for products of int8; all others are those of Base.
+	Dot bool
 	// Needs are the sets of instructions that its kernels use, those of the path
 	// before included, as the assembly's comments call them. A test compares.
 	Needs []string
@@ -41,13 +49,24 @@ var All = [...]Description{
 	Generic:  {Name: "generic", Suffix: "Generic", Lanes: 1},
 	Portable: {Name: "portable", Suffix: "Portable", Lanes: 1},
 	NEON:     {Name: "neon", Suffix: "NEON", GOARCH: "arm64", Lanes: 4},
+	NEONDot:  {Name: "neondot", Suffix: "NEONDot", GOARCH: "arm64", Lanes: 4, Base: NEON, Dot: true},
 	AVX2: {Name: "avx2", Suffix: "AVX2", GOARCH: "amd64", Lanes: 8,
 		Needs: []string{"AVX", "AVX2", "FMA3", "F16C"}},
-	AVX512: {Name: "avx512", Suffix: "AVX512", GOARCH: "amd64", Lanes: 16,
+	AVX512: {Name: "avx512", Suffix: "AVX512", GOARCH: "amd64", Lanes: 16, Base: AVX2,
 		Needs: []string{"AVX", "AVX2", "FMA3", "F16C", "AVX512F", "AVX512VL", "AVX512DQ", "AVX512BW"}},
+	AVX512VNNI: {Name: "avx512vnni", Suffix: "AVX512VNNI", GOARCH: "amd64", Lanes: 16, Base: AVX512, Dot: true,
+		Needs: []string{"AVX", "AVX2", "FMA3", "F16C", "AVX512F", "AVX512VL", "AVX512DQ", "AVX512BW", "AVX512VNNI"}},
 }
 
 func (p Path) String() string { return All[p].Name }
+
+// Float32 returns the path whose kernels of float32 weights p uses.
+func (p Path) Float32() Path {
+	for All[p].Dot {
+		p = All[p].Base
+	}
+	return p
+}
 
 // Lanes returns the number of float32 in a vector of p, 1 for pure Go.
 func (p Path) Lanes() int { return All[p].Lanes }

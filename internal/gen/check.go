@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"example.com/lstm/internal/contract"
+	"example.com/lstm/internal/panel"
 )
 
 // checked is the machine that the plan sees: it panics where the plan is wrong,
@@ -44,6 +45,8 @@ type register struct {
 	base  Reg
 	moved int
 	left  int
+
+	bytes bool // of factors: groups of int8
 }
 
 var _ Machine = (*checked)(nil)
@@ -233,9 +236,25 @@ func (c *checked) ShiftLeft(r Reg, n int) {
 	c.m.ShiftLeft(r, n)
 }
 
+func (c *checked) AndImm(r Reg, n int) {
+	c.changes(r)
+	c.m.AndImm(r, n)
+}
+
 func (c *checked) Load(base Reg, offset int, name string) Vec {
 	c.reg(base)
 	return c.newVec(c.m.Load(base, offset, name), name)
+}
+
+func (c *checked) LoadFirst(n Reg, base Reg, offset int, name string) Vec {
+	c.reg(n)
+	c.reg(base)
+	return c.newVec(c.m.LoadFirst(n, base, offset, name), name)
+}
+
+func (c *checked) LoadSpread(base Reg, offset int, name string) Vec {
+	c.reg(base)
+	return c.newVec(c.m.LoadSpread(base, offset, name), name)
 }
 
 func (c *checked) Reload(v Vec, base Reg, offset int) {
@@ -255,6 +274,25 @@ func (c *checked) StoreFirst(v Vec, n Reg, base Reg, offset int) {
 	c.reg(n)
 	c.reg(base)
 	c.m.StoreFirst(v, n, base, offset)
+}
+
+func (c *checked) StoreBytes(v []Vec, base Reg, offset int) {
+	if len(v)*c.Lanes() != panel.QuadBytes {
+		c.fail("%d vectors of %d lanes are not %d integers", len(v), c.Lanes(), panel.QuadBytes)
+	}
+	for _, v := range v {
+		c.vec(v)
+	}
+	c.reg(base)
+	c.m.StoreBytes(v, base, offset)
+}
+
+func (c *checked) StoreEach(v [4]Vec, base Reg, offset int) {
+	for _, v := range v {
+		c.vec(v)
+	}
+	c.reg(base)
+	c.m.StoreEach(v, base, offset)
 }
 
 func (c *checked) Prefetch(base Reg, offset int) {
@@ -285,18 +323,24 @@ func (c *checked) takeUse(f *register, kind string) {
 
 func (c *checked) LoadWeights(base Reg, offset, n, uses int) []Weight {
 	c.reg(base)
-	return c.newWeights(c.m.LoadWeights(base, offset, n, uses), base, uses)
+	return c.newWeights(c.m.LoadWeights(base, offset, n, uses), base, uses, false)
 }
 
 func (c *checked) LoadHalves(base Reg, offset, n, uses int) []Weight {
 	c.reg(base)
-	return c.newWeights(c.m.LoadHalves(base, offset, n, uses), base, uses)
+	return c.newWeights(c.m.LoadHalves(base, offset, n, uses), base, uses, false)
 }
 
-func (c *checked) newWeights(ws []Weight, base Reg, uses int) []Weight {
+func (c *checked) LoadBytes(base Reg, offset, n, uses int) []Weight {
+	c.reg(base)
+	return c.newWeights(c.m.LoadBytes(base, offset, n, uses), base, uses, true)
+}
+
+func (c *checked) newWeights(ws []Weight, base Reg, uses int, bytes bool) []Weight {
 	for i := range ws {
 		w := &ws[i]
 		r := c.add(c.weights, w.ID, "weight", w.Lanes)
+		r.bytes = bytes
 		w.use = r.use
 		c.loadedFrom(r, base, uses)
 	}
@@ -326,8 +370,18 @@ func (c *checked) LoadScalars(base Reg, offset, n int) []Scalar {
 
 func (c *checked) Spread(s Scalar) Multiplier {
 	c.takeUse(c.find(c.scalars, "scalar", s.ID, s.use), "scalar")
-	m := c.m.Spread(s)
-	m.use = c.add(c.multipliers, m.ID, "multiplier", m.Lanes).use
+	return c.newMultiplier(c.m.Spread(s), false)
+}
+
+func (c *checked) SpreadBytes(s Scalar, digit bool) Multiplier {
+	c.takeUse(c.find(c.scalars, "scalar", s.ID, s.use), "scalar")
+	return c.newMultiplier(c.m.SpreadBytes(s, digit), true)
+}
+
+func (c *checked) newMultiplier(m Multiplier, bytes bool) Multiplier {
+	r := c.add(c.multipliers, m.ID, "multiplier", m.Lanes)
+	r.bytes = bytes
+	m.use = r.use
 	return m
 }
 
@@ -338,8 +392,18 @@ func (c *checked) sameLanes(kind string, lanes int) {
 	}
 }
 
+// kinds of factors.
+var factorKinds = map[bool]string{false: "float32", true: "groups of int8"}
+
+// sameKind checks that a factor is what the product takes.
+func (c *checked) sameKind(kind string, f *register, bytes bool) {
+	if f.bytes != bytes {
+		c.fail("a %s is %s, and the product is of %s", kind, factorKinds[f.bytes], factorKinds[bytes])
+	}
+}
+
 // weight takes one of the uses of w.
-func (c *checked) weight(w Weight) {
+func (c *checked) weight(w Weight, bytes bool) {
 	r := c.find(c.weights, "weight", w.ID, w.use)
 	if r.vec != nil {
 		c.vec(*r.vec)
@@ -347,19 +411,45 @@ func (c *checked) weight(w Weight) {
 		c.takeUse(r, "weight")
 	}
 	c.sameLanes("weight", w.Lanes)
+	c.sameKind("weight", r, bytes)
+}
+
+// factors checks those of a product.
+func (c *checked) factors(acc Vec, w Weight, m Multiplier, bytes bool) {
+	c.vec(acc)
+	c.weight(w, bytes)
+	c.sameKind("multiplier", c.find(c.multipliers, "multiplier", m.ID, m.use), bytes)
+	c.sameLanes("multiplier", m.Lanes)
 }
 
 func (c *checked) MulAcc(acc Vec, w Weight, m Multiplier) {
-	c.vec(acc)
-	c.weight(w)
-	c.find(c.multipliers, "multiplier", m.ID, m.use)
-	c.sameLanes("multiplier", m.Lanes)
+	c.factors(acc, w, m, false)
 	c.m.MulAcc(acc, w, m)
+}
+
+func (c *checked) DotAcc(acc Vec, w Weight, m Multiplier) {
+	c.factors(acc, w, m, true)
+	c.m.DotAcc(acc, w, m)
+}
+
+func (c *checked) DotStart(base Reg, offset int, name string) Vec {
+	c.reg(base)
+	return c.newVec(c.m.DotStart(base, offset, name), name)
+}
+
+func (c *checked) MaxAcross(v Vec) Vec {
+	c.vec(v)
+	return c.newVec(c.m.MaxAcross(v), "maximum")
+}
+
+func (c *checked) SumAcross(v Vec) Vec {
+	c.vec(v)
+	return c.newVec(c.m.SumAcross(v), "sum")
 }
 
 func (c *checked) MulAccVec(acc Vec, w Weight, x Vec) {
 	c.vec(acc)
-	c.weight(w)
+	c.weight(w, false)
 	c.vec(x)
 	c.m.MulAccVec(acc, w, x)
 }

@@ -9,7 +9,11 @@ import (
 // is one kernel a path, gates, for every cell.
 type Format struct {
 	Name string
-	Size int // bytes of a weight, a power of two
+	Size int // bytes of a weight, or of a group of them that lie side by side, a power of two
+
+	// int8 says that the weights are int8, in groups, and the columns quantised
+	// blocks; digits that the blocks are of 14 bits. These have no load.
+	int8, digits bool
 
 	// load makes n consecutive vectors of weights ready to be multiplied, each for
 	// that many uses.
@@ -19,7 +23,7 @@ type Format struct {
 }
 
 // Formats are all formats.
-var Formats = []*Format{float32Format, float16Format}
+var Formats = []*Format{float32Format, float16Format, int8Format, int8DigitsFormat}
 
 // shift is the binary logarithm of Size.
 func (f *Format) shift() int { return bits.TrailingZeros(uint(f.Size)) }
@@ -32,6 +36,7 @@ func gatesKernels() (kernels []*Kernel) {
 			Name:  name,
 			Does:  "stores the gates' sums of consecutive units for several vectors, see " + name + "Generic.",
 			Label: format.Name,
+			Int8:  format.int8,
 			Body:  func(g *Generator) { g.tile(format, nil) },
 		})
 	}

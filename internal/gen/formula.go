@@ -13,39 +13,49 @@ type Op int
 // The operations. Min and Max return the second argument when it is a NaN; the
 // first is none. Of two zeros they return either.
 const (
-	FMA       Op = iota // a·b + c
-	FNMA                // c - a·b
-	Mul                 // a·b
-	Add                 // a + b
-	Sub                 // a - b
-	Div                 // a / b
-	Min                 // the smaller of a and b
-	Max                 // the larger of a and b
-	And                 // bits of a and b
-	Or                  // bits of a or b
-	AddInt              // a + b as integers
-	ShiftBits           // bits of a shifted left by a constant
-	ZeroBelow           // c, or +0 where a < b, which no NaN is
-	IfBelow             // c where a < b, else d; b is a constant, and a NaN is not below it
+	FMA        Op = iota // a·b + c
+	FNMA                 // c - a·b
+	Mul                  // a·b
+	Add                  // a + b
+	Sub                  // a - b
+	Div                  // a / b
+	Min                  // the smaller of a and b
+	Max                  // the larger of a and b
+	And                  // bits of a and b
+	Or                   // bits of a or b
+	AddInt               // a + b as integers
+	SubInt               // a - b as integers
+	MaxInt               // the larger of a and b as integers
+	ToInt                // the integer nearest to a, ties to even; any if there is no such int32
+	FromInt              // the number nearest to the integer a, ties to even
+	ShiftBits            // bits of a shifted left by a constant
+	ShiftRight           // the integer a shifted right by a constant, rounded down
+	ZeroBelow            // c, or +0 where a < b, which no NaN is
+	IfBelow              // c where a < b, else d; b is a constant, and a NaN is not below it
 )
 
 // operations are the names of all operations, and what their operands are: v for
 // a vector, c for a constant, and e for either.
 var operations = map[Op]struct{ name, operands string }{
-	FMA:       {"FMA", "eee"},
-	FNMA:      {"FNMA", "eee"},
-	Mul:       {"Mul", "ee"},
-	Add:       {"Add", "ee"},
-	Sub:       {"Sub", "ee"},
-	Div:       {"Div", "ee"},
-	Min:       {"Min", "ev"},
-	Max:       {"Max", "ev"},
-	And:       {"And", "ee"},
-	Or:        {"Or", "ee"},
-	AddInt:    {"AddInt", "ee"},
-	ShiftBits: {"ShiftBits", "v"},
-	ZeroBelow: {"ZeroBelow", "vev"},
-	IfBelow:   {"IfBelow", "vcvv"},
+	FMA:        {"FMA", "eee"},
+	FNMA:       {"FNMA", "eee"},
+	Mul:        {"Mul", "ee"},
+	Add:        {"Add", "ee"},
+	Sub:        {"Sub", "ee"},
+	Div:        {"Div", "ee"},
+	Min:        {"Min", "ev"},
+	Max:        {"Max", "ev"},
+	And:        {"And", "ee"},
+	Or:         {"Or", "ee"},
+	AddInt:     {"AddInt", "ee"},
+	SubInt:     {"SubInt", "ee"},
+	MaxInt:     {"MaxInt", "ee"},
+	ToInt:      {"ToInt", "v"},
+	FromInt:    {"FromInt", "v"},
+	ShiftBits:  {"ShiftBits", "v"},
+	ShiftRight: {"ShiftRight", "v"},
+	ZeroBelow:  {"ZeroBelow", "vev"},
+	IfBelow:    {"IfBelow", "vcvv"},
 }
 
 func (o Op) String() string {

@@ -69,12 +69,15 @@ type InstructionSet struct {
 	GOARCH    string
 	Lanes     int // float32 in the widest vector
 	Registers int // vector registers
+	// Dot says that it has instructions for products of int8, and that its path
+	// is that of its Base but for them.
+	Dot bool
 }
 
 // instructionSet is that of a path, with that many vector registers.
 func instructionSet(path dispatch.Path, registers int) InstructionSet {
 	of := &dispatch.All[path]
-	return InstructionSet{Name: of.Suffix, GOARCH: of.GOARCH, Lanes: of.Lanes, Registers: registers}
+	return InstructionSet{Name: of.Suffix, GOARCH: of.GOARCH, Lanes: of.Lanes, Registers: registers, Dot: of.Dot}
 }
 
 // Machine is an instruction set as the plan sees it. Sizes and offsets are in
@@ -116,17 +119,26 @@ type Machine interface {
 	AddImm(r Reg, n int)
 	Add(r, s Reg)
 	ShiftLeft(r Reg, n int)
+	// AndImm leaves r the bits that n has.
+	AndImm(r Reg, n int)
 
 	// SubJumpIf takes n from r and jumps if what is left compares with 0.
 	SubJumpIf(r Reg, n int, cond Condition, label string)
 
 	// Load and Store move whole vectors, Reload to the register of another,
-	// StoreFirst only the first n lanes, 0 < n < Lanes, without touching the
-	// memory after them.
+	// LoadFirst and StoreFirst only the first n lanes, 0 < n < Lanes, without
+	// touching the memory after them; LoadFirst leaves 0 in the other lanes.
 	Load(base Reg, offset int, name string) Vec
+	LoadFirst(n Reg, base Reg, offset int, name string) Vec
 	Reload(v Vec, base Reg, offset int)
 	Store(v Vec, base Reg, offset int)
 	StoreFirst(v Vec, n Reg, base Reg, offset int)
+	// LoadSpread makes a vector of copies of the float32 there.
+	LoadSpread(base Reg, offset int, name string) Vec
+	// StoreBytes stores 16 int32, which are from -128 to 127, as bytes, and
+	// StoreEach the first lanes of four vectors.
+	StoreBytes(v []Vec, base Reg, offset int)
+	StoreEach(v [4]Vec, base Reg, offset int)
 	// Prefetch asks for a cache line, PrefetchFar for one that is not needed
 	// soon, into the second-level cache.
 	Prefetch(base Reg, offset int)
@@ -147,6 +159,23 @@ type Machine interface {
 	MulAcc(acc Vec, w Weight, m Multiplier)
 	MulAccVec(acc Vec, w Weight, x Vec)
 
+	// Products of int8: a lane of a weight is a group of four of them, and so is a
+	// scalar. LoadBytes is LoadWeights of groups; none of their int8 is -128.
+	// SpreadBytes is Spread of a group, in which digit says that none is negative.
+	LoadBytes(base Reg, offset, n, uses int) []Weight
+	SpreadBytes(s Scalar, digit bool) Multiplier
+	// DotStart makes the int32 sums that products are added to: zeros, or on a
+	// machine that takes each weight for 128 more than it is, copies of the int32
+	// there, which undo that.
+	DotStart(base Reg, offset int, name string) Vec
+	// DotAcc adds to each int32 of acc the four products of its group. Sums wrap.
+	DotAcc(acc Vec, w Weight, m Multiplier)
+
+	// MaxAcross and SumAcross are the largest and the sum of all lanes, taken for
+	// int32, in every lane.
+	MaxAcross(v Vec) Vec
+	SumAcross(v Vec) Vec
+
 	// ZeroVec makes a vector of zeros.
 	ZeroVec(name string) Vec
 
@@ -165,9 +194,9 @@ type Generator struct {
 	*Tuning
 }
 
-// Emit writes one kernel for one path, if it makes sense for its lanes.
+// Emit writes one kernel for one path, if it has one of its own.
 func Emit(m Machine, t *Tuning, k *Kernel) {
-	if t.Lanes < k.MinLanes {
+	if !t.Has(k) {
 		return
 	}
 	t.check()

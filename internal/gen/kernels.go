@@ -50,11 +50,27 @@ type Kernel struct {
 	Scratch int    // bytes of scratch memory, if it is used
 	// MinLanes is the number of lanes below which the kernel makes no sense.
 	MinLanes int
+	// Int8 says that it is for int8 weights. Paths differ in whether they have such
+	// kernels of their own, see Has.
+	Int8 bool
 	// If is a condition under which the function takes this kernel before the
 	// next, where there is no Choice. The last has none.
 	If   string
 	Body func(g *Generator)
 	Args []Arg // those of its function
+}
+
+// Has reports whether the path has a kernel k of its own. Those with instructions
+// for products of int8 have nothing else; others have kernels of int8 weights where
+// they are tuned for them.
+func (t *Tuning) Has(k *Kernel) bool {
+	if t.Lanes < k.MinLanes {
+		return false
+	}
+	if k.Int8 {
+		return t.Dots != nil
+	}
+	return !t.Dot
 }
 
 // Value is the value that stands for k.
@@ -116,6 +132,11 @@ var (
 		pointer("weights"), pointer("bias"), pointer("x"), {"n", "int", "len(x)"}, pointer("y"), {"outputs", "int", "len(y)"},
 	}
 	zArgs = []Arg{pointer("z"), {"zColumn", "int", "zStride"}}
+
+	stepInt8Args = slices.Concat(sumsArgs, panelArgs, []Arg{
+		pointer("x"), {"n", "int", "len(x)"}, pointer("h0"), {"m", "int", "len(h0)"},
+		pointer("c"), pointer("h"), {"units", "int", "len(h)"},
+	})
 )
 
 // Functions are those of the root package. kernels.go says more about their
@@ -147,6 +168,8 @@ var Functions = []*Function{
 			},
 		},
 	}),
+	stepInt8Function("stepInt8", "step of int8 weights; x, or nil for none, and the hidden state h0 of the step before are quantised blocks", false),
+	stepInt8Function("stepInt8Digits", "the same with an x of digits", true),
 	function(Function{
 		Name:   "stepFloat16",
 		Does:   "step of weights in float16",
@@ -237,6 +260,8 @@ var Functions = []*Function{
 			Body: func(g *Generator) { g.head(float16Format) },
 		}},
 	}),
+	quantiseFunction("quantise", "makes a quantised block of v, of 7 bits an element", false),
+	quantiseFunction("quantiseDigits", "the same of 14 bits, as two digits", true),
 	function(Function{
 		Name:   "elements",
 		Does:   "a function of every element of a slice",

@@ -46,8 +46,21 @@ type Tuning struct {
 	ShadowSteps int
 	// ShadowLockstep is Lockstep for those cells.
 	ShadowLockstep int
+	// Dots has the numbers of kernels of int8 weights, nil if the path has none of
+	// its own.
+	Dots *DotTuning
 	// HeadRows is the number of rows that the head sums side by side.
 	HeadRows int
+}
+
+// DotTuning is how the kernels of int8 weights are shaped.
+type DotTuning struct {
+	// Block is the number of groups of four elements in one iteration of the inner
+	// loop.
+	Block int
+	// Vectors and Columns are the shape of a tile: that many weight vectors times
+	// that many columns at a time.
+	Vectors, Columns int
 }
 
 // KBlock is the number of elements of x in one iteration of the inner loop, for
@@ -110,7 +123,15 @@ func (t *Tuning) check() {
 }
 
 // Tunings are the paths that there is assembly for.
-var Tunings = []*Tuning{&AVX2, &AVX512, &NEON}
+var Tunings = []*Tuning{&AVX2, &AVX512, &AVX512VNNI, &NEON, &NEONDot}
+
+// withDots is the tuning of a path that differs from its base in the kernels of int8
+// weights.
+func withDots(base *Tuning, path dispatch.Path, dots *DotTuning) Tuning {
+	t := *base
+	t.InstructionSet, t.Dots = instructionSet(path, base.Registers), dots
+	return t
+}
 
 // The tuning of each path. Numbers without a reason beside them are those that the
 // benchmarks of steps, batches and activations at the root found fastest.
@@ -165,4 +186,6 @@ var (
 		ShadowSteps:    0, // 16 sums and their weights leave too few registers
 		HeadRows:       4, // × 4 sums
 	}
+	AVX512VNNI = withDots(&AVX512, dispatch.AVX512VNNI, nil)
+	NEONDot    = withDots(&NEON, dispatch.NEONDot, nil)
 )

@@ -14,12 +14,27 @@ import (
 	"example.com/lstm/internal/dispatch"
 )
 
-// EachPath runs a test once with the kernels of every path there is, as a
-// sub-test named after it. A path that this machine lacks is skipped, unless
-// it is required (see [NeedPath]).
+// EachPath runs a test once with every set of kernels for float32 weights, as a
+// sub-test named after its path. Paths that differ in the kernels of int8 weights
+// alone are left out: see [EveryPath]. A path that this machine lacks is skipped,
+// unless it is required (see [NeedPath]).
 func EachPath(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
+	eachPath(t, func(d dispatch.Description) bool { return !d.Dot }, test)
+}
+
+// EveryPath is EachPath with all paths, for tests of int8 weights.
+func EveryPath(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	eachPath(t, func(dispatch.Description) bool { return true }, test)
+}
+
+func eachPath(t *testing.T, takes func(dispatch.Description) bool, test func(t *testing.T)) {
+	t.Helper()
 	for _, path := range dispatch.All {
+		if !takes(path) {
+			continue
+		}
 		t.Run(path.Name, func(t *testing.T) {
 			NeedPath(t, path.Name)
 			UsePath(t, path.Name)

@@ -14,7 +14,7 @@ func load(path dispatch.Path, p []float32) bool {
 	switch path {
 	case dispatch.AVX2:
 		loadAVX2(unsafe.SliceData(p), len(p))
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		loadAVX512(unsafe.SliceData(p), len(p))
 	default:
 		return false
@@ -26,7 +26,7 @@ func fma(path dispatch.Path, n int) bool {
 	switch path {
 	case dispatch.AVX2:
 		fmaAVX2(n)
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		fmaAVX512(n)
 	default:
 		return false
@@ -38,7 +38,7 @@ func clock(path dispatch.Path, n int) bool {
 	switch path {
 	case dispatch.AVX2:
 		clockAVX2(n)
-	case dispatch.AVX512:
+	case dispatch.AVX512, dispatch.AVX512VNNI:
 		clockAVX512(n)
 	default:
 		return false

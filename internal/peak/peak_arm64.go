@@ -12,7 +12,7 @@ import (
 
 func load(path dispatch.Path, p []float32) bool {
 	switch path {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		loadNEON(unsafe.SliceData(p), len(p))
 	default:
 		return false
@@ -22,7 +22,7 @@ func load(path dispatch.Path, p []float32) bool {
 
 func fma(path dispatch.Path, n int) bool {
 	switch path {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		fmaNEON(n)
 	default:
 		return false
@@ -32,7 +32,7 @@ func fma(path dispatch.Path, n int) bool {
 
 func clock(path dispatch.Path, n int) bool {
 	switch path {
-	case dispatch.NEON:
+	case dispatch.NEON, dispatch.NEONDot:
 		clockNEON(n)
 	default:
 		return false

@@ -36,11 +36,10 @@ type instruction struct {
 	do   func(*state)
 }
 
-// Record makes the program of a kernel, which must make sense for the path's
-// lanes. fma is all of the arithmetic that Go lacks.
+// Record makes the program of a kernel, which the path must have. fma is all of the arithmetic that Go lacks.
 func Record(k *gen.Kernel, t *gen.Tuning, fma FMA) *Program {
-	if t.Lanes < k.MinLanes {
-		panic(fmt.Sprintf("interpret: %s needs %d lanes, %s has %d", k.Name, k.MinLanes, t.Name, t.Lanes))
+	if !t.Has(k) {
+		panic(fmt.Sprintf("interpret: %s has no kernel %s of its own", t.Name, k.Name))
 	}
 	r := &recorder{fma: fma}
 	gen.Emit(r, t, k)

@@ -75,6 +75,29 @@ func TestFaults(t *testing.T) {
 			g.AddImm(n, 1)
 			g.StoreFirst(g.ZeroVec(""), n, g.Arg("x", "x"), 0)
 		}, "stores the first 4 of 4 lanes"},
+		{"load of the first lanes, after it", func(g *gen.Generator) {
+			g.LoadFirst(g.Arg("n", "n"), g.Arg("x", "x"), 56, "")
+		}, "reads 3 floats of x from float 14 on"},
+		{"load of the first lanes, none", func(g *gen.Generator) {
+			g.LoadFirst(g.Zero(""), g.Arg("x", "x"), 0, "")
+		}, "loads the first 0 of 4 lanes"},
+		{"copies of a float after it", func(g *gen.Generator) {
+			g.LoadSpread(g.Arg("x", "x"), 64, "")
+		}, "reads 1 floats of x from float 16 on"},
+		{"bytes after it", func(g *gen.Generator) {
+			v := g.ZeroVec("")
+			g.StoreBytes([]gen.Vec{v, v, v, v}, g.Arg("x", "x"), 52)
+		}, "writes 4 floats of x from float 13 on"},
+		{"each of four, after it", func(g *gen.Generator) {
+			v := g.ZeroVec("")
+			g.StoreEach([4]gen.Vec{v, v, v, v}, g.Arg("x", "x"), 52)
+		}, "writes 4 floats of x from float 13 on"},
+		{"digits that are negative", func(g *gen.Generator) {
+			x := g.Arg("x", "x")
+			v := g.Do(gen.SubInt, []gen.Operand{{Constant: &gen.Constant{}}, {Vec: g.Load(x, 0, "")}}, []bool{false, false}, 0)
+			g.Store(v, x, 0)
+			g.SpreadBytes(g.LoadScalars(x, 0, 1)[0], true)
+		}, "takes the group 0xc0800000 for digits"},
 		{"scratch without contents", func(g *gen.Generator) {
 			g.Comment("Here.")
 			z := g.Scratch("z")
@@ -181,7 +204,7 @@ func TestRecordPanics(t *testing.T) {
 	require.PanicsWithValue(t, `interpret: parameter x is a *uint16, neither int, *float32 nor *[]float32`, func() {
 		interpret.Record(&gen.Kernel{Name: "halves", Args: []gen.Arg{{Name: "x", Type: "*uint16"}}}, &gen.AVX2, fma)
 	})
-	require.PanicsWithValue(t, "interpret: wide needs 16 lanes, AVX2 has 8", func() {
+	require.PanicsWithValue(t, "interpret: AVX2 has no kernel wide of its own", func() {
 		interpret.Record(&gen.Kernel{Name: "wide", MinLanes: 16}, &gen.AVX2, fma)
 	})
 }
@@ -211,6 +234,8 @@ func TestHalves(t *testing.T) {
 	}), &gen.NEON, x, 0))
 	require.Equal(t, []float32{1, -2, 0x1p-24, 65504}, x[4:8])
 }
+
+func integer(n int32) float32 { return math.Float32frombits(uint32(n)) }
 
 // The operations on numbers at which they may go wrong; a NaN is written as one
 // here, whatever it is.
@@ -244,9 +269,20 @@ func TestOperations(t *testing.T) {
 		{gen.And, 2, -3, math.Float32frombits(math.MaxInt32), 0, 3},
 		{gen.Or, 2, 3, minusZero, 0, -3},
 		{gen.AddInt, 2, 1, math.Float32frombits(1 << 23), 0, 2},
+		{gen.SubInt, 2, 2, math.Float32frombits(1 << 23), 0, 1},
+		{gen.MaxInt, 2, -3, 2, 0, 2},
+		{gen.MaxInt, 2, inf, 3, 0, inf},
+		{gen.ToInt, 1, 2.5, 0, 0, math.Float32frombits(2)},
+		{gen.ToInt, 1, -3.5, 0, 0, integer(-4)},
+		{gen.FromInt, 1, integer(-5), 0, 0, -5},
+		{gen.FromInt, 1, integer(1<<24 + 1), 0, 0, 1 << 24},
+		{gen.ShiftRight, 1, integer(-9), 0, 0, integer(-2)},
 		{gen.ShiftBits, 1, smallest, 0, 0, 8 * smallest},
 	} {
 		for _, tuning := range gen.Tunings {
+			if tuning.Dot {
+				continue // it has the operations of its base
+			}
 			const most = 16 // lanes
 			x := slices.Concat(slices.Repeat([]float32{c.a}, most), slices.Repeat([]float32{c.b}, most), slices.Repeat([]float32{c.c}, most), slices.Repeat([]float32{7}, most))
 			require.NoError(t, run(kernel(0, func(g *gen.Generator) {
@@ -276,6 +312,9 @@ func TestOperations(t *testing.T) {
 func TestPeaks(t *testing.T) {
 	for _, k := range gen.Kernels(gen.Peaks) {
 		for _, tuning := range gen.Tunings {
+			if !tuning.Has(k) {
+				continue
+			}
 			args := interpret.Arguments{"n": 3}
 			if k.Name == "load" {
 				args = interpret.Arguments{"p": floats(3 * panel.LoadIteration), "n": 3 * panel.LoadIteration}

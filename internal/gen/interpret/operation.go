@@ -69,6 +69,22 @@ func operation(op gen.Op, shift int) func(s *state, d []float32, a, b, c, e *vec
 		return bits(func(a, b uint32) uint32 { return a | b })
 	case gen.AddInt:
 		return bits(func(a, b uint32) uint32 { return a + b })
+	case gen.SubInt:
+		return bits(func(a, b uint32) uint32 { return a - b })
+	case gen.MaxInt:
+		return bits(func(a, b uint32) uint32 { return uint32(max(int32(a), int32(b))) })
+	case gen.ToInt:
+		return one(func(a float32) float32 {
+			n := math.RoundToEven(float64(a))
+			if !(math.Abs(n) < 1<<31) {
+				n = math.MinInt32
+			}
+			return asFloat(int32(n))
+		})
+	case gen.FromInt:
+		return one(func(a float32) float32 { return float32(asInt(a)) })
+	case gen.ShiftRight:
+		return one(func(a float32) float32 { return asFloat(asInt(a) >> shift) })
 	case gen.ShiftBits:
 		return func(_ *state, d []float32, a, _, _, _ *vector) {
 			for i := range d {
@@ -78,6 +94,18 @@ func operation(op gen.Op, shift int) func(s *state, d []float32, a, b, c, e *vec
 	}
 	return nil
 }
+
+func one(f func(a float32) float32) func(s *state, d []float32, a, b, c, e *vector) {
+	return func(_ *state, d []float32, a, _, _, _ *vector) {
+		for i := range d {
+			d[i] = f(a[i])
+		}
+	}
+}
+
+// asInt and asFloat are the same bits.
+func asInt(a float32) int32   { return int32(math.Float32bits(a)) }
+func asFloat(n int32) float32 { return math.Float32frombits(uint32(n)) }
 
 func two(f func(a, b float32) float32) func(s *state, d []float32, a, b, c, e *vector) {
 	return func(_ *state, d []float32, a, b, _, _ *vector) {

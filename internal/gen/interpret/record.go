@@ -7,12 +7,14 @@ import (
 	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/float16"
 	"example.com/lstm/internal/gen"
+	"example.com/lstm/internal/panel"
 )
 
 // recorder is the back-end: a gen.Machine whose code is a Program.
 type recorder struct {
 	fma     FMA
 	lanes   int
+	biased  bool // takes each int8 weight for 128 more, see gen.Machine.DotStart
 	program *Program
 	text    string // the last comment
 }
@@ -26,6 +28,7 @@ func (r *recorder) SetLanes(n int) { r.lanes = n }
 
 func (r *recorder) Begin(k *gen.Kernel, set gen.InstructionSet) {
 	r.lanes = set.Lanes
+	r.biased = set.Dot && set.GOARCH == "amd64"
 	r.program = &Program{
 		fma: r.fma, name: k.Name + set.Name, params: newParams(k.Args), scratch: k.Scratch, labels: map[string]int{},
 	}
@@ -154,6 +157,10 @@ func (r *recorder) ShiftLeft(a gen.Reg, n int) {
 	r.add(func(s *state) { s.setReg(a, value{n: s.integer(a) << n}) })
 }
 
+func (r *recorder) AndImm(a gen.Reg, n int) {
+	r.add(func(s *state) { s.setReg(a, value{n: s.integer(a) & n}) })
+}
+
 func (r *recorder) Load(base gen.Reg, offset int, _ string) gen.Vec {
 	d := r.newVec()
 	r.Reload(d, base, offset)
@@ -172,6 +179,28 @@ func (r *recorder) load(v gen.Vec, base gen.Reg, offset, n int) {
 	})
 }
 
+func (r *recorder) LoadFirst(n gen.Reg, base gen.Reg, offset int, _ string) gen.Vec {
+	d, lanes := r.newVec(), r.lanes
+	r.add(func(s *state) {
+		n := s.integer(n)
+		if n <= 0 || n >= lanes {
+			s.fail("loads the first %d of %d lanes", n, lanes)
+		}
+		m := s.memory(s.address(base, offset), n, false)
+		copy(s.setVec(d.ID, n)[:], m)
+	})
+	return d
+}
+
+func (r *recorder) LoadSpread(base gen.Reg, offset int, _ string) gen.Vec {
+	d, lanes := r.newVec(), r.lanes
+	r.add(func(s *state) {
+		x := s.memory(s.address(base, offset), 1, false)[0]
+		s.spread(d.ID, lanes, x)
+	})
+	return d
+}
+
 func (r *recorder) Store(v gen.Vec, base gen.Reg, offset int) {
 	lanes := r.lanes
 	r.add(func(s *state) {
@@ -187,6 +216,33 @@ func (r *recorder) StoreFirst(v gen.Vec, n gen.Reg, base gen.Reg, offset int) {
 			s.fail("stores the first %d of %d lanes", n, lanes)
 		}
 		copy(s.memory(s.address(base, offset), n, true), s.vec(v.ID)[:])
+	})
+}
+
+func (r *recorder) StoreBytes(v []gen.Vec, base gen.Reg, offset int) {
+	lanes := r.lanes
+	r.add(func(s *state) {
+		var groups [panel.QuadBytes]float32
+		for i, v := range v {
+			copy(groups[i*lanes:], s.vec(v.ID)[:lanes])
+		}
+		to := s.memory(s.address(base, offset), len(groups)/4, true)
+		for i := range to {
+			var bytes uint32
+			for j := range 4 {
+				bytes |= uint32(uint8(asInt(groups[4*i+j]))) << (8 * j)
+			}
+			to[i] = math.Float32frombits(bytes)
+		}
+	})
+}
+
+func (r *recorder) StoreEach(v [4]gen.Vec, base gen.Reg, offset int) {
+	r.add(func(s *state) {
+		to := s.memory(s.address(base, offset), len(v), true)
+		for i, v := range v {
+			to[i] = s.vec(v.ID)[0]
+		}
 	})
 }
 
@@ -241,13 +297,70 @@ func (r *recorder) LoadScalars(base gen.Reg, offset, n int) []gen.Scalar {
 func (r *recorder) Spread(scalar gen.Scalar) gen.Multiplier {
 	d, lanes := r.newVec(), r.lanes
 	r.add(func(s *state) {
-		x := s.vec(scalar.ID)[0]
-		to := s.setVec(d.ID, lanes)
-		for i := range lanes {
-			to[i] = x
-		}
+		s.spread(d.ID, lanes, s.vec(scalar.ID)[0])
 	})
 	return gen.Multiplier{ID: d.ID, Lanes: lanes}
+}
+
+func (r *recorder) LoadBytes(base gen.Reg, offset, n, uses int) []gen.Weight {
+	return r.LoadWeights(base, offset, n, uses)
+}
+
+func (r *recorder) SpreadBytes(scalar gen.Scalar, digit bool) gen.Multiplier {
+	if digit {
+		r.add(func(s *state) {
+			if group := math.Float32bits(s.vec(scalar.ID)[0]); group&0x80808080 != 0 {
+				s.fail("takes the group %#08x for digits", group)
+			}
+		})
+	}
+	return r.Spread(scalar)
+}
+
+func (r *recorder) DotStart(base gen.Reg, offset int, name string) gen.Vec {
+	if r.biased {
+		return r.LoadSpread(base, offset, name)
+	}
+	return r.ZeroVec(name)
+}
+
+func (r *recorder) DotAcc(acc gen.Vec, w gen.Weight, m gen.Multiplier) {
+	lanes, bias := r.lanes, int32(0)
+	if r.biased {
+		bias = 128
+	}
+	r.add(func(s *state) {
+		w, x, sum := s.vec(w.ID), s.vec(m.ID), s.vec(acc.ID)
+		for i := range lanes {
+			ws, xs, dot := asInt(w[i]), asInt(x[i]), asInt(sum[i])
+			for j := 0; j < 32; j += 8 {
+				dot += (int32(int8(ws>>j)) + bias) * int32(int8(xs>>j))
+			}
+			sum[i] = asFloat(dot)
+		}
+		clear(sum[lanes:])
+	})
+}
+
+func (r *recorder) MaxAcross(v gen.Vec) gen.Vec {
+	return r.across(v, func(a, b int32) int32 { return max(a, b) })
+}
+
+func (r *recorder) SumAcross(v gen.Vec) gen.Vec {
+	return r.across(v, func(a, b int32) int32 { return a + b })
+}
+
+func (r *recorder) across(v gen.Vec, f func(a, b int32) int32) gen.Vec {
+	d, lanes := r.newVec(), r.lanes
+	r.add(func(s *state) {
+		from := s.vec(v.ID)
+		all := asInt(from[0])
+		for _, lane := range from[1:lanes] {
+			all = f(all, asInt(lane))
+		}
+		s.spread(d.ID, lanes, asFloat(all))
+	})
+	return d
 }
 
 func (r *recorder) MulAcc(acc gen.Vec, w gen.Weight, m gen.Multiplier) {

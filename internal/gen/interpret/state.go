@@ -87,4 +87,12 @@ func (s *state) setVec(v int, lanes int) *vector {
 	return &s.vecs[v]
 }
 
+// spread puts x in every lane of a register.
+func (s *state) spread(v, lanes int, x float32) {
+	to := s.setVec(v, lanes)
+	for i := range lanes {
+		to[i] = x
+	}
+}
+
 func (s *state) jump(label string) { s.next = s.program.labels[label] }

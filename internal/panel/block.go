@@ -1,0 +1,56 @@
+package panel
+
+import "example.com/lstm/internal/sizes"
+
+// A quantised block stands for up to [BlockElements] consecutive elements of a
+// vector that int8 weights are multiplied with. It is memory of float32, most of
+// which are not numbers but bits:
+//
+//	float 0  the scale s: element k is about q[k]·s
+//	      1  -128 times the sum of all q, an int32 that wraps: what sums begin at
+//	         where each weight is taken for 128 more than it is
+//	      2  the sum of all q times -1, likewise for digits
+//	      3  the largest magnitude of the vector
+//	      4  the q, four to a float (a group): q[k] is byte k%4, from the lowest, of
+//	         float 4 + k/4
+//
+// What is missing of the last group is zero, and so are groups up to a multiple of
+// four. s and the magnitude are those of the whole vector. With 14 bits q is
+// 128·hi + lo, hi from -64 to 63 and lo from 0 to 127; the bytes are the hi, and
+// after them in a second plane lie the lo.
+//
+// A slice that stands for a block ends with the last group of the first plane, so
+// that its length says how many groups there are.
+const (
+	BlockElements = 2048 // most of a block: so many products of 127 and 8191 fit an int32
+	BlockHeader   = 4    // floats before the bytes
+	GroupElements = 4    // of a float
+	QuadBytes     = 16   // of which a plane is a multiple
+)
+
+// Floats of a block's header.
+const (
+	BlockScale      = 0
+	BlockStart      = 1
+	BlockDigitStart = 2
+	BlockLargest    = 3
+)
+
+// Groups returns the number of groups of n elements.
+func Groups(n int) int { return (n + GroupElements - 1) / GroupElements }
+
+// PlaneFloats returns the floats of a plane of that many groups.
+func PlaneFloats(groups int) int { return sizes.RoundUp(groups, QuadBytes/4) }
+
+// BlockFloats returns the floats of a block of n elements, at most BlockElements,
+// with that many planes, 1 or 2.
+func BlockFloats(n, planes int) int { return BlockHeader + planes*PlaneFloats(Groups(n)) }
+
+// Int8Rows returns the rows of a panel of int8 weights for a vector of n elements.
+// For each block there is a row of scales, one float32 a column, and then one row for
+// each group of elements, in which a column has four int8, in order from the lowest
+// byte of a float; what is missing of the last group is zero. No weight is -128.
+func Int8Rows(n int) int {
+	blocks := (n + BlockElements - 1) / BlockElements
+	return blocks + Groups(n)
+}
