@@ -18,8 +18,9 @@ type Format struct {
 	// load makes n consecutive vectors of weights ready to be multiplied, each for
 	// that many uses.
 	load func(g *Generator, base Reg, offset, n, uses int) []Weight
-	// atOnce is how many such vectors there are registers for.
-	atOnce func(t *Tuning) int
+	// atOnce is how many such vectors a path has registers for, if each is used for
+	// that many columns.
+	atOnce func(t *Tuning, columns int) int
 }
 
 // Formats are all formats.

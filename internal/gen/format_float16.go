@@ -8,5 +8,10 @@ var float16Format = &Format{
 	load: func(g *Generator, base Reg, offset, n, uses int) []Weight {
 		return g.LoadHalves(base, offset, n, uses)
 	},
-	atOnce: func(t *Tuning) int { return t.HalvesAtOnce },
+	atOnce: func(t *Tuning, columns int) int {
+		if columns == 1 {
+			return t.HalvesAtOnce
+		}
+		return t.WeightsAtOnce
+	},
 }

@@ -103,11 +103,14 @@ func (g *Generator) productRow(s stream, offset int, x []Scalar) {
 			g.Prefetch(s.w, offset+prefetchRows*s.row+line)
 		}
 	}
-	atOnce := s.format.atOnce(g.Tuning)
+	atOnce := s.format.atOnce(g.Tuning, len(s.sums))
+	var m Multiplier // of one column it is the same for the whole row
 	for first := 0; first < vectors; first += atOnce {
 		ws := s.format.load(g, s.w, offset+first*size, min(atOnce, vectors-first), len(s.sums))
 		for i := range s.sums {
-			m := g.Spread(x[i])
+			if first == 0 || len(s.sums) > 1 {
+				m = g.Spread(x[i])
+			}
 			for v := range ws {
 				g.MulAcc(s.sums[i][first+v], ws[v], m)
 			}

@@ -25,8 +25,8 @@ type Tuning struct {
 	// WeightsAtOnce is the number of weight vectors that there are registers for
 	// beside the sums and their multipliers.
 	WeightsAtOnce int
-	// HalvesAtOnce is the same for weights that pass through registers even where
-	// each is used once, as those of binary16 do.
+	// HalvesAtOnce is the same for weights of binary16 that are used for one column:
+	// unlike others, they pass through registers there, too.
 	HalvesAtOnce int
 	// Lockstep is the number of activations of a cell whose operations take
 	// turns, so that one's latency hides another's, as registers allow.
