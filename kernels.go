@@ -38,6 +38,7 @@ type panels struct {
 	stride int // floats from panel to panel
 	skip   int
 	pairs  bool // a step takes two panels at once, see pairFloats
+	narrow bool // one column is multiplied in vectors of 256 bits, see narrowHalves
 
 	// What a tile may ask memory for on the side because a later call needs it,
 	// or nil, see panel.PrefetchFloats.

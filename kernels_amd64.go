@@ -78,6 +78,11 @@ func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
 		stepFloat16AVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
 	case dispatch.AVX512, dispatch.AVX512VNNI:
+		if p.narrow {
+			stepFloat16AVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
+				unsafe.SliceData(h), len(h))
+			return
+		}
 		stepFloat16AVX512(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
 			unsafe.SliceData(h), len(h))
 	case dispatch.Generic:
@@ -136,7 +141,7 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 			gatesPortable(format, from, p, columns, units, z, zStride)
 		}
 	case dispatch.AVX512, dispatch.AVX512VNNI:
-		if units <= panel.NarrowUnits {
+		if units <= panel.NarrowUnits || p.narrow && len(columns) == 1 {
 			switch format {
 			case float32Weights:
 				gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),

@@ -425,7 +425,7 @@ func sentinels(n int) []float32 {
 // places are where the kernel begins, and its panels, given the arguments.
 func (c *gateCall) places(m [][]float32) (*chainStart, *panels) {
 	return &chainStart{sums: m[sumsArgument], stride: c.sumsStride(), columnStride: c.columnStride()},
-		&panels{floats: m[weightsArgument], stride: c.stride(), skip: c.skip, pairs: c.rand.IntN(2) == 0}
+		&panels{floats: m[weightsArgument], stride: c.stride(), skip: c.skip, pairs: c.rand.IntN(2) == 0, narrow: c.format == float16Weights && c.rand.IntN(2) == 0}
 }
 
 // The arguments of all gate calls: weights, sums, then what each kernel has

@@ -2,11 +2,8 @@ package lstm
 
 import (
 	"sync"
-	"time"
 
-	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/dispatch"
-	"example.com/lstm/internal/panel"
 )
 
 // A step may take two panels at once. That hides the latency of chains where a
@@ -34,29 +31,11 @@ func pairFloats() int {
 }
 
 var measuredPairFloats = sync.OnceValue(func() int {
-	const (
-		hidden = 2 * panel.Units
-		chain  = 16 + hidden
-		rounds = 8
-		steps  = 16 // a round: long for the clock, short for interruptions
-	)
-	p := panels{floats: aligned.New(panel.Floats(hidden, chain)), stride: panel.Stride(chain)}
-	from := chainStart{sums: make([]float32, panel.Gates*hidden), stride: panel.RowFloats}
-	x, c, h := make([]float32, chain), make([]float32, hidden), make([]float32, hidden)
-	var least [2]time.Duration
-	for round := range rounds {
-		for i := range least {
-			p.pairs = i == 1
-			start := time.Now()
-			for range steps {
-				step(&from, &p, x, c, h)
-			}
-			if t := time.Since(start); round == 0 || t < least[i] {
-				least[i] = t
-			}
-		}
-	}
-	if least[1] < least[0] {
+	faster := fasterStep(func(i int, from *chainStart, p *panels, x, c, h []float32) {
+		p.pairs = i == 1
+		step(from, p, x, c, h)
+	})
+	if faster == 1 {
 		return manyPairFloats
 	}
 	return fewPairFloats

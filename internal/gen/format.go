@@ -21,6 +21,8 @@ type Format struct {
 	// atOnce is how many such vectors a path has registers for, if each is used for
 	// that many columns.
 	atOnce func(t *Tuning, columns int) int
+	// shadowSteps is the path's ShadowSteps for the format.
+	shadowSteps func(t *Tuning) int
 }
 
 // Formats are all formats.

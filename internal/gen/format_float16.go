@@ -14,4 +14,5 @@ var float16Format = &Format{
 		}
 		return t.WeightsAtOnce
 	},
+	shadowSteps: func(t *Tuning) int { return t.HalvesShadow },
 }

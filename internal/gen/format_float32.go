@@ -8,5 +8,6 @@ var float32Format = &Format{
 	load: func(g *Generator, base Reg, offset, n, uses int) []Weight {
 		return g.LoadWeights(base, offset, n, uses)
 	},
-	atOnce: func(t *Tuning, _ int) int { return t.WeightsAtOnce },
+	atOnce:      func(t *Tuning, _ int) int { return t.WeightsAtOnce },
+	shadowSteps: func(t *Tuning) int { return t.ShadowSteps },
 }

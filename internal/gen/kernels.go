@@ -177,6 +177,7 @@ var Functions = []*Function{
 		Args:   stepArgs,
 		Reads:  []string{"x", "c[:len(h)]"},
 		Writes: []string{"c[:len(h)]", "h"},
+		Narrow: "p.narrow",
 		Kernels: []*Kernel{{
 			Name:    "stepFloat16",
 			Does:    "is step of weights in float16, see stepFloat16Generic.",
@@ -207,7 +208,7 @@ var Functions = []*Function{
 		Choice:  &Choice{Param: "format", Type: "weightFormat", Suffix: "Weights", Doc: "A weightFormat is how the weights of a layer are stored."},
 		Args:    slices.Concat(tileArgs, []Arg{{"units", "int", "units"}}, zArgs),
 		Reads:   []string{"column.x"},
-		Narrow:  "units <= panel.NarrowUnits",
+		Narrow:  "units <= panel.NarrowUnits || p.narrow && len(columns) == 1",
 		Kernels: gatesKernels(),
 	}),
 	function(Function{

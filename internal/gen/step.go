@@ -69,11 +69,11 @@ func (g *Generator) stepPanels(format *Format, at stepPointers, name string, wid
 }
 
 // shadowPanels goes on from a panel whose sums are complete to the next, and so
-// on, if there are ShadowSteps elements of x: the cells of the first are computed
+// on, if there are enough elements of x: the cells of the first are computed
 // among the first rows of the second, in the shadow of its weights' way from
 // memory. It ends with a panel whose cells are still to be done.
 func (g *Generator) shadowPanels(s stream, at stepPointers) {
-	steps := g.ShadowSteps
+	steps := s.format.shadowSteps(g.Tuning)
 	if steps == 0 {
 		return
 	}
