@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,12 +101,12 @@ func (b *builder) addAll(layers []*layer) error {
 	return nil
 }
 
-// take removes and returns a weight of l: the first whose name ends in kind, of those
-// that belong to one direction, if there is one.
+// take removes and returns a weight of l: the first whose name ends in kind and is
+// of the direction, "" for any.
 func (b *builder) take(l *layer, kind, direction string) *tensor {
 	list := b.weights[l.Name]
 	for i, t := range list {
-		if t.parts[len(t.parts)-1] == kind && t.direction() == direction {
+		if t.parts[len(t.parts)-1] == kind && (direction == "" || t.direction() == direction) {
 			b.weights[l.Name] = append(list[:i:i], list[i+1:]...)
 			return t
 		}
@@ -122,7 +123,7 @@ const (
 // direction is what the name of the weight says of it: in Bidirectional layers
 // forward_NAME/kernel and backward_NAME/kernel, or forward_layer and backward_layer.
 func (t *tensor) direction() string {
-	for _, part := range t.parts[:len(t.parts)-1] {
+	for _, part := range slices.Backward(t.parts[:len(t.parts)-1]) {
 		for _, d := range []string{forward, backward} {
 			if strings.HasPrefix(part, d+"_") {
 				return d

@@ -94,7 +94,11 @@ func read(fsys fs.FS, name string) (*lstm.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	weights, err := readWeights(fsys, path.Dir(name), d.Manifest, net.names())
+	names, err := net.names()
+	if err != nil {
+		return nil, err
+	}
+	weights, err := readWeights(fsys, path.Dir(name), d.Manifest, names)
 	if err != nil {
 		return nil, err
 	}

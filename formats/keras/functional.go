@@ -19,14 +19,18 @@ type network struct {
 	named []string // the layers that the heads are the outputs of
 }
 
-func (n *network) names() map[string]bool {
+// names returns the names of the layers, all of classes that are not refused.
+func (n *network) names() (map[string]bool, error) {
 	names := make(map[string]bool)
 	for _, list := range append([][]*layer{n.trunk}, n.heads...) {
 		for _, l := range list {
+			if _, err := lookUp(l); err != nil {
+				return nil, err
+			}
 			names[l.Name] = true
 		}
 	}
-	return names
+	return names, nil
 }
 
 // reference is a tensor that a layer has put out: number tensor of its call

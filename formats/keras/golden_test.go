@@ -138,7 +138,7 @@ func requireNear(t *testing.T, want, got []float32) {
 
 func TestWhereOutputsAre(t *testing.T) {
 	others := map[string]string{
-		"both_last": keras.OutputLast, "functional": keras.OutputLast, "groups": keras.OutputLast, "lstm_last": keras.OutputLast, "lstm_last_dense": keras.OutputLast,
+		"both_last": keras.OutputLast, "cudnn": keras.OutputLast, "functional": keras.OutputLast, "groups": keras.OutputLast, "lstm_last": keras.OutputLast, "lstm_last_dense": keras.OutputLast,
 		"rnn_cells": keras.OutputLast, "softmax_axis": keras.OutputLast, "stack": keras.OutputLast, "text_generator": keras.OutputLast,
 		"go_backwards_last": keras.OutputFirst, "go_backwards_then_last": keras.OutputFirst,
 		"go_backwards": keras.OutputReversed, "go_backwards_then_forward": keras.OutputReversed, "go_backwards_then_both": keras.OutputReversed,

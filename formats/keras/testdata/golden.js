@@ -98,7 +98,8 @@ const CASES = {
   groups: { model: () => sequential(lstm(), last({ units: 2 }), dense(3)), shards: [[1000], [50, 1000], [1000]] },
   uint8: { model: () => sequential(lstm(), dense(3)), quantization: 'uint8' },
   uint16: { model: () => sequential(lstm(), dense(3)), quantization: 'uint16' },
-  float16: { model: () => sequential(lstm(), dense(3)), quantization: 'float16' }
+  float16: { model: () => sequential(lstm(), dense(3)), quantization: 'float16' },
+  cudnn: () => tf.sequential({ layers: [lstm({ units: 5, inputShape: [null, INPUT] }), last({ units: 3 }), dense(2)] })
 }
 
 // randomize gives a model weights that say something about their order.
