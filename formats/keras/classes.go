@@ -18,8 +18,6 @@ type class struct {
 	alone   bool                             // what it does to a step needs no other step: TimeDistributed takes it
 }
 
-const training = "in training only"
-
 var classes []class
 
 // byName is the class of each name.
@@ -45,10 +43,10 @@ func init() {
 		{names: []string{"Softmax"}, add: (*builder).addSoftmax, alone: true, becomes: "`lstm.Activation`", options: "`axis`: the last"},
 		{names: []string{"InputLayer"}, add: passOver, becomes: "nothing; what it feeds to an LSTM as initial state is for `State`"},
 		{names: []string{"Dropout", "SpatialDropout1D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"}, add: passOver, alone: true,
-			becomes: "nothing, since it works " + training},
+			becomes: "nothing, since it works in training only"},
 		{names: []string{"Flatten"}, add: (*builder).addFlatten, becomes: "nothing", options: "Refused: where there still is a sequence"},
 
-		{names: []string{"GRU", "SimpleRNN", "CuDNNGRU", "ConvLSTM1D", "ConvLSTM2D", "PeepholeLSTMCell"}, refused: "it is recurrent, and no LSTM of those above"},
+		{names: []string{"GRU", "SimpleRNN", "CuDNNGRU", "ConvLSTM1D", "ConvLSTM2D", "PeepholeLSTMCell"}, refused: "it is recurrent, and no LSTM"},
 		{names: []string{"Embedding"}, refused: "it reads whole numbers; let the calling code look the rows up, and save the layers after it as a model"},
 		{names: []string{"Masking"}, refused: "it leaves out steps by their values; let the calling code leave them out"},
 		{names: []string{"Conv1D", "SeparableConv1D", "DepthwiseConv1D", "MaxPooling1D", "AveragePooling1D", "GlobalMaxPooling1D", "GlobalAveragePooling1D", "Cropping1D", "UpSampling1D", "ZeroPadding1D"},
@@ -67,7 +65,7 @@ func init() {
 	}
 }
 
-// lookUp returns the class of l, which is not refused.
+// lookUp returns the class of l, and an error if it is refused.
 func lookUp(l *layer) (*class, error) {
 	c := byName[l.Class]
 	switch {

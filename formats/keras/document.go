@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	maxDocument = 4 << 20 // bytes of model.json; one of a hundred layers has 200 KB
+	maxDocument = 2 << 20 // bytes of model.json; one of a hundred layers has 200 KB
 	maxLayers   = 10_000
 )
 
 // document is a model.json.
 type document struct {
-	Format   string          `json:"format"`
-	Topology *topology       `json:"modelTopology"`
-	Manifest []manifestGroup `json:"weightsManifest"`
+	Format   string            `json:"format"`
+	Topology *topology         `json:"modelTopology"`
+	Manifest []json.RawMessage `json:"weightsManifest"` // of manifestGroup
 }
 
 // topology says what the model is: in files of TensorFlow.js itself, in files that

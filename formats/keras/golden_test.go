@@ -1,6 +1,7 @@
 package keras_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"os"
@@ -152,5 +153,18 @@ func TestWhereOutputsAre(t *testing.T) {
 		m := open(t, folder)
 		require.Equal(t, want, m.Metadata[keras.OutputKey], folder)
 		require.Equal(t, "tfjs-layers 4.22.0", m.Metadata[keras.VersionKey], folder)
+	}
+}
+
+// What is read can be written as safetensors, and is the same there.
+func TestModelsAreWritten(t *testing.T) {
+	for _, folder := range models(t) {
+		want := open(t, folder)
+		var file bytes.Buffer
+		require.NoError(t, want.Write(&file), folder)
+		got, err := lstm.ReadModel(&file)
+		require.NoError(t, err, folder)
+		got.Source = want.Source
+		require.Equal(t, want, got, folder)
 	}
 }

@@ -47,11 +47,11 @@ const (
 // lstm.ErrDamaged and lstm.ErrShape are for files that contradict themselves. A
 // weight that is NaN or infinite is an ErrDamaged.
 //
-// Files may be hostile: before anything is allocated for weights, their sizes are
-// compared with those of the files. Reading takes up to 12 times the bytes of
-// weights (those of uint8 become float32, and are there twice for a moment), and up
-// to 40 times those of model.json, which may have 4 MiB and 10,000 layers. Errors
-// name the path.
+// Files may be hostile: nothing is allocated for weights before their sizes have
+// been compared with those of the files. Reading weights allocates up to 8 times
+// the bytes of their files, where those are uint8, and twice where they are float32;
+// reading model.json up to 64 times its bytes, of which there may be 2 MiB, with
+// 10,000 layers. Errors name the path.
 func Open(path string) (*lstm.Model, error) {
 	root, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {

@@ -264,6 +264,7 @@ const maxUnits = 1 << 24
 // (Keras converts them so, too, when an LSTM loads the weights of a CuDNNLSTM:
 // _convert_rnn_weights in its hdf5_format.py.)
 func fromCuDNN(kernel, recurrent []float32, inputs, h int) (ih, hh []float32) {
+	ih, hh = make([]float32, 0, len(kernel)), make([]float32, 0, len(recurrent))
 	for gate := range gates {
 		for row := range inputs {
 			ih = append(ih, kernel[(row*gates+gate)*h:][:h]...)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,6 +86,26 @@ func convert(t *testing.T, python, file string) string {
 	}
 	call(t, python, arguments...)
 	return out
+}
+
+// The command of docs/keras.md makes what the page's programs read.
+func TestKerasPageCommand(t *testing.T) {
+	python := python(t)
+	page, err := os.ReadFile("../../docs/keras.md")
+	require.NoError(t, err)
+	command := regexp.MustCompile("(?s)<!-- keras script -->\n```sh\npython3 (.*?)\n```").FindSubmatch(page)
+	require.NotNil(t, command)
+	root, folder := filepath.Join("..", ".."), t.TempDir()
+	source := filepath.Join("testdata", "models", "lstm_defaults")
+	call(t, python, "testdata/makeh5.py", "keras2", source, filepath.Join(folder, "model.h5"))
+	arguments := strings.Fields(string(command[1]))
+	arguments[0], err = filepath.Abs(filepath.Join(root, arguments[0]))
+	require.NoError(t, err)
+	run := exec.Command(python, arguments...)
+	run.Dir = folder
+	output, err := run.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	require.Equal(t, open(t, source).Layers, open(t, filepath.Join(folder, "model")).Layers)
 }
 
 func exists(path string) bool {

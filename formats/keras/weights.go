@@ -3,6 +3,7 @@ package keras
 import (
 	"bufio"
 	"encoding/binary"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"math"
@@ -19,8 +20,31 @@ import (
 // manifestGroup is a group of a weightsManifest: weights, one after another, in
 // files that are one after another, too.
 type manifestGroup struct {
-	Paths   []string        `json:"paths"`
-	Weights []manifestEntry `json:"weights"`
+	Paths   []string          `json:"paths"`
+	Weights []json.RawMessage `json:"weights"`
+
+	entries []manifestEntry // of Weights
+}
+
+// maxEntries bounds the weights of a group, and the groups. What they become takes
+// much more memory than their text, which may be two characters.
+const maxEntries = 4 * maxLayers
+
+// parseGroup reads a group and its weights.
+func parseGroup(text json.RawMessage) (g manifestGroup, err error) {
+	if err := json.Unmarshal(text, &g); err != nil {
+		return g, damaged(err)
+	}
+	if len(g.Weights) > maxEntries {
+		return g, errkind.Errorf(lstm.ErrUnsupported, "a group of weights has %d, want at most %d", len(g.Weights), maxEntries)
+	}
+	g.entries = make([]manifestEntry, len(g.Weights))
+	for i, text := range g.Weights {
+		if err := json.Unmarshal(text, &g.entries[i]); err != nil {
+			return g, damaged(err)
+		}
+	}
+	return g, nil
 }
 
 type manifestEntry struct {
@@ -108,10 +132,17 @@ const maxName = 1000
 // readWeights returns the weights of each layer in the order of the manifest, from
 // files in folder or below. It reads nothing before the files have the sizes that
 // the manifest says.
-func readWeights(fsys fs.FS, folder string, manifest []manifestGroup, layers map[string]bool) (map[string][]*tensor, error) {
+func readWeights(fsys fs.FS, folder string, manifest []json.RawMessage, layers map[string]bool) (map[string][]*tensor, error) {
 	w := weightReader{layers: layers, weights: make(map[string][]*tensor), files: make(map[string]bool), names: make(map[string]bool)}
-	for i := range manifest {
-		if err := w.read(fsys, folder, &manifest[i]); err != nil {
+	if len(manifest) > maxEntries {
+		return nil, errkind.Errorf(lstm.ErrUnsupported, "there are %d groups of weights, want at most %d", len(manifest), maxEntries)
+	}
+	for _, text := range manifest {
+		g, err := parseGroup(text)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.read(fsys, folder, &g); err != nil {
 			return nil, err
 		}
 	}
@@ -133,8 +164,8 @@ func (w *weightReader) read(fsys fs.FS, folder string, g *manifestGroup) error {
 	from := &joined{fsys: fsys, files: files}
 	defer from.close()
 	r := bufio.NewReaderSize(from, 1<<16)
-	for i := range g.Weights {
-		e := &g.Weights[i]
+	for i := range g.entries {
+		e := &g.entries[i]
 		if w.names[e.Name] {
 			return e.errorf(lstm.ErrDamaged, "there are two of this name")
 		}
@@ -192,8 +223,8 @@ func (g *manifestGroup) check(fsys fs.FS, folder string, seen map[string]bool) (
 		files = append(files, name)
 	}
 	left := total
-	for i := range g.Weights {
-		e := &g.Weights[i]
+	for i := range g.entries {
+		e := &g.entries[i]
 		dtype, err := e.stored()
 		if err != nil {
 			return nil, err

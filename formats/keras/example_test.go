@@ -1,0 +1,49 @@
+package keras_test
+
+import (
+	"fmt"
+	"log"
+
+	"example.com/lstm"
+	"example.com/lstm/formats/keras"
+)
+
+// A model with return_sequences=False has an output for each step all the same: what
+// Keras would put out if the sequence ended there.
+func ExampleOpen() {
+	model, err := keras.Open("testdata/models/lstm_last_dense/model.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	net, err := lstm.New(model)
+	if err != nil {
+		log.Fatal(err)
+	}
+	state := net.NewState()
+	y := make([]float32, net.OutputSize())
+	for _, x := range [][]float32{{1, 0, 0}, {0, 1, 0}} {
+		net.Step(state, x, y)
+		fmt.Printf("%.3f\n", y)
+	}
+	// Output:
+	// [1.724 -0.372]
+	// [1.743 -0.382]
+}
+
+// Bidirectional layers, and those with go_backwards, run over whole sequences.
+func ExampleOpen_sequence() {
+	model, err := keras.Open("testdata/models/both_concat/model.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	net, err := lstm.NewSequenceNetwork(model)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []float32{1, 0, 0, 0, 1, 0} // two steps
+	y := make([]float32, 2*net.OutputSize())
+	net.Forward(x, y, nil, nil)
+	fmt.Printf("%.3f\n", y)
+	// Output:
+	// [-0.274 -0.164 -0.411 -0.124]
+}
