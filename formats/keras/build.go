@@ -101,12 +101,24 @@ func (b *builder) addAll(layers []*layer) error {
 	return nil
 }
 
-// take removes and returns a weight of l: the first whose name ends in kind and is
-// of the direction, "" for any.
-func (b *builder) take(l *layer, kind, direction string) *tensor {
+// kind is what the name of a weight ends in: a word, or in what TensorFlow.js's
+// converter makes of .keras files a number.
+type kind struct{ word, number string }
+
+var (
+	kernelKind    = kind{"kernel", "0"}
+	recurrentKind = kind{"recurrent_kernel", "1"}
+	cellBiasKind  = kind{"bias", "2"}
+	denseBiasKind = kind{"bias", "1"}
+)
+
+// take removes and returns a weight of l: the first whose name ends in k and is of
+// the direction, "" for any.
+func (b *builder) take(l *layer, k kind, direction string) *tensor {
 	list := b.weights[l.Name]
 	for i, t := range list {
-		if t.parts[len(t.parts)-1] == kind && (direction == "" || t.direction() == direction) {
+		last := t.parts[len(t.parts)-1]
+		if (last == k.word || last == k.number) && (direction == "" || t.direction() == direction) {
 			b.weights[l.Name] = append(list[:i:i], list[i+1:]...)
 			return t
 		}
@@ -134,16 +146,19 @@ func (t *tensor) direction() string {
 }
 
 // need is take for a weight that must be there, of a shape.
-func (b *builder) need(l *layer, kind, direction, letters string, shape ...int) ([]float32, error) {
-	t := b.take(l, kind, direction)
+func (b *builder) need(l *layer, k kind, direction, letters string, shape ...int) ([]float32, error) {
+	t := b.take(l, k, direction)
 	if t == nil {
-		what := kind
-		if direction != "" {
-			what = direction + " " + kind
-		}
-		return nil, l.Errorf(lstm.ErrDamaged, "it has no weight %s", what)
+		return nil, l.missing(k, direction)
 	}
 	return t.data, t.check(l, letters, shape...)
+}
+
+func (l *layer) missing(k kind, direction string) error {
+	if direction != "" {
+		direction += " "
+	}
+	return l.Errorf(lstm.ErrDamaged, "it has no weight %s%s", direction, k.word)
 }
 
 func (t *tensor) check(l *layer, letters string, shape ...int) error {

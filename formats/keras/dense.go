@@ -18,7 +18,7 @@ func (b *builder) addDenseOf(owner, inner *layer) error {
 	}
 	d := &lstm.Linear{InFeatures: inputs, OutFeatures: outputs, Weight: transposed(kernel, inputs, outputs)}
 	if bias {
-		if d.Bias, err = b.need(owner, "bias", "", "[units]", outputs); err != nil {
+		if d.Bias, err = b.need(owner, denseBiasKind, "", "[units]", outputs); err != nil {
 			return err
 		}
 	}
@@ -30,10 +30,9 @@ func (b *builder) addDenseOf(owner, inner *layer) error {
 // kernel returns the weights of a layer's input, [I, columns], and I, which is that
 // of the output of the layers below.
 func (b *builder) kernel(l *layer, direction string, columns int, letters string) ([]float32, int, error) {
-	t := b.take(l, "kernel", direction)
+	t := b.take(l, kernelKind, direction)
 	if t == nil {
-		_, err := b.need(l, "kernel", direction, letters)
-		return nil, 0, err
+		return nil, 0, l.missing(kernelKind, direction)
 	}
 	if err := t.check(l, letters, b.size, columns); err != nil {
 		return nil, 0, err

@@ -155,7 +155,9 @@ func damaged(err error) error { return errkind.Errorf(lstm.ErrDamaged, "%w", err
 // majorVersion returns 2 or 3, whose hard_sigmoid differ, or 0 if the file does not
 // say. TensorFlow.js computes what Keras 2 does.
 func majorVersion(version, module string) (int, error) {
+	const longest = 100 // it becomes part of the metadata
 	switch {
+	case len(version) > longest:
 	case version == "" && module != "":
 		return 3, nil // only Keras 3 writes a model without its version, and modules
 	case version == "":

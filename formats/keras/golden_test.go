@@ -25,7 +25,8 @@ type run struct {
 	X [][]float32 `json:"x"`
 	Y [][]float32 `json:"y"`
 
-	H0, C0, H, C []float32 // of the only LSTM, or nil
+	H0, C0, H, C []float32   // of the only LSTM, or nil
+	Weights      [][]float32 // of a quantized model, in the order of the file
 }
 
 func readRun(t *testing.T, folder string) (r run) {
@@ -154,6 +155,27 @@ func TestWhereOutputsAre(t *testing.T) {
 		require.Equal(t, want, m.Metadata[keras.OutputKey], folder)
 		require.Equal(t, "tfjs-layers 4.22.0", m.Metadata[keras.VersionKey], folder)
 	}
+}
+
+// Quantized weights are to the bit what TensorFlow.js makes of them.
+func TestQuantizedWeights(t *testing.T) {
+	for _, model := range []string{"uint8", "uint16", "float16"} {
+		folder := filepath.Join("testdata", "models", model)
+		m, want := open(t, folder), readRun(t, folder).Weights
+		w, d := m.Layers[0].(*lstm.Weights), m.Heads[0].Layers[0].(*lstm.Linear)
+		got := [][]float32{columns(w.WeightIH, w.InputSize), columns(w.WeightHH, w.HiddenSize), w.BiasIH, columns(d.Weight, d.InFeatures), d.Bias}
+		require.Equal(t, want, got, model)
+	}
+}
+
+// columns returns the columns of a matrix one after another.
+func columns(m []float32, width int) (out []float32) {
+	for c := range width {
+		for i := c; i < len(m); i += width {
+			out = append(out, m[i])
+		}
+	}
+	return out
 }
 
 // What is read can be written as safetensors, and is the same there.

@@ -230,16 +230,15 @@ func (b *builder) weightsOf(l *layer, c cell, direction string) (*lstm.Weights, 
 	if err != nil {
 		return nil, err
 	}
-	recurrent, err := b.need(l, "recurrent_kernel", direction, "[units, 4·units]", h, rows)
+	recurrent, err := b.need(l, recurrentKind, direction, "[units, 4·units]", h, rows)
 	if err != nil {
 		return nil, err
 	}
 	w := &lstm.Weights{InputSize: inputs, HiddenSize: h, Cell: c.kind}
 	if c.bias {
-		bias := b.take(l, "bias", direction)
+		bias := b.take(l, cellBiasKind, direction)
 		if bias == nil {
-			_, err := b.need(l, "bias", direction, "")
-			return nil, err
+			return nil, l.missing(cellBiasKind, direction)
 		}
 		if len(bias.shape) == 1 && bias.shape[0] == 2*rows {
 			w.BiasIH, w.BiasHH = bias.data[:rows:rows], bias.data[rows:]

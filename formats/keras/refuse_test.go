@@ -66,6 +66,7 @@ func TestRefused(t *testing.T) {
 		{"lstm", `"Sequential"`, `"Subclassed"`, lstm.ErrUnsupported, `the model is of class "Subclassed"`},
 		{"lstm", `"layers-model"`, `"graph-model"`, lstm.ErrUnsupported, `format is "graph-model", want layers-model`},
 		{"lstm", `"tfjs-layers 4.22.0"`, `"1.2.2"`, lstm.ErrUnsupported, `keras_version is "1.2.2"`},
+		{"lstm", `"tfjs-layers 4.22.0"`, `"2.` + strings.Repeat("0", 99) + `"`, lstm.ErrUnsupported, `keras_version is "2.000`},
 		{"lstm", `"InputLayer"`, `"Dropout"`, nil, ``},
 		{"lstm", `"LSTM"`, `"Dropout"`, lstm.ErrUnsupported, `it has the weight "`},
 
@@ -271,20 +272,26 @@ func TestHardSigmoid(t *testing.T) {
 	}
 }
 
-// Options in words that TensorFlow.js does not use, or has no use for.
+// Words that TensorFlow.js does not use itself, or has no use for.
 func TestOtherWords(t *testing.T) {
-	for _, c := range []struct{ model, old, new string }{
-		{"lstm", `"activation": "tanh"`, `"activation": {"class_name": "function", "config": "tanh", "module": "builtins", "registered_name": "function"}`},
-		{"lstm_last_dense", `"activation": "linear"`, `"activation": null`},
-		{"activation_layers", `"alpha": 0.3`, `"negative_slope": 0.3`},
-		{"lstm", `"unroll": false`, `"unroll": true, "time_major": true, "unit_forget_bias": true`},
-		{"stack", `"Dropout"`, `"SpatialDropout1D"`},
+	for _, c := range []struct {
+		model  string
+		oldNew []string
+	}{
+		{"lstm", []string{`"activation": "tanh"`, `"activation": {"class_name": "function", "config": "tanh", "module": "builtins", "registered_name": "function"}`}},
+		{"lstm_last_dense", []string{`"activation": "linear"`, `"activation": null`}},
+		{"activation_layers", []string{`"alpha": 0.3`, `"negative_slope": 0.3`}},
+		{"lstm", []string{`"unroll": false`, `"unroll": true, "time_major": true, "unit_forget_bias": true`}},
+		{"stack", []string{`"Dropout"`, `"SpatialDropout1D"`}},
+		{"no_bias", []string{`/kernel"`, `/0"`, `/recurrent_kernel"`, `/1"`}},
+		{"stack", []string{`/recurrent_kernel"`, `/lstm_cell/1"`, `/kernel"`, `/lstm_cell/kernel"`}},
+		{"cudnn", []string{`/kernel"`, `/0"`, `/recurrent_kernel"`, `/1"`, `LSTM54/bias"`, `LSTM54/2"`, `LSTM55/bias"`, `LSTM55/2"`, `Dense30/bias"`, `Dense30/1"`}},
 	} {
 		want, err := keras.Read(files(t, c.model), "model.json")
 		require.NoError(t, err)
-		got, err := keras.Read(edited(t, c.model, c.old, c.new), "model.json")
-		require.NoError(t, err, c.new)
-		require.Equal(t, want, got, c.new)
+		got, err := keras.Read(edited(t, c.model, c.oldNew...), "model.json")
+		require.NoError(t, err, c.oldNew)
+		require.Equal(t, want, got, c.oldNew)
 	}
 }
 

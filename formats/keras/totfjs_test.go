@@ -44,6 +44,7 @@ func TestFilesOfKeras(t *testing.T) {
 		"keras2":         {"stack", "both_stack", "functional_heads", "rnn_cells"},
 		"old":            {"lstm_defaults", "both_concat"},
 		"weights":        {"functional"},
+		"keras3_h5":      {"both_stack"},
 		"keras3":         {"stack", "both_stack", "functional_heads", "functional_states", "rnn_cells", "no_bias"},
 		"keras213":       {"stack"},
 		"keras3_weights": {"both_concat"},

@@ -202,7 +202,8 @@ async function make (name, c, seed) {
   const width = loaded.inputs[0].shape[2]
   const x = Array.from({ length: STEPS }, () => Array.from(random.bell(next, width, 1)))
   // Nine digits tell every float32 from the others.
-  const text = JSON.stringify({ x, ...run(name, loaded, x) }, (_, v) => typeof v === 'number' ? Number(v.toPrecision(9)) : v)
+  const weights = c.quantization && loaded.getWeights().map(w => Array.from(w.dataSync()))
+  const text = JSON.stringify({ x, ...run(name, loaded, x), weights }, (_, v) => typeof v === 'number' ? Number(v.toPrecision(9)) : v)
   fs.writeFileSync(path.join(folder, 'run.json'), text + '\n')
 }
 

@@ -11,6 +11,7 @@ its own hdf5_format.py and saving_lib.py. LAYOUT is
     weights          a .h5 file with weights only, and FILE.json with the rest
     cudnn            a .h5 file with CuDNNLSTM layers instead of LSTM layers
     cudnn_in_lstm    the same weights in LSTM layers
+    keras3_h5        a .h5 file of Keras 3
     keras3           a .keras file
     keras213         a .keras file of Keras 2.13
     keras3_weights   a .weights.h5 file of Keras 3, and FILE.json with the rest
@@ -67,14 +68,17 @@ def write_h5(file, model, weights, layout):
         paths = []
         for key, value in mine.items():
             *inner, kind = key.split('/')
-            if layout == 'old':
-                path = '/'.join([name + '_2', *inner, kind])
-            else:
-                recurrent = layer['class_name'] in ('LSTM', 'Bidirectional', 'RNN')
-                path = '/'.join([name, *inner, *(['lstm_cell_7'] if recurrent else []), kind])
-            paths.append((path + ':0').encode())
-            group.create_dataset(path + ':0', data=value)
+            cell = ['lstm_cell_7'] if layer['class_name'] in ('LSTM', 'Bidirectional', 'RNN') else []
+            path = {
+                'old': [name + '_2', *inner, kind + ':0'],
+                'keras3_h5': ['sequential', name, *inner, *cell, kind],
+            }.get(layout, [name, *inner, *cell, kind + ':0'])
+            paths.append('/'.join(path).encode())
+            group.create_dataset('/'.join(path), data=value)
         group.attrs['weight_names'] = paths
+    if layout == 'keras3_h5':
+        file.attrs['keras_version'] = '3.3.3'
+        return json.dumps(keras3_config(model))
     return json.dumps({**model, 'keras_version': '2.15.0', 'backend': 'tensorflow'})
 
 
@@ -106,7 +110,8 @@ def write_keras3(file, model, weights, container):
     count = {}
     for layer in model['config']['layers']:
         name = snake(layer['class_name'])
-        number = count[name] = count.get(name, -1) + 1
+        # Keras 2.13 counts every layer twice.
+        number = count[name] = count.get(name, -1) + 1 if container == 'layers' else count.get(name, -2) + 2
         path = f'{container}/{name}' + (f'_{number}' if number else '')
         recurrent = layer['class_name'] in ('LSTM', 'Bidirectional', 'RNN')
         file.create_group(path + '/vars')
