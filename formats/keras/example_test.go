@@ -19,15 +19,11 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	state := net.NewState()
-	y := make([]float32, net.OutputSize())
-	for _, x := range [][]float32{{1, 0, 0}, {0, 1, 0}} {
-		net.Step(state, x, y)
-		fmt.Printf("%.3f\n", y)
-	}
+	state, y := net.NewState(), make([]float32, net.OutputSize())
+	net.Step(state, []float32{1, 0, 0}, y) // and so on, step by step
+	fmt.Printf("%.3f\n", y)
 	// Output:
 	// [1.724 -0.372]
-	// [1.743 -0.382]
 }
 
 // Bidirectional layers, and those with go_backwards, run over whole sequences.
@@ -40,8 +36,7 @@ func ExampleOpen_sequence() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	x := []float32{1, 0, 0, 0, 1, 0} // two steps
-	y := make([]float32, 2*net.OutputSize())
+	x, y := []float32{1, 0, 0, 0, 1, 0}, make([]float32, 2*net.OutputSize()) // two steps
 	net.Forward(x, y, nil, nil)
 	fmt.Printf("%.3f\n", y)
 	// Output:
