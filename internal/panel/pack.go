@@ -14,7 +14,6 @@ import (
 func Pack(input, recurrent, hidden int, weightIH, weightHH, biasIH, biasHH []float32) (biases, weights []float32) {
 	k := input + recurrent
 	weights = aligned.New(Floats(hidden, k))
-	biases = aligned.New(BiasFloats(hidden))
 	for u := 0; u < hidden; u += Units {
 		units := min(Units, hidden-u)
 		width := Width(units)
@@ -22,14 +21,26 @@ func Pack(input, recurrent, hidden int, weightIH, weightHH, biasIH, biasHH []flo
 		rows := weights[u/Units*Stride(k):]
 		for g := range Gates {
 			first, lane := g*hidden+u, g*width
-			for i := range units {
-				biases[Gates*u+lane+i] = contract.Flush(at(biasIH, first+i) + at(biasHH, first+i))
-			}
 			transpose(rows[lane:], size, weightIH[first*input:], input, units)
 			transpose(rows[input*size+lane:], size, weightHH[first*recurrent:], recurrent, units)
 		}
 	}
-	return biases, weights
+	return PackBiases(hidden, biasIH, biasHH), weights
+}
+
+// PackBiases is the biases of Pack alone.
+func PackBiases(hidden int, biasIH, biasHH []float32) []float32 {
+	biases := aligned.New(BiasFloats(hidden))
+	for u := 0; u < hidden; u += Units {
+		units := min(Units, hidden-u)
+		for g := range Gates {
+			first, to := g*hidden+u, biases[Gates*u+g*Width(units):]
+			for i := range units {
+				to[i] = contract.Flush(at(biasIH, first+i) + at(biasHH, first+i))
+			}
+		}
+	}
+	return biases
 }
 
 // ClearGate makes the biases and the weights of a gate zero, in panels for a
