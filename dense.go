@@ -40,17 +40,17 @@ func (a *denseActivation) apply(dst, x []float32) {
 }
 
 // packDense packs layers, which have been checked, for an input of that many
-// elements. It is nil for no layers.
-func packDense(input int, layers []Layer, flushed bool) *denseStack {
+// elements, raw if it is that of the network. It is nil for no layers.
+func packDense(input int, layers []Layer, flushed, raw bool) *denseStack {
 	if len(layers) == 0 {
 		return nil
 	}
 	d := &denseStack{input: input, output: input, count: len(layers), flushed: flushed}
-	for _, layer := range layers {
+	for i, layer := range layers {
 		switch layer := layer.(type) {
 		case *Linear:
 			d.output = layer.OutFeatures
-			d.layers = append(d.layers, dense{output: d.output, linear: packLinear(layer)})
+			d.layers = append(d.layers, dense{output: d.output, linear: packLinear(layer, raw && i == 0)})
 		case Activation:
 			if len(d.layers) == 0 {
 				d.layers = []dense{{output: input}}
@@ -70,8 +70,17 @@ func packDense(input int, layers []Layer, flushed bool) *denseStack {
 // a Linear layer multiplies with zeros.
 func paddedInput(n int) int { return sizes.RoundUp(n, contract.HeadSums) }
 
-// scratch is how many floats apply needs besides input and output.
-func (d *denseStack) scratch() int { return 2 * d.width }
+// scratch is how many floats apply needs besides input and output: two vectors
+// between layers, and a quantised one.
+func (d *denseStack) scratch() int {
+	quantised := 0
+	for i := range d.layers {
+		if linear := d.layers[i].linear; linear != nil {
+			quantised = max(quantised, linear.bytes.scratch())
+		}
+	}
+	return 2*d.width + quantised
+}
 
 // apply computes the output y of x, which is padded with zeros. y overlaps neither x
 // nor scratch.
@@ -81,12 +90,12 @@ func (d *denseStack) apply(x, y, scratch []float32) {
 		l := &d.layers[i]
 		between := scratch[i%2*d.width:][:paddedInput(l.output)]
 		out := between[:l.output]
-		l.apply(x, out)
+		l.apply(x, out, scratch[2*d.width:])
 		flushTo(out, out)
 		clear(between[l.output:])
 		x = between
 	}
-	d.layers[last].apply(x, y)
+	d.layers[last].apply(x, y, scratch[2*d.width:])
 	if d.flushed {
 		flushTo(y, y)
 	}
@@ -94,10 +103,10 @@ func (d *denseStack) apply(x, y, scratch []float32) {
 
 // apply computes the layer and its activations, of which each but the last is read
 // by another.
-func (d *dense) apply(x, y []float32) {
+func (d *dense) apply(x, y, scratch []float32) {
 	activations := d.activations
 	if d.linear != nil {
-		d.linear.apply(x, y)
+		d.linear.apply(x, y, scratch)
 	} else {
 		activations[0].apply(y, x[:len(y)])
 		activations = activations[1:]

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"example.com/lstm/internal/fingerprint"
+	"example.com/lstm/internal/float16"
 	"example.com/lstm/internal/panel"
 )
 
@@ -63,7 +64,7 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 		l := &n.layers[i]
 		h.Uint32(uint32(l.input))
 		h.Uint32(uint32(l.hidden))
-		h.Text(l.format.String())
+		h.Text(l.formatText())
 		h.Text(l.cellText())
 		if p := l.projection; p != nil {
 			h.Text("projection")
@@ -79,7 +80,7 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 	switch o := &n.outputs; {
 	case n.hasOthers():
 		n.hashOthers(h)
-	case o.only != nil:
+	case o.isPlainHead():
 		h.Uint32(uint32(o.size))
 	default:
 		h.Uint32(0)
@@ -89,7 +90,7 @@ func (n *Network) hashSizes(h *fingerprint.Hash) {
 // hasOthers reports whether there are layers that are neither LSTM layers nor one
 // linear head, which is all that fingerprints told at first.
 func (n *Network) hasOthers() bool {
-	if len(n.outputs.heads) > 0 && n.outputs.only == nil {
+	if len(n.outputs.heads) > 0 && !n.outputs.isPlainHead() {
 		return true
 	}
 	for i := range n.layers {
@@ -99,6 +100,9 @@ func (n *Network) hasOthers() bool {
 	}
 	return false
 }
+
+// isPlainHead reports whether there is nothing but a linear head of float32.
+func (o *outputs) isPlainHead() bool { return o.only != nil && o.only.format == Float32 }
 
 // hashOthers says which layers there are that are no LSTM layers, and where.
 func (n *Network) hashOthers(h *fingerprint.Hash) {
@@ -140,12 +144,19 @@ func (o *outputs) eachDense(do func(d *denseStack)) {
 
 // hash takes the matrix [1 + I + R, 4H] of the biases, the input weights and the
 // recurrent weights, transposed, then the peepholes, the factors of a normalization,
-// the projection, transposed, too, and the initial state. It is how panels have them but for their units being
-// apart.
+// the projection, transposed, too, and the initial state. It is how panels have them but
+// for their units being apart. Of int8 weights the matrix is that of the bytes as
+// numbers, and after it are the scales of the input weights and of the others.
 func (l *layer) hash(h *fingerprint.Hash) {
-	l.hashRow(h, l.biases(), panel.RowFloats, 0)
-	for row := range l.input + l.recurrent {
-		l.hashRow(h, l.panels.floats, l.panels.stride, row)
+	biases := l.biases()
+	l.hashGates(h, func(u, lanes int) []float32 { return biases[panel.Gates*u:][:lanes] })
+	for k := range l.input + l.recurrent {
+		l.hashGates(h, func(u, lanes int) []float32 { return l.panels.numbers(u, lanes, k) })
+	}
+	if q := l.quantised; q != nil {
+		for _, row := range []int{q.x.blocks[0].row, q.h.blocks[0].row} {
+			l.hashGates(h, func(u, lanes int) []float32 { return l.panels.row(u, lanes, row) })
+		}
 	}
 	for _, v := range l.peepholes {
 		for u := 0; u < l.hidden; u += panel.Units {
@@ -162,13 +173,22 @@ func (l *layer) hash(h *fingerprint.Hash) {
 	h.Floats(l.initial)
 }
 
-// hash takes the columns of the projection.
-func (p *projection) hash(h *fingerprint.Hash) {
-	for k := range p.hidden {
-		for r := 0; r < p.size; r += panel.RowFloats {
-			width := panel.Gates * panel.Width(panel.RowUnits(p.size-r))
-			h.Floats(p.panels.floats[r/panel.RowFloats*p.panels.stride+k*width:][:min(width, p.size-r)])
-		}
+// hash takes the columns of the matrix, and after them the scales of int8 weights.
+func (r *rowPanels) hash(h *fingerprint.Hash) {
+	for k := range r.elements {
+		r.hashRows(h, func(u, lanes int) []float32 { return r.panels.numbers(u, lanes, k) })
+	}
+	if r.vector != nil {
+		r.hashRows(h, func(u, lanes int) []float32 { return r.panels.row(u, lanes, 0) })
+	}
+}
+
+// hashRows takes a number of each row. numbers returns those of the panel from unit u
+// on.
+func (r *rowPanels) hashRows(h *fingerprint.Hash, numbers func(u, lanes int) []float32) {
+	for row := 0; row < r.size; row += panel.RowFloats {
+		lanes := panel.Gates * panel.Width(panel.RowUnits(r.size-row))
+		h.Floats(numbers(row/panel.Gates, lanes)[:min(lanes, r.size-row)])
 	}
 }
 
@@ -184,15 +204,44 @@ func (n *normalization) hash(h *fingerprint.Hash, hidden int, coupled bool) {
 	}
 }
 
-// hashRow takes one row of all panels, gate by gate.
-func (l *layer) hashRow(h *fingerprint.Hash, panels []float32, stride, row int) {
+// hashGates takes a number of each gate of each unit, gate by gate. numbers returns
+// those of the panel from unit u on.
+func (l *layer) hashGates(h *fingerprint.Hash, numbers func(u, lanes int) []float32) {
 	for g := range panel.Gates {
 		for u := 0; u < l.hidden; u += panel.Units {
 			units := min(panel.Units, l.hidden-u)
 			width := panel.Width(units)
-			h.Floats(panels[u/panel.Units*stride+(row*panel.Gates+g)*width:][:units])
+			h.Floats(numbers(u, panel.Gates*width)[g*width:][:units])
 		}
 	}
+}
+
+// row is a row of the panel from unit u on, which has that many lanes of float32.
+func (p *panels) row(u, lanes, row int) []float32 {
+	return p.floats[u/panel.Units*p.stride+row*lanes:][:lanes]
+}
+
+// numbers are the weights of element k of a chain in the panel from unit u on, as
+// float32: bytes as whole numbers.
+func (p *panels) numbers(u, lanes, k int) []float32 {
+	switch {
+	case p.blocks != nil:
+		b := 0
+		for k >= p.blocks[b].elements {
+			k -= p.blocks[b].elements
+			b++
+		}
+		wide := make([]float32, lanes)
+		for i, group := range p.row(u, lanes, p.blocks[b].row+1+k/panel.GroupElements) {
+			wide[i] = float32(panel.ByteAt(group, k%panel.GroupElements))
+		}
+		return wide
+	case p.format == float16Weights:
+		wide := make([]float32, lanes)
+		float16.Unpack(wide, p.row(u, lanes/2, k))
+		return wide
+	}
+	return p.row(u, lanes, k)
 }
 
 // hashKinds takes the kinds of the layers, of nil 0 layers.
@@ -208,7 +257,7 @@ func (d *denseStack) hashKinds(h *fingerprint.Hash) {
 	for i := range d.layers {
 		l := &d.layers[i]
 		if l.linear != nil {
-			h.Text("linear")
+			h.Text(l.linear.kindText())
 			h.Uint32(uint32(l.linear.inputs))
 			h.Uint32(uint32(l.output))
 		}
@@ -228,11 +277,53 @@ func (d *denseStack) hash(h *fingerprint.Hash) {
 	}
 }
 
-// hash takes the weights without what pads their rows, and the biases.
+// hash takes the weights without what pads their rows, and the biases. Of int8 it
+// takes them column by column, and the scales before the biases.
 func (d *packedLinear) hash(h *fingerprint.Hash) {
-	row := len(d.weights) / len(d.bias)
-	for o := range d.bias {
-		h.Floats(d.weights[o*row:][:d.inputs])
+	switch d.format {
+	case Float32:
+		row := len(d.weights) / len(d.bias)
+		for o := range d.bias {
+			h.Floats(d.weights[o*row:][:d.inputs])
+		}
+	case Float16:
+		row := 2 * len(d.weights) / len(d.bias)
+		wide := make([]float32, row)
+		for o := range d.bias {
+			float16.Unpack(wide, d.weights[o*row/2:])
+			h.Floats(wide[:d.inputs])
+		}
+	case Int8:
+		d.bytes.hash(h)
+		h.Floats(d.bias[:d.bytes.size])
+		return
 	}
 	h.Floats(d.bias)
+}
+
+// formatText says in which format the weights of a layer are.
+func (l *layer) formatText() string {
+	switch {
+	case l.quantised != nil:
+		return int8Text(&l.quantised.x)
+	case l.panels.format == float16Weights:
+		return Float16.String()
+	}
+	return Float32.String()
+}
+
+// kindText is "linear" after the format, if that is not float32.
+func (d *packedLinear) kindText() string {
+	switch d.format {
+	case Float16:
+		return Float16.String() + " linear"
+	case Int8:
+		return int8Text(d.bytes.vector) + " linear"
+	}
+	return "linear"
+}
+
+// int8Text says how many bits the elements of a vector have.
+func int8Text(v *quantisedVector) string {
+	return fmt.Sprintf("%v input_bits=%d", Int8, v.bits())
 }

@@ -17,7 +17,7 @@ import (
 func BenchmarkFloat16(b *testing.B) {
 	for _, s := range benchShapes {
 		input, hidden := s[0], s[1]
-		wide := packLayer(randomLayer(lstmtest.NewRand(input, hidden), input, hidden))
+		wide := packLayer(randomLayer(lstmtest.NewRand(input, hidden), input, hidden), true)
 		halves := wide.panels
 		halves.floats, halves.stride, halves.narrow = float16.Pack(halves.floats), halves.stride/2, narrowHalves()
 		c, h := make([]float32, panel.PaddedUnits(hidden)), make([]float32, hidden)

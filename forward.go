@@ -55,6 +55,8 @@ type blockSize struct {
 	sums   int // the gates' sums of one layer, the widest, or those of a projection
 	hidden int // its output, padded for a Linear layer
 	dense  int // what layers that are no LSTM layers have made, 0 for none
+	// The quantised x of one layer, the longest, 0 for none.
+	quantised int
 }
 
 func (n *Network) newBlockSize() blockSize {
@@ -66,6 +68,9 @@ func (n *Network) newBlockSize() blockSize {
 		size.hidden = max(size.hidden, paddedInput(l.recurrent))
 		if l.before != nil {
 			size.dense = max(size.dense, sizes.RoundUp(l.input, aligned.Floats))
+		}
+		if l.quantised != nil {
+			size.quantised = max(size.quantised, l.quantised.x.floats)
 		}
 		if l.projection != nil {
 			size.sums = max(size.sums, sizes.RoundUp(l.projection.size, panel.RowFloats))
@@ -79,7 +84,7 @@ func (n *Network) newBlockSize() blockSize {
 
 // room is where a block of steps waits between the layers.
 type room struct {
-	inputs, sums, hidden, dense matrix // a row for each step
+	inputs, sums, hidden, dense, quantised matrix // a row for each step
 }
 
 // takeRoom returns a room that no other call is using, to be given back to
@@ -90,7 +95,7 @@ func (n *Network) takeRoom() *room {
 	}
 	size := &n.block
 	rows := func(width int) matrix { return rowsOf(aligned.New(size.steps*width), width) }
-	return &room{rows(size.input), rows(size.sums), rows(size.hidden), rows(size.dense)}
+	return &room{rows(size.input), rows(size.sums), rows(size.hidden), rows(size.dense), rows(size.quantised)}
 }
 
 // forwardSteps is forward step by step.
@@ -128,7 +133,7 @@ func (n *Network) forwardBlocks(s *State, steps int, x, y matrix, room *room) {
 			if l == len(n.layers)-1 && !made && y.floats != nil {
 				out = y
 			}
-			layer.forward(b, in, room.sums, s, out)
+			layer.forward(b, in, room, s, out)
 			in = out
 		}
 		if made {
@@ -142,10 +147,10 @@ func (n *Network) forwardBlocks(s *State, steps int, x, y matrix, room *room) {
 }
 
 // forward advances one layer of one stream by several steps. in has a row for
-// each step, out takes the output of each; in and out may be the same rows. sums is
-// scratch.
-func (l *layer) forward(steps int, in, sums matrix, s *State, out matrix) {
-	l.takeInputs(steps, in, sums)
+// each step, out takes the output of each; in and out may be the same rows.
+func (l *layer) forward(steps int, in matrix, room *room, s *State, out matrix) {
+	sums := room.sums
+	l.takeInputs(steps, in, room)
 	h, c := s.hidden(l), s.cell(l)
 	before, after := h, s.nextHidden(l)
 	for t := range steps {
@@ -157,7 +162,7 @@ func (l *layer) forward(steps int, in, sums matrix, s *State, out matrix) {
 			l.recur(sums.row(t), before, c, next, s.scratch)
 		} else {
 			l.recur(sums.row(t), before, c, s.units[:l.hidden], s.scratch)
-			l.projection.apply(s.units[:l.hidden], next)
+			l.projection.apply(s.units[:l.hidden], next, s.scratch)
 		}
 		if l.residual {
 			addResidual(out.row(t), in.row(t), next)
@@ -170,8 +175,15 @@ func (l *layer) forward(steps int, in, sums matrix, s *State, out matrix) {
 
 // takeInputs begins the gates' sums of several steps: the bias and the inputs.
 // The panels of one call serve all steps before the next panels are read.
-func (l *layer) takeInputs(steps int, in, sums matrix) {
-	from, p := l.bias, l.panels
+func (l *layer) takeInputs(steps int, in matrix, room *room) {
+	from, p, sums := l.bias, l.panels, room.sums
+	if q := l.quantised; q != nil {
+		quantised := room.quantised.first(q.x.floats)
+		for t := range steps {
+			q.x.set(quantised.row(t), in.row(t))
+		}
+		in, p.blocks = quantised, q.x.blocks
+	}
 	units := p.tileUnits(panel.MaxColumns, min(l.input, maxTileChain))
 	for u := 0; u < l.hidden; u += units {
 		next := p.advance(units)
@@ -183,7 +195,7 @@ func (l *layer) takeInputs(steps int, in, sums matrix) {
 			}
 			p.prefetch = next.share(first/panel.MaxColumns, units, l.input)
 			z := sums.floats[first*sums.stride+panel.Gates*u:]
-			p.gates(l.format, from, columns[:width], min(units, l.hidden-u), z, sums.stride)
+			p.gates(from, columns[:width], min(units, l.hidden-u), z, sums.stride)
 		}
 		from, p = from.advance(units), next
 	}

@@ -40,6 +40,9 @@ type panels struct {
 	pairs  bool // a step takes two panels at once, see pairFloats
 	narrow bool // one column is multiplied in vectors of 256 bits, see narrowHalves
 
+	format weightFormat // unless there are blocks
+	blocks []block      // what int8 weights are multiplied with, nil for other formats
+
 	// What a tile may ask memory for on the side because a later call needs it,
 	// or nil, see panel.PrefetchFloats.
 	prefetch []float32

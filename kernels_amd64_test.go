@@ -26,7 +26,7 @@ func TestKernelStepAndPairsAVX512(t *testing.T) {
 		for _, inputs := range []int{1, 2, 3, 4, 5, 47, 48, 49, 70} {
 			r := lstmtest.NewRand(units, inputs)
 			w := randomLayer(r, inputs, units)
-			l := packLayer(w)
+			l := packLayer(w, true)
 			x := lstmtest.Normals(r, inputs+units, 1)
 			oldC := lstmtest.Normals(r, panel.PaddedUnits(units), 1)
 			wantC, wantH := slices.Clone(oldC), make([]float32, units)

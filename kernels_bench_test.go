@@ -86,9 +86,9 @@ func BenchmarkInput(b *testing.B) {
 			lstmtest.BenchEachPath(b, func(b *testing.B, _ string) {
 				x := rowsOf(lstmtest.Normals(lstmtest.NewRand(1), blockSteps*s[0], 1), s[0])
 				width := panel.Gates * panel.PaddedUnits(s[1])
-				sums := rowsOf(make([]float32, blockSteps*width), width)
+				room := &room{sums: rowsOf(make([]float32, blockSteps*width), width)}
 				for b.Loop() {
-					n.layers[0].takeInputs(blockSteps, x, sums)
+					n.layers[0].takeInputs(blockSteps, x, room)
 				}
 				flops := 2 * float64(panel.Gates*s[1]*s[0]*blockSteps*b.N)
 				b.ReportMetric(flops/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
@@ -127,7 +127,7 @@ type longestCall struct {
 func longestCalls() []longestCall {
 	const size = 1024
 	w := randomLayer(lstmtest.NewRand(1), size, size)
-	l := packLayer(w)
+	l := packLayer(w, true)
 	x, c := lstmtest.Normals(lstmtest.NewRand(2), 2*size, 1), make([]float32, panel.PaddedUnits(size))
 	h := make([]float32, size)
 	z := make([]float32, panel.MaxColumns*panel.Gates*size)
@@ -151,7 +151,7 @@ func longestCalls() []longestCall {
 		}
 		return list[:]
 	}
-	d := packLinear(&Linear{InFeatures: size, OutFeatures: size, Weight: lstmtest.Normals(lstmtest.NewRand(3), size*size, 1)})
+	d := packLinear(&Linear{InFeatures: size, OutFeatures: size, Weight: lstmtest.Normals(lstmtest.NewRand(3), size*size, 1)}, false)
 	rows := maxCallFloats / size
 	return []longestCall{
 		{fmt.Sprintf("step/weights=%d/units=%d", stepUnits*panel.Gates*chain, stepUnits), func(i int) {

@@ -3,36 +3,9 @@ package lstm
 import (
 	"slices"
 
+	"example.com/lstm/internal/float16"
 	"example.com/lstm/internal/panel"
 )
-
-// This file cuts the work of an LSTM layer and of a Linear one into kernel calls.
-//
-// A call into assembly cannot be interrupted, and the garbage collector waits
-// for it with every other goroutine stopped. So each is held to about ten
-// microseconds, by what limits it: the weights it reads when each is used
-// once, the multiplications when a tile uses each weight several times, and the
-// activations of cells.
-const (
-	maxCallFloats = 1 << 16 // weights of a call, 256 KiB
-
-	// maxTileMACs bounds a tile call. At the FMA peak of 256-bit registers, about
-	// 50 multiplications a nanosecond, it takes five microseconds, and up to ten
-	// when it is the first to use its weights and has them from memory. A Neoverse
-	// N1 at 2.5 GHz, the slowest server there is, multiplies 20 pairs a nanosecond
-	// with its two units, so that this is 13 microseconds.
-	maxTileMACs = 1 << 18
-
-	// maxCallUnits bounds the cells of a call, each of five activations, for chains so
-	// short that the weights do not: that of a large layer with a small projection.
-	maxCallUnits = 1 << 11
-
-	maxStepChain = maxCallFloats / panel.RowFloats                    // longest x of step
-	maxTileChain = maxTileMACs / (panel.MaxColumns * panel.RowFloats) // longest x of a tile
-)
-
-// A chain that is too long for a step is cut as a tile of one column.
-const _ = uint(maxStepChain - maxTileChain)
 
 // layer is one LSTM layer. Its input and its hidden state of the step before
 // are one vector to it, [x; h].
@@ -43,61 +16,92 @@ type layer struct {
 	// What a step looks at, in few cache lines.
 	alone      bool       // the step is that of the units and nothing else
 	inOneCall  bool       // that is one call of a kernel
-	fused      bool       // there are kernels for the format and the cell in one
+	fused      bool       // there are kernels for float32 and the cell in one
 	inTwoCalls bool       // it would be one call of gates and one of cells
+	otherwise  bool       // advance needs more than step
+	ofFormat   bool       // there is a kernel for a step of another format and the cell in one
 	place      place      // of the layer's vectors in a State
 	bias       chainStart // where the sums of all panels begin
 	panels     panels
 
-	format        weightFormat
-	definition    Cell           // as the Weights had it
-	cell          cellKind       // the kernel that computes it,
-	staged        *stagedCell    // or, if it is not nil, the kernels
-	normalization *normalization // of the gates' sums, nil for none
-	parameters    []float32      // of the cell, panel after panel
-	vectors       int            // how many vectors the parameters are
-	peepholes     []int          // which of them are peepholes that are used
-	before        *denseStack    // what makes the input of the output of the layer below, nil for none
+	quantised     *quantisedLayer // vectors that int8 weights are multiplied with, nil for other formats
+	definition    Cell            // as the Weights had it
+	cell          cellKind        // the kernel that computes it,
+	staged        *stagedCell     // or, if it is not nil, the kernels
+	normalization *normalization  // of the gates' sums, nil for none
+	parameters    []float32       // of the cell, panel after panel
+	vectors       int             // how many vectors the parameters are
+	peepholes     []int           // which of them are peepholes that are used
+	before        *denseStack     // what makes the input of the output of the layer below, nil for none
 	projection    *projection
 	residual      bool      // the output is x + h
 	more          bool      // there is a projection or a residual
 	initial       []float32 // h and c that a stream begins with, nil for zeros
 }
 
-// packLayer packs the weights of a layer, which have been checked.
-func packLayer(w *Weights) layer {
+// packLayer packs the weights of a layer, which have been checked. raw: its x is the
+// input of the network.
+func packLayer(w *Weights, raw bool) layer {
 	input, recurrent, hidden := w.InputSize, w.stateSize(), w.HiddenSize
 	chain := input + recurrent
-	biases, weights := panel.Pack(input, recurrent, hidden, w.WeightIH, w.WeightHH, w.BiasIH, w.BiasHH)
 	l := layer{
 		input:      input,
 		hidden:     hidden,
 		recurrent:  recurrent,
-		panels:     panels{floats: weights, stride: panel.Stride(chain), pairs: len(weights) <= pairFloats()},
-		bias:       chainStart{sums: biases, stride: panel.RowFloats},
-		format:     float32Weights,
 		definition: w.Cell,
 		projection: packProjection(w),
 		residual:   w.Residual,
 		initial:    packInitial(w),
 	}
+	biases := l.setWeights(w, raw)
+	l.bias = chainStart{sums: biases, stride: panel.RowFloats}
 	if w.isStaged() {
 		l.setStages(w)
 	} else {
 		l.setCell(w)
-	}
-	if w.Cell.Coupled {
-		panel.ClearGate(hidden, chain, forgetGate, biases, weights)
 	}
 	if w.isNormalized() {
 		l.normalization = packNormalization(w, biases)
 		l.bias = zeroStart
 	}
 	l.more = l.projection != nil || l.residual
-	l.fused = l.format == float32Weights && l.staged == nil && l.cell == plainCell
-	l.inTwoCalls = hidden <= l.panels.cellUnits(1, chain) && chain <= maxTileChain
-	l.inOneCall = l.fused && len(weights) <= maxCallFloats && hidden <= maxCallUnits && chain <= maxStepChain
+	plain := l.staged == nil && l.cell == plainCell
+	l.fused = plain && w.Format == Float32
+	l.otherwise = l.normalization != nil || l.quantised != nil
+	l.ofFormat = plain && (w.Format == Float16 && chain <= maxFloat16Chain || w.Format == Int8 && l.quantised.single())
+	l.inTwoCalls = w.Format != Int8 && hidden <= l.panels.cellUnits(1, chain) && chain <= maxTileChain
+	l.inOneCall = l.fused && len(l.panels.floats) <= maxCallFloats && hidden <= maxCallUnits && chain <= maxStepChain
 	return l
+}
+
+// setWeights packs the weights in their format, and returns the biases.
+func (l *layer) setWeights(w *Weights, raw bool) (biases []float32) {
+	chain := l.input + l.recurrent
+	if w.Format == Int8 {
+		l.quantised = newQuantisedLayer(w, raw)
+		ih, hh := byteMatrices(w)
+		l.panels = panels{
+			floats: panel.PackBytes(l.hidden, ih, hh),
+			stride: panel.Stride(panel.Int8Rows(l.input) + panel.Int8Rows(l.recurrent)),
+			blocks: l.quantised.blocks(),
+		}
+		biases = panel.PackBiases(l.hidden, w.BiasIH, w.BiasHH)
+		if w.Cell.Coupled {
+			panel.ClearGate(l.hidden, 0, forgetGate, biases, nil)
+		}
+		return biases
+	}
+	biases, weights := panel.Pack(l.input, l.recurrent, l.hidden, w.WeightIH, w.WeightHH, w.BiasIH, w.BiasHH)
+	if w.Cell.Coupled {
+		panel.ClearGate(l.hidden, chain, forgetGate, biases, weights)
+	}
+	l.panels = panels{floats: weights, stride: panel.Stride(chain)}
+	if w.Format == Float16 {
+		l.panels = panels{floats: float16.Pack(weights), stride: l.panels.stride / 2, format: float16Weights, narrow: narrowHalves()}
+	} else {
+		l.panels.pairs = len(weights) <= pairFloats()
+	}
+	return biases
 }
 
 // setCell makes the cells of w run in a kernel of their own.
@@ -136,14 +140,28 @@ func (l *layer) step(xh, c, h []float32) {
 	case l.fused:
 		l.panels.step(l.bias, xh, c, h)
 	default:
-		l.stepInTwo(&l.bias, &l.panels, xh, c, h)
+		l.stepUnfused(&l.bias, &l.panels, xh, c, h)
+	}
+}
+
+// stepUnfused is a step of a layer that is not fused. Where weights are int8, x is the
+// memory of the quantised vectors.
+func (l *layer) stepUnfused(from *chainStart, p *panels, x, c, h []float32) {
+	switch {
+	case !l.ofFormat:
+		l.stepInTwo(from, p, x, c, h)
+	case l.quantised != nil:
+		p.stepInt8(*from, x, c, h)
+	default:
+		p.stepFloat16(*from, x, c, h)
 	}
 }
 
 // advance is a step of one stream in its state, but for the input.
 func (l *layer) advance(s *State) {
-	if l.normalization != nil {
-		l.stepNormalized(&l.bias, &l.panels, s.concat(l), s.cell(l), s.nextUnits(l), s.scratch)
+	if l.otherwise {
+		l.quantise(s)
+		l.stepOtherwise(&l.bias, &l.panels, s.chain(l), s.cell(l), s.nextUnits(l), s.scratch)
 	} else {
 		l.step(s.concat(l), s.cell(l), s.nextUnits(l))
 	}
@@ -152,10 +170,57 @@ func (l *layer) advance(s *State) {
 	}
 }
 
+// quantise makes the quantised vectors of the next step of a stream, if there are
+// such.
+func (l *layer) quantise(s *State) {
+	if q := l.quantised; q != nil {
+		xh := s.concat(l)
+		q.x.set(s.scratch, xh[:l.input])
+		q.h.set(s.scratch, xh[l.input:])
+	}
+}
+
+// chain is what the weights of a layer are multiplied with in the next step: [x; h],
+// or the memory of the quantised vectors.
+func (s *State) chain(l *layer) []float32 {
+	if l.quantised != nil {
+		return s.scratch[:l.quantised.floats()]
+	}
+	return s.concat(l)
+}
+
+// stepOtherwise is a step of a layer that is normalized or has int8 weights. The
+// quantised vectors, if there are any, lie in front in the scratch of the state.
+func (l *layer) stepOtherwise(from *chainStart, p *panels, x, c, h, scratch []float32) {
+	if l.normalization == nil {
+		l.stepUnfused(from, p, x, c, h)
+		return
+	}
+	if l.quantised != nil {
+		scratch = scratch[l.quantised.floats():]
+	}
+	l.stepNormalized(from, p, x, c, h, scratch)
+}
+
+// scratch is the floats of a state's scratch that the layer needs.
+func (l *layer) scratch() int {
+	floats := 0
+	if l.quantised != nil {
+		floats = l.quantised.floats()
+	}
+	if l.normalization != nil {
+		floats += l.normalizationScratch()
+	}
+	if l.projection != nil {
+		floats = max(floats, l.projection.scratch())
+	}
+	return floats
+}
+
 // finish makes the new hidden state and the output of what step has left.
 func (l *layer) finish(s *State) {
 	if l.projection != nil {
-		l.projection.apply(s.nextUnits(l), s.nextHidden(l))
+		l.projection.apply(s.nextUnits(l), s.nextHidden(l), s.scratch)
 	}
 	if l.residual {
 		addResidual(s.nextOutput(l), s.concat(l), s.nextHidden(l))
@@ -166,14 +231,20 @@ func (l *layer) finish(s *State) {
 // of panels. scratch is that of its state.
 func (l *layer) recur(sums, h0, c, h, scratch []float32) {
 	from, p := chainStart{sums: sums, stride: panel.RowFloats}, l.panels
-	p.skip += l.input
+	if q := l.quantised; q != nil {
+		q.h.set(scratch, h0)
+		h0 = scratch[:q.floats()]
+		p.blocks = q.h.blocks
+	} else {
+		p.skip += l.input
+	}
 	switch {
 	case l.fused:
 		p.step(from, h0, c, h)
-	case l.normalization != nil:
-		l.stepNormalized(&from, &p, h0, c, h, scratch)
+	case l.otherwise:
+		l.stepOtherwise(&from, &p, h0, c, h, scratch)
 	default:
-		l.stepInTwo(&from, &p, h0, c, h)
+		l.stepUnfused(&from, &p, h0, c, h)
 	}
 }
 
@@ -203,7 +274,7 @@ func (l *layer) stepInTwo(from *chainStart, p *panels, x, c, h []float32) {
 		z = sums[:]
 	}
 	if l.inTwoCalls && panel.Gates*panel.PaddedUnits(l.hidden) <= len(z) {
-		gates(l.format, from, p, columns[:], l.hidden, z, len(z))
+		gates(p.format, from, p, columns[:], l.hidden, z, len(z))
 		cells(l.cell, z, len(z), l.parameters, columns[:])
 		return
 	}
@@ -228,7 +299,7 @@ func (l *layer) stepColumns(from *chainStart, p *panels, u int, columns []column
 			col := &columns[i]
 			part[i] = column{x: col.x, c: col.c[first:], h: col.h[first : first+n]}
 		}
-		rest.gates(l.format, start, part[:len(columns)], n, z, zStride)
+		rest.gates(start, part[:len(columns)], n, z, zStride)
 		l.cells(z, zStride, u+first, part[:len(columns)])
 		start, rest = start.advance(units), rest.advance(units)
 	}
@@ -241,132 +312,5 @@ func (l *layer) cells(z []float32, zStride, u int, columns []column) {
 		l.staged.update(z, zStride, parameters, columns)
 	} else {
 		cells(l.cell, z, zStride, parameters, columns)
-	}
-}
-
-// step is the kernel of that name in calls of bounded length.
-func (p panels) step(from chainStart, x, c, h []float32) {
-	if len(x) > maxStepChain {
-		columns := [1]column{{x: x, c: c, h: h}}
-		p.stepTile(from, columns[:])
-		return
-	}
-	units := min(max(1, maxCallFloats/(panel.RowFloats*len(x)))*panel.Units, maxCallUnits)
-	for len(h) > units {
-		step(&from, &p, x, c, h[:units])
-		from, p = from.advance(units), p.advance(units)
-		c, h = c[units:], h[units:]
-	}
-	step(&from, &p, x, c, h)
-}
-
-// tileUnits is how many units' sums a tile of that many columns may make in a call.
-func (p panels) tileUnits(columns, chain int) int {
-	floats := min(maxTileMACs/columns, maxCallFloats) // weights of a call
-	return max(1, floats/(panel.RowFloats*chain)) * panel.Units
-}
-
-// cellUnits is how many units such a tile may also update in the call.
-func (p panels) cellUnits(columns, chain int) int {
-	return min(p.tileUnits(columns, chain), maxCallUnits/columns/panel.Units*panel.Units)
-}
-
-// share is what tile t of the calls before p asks memory for, of the weights that
-// the call of p reads: that many units, and of each row that it takes the chain,
-// see panel.PrefetchTiles. Where a call takes several panels, rows that it does not
-// take are asked for, too; such layers fit a cache.
-func (p panels) share(t, units, chain int) []float32 {
-	first, each := 0, units/panel.Units*p.stride/panel.PrefetchTiles
-	if units == panel.Units {
-		first, each = p.skip*panel.RowFloats, chain*panel.PrefetchFloats
-	}
-	if t >= panel.PrefetchTiles || first+(t+1)*each > len(p.floats) {
-		return nil
-	}
-	return p.floats[first+t*each:]
-}
-
-// stepTile is the kernel of that name for no more than cellUnits units, in
-// calls of bounded length.
-func (p panels) stepTile(from chainStart, columns []column) {
-	chain := len(columns[0].x)
-	if chain <= maxTileChain {
-		stepTile(&from, &p, columns)
-		return
-	}
-	p.stepLongTile(from, columns)
-}
-
-// stepLongTile is stepTile for a chain that is too long for one call: the sums
-// of each panel stop over in memory.
-func (p panels) stepLongTile(from chainStart, columns []column) {
-	var sums [panel.MaxColumns * panel.RowFloats]float32
-	var part [panel.MaxColumns]column
-	hidden := len(columns[0].h)
-	for u := 0; u < hidden; u += panel.Units {
-		units := min(panel.Units, hidden-u)
-		chain := len(columns[0].x)
-		last := (chain - 1) / maxTileChain * maxTileChain
-		for i := range columns {
-			part[i].x = columns[i].x[:last]
-		}
-		p.gates(float32Weights, from, part[:len(columns)], units, sums[:], panel.RowFloats)
-		for i := range columns {
-			col := &columns[i]
-			part[i] = column{x: col.x[last:], c: col.c[u:], h: col.h[u : u+units]}
-		}
-		rest := p
-		rest.skip += last
-		rest.prefetch = skipLines(p.prefetch, last)
-		stopped := chainStart{sums: sums[:], columnStride: panel.RowFloats}
-		stepTile(&stopped, &rest, part[:len(columns)])
-		from, p = from.advance(units), p.advance(units)
-	}
-}
-
-// gates is the kernel of that name for no more than tileUnits units, in calls of
-// bounded length: where one stops, the sums wait in z.
-func (p panels) gates(format weightFormat, from chainStart, columns []column, units int, z []float32, zStride int) {
-	var part [panel.MaxColumns]column
-	chain := len(columns[0].x)
-	for k := 0; k < chain; k += maxTileChain {
-		for i := range columns {
-			part[i].x = columns[i].x[k:min(k+maxTileChain, chain)]
-		}
-		gates(format, &from, &p, part[:len(columns)], units, z, zStride)
-		from = chainStart{sums: z, stride: panel.RowFloats, columnStride: zStride}
-		p.skip += maxTileChain
-		p.prefetch = skipLines(p.prefetch, maxTileChain)
-	}
-}
-
-// skipLines drops what a call with a chain of that length has asked for.
-func skipLines(prefetch []float32, chain int) []float32 {
-	return prefetch[min(chain*panel.PrefetchFloats, len(prefetch)):]
-}
-
-// packedLinear is a Linear layer whose rows are padded to whole vectors.
-type packedLinear struct {
-	inputs  int
-	weights []float32 // [outputs, inputs rounded up to contract.HeadSums]
-	bias    []float32 // [outputs]
-}
-
-// packLinear packs the weights of a Linear layer, which have been checked.
-func packLinear(d *Linear) *packedLinear {
-	bias, weights := panel.PackHead(d.InFeatures, d.OutFeatures, d.Weight, d.Bias)
-	return &packedLinear{d.InFeatures, weights, bias}
-}
-
-// memorySize is the bytes of memory that d occupies.
-func (d *packedLinear) memorySize() int { return 4 * (len(d.weights) + len(d.bias)) }
-
-// apply is the kernel head in calls of bounded length. x is padded with zeros
-// to the length of a row.
-func (d *packedLinear) apply(x, y []float32) {
-	rows := max(1, maxCallFloats/len(x))
-	for o := 0; o < len(y); o += rows {
-		end := min(o+rows, len(y))
-		head(d.weights[o*len(x):end*len(x)], d.bias[o:end], x, y[o:end])
 	}
 }

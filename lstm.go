@@ -158,23 +158,28 @@ type Network struct {
 // a head's InFeatures that of the last. The error names the layer, the tensor, its
 // size and the size expected. It is an [ErrUnsupported] where the model is sound, but
 // of kinds of layers that do not run.
-func New(m *Model) (*Network, error) {
+//
+// Of the options [WithWeights] and [WithInputBits] count; m itself stays as it is.
+func New(m *Model, options ...Option) (*Network, error) {
 	if m == nil {
 		return nil, errors.New("lstm: the model is nil")
 	}
+	s := makeSettings(options)
+	m = s.model(m)
 	if err := m.check(); err != nil {
 		return nil, err
 	}
 	if err := m.checkSteps(); err != nil {
 		return nil, err
 	}
-	n := pack(m.Layers, m.Heads)
+	n := pack(m.Layers, m.Heads, true)
 	n.heads, n.parameters, n.metadata, n.source = m.headOutputs(), m.parameters(), maps.Clone(m.Metadata), m.Source.clone()
 	return n, nil
 }
 
-// pack makes a network of layers and heads, which have been checked.
-func pack(layers []Layer, heads []Head) *Network {
+// pack makes a network of layers and heads, which have been checked. raw: they read
+// the input of the network, and not what other layers make of it.
+func pack(layers []Layer, heads []Head, raw bool) *Network {
 	n := &Network{}
 	input := inputSize(layers)
 	size := input // of what the next layer reads
@@ -185,21 +190,21 @@ func pack(layers []Layer, heads []Head) *Network {
 			before = append(before, layer)
 			continue
 		}
-		l := packLayer(w)
-		l.before = packDense(size, before, true)
-		l.alone = l.before == nil && !l.more && l.normalization == nil
+		l := packLayer(w, raw && len(before) == 0)
+		l.before = packDense(size, before, true, raw)
+		l.alone = l.before == nil && !l.more && !l.otherwise
 		n.layers = append(n.layers, l)
-		size, before = l.recurrent, nil
+		size, before, raw = l.recurrent, nil, false
 	}
-	n.outputs = packOutputs(size, before, heads)
+	n.outputs = packOutputs(size, before, heads, raw)
 	n.stateSize = placeLayers(input, n.layers)
 	n.stateSize.scratch = n.scratch()
 	n.block = n.newBlockSize()
 	return n
 }
 
-// scratch is how many floats of a state normalized layers, and those that are no LSTM
-// layers, need during a step.
+// scratch is how many floats of a state normalized layers, those that are no LSTM
+// layers, and quantised vectors need during a step.
 func (n *Network) scratch() int {
 	most := n.outputs.scratch()
 	for i := range n.layers {
@@ -207,9 +212,7 @@ func (n *Network) scratch() int {
 		if l.before != nil {
 			most = max(most, l.before.scratch())
 		}
-		if l.normalization != nil {
-			most = max(most, l.normalizationScratch())
-		}
+		most = max(most, l.scratch())
 	}
 	return most
 }
@@ -260,9 +263,10 @@ func (n *Network) Source() Source { return n.source.clone() }
 func (n *Network) Parameters() int { return n.parameters }
 
 // MemorySize returns the bytes of memory that the packed parameters occupy: four
-// each, the two biases of an LSTM layer as one, what pads hidden sizes and inputs of
-// Linear layers that are no multiple of 16 and projections that are no multiple of
-// 64, the limits of cells that are not PyTorch's, and initial states.
+// each, or as many as the [WeightFormat] of the weights has, the two biases of an LSTM layer as
+// one, what pads hidden sizes and inputs of Linear layers that are no multiple of 16
+// and projections that are no multiple of 64, the scales of int8 weights, the limits of
+// cells that are not PyTorch's, and initial states.
 func (n *Network) MemorySize() int {
 	bytes := n.outputs.memorySize()
 	for i := range n.layers {
@@ -272,7 +276,7 @@ func (n *Network) MemorySize() int {
 			bytes += 4 * len(l.normalization.gammas)
 		}
 		if l.projection != nil {
-			bytes += 4 * len(l.projection.panels.floats)
+			bytes += l.projection.memorySize()
 		}
 		if l.before != nil {
 			bytes += l.before.memorySize()

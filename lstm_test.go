@@ -256,10 +256,11 @@ func sparseLayer(input, hidden int) *Weights {
 type reference struct {
 	model *Model
 	h, c  [][]float32
+	raw   bool // the model's x is that of a network, and not of a layer below
 }
 
 func newReference(m *Model) *reference {
-	r := &reference{model: m}
+	r := &reference{model: m, raw: true}
 	for _, layer := range m.Layers {
 		if w, ok := layer.(*Weights); ok {
 			r.h = append(r.h, referenceInitial(w.InitialH, len(w.WeightHH)/(panel.Gates*w.HiddenSize)))
@@ -282,11 +283,11 @@ func (r *reference) step(x []float32) []float32 {
 	recurrent := 0
 	for i, layer := range r.model.Layers {
 		if w, ok := layer.(*Weights); ok {
-			x = r.stepLayer(recurrent, w, x)
+			x = r.stepLayer(recurrent, w, x, r.raw && i == 0)
 			recurrent++
 			continue
 		}
-		if x = referenceDense(layer, x); i < len(r.model.Layers)-1 || r.model.Heads != nil {
+		if x = referenceDense(layer, x, r.raw && i == 0); i < len(r.model.Layers)-1 || r.model.Heads != nil {
 			x = referenceFlush(x)
 		}
 	}
@@ -301,7 +302,7 @@ func referenceHeads(heads []Head, x []float32) (y []float32) {
 	for _, head := range heads {
 		out := x
 		for i, layer := range head.Layers {
-			if out = referenceDense(layer, out); i < len(head.Layers)-1 {
+			if out = referenceDense(layer, out, false); i < len(head.Layers)-1 {
 				out = referenceFlush(out)
 			}
 		}
@@ -318,8 +319,8 @@ func referenceFlush(x []float32) []float32 {
 	return flushed
 }
 
-// stepLayer is one step of LSTM layer l, which is w.
-func (r *reference) stepLayer(l int, w *Weights, x []float32) []float32 {
+// stepLayer is one step of LSTM layer l, which is w. raw: x is that of the network.
+func (r *reference) stepLayer(l int, w *Weights, x []float32, raw bool) []float32 {
 	gate := func(z float32) float32 {
 		const shut = -42 // as the contract says
 		switch {
@@ -353,6 +354,8 @@ func (r *reference) stepLayer(l int, w *Weights, x []float32) []float32 {
 		return v
 	}
 	h, c := r.h[l], r.c[l]
+	ofX := newReferenceProduct(w.Format, w.WeightIH, w.ScaleIH, x, w.InputBits == 14 || w.InputBits == 0 && raw)
+	ofH := newReferenceProduct(w.Format, w.WeightHH, w.ScaleHH, h, false)
 	next := make([]float32, w.HiddenSize)
 	normalized := w.NormI != nil
 	var z, biases [4][]float32 // i, f, g, o
@@ -370,12 +373,7 @@ func (r *reference) stepLayer(l int, w *Weights, x []float32) []float32 {
 			if !normalized {
 				sum = bias
 			}
-			for k, v := range x {
-				sum = fma(contract.Flush(w.WeightIH[row*w.InputSize+k]), v, sum)
-			}
-			for k, v := range h {
-				sum = fma(contract.Flush(w.WeightHH[row*len(h)+k]), v, sum)
-			}
+			sum = ofH.sum(row, ofX.sum(row, sum))
 			z[g], biases[g] = append(z[g], sum), append(biases[g], bias)
 		}
 	}
@@ -449,11 +447,9 @@ func referenceNormalization(w *Weights, s, gammas, biases []float32) {
 
 func referenceProjection(w *Weights, u []float32) []float32 {
 	h := make([]float32, w.ProjSize)
+	product := newReferenceProduct(w.Format, w.WeightHR, w.ScaleHR, u, false)
 	for j := range h {
-		var sum float32
-		for k, v := range u {
-			sum = fma(contract.Flush(w.WeightHR[j*len(u)+k]), v, sum)
-		}
+		sum := product.sum(j, 0)
 		if clip := w.Cell.ProjClip; clip > 0 && sum == sum {
 			sum = min(clip, max(-clip, sum))
 		}
@@ -462,10 +458,10 @@ func referenceProjection(w *Weights, u []float32) []float32 {
 	return h
 }
 
-// referenceDense is a layer that is no LSTM layer.
-func referenceDense(layer Layer, x []float32) []float32 {
+// referenceDense is a layer that is no LSTM layer. raw: x is that of the network.
+func referenceDense(layer Layer, x []float32, raw bool) []float32 {
 	if d, ok := layer.(*Linear); ok {
-		return referenceLinear(d, x)
+		return referenceLinear(d, x, raw)
 	}
 	a := layer.(Activation)
 	if a.Function == ActivationSoftmax {
@@ -553,13 +549,22 @@ func referencePairs(part [16]float32) float32 {
 	return part[0]
 }
 
-// referenceLinear sums a row in 16 parts, element k in part k mod 16.
-func referenceLinear(d *Linear, x []float32) []float32 {
+// referenceLinear sums a row in 16 parts, element k in part k mod 16, or, where weights
+// are int8, from the bias on.
+func referenceLinear(d *Linear, x []float32, raw bool) []float32 {
 	y := make([]float32, d.OutFeatures)
+	product := newReferenceProduct(d.Format, d.Weight, d.Scale, x, raw)
 	for o := range y {
+		if d.Format == Int8 {
+			if d.Bias != nil {
+				y[o] = contract.Flush(d.Bias[o])
+			}
+			y[o] = product.sum(o, y[o])
+			continue
+		}
 		var part [16]float32
 		for k, v := range x {
-			part[k%16] = fma(contract.Flush(d.Weight[o*d.InFeatures+k]), v, part[k%16])
+			part[k%16] = fma(product.weight(o, k), v, part[k%16])
 		}
 		y[o] = referencePairs(part)
 		if d.Bias != nil {
@@ -588,7 +593,7 @@ func unfused(n *Network) *Network {
 		parameters: n.parameters, stateSize: n.stateSize, block: n.block,
 	}
 	for l := range two.layers {
-		two.layers[l].fused, two.layers[l].inOneCall = false, false
+		two.layers[l].fused, two.layers[l].inOneCall, two.layers[l].ofFormat = false, false, false
 	}
 	return two
 }

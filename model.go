@@ -46,6 +46,17 @@ type Weights struct {
 	InitialH []float32 // h that a stream begins with, [H], or [P] with a projection; nil means zero
 	InitialC []float32 // c that a stream begins with, [H]; nil means zero
 
+	// How a network stores WeightIH, WeightHH and WeightHR, which here are float32 in
+	// every format, and [WithWeights] can say otherwise.
+	Format WeightFormat
+	// Where Format is Int8: the bits of the quantised elements of x, 7 or 14. 0 is 14 in
+	// a layer that reads the network's input, which has outliers, and 7 in others.
+	InputBits int
+	// Where Format is Int8: the scales of the rows that the weights have come with, as
+	// whole multiples of them from -127 to 127, [4H], [4H] and [P]. nil is the largest
+	// magnitude of a row by 127.
+	ScaleIH, ScaleHH, ScaleHR []float32
+
 	Cell     Cell // what the units do with their gates, if not what nn.LSTM's do
 	Residual bool // the output is x + h, which needs an h as long as x; h itself is no other
 }
@@ -58,6 +69,12 @@ type Linear struct {
 
 	Weight []float32 // [OutFeatures, InFeatures], row-major
 	Bias   []float32 // [OutFeatures]; nil means zero
+
+	// How a network stores Weight, which here is float32 in every format, and
+	// [WithWeights] can say otherwise. Of a quantised x, where it is Int8, elements have
+	// 14 bits in a layer that reads the network's input, and 7 in others.
+	Format WeightFormat
+	Scale  []float32 // as Weights.ScaleIH, [OutFeatures]
 }
 
 // A Layer is one stage of a [Model]: *[Weights], an LSTM layer, *[Bidirectional], two
@@ -318,8 +335,12 @@ func (w *Weights) parameters() int {
 
 func (w *Weights) takeRoom(room *aligned.Room) bool {
 	padded := panel.PaddedUnits(w.HiddenSize)
-	return room.Take(panel.Gates, padded, 1+w.InputSize+w.stateSize()) && room.Take(w.vectorCount(), padded) &&
-		(w.ProjSize == 0 || room.Take(panel.BiasFloats(panel.RowUnits(w.ProjSize)), w.HiddenSize))
+	rows := func(elements int) int { return elements } // of float16 half of them
+	if w.Format == Int8 {
+		rows = panel.Int8Rows
+	}
+	return room.Take(panel.Gates, padded, 1+rows(w.InputSize)+rows(w.stateSize())) && room.Take(w.vectorCount(), padded) &&
+		(w.ProjSize == 0 || room.Take(panel.BiasFloats(panel.RowUnits(w.ProjSize)), rows(w.HiddenSize)))
 }
 
 func (w *Weights) check(name string) error {
@@ -364,7 +385,10 @@ func (w *Weights) check(name string) error {
 	if out := w.output(); w.Residual && w.InputSize != out.n {
 		return errkind.Errorf(ErrShape, "lstm: %s: InputSize is %d, want %d, the %s, where Residual is set", name, w.InputSize, out.n, out.field)
 	}
-	return w.checkCell(name)
+	if err := w.checkCell(name); err != nil {
+		return err
+	}
+	return w.checkFormat(name)
 }
 
 // checkProjection returns an error unless there is all of a projection, or nothing.
@@ -402,6 +426,9 @@ func (d *Linear) output() features { return features{field: "OutFeatures", n: d.
 func (d *Linear) parameters() int { return len(d.Weight) + len(d.Bias) }
 
 func (d *Linear) takeRoom(room *aligned.Room) bool {
+	if d.Format == Int8 {
+		return room.Take(panel.BiasFloats(panel.RowUnits(d.OutFeatures)), 1+panel.Int8Rows(d.InFeatures))
+	}
 	return room.Take(d.OutFeatures, sizes.RoundUp(d.InFeatures, contract.HeadSums)+1)
 }
 
@@ -419,9 +446,11 @@ func (d *Linear) check(name string) error {
 		return err
 	}
 	if d.Bias != nil {
-		return checkTensor(name, "Bias", d.Bias, "[OutFeatures]", d.OutFeatures)
+		if err := checkTensor(name, "Bias", d.Bias, "[OutFeatures]", d.OutFeatures); err != nil {
+			return err
+		}
 	}
-	return nil
+	return d.checkFormat(name)
 }
 
 func checkSize(owner, field string, n int) error {

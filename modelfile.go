@@ -87,30 +87,32 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // expected, and are [ErrDamaged], [ErrShape] or [ErrUnsupported]. An error of r is
 // in their chain; a file that ends too early is [io.ErrUnexpectedEOF].
 func ReadModel(r io.Reader, options ...Option) (*Model, error) {
-	m, err := readModel(r, makeOptions(options))
+	s := makeSettings(options)
+	m, err := readModel(r, s)
 	if err != nil {
 		return nil, fmt.Errorf("lstm: %w", err)
 	}
+	m = s.model(m)
 	if err := m.check(); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-func readModel(r io.Reader, o readOptions) (*Model, error) {
+func readModel(r io.Reader, s settings) (*Model, error) {
 	f, err := safetensors.Read(r)
 	if err != nil {
 		return nil, kindOfFile(err)
 	}
 	var said structure
-	found, err := statedict.Find(f.Entries, o.choice, func(module string) (s statedict.Structure, err error) {
+	found, err := statedict.Find(f.Entries, s.choice, func(module string) (st statedict.Structure, err error) {
 		said, err = readStructure(f.Metadata, module)
 		return said.forTensors(), err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if found.Head != nil || o.choice.NoHead {
+	if found.Head != nil || s.choice.NoHead {
 		said.Heads = nil // the choice says what there is
 	}
 	m, places := placeTensors(found, &said)
@@ -118,7 +120,7 @@ func readModel(r io.Reader, o readOptions) (*Model, error) {
 		return nil, err
 	}
 	place := func(e *safetensors.Entry) *[]float32 { return places[e.Name] }
-	if err := f.ReadData(place, !o.nonFinite); err != nil {
+	if err := f.ReadData(place, !s.nonFinite); err != nil {
 		return nil, kindOfFile(err)
 	}
 	return m, nil
@@ -202,19 +204,22 @@ func kindOfFile(err error) error {
 }
 
 // An Option tells [Open], [Read] and [ReadModel] what they cannot know or would
-// refuse. Of options that contradict each other the last one counts.
-type Option func(*readOptions)
+// refuse, and these and [New] how to store weights. Of options that contradict each
+// other the last one counts.
+type Option func(*settings)
 
-type readOptions struct {
+type settings struct {
 	choice    statedict.Choice
 	nonFinite bool
+	format    *WeightFormat // nil: as the model says
+	inputBits *int          // nil: as the model says
 }
 
-func makeOptions(options []Option) (o readOptions) {
+func makeSettings(options []Option) (s settings) {
 	for _, option := range options {
-		option(&o)
+		option(&s)
 	}
-	return o
+	return s
 }
 
 // WithLSTM takes the layers from the module of that name, such as "encoder.lstm"
@@ -222,25 +227,25 @@ func makeOptions(options []Option) (o readOptions) {
 // there are some, and other tensors too, WithHead or WithoutHead must say what
 // those are.
 func WithLSTM(module string) Option {
-	return func(o *readOptions) { o.choice.LSTM = &module }
+	return func(s *settings) { s.choice.LSTM = &module }
 }
 
 // WithHead takes the head from the module of that name, such as "fc" for
 // fc.weight and fc.bias, and passes over all tensors but those and the layers'. It
 // is the only one, whatever heads the file's structure has.
 func WithHead(module string) Option {
-	return func(o *readOptions) { o.choice.Head, o.choice.NoHead = &module, false }
+	return func(s *settings) { s.choice.Head, s.choice.NoHead = &module, false }
 }
 
 // WithoutHead takes no head, and passes over all tensors but the layers'.
 func WithoutHead() Option {
-	return func(o *readOptions) { o.choice.Head, o.choice.NoHead = nil, true }
+	return func(s *settings) { s.choice.Head, s.choice.NoHead = nil, true }
 }
 
 // WithNonFinite takes numbers that are NaN or infinite as they are, and numbers
 // of an F64 tensor that are too large for a float32 as infinite.
 func WithNonFinite() Option {
-	return func(o *readOptions) { o.nonFinite = true }
+	return func(s *settings) { s.nonFinite = true }
 }
 
 // Write writes the model to w as a safetensors file of F32 tensors, which
@@ -262,12 +267,52 @@ func (m *Model) Write(w io.Writer) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	if err := m.checkWithoutScales(); err != nil {
+		return err
+	}
 	metadata, err := m.metadataOfFile()
 	if err != nil {
 		return fmt.Errorf("lstm: %w", err)
 	}
 	if err := safetensors.Write(w, m.tensors(), metadata); err != nil {
 		return fmt.Errorf("lstm: %w", kindOfFile(err))
+	}
+	return nil
+}
+
+// checkWithoutScales returns an error if there are scales, which files do not have.
+func (m *Model) checkWithoutScales() error {
+	check := func(name string, scales ...[]float32) error {
+		for _, s := range scales {
+			if s != nil {
+				return errkind.Errorf(ErrUnsupported, "lstm: %s: its int8 weights have scales, which files do not hold, want none", name)
+			}
+		}
+		return nil
+	}
+	for l, layer := range m.Layers {
+		name := fmt.Sprintf("layer %d", l)
+		for _, w := range directions(layer) {
+			if w != nil {
+				if err := check(name, w.ScaleIH, w.ScaleHH, w.ScaleHR); err != nil {
+					return err
+				}
+			}
+		}
+		if d, ok := layer.(*Linear); ok {
+			if err := check(name, d.Scale); err != nil {
+				return err
+			}
+		}
+	}
+	for h, head := range m.Heads {
+		for _, layer := range head.Layers {
+			if d, ok := layer.(*Linear); ok {
+				if err := check(fmt.Sprintf("head %d", h), d.Scale); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func (l *layer) stepNormalized(from *chainStart, p *panels, x, c, h, scratch []f
 	start, rest := *from, *p
 	units := p.tileUnits(1, min(len(x), maxTileChain))
 	for u := 0; u < l.hidden; u += units {
-		rest.gates(l.format, start, columns[:], min(units, l.hidden-u), z[panel.Gates*u:], zStride)
+		rest.gates(start, columns[:], min(units, l.hidden-u), z[panel.Gates*u:], zStride)
 		start, rest = start.advance(units), rest.advance(units)
 	}
 	l.normalizedCells(z, zStride, slots, columns[:])
@@ -154,11 +154,11 @@ func (l *layer) stepNormalizedTiles(states []*State, sums matrix) {
 		for t := range tiles.n {
 			tile := tiles.of(states, t)
 			for i, s := range tile {
-				columns[i] = column{x: s.concat(l)}
+				columns[i] = column{x: s.chain(l)}
 			}
 			p.prefetch = next.share(t, units, chain)
 			z := sums.floats[tiles.first(len(states), t)*sums.stride+panel.Gates*u:]
-			p.gates(l.format, from, columns[:len(tile)], min(units, l.hidden-u), z, sums.stride)
+			p.gates(from, columns[:len(tile)], min(units, l.hidden-u), z, sums.stride)
 		}
 		from, p = from.advance(units), next
 	}

@@ -10,19 +10,21 @@ import (
 )
 
 // An orderEntry is one layer of the order that a file says, in one word: "lstm", the
-// next layer of the LSTM, "linear MODULE", or an activation, "leaky_relu(0.01)".
+// next layer of the LSTM, "linear MODULE", "int8_linear MODULE" where its weights are
+// in that format, or an activation, "leaky_relu(0.01)".
 type orderEntry struct {
 	statedict.Stage
+	format     WeightFormat // of a linear layer
 	activation Activation
 }
 
-const (
-	lstmWord     = "lstm"
-	linearPrefix = "linear "
-)
+const lstmWord = "lstm"
+
+// linearPrefixes stand before the modules of linear layers.
+var linearPrefixes = [...]string{Float32: "linear ", Float16: "float16_linear ", Int8: "int8_linear "}
 
 // hasOrder reports whether a file of m needs an order: there is more than LSTM layers
-// and one head that is a Linear and has no name.
+// and one head that is a Linear of float32 and has no name.
 func (m *Model) hasOrder() bool {
 	for _, layer := range m.Layers {
 		switch layer.(type) {
@@ -35,8 +37,8 @@ func (m *Model) hasOrder() bool {
 		return false
 	case 1:
 		head := &m.Heads[0]
-		_, linear := head.Layers[0].(*Linear)
-		return !linear || len(head.Layers) > 1 || head.Name != ""
+		d, linear := head.Layers[0].(*Linear)
+		return !linear || d.Format != Float32 || len(head.Layers) > 1 || head.Name != ""
 	}
 	return true
 }
@@ -53,7 +55,7 @@ func words(layers []Layer, module func(l int) string) []string {
 		s := orderEntry{Stage: statedict.Stage{Kind: statedict.LSTMStage}}
 		switch layer := layer.(type) {
 		case *Linear:
-			s.Stage = statedict.Stage{Kind: statedict.LinearStage, Module: module(l)}
+			s = orderEntry{Stage: statedict.Stage{Kind: statedict.LinearStage, Module: module(l)}, format: layer.Format}
 		case Activation:
 			s = orderEntry{activation: layer}
 		}
@@ -67,7 +69,7 @@ func (s *orderEntry) word() string {
 	case statedict.LSTMStage:
 		return lstmWord
 	case statedict.LinearStage:
-		return linearPrefix + s.Module
+		return linearPrefixes[s.format] + s.Module
 	}
 	return s.activation.word()
 }
@@ -87,9 +89,10 @@ func parseOrder(words []string) (order []orderEntry, err error) {
 }
 
 func parseEntry(word string) (s orderEntry, err error) {
-	if module, ok := strings.CutPrefix(word, linearPrefix); ok {
-		s.Stage = statedict.Stage{Kind: statedict.LinearStage, Module: module}
-		return s, nil
+	for format, prefix := range linearPrefixes {
+		if module, ok := strings.CutPrefix(word, prefix); ok {
+			return orderEntry{Stage: statedict.Stage{Kind: statedict.LinearStage, Module: module}, format: WeightFormat(format)}, nil
+		}
 	}
 	if word == lstmWord {
 		s.Kind = statedict.LSTMStage
@@ -97,7 +100,7 @@ func parseEntry(word string) (s orderEntry, err error) {
 	}
 	s.activation = parseActivation(word)
 	if s.activation.Function == ActivationDefault || s.activation.word() != word {
-		return s, errkind.Errorf(ErrUnsupported, "want %s, %sMODULE or an activation, with numbers as short as can be", lstmWord, linearPrefix)
+		return s, errkind.Errorf(ErrUnsupported, "want %s, linear MODULE or an activation, with numbers as short as can be", lstmWord)
 	}
 	if err := s.activation.check("activation"); err != nil {
 		return s, errkind.Errorf(ErrUnsupported, "%s", strings.TrimPrefix(err.Error(), "lstm: "))
@@ -126,7 +129,9 @@ func layersOf(order []orderEntry, lstms, linears *[]Layer) []Layer {
 		case statedict.LSTMStage:
 			layers[i], *lstms = (*lstms)[0], (*lstms)[1:]
 		case statedict.LinearStage:
-			layers[i], *linears = (*linears)[0], (*linears)[1:]
+			d := (*linears)[0].(*Linear)
+			d.Format = s.format
+			layers[i], *linears = d, (*linears)[1:]
 		default:
 			layers[i] = s.activation
 		}

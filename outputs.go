@@ -11,12 +11,12 @@ type outputs struct {
 
 // packOutputs packs what reads the output of the last LSTM layer, which has that
 // many elements: layers, which may be none, and after them the heads. Layers without
-// a head after them are the head.
-func packOutputs(input int, layers []Layer, heads []Head) outputs {
+// a head after them are the head. raw: what they read is the input of the network.
+func packOutputs(input int, layers []Layer, heads []Head, raw bool) outputs {
 	if len(heads) == 0 && len(layers) > 0 {
 		heads, layers = []Head{{Layers: layers}}, nil
 	}
-	o := outputs{size: input, before: packDense(input, layers, true)}
+	o := outputs{size: input, before: packDense(input, layers, true, raw)}
 	if len(heads) == 0 {
 		o.none = true
 		return o
@@ -26,7 +26,7 @@ func packOutputs(input int, layers []Layer, heads []Head) outputs {
 	}
 	o.size = 0
 	for _, head := range heads {
-		d := packDense(input, head.Layers, false)
+		d := packDense(input, head.Layers, false, raw && o.before == nil)
 		o.heads = append(o.heads, d)
 		o.size += d.output
 	}
@@ -51,7 +51,7 @@ func (o *outputs) scratch() int {
 // apply computes the output y of x, which is padded with zeros.
 func (o *outputs) apply(x, y, scratch []float32) {
 	if o.only != nil {
-		o.only.apply(x, y)
+		o.only.apply(x, y, scratch)
 		return
 	}
 	if o.none {

@@ -15,7 +15,7 @@ func TestPairFloats(t *testing.T) {
 		floats := pairFloats()
 		require.Contains(t, []int{fewPairFloats, manyPairFloats}, floats)
 		for hidden, want := range map[int]bool{8: true, 32: true, 64: false} {
-			l := packLayer(randomLayer(lstmtest.NewRand(hidden), 1, hidden))
+			l := packLayer(randomLayer(lstmtest.NewRand(hidden), 1, hidden), true)
 			require.Equal(t, want, l.panels.pairs, "hidden size %d", hidden)
 		}
 	})

@@ -7,13 +7,10 @@ import (
 )
 
 // A projection makes the hidden state of a layer from what its units put out,
-// o·tanh(c'). Its rows lie in panels like those of gates, 64 in each, and the
-// kernels of gates compute them, of several streams at once.
+// o·tanh(c').
 type projection struct {
-	hidden int // units of the layer
-	size   int // elements of h, its rows
-	panels panels
-	clip   float32 // the largest magnitude in h, 0 for no limit
+	rowPanels
+	clip float32 // the largest magnitude in h, 0 for no limit
 }
 
 // packProjection packs the projection of a layer, whose weights have been checked.
@@ -23,17 +20,16 @@ func packProjection(w *Weights) *projection {
 		return nil
 	}
 	return &projection{
-		hidden: w.HiddenSize,
-		size:   w.ProjSize,
-		panels: panels{floats: panel.PackRows(w.ProjSize, w.HiddenSize, w.WeightHR), stride: panel.Stride(w.HiddenSize)},
-		clip:   w.Cell.ProjClip,
+		rowPanels: packRowPanels(w.ProjSize, w.HiddenSize, w.WeightHR, w.ScaleHR, w.Format, false),
+		clip:      w.Cell.ProjClip,
 	}
 }
 
 // apply makes h of a stream from its units. The memory for the sums is on the
 // stack, where Go clears it.
-func (p *projection) apply(units, h []float32) {
-	columns := [1]column{{x: units, h: h}}
+func (p *projection) apply(units, h, scratch []float32) {
+	p.quantise(units, scratch)
+	columns := [1]column{{x: p.chain(units, scratch), h: h}}
 	if len(h) <= panel.RowFloats {
 		var z [panel.RowFloats]float32
 		p.project(columns[:], z[:])
@@ -56,6 +52,9 @@ func (p *projection) project(columns []column, z []float32) {
 // serve all tiles before the next panels are read. z is memory for sums, zStride
 // floats for each column of a tile.
 func (p *projection) projectBatch(l *layer, states []*State, z []float32, zStride int) {
+	for _, s := range states {
+		p.quantise(s.nextUnits(l), s.scratch)
+	}
 	tiles := newTiles(len(states))
 	rest, rows := p.panels, p.callRows(tiles.widest, zStride)
 	for first := 0; first < p.size; first += rows {
@@ -64,9 +63,9 @@ func (p *projection) projectBatch(l *layer, states []*State, z []float32, zStrid
 			var columns [panel.MaxColumns]column
 			tile := tiles.of(states, t)
 			for i, s := range tile {
-				columns[i] = column{x: s.nextUnits(l), h: s.nextHidden(l)}
+				columns[i] = column{x: p.chain(s.nextUnits(l), s.scratch), h: s.nextHidden(l)}
 			}
-			rest.prefetch = next.share(t, rows/panel.Gates, p.hidden)
+			rest.prefetch = next.share(t, rows/panel.Gates, p.elements)
 			p.projectRows(&rest, first, rows, columns[:len(tile)], z, zStride)
 		}
 		rest = next
@@ -81,17 +80,11 @@ func (l *layer) projectionSize() int {
 	return l.projection.size
 }
 
-// callRows is how many rows of so many columns may be computed in a call whose sums
-// have zStride floats for each, whole panels.
-func (p *projection) callRows(columns, zStride int) int {
-	return min(panel.Gates*p.panels.tileUnits(columns, min(p.hidden, maxTileChain)), zStride/panel.RowFloats*panel.RowFloats)
-}
-
 // projectRows makes up to that many elements of h of each column, from the first
 // given on, where rest begins.
 func (p *projection) projectRows(rest *panels, first, rows int, columns []column, z []float32, zStride int) {
 	n := min(rows, p.size-first)
-	rest.gates(float32Weights, zeroStart, columns, panel.RowUnits(n), z, zStride)
+	rest.gates(zeroStart, columns, panel.RowUnits(n), z, zStride)
 	for i := range columns {
 		sums := z[i*zStride:][:n]
 		if p.clip != 0 {

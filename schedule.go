@@ -92,7 +92,7 @@ func slotsFor(sequences int, total int64, longest int) int {
 	return min(max(slots, panel.MaxColumns), sequences, maxSlots)
 }
 
-func divideUp(a, b int64) int64 { return (a + b - 1) / b }
+func divideUp[T int | int64](a, b T) T { return (a + b - 1) / b }
 
 // active is the number of slots that have steps left, which are the first.
 func (s *schedule) active() int {

@@ -86,11 +86,13 @@ func ReadSequence(r io.Reader, options ...Option) (*SequenceNetwork, error) {
 }
 
 // NewSequenceNetwork makes a network of m, which it checks and copies as [New]
-// does.
-func NewSequenceNetwork(m *Model) (*SequenceNetwork, error) {
+// does. Of the options those count that New takes.
+func NewSequenceNetwork(m *Model, options ...Option) (*SequenceNetwork, error) {
 	if m == nil {
 		return nil, errors.New("lstm: the model is nil")
 	}
+	s := makeSettings(options)
+	m = s.model(m)
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -121,7 +123,7 @@ func NewSequenceNetwork(m *Model) (*SequenceNetwork, error) {
 func (n *SequenceNetwork) addRun(layers []Layer, heads []Head) {
 	for _, layer := range layers {
 		if _, ok := layer.(*Weights); ok {
-			run := pack(layers, heads)
+			run := pack(layers, heads, len(n.segments) == 0)
 			n.addSegment(segment{forward: run, input: run.stateSize.input, output: run.outputs.size})
 			return
 		}
@@ -133,14 +135,15 @@ func (n *SequenceNetwork) addRun(layers []Layer, heads []Head) {
 	if len(n.segments) > 0 {
 		input = n.segments[len(n.segments)-1].output
 	}
-	o := packOutputs(input, layers, heads)
+	o := packOutputs(input, layers, heads, len(n.segments) == 0)
 	n.addSegment(segment{outputs: &o, input: input, output: o.size})
 }
 
 func (n *SequenceNetwork) addBidirectional(b *Bidirectional) {
-	s := segment{backward: pack([]Layer{b.Backward}, nil), merge: b.Merge, input: b.input().n, output: b.output().n}
+	raw := len(n.segments) == 0
+	s := segment{backward: pack([]Layer{b.Backward}, nil, raw), merge: b.Merge, input: b.input().n, output: b.output().n}
 	if b.Forward != nil {
-		s.forward = pack([]Layer{b.Forward}, nil)
+		s.forward = pack([]Layer{b.Forward}, nil, raw)
 		if b.Merge != MergeConcat {
 			n.merged = max(n.merged, s.output)
 		}

@@ -115,8 +115,10 @@ func randomSequenceModel(r *rand.Rand, shape int) *Model {
 // next.
 func referenceSequence(m *Model, x [][]float32, initial *SequenceState) (y [][]float32, final *SequenceState) {
 	final = &SequenceState{}
+	raw := true
 	direction := func(w *Weights, x [][]float32, order func(step int) int) [][]float32 {
 		r, e := newReference(&Model{Layers: []Layer{w}}), len(final.H)
+		r.raw = raw
 		if initial != nil {
 			r.h[0], r.c[0] = slices.Clone(initial.H[e]), slices.Clone(initial.C[e])
 		}
@@ -129,14 +131,15 @@ func referenceSequence(m *Model, x [][]float32, initial *SequenceState) (y [][]f
 		return out
 	}
 	y = x
-	for _, layer := range m.Layers {
+	for i, layer := range m.Layers {
+		raw = i == 0
 		upwards := func(step int) int { return step }
 		downwards := func(step int) int { return len(x) - 1 - step }
 		switch l := layer.(type) {
 		default:
 			made := make([][]float32, len(y))
 			for t := range y {
-				made[t] = referenceDense(layer, referenceFlush(y[t]))
+				made[t] = referenceDense(layer, referenceFlush(y[t]), raw)
 			}
 			y = made
 		case *Weights:

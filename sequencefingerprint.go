@@ -42,7 +42,7 @@ func (s *segment) hash(h *fingerprint.Hash) {
 // hashStage takes the sizes of the one layer, or the kinds of all that there are,
 // and their parameters.
 func (o *outputs) hashStage(h *fingerprint.Hash) {
-	if o.only != nil {
+	if o.isPlainHead() {
 		h.Uint32(uint32(o.only.inputs))
 		h.Uint32(uint32(o.size))
 	} else {
@@ -54,7 +54,7 @@ func (o *outputs) hashStage(h *fingerprint.Hash) {
 // kind is a word for how a segment uses its weights.
 func (s *segment) kind() string {
 	switch {
-	case s.outputs != nil && s.outputs.only != nil:
+	case s.outputs != nil && s.outputs.isPlainHead():
 		return "head"
 	case s.outputs != nil:
 		return "layers"

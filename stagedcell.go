@@ -138,7 +138,7 @@ func (l *layer) stepInStages(from *chainStart, p *panels, columns []column) {
 	}
 	zStride := len(memory) / 2
 	if l.inTwoCalls && panel.Gates*panel.PaddedUnits(l.hidden) <= zStride {
-		gates(l.format, from, p, columns, l.hidden, memory, zStride)
+		gates(p.format, from, p, columns, l.hidden, memory, zStride)
 		l.staged.update(memory, zStride, l.parameters, columns)
 		return
 	}

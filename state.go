@@ -25,7 +25,7 @@ type State struct {
 	buffers [2][]float32
 	cells   []float32 // c of layer 0, c of layer 1, …, each padded to whole panels
 	units   []float32 // what the units of a layer with a projection put out, during a step
-	scratch []float32 // for what is between layers that are no LSTM layers, or the gates of a normalized one, during a step
+	scratch []float32 // for what is between layers that are no LSTM layers, the gates of a normalized one, or quantised vectors, during a step
 	current int       // the buffer that layer 0 reads
 	batched int       // 1 + its index in the batch being checked, else 0
 }
@@ -127,7 +127,8 @@ func (s *State) begin() {
 // layers before the same of them, with inputs of the same size; those layers
 // themselves may differ, and so may all that follows the last LSTM layer. Nothing is
 // allocated, unless layers that are no LSTM layers need more memory for what is
-// between them than those of any network before, and going back is adopting again.
+// between them, or int8 weights for quantised vectors, than those of any network before,
+// and going back is adopting again. The [WeightFormat] may be another.
 //
 // The error says what differs, an [ErrShape], or that s is not a State made by
 // NewState; then s has not changed.
@@ -297,7 +298,8 @@ func (s *State) CopyFrom(t *State) {
 // MemorySize returns the bytes of memory that s occupies beside the struct
 // itself: 2·(I + ΣR) + ΣH floats of four bytes, ΣR and ΣH being the sums of the LSTM
 // layers' elements of h and of c, the H of the widest layer with a projection, what
-// other layers leave between them, and what pads its parts to cache lines and whole
+// other layers leave between them, a byte or two for each element of the [x; h] of the
+// widest layer of int8 weights, and what pads its parts to cache lines and whole
 // vectors.
 func (s *State) MemorySize() int {
 	must(s.check("MemorySize: s"))

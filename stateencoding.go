@@ -2,6 +2,7 @@ package lstm
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"example.com/lstm/internal/errkind"
@@ -9,7 +10,7 @@ import (
 )
 
 // MarshalBinary encodes s, so that a stream can go on in another process or on
-// another machine: h and c with the network's sizes and [Fingerprint], the
+// another machine: h and c with the network's sizes, formats and [Fingerprint], the
 // contract's number, and a checksum. The parameters of the network are not part
 // of it. The error is nil if s is a State made by NewState.
 func (s *State) MarshalBinary() ([]byte, error) {
@@ -25,14 +26,12 @@ func (s *State) AppendBinary(b []byte) ([]byte, error) {
 		return b, err
 	}
 	n := s.network
-	w := stateformat.NewWriter(slices.Grow(b, n.encodedSize()), &stateformat.Header{
-		Contract:    Contract,
-		Fingerprint: n.Fingerprint(),
-		Layers:      len(n.layers),
-		InputSize:   n.stateSize.input,
-	})
-	for l := range n.layers {
-		w.Sizes(n.layers[l].recurrent, n.layers[l].hidden)
+	header := n.stateHeader()
+	header.Fingerprint = n.Fingerprint()
+	w := stateformat.NewWriter(slices.Grow(b, n.encodedSize()), &header)
+	for i := range n.layers {
+		l := &n.layers[i]
+		w.Layer(l.recurrent, l.hidden, l.formatNumber())
 	}
 	for l := range n.layers {
 		w.Floats(s.H(l))
@@ -41,19 +40,51 @@ func (s *State) AppendBinary(b []byte) ([]byte, error) {
 	return w.Finish(), nil
 }
 
+// stateHeader is that of encodings, but for the fingerprint.
+func (n *Network) stateHeader() stateformat.Header {
+	h := stateformat.Header{Contract: Contract, Layers: len(n.layers), InputSize: n.stateSize.input}
+	for l := range n.layers {
+		h.Formats = h.Formats || n.layers[l].formatNumber() != 0
+	}
+	return h
+}
+
+// formatNumber is the format of the weights in encodings: the WeightFormat, and from
+// the ninth bit on the bits of the elements of a quantised x.
+func (l *layer) formatNumber() int {
+	switch {
+	case l.quantised != nil:
+		return int(Int8) | l.quantised.x.bits()<<8
+	case l.panels.format == float16Weights:
+		return int(Float16)
+	}
+	return int(Float32)
+}
+
+// formatOfNumber says in words what formatNumber has returned, perhaps of a later
+// version of this package.
+func formatOfNumber(n int) string {
+	format := WeightFormat(n & 0xff).String()
+	if n>>8 != 0 {
+		format += fmt.Sprintf(" with inputs of %d bits", n>>8)
+	}
+	return format
+}
+
 // encodedSize is the length of the encoding of a state of n.
 func (n *Network) encodedSize() int {
 	floats := 0
 	for l := range n.layers {
 		floats += n.layers[l].recurrent + n.layers[l].hidden
 	}
-	return stateformat.Size(len(n.layers), floats)
+	header := n.stateHeader()
+	return header.Size(floats)
 }
 
 // UnmarshalBinary makes s the state that MarshalBinary has encoded. s has been
 // made by [Network.NewState], and data comes from a state of a network with the
-// same [Fingerprint]: as many layers of the same sizes, the same parameters, and
-// the same [Contract]. The error says what differs ([ErrShape], [ErrWeights],
+// same [Fingerprint]: as many layers of the same sizes and formats, the same
+// parameters, and the same [Contract]. The error says what differs ([ErrShape], [ErrWeights],
 // [ErrContract]) or that the data is damaged; then s has not changed.
 //
 // Where a stream is meant to go on with other weights or under another contract,
@@ -91,6 +122,12 @@ func (n *Network) checkEncoded(e *stateformat.Encoding) error {
 		wantH, wantC := n.layers[l].recurrent, n.layers[l].hidden
 		if h, c := e.Sizes(l); h != wantH || c != wantC {
 			return errkind.Errorf(ErrShape, "lstm: state: layer %d has %d elements of h and %d of c, want %d and %d", l, h, c, wantH, wantC)
+		}
+	}
+	for l := range n.layers {
+		if got, want := e.Format(l), n.layers[l].formatNumber(); got != want {
+			return errkind.Errorf(ErrWeights, "lstm: state: the state was computed with weights of layer %d in the format %s, want %s (DecodeState reads it as numbers)",
+				l, formatOfNumber(got), formatOfNumber(want))
 		}
 	}
 	if e.Fingerprint != n.Fingerprint() {

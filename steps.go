@@ -154,6 +154,9 @@ func (l *layer) stepBatch(states []*State, room *room) {
 		}
 		return
 	}
+	for _, s := range states {
+		l.quantise(s)
+	}
 	if l.normalization != nil {
 		l.stepNormalizedBatch(states, room.sums)
 	} else {
@@ -182,7 +185,7 @@ func (l *layer) stepTiles(states []*State, room *room) {
 			for i, s := range tile {
 				h := s.nextUnits(l)
 				columns[i] = column{
-					x: s.concat(l),
+					x: s.chain(l),
 					c: s.cell(l)[u:],
 					h: h[u:min(u+units, len(h))],
 				}

@@ -48,12 +48,18 @@ type layerStructure struct {
 }
 
 type directionStructure struct {
-	Cell     string `json:"cell,omitempty"` // Cell.text
-	Residual bool   `json:"residual,omitempty"`
+	Cell      string `json:"cell,omitempty"` // Cell.text
+	Residual  bool   `json:"residual,omitempty"`
+	Format    string `json:"format,omitempty"` // WeightFormat.String, unless it is Float32
+	InputBits int    `json:"input_bits,omitempty"`
 }
 
 func (w *Weights) structure() directionStructure {
-	return directionStructure{Cell: w.Cell.text(), Residual: w.Residual}
+	d := directionStructure{Cell: w.Cell.text(), Residual: w.Residual, InputBits: w.InputBits}
+	if w.Format != Float32 {
+		d.Format = w.Format.String()
+	}
+	return d
 }
 
 // structure returns the document of m, "" if it has nothing to say.
@@ -207,7 +213,12 @@ func (l *layerStructure) apply(to Layer) error {
 }
 
 func (d *directionStructure) apply(w *Weights) (err error) {
-	w.Residual = d.Residual
+	w.Residual, w.InputBits = d.Residual, d.InputBits
+	if d.Format != "" {
+		if w.Format, err = parseWeightFormat(d.Format); err != nil {
+			return err
+		}
+	}
 	if d.Cell != "" {
 		w.Cell, err = parseCell(d.Cell)
 	}

@@ -27,11 +27,12 @@ const LeastSquare = 0x1p-60
 
 // The quantisation of vectors that int8 weights are multiplied with: the largest
 // magnitude of an element becomes a top, and what is least of the largest magnitudes
-// keeps a vector of zeros from a division by zero.
+// keeps a vector of zeros from a division by zero. Smaller, it would make scales whose
+// product with those of ordinary weights is subnormal.
 const (
 	Top            = 127  // of 7 bits and a sign
 	TopDigits      = 8191 // of 14 bits with the sign
-	LeastMagnitude = 0x1p-100
+	LeastMagnitude = Tiny
 )
 
 // Flush returns x, or +0 if x is nearer to zero than [Tiny]. A NaN is not.

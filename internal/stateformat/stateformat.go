@@ -1,14 +1,17 @@
 // Package stateformat is the encoding of a state, little-endian:
 //
 //	4 bytes   "LSTM"
-//	uint16    version of the encoding, 2
+//	uint16    version of the encoding, 2 or 3
 //	uint16    number of the contract
 //	16 bytes  fingerprint of the network
 //	uint32    number of layers L
 //	uint32    input size
-//	L ×       uint32 size of h, uint32 size of c
+//	L ×       uint32 size of h, uint32 size of c, and in version 3 uint32 format
 //	L ×       h, then c, float32 each
 //	uint32    CRC-32 (IEEE) of all before
+//
+// The format of a layer's weights is a number that is 0 for float32. Where all are 0,
+// the version is 2, which older readers know.
 //
 // Version 1, which is still read, had neither fingerprint nor input size, and a
 // layer's input size and hidden size where the sizes of h and c are now.
@@ -23,15 +26,21 @@ import (
 )
 
 const (
-	magic   = "LSTM"
-	version = 2
+	magic = "LSTM"
 
-	layerBytes    = 4 + 4 // what the header has for each layer
+	plainVersion  = 2 // all formats are 0
+	formatVersion = 3
+	newestVersion = formatVersion
+
 	checksumBytes = 4
 )
 
-// headerBytes is the length of the header before the layers' sizes, by version.
-var headerBytes = [...]int{1: 4 + 2 + 2 + 4, 2: 4 + 2 + 2 + 16 + 4 + 4}
+// headerBytes is the length of the header before the layers' sizes, and layerBytes what
+// it has for each layer, by version.
+var (
+	headerBytes = [...]int{1: 4 + 2 + 2 + 4, 2: 4 + 2 + 2 + 16 + 4 + 4, 3: 4 + 2 + 2 + 16 + 4 + 4}
+	layerBytes  = [...]int{1: 4 + 4, 2: 4 + 4, 3: 4 + 4 + 4}
+)
 
 // A Header says whose state is encoded.
 type Header struct {
@@ -39,25 +48,34 @@ type Header struct {
 	Fingerprint [16]byte // zero where the encoding has none
 	Layers      int
 	InputSize   int
+	Formats     bool // of some layer is not 0
 }
 
-// Size is the length of an encoding with that many layers, and floats in all h and c.
-func Size(layers, floats int) int {
-	return headerBytes[version] + layerBytes*layers + 4*floats + checksumBytes
+func (h *Header) version() int {
+	if h.Formats {
+		return formatVersion
+	}
+	return plainVersion
 }
 
-// A Writer appends an encoding to bytes: NewWriter, Sizes for each layer, Floats
+// Size is the length of an encoding with that many floats in all h and c.
+func (h *Header) Size(floats int) int {
+	return headerBytes[h.version()] + layerBytes[h.version()]*h.Layers + 4*floats + checksumBytes
+}
+
+// A Writer appends an encoding to bytes: NewWriter, Layer for each, Floats
 // with h and with c of each layer, Finish. It allocates nothing if there is room.
 type Writer struct {
-	bytes []byte
-	start int // of the encoding
+	bytes   []byte
+	start   int // of the encoding
+	formats bool
 }
 
 // NewWriter begins with the header.
 func NewWriter(b []byte, h *Header) Writer {
-	w := Writer{b, len(b)}
+	w := Writer{b, len(b), h.Formats}
 	w.bytes = append(w.bytes, magic...)
-	w.bytes = binary.LittleEndian.AppendUint16(w.bytes, version)
+	w.bytes = binary.LittleEndian.AppendUint16(w.bytes, uint16(h.version()))
 	w.bytes = binary.LittleEndian.AppendUint16(w.bytes, uint16(h.Contract))
 	w.bytes = append(w.bytes, h.Fingerprint[:]...)
 	w.uint32(h.Layers)
@@ -67,10 +85,13 @@ func NewWriter(b []byte, h *Header) Writer {
 
 func (w *Writer) uint32(n int) { w.bytes = binary.LittleEndian.AppendUint32(w.bytes, uint32(n)) }
 
-// Sizes appends the numbers of elements of a layer's h and c.
-func (w *Writer) Sizes(h, c int) {
+// Layer appends the numbers of elements of a layer's h and c, and its format.
+func (w *Writer) Layer(h, c, format int) {
 	w.uint32(h)
 	w.uint32(c)
+	if w.formats {
+		w.uint32(format)
+	}
 }
 
 // Floats appends h or c of a layer.
@@ -90,7 +111,7 @@ type Encoding struct {
 	Header
 
 	version    int
-	layerSizes []byte // layers × layerBytes
+	layerSizes []byte // of all layers
 	floats     []byte // h and c that Take has not taken
 }
 
@@ -105,8 +126,8 @@ func Parse(data []byte) (e Encoding, err error) {
 	}
 	e.version = int(binary.LittleEndian.Uint16(data[4:]))
 	e.Contract = int(binary.LittleEndian.Uint16(data[6:]))
-	if e.version < 1 || e.version > version {
-		return e, errkind.Errorf(errkind.ErrUnsupported, "lstm: state: the encoding has version %d, want 1 to %d", e.version, version)
+	if e.version < 1 || e.version > newestVersion {
+		return e, errkind.Errorf(errkind.ErrUnsupported, "lstm: state: the encoding has version %d, want 1 to %d", e.version, newestVersion)
 	}
 	header := headerBytes[e.version]
 	if want := header + checksumBytes; len(data) < want {
@@ -117,11 +138,13 @@ func Parse(data []byte) (e Encoding, err error) {
 		numbers = numbers[copy(e.Fingerprint[:], numbers):]
 	}
 	layers, body := binary.LittleEndian.Uint32(numbers), data[header:len(data)-checksumBytes]
-	if layers == 0 || uint64(layers) > uint64(len(body)/layerBytes) {
+	if layers == 0 || uint64(layers) > uint64(len(body)/layerBytes[e.version]) {
 		return e, damaged("the encoding has %d bytes, and %d layers by its header", len(data), layers)
 	}
 	e.Layers = int(layers)
-	e.layerSizes, e.floats = body[:e.Layers*layerBytes], body[e.Layers*layerBytes:]
+	sizes := e.Layers * layerBytes[e.version]
+	e.layerSizes, e.floats = body[:sizes], body[sizes:]
+	e.Formats = e.version == formatVersion
 	e.InputSize = int(binary.LittleEndian.Uint32(numbers[4:])) // in version 1 it is that of layer 0
 	if err := e.checkSizes(len(data)); err != nil {
 		return e, err
@@ -168,7 +191,7 @@ func (e *Encoding) checkSizes(length int) error {
 
 // sizePair is what the header has for layer l.
 func (e *Encoding) sizePair(l int) (first, second uint64) {
-	pair := e.layerSizes[l*layerBytes:]
+	pair := e.layerSizes[l*layerBytes[e.version]:]
 	return uint64(binary.LittleEndian.Uint32(pair)), uint64(binary.LittleEndian.Uint32(pair[4:]))
 }
 
@@ -179,6 +202,14 @@ func (e *Encoding) Sizes(l int) (h, c int) {
 		first = second // one hidden size for both
 	}
 	return int(first), int(second)
+}
+
+// Format is that of layer l.
+func (e *Encoding) Format(l int) int {
+	if !e.Formats {
+		return 0
+	}
+	return int(binary.LittleEndian.Uint32(e.layerSizes[l*layerBytes[e.version]+8:]))
 }
 
 // Floats is the number of elements of all h and c that Take has not taken.
