@@ -26,6 +26,7 @@ func Cases() []Case {
 	cases = append(cases, cellCases()...)
 	cases = append(cases, sequenceCases()...)
 	cases = append(cases, denseCases()...)
+	cases = append(cases, formatCases()...)
 	cases = append(cases, decayCase(), fadingCase())
 	for _, f := range []struct {
 		name  string
