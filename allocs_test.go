@@ -34,6 +34,7 @@ func TestNoAllocations(t *testing.T) {
 		for i, shape := range lstmtest.Shapes {
 			n, twin := newVariants(t, i, shape.Outputs, shape.Sizes...)
 			requireNoneOfCells(t, shape.Outputs, shape.Sizes)
+			requireNoneOfFormats(t, shape.Outputs, shape.Sizes)
 			var states []*State
 			var xs, ys [][]float32
 			for range 15 {
@@ -94,23 +95,43 @@ func requireNoneOfCells(t *testing.T, outputs int, sizes []int) {
 		r := lstmtest.NewRand(sizes...)
 		m := randomModel(r, outputs, sizes...)
 		v.change(r, m)
-		n, err := New(m)
-		require.NoError(t, err)
-		const steps, streams = 5, 7
-		var states []*State
-		var xs, ys, sequences [][]float32
-		for range streams {
-			states = append(states, n.NewState())
-			xs, ys = append(xs, make([]float32, n.InputSize())), append(ys, make([]float32, n.OutputSize()))
-			sequences = append(sequences, make([]float32, steps*n.InputSize()))
-		}
-		require.Zero(t, testing.AllocsPerRun(3, func() {
-			n.Step(states[0], xs[0], ys[0])
-			n.StepBatch(states, xs, ys)
-			n.Forward(states[0], sequences[0], nil)
-			n.ForwardBatch(states, sequences, nil)
-		}), "%s of %v", v.name, sizes)
+		requireNoneOfModel(t, m, v.name)
 	}
+}
+
+// requireNoneOfFormats is about the formats of weights, with a projection and a cell
+// of other kinds now and then.
+func requireNoneOfFormats(t *testing.T, outputs int, sizes []int) {
+	for i, f := range formats {
+		r := lstmtest.NewRand(sizes...)
+		m := randomModel(r, outputs, sizes...)
+		variants[r.IntN(len(variants))].change(r, m)
+		if i%2 == 0 {
+			cellVariants[r.IntN(len(cellVariants))].change(r, m)
+		}
+		f.change(r, m)
+		requireNoneOfModel(t, m, f.name)
+	}
+}
+
+func requireNoneOfModel(t *testing.T, m *Model, name string) {
+	t.Helper()
+	n, err := New(m)
+	require.NoError(t, err)
+	const steps, streams = 5, 7
+	var states []*State
+	var xs, ys, sequences [][]float32
+	for range streams {
+		states = append(states, n.NewState())
+		xs, ys = append(xs, make([]float32, n.InputSize())), append(ys, make([]float32, n.OutputSize()))
+		sequences = append(sequences, make([]float32, steps*n.InputSize()))
+	}
+	require.Zero(t, testing.AllocsPerRun(3, func() {
+		n.Step(states[0], xs[0], ys[0])
+		n.StepBatch(states, xs, ys)
+		n.Forward(states[0], sequences[0], nil)
+		n.ForwardBatch(states, sequences, nil)
+	}), "%s with inputs of %d", name, n.InputSize())
 }
 
 // Forward computes the same with room for blocks of steps and, for narrow
@@ -154,8 +175,13 @@ func TestForwardStack(t *testing.T) {
 	if race.Enabled {
 		t.Skip("the race detector's frames are larger")
 	}
-	for _, sizes := range [][]int{{1, 8}, {16, 32}, {40, 80}} {
-		n := newNetwork(t, 3, sizes...)
+	for i, sizes := range [][]int{{1, 8}, {16, 32}, {40, 80}, {40, 80}} {
+		m := randomModel(lstmtest.NewRand(sizes...), 3, sizes...)
+		if i == 3 {
+			formats[1].change(nil, m)
+		}
+		n, err := New(m)
+		require.NoError(t, err)
 		x := make([]float32, (blockSteps+1)*sizes[0])
 		n.Forward(n.NewState(), x, nil)
 		lstmtest.EachPath(t, func(t *testing.T) {

@@ -1008,7 +1008,11 @@ func testWays(t *testing.T, m *Model, n *Network, sizes []int, steps int) {
 func TestConcurrency(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
 		const goroutines, steps = 8, 20
-		n := newNetwork(t, 3, 9, 33, 17)
+		m := randomModel(lstmtest.NewRand(16), 3, 9, 33, 17, 20)
+		m.Layers[1].(*Weights).Format, m.Layers[2].(*Weights).Format = Int8, Float16
+		m.Heads[0].Layers[0].(*Linear).Format = Int8
+		n, err := New(m)
+		require.NoError(t, err)
 		input, output := n.InputSize(), n.OutputSize()
 		var group sync.WaitGroup
 		for g := range goroutines {

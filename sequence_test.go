@@ -74,13 +74,18 @@ func randomSequenceModel(r *rand.Rand, shape int) *Model {
 		case 1:
 			variants[r.IntN(len(variants))].change(r, alone)
 		}
+		if r.IntN(3) == 0 {
+			formats[r.IntN(len(formats))].change(r, alone)
+		}
 		return w
 	}
 	for _, l := range s.layers {
 		var layer Layer
 		switch l.kind {
 		case linearLayer:
-			layer = randomLinear(r, input, l.forward)
+			linear := randomLinear(r, input, l.forward)
+			linear.Format = WeightFormat(r.IntN(3))
+			layer = linear
 		case tanhLayer:
 			m.Layers = append(m.Layers, Activation{Function: ActivationTanh})
 			continue

@@ -209,11 +209,11 @@ func TestLongQuantisedVectors(t *testing.T) {
 func TestLargeFormats(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
 		for i, c := range []struct{ input, hidden, size, outputs int }{
-			{30, 400, 0, 0},
+			{30, 300, 0, 0},
 			{900, 40, 0, 3},
-			{5, 300, 270, 2},
-			{3, 2060, 70, 0},
-			{1, 9, 900, 1000},
+			{5, 70, 270, 2},
+			{2, 2060, 9, 0},
+			{1, 9, 300, 300},
 		} {
 			for _, f := range someOf(len(formats), i, 2) {
 				r := lstmtest.NewRand(48, i)
@@ -231,7 +231,7 @@ func TestLargeFormats(t *testing.T) {
 				cellVariants[i*3%len(cellVariants)].change(r, m)
 				n, err = New(m)
 				require.NoError(t, err)
-				testWays(t, m, n, []int{c.input, c.hidden}, 2)
+				testWays(t, m, n, []int{c.input, c.hidden}, 1)
 			}
 		}
 	})
