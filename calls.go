@@ -213,45 +213,56 @@ func (p panels) blockGates(from chainStart, columns []column, units int, z []flo
 }
 
 // stepFloat16 is the kernel of that name in calls of bounded length.
-func (p panels) stepFloat16(from chainStart, x, c, h []float32) {
+func (p *panels) stepFloat16(from *chainStart, x, c, h []float32) {
 	units := min(max(1, maxFloat16Floats/(panel.RowFloats*len(x)))*panel.Units, maxCallUnits)
-	for {
-		n := min(units, len(h))
-		stepFloat16(&from, &p, x, c, h[:n])
-		if n == len(h) {
-			return
-		}
-		from, p = from.advance(n), p.advance(n)
-		c, h = c[n:], h[n:]
+	if len(h) <= units {
+		stepFloat16(from, p, x, c, h)
+		return
 	}
+	start, rest := *from, *p
+	for ; len(h) > units; c, h = c[units:], h[units:] {
+		stepFloat16(&start, &rest, x, c, h[:units])
+		start, rest = start.advance(units), rest.advance(units)
+	}
+	stepFloat16(&start, &rest, x, c, h)
 }
 
 // stepInt8 is the kernels of that name in calls of bounded length, for one block each
 // of x and of h, or of h alone, where sums have taken in x.
-func (p panels) stepInt8(from chainStart, memory, c, h []float32) {
-	var x []float32
-	work := 0
-	digits := false
-	if len(p.blocks) > 1 {
-		b := &p.blocks[0]
-		x, work, digits = b.of(memory), b.work(), b.format == int8DigitsWeights
-	}
+func (p *panels) stepInt8(from *chainStart, memory, c, h []float32) {
 	last := &p.blocks[len(p.blocks)-1]
-	h0 := last.of(memory)
-	p.skip = p.blocks[0].row
-	units := min(max(1, maxStepChain/(work+last.work()))*panel.Units, maxCallUnits)
-	for {
-		n := min(units, len(h))
-		if digits {
-			stepInt8Digits(&from, &p, x, h0, c, h[:n])
-		} else {
-			stepInt8(&from, &p, x, h0, c, h[:n])
-		}
-		if n == len(h) {
-			return
-		}
-		from, p = from.advance(n), p.advance(n)
-		c, h = c[n:], h[n:]
+	b := stepBlocks{h: last.of(memory)}
+	work := last.work()
+	if len(p.blocks) > 1 {
+		first := &p.blocks[0]
+		b.x, b.digits = first.of(memory), first.format == int8DigitsWeights
+		work += first.work()
+	}
+	units := min(max(1, maxStepChain/work)*panel.Units, maxCallUnits)
+	if len(h) <= units {
+		b.step(from, p, c, h)
+		return
+	}
+	start, rest := *from, *p
+	for ; len(h) > units; c, h = c[units:], h[units:] {
+		b.step(&start, &rest, c, h[:units])
+		start, rest = start.advance(units), rest.advance(units)
+	}
+	b.step(&start, &rest, c, h)
+}
+
+// stepBlocks are the blocks that a step takes: that of x, if there is one, perhaps of
+// digits, and that of h.
+type stepBlocks struct {
+	x, h   []float32
+	digits bool
+}
+
+func (b *stepBlocks) step(from *chainStart, p *panels, c, h []float32) {
+	if b.digits {
+		stepInt8Digits(from, p, b.x, b.h, c, h)
+	} else {
+		stepInt8(from, p, b.x, b.h, c, h)
 	}
 }
 

@@ -366,3 +366,22 @@ func ExampleRandomModel() {
 	fmt.Println(net.InputSize(), net.HiddenSize(0), net.HiddenSize(1), net.OutputSize(), model.Layers[0].(*lstm.Weights).WeightIH[:2])
 	// Output: 3 16 8 2 [0.04913047 -0.20544413]
 }
+
+// The weights of a network in half and in a quarter of the memory.
+func ExampleWithWeights() {
+	m := lstm.RandomModel(1, 2, 64, 128)
+	x, y := make([]float32, 64), make([]float32, 2)
+	x[0] = 1
+	for _, format := range []lstm.WeightFormat{lstm.Float32, lstm.Float16, lstm.Int8} {
+		net, err := lstm.New(m, lstm.WithWeights(format)) // Open takes it, too
+		if err != nil {
+			log.Fatal(err)
+		}
+		net.Step(net.NewState(), x, y)
+		fmt.Printf("%v: %d KiB, %.3f\n", format, net.MemorySize()/1024, y)
+	}
+	// Output:
+	// float32: 387 KiB, [0.034 0.035]
+	// float16: 194 KiB, [0.034 0.035]
+	// int8: 106 KiB, [0.034 0.035]
+}

@@ -151,9 +151,9 @@ func (l *layer) stepUnfused(from *chainStart, p *panels, x, c, h []float32) {
 	case !l.ofFormat:
 		l.stepInTwo(from, p, x, c, h)
 	case l.quantised != nil:
-		p.stepInt8(*from, x, c, h)
+		p.stepInt8(from, x, c, h)
 	default:
-		p.stepFloat16(*from, x, c, h)
+		p.stepFloat16(from, x, c, h)
 	}
 }
 
@@ -234,7 +234,7 @@ func (l *layer) recur(sums, h0, c, h, scratch []float32) {
 	if q := l.quantised; q != nil {
 		q.h.set(scratch, h0)
 		h0 = scratch[:q.floats()]
-		p.blocks = q.h.blocks
+		p.blocks, p.skip = q.h.blocks, q.h.blocks[0].row
 	} else {
 		p.skip += l.input
 	}

@@ -1,10 +1,47 @@
 package lstm
 
 import (
+	"fmt"
+
 	"example.com/lstm/internal/aligned"
+	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/float16"
 	"example.com/lstm/internal/panel"
+	"example.com/lstm/internal/sizes"
 )
+
+func (d *Linear) input() features  { return features{field: "InFeatures", n: d.InFeatures} }
+func (d *Linear) output() features { return features{field: "OutFeatures", n: d.OutFeatures} }
+
+func (d *Linear) parameters() int { return len(d.Weight) + len(d.Bias) }
+
+func (d *Linear) takeRoom(room *aligned.Room) bool {
+	if d.Format == Int8 {
+		return room.Take(panel.BiasFloats(panel.RowUnits(d.OutFeatures)), 1+panel.Int8Rows(d.InFeatures))
+	}
+	return room.Take(d.OutFeatures, sizes.RoundUp(d.InFeatures, contract.HeadSums)+1)
+}
+
+func (d *Linear) check(name string) error {
+	if d == nil {
+		return fmt.Errorf("lstm: %s is a nil *lstm.Linear", name)
+	}
+	if err := checkSize(name, "InFeatures", d.InFeatures); err != nil {
+		return err
+	}
+	if err := checkSize(name, "OutFeatures", d.OutFeatures); err != nil {
+		return err
+	}
+	if err := checkTensor(name, "Weight", d.Weight, "[OutFeatures, InFeatures]", d.OutFeatures, d.InFeatures); err != nil {
+		return err
+	}
+	if d.Bias != nil {
+		if err := checkTensor(name, "Bias", d.Bias, "[OutFeatures]", d.OutFeatures); err != nil {
+			return err
+		}
+	}
+	return d.checkFormat(name)
+}
 
 // packedLinear is a Linear layer, whose rows are padded to whole vectors or, where
 // they are int8, lie in panels.

@@ -94,11 +94,15 @@
 // A parameter, an element of an input, an h', a c' or what a layer reads of another
 // that is nearer to zero than 2^-64 counts as +0, so that no number makes a step slow.
 //
+// Weights can be stored in half or a quarter of the memory, see [WithWeights]. Products
+// are then others: of float16 the same chains with weights rounded once, of int8 sums of
+// integers, which are exact, with one scale for each row and one for each vector.
+//
 // # NaN
 //
 // NaN and infinities are data: they go through the network as IEEE 754 says. One
-// NaN in an input makes every h and c of its stream NaN, and no later input makes
-// them numbers again: the stream is lost. Other streams, of the same batch too,
+// NaN in an input makes every h and c of its stream NaN, as an infinity does where
+// weights are int8, and no later input makes them numbers again: the stream is lost. Other streams, of the same batch too,
 // do not notice. Where inputs are not checked, ask [State.Finite] now and then,
 // and when it says no, go on from a Clone or an encoding that was finite, or
 // Reset the state.
