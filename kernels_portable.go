@@ -140,7 +140,7 @@ func chainRowsExactly(z *[portableRows]float32, weights []float32, stride int, x
 
 // chainFloat16Portable is chainFloat16. It widens some rows of weights at a time.
 func chainFloat16Portable(z, weights, x []float32) {
-	const most = 8
+	const most = 32
 	var rows [most * panel.RowFloats]float32
 	for k := 0; k < len(x); k += most {
 		part := x[k:min(k+most, len(x))]

@@ -8,20 +8,29 @@ import (
 	"example.com/lstm/internal/aligned"
 )
 
+// Bits of binary16 numbers. The fraction has ten.
+const (
+	signBit     = 1 << 15
+	infinity    = 0x1f << 10
+	leastNormal = 1 << 10
+)
+
+// rebias is the difference between the exponents of a float32 and of a binary16
+// number of the same value.
+const rebias = (127 - 15) << 23
+
 // Widen converts the bits of a binary16 number; every one has an equal among the
 // float32.
 func Widen(bits uint16) float32 {
-	sign := uint32(bits>>15) << 31
-	exponent := uint32(bits >> 10 & 0x1f)
-	fraction := uint32(bits & 0x3ff)
-	switch exponent {
-	case 0: // zero or subnormal: units of 2^-24
-		magnitude := float32(fraction) * 0x1p-24
-		return math.Float32frombits(sign | math.Float32bits(magnitude))
-	case 0x1f: // Inf or NaN
-		return math.Float32frombits(sign | 0xff<<23 | fraction<<13)
+	sign := uint32(bits&signBit) << 16
+	magnitude := uint32(bits &^ signBit)
+	switch {
+	case magnitude < leastNormal: // zero or subnormal: units of 2^-24
+		return math.Float32frombits(sign | math.Float32bits(float32(magnitude)*0x1p-24))
+	case magnitude >= infinity: // or NaN
+		return math.Float32frombits(sign | 0xff<<23 | (magnitude-infinity)<<13)
 	}
-	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+	return math.Float32frombits(sign | magnitude<<13 + rebias)
 }
 
 // Round returns the bits of the binary16 number that is nearest to x, of two the
@@ -30,21 +39,18 @@ func Widen(bits uint16) float32 {
 // 2^16 becomes an infinity; a NaN remains one.
 func Round(x float32) (bits uint16, finite bool) {
 	const (
-		inf16     = 0x7c00
-		infinity  = 0xff << 23
-		overflow  = 0x477ff000 // 65520
-		least     = 0x38800000 // 2^-14, the least normal number
-		rebias    = (127 - 15) << 23
-		half      = 1<<12 - 1 // almost: an odd fraction makes it whole
-		magnitude = math.MaxInt32
+		infinity32 = 0xff << 23
+		overflow   = 0x477ff000 // 65520
+		least      = 0x38800000 // 2^-14, the least normal number
+		half       = 1<<12 - 1  // almost: an odd fraction makes it whole
 	)
 	b := math.Float32bits(x)
-	sign := uint16(b >> 16 & 0x8000)
-	switch b &= magnitude; {
-	case b > infinity:
-		return sign | inf16 | 0x200, false
+	sign := uint16(b >> 16 & signBit)
+	switch b &= math.MaxInt32; {
+	case b > infinity32:
+		return sign | infinity | leastNormal/2, false
 	case b >= overflow:
-		return sign | inf16, false
+		return sign | infinity, false
 	case b >= least:
 		// A carry goes on into the exponent, as it has to.
 		return sign | uint16((b-rebias+half+b>>13&1)>>13), true
@@ -70,7 +76,7 @@ func Pack(weights []float32) []float32 {
 // nonNegativeZero rounds x, and a zero to +0.
 func nonNegativeZero(x float32) uint16 {
 	bits, _ := Round(x)
-	if bits == 1<<15 {
+	if bits == signBit {
 		return 0
 	}
 	return bits
@@ -84,8 +90,22 @@ func At(packed []float32, i int) float32 {
 // Unpack widens the first elements of packed memory, as many as dst has, an even
 // number.
 func Unpack(dst, packed []float32) {
-	for i, both := range packed[:len(dst)/2] {
-		bits := math.Float32bits(both)
-		dst[2*i], dst[2*i+1] = Widen(uint16(bits)), Widen(uint16(bits>>16))
+	const (
+		both      = 1 | 1<<16 // times a number: that in each half
+		some      = both * (0xf << 11)
+		sign      = 1 << 31
+		magnitude = (1<<15 - 1) << 13
+	)
+	packed = packed[:len(dst)/2]
+	for i := range packed {
+		bits := math.Float32bits(packed[i])
+		// Of a number that is not normal, these bits of the exponent are 0 now.
+		normal := (bits&^(both*signBit) + both*leastNormal) & some
+		if normal&math.MaxUint16 != 0 && normal>>16 != 0 {
+			dst[2*i] = math.Float32frombits(bits<<16&sign | bits<<13&magnitude + rebias)
+			dst[2*i+1] = math.Float32frombits(bits&sign | bits>>3&magnitude + rebias)
+		} else {
+			dst[2*i], dst[2*i+1] = Widen(uint16(bits)), Widen(uint16(bits>>16))
+		}
 	}
 }

@@ -80,3 +80,26 @@ func TestPack(t *testing.T) {
 		require.Equal(t, math.Float32bits(want[i]), math.Float32bits(At(packed, i)), i)
 	}
 }
+
+// Pairs of numbers are what each of them is.
+func TestUnpack(t *testing.T) {
+	partners := []uint16{0, 1 << 15, 1, 0x3ff, 0x400, 0x3c00, 0xbc01, 0x7bff, 0x7c00, 0x7e00}
+	for bits := range halves {
+		for _, partner := range partners {
+			want := []float32{Widen(uint16(bits)), Widen(partner)}
+			got := make([]float32, 2)
+			Unpack(got, []float32{math.Float32frombits(uint32(bits) | uint32(partner)<<16)})
+			requireBits(t, want, got, "%#04x and %#04x", bits, partner)
+			Unpack(got, []float32{math.Float32frombits(uint32(partner) | uint32(bits)<<16)})
+			requireBits(t, []float32{want[1], want[0]}, got, "%#04x and %#04x", partner, bits)
+		}
+	}
+}
+
+func requireBits(t *testing.T, want, got []float32, format string, args ...any) {
+	for i := range want {
+		if math.Float32bits(want[i]) != math.Float32bits(got[i]) {
+			t.Fatalf(format+" are %g, want %g", append(args, got, want)...)
+		}
+	}
+}
