@@ -1,0 +1,312 @@
+package onnx
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"example.com/lstm"
+)
+
+// An output of the graph, or one of several that are joined in one.
+type output struct {
+	name   string
+	chain  []*stage // from the first layer to the last
+	moment moment
+}
+
+// model is the network whose outputs are asked for.
+func (e *evaluator) model() (*lstm.Model, error) {
+	names := e.options.outputs
+	if names == nil {
+		for _, v := range e.file.graph.outputs {
+			names = append(names, v.name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, damaged("the graph has no outputs")
+	}
+	var outputs []output
+	var states []part
+	var passed []string
+	for _, name := range names {
+		v, err := e.value(name)
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", name, err)
+		}
+		d, ok := v.(*data)
+		switch {
+		case ok && d.free == nil:
+		case ok && d.parts[0].stage != d.free.stage:
+			return nil, unsupported("output %q: there is no LSTM between it and the graph's input", name)
+		case ok && e.options.outputs == nil:
+			passed = append(passed, name) // an input as it is
+			continue
+		default:
+			return nil, unsupported("output %q is %s, want what an LSTM network makes", name, v.describe())
+		}
+		d = e.resolve(d)
+		if final := finalStates(d); final != nil {
+			states, passed = append(states, final...), append(passed, name)
+			continue
+		}
+		these, err := e.outputs(name, d)
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", name, err)
+		}
+		outputs = append(outputs, these...)
+	}
+	if outputs == nil {
+		top, err := e.top(states)
+		if err != nil {
+			return nil, err
+		}
+		outputs = []output{top}
+	}
+	m, err := e.join(outputs)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkStates(outputs[0].chain, states); err != nil {
+		return nil, err
+	}
+	m.Source.Unused = passed
+	// The checks of package lstm, and that the model can be converted.
+	if err := m.Write(io.Discard); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// finalStates are the parts of d if it is states that LSTMs end with, and nothing
+// else, or nil.
+func finalStates(d *data) []part {
+	parts, err := d.chosen()
+	if err != nil {
+		return nil
+	}
+	for _, p := range parts {
+		if p.stage.weights == nil || p.stage.weights.Residual || p.moment == everyStep {
+			return nil
+		}
+	}
+	return parts
+}
+
+// outputs are d's, one, or several that are joined.
+func (e *evaluator) outputs(name string, d *data) ([]output, error) {
+	if !d.inOrder() {
+		return nil, unsupported("the features come in another order than that of the layer below")
+	}
+	s, m, err := e.whole(d)
+	if err == nil {
+		if m == everyStep && d.backwards != 0 {
+			return nil, unsupported("its steps are from the last to the first")
+		}
+		return []output{{name, chainOf(s), m}}, nil
+	}
+	parts, err2 := d.chosen()
+	if err2 != nil || len(parts) == 1 || d.backwards != 0 {
+		return nil, err
+	}
+	var list []output
+	for _, p := range parts {
+		one, m, err2 := e.whole(&data{isFloat: true, parts: []part{p}, first: p.first, axes: []axis{{{size: number(int64(p.size)), stride: 1}}}})
+		if err2 != nil || m != parts[0].moment {
+			return nil, err
+		}
+		list = append(list, output{name, chainOf(one), m})
+	}
+	return list, nil
+}
+
+// chainOf are the layers up to s.
+func chainOf(s *stage) []*stage {
+	var chain []*stage
+	for ; s.parent != nil; s = s.parent {
+		chain = append(chain, s)
+	}
+	slices.Reverse(chain)
+	return chain
+}
+
+// top is the output of a graph that has only states: that of the uppermost LSTM.
+func (e *evaluator) top(states []part) (output, error) {
+	var best []part
+	for _, p := range states {
+		switch {
+		case p.moment == cellState:
+		case best == nil || len(chainOf(p.stage)) > len(chainOf(best[0].stage)):
+			best = []part{p}
+		case p.stage.parent == best[0].stage.parent:
+			best = append(best, p)
+		}
+	}
+	if best == nil {
+		return output{}, unsupported("the graph has no output but cell states and inputs")
+	}
+	best[0].first, best[0].size = 0, best[0].stage.size
+	if len(best) == 1 || best[1].stage == best[0].stage {
+		s, err := e.stageOf(best[:1])
+		return output{"", chainOf(s), best[0].moment}, err
+	}
+	if !directionsOf(best[0].stage, best[1].stage) {
+		return output{}, unsupported("the graph has the final states of LSTMs side by side, of which a network has none")
+	}
+	s := e.bidirectional(mergeKey{best[0].stage, best[1].stage, lstm.MergeConcat})
+	return output{"", chainOf(s), everyStep}, nil
+}
+
+// lastLSTM is the place of the last LSTM layer in a chain, -1 without one.
+func lastLSTM(chain []*stage) int {
+	last := -1
+	for i, s := range chain {
+		if s.lstms != nil {
+			last = i
+		}
+	}
+	return last
+}
+
+// join makes a model of outputs, whose first layers must be the same.
+func (e *evaluator) join(outputs []output) (*lstm.Model, error) {
+	first := outputs[0].chain
+	common := len(first)
+	for _, o := range outputs {
+		last := lastLSTM(o.chain)
+		if last < 0 {
+			return nil, unsupported("output %q: there is no LSTM between it and the graph's input", o.name)
+		}
+		n := 0
+		for n < min(common, len(o.chain)) && o.chain[n] == first[n] {
+			n++
+		}
+		if n <= last || n <= lastLSTM(first) {
+			return nil, unsupported("outputs %q and %q come from different LSTMs, want heads on one network; onnx.WithOutput chooses one", outputs[0].name, o.name)
+		}
+		common = n
+	}
+	trunk, heads, err := e.arrangement(len(first), len(outputs))
+	if err != nil {
+		return nil, err
+	}
+	m := &lstm.Model{Metadata: e.file.metadata}
+	switch {
+	case trunk >= 0:
+		if trunk > common || trunk <= lastLSTM(first) {
+			return nil, damaged("metadata %q are for another graph", arrangementKey)
+		}
+	case len(outputs) == 1:
+		trunk = lastLSTM(first) + 1
+		if trunk < len(first) {
+			heads = []string{""}
+		}
+	default:
+		trunk = common
+		for _, o := range outputs {
+			heads = append(heads, o.name)
+		}
+	}
+	m.Layers = layersOf(first[:trunk])
+	for i, name := range heads {
+		h := lstm.Head{Name: name, Layers: layersOf(outputs[i].chain[trunk:])}
+		if h.Layers == nil {
+			h.Layers = []lstm.Layer{lstm.Activation{Function: lstm.ActivationIdentity}}
+		}
+		m.Heads = append(m.Heads, h)
+	}
+	e.note(m, outputs)
+	for _, s := range first[:trunk] {
+		for _, n := range s.lstms {
+			m.Source.LSTM = joinName(m.Source.LSTM, n.name)
+		}
+	}
+	if len(outputs) == 1 && len(heads) == 1 && trunk < len(first) {
+		m.Source.Head = first[len(first)-1].node.name
+	}
+	if len(m.Metadata) == 0 {
+		m.Metadata = nil
+	}
+	return m, nil
+}
+
+func joinName(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + ", " + b
+}
+
+func layersOf(chain []*stage) []lstm.Layer {
+	var layers []lstm.Layer
+	for _, s := range chain {
+		layers = append(layers, s.layer)
+	}
+	return layers
+}
+
+// Keys of the metadata.
+const (
+	inputKey  = "onnx.input"
+	outputKey = "onnx.output"
+	// arrangementKey is of files that Write has written, and not of models.
+	arrangementKey = "onnx.arrangement"
+)
+
+// note says in the metadata what inputs and outputs are, if it is not plain.
+func (e *evaluator) note(m *lstm.Model, outputs []output) {
+	var notes []string
+	for _, o := range outputs {
+		if o.moment != everyStep {
+			notes = append(notes, strings.TrimSpace(o.name+" at "+o.moment.String()))
+		}
+	}
+	if notes != nil {
+		m.Metadata[outputKey] = strings.Join(notes, ", ")
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.inputs)) {
+		if in := e.inputs[name]; in.oneHot {
+			m.Metadata[inputKey] = fmt.Sprintf("%s as one of %d", name, in.stage.size)
+		}
+	}
+}
+
+// checkStates refuses states of LSTMs that are not in the network.
+func checkStates(chain []*stage, states []part) error {
+	for _, p := range states {
+		found := slices.ContainsFunc(chain, func(s *stage) bool { return slices.Contains(s.lstms, p.stage.node) })
+		if !found {
+			return unsupported("an output has the final state of %v, which is not among the layers of the other outputs; onnx.WithOutput chooses what is read", p.stage.node)
+		}
+	}
+	return nil
+}
+
+// arrangement is what a graph does not show of a Model: which of its layers are
+// Layers, and the names of the heads.
+type arrangement struct {
+	Layers int      `json:"layers"`
+	Heads  []string `json:"heads"`
+}
+
+// arrangement reads that of the file, and takes it from the metadata. layers is -1
+// if there is none.
+func (e *evaluator) arrangement(chain, outputs int) (layers int, heads []string, err error) {
+	text, ok := e.file.metadata[arrangementKey]
+	if !ok {
+		return -1, nil, nil
+	}
+	delete(e.file.metadata, arrangementKey)
+	if e.options.outputs != nil {
+		return -1, nil, nil
+	}
+	var a arrangement
+	if err := json.Unmarshal([]byte(text), &a); err != nil || a.Layers < 1 || a.Layers > chain ||
+		len(a.Heads) != outputs && (len(a.Heads) != 0 || outputs != 1 || a.Layers != chain) {
+		return 0, nil, damaged("metadata %q are %.80q, which is not for this graph", arrangementKey, text)
+	}
+	return a.Layers, a.Heads, nil
+}

@@ -1,0 +1,459 @@
+package onnx
+
+import (
+	"math"
+	"slices"
+)
+
+// This file has the operators that compute sizes, and what else folds to constants.
+
+func (c *call) constant() ([]value, error) {
+	switch {
+	case c.attributes["value"].tensor != nil:
+		t, err := c.decode(c.attributes["value"].tensor)
+		return one(t, err)
+	case len(c.attributes) != 1:
+		return nil, damaged("it has %d attributes, want one", len(c.attributes))
+	}
+	for name, a := range c.attributes {
+		switch name {
+		case "value_float":
+			return []value{newFloats(nil, []float32{a.number})}, nil
+		case "value_floats":
+			return []value{newFloats(numbers(len(a.numbers)), a.numbers)}, nil
+		case "value_int":
+			return []value{newDims(nil, numbers(a.integer))}, nil
+		case "value_ints":
+			return []value{newDims(numbers(len(a.integers)), numbers(a.integers...))}, nil
+		}
+	}
+	return nil, damaged("its value is nothing")
+}
+
+func (c *call) constantOfShape() ([]value, error) {
+	list, ok, err := c.listInput(0, "")
+	if err == nil && !ok {
+		err = damaged("it has no input 0")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > maxDims {
+		return nil, unsupported("its result has %d axes, want at most %d", len(list), maxDims)
+	}
+	if err := checkShape(list); err != nil {
+		return nil, err
+	}
+	element := newFloats(nil, []float32{0})
+	if a, ok := c.attributes["value"]; ok {
+		if element, err = c.decode(a.tensor); err != nil {
+			return nil, err
+		}
+		if n, ok := element.size(); !ok || n != 1 {
+			return nil, shapeError("value is %s, want one element", element.describe())
+		}
+	}
+	return []value{element.uniform(list)}, nil
+}
+
+// checkShape refuses sizes below zero.
+func checkShape(shape []dim) error {
+	for _, d := range shape {
+		if d.isNumber() && d.plus < 0 {
+			return shapeError("the shape is %s", describeShape(shape))
+		}
+	}
+	return nil
+}
+
+func (c *call) shape() ([]value, error) {
+	v, err := c.input(0)
+	if err != nil {
+		return nil, err
+	}
+	shape := shapeOf(v)
+	if shape == nil && v.rank() > 0 {
+		return nil, unsupported("input 0 is %s", v.describe())
+	}
+	n := int64(len(shape))
+	from, to := c.integer("start", 0), c.integer("end", n)
+	from, to = min(max(position(from, n), 0), n), min(max(position(to, n), 0), n)
+	shape = shape[from:max(from, to)]
+	return []value{newDims(numbers(len(shape)), shape)}, nil
+}
+
+func (c *call) size() ([]value, error) {
+	v, err := c.input(0)
+	if err != nil {
+		return nil, err
+	}
+	n, ok := elements(shapeOf(v))
+	if !ok {
+		return nil, unsupported("the size of %s is none that can be said", v.describe())
+	}
+	return []value{newDims(nil, []dim{n})}, nil
+}
+
+func (c *call) expand() ([]value, error) {
+	list, ok, err := c.listInput(1, "")
+	if err == nil && !ok {
+		err = damaged("it has no input 1")
+	}
+	if err == nil {
+		err = checkShape(list)
+	}
+	if err == nil && len(list) > maxDims {
+		err = unsupported("its result has %d axes, want at most %d", len(list), maxDims)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.either(func(t *constant) (value, error) {
+		shape, err := broadcast(t.shape, list)
+		if err != nil {
+			return nil, err
+		}
+		return t.expanded(shape), nil
+	}, func(d *data) (value, error) {
+		shape, err := broadcast(d.shape(), list)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(shape, d.shape()) {
+			return nil, unsupported("it repeats data of the shape %s to %s", describeShape(d.shape()), describeShape(shape))
+		}
+		return d, nil
+	})
+}
+
+// broadcast is the shape of what two shapes make together.
+func broadcast(a, b []dim) ([]dim, error) {
+	shape := make([]dim, max(len(a), len(b)))
+	for i := range shape {
+		x, y := fromEnd(a, len(shape)-i), fromEnd(b, len(shape)-i)
+		switch {
+		case x == y || y.is(1):
+			shape[i] = x
+		case x.is(1):
+			shape[i] = y
+		default:
+			return nil, shapeError("shapes are %s and %s, which do not go together", describeShape(a), describeShape(b))
+		}
+	}
+	return shape, nil
+}
+
+func fromEnd(shape []dim, i int) dim {
+	if i > len(shape) {
+		return number(1)
+	}
+	return shape[len(shape)-i]
+}
+
+// expanded is t in a shape that it goes with.
+func (t *constant) expanded(shape []dim) *constant {
+	strides := make([]int, len(shape))
+	for i := range t.shape {
+		k := len(shape) - len(t.shape) + i
+		if !t.shape[i].is(1) {
+			strides[k] = t.strides[i]
+		}
+	}
+	return t.view(shape, strides, t.start)
+}
+
+func (c *call) tile() ([]value, error) {
+	list, ok, err := c.listInput(1, "")
+	if err == nil && !ok {
+		err = damaged("it has no input 1")
+	}
+	if err == nil {
+		err = checkShape(list)
+	}
+	if err != nil {
+		return nil, err
+	}
+	allOnes := !slices.ContainsFunc(list, func(d dim) bool { return !d.is(1) })
+	return c.either(func(t *constant) (value, error) {
+		if len(list) != t.rank() {
+			return nil, shapeError("repeats is %s, and the input has %d axes", describeShape(list), t.rank())
+		}
+		shape, strides := slices.Clone(t.shape), slices.Clone(t.strides)
+		for i, d := range list {
+			switch {
+			case d.is(1):
+			case t.shape[i].is(1) || strides[i] == 0:
+				n, ok := t.shape[i].multiply(d)
+				if !ok {
+					return nil, unsupported("it repeats an axis of size %v as often as %v", t.shape[i], d)
+				}
+				shape[i], strides[i] = n, 0
+			default:
+				return nil, unsupported("it repeats an axis of size %v, want one of size 1", t.shape[i])
+			}
+		}
+		return t.view(shape, strides, t.start), nil
+	}, func(d *data) (value, error) {
+		if !allOnes {
+			return nil, unsupported("it repeats data")
+		}
+		return d, nil
+	})
+}
+
+func (c *call) cast() ([]value, error) {
+	to := int32(c.integer("to", 0))
+	known, ok := tensorTypes[to]
+	if !ok {
+		return nil, unsupported("it makes elements of the type %d", to)
+	}
+	return c.either(func(t *constant) (value, error) {
+		switch {
+		case t.isFloat == isFloatType(to):
+			return t, nil
+		case t.isFloat:
+			n, ok := t.size()
+			if t.isUniform() && len(t.floats) > 0 {
+				n = 1
+			}
+			if !ok && n != 1 || n > maxInts {
+				return nil, unsupported("it makes %s of %s", known.name, t.describe())
+			}
+			dims := make([]dim, len(t.floats))
+			if len(dims) > maxInts {
+				return nil, unsupported("it makes %s of %s", known.name, t.describe())
+			}
+			for i, v := range t.floats {
+				if !(math.Abs(float64(v)) < 1<<53) {
+					return nil, unsupported("it makes %s of %v", known.name, v)
+				}
+				dims[i] = number(int64(v))
+			}
+			r := *t
+			r.isFloat, r.floats, r.dims = false, nil, dims
+			return &r, nil
+		}
+		floats := make([]float32, len(t.dims))
+		for i, d := range t.dims {
+			if !d.isNumber() {
+				return nil, unsupported("it makes %s of %v, a size that is open", known.name, d)
+			}
+			floats[i] = float32(d.plus)
+		}
+		r := *t
+		r.isFloat, r.floats, r.dims = true, floats, nil
+		return &r, nil
+	}, func(d *data) (value, error) {
+		if d.isFloat && !isFloatType(to) {
+			return nil, unsupported("it makes %s of floats", known.name)
+		}
+		if !d.isFloat && isFloatType(to) {
+			f := *d
+			f.isFloat = true
+			return &f, nil
+		}
+		return d, nil
+	})
+}
+
+// together computes each element of a constant of those of two.
+func (c *call) together(a, b *constant, floats func(a, b float32) float32, dims func(a, b dim) (dim, bool)) (value, error) {
+	if a.isFloat != b.isFloat {
+		return nil, unsupported("inputs are %s and %s", a.describe(), b.describe())
+	}
+	shape, err := broadcast(a.shape, b.shape)
+	if err != nil {
+		return nil, err
+	}
+	a, b = a.expanded(shape), b.expanded(shape)
+	result := &constant{shape: shape, strides: make([]int, len(shape)), isFloat: a.isFloat}
+	compute := func(i, j int) error {
+		if a.isFloat {
+			result.floats = append(result.floats, floats(a.floats[i], b.floats[j]))
+			return nil
+		}
+		d, ok := dims(a.dims[i], b.dims[j])
+		if !ok {
+			return unsupported("it computes of the sizes %v and %v what cannot be said", a.dims[i], b.dims[j])
+		}
+		result.dims = append(result.dims, d)
+		return nil
+	}
+	if a.isUniform() && b.isUniform() && a.start < len(a.floats)+len(a.dims) && b.start < len(b.floats)+len(b.dims) {
+		return result, compute(a.start, b.start)
+	}
+	n, ok := result.size()
+	if !ok {
+		return nil, unsupported("inputs are %s and %s", a.describe(), b.describe())
+	}
+	if err := c.budget.take(n); err != nil {
+		return nil, err
+	}
+	if !a.isFloat && n > maxInts {
+		return nil, unsupported("it computes %d integers, want at most %d", n, maxInts)
+	}
+	places := make([]int, 0, n)
+	b.each(func(j int) { places = append(places, j) })
+	a.each(func(i int) {
+		if e := compute(i, places[0]); e != nil && err == nil {
+			err = e
+		}
+		places = places[1:]
+	})
+	result.strides = rowMajor(shape)
+	return result, err
+}
+
+func (c *call) equal() ([]value, error) {
+	a, err := c.neededConstant(0)
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.neededConstant(1)
+	if err != nil {
+		return nil, err
+	}
+	if a.isFloat {
+		return nil, unsupported("inputs are %s", a.describe())
+	}
+	return one(c.together(a, b, nil, func(a, b dim) (dim, bool) {
+		switch {
+		case a == b:
+			return number(1), true
+		case a.isNumber() != b.isNumber() && (a.isNumber() && a.plus <= 0 || b.isNumber() && b.plus <= 0):
+			// A size, and no size: the comparison with -1 that means "as it is".
+			return number(0), true
+		}
+		return number(0), a.isNumber() && b.isNumber()
+	}))
+}
+
+func (c *call) where() ([]value, error) {
+	var in [3]*constant
+	for i := range in {
+		t, err := c.neededConstant(i)
+		if err != nil {
+			return nil, err
+		}
+		in[i] = t
+	}
+	condition, a, b := in[0], in[1], in[2]
+	if condition.isFloat || a.isFloat || b.isFloat {
+		return nil, unsupported("inputs are %s and %s, want integers", a.describe(), b.describe())
+	}
+	// Twice together: first where the condition holds, then where it does not.
+	const no = math.MinInt64
+	yes, err := c.together(condition, a, nil, func(c, d dim) (dim, bool) {
+		if c.is(0) {
+			return number(no), true
+		}
+		return d, true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return one(c.together(yes.(*constant), b, nil, func(y, d dim) (dim, bool) {
+		if y.is(no) {
+			return d, true
+		}
+		return y, true
+	}))
+}
+
+func (c *call) rangeOf() ([]value, error) {
+	var in [3]int64
+	for i := range in {
+		list, ok, err := c.listInput(i, "")
+		if err != nil {
+			return nil, err
+		}
+		if !ok || len(list) != 1 || !list[0].isNumber() {
+			return nil, unsupported("input %d is no number", i)
+		}
+		in[i] = list[0].plus
+	}
+	start, limit, step := in[0], in[1], in[2]
+	const most = 1 << 40
+	if step == 0 || max(start, limit, step) > most || min(start, limit, step) < -most || (limit-start)/step >= maxListed {
+		return nil, unsupported("it makes the numbers from %d to %d by %d, want at most %d", start, limit, step, maxListed)
+	}
+	var dims []dim
+	for n := start; step > 0 && n < limit || step < 0 && n > limit; n += step {
+		dims = append(dims, number(n))
+	}
+	return []value{newDims(numbers(len(dims)), dims)}, nil
+}
+
+func (c *call) reduceProd() ([]value, error) {
+	list, ok, err := c.listInput(0, "")
+	if err != nil {
+		return nil, err
+	}
+	if _, hasAxes, err := c.axesInput(1, "axes", 1); err != nil || !ok {
+		return nil, unsupported("its axes are not those of a row of integers: %v", err)
+	} else if !hasAxes && c.integer("noop_with_empty_axes", 0) != 0 {
+		return c.identity()
+	}
+	n, ok := elements(list)
+	if !ok {
+		return nil, unsupported("it multiplies %s", describeShape(list))
+	}
+	var shape []dim
+	if c.integer("keepdims", 1) != 0 {
+		shape = numbers(1)
+	}
+	return []value{newDims(shape, []dim{n})}, nil
+}
+
+func (c *call) dequantizeLinear() ([]value, error) {
+	x, err := c.neededConstant(0)
+	if err != nil {
+		return nil, err
+	}
+	scale, err := c.neededConstant(1)
+	if err != nil {
+		return nil, err
+	}
+	zero, err := c.constantInput(2)
+	if err != nil {
+		return nil, err
+	}
+	if !x.bits8 || !scale.isFloat || zero != nil && !zero.bits8 {
+		return nil, unsupported("it has %s and scales that are %s, want elements of 8 bits and floats", x.describe(), scale.describe())
+	}
+	if zero == nil {
+		zero = newFloats(nil, []float32{0})
+	}
+	// Along an axis, scale and zero point are a row of its size.
+	along := func(t *constant) (*constant, error) {
+		if t.rank() == 0 {
+			return t, nil
+		}
+		a, err := c.axisAttribute("axis", x.rank(), 1)
+		if err != nil {
+			return nil, err
+		}
+		if t.rank() != 1 || t.shape[0] != x.shape[a] && !t.shape[0].is(1) {
+			return nil, unsupported("it has %s for axis %d of %s", t.describe(), a, x.describe())
+		}
+		shape, strides := slices.Repeat(numbers(1), x.rank()), make([]int, x.rank())
+		shape[a], strides[a] = t.shape[0], t.strides[0]
+		return t.view(shape, strides, t.start), nil
+	}
+	if scale, err = along(scale); err != nil {
+		return nil, err
+	}
+	if zero, err = along(zero); err != nil {
+		return nil, err
+	}
+	return one(c.dequantized(x, scale, zero))
+}
+
+// dequantized is (x - zero) · scale, the difference exact and the product rounded.
+func (c *call) dequantized(x, scale, zero *constant) (value, error) {
+	difference, err := c.together(x, zero, func(a, b float32) float32 { return a - b }, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.together(difference.(*constant), scale, func(a, b float32) float32 { return float32(a * b) }, nil)
+}
