@@ -45,7 +45,13 @@ func (c *call) softmax() ([]value, error) {
 		return nil, err
 	}
 	if d.free != nil {
-		return nil, unsupported("it reads an input of the graph")
+		n := d.axes[a].size()
+		if !n.isNumber() {
+			return nil, unsupported("it is over an axis of the graph's input whose size is open")
+		}
+		if d, err = c.bind(d, a, int(n.plus)); err != nil {
+			return nil, err
+		}
 	}
 	if c.file.opset < 13 {
 		// The axes from this one on count as one.

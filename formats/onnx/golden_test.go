@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -111,14 +112,14 @@ func (c *goldenCase) check(t *testing.T, m *lstm.Model, tolerance float64) {
 		length := steps
 		initial := n.NewState()
 		for _, in := range c.Inputs[1:] {
-			switch in.Name {
-			case "lengths":
+			if in.Name == "lengths" {
 				length = int(c.at("in.lengths", "B", map[byte]int{'B': b}))
-			default:
-				for l, to := range map[string][][]float32{"h0": initial.H, "c0": initial.C}[in.Name] {
-					for f := range c.size("in."+in.Name, in.Axes, 'F') { // it may have more, see skipped
-						to[f] = c.at("in."+in.Name, in.Axes, map[byte]int{'B': b, 'L': l, 'F': f})
-					}
+				continue
+			}
+			to, of := c.state(initial, "in."+in.Name, in.Axes)
+			for l := range to {
+				for f := range c.size("in."+in.Name, in.Axes, 'F') { // a state may have more, see skipped
+					to[l][f] = of(b, l, f)
 				}
 			}
 		}
@@ -142,13 +143,12 @@ func (c *goldenCase) check(t *testing.T, m *lstm.Model, tolerance float64) {
 
 		offset := 0
 		for _, out := range c.Outputs {
-			state := map[string][][]float32{"hn": final.H, "cn": final.C}[out.Name]
-			for l, h := range state {
-				for f := range c.size("out."+out.Name, out.Axes, 'F') {
-					require.InDelta(t, c.at("out."+out.Name, out.Axes, map[byte]int{'B': b, 'L': l, 'F': f}), h[f], tolerance, "%s of stream %d, layer %d", out.Name, b, l)
+			if state, of := c.state(final, "out."+out.Name, out.Axes); state != nil {
+				for l, h := range state {
+					for f := range c.size("out."+out.Name, out.Axes, 'F') {
+						require.InDelta(t, of(b, l, f), h[f], tolerance, "%s of stream %d, layer %d", out.Name, b, l)
+					}
 				}
-			}
-			if state != nil {
 				continue
 			}
 			size := c.size("out."+out.Name, out.Axes, 'F')
@@ -167,6 +167,22 @@ func (c *goldenCase) check(t *testing.T, m *lstm.Model, tolerance float64) {
 		if offset > 0 {
 			require.Equal(t, n.OutputSize(), offset)
 		}
+	}
+}
+
+// state returns the part of a state that a tensor is about, which is called h0, c0, hn
+// or cn, of all LSTMs, or for the K-th LSTM node h0.K and so on, and its elements.
+func (c *goldenCase) state(s *lstm.SequenceState, name, axes string) (to [][]float32, of func(stream, layer, feature int) float32) {
+	_, which, _ := strings.Cut(name, ".")
+	which, node, ofNode := strings.Cut(which, ".")
+	to = map[string][][]float32{"h0": s.H, "c0": s.C, "hn": s.H, "cn": s.C}[which]
+	if ofNode && to != nil {
+		k, _ := strconv.Atoi(node)
+		count := c.size(name, axes, 'L')
+		to = to[k*count:][:count]
+	}
+	return to, func(stream, layer, feature int) float32 {
+		return c.at(name, axes, map[byte]int{'B': stream, 'L': layer, 'F': feature})
 	}
 }
 

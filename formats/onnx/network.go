@@ -189,14 +189,14 @@ func (e *evaluator) join(outputs []output) (*lstm.Model, error) {
 		}
 		common = n
 	}
-	trunk, heads, err := e.arrangement(len(first), len(outputs))
+	trunk, heads, err := e.arrangement(first, len(outputs))
 	if err != nil {
 		return nil, err
 	}
 	m := &lstm.Model{Metadata: e.file.metadata}
 	switch {
 	case trunk >= 0:
-		if trunk > common || trunk <= lastLSTM(first) {
+		if trunk > common {
 			return nil, damaged("metadata %q are for another graph", arrangementKey)
 		}
 	case len(outputs) == 1:
@@ -285,16 +285,16 @@ func checkStates(chain []*stage, states []part) error {
 	return nil
 }
 
-// arrangement is what a graph does not show of a Model: which of its layers are
-// Layers, and the names of the heads.
+// arrangement is what a graph does not show of a Model: which value is the output of
+// its Layers, and the names of the heads.
 type arrangement struct {
-	Layers int      `json:"layers"`
+	Layers string   `json:"layers"`
 	Heads  []string `json:"heads"`
 }
 
-// arrangement reads that of the file, and takes it from the metadata. layers is -1
-// if there is none.
-func (e *evaluator) arrangement(chain, outputs int) (layers int, heads []string, err error) {
+// arrangement reads that of the file, and takes it from the metadata. layers is how
+// many of the chain are Layers, -1 if nothing says it.
+func (e *evaluator) arrangement(chain []*stage, outputs int) (layers int, heads []string, err error) {
 	text, ok := e.file.metadata[arrangementKey]
 	if !ok {
 		return -1, nil, nil
@@ -303,10 +303,27 @@ func (e *evaluator) arrangement(chain, outputs int) (layers int, heads []string,
 	if e.options.outputs != nil {
 		return -1, nil, nil
 	}
+	wrong := damaged("metadata %q are %.80q, which is not for this graph", arrangementKey, text)
 	var a arrangement
-	if err := json.Unmarshal([]byte(text), &a); err != nil || a.Layers < 1 || a.Layers > chain ||
-		len(a.Heads) != outputs && (len(a.Heads) != 0 || outputs != 1 || a.Layers != chain) {
-		return 0, nil, damaged("metadata %q are %.80q, which is not for this graph", arrangementKey, text)
+	if err := json.Unmarshal([]byte(text), &a); err != nil || len(a.Heads) != outputs && (len(a.Heads) != 0 || outputs != 1) {
+		return 0, nil, wrong
 	}
-	return a.Layers, a.Heads, nil
+	v, err := e.value(a.Layers)
+	d, ok := v.(*data)
+	if err != nil || !ok {
+		return 0, nil, wrong
+	}
+	s, _, err := e.whole(d)
+	if err != nil {
+		return 0, nil, wrong
+	}
+	layers = slices.Index(chain, s) + 1
+	switch {
+	case layers <= lastLSTM(chain):
+		// The boundary is inside of what has become one layer.
+		return -1, nil, nil
+	case len(a.Heads) == 0 && layers != len(chain):
+		return 0, nil, wrong
+	}
+	return layers, a.Heads, nil
 }
