@@ -121,38 +121,38 @@ func (c *call) div() ([]value, error) {
 	return nil, damaged("it has no input 0")
 }
 
-// against says how t goes with d: as the same number for all, or as a row of numbers
+// against says how c goes with d: as the same number for all, or as a row of numbers
 // for what is on an axis of d.
-func (t *constant) against(d *data, b *budget) (scalar float32, a int, row []float32, err error) {
-	if !t.isFloat || !d.isFloat {
-		return 0, 0, nil, unsupported("inputs are %s and %s, want floats", d.describe(), t.describe())
+func (c *constant) against(d *data, b *budget) (scalar float32, a int, row []float32, err error) {
+	if !c.isFloat || !d.isFloat {
+		return 0, 0, nil, unsupported("inputs are %s and %s, want floats", d.describe(), c.describe())
 	}
-	shape, err := broadcast(d.shape(), t.shape)
+	shape, err := broadcast(d.shape(), c.shape)
 	if err != nil {
 		return 0, 0, nil, err
 	}
 	if !slices.Equal(shape, d.shape()) {
 		return 0, 0, nil, unsupported("data of the shape %s would become %s", describeShape(d.shape()), describeShape(shape))
 	}
-	if t.isUniform() {
-		if t.start >= len(t.floats) {
-			return 0, 0, nil, shapeError("it has %s", t.describe())
+	if c.isUniform() {
+		if c.start >= len(c.floats) {
+			return 0, 0, nil, shapeError("it has %s", c.describe())
 		}
-		return t.floats[t.start], -1, nil, nil
+		return c.floats[c.start], -1, nil, nil
 	}
 	on := -1
-	for i, s := range t.strides {
-		if s != 0 && !t.shape[i].is(1) {
+	for i, s := range c.strides {
+		if s != 0 && !c.shape[i].is(1) {
 			if on >= 0 {
-				return 0, 0, nil, unsupported("%s is no row of numbers for each feature", t.describe())
+				return 0, 0, nil, unsupported("%s is no row of numbers for each feature", c.describe())
 			}
 			on = i
 		}
 	}
-	r := t.view(t.shape[on:on+1], t.strides[on:on+1], t.start)
+	r := c.view(c.shape[on:on+1], c.strides[on:on+1], c.start)
 	n, _ := r.size()
 	row, err = r.allFloats(b, n)
-	return 0, d.rank() - t.rank() + on, row, err
+	return 0, d.rank() - c.rank() + on, row, err
 }
 
 func (c *call) addConstant(d *data, t *constant) (value, error) {
@@ -170,6 +170,9 @@ func (c *call) addConstant(d *data, t *constant) (value, error) {
 	switch below := s.layer.(type) {
 	case *lstm.Linear:
 		if below.Bias == nil {
+			if err := c.budget.take(below.OutFeatures); err != nil {
+				return nil, err
+			}
 			linear := *below
 			linear.Bias = slices.Repeat([]float32{v}, below.OutFeatures)
 			return c.above(d, s.parent, m, &linear, s.size), nil

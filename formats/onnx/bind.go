@@ -12,7 +12,7 @@ import (
 // use notes what an input is for, which is one thing.
 func (in *input) take(as use) error {
 	if in.use != unused && in.use != as {
-		return unsupported("input %q of the graph is %v, and %v elsewhere", in.name, as, in.use)
+		return unsupported("input %.80q of the graph is %v, and %v elsewhere", in.name, as, in.use)
 	}
 	in.use = as
 	return nil
@@ -60,21 +60,19 @@ func (e *evaluator) bind(d *data, a, size int) (*data, error) {
 		return d, nil
 	}
 	in := d.free
+	if in.oneHot {
+		return nil, unsupported("input %.80q of the graph is read as numbers here, and chooses one of %d elsewhere", in.name, in.stage.size)
+	}
 	if d.partial {
-		return nil, unsupported("it reads a part of input %q of the graph, want all of it", in.name)
+		return nil, unsupported("it reads a part of input %.80q of the graph, want all of it", in.name)
 	}
-	for _, other := range e.inputs {
-		if other != in && other.use == useX {
-			return nil, unsupported("it reads input %q of the graph, and the network's input is %q", in.name, other.name)
-		}
-	}
-	if err := in.take(useX); err != nil {
+	if err := e.takeX(in); err != nil {
 		return nil, err
 	}
 	on := d.axes[a]
 	for i, t := range on {
 		if i > 0 && t.axis < on[i-1].axis {
-			return nil, unsupported("the features are the axes of input %q in another order", in.name)
+			return nil, unsupported("the features are the axes of input %.80q in another order", in.name)
 		}
 		if err := e.setRole(t.axis, featuresRole); err != nil {
 			return nil, err
@@ -98,6 +96,15 @@ func (e *evaluator) bind(d *data, a, size int) (*data, error) {
 	}
 	in.stage.size = size
 	return e.resolve(d), nil
+}
+
+// takeX says that an input is the network's, of which there is one.
+func (e *evaluator) takeX(in *input) error {
+	if e.x != nil && e.x != in {
+		return unsupported("it reads input %.80q of the graph, and the network's input is %.80q", in.name, e.x.name)
+	}
+	e.x = in
+	return in.take(useX)
 }
 
 // setRole says what an axis of an input counts.
@@ -136,7 +143,7 @@ func (e *evaluator) bidirectional(k mergeKey) *stage {
 // whole is the stage whose output d is, all of it, and the steps that d has.
 func (e *evaluator) whole(d *data) (*stage, moment, error) {
 	if d.partial {
-		return nil, 0, unsupported("it reads a part of input %q of the graph, want all of it", d.free.name)
+		return nil, 0, unsupported("it reads a part of input %.80q of the graph, want all of it", d.free.name)
 	}
 	if d.free != nil {
 		return d.parts[0].stage, everyStep, nil

@@ -126,6 +126,8 @@ func (c *call) joinedOpen(parts []*constant, a int, shape []dim) (value, error) 
 	return t.view(shape, strides, t.start), nil
 }
 
+const maxParts = 256 // that are joined: the states of a hundred layers in both directions
+
 // joinedData are features, one after another: on the axis that they have, or on one
 // of size 1.
 func (c *call) joinedData(parts []*data, a int) (value, error) {
@@ -177,6 +179,9 @@ func (c *call) joinedData(parts []*data, a int) (value, error) {
 		inner = size / n
 		total += n
 		joined.parts = append(joined.parts, chosen...)
+		if len(joined.parts) > maxParts || int64(total)*int64(inner) > 1<<30 {
+			return nil, unsupported("it joins more than %d outputs of layers, or more than 2^30 features", maxParts)
+		}
 	}
 	axes[a] = axis{{size: number(int64(total)), stride: inner}}
 	joined.axes = axes
@@ -186,6 +191,9 @@ func (c *call) joinedData(parts []*data, a int) (value, error) {
 // joinedStates are inputs that are joined: no input of the network, but a state.
 func joinedStates(parts []*data) (value, error) {
 	all := &states{axes: parts[0].rank()}
+	if len(parts) > maxParts {
+		return nil, unsupported("it joins more than %d inputs", maxParts)
+	}
 	for _, d := range parts {
 		if d.free == nil || d.parts[0].stage != d.free.stage {
 			return nil, unsupported("it joins an input with what is made of one")

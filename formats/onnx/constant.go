@@ -157,11 +157,13 @@ func describeShape(shape []dim) string {
 	return text + "]"
 }
 
+const maxList = 256 // of axes, of a shape, of indices
+
 // list are the elements of a constant of integers of one axis, or of none.
 func (c *constant) list() ([]dim, error) {
 	n, ok := c.size()
-	if c.isFloat || c.rank() > 1 || !ok || n > maxListed {
-		return nil, shapeError("%s, want at most %d integers in a row", c.describe(), maxListed)
+	if c.isFloat || c.rank() > 1 || !ok || n > maxList {
+		return nil, shapeError("%s, want at most %d integers in a row", c.describe(), maxList)
 	}
 	list := make([]dim, 0, n)
 	c.each(func(i int) { list = append(list, c.dims[i]) })
@@ -188,8 +190,8 @@ func newBudget(bytes int64) *budget {
 }
 
 func (b *budget) grow(bytes int64) {
-	const most = math.MaxInt / 16
-	n := 4 * int(min(bytes, most))
+	const most = math.MaxInt / 32
+	n := 12 * int(min(bytes, most))
 	b.left, b.all = min(b.left, most)+n, min(b.all, most)+n
 }
 

@@ -125,28 +125,6 @@ func (d *data) with(axes []axis) *data {
 	return &w
 }
 
-// features is the number of all features of the parts.
-func (d *data) features() int {
-	n := 0
-	for _, p := range d.parts {
-		n += p.size
-	}
-	return n
-}
-
-// moment is the one of all parts; ok is false where they differ.
-func (d *data) moment() (m moment, ok bool) {
-	for i, p := range d.parts {
-		if i == 0 {
-			m = p.moment
-		}
-		if p.moment != m {
-			return m, false
-		}
-	}
-	return m, true
-}
-
 // featureAtoms are the atoms of features that are more than one, in the order of the
 // axes.
 func (d *data) featureAtoms() []atom {

@@ -17,8 +17,8 @@ type evaluator struct {
 	makers map[string]*node // of values, by their names
 	values map[string]value
 	inputs map[string]*input
+	x      *input         // the network's
 	roles  map[int32]role // of the axes of inputs
-	sizes  map[int32]int  // of the axes of inputs whose size the file leaves open
 
 	merged    map[mergeKey]*stage
 	residuals map[*stage]*stage // of LSTMs
@@ -56,7 +56,6 @@ func newEvaluator(f *file, o *options, size int64) (*evaluator, error) {
 		values:   map[string]value{},
 		inputs:   map[string]*input{},
 		roles:    map[int32]role{},
-		sizes:    map[int32]int{},
 		merged:   map[mergeKey]*stage{}, residuals: map[*stage]*stage{},
 	}
 	for _, n := range f.graph.nodes {
@@ -65,7 +64,7 @@ func newEvaluator(f *file, o *options, size int64) (*evaluator, error) {
 				continue
 			}
 			if _, ok := e.makers[name]; ok {
-				return nil, damaged("two nodes make the value %q", name)
+				return nil, damaged("two nodes make the value %.80q", name)
 			}
 			e.makers[name] = n
 		}
@@ -102,7 +101,7 @@ func (e *evaluator) value(name string) (value, error) {
 			return err
 		}
 		if waiting[n] {
-			return n.wrap(damaged("it needs its own output %q", name))
+			return n.wrap(damaged("it needs its own output %.80q", name))
 		}
 		waiting[n] = true
 		stack = append(stack, frame{node: n})
@@ -147,13 +146,13 @@ func (e *evaluator) leaf(name string) (value, error) {
 	in, ok := e.inputs[name]
 	switch {
 	case !ok && e.file.graph.sparse:
-		return nil, unsupported("value %q is a sparse initializer, or there is none of that name", name)
+		return nil, unsupported("value %.80q is a sparse initializer, or there is none of that name", name)
 	case !ok:
-		return nil, damaged("there is no value %q: no node, initializer or input has that name", name)
+		return nil, damaged("there is no value %.80q: no node, initializer or input has that name", name)
 	case in.dataType == 0:
-		return nil, unsupported("input %q is no tensor of a known type", name)
+		return nil, unsupported("input %.80q is no tensor of a known type", name)
 	case !in.hasShape:
-		return nil, unsupported("input %q has no shape, want one that says how many axes it has", name)
+		return nil, unsupported("input %.80q has no shape, want one that says how many axes it has", name)
 	}
 	d := &data{free: in, isFloat: isFloatType(in.dataType), parts: []part{{stage: in.stage}}}
 	for i, size := range in.shape {
@@ -196,9 +195,9 @@ func (e *evaluator) run(n *node) error {
 		case err != nil:
 			return err
 		case !slices.Contains(op.attributes, a.name):
-			return unsupported("it has the attribute %q, want one of %v", a.name, op.attributes)
+			return unsupported("it has the attribute %.80q, want one of %v", a.name, op.attributes)
 		case a.hasGraph || a.reference != "":
-			return unsupported("attribute %q is a graph, or refers to that of a function", a.name)
+			return unsupported("attribute %.80q is a graph, or refers to that of a function", a.name)
 		}
 		c.attributes[a.name] = a
 	}
@@ -236,9 +235,10 @@ func (m *missing) describe() string {
 func (n *node) String() string {
 	name := n.name
 	if name == "" {
-		name = strings.Join(n.outputs, ", ")
+		named := slices.DeleteFunc(slices.Clone(n.outputs), func(s string) bool { return s == "" })
+		name = strings.Join(named[:min(3, len(named))], ", ")
 	}
-	return fmt.Sprintf("node %q (%s)", name, n.op)
+	return fmt.Sprintf("node %.80q (%s)", name, n.op)
 }
 
 func (n *node) wrap(err error) error { return fmt.Errorf("%v: %w", n, err) }

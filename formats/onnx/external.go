@@ -20,32 +20,32 @@ type external struct {
 func (x *external) read(entries map[string]string, size int, b *budget) ([]byte, error) {
 	location := strings.TrimPrefix(entries["location"], "./")
 	if x.folder == nil {
-		return nil, unsupported("its data are in the file %q: onnx.Open reads such files, and onnx.Read with onnx.WithFolder", location)
+		return nil, unsupported("its data are in the file %.80q: onnx.Open reads such files, and onnx.Read with onnx.WithFolder", location)
 	}
 	if !fs.ValidPath(location) || strings.Contains(location, `\`) {
-		return nil, unsupported("its data are in the file %q, want a path inside of the model's folder", location)
+		return nil, unsupported("its data are in the file %.80q, want a path inside of the model's folder", location)
 	}
 	offset, length := int64(0), int64(size)
 	for key, to := range map[string]*int64{"offset": &offset, "length": &length} {
 		if text := entries[key]; text != "" {
 			n, err := strconv.ParseInt(text, 10, 64)
 			if err != nil || n < 0 {
-				return nil, damaged("%s of its data in %q is %q, want a number from 0 on", key, location, text)
+				return nil, damaged("%s of its data in %.80q is %.80q, want a number from 0 on", key, location, text)
 			}
 			*to = n
 		}
 	}
 	if length != int64(size) {
-		return nil, damaged("length of its data in %q is %d, want %d, the bytes of its shape", location, length, size)
+		return nil, damaged("length of its data in %.80q is %d, want %d, the bytes of its shape", location, length, size)
 	}
 	info, err := fs.Stat(x.folder, location)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("its data: %w", err)
 	case !info.Mode().IsRegular():
-		return nil, unsupported("its data are in %q, which is no regular file", location)
+		return nil, unsupported("its data are in %.80q, which is no regular file", location)
 	case offset > info.Size() || length > info.Size()-offset:
-		return nil, damaged("its data are the %d bytes of %q from %d on, and the file has %d", length, location, offset, info.Size())
+		return nil, damaged("its data are the %d bytes of %.80q from %d on, and the file has %d", length, location, offset, info.Size())
 	}
 	if !x.seen[location] {
 		x.seen[location] = true
@@ -61,11 +61,11 @@ func (x *external) read(entries map[string]string, size int, b *budget) ([]byte,
 	defer f.Close()
 	r, ok := f.(io.ReaderAt)
 	if !ok {
-		return nil, fmt.Errorf("its data: %q of the folder is no io.ReaderAt: %w", location, errors.ErrUnsupported)
+		return nil, fmt.Errorf("its data: %.80q of the folder is no io.ReaderAt: %w", location, errors.ErrUnsupported)
 	}
 	data := make([]byte, size)
 	if _, err := io.ReadFull(io.NewSectionReader(r, offset, length), data); err != nil {
-		return nil, damaged("its data in %q: %w", location, err)
+		return nil, damaged("its data in %.80q: %w", location, err)
 	}
 	return data, nil
 }

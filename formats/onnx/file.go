@@ -198,7 +198,7 @@ func parseGraph(data []byte) (g graph, err error) {
 				return err
 			}
 			if _, ok := g.initializers[name]; ok || name == "" {
-				return damaged("two initializers have the name %q", name)
+				return damaged("two initializers have the name %.80q", name)
 			}
 			g.initializers[name] = b
 		case 11:
@@ -295,7 +295,7 @@ func (v *valueInfo) parseTensorType(f protoField) error {
 				return nil
 			}
 			if len(v.shape) == maxDims {
-				return unsupported("value %q has more than %d dimensions", v.name, maxDims)
+				return unsupported("value %.80q has more than %d dimensions", v.name, maxDims)
 			}
 			size := int64(-1)
 			err := f.inside(func(f protoField) (err error) {
@@ -334,7 +334,7 @@ const maxListed = 1000 // numbers of an attribute: LSTM has six activations
 func parseAttribute(data []byte) (a attribute, err error) {
 	full := func(n int) error {
 		if n >= maxListed {
-			return unsupported("attribute %q has more than %d elements", a.name, maxListed)
+			return unsupported("attribute %.80q has more than %d elements", a.name, maxListed)
 		}
 		return nil
 	}

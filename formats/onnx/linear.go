@@ -52,6 +52,9 @@ func (c *call) linear(w *constant, factor float32) (*lstm.Linear, error) {
 		return nil, err
 	}
 	if factor != 1 {
+		if err := c.budget.take(len(weight)); err != nil {
+			return nil, err
+		}
 		weight = slices.Clone(weight)
 		for i := range weight {
 			weight[i] *= factor
@@ -111,6 +114,9 @@ func (c *call) gemm() ([]value, error) {
 		if linear.Bias, err = row.allFloats(c.budget, linear.OutFeatures); err != nil {
 			return nil, err
 		}
+		if err := c.budget.take(len(linear.Bias)); err != nil {
+			return nil, err
+		}
 		linear.Bias = slices.Clone(linear.Bias)
 		for i := range linear.Bias {
 			linear.Bias[i] *= beta
@@ -131,16 +137,12 @@ func rowOf(t *constant) (*constant, error) {
 }
 
 // shapeFits reports whether the last axis has the size n, or 1, or is none.
-func (t *constant) shapeFits(n int) bool {
-	return t.rank() == 0 || t.shape[t.rank()-1].is(1) || t.shape[t.rank()-1].is(int64(n))
+func (c *constant) shapeFits(n int) bool {
+	return c.rank() == 0 || c.shape[c.rank()-1].is(1) || c.shape[c.rank()-1].is(int64(n))
 }
 
 // embedding is a linear layer for one-hot inputs, which ids are the places of.
 func (c *call) embedding(table *constant, ids *data) (value, error) {
-	in := ids.free
-	if in == nil || ids.isFloat || ids.partial || ids.parts[0].stage != in.stage {
-		return nil, unsupported("the indices are not an integer input of the graph")
-	}
 	if table.rank() != 2 {
 		return nil, unsupported("the rows are those of %s, want a matrix", table.describe())
 	}
@@ -148,24 +150,54 @@ func (c *call) embedding(table *constant, ids *data) (value, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, other := range c.evaluator.inputs {
-		if other != in && other.use == useX {
-			return nil, unsupported("it reads input %q of the graph, and the network's input is %q", in.name, other.name)
-		}
-	}
-	if err := in.take(useX); err != nil {
+	d, err := c.oneHotOf(ids, linear.InFeatures)
+	if err != nil {
 		return nil, err
 	}
-	if in.known && !in.oneHot || in.oneHot && in.stage.size != linear.InFeatures {
-		return nil, unsupported("input %q of the graph chooses from other rows elsewhere", in.name)
+	return c.aboveFlat(d, ids.rank(), d.parts[0].stage, everyStep, linear, linear.OutFeatures), nil
+}
+
+// oneHotOf are the one-hot inputs, of size features on a last axis, for ids.
+func (c *call) oneHotOf(ids *data, size int) (*data, error) {
+	in := ids.free
+	if in == nil || ids.isFloat || ids.partial || ids.parts[0].stage != in.stage {
+		return nil, unsupported("the indices are not an integer input of the graph")
 	}
-	in.known, in.oneHot = true, true
-	in.stage.size = linear.InFeatures
+	if err := c.takeX(in); err != nil {
+		return nil, err
+	}
+	if in.oneHot && in.stage.size != size {
+		return nil, unsupported("input %.80q of the graph chooses one of %d here, and one of %d elsewhere", in.name, size, in.stage.size)
+	}
+	in.oneHot = true
+	in.stage.size = size
 	d := *ids
 	d.free, d.isFloat = nil, true
-	d.parts = []part{{stage: &stage{parent: in.stage, node: c.node, layer: linear, size: linear.OutFeatures}, size: linear.OutFeatures}}
-	d.axes = append(slices.Clone(ids.axes), axis{{size: number(int64(linear.OutFeatures)), stride: 1}})
+	d.parts = []part{{stage: in.stage, size: size}}
+	d.axes = append(slices.Clone(ids.axes), axis{{size: number(int64(size)), stride: 1}})
 	return &d, nil
+}
+
+// oneHot is that of an integer input, as zeros and a one.
+func (c *call) oneHot() ([]value, error) {
+	ids, err := c.dataInput(0)
+	if err != nil {
+		return nil, err
+	}
+	depth, ok, err := c.listInput(1, "")
+	if err != nil {
+		return nil, err
+	}
+	values, err := c.neededConstant(2)
+	if err != nil {
+		return nil, err
+	}
+	zeroOne, err := values.allFloats(c.budget, 2)
+	a := c.integer("axis", -1)
+	if err != nil || !ok || len(depth) != 1 || !depth[0].isNumber() || depth[0].plus < 1 || depth[0].plus > 1<<30 || zeroOne[0] != 0 || zeroOne[1] != 1 || a != -1 && a != int64(ids.rank()) {
+		return nil, unsupported("depth, values and axis are %s, %s and %d, want a number, floats 0 and 1, and the last axis", describeShape(depth), values.describe(), a)
+	}
+	return one(c.oneHotOf(ids, int(depth[0].plus)))
 }
 
 // batchNormalization is a linear layer, of the running mean and variance.
@@ -221,7 +253,7 @@ func (c *call) scaled(d *data, a int, factors []float32) (*data, error) {
 		return nil, shapeError("it multiplies %d features with %d numbers", s.size, len(factors))
 	}
 	if below, ok := s.layer.(*lstm.Linear); ok {
-		if err := c.budget.take(len(below.Weight)); err != nil {
+		if err := c.budget.take(len(below.Weight) + len(below.Bias)); err != nil {
 			return nil, err
 		}
 		linear := &lstm.Linear{InFeatures: below.InFeatures, OutFeatures: below.OutFeatures, Weight: slices.Clone(below.Weight), Bias: slices.Clone(below.Bias)}
@@ -262,6 +294,9 @@ func (c *call) biased(d *data, a int, biases []float32) (*data, error) {
 		}
 	} else {
 		s = s.parent
+	}
+	if err := c.budget.take(len(biases)); err != nil {
+		return nil, err
 	}
 	linear := *below
 	linear.Bias = slices.Clone(biases)

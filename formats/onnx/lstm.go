@@ -161,7 +161,7 @@ func (c *call) directions() ([]*lstm.Weights, error) {
 	case "bidirectional":
 		directions = []*lstm.Weights{{}, {}}
 	default:
-		return nil, unsupported("direction is %q, want forward, reverse or bidirectional", d)
+		return nil, unsupported("direction is %.80q, want forward, reverse or bidirectional", d)
 	}
 	clip := c.number("clip", 0)
 	if _, ok := c.attributes["clip"]; ok && !(clip >= 0) {
@@ -231,7 +231,7 @@ func (c *call) cellActivations(count int) ([]lstm.Activation, error) {
 	for i, name := range names.texts {
 		f, ok := cellFunctions[strings.ToLower(name)]
 		if !ok {
-			return nil, unsupported("activation %d is %q, want one that LSTM has in ONNX", i, name)
+			return nil, unsupported("activation %d is %.80q, want one that LSTM has in ONNX", i, name)
 		}
 		list[i] = f.WithDefaults()
 		for k, given := range [2][]float32{alphas, betas} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -35,27 +36,30 @@ func (e *evaluator) model() (*lstm.Model, error) {
 	for _, name := range names {
 		v, err := e.value(name)
 		if err != nil {
-			return nil, fmt.Errorf("output %q: %w", name, err)
+			return nil, fmt.Errorf("output %.80q: %w", name, err)
 		}
 		d, ok := v.(*data)
 		switch {
 		case ok && d.free == nil:
 		case ok && d.parts[0].stage != d.free.stage:
-			return nil, unsupported("output %q: there is no LSTM between it and the graph's input", name)
+			return nil, unsupported("output %.80q: there is no LSTM between it and the graph's input", name)
 		case ok && e.options.outputs == nil:
 			passed = append(passed, name) // an input as it is
 			continue
 		default:
-			return nil, unsupported("output %q is %s, want what an LSTM network makes", name, v.describe())
+			return nil, unsupported("output %.80q is %s, want what an LSTM network makes", name, v.describe())
 		}
 		d = e.resolve(d)
 		if final := finalStates(d); final != nil {
 			states, passed = append(states, final...), append(passed, name)
+			if len(states) > maxStates {
+				return nil, unsupported("the outputs have more than %d final states", maxStates)
+			}
 			continue
 		}
 		these, err := e.outputs(name, d)
 		if err != nil {
-			return nil, fmt.Errorf("output %q: %w", name, err)
+			return nil, fmt.Errorf("output %.80q: %w", name, err)
 		}
 		outputs = append(outputs, these...)
 	}
@@ -74,11 +78,41 @@ func (e *evaluator) model() (*lstm.Model, error) {
 		return nil, err
 	}
 	m.Source.Unused = passed
+	// Layers may share their weights, so that there are more than the file has.
+	if err := e.budget.take(parameters(m)); err != nil {
+		return nil, err
+	}
 	// The checks of package lstm, and that the model can be converted.
 	if err := m.Write(io.Discard); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// parameters counts the numbers of m's weights and biases.
+func parameters(m *lstm.Model) int {
+	n := int64(0)
+	size := func(list []float32) int64 { return int64(len(list)) }
+	add := func(layers []lstm.Layer) {
+		for _, layer := range layers {
+			switch l := layer.(type) {
+			case *lstm.Linear:
+				n += size(l.Weight) + size(l.Bias)
+			case *lstm.Weights:
+				n += size(l.WeightIH) + size(l.WeightHH)
+			case *lstm.Bidirectional:
+				n += size(l.Backward.WeightIH) + size(l.Backward.WeightHH)
+				if l.Forward != nil {
+					n += size(l.Forward.WeightIH) + size(l.Forward.WeightHH)
+				}
+			}
+		}
+	}
+	add(m.Layers)
+	for _, h := range m.Heads {
+		add(h.Layers)
+	}
+	return int(min(n, math.MaxInt))
 }
 
 // finalStates are the parts of d if it is states that LSTMs end with, and nothing
@@ -106,7 +140,8 @@ func (e *evaluator) outputs(name string, d *data) ([]output, error) {
 		if m == everyStep && d.backwards != 0 {
 			return nil, unsupported("its steps are from the last to the first")
 		}
-		return []output{{name, chainOf(s), m}}, nil
+		chain, err := chainOf(s)
+		return []output{{name, chain, m}}, err
 	}
 	parts, err2 := d.chosen()
 	if err2 != nil || len(parts) == 1 || d.backwards != 0 {
@@ -118,46 +153,67 @@ func (e *evaluator) outputs(name string, d *data) ([]output, error) {
 		if err2 != nil || m != parts[0].moment {
 			return nil, err
 		}
-		list = append(list, output{name, chainOf(one), m})
+		chain, err := chainOf(one)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, output{name, chain, m})
 	}
 	return list, nil
 }
 
+const (
+	maxLayers = 1000
+	maxStates = 10_000
+)
+
 // chainOf are the layers up to s.
-func chainOf(s *stage) []*stage {
+func chainOf(s *stage) ([]*stage, error) {
 	var chain []*stage
 	for ; s.parent != nil; s = s.parent {
+		if len(chain) == maxLayers {
+			return nil, unsupported("it has more than %d layers one after another", maxLayers)
+		}
 		chain = append(chain, s)
 	}
 	slices.Reverse(chain)
-	return chain
+	return chain, nil
 }
 
 // top is the output of a graph that has only states: that of the uppermost LSTM.
 func (e *evaluator) top(states []part) (output, error) {
-	var best []part
+	var best []*stage // the directions of the uppermost LSTM
+	most := 0
+	moment := everyStep
 	for _, p := range states {
+		if p.moment == cellState {
+			continue
+		}
+		chain, err := chainOf(p.stage)
 		switch {
-		case p.moment == cellState:
-		case best == nil || len(chainOf(p.stage)) > len(chainOf(best[0].stage)):
-			best = []part{p}
-		case p.stage.parent == best[0].stage.parent:
-			best = append(best, p)
+		case err != nil:
+			return output{}, err
+		case len(chain) > most:
+			best, most, moment = []*stage{p.stage}, len(chain), p.moment
+		case p.stage.parent == best[0].parent && !slices.Contains(best, p.stage):
+			best = append(best, p.stage)
 		}
 	}
-	if best == nil {
+	var s *stage
+	switch {
+	case best == nil:
 		return output{}, unsupported("the graph has no output but cell states and inputs")
-	}
-	best[0].first, best[0].size = 0, best[0].stage.size
-	if len(best) == 1 || best[1].stage == best[0].stage {
-		s, err := e.stageOf(best[:1])
-		return output{"", chainOf(s), best[0].moment}, err
-	}
-	if !directionsOf(best[0].stage, best[1].stage) {
+	case len(best) == 1 && best[0].reverse:
+		s = e.bidirectional(mergeKey{backward: best[0]})
+	case len(best) == 1:
+		s = best[0]
+	case len(best) == 2 && directionsOf(best[0], best[1]):
+		s, moment = e.bidirectional(mergeKey{best[0], best[1], lstm.MergeConcat}), everyStep
+	default:
 		return output{}, unsupported("the graph has the final states of LSTMs side by side, of which a network has none")
 	}
-	s := e.bidirectional(mergeKey{best[0].stage, best[1].stage, lstm.MergeConcat})
-	return output{"", chainOf(s), everyStep}, nil
+	chain, err := chainOf(s)
+	return output{"", chain, moment}, err
 }
 
 // lastLSTM is the place of the last LSTM layer in a chain, -1 without one.
@@ -178,14 +234,14 @@ func (e *evaluator) join(outputs []output) (*lstm.Model, error) {
 	for _, o := range outputs {
 		last := lastLSTM(o.chain)
 		if last < 0 {
-			return nil, unsupported("output %q: there is no LSTM between it and the graph's input", o.name)
+			return nil, unsupported("output %.80q: there is no LSTM between it and the graph's input", o.name)
 		}
 		n := 0
 		for n < min(common, len(o.chain)) && o.chain[n] == first[n] {
 			n++
 		}
 		if n <= last || n <= lastLSTM(first) {
-			return nil, unsupported("outputs %q and %q come from different LSTMs, want heads on one network; onnx.WithOutput chooses one", outputs[0].name, o.name)
+			return nil, unsupported("outputs %.80q and %.80q come from different LSTMs, want heads on one network; onnx.WithOutput chooses one", outputs[0].name, o.name)
 		}
 		common = n
 	}
@@ -197,7 +253,7 @@ func (e *evaluator) join(outputs []output) (*lstm.Model, error) {
 	switch {
 	case trunk >= 0:
 		if trunk > common {
-			return nil, damaged("metadata %q are for another graph", arrangementKey)
+			return nil, damaged("metadata %.80q are for another graph", arrangementKey)
 		}
 	case len(outputs) == 1:
 		trunk = lastLSTM(first) + 1
@@ -276,9 +332,14 @@ func (e *evaluator) note(m *lstm.Model, outputs []output) {
 
 // checkStates refuses states of LSTMs that are not in the network.
 func checkStates(chain []*stage, states []part) error {
+	nodes := map[*node]bool{}
+	for _, s := range chain {
+		for _, n := range s.lstms {
+			nodes[n] = true
+		}
+	}
 	for _, p := range states {
-		found := slices.ContainsFunc(chain, func(s *stage) bool { return slices.Contains(s.lstms, p.stage.node) })
-		if !found {
+		if !nodes[p.stage.node] {
 			return unsupported("an output has the final state of %v, which is not among the layers of the other outputs; onnx.WithOutput chooses what is read", p.stage.node)
 		}
 	}
@@ -303,7 +364,7 @@ func (e *evaluator) arrangement(chain []*stage, outputs int) (layers int, heads 
 	if e.options.outputs != nil {
 		return -1, nil, nil
 	}
-	wrong := damaged("metadata %q are %.80q, which is not for this graph", arrangementKey, text)
+	wrong := damaged("metadata %.80q are %.80q, which is not for this graph", arrangementKey, text)
 	var a arrangement
 	if err := json.Unmarshal([]byte(text), &a); err != nil || len(a.Heads) != outputs && (len(a.Heads) != 0 || outputs != 1) {
 		return 0, nil, wrong

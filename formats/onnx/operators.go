@@ -28,6 +28,7 @@ func init() {
 		"MatMul":                           {nil, "by a constant on the right: a linear layer", (*call).matMul},
 		"Gemm":                             {[]string{"alpha", "beta", "transA", "transB"}, "by a constant on the right, transA 0: a linear layer", (*call).gemm},
 		"Gather":                           {[]string{"axis"}, "of data: one direction, the first or the last step, some features; of a constant, by an integer input: an embedding, a linear layer of one-hot inputs", (*call).gather},
+		"OneHot":                           {[]string{"axis"}, "of an integer input: one-hot inputs", (*call).oneHot},
 		"Slice":                            {[]string{"starts", "ends", "axes"}, "of data: as Gather, and all steps backwards", (*call).slice},
 		"Split":                            {[]string{"axis", "split", "num_outputs"}, "of data: as Slice", (*call).split},
 		"Concat":                           {[]string{"axis"}, "of features, of two directions, of states", (*call).concat},

@@ -135,9 +135,9 @@ func (c *call) selected(v value, a int, s selection, drop bool) (value, error) {
 	return nil, unsupported("input 0 is %s", v.describe())
 }
 
-func (t *constant) selected(a int, s selection, drop bool) (value, error) {
-	shape, strides, start := slices.Clone(t.shape), slices.Clone(t.strides), t.start
-	if t.shape[a].isNumber() {
+func (c *constant) selected(a int, s selection, drop bool) (value, error) {
+	shape, strides, start := slices.Clone(c.shape), slices.Clone(c.strides), c.start
+	if c.shape[a].isNumber() {
 		shape[a] = number(s.count)
 		if s.count > 0 {
 			start += int(s.start) * strides[a]
@@ -151,7 +151,7 @@ func (t *constant) selected(a int, s selection, drop bool) (value, error) {
 	if drop {
 		shape, strides = without(shape, []int{a}), without(strides, []int{a})
 	}
-	return t.view(shape, strides, start), nil
+	return c.view(shape, strides, start), nil
 }
 
 // selectedData takes some of the features, or of the steps the last or the first one
@@ -356,6 +356,9 @@ func (c *call) split() ([]value, error) {
 			list = append(list, number(min(each, left)))
 		}
 	}
+	if len(list) != len(c.node.outputs) {
+		return nil, damaged("it has %d parts for %d outputs", len(list), len(c.node.outputs))
+	}
 	var outputs []value
 	from := int64(0)
 	for _, d := range list {
@@ -412,14 +415,14 @@ func (c *call) reversedSteps(d *data, a int) (value, error) {
 }
 
 // allAre reports whether all elements are that number.
-func (t *constant) allAre(d dim) bool {
-	if t.isFloat {
+func (c *constant) allAre(d dim) bool {
+	if c.isFloat {
 		return false
 	}
-	if t.isUniform() {
-		return t.start < len(t.dims) && t.dims[t.start] == d
+	if c.isUniform() {
+		return c.start < len(c.dims) && c.dims[c.start] == d
 	}
 	same := true
-	t.each(func(i int) { same = same && t.dims[i] == d })
+	c.each(func(i int) { same = same && c.dims[i] == d })
 	return same
 }

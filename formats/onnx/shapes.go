@@ -151,15 +151,15 @@ func fromEnd(shape []dim, i int) dim {
 }
 
 // expanded is t in a shape that it goes with.
-func (t *constant) expanded(shape []dim) *constant {
+func (c *constant) expanded(shape []dim) *constant {
 	strides := make([]int, len(shape))
-	for i := range t.shape {
-		k := len(shape) - len(t.shape) + i
-		if !t.shape[i].is(1) {
-			strides[k] = t.strides[i]
+	for i := range c.shape {
+		k := len(shape) - len(c.shape) + i
+		if !c.shape[i].is(1) {
+			strides[k] = c.strides[i]
 		}
 	}
-	return t.view(shape, strides, t.start)
+	return c.view(shape, strides, c.start)
 }
 
 func (c *call) tile() ([]value, error) {
@@ -223,6 +223,9 @@ func (c *call) cast() ([]value, error) {
 			if len(dims) > maxInts {
 				return nil, unsupported("it makes %s of %s", known.name, t.describe())
 			}
+			if err := c.budget.take(len(dims)); err != nil {
+				return nil, err
+			}
 			for i, v := range t.floats {
 				if !(math.Abs(float64(v)) < 1<<53) {
 					return nil, unsupported("it makes %s of %v", known.name, v)
@@ -232,6 +235,9 @@ func (c *call) cast() ([]value, error) {
 			r := *t
 			r.isFloat, r.floats, r.dims = false, nil, dims
 			return &r, nil
+		}
+		if err := c.budget.take(len(t.dims)); err != nil {
+			return nil, err
 		}
 		floats := make([]float32, len(t.dims))
 		for i, d := range t.dims {

@@ -248,5 +248,5 @@ func nameTensor(t *tensor, err error) error {
 	case err == errWire:
 		err = damaged("%w", err)
 	}
-	return fmt.Errorf("tensor %q: %w", t.name, err)
+	return fmt.Errorf("tensor %.80q: %w", t.name, err)
 }

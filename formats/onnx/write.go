@@ -67,7 +67,7 @@ func encode(m *lstm.Model, options []WriteOption) ([]byte, error) {
 		return nil, err
 	}
 	if _, ok := m.Metadata[arrangementKey]; ok {
-		return nil, unsupported("the metadata have the key %q, which files have for a use of their own", arrangementKey)
+		return nil, unsupported("the metadata have the key %.80q, which files have for a use of their own", arrangementKey)
 	}
 	g := &writer{names: map[string]bool{"x": true}}
 	for _, option := range options {
