@@ -190,8 +190,6 @@ func (e *evaluator) run(n *node) error {
 	for _, b := range n.attributes {
 		a, err := parseAttribute(b)
 		switch {
-		case err == errWire:
-			return damaged("%w", err)
 		case err != nil:
 			return err
 		case !slices.Contains(op.attributes, a.name):

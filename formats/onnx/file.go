@@ -94,8 +94,6 @@ func parseFile(data []byte) (*file, error) {
 		return err
 	})
 	switch {
-	case err == errWire:
-		return nil, damaged("%w", err)
 	case err != nil:
 		return nil, err
 	case !hasGraph:

@@ -242,11 +242,8 @@ func (e *evaluator) decode(data []byte) (*constant, error) {
 }
 
 func nameTensor(t *tensor, err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case err == errWire:
-		err = damaged("%w", err)
 	}
 	return fmt.Errorf("tensor %.80q: %w", t.name, err)
 }

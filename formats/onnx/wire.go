@@ -1,7 +1,7 @@
 package onnx
 
 import (
-	"errors"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -16,7 +16,7 @@ type protoField struct {
 }
 
 // errWire: the bytes are no message of protocol buffers.
-var errWire = errors.New("it is truncated, or no ONNX file")
+var errWire = damaged("it is truncated, or no ONNX file")
 
 // eachField calls f for each field of a message, in their order.
 func eachField(message []byte, f func(protoField) error) error {
@@ -56,6 +56,9 @@ func eachField(message []byte, f func(protoField) error) error {
 func (f protoField) text() (string, error) {
 	if f.kind != protowire.BytesType {
 		return "", errWire
+	}
+	if !utf8.Valid(f.bytes) {
+		return "", damaged("it has a text that is not valid UTF-8")
 	}
 	return string(f.bytes), nil
 }
