@@ -1,10 +1,6 @@
 package onnx
 
 import (
-	"maps"
-	"slices"
-	"strings"
-
 	"example.com/lstm"
 )
 
@@ -107,14 +103,4 @@ func (a activationOperator) attributes() []string {
 		return []string{"alpha"}
 	}
 	return nil
-}
-
-// operatorRows are the rows of the table of docs/onnx.md.
-func operatorRows() string {
-	text := ""
-	for _, name := range slices.Sorted(maps.Keys(operators)) {
-		op := operators[name]
-		text += "| " + name + " | " + strings.Join(op.attributes, ", ") + " | " + op.what + " |\n"
-	}
-	return text
 }
