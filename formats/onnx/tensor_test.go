@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/lstmtest"
 )
 
 // network is a graph of one layer, whose W [1, 4, 1] and R [1, 4, 1] are those given.
@@ -243,4 +244,40 @@ func TestDynamicQuantizeLSTM(t *testing.T) {
 		node("LSTM", list("x", "W", "R"), list("Y")).output("Y").read(t).Layers[0].(*lstm.Weights)
 	require.Equal(t, float32((float32(w[0])-131)*0.003), dequantize.WeightIH[0])
 	require.Equal(t, float32(float32(int8(rr[H]))*scales[1]), dequantize.WeightHH[H])
+}
+
+// quantizedFile is a graph of a DynamicQuantizeLSTM in both directions, of weights
+// from -1 to 1.
+func quantizedFile() []byte {
+	r := random(16)
+	const I, H = 3, 5
+	bytes := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.IntN(256))
+		}
+		return b
+	}
+	scales := []float32{1. / 128, 1. / 100}
+	return build(14).input("x", "t", "n", I).bytes("W", typeUint8, bytes(2*I*4*H), 2, I, 4*H).bytes("R", typeUint8, bytes(2*H*4*H), 2, H, 4*H).
+		floats("ws", scales, 2).bytes("wz", typeUint8, []byte{128, 120}, 2).floats("rs", scales, 2).bytes("rz", typeUint8, []byte{128, 130}, 2).
+		floats("B", lstmtest.Normals(r, 2*8*H, 0.2), 2, 8*H).
+		nodeOf(microsoft, "DynamicQuantizeLSTM", list("x", "W", "R", "B", "", "", "", "", "ws", "wz", "rs", "rz"), list("Y"), "hidden_size", H, "direction", "bidirectional").
+		node("Transpose", list("Y"), list("sides"), "perm", []int{0, 2, 1, 3}).integers("shape", 0, 0, -1).
+		node("Reshape", list("sides", "shape"), list("y")).output("y").file()
+}
+
+func TestQuantizedGoldens(t *testing.T) {
+	path := filepath.Join("testdata", "quantized", "both.onnx")
+	if *update {
+		require.NoError(t, os.WriteFile(path, quantizedFile(), 0o666))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, want, quantizedFile())
+	for _, c := range goldenCases(t, "quantized") {
+		m, err := Open(c.path)
+		require.NoError(t, err)
+		c.check(t, m, 0.03)
+	}
 }

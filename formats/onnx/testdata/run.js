@@ -4,7 +4,7 @@
 // each NAME.run.safetensors: its inputs, random, and its outputs.
 //
 //   npm install --ignore-scripts --prefix FOLDER onnxruntime-node@1.30.0
-//   NODE_PATH=FOLDER/node_modules node formats/onnx/testdata/run.js torch written
+//   NODE_PATH=FOLDER/node_modules node formats/onnx/testdata/run.js torch written quantized
 //
 // cases.json of a folder says which inputs a graph has, see export.py.
 
