@@ -33,8 +33,9 @@ func WithStates() WriteOption { return func(w *writer) { w.states = true } }
 // are zero.
 //
 // It is an [lstm.ErrUnsupported], and nothing is written, if m has what ONNX's LSTM
-// has not: a projection, a CellClip or layer normalization; and if the file would be
-// larger than 2 GiB, which is the most that protocol buffers take.
+// has not: a projection, a CellClip or layer normalization; if a layer's Format is not
+// Float32; and if the file would be larger than 2 GiB, which is the most that protocol
+// buffers take.
 func Write(w io.Writer, m *lstm.Model, options ...WriteOption) error {
 	data, err := encode(m, options)
 	if err != nil {

@@ -256,6 +256,13 @@ func TestWriteRefuses(t *testing.T) {
 			g := lstmtest.Normals(r, 5, 1)
 			w.NormI, w.NormF, w.NormG, w.NormO = g, g, g, g
 		}, lstm.ErrUnsupported, "onnx: layers.0: NormI is not nil, and ONNX's LSTM has no layer normalization"},
+		"format": {func(m *lstm.Model) { m.Layers[0].(*lstm.Weights).Format = lstm.Float16 }, lstm.ErrUnsupported,
+			"onnx: layers.0: Format is float16, and what that computes ONNX cannot say; with float32 the weights are written as they are"},
+		"format of a linear layer": {func(m *lstm.Model) {
+			d := randomLinear(r, 5, 2, true)
+			d.Format = lstm.Int8
+			m.Heads = []lstm.Head{{Layers: []lstm.Layer{d}}}
+		}, lstm.ErrUnsupported, "onnx: heads.0.0: Format is int8"},
 		"in a direction": {func(m *lstm.Model) {
 			w := m.Layers[0].(*lstm.Weights)
 			w.Cell.CellClip = 3

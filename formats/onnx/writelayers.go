@@ -29,6 +29,9 @@ func (g *writer) layers(name, v string, size int, layers []lstm.Layer) (string, 
 			}
 			v, size = out, n
 		case *lstm.Linear:
+			if l.Format != lstm.Float32 {
+				return "", 0, formatError(name, l.Format)
+			}
 			v, size = g.linear(name, v, l), l.OutFeatures
 		case lstm.Activation:
 			v = g.activation(name, v, l)
@@ -44,10 +47,16 @@ func checkWritable(name string, w *lstm.Weights) error {
 		return unsupported("%s: ProjSize is %d, and ONNX's LSTM has no projection", name, w.ProjSize)
 	case w.Cell.CellClip != 0:
 		return unsupported("%s: Cell.CellClip is %v, and ONNX's LSTM does not limit the cell state", name, w.Cell.CellClip)
+	case w.Format != lstm.Float32:
+		return formatError(name, w.Format)
 	case w.NormI != nil:
 		return unsupported("%s: NormI is not nil, and ONNX's LSTM has no layer normalization", name)
 	}
 	return nil
+}
+
+func formatError(name string, f lstm.WeightFormat) error {
+	return unsupported("%s: Format is %v, and what that computes ONNX cannot say; with %v the weights are written as they are", name, f, lstm.Float32)
 }
 
 func (g *writer) bidirectional(name, x string, b *lstm.Bidirectional) (string, int, error) {
