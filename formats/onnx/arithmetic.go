@@ -32,6 +32,9 @@ func (c *call) mean() ([]value, error) {
 // arithmetic is a commutative operator of two inputs, of which the first function is
 // for data and a constant.
 func (c *call) arithmetic(mixed func(*data, *constant) (value, error), merge lstm.Merge, floats func(a, b float32) float32, dims func(a, b dim) (dim, bool)) ([]value, error) {
+	if v, ok, err := c.scaling(merge); ok || err != nil {
+		return one(v, err)
+	}
 	if len(c.inputs) != 2 {
 		return nil, unsupported("it has %d inputs, want 2", len(c.inputs))
 	}

@@ -20,18 +20,33 @@ func (in *input) take(as use) error {
 
 // resolve is d with axes of features, if it is known by now which those are.
 func (e *evaluator) resolve(d *data) *data {
-	if d.free == nil || !d.free.known || d.partial {
+	if d.free == nil || !d.free.known {
 		return d
 	}
 	in := d.free
 	r := *d
-	r.free = nil
+	r.free, r.partial, r.dropped = nil, false, nil
+	for _, t := range d.dropped {
+		if e.roles[t.axis] != featuresRole || t.step == 0 {
+			return d
+		}
+		r.first += t.from * in.feature(t).stride
+	}
 	r.axes = make([]axis, len(d.axes))
 	for i, a := range d.axes {
 		for _, t := range a {
+			f := t
 			if e.roles[t.axis] == featuresRole {
-				t = in.feature(t)
+				f = in.feature(t)
 			}
+			if t.step != 0 {
+				if !f.isFeature() {
+					return d
+				}
+				r.first += t.from * f.stride
+				f.size, f.stride = t.size, f.stride*t.step
+			}
+			t = f
 			r.axes[i] = append(r.axes[i], t)
 		}
 	}
@@ -144,6 +159,9 @@ func (e *evaluator) bidirectional(k mergeKey) *stage {
 func (e *evaluator) whole(d *data) (*stage, moment, error) {
 	if d.partial {
 		return nil, 0, unsupported("it reads a part of input %.80q of the graph, want all of it", d.free.name)
+	}
+	if err := d.checkScaled(); err != nil {
+		return nil, 0, err
 	}
 	if d.free != nil {
 		return d.parts[0].stage, everyStep, nil

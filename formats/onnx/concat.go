@@ -164,16 +164,15 @@ func (c *call) joinedData(parts []*data, a int) (value, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The axis must count the outermost features, so that those of the next data
-		// follow.
+		// The axis must count the outermost features, or none, so that those of the next
+		// data follow.
 		size := 1
 		for _, p := range chosen {
 			size += p.size
 		}
 		size--
 		n := int(d.axes[a].size().plus)
-		outermost := d.with(append([]axis{d.axes[a]}, without(d.axes, []int{a})...))
-		if !outermost.inOrder() || n == 0 || size%n != 0 || inner != 0 && size/n != inner {
+		if n == 0 || size%n != 0 || inner != 0 && size/n != inner || n > 1 && (len(d.axes[a]) != 1 || d.axes[a][0].stride != size/n) {
 			return nil, unsupported("it joins features on axis %d that are not the outermost", a)
 		}
 		inner = size / n

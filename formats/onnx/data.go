@@ -51,6 +51,10 @@ type atom struct {
 	axis   int32 // of the input, from 1 on; 0 for features
 	size   dim
 	stride int // of features
+
+	// Of an input of which a part is taken before it is known what its axes count: the
+	// place of the first element, and the step, which is 0 for the whole axis.
+	from, step int
 }
 
 func (a atom) isFeature() bool { return a.axis == 0 }
@@ -78,9 +82,13 @@ type data struct {
 	first int
 	free  *input // the input whose axis of features is not known, or nil
 
-	partial   bool  // of the input, only a part
-	backwards int32 // the axis that counts from its end, that of the steps, or 0
+	partial   bool   // of the input, only a part
+	dropped   []atom // the axes that are gone, of which one element is taken
+	backwards int32  // the axis that counts from its end, that of the steps, or 0
 	isFloat   bool
+
+	quantized bool  // to 8 bits, from the data that the stage has
+	unscaled  *data // of the layer that a product is of: what it was quantized from, whose scale it lacks; nil for none
 }
 
 func (*data) kind() string { return "data" }
@@ -160,8 +168,19 @@ func (d *data) inOrder() bool {
 	return slices.IsSortedFunc(atoms, func(a, b atom) int { return cmp.Compare(b.stride, a.stride) })
 }
 
+// checkScaled refuses data that are no numbers of a network.
+func (d *data) checkScaled() error {
+	if d.quantized || d.unscaled != nil {
+		return unsupported("it reads quantized data, or a product of them before it is scaled")
+	}
+	return nil
+}
+
 // chosen are the parts of d as far as it has their features.
 func (d *data) chosen() ([]part, error) {
+	if err := d.checkScaled(); err != nil {
+		return nil, err
+	}
 	first, size, ok := d.span()
 	if !ok {
 		return nil, unsupported("it takes features that do not follow one another")

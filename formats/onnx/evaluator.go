@@ -177,7 +177,7 @@ type call struct {
 func (e *evaluator) run(n *node) error {
 	op, err := n.operator()
 	if err != nil {
-		return err
+		return e.hint(n, err)
 	}
 	c := &call{evaluator: e, node: n, attributes: map[string]attribute{}}
 	for _, name := range n.inputs {
@@ -215,6 +215,20 @@ func (e *evaluator) run(n *node) error {
 		e.values[name] = outputs[i]
 	}
 	return nil
+}
+
+// hint adds to the error of an unknown operator where the network ends before it.
+func (e *evaluator) hint(n *node, err error) error {
+	for _, name := range n.inputs {
+		if d, ok := e.values[name].(*data); ok && d.free == nil {
+			for s := d.parts[0].stage; s != nil; s = s.parent {
+				if s.lstms != nil {
+					return fmt.Errorf("%w; onnx.WithOutput(%.80q) reads the network before it", err, name)
+				}
+			}
+		}
+	}
+	return err
 }
 
 // missing is an output of a node that is not computed.

@@ -28,7 +28,7 @@ type goldenCase struct {
 }
 
 // goldenValue is an input or an output, whose axes have a letter each: B streams, T
-// steps, F features, L layers and directions.
+// steps, F features, L layers and directions, K h and c.
 type goldenValue struct {
 	Name     string `json:"name"`
 	Axes     string `json:"axes"`
@@ -116,6 +116,13 @@ func (c *goldenCase) check(t *testing.T, m *lstm.Model, tolerance float64) {
 				length = int(c.at("in.lengths", "B", map[byte]int{'B': b}))
 				continue
 			}
+			if in.Name == "s" { // h and c in one
+				for f := range initial.H[0] {
+					initial.H[0][f] = c.at("in.s", in.Axes, map[byte]int{'B': b, 'F': f, 'K': 0})
+					initial.C[0][f] = c.at("in.s", in.Axes, map[byte]int{'B': b, 'F': f, 'K': 1})
+				}
+				continue
+			}
 			to, of := c.state(initial, "in."+in.Name, in.Axes)
 			for l := range to {
 				for f := range c.size("in."+in.Name, in.Axes, 'F') { // a state may have more, see skipped
@@ -143,6 +150,13 @@ func (c *goldenCase) check(t *testing.T, m *lstm.Model, tolerance float64) {
 
 		offset := 0
 		for _, out := range c.Outputs {
+			if out.Name == "sn" {
+				for f := range final.H[0] {
+					require.InDelta(t, c.at("out.sn", out.Axes, map[byte]int{'B': b, 'F': f, 'K': 0}), final.H[0][f], tolerance)
+					require.InDelta(t, c.at("out.sn", out.Axes, map[byte]int{'B': b, 'F': f, 'K': 1}), final.C[0][f], tolerance)
+				}
+				continue
+			}
 			if state, of := c.state(final, "out."+out.Name, out.Axes); state != nil {
 				for l, h := range state {
 					for f := range c.size("out."+out.Name, out.Axes, 'F') {

@@ -146,7 +146,7 @@ func checkReading(t *testing.T, data []byte) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, pattern := range []string{"torch", "written"} {
+	for _, pattern := range []string{"torch", "written", "quantized"} {
 		paths, err := filepath.Glob(filepath.Join("testdata", pattern, "*.onnx"))
 		require.NoError(f, err)
 		for _, path := range paths {

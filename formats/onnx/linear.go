@@ -154,7 +154,9 @@ func (c *call) embedding(table *constant, ids *data) (value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.aboveFlat(d, ids.rank(), d.parts[0].stage, everyStep, linear, linear.OutFeatures), nil
+	rows := c.aboveFlat(d, ids.rank(), d.parts[0].stage, everyStep, linear, linear.OutFeatures)
+	rows.quantized = table.bits8
+	return rows, nil
 }
 
 // oneHotOf are the one-hot inputs, of size features on a last axis, for ids.

@@ -59,7 +59,9 @@ func init() {
 		"Where":                            {nil, "of constants", (*call).where},
 		"Range":                            {nil, "of constants", (*call).rangeOf},
 		"ReduceProd":                       {[]string{"axes", "keepdims", "noop_with_empty_axes"}, "of constants", (*call).reduceProd},
-		"DequantizeLinear":                 {[]string{"axis"}, "of constants of 8 bits", (*call).dequantizeLinear},
+		"DynamicQuantizeLinear":            {nil, "of data, if MatMulInteger, Cast and Mul by the scales follow: the linear layer of the weights (q - zero point) · scale", (*call).dynamicQuantizeLinear},
+		"MatMulInteger":                    {nil, "as DynamicQuantizeLinear says", (*call).matMulInteger},
+		"DequantizeLinear":                 {[]string{"axis"}, "of constants of 8 bits, and of an embedding's rows of 8 bits", (*call).dequantizeLinear},
 	}
 	for name, f := range activationOperators {
 		operators[name] = operator{f.attributes(), "an activation: " + f.function.String(), func(c *call) ([]value, error) { return c.activation(f) }}

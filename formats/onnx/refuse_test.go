@@ -202,3 +202,53 @@ func TestSelects(t *testing.T) {
 		require.Equal(t, c.want, got, "%v", c)
 	}
 }
+
+// Products of quantized data are no numbers before they are scaled by their own scale.
+func TestQuantizedRefusals(t *testing.T) {
+	quantized := func() *builder {
+		return squeezed().bytes("M8", typeUint8, make([]byte, 10), 5, 2).floats("ms", []float32{0.5}).
+			node("DynamicQuantizeLinear", list("h"), list("h8", "hs", "hz"))
+	}
+	product := func() *builder { return quantized().node("MatMulInteger", list("h8", "M8", "hz"), list("p")) }
+	const unscaled = "it reads quantized data, or a product of them before it is scaled"
+	for _, c := range []struct {
+		b     *builder
+		words string
+	}{
+		{quantized().output("h8"), unscaled},
+		{quantized().node("Relu", list("h8"), list("y")).output("y"), unscaled},
+		{quantized().node("Add", list("h8", "h"), list("y")).output("y"), unscaled},
+		{quantized().node("Concat", list("h8", "h8"), list("y"), "axis", 2).output("y"), unscaled},
+		{quantized().node("MatMulInteger", list("h8", "M8"), list("y")).output("y"), "want data of a DynamicQuantizeLinear"},
+		{quantized().output("hs"), `output "hs" is the scale or the zero point of quantized data`},
+		{product().output("p"), unscaled},
+		{product().floats("two", []float32{2}).node("Mul", list("p", "two"), list("y")).output("y"), unscaled},
+		{product().node("Mul", list("p", "hs"), list("y")).output("y"), "it multiplies a scale with data"},
+		{product().node("Tanh", list("h"), list("g")).node("DynamicQuantizeLinear", list("g"), list("g8", "gs", "gz")).
+			node("Mul", list("gs", "ms"), list("s")).node("Mul", list("p", "s"), list("y")).output("y"), "it multiplies a scale with data"},
+	} {
+		t.Run(c.words, func(t *testing.T) { c.b.refuse(t, lstm.ErrUnsupported, c.words) })
+	}
+}
+
+// One feature of the input, whatever is known of it when it is taken.
+func TestFeatureBeforeItIsKnown(t *testing.T) {
+	w := randomLSTM(random(9), 3, 5)
+	head := randomLinear(random(18), 5, 1, false)
+	for _, order := range [][]string{list("product", "part"), list("part", "product")} {
+		m := plain().floats("m", head.Weight, 5, 1).integer("second", 1).
+			node("Squeeze", list("Y", "1"), list("h")).node("MatMul", list("h", "m"), list("product")).
+			node("Gather", list("x", "second"), list("column"), "axis", 2).node("Unsqueeze", list("column", "2"), list("part")).
+			node("Add", order, list("y")).output("y").read(t)
+		n, err := lstm.New(m)
+		require.NoError(t, err)
+		plainNet, err := lstm.New(&lstm.Model{Layers: []lstm.Layer{w}, Heads: []lstm.Head{{Layers: []lstm.Layer{head}}}})
+		require.NoError(t, err)
+		x := []float32{0.5, -0.25, 2}
+		got, want := make([]float32, 1), make([]float32, 1)
+		n.Step(n.NewState(), x, got)
+		plainNet.Step(plainNet.NewState(), x, want)
+		require.InDelta(t, want[0]-0.25, got[0], goldenTolerance)
+	}
+	plain().node("Gather", list("x", "0"), list("y"), "axis", 0).output("Y", "y").refuse(t, lstm.ErrUnsupported, `output "y": there is no LSTM between it`)
+}

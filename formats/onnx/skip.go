@@ -4,8 +4,8 @@ import (
 	"example.com/lstm"
 )
 
-// skipped is the sum of what a linear layer makes of an LSTM's output, and of the
-// LSTM's input x, as networks of audio effects have it, if a and b are these. A Model
+// skipped is the sum of what a linear layer makes of an LSTM's output, and of some
+// features of the LSTM's input x, as networks of audio effects have it, if a and b are these. A Model
 // has no such sum, and something equal instead. The LSTM gets as many units more as x
 // has features, with weights of zero, whose h is always zero; x comes in as many
 // features, behind zeros for the units that there were; and the residual connection
@@ -20,8 +20,9 @@ func (c *call) skipped(a, x *data) (*data, bool) {
 		return nil, false
 	}
 	s := above.parent
-	below, n, err := c.whole(x)
-	if err != nil || below != s.parent || m != n || below.size != head.OutFeatures || !isZeroAtZero(s.weights.Cell) {
+	below := s.parent
+	parts, err := x.chosen()
+	if x.free != nil || err != nil || len(parts) != 1 || parts[0].stage != below || parts[0].moment != m || parts[0].size != head.OutFeatures || !isZeroAtZero(s.weights.Cell) {
 		return nil, false
 	}
 	size, hidden := below.size, s.size
@@ -30,11 +31,13 @@ func (c *call) skipped(a, x *data) (*data, bool) {
 		return nil, false
 	}
 	behind := &lstm.Linear{InFeatures: size, OutFeatures: wide, Weight: make([]float32, wide*size)}
-	sum := &lstm.Linear{InFeatures: wide, OutFeatures: size, Weight: make([]float32, size*wide), Bias: head.Bias}
+	sum := &lstm.Linear{InFeatures: wide, OutFeatures: head.OutFeatures, Weight: make([]float32, head.OutFeatures*wide), Bias: head.Bias}
 	for i := range size {
 		behind.Weight[(hidden+i)*size+i] = 1
+	}
+	for i := range head.OutFeatures {
 		copy(sum.Weight[i*wide:], head.Weight[i*hidden:][:hidden])
-		sum.Weight[i*wide+hidden+i] = 1
+		sum.Weight[i*wide+hidden+parts[0].first+i] = 1
 	}
 	w := &lstm.Weights{
 		InputSize: wide, HiddenSize: wide, Cell: s.weights.Cell, Residual: true,
@@ -45,7 +48,7 @@ func (c *call) skipped(a, x *data) (*data, bool) {
 	}
 	first := &stage{parent: below, node: s.node, layer: behind, size: wide, padded: below.padded}
 	second := &stage{parent: first, node: s.node, layer: w, size: wide, weights: w, lstms: s.lstms, padded: s.padded}
-	return c.above(a, second, m, sum, size), true
+	return c.above(a, second, m, sum, head.OutFeatures), true
 }
 
 // isZeroAtZero reports whether a unit stays at zero whose weights and state are zero.

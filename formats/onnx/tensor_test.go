@@ -267,14 +267,44 @@ func quantizedFile() []byte {
 		node("Reshape", list("sides", "shape"), list("y")).output("y").file()
 }
 
-func TestQuantizedGoldens(t *testing.T) {
-	path := filepath.Join("testdata", "quantized", "both.onnx")
-	if *update {
-		require.NoError(t, os.WriteFile(path, quantizedFile(), 0o666))
+// quantizedTextFile is a graph of rows of an embedding, a layer and a linear layer, all
+// as ONNX Runtime's dynamic quantization makes them.
+func quantizedTextFile() []byte {
+	r := random(17)
+	const V, I, H, O = 7, 4, 5, 3
+	bytes := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.IntN(256))
+		}
+		return b
 	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, want, quantizedFile())
+	return build(14).integerInput("ids", "t", "n").bytes("rows8", typeUint8, bytes(V*I), V, I).floats("es", []float32{1. / 90}).bytes("ez", typeUint8, []byte{127}).
+		node("Gather", list("rows8", "ids"), list("chosen8")).node("DequantizeLinear", list("chosen8", "es", "ez"), list("x")).
+		bytes("W", typeInt8, bytes(I*4*H), 1, I, 4*H).bytes("R", typeInt8, bytes(H*4*H), 1, H, 4*H).
+		floats("ws", []float32{1. / 128}, 1).bytes("wz", typeInt8, []byte{0}, 1).floats("rs", []float32{1. / 150}, 1).bytes("rz", typeInt8, []byte{0}, 1).
+		nodeOf(microsoft, "DynamicQuantizeLSTM", list("x", "W", "R", "", "", "", "", "", "ws", "wz", "rs", "rz"), list("Y"), "hidden_size", H).
+		integers("one", 1).node("Squeeze", list("Y", "one"), list("h")).
+		bytes("M8", typeUint8, bytes(H*O), H, O).floats("ms", []float32{1. / 100}).bytes("mz", typeUint8, []byte{125}).floats("bias", lstmtest.Normals(r, O, 0.3), O).
+		node("DynamicQuantizeLinear", list("h"), list("h8", "hs", "hz")).
+		node("MatMulInteger", list("h8", "M8", "hz", "mz"), list("product32")).node("Cast", list("product32"), list("product"), "to", typeFloat).
+		node("Mul", list("hs", "ms"), list("scale")).node("Mul", list("product", "scale"), list("scaled")).
+		node("Add", list("scaled", "bias"), list("y")).output("y").file()
+}
+
+func TestQuantizedGoldens(t *testing.T) {
+	for name, file := range map[string][]byte{"both": quantizedFile(), "text": quantizedTextFile()} {
+		path := filepath.Join("testdata", "quantized", name+".onnx")
+		if *update {
+			require.NoError(t, os.WriteFile(path, file, 0o666))
+		}
+		want, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, want, file)
+	}
+	if *update {
+		return
+	}
 	for _, c := range goldenCases(t, "quantized") {
 		m, err := Open(c.path)
 		require.NoError(t, err)

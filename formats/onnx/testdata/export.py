@@ -130,6 +130,9 @@ def main():
     case("states_only", Lambda(lambda m, x: m.l(x)[1], l=lstm(num_layers=2)), BTF, [("hn", "LBF"), ("cn", "LBF")])
     case("effect", Lambda(lambda m, x, h, c: (lambda y, s: (m.head(y) + x, *s))(*m.lstm(x, (h, c))), lstm=lstm(1), head=nn.Linear(H, 1)),
          [("x", "BTF", x(B, T, 1))] + states(1), OUT + [("hn", "LBF"), ("cn", "LBF")])
+    case("effect_with_knobs", Lambda(lambda m, x: (lambda skip: m.head(m.lstm(x)[0]) + skip)(x[:, :, 0:1]), lstm=lstm(3), head=nn.Linear(H, 1)), BTF, OUT)
+    case("states_of_one_input", Lambda(lambda m, x, s: (lambda y, a: (m.head(y), torch.stack((a[0], a[1]), -1)))(*m.lstm(x, (s[..., 0], s[..., 1]))),
+                                       lstm=lstm(), head=nn.Linear(H, O)), BTF + [("s", "LBFK", x(1, B, H, 2))], OUT + [("sn", "LBFK")])
     with open(os.path.join(FOLDER, "cases.json"), "w") as f:
         f.write("[\n" + ",\n".join(json.dumps(c) for c in CASES) + "\n]\n")
 
