@@ -35,7 +35,8 @@
 //     its caller's goroutine.
 //   - What is wrong with a step is an error of that step and of no other, and leaves
 //     its state as it was.
-//   - Nothing is allocated, unless more steps wait than ever before.
+//   - Nothing is allocated, but when a stream waits for the first time, or more steps
+//     wait than ever before.
 //
 // The workers, one for each processor, are goroutines that Close ends. Streams are
 // assigned to them in turn and stay there.

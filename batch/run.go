@@ -27,6 +27,7 @@ type batch struct {
 	notFinite  int // and how many of them had such results
 	sampled    int // of those that had waited
 	waited     time.Duration
+	woken      int // goroutines, by the last batch
 }
 
 func newBatch(o *Options) batch {

@@ -43,8 +43,7 @@ type Stream struct {
 // An error of ctx is returned if the step has not begun when ctx is done, and then
 // it is not taken; one that has begun is finished, and Step returns nil. The other
 // errors are [lstm.ErrShape], [ErrQueueFull], [ErrStreamClosed] and [ErrClosed], with
-// which state and y are as before, and [ErrNonFinite]. Nothing is allocated, unless
-// more steps wait than ever before.
+// which state and y are as before, and [ErrNonFinite].
 func (s *Stream) Step(ctx context.Context, x, y []float32) error {
 	w := s.worker
 	if err := s.check(ctx, "Step", x, y); err != nil {
@@ -75,8 +74,7 @@ func (s *Stream) Step(ctx context.Context, x, y []float32) error {
 // may Submit the next step; it must not wait for a Step or a Do. The calls for a stream
 // come in the order of its steps.
 //
-// A Submit allocates nothing, unless more steps wait than ever before; a done that is
-// a new closure each time does.
+// A done that is a new closure each time is an allocation, which Submit itself has not.
 func (s *Stream) Submit(ctx context.Context, x, y []float32, done func(error)) error {
 	w := s.worker
 	if done == nil {

@@ -106,13 +106,18 @@ func (w *worker) serve() {
 	}
 }
 
-// expectsMore reports whether the next batch should wait for others.
+// expectsMore reports whether others should have their turn before the next batch,
+// which it may have steps of. It lets those run whom the last batch has woken even if
+// there are enough steps without them: their memory is in the caches now.
 func (w *worker) expectsMore() bool {
-	if w.closed || w.queue.n >= w.options.BatchSize {
+	full := w.queue.n >= w.options.BatchSize
+	switch {
+	case w.closed:
 		return false
-	}
-	if w.options.Wait > 0 {
-		return w.queue.n > 0
+	case w.options.Wait > 0:
+		return w.queue.n > 0 && !full
+	case full:
+		return w.batch.woken > 0
 	}
 	return w.hasCompany()
 }
@@ -199,6 +204,7 @@ func (w *worker) endBatch() {
 	default:
 		w.alone = 0
 	}
+	b.woken = len(b.streams) - len(b.submitted)
 	w.counts.addBatch(b)
 	for _, s := range b.streams {
 		w.endTurn(s, b.end)
