@@ -3,7 +3,10 @@ package batch_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -120,6 +123,58 @@ func TestCancelWhileWaiting(t *testing.T) {
 	release()
 	requireState(t, n, other, nil, "whose only step was cancelled")
 	require.NoError(t, other.Step(background, xs[0], nil))
+}
+
+// Whatever is cancelled when, steps that end with nil have been taken, and no others.
+func TestCancelAnyTime(t *testing.T) {
+	const goroutines, steps = 12, 100
+	n := newNetwork(t, 1, 1, 4)
+	b := newBatcher(t, n, &batch.Options{Workers: 2, QueueSize: 12})
+	var streams [3]*batch.Stream
+	var taken [3]atomic.Int64
+	for i := range streams {
+		streams[i] = b.NewStream()
+	}
+	var group sync.WaitGroup
+	for g := range goroutines {
+		group.Go(func() {
+			r := lstmtest.NewRand(g)
+			for range steps {
+				i := r.IntN(len(streams))
+				s, x := streams[i], []float32{1}
+				ctx, cancel := context.WithCancel(background)
+				if r.IntN(2) == 0 {
+					go cancel()
+				}
+				count := func(err error) {
+					if err == nil {
+						taken[i].Add(1)
+					} else if !errors.Is(err, context.Canceled) && !errors.Is(err, batch.ErrQueueFull) {
+						t.Error(err)
+					}
+				}
+				switch r.IntN(3) {
+				case 0:
+					count(s.Step(ctx, x, nil))
+				case 1:
+					if err := s.Submit(ctx, x, nil, count); err != nil {
+						count(err)
+					}
+				case 2:
+					count(s.Do(ctx, func(n *lstm.Network, state *lstm.State) error {
+						n.Step(state, x, nil)
+						return nil
+					}))
+				}
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	b.Close()
+	for i, s := range streams {
+		requireState(t, n, s, slices.Repeat([][]float32{{1}}, int(taken[i].Load())), fmt.Sprintf("stream %d", i))
+	}
 }
 
 // Close takes the steps that wait.

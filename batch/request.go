@@ -150,13 +150,14 @@ func (w *worker) await(ctx context.Context, r *request) error {
 
 // cancel takes r out of the queue, unless it has begun. It locks the mutex.
 func (w *worker) cancel(ctx context.Context, r *request) bool {
+	err := ctx.Err()
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	if !r.queued {
 		return false
 	}
 	r.stream.requests.remove(r)
-	r.err = ctx.Err()
+	r.err = err
 	w.waiting--
 	w.cancelled.Add(1)
 	if w.closed {

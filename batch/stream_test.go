@@ -261,3 +261,37 @@ func TestAllocations(t *testing.T) {
 	n2.Step(state, x, want)
 	lstmtest.RequireBits(t, want, y, "after Swap")
 }
+
+// A stream whose only waiting step is cancelled is still known to its worker, which
+// takes no step of it while it is lent or taken by another.
+func TestLentAfterCancel(t *testing.T) {
+	n := newNetwork(t, 1, 2, 8)
+	b := newBatcher(t, n, &batch.Options{Workers: 1, BatchSize: 1})
+	s, other := b.NewStream(), b.NewStream()
+	xs := inputs(n, 1, 3)
+	ended := make(chan error, 3)
+	release := hold(t, b)
+	ctx, cancel := context.WithCancel(background)
+	go func() { ended <- s.Step(ctx, xs[0], nil) }()
+	waitFor(b, 1)
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+
+	require.NoError(t, s.Do(background, func(_ *lstm.Network, state *lstm.State) error {
+		before := lstmtest.Values(state, n.Layers())
+		for _, x := range xs {
+			require.NoError(t, s.Submit(background, x, nil, func(err error) { ended <- err }))
+		}
+		release()
+		for range 3 {
+			require.NoError(t, other.Step(background, xs[0], nil))
+		}
+		require.Empty(t, ended)
+		lstmtest.RequireValues(t, before, state, "while it is lent")
+		return nil
+	}))
+	for range xs {
+		require.NoError(t, <-ended)
+	}
+	requireState(t, n, s, xs, "after all")
+}

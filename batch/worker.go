@@ -179,7 +179,7 @@ func (w *worker) takeBatch() {
 	for len(b.requests) < w.options.BatchSize && w.queue.n > 0 {
 		s := w.queue.pop()
 		switch r := s.requests.first; {
-		case r == nil: // it has been cancelled
+		case r == nil || s.taken: // what made the stream ready has been cancelled
 		case r.kind == lending:
 			w.lend(s)
 		default:
@@ -266,7 +266,9 @@ func (w *worker) endTurn(s *Stream, now time.Duration) {
 	case r.kind == lending:
 		w.lend(s)
 	default:
-		w.queue.push(s)
+		if !s.ready {
+			w.queue.push(s)
+		}
 		if !w.busy {
 			w.rouse()
 		}
