@@ -33,8 +33,8 @@
 // The first step of a process is slower than the others, like the first after a
 // pause: the weights are not in the processor's caches yet. A service that cares
 // takes a few steps with a spare state before it says that it is ready. Where
-// many streams are live, one worker that takes what is ready and calls StepBatch
-// does more than a goroutine for each stream that calls Step.
+// many streams are live, package [example.com/lstm/batch] makes batches of their
+// steps, which does more than a goroutine for each stream that calls Step.
 //
 // # What is promised
 //

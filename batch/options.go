@@ -8,8 +8,8 @@ import (
 
 // What an option that is 0 stands for.
 const (
-	// DefaultBatchSize is the greatest batch: the tiles of greater ones do no more
-	// (docs/batch.md), and each step of them waits for more others.
+	// DefaultBatchSize is the most steps of a batch: greater ones do no more, but
+	// for the largest networks, and each step of them waits for more others.
 	DefaultBatchSize = 8
 	// DefaultQueueSize is how many steps may wait.
 	DefaultQueueSize = 1 << 16
@@ -23,7 +23,8 @@ type Options struct {
 	// than that do not help.
 	Workers int
 
-	// BatchSize is the most steps of a batch. 0 stands for DefaultBatchSize.
+	// BatchSize is the most steps of a batch. 0 stands for DefaultBatchSize. For
+	// networks whose weights fit no cache, some 10 MB, 32 do more.
 	BatchSize int
 
 	// QueueSize is how many steps may wait for their turn, which each worker has

@@ -94,10 +94,11 @@ func (s *Stream) Submit(ctx context.Context, x, y []float32, done func(error)) e
 	return nil
 }
 
-// Do calls f with the state of the stream, when the steps before have ended, and
-// the network that it is a state of. Steps that come later wait until f returns, and those of other streams do
-// not. So f may take its time: read the state, set it, Reset it, encode it, or take many steps with Forward. It
-// must not keep the state, nor wait for a step of the same stream or for the Batcher's Close.
+// Do calls f, on the caller's goroutine, with the state of the stream when the steps
+// before have ended, and the network that it is a state of. Steps that come later wait
+// until f returns, and those of other streams do not. So f may take its time: read the
+// state, set it, Reset it, encode it, or take many steps with Forward. It must not keep
+// the state, nor wait for a step of the same stream or for the Batcher's Close.
 //
 // Do returns the error of f; or that of ctx, if it is done before it is f's turn, or
 // ErrQueueFull: then f has not been called. Do works with closed streams, and streams
