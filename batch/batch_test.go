@@ -3,6 +3,7 @@ package batch_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -103,7 +104,7 @@ func TestOneAnswer(t *testing.T) {
 	for _, o := range []*batch.Options{
 		nil,
 		{Workers: 1},
-		{Workers: 3, BatchSize: 1},
+		{Workers: 3, BatchSize: 1, QueueSize: math.MaxInt},
 		{Workers: 2, BatchSize: 3, NonFinite: batch.UndoNonFinite},
 		{Workers: 2, BatchSize: 100, NonFinite: batch.ResetNonFinite, IdleTime: time.Hour},
 		{Workers: 2, BatchSize: 6, Wait: time.Microsecond},

@@ -60,7 +60,7 @@ func newWorker(n *lstm.Network, o *Options, running *sync.WaitGroup) *worker {
 
 		inputSize: n.InputSize(), outputSize: n.OutputSize(),
 
-		most:  (o.QueueSize + o.Workers - 1) / o.Workers,
+		most:  (o.QueueSize-1)/o.Workers + 1,
 		wake:  make(chan struct{}, 1),
 		alone: aloneAfter + 1,
 		batch: newBatch(o),
