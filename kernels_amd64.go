@@ -38,34 +38,6 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	}
 }
 
-func stepInt8(from *chainStart, p *panels, x, h0, c, h []float32) {
-	if race.Enabled {
-		race.Read(c[:len(h)])
-		race.Write(c[:len(h)])
-		race.Write(h)
-	}
-	switch dispatch.Active() {
-	case dispatch.Generic:
-		stepInt8Generic(from, p, x, h0, c, h)
-	default:
-		stepInt8Portable(from, p, x, h0, c, h)
-	}
-}
-
-func stepInt8Digits(from *chainStart, p *panels, x, h0, c, h []float32) {
-	if race.Enabled {
-		race.Read(c[:len(h)])
-		race.Write(c[:len(h)])
-		race.Write(h)
-	}
-	switch dispatch.Active() {
-	case dispatch.Generic:
-		stepInt8DigitsGeneric(from, p, x, h0, c, h)
-	default:
-		stepInt8DigitsPortable(from, p, x, h0, c, h)
-	}
-}
-
 func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
 	if race.Enabled {
 		race.Read(x)
@@ -89,6 +61,46 @@ func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
 		stepFloat16Generic(from, p, x, c, h)
 	default:
 		stepFloat16Portable(from, p, x, c, h)
+	}
+}
+
+func stepInt8(from *chainStart, p *panels, x, h0, c, h []float32) {
+	if race.Enabled {
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2, dispatch.AVX512:
+		stepInt8AVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(h0),
+			len(h0), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
+	case dispatch.AVX512VNNI:
+		stepInt8AVX512VNNI(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(h0),
+			len(h0), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
+	case dispatch.Generic:
+		stepInt8Generic(from, p, x, h0, c, h)
+	default:
+		stepInt8Portable(from, p, x, h0, c, h)
+	}
+}
+
+func stepInt8Digits(from *chainStart, p *panels, x, h0, c, h []float32) {
+	if race.Enabled {
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.AVX2, dispatch.AVX512:
+		stepInt8DigitsAVX2(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(h0),
+			len(h0), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
+	case dispatch.AVX512VNNI:
+		stepInt8DigitsAVX512VNNI(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(h0),
+			len(h0), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
+	case dispatch.Generic:
+		stepInt8DigitsGeneric(from, p, x, h0, c, h)
+	default:
+		stepInt8DigitsPortable(from, p, x, h0, c, h)
 	}
 }
 
@@ -136,11 +148,13 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 			gatesFloat16AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		case int8Weights:
-			gatesPortable(format, from, p, columns, units, z, zStride)
+			gatesInt8AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		case int8DigitsWeights:
-			gatesPortable(format, from, p, columns, units, z, zStride)
+			gatesInt8DigitsAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
-	case dispatch.AVX512, dispatch.AVX512VNNI:
+	case dispatch.AVX512:
 		if units <= panel.NarrowUnits || p.narrow && len(columns) == 1 {
 			switch format {
 			case float32Weights:
@@ -150,9 +164,11 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 				gatesFloat16AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 			case int8Weights:
-				gatesPortable(format, from, p, columns, units, z, zStride)
+				gatesInt8AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 			case int8DigitsWeights:
-				gatesPortable(format, from, p, columns, units, z, zStride)
+				gatesInt8DigitsAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 			}
 			return
 		}
@@ -164,9 +180,43 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 			gatesFloat16AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		case int8Weights:
-			gatesPortable(format, from, p, columns, units, z, zStride)
+			gatesInt8AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		case int8DigitsWeights:
-			gatesPortable(format, from, p, columns, units, z, zStride)
+			gatesInt8DigitsAVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		}
+	case dispatch.AVX512VNNI:
+		if units <= panel.NarrowUnits || p.narrow && len(columns) == 1 {
+			switch format {
+			case float32Weights:
+				gatesFloat32AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			case float16Weights:
+				gatesFloat16AVX2(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			case int8Weights:
+				gatesInt8AVX512VNNI(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			case int8DigitsWeights:
+				gatesInt8DigitsAVX512VNNI(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+					&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+			}
+			return
+		}
+		switch format {
+		case float32Weights:
+			gatesFloat32AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case float16Weights:
+			gatesFloat16AVX512(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case int8Weights:
+			gatesInt8AVX512VNNI(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case int8DigitsWeights:
+			gatesInt8DigitsAVX512VNNI(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
 	case dispatch.Generic:
 		gatesGeneric(format, from, p, columns, units, z, zStride)
@@ -361,6 +411,10 @@ func quantise(dst, v []float32) {
 		race.Read(v)
 	}
 	switch dispatch.Active() {
+	case dispatch.AVX2, dispatch.AVX512:
+		quantiseAVX2(unsafe.SliceData(dst), unsafe.SliceData(v), len(v))
+	case dispatch.AVX512VNNI:
+		quantiseAVX512VNNI(unsafe.SliceData(dst), unsafe.SliceData(v), len(v))
 	case dispatch.Generic:
 		quantiseGeneric(dst, v)
 	default:
@@ -373,6 +427,10 @@ func quantiseDigits(dst, v []float32) {
 		race.Read(v)
 	}
 	switch dispatch.Active() {
+	case dispatch.AVX2, dispatch.AVX512:
+		quantiseDigitsAVX2(unsafe.SliceData(dst), unsafe.SliceData(v), len(v))
+	case dispatch.AVX512VNNI:
+		quantiseDigitsAVX512VNNI(unsafe.SliceData(dst), unsafe.SliceData(v), len(v))
 	case dispatch.Generic:
 		quantiseDigitsGeneric(dst, v)
 	default:
@@ -461,6 +519,16 @@ func stepAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int
 //go:noescape
 func stepFloat16AVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 
+// stepInt8AVX2 updates c and h of consecutive units by one step, see stepInt8Generic.
+//
+//go:noescape
+func stepInt8AVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+
+// stepInt8DigitsAVX2 updates c and h of consecutive units by one step, see stepInt8DigitsGeneric.
+//
+//go:noescape
+func stepInt8DigitsAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+
 // stepTileAVX2 updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
@@ -475,6 +543,16 @@ func gatesFloat32AVX2(sums *float32, sumsStride int, sumsColumn int, weights *fl
 //
 //go:noescape
 func gatesFloat16AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// gatesInt8AVX2 stores the gates' sums of consecutive units for several vectors, see gatesInt8Generic.
+//
+//go:noescape
+func gatesInt8AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// gatesInt8DigitsAVX2 stores the gates' sums of consecutive units for several vectors, see gatesInt8DigitsGeneric.
+//
+//go:noescape
+func gatesInt8DigitsAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // cellsPlainAVX2 updates c and h from the gates' sums, see cellsPlainGeneric.
 //
@@ -545,6 +623,16 @@ func headAVX2(weights *float32, bias *float32, x *float32, n int, y *float32, ou
 //
 //go:noescape
 func headFloat16AVX2(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
+
+// quantiseAVX2 makes a quantised block of n elements, see quantiseGeneric.
+//
+//go:noescape
+func quantiseAVX2(dst *float32, v *float32, n int)
+
+// quantiseDigitsAVX2 makes a quantised block of n elements, see quantiseDigitsGeneric.
+//
+//go:noescape
+func quantiseDigitsAVX2(dst *float32, v *float32, n int)
 
 // sigmoidAVX2 is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //
@@ -775,6 +863,36 @@ func softplusAVX512(parameters *float32, dst *float32, x *float32, n int)
 //
 //go:noescape
 func expAVX512(parameters *float32, dst *float32, x *float32, n int)
+
+// stepInt8AVX512VNNI updates c and h of consecutive units by one step, see stepInt8Generic.
+//
+//go:noescape
+func stepInt8AVX512VNNI(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+
+// stepInt8DigitsAVX512VNNI updates c and h of consecutive units by one step, see stepInt8DigitsGeneric.
+//
+//go:noescape
+func stepInt8DigitsAVX512VNNI(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+
+// gatesInt8AVX512VNNI stores the gates' sums of consecutive units for several vectors, see gatesInt8Generic.
+//
+//go:noescape
+func gatesInt8AVX512VNNI(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// gatesInt8DigitsAVX512VNNI stores the gates' sums of consecutive units for several vectors, see gatesInt8DigitsGeneric.
+//
+//go:noescape
+func gatesInt8DigitsAVX512VNNI(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// quantiseAVX512VNNI makes a quantised block of n elements, see quantiseGeneric.
+//
+//go:noescape
+func quantiseAVX512VNNI(dst *float32, v *float32, n int)
+
+// quantiseDigitsAVX512VNNI makes a quantised block of n elements, see quantiseDigitsGeneric.
+//
+//go:noescape
+func quantiseDigitsAVX512VNNI(dst *float32, v *float32, n int)
 
 // The layout of a column that the kernels rely on: these lines do not compile
 // where it is another.

@@ -5531,6 +5531,3558 @@ done:
 	VZEROUPPER
 	RET
 
+// func stepInt8AVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·stepInt8AVX2(SB), $576-96
+	VMOVUPS oneWords<>+0(SB), Y11
+	MOVQ    sums+0(FP), AX
+	MOVQ    weights+16(FP), CX
+	MOVQ    c+72(FP), DX
+	MOVQ    h+80(FP), BX
+	MOVQ    units+88(FP), SI
+	LEAQ    63(SP), DI
+	ANDQ    $-64, DI
+
+panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI, z DI
+	//            oneWords Y11
+	CMPQ   SI, $+8
+	JLE    narrow
+	MOVQ   skip+32(FP), R8
+	SHLQ   $0x08, R8
+	ADDQ   CX, R8
+	MOVQ   n+48(FP), R9
+	TESTQ  R9, R9
+	JEQ    wide_without_x
+	MOVQ   x+40(FP), R9
+	MOVQ   R8, R10
+	ADDQ   $+256, R10
+	MOVQ   R9, R11
+	ADDQ   $+16, R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   n+48(FP), R12
+	SUBQ   $+4, R12
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R12
+	JLT  wide_x_0_block_done
+
+wide_x_0_block:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      128(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      384(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      416(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      448(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      480(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+512, R10
+	ADDQ         $+8, R11
+	SUBQ         $+2, R12
+	JGE          wide_x_0_block
+
+wide_x_0_block_done:
+	ADDQ $+2, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  wide_x_0_rest_done
+
+wide_x_0_rest:
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      128(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          wide_x_0_rest
+
+wide_x_0_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (R8), Y9
+	VMOVUPS      (AX), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, 256(DI)
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(AX), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 288(DI)
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      64(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 320(DI)
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      96(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 352(DI)
+	VMOVUPS      128(R8), Y0
+	VMOVUPS      128(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y4, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 384(DI)
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      160(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y5, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 416(DI)
+	VMOVUPS      192(R8), Y0
+	VMOVUPS      192(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y6, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 448(DI)
+	VMOVUPS      224(R8), Y0
+	VMOVUPS      224(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y7, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 480(DI)
+	MOVQ         n+48(FP), R9
+	SUBQ         $+4, R9
+	ADDQ         $+1, R9
+	SHLQ         $0x08, R9
+	ADDQ         R9, R8
+	JMP          wide_with_x
+
+wide_without_x:
+	VMOVUPS (AX), Y0
+	VMOVUPS Y0, 256(DI)
+	VMOVUPS 32(AX), Y0
+	VMOVUPS Y0, 288(DI)
+	VMOVUPS 64(AX), Y0
+	VMOVUPS Y0, 320(DI)
+	VMOVUPS 96(AX), Y0
+	VMOVUPS Y0, 352(DI)
+	VMOVUPS 128(AX), Y0
+	VMOVUPS Y0, 384(DI)
+	VMOVUPS 160(AX), Y0
+	VMOVUPS Y0, 416(DI)
+	VMOVUPS 192(AX), Y0
+	VMOVUPS Y0, 448(DI)
+	VMOVUPS 224(AX), Y0
+	VMOVUPS Y0, 480(DI)
+
+wide_with_x:
+	MOVQ   h0+56(FP), R9
+	MOVQ   R8, R10
+	ADDQ   $+256, R10
+	MOVQ   R9, R11
+	ADDQ   $+16, R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   m+64(FP), R12
+	SUBQ   $+4, R12
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R12
+	JLT  wide_h_0_block_done
+
+wide_h_0_block:
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      128(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      384(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      416(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      448(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      480(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+512, R10
+	ADDQ         $+8, R11
+	SUBQ         $+2, R12
+	JGE          wide_h_0_block
+
+wide_h_0_block_done:
+	ADDQ $+2, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  wide_h_0_rest_done
+
+wide_h_0_rest:
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      128(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          wide_h_0_rest
+
+wide_h_0_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (R8), Y9
+	VMOVUPS      256(DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (DI)
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      288(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(DI)
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      320(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      352(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      128(R8), Y0
+	VMOVUPS      384(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y4, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 128(DI)
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      416(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y5, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 160(DI)
+	VMOVUPS      192(R8), Y0
+	VMOVUPS      448(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y6, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 192(DI)
+	VMOVUPS      224(R8), Y0
+	VMOVUPS      480(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y7, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 224(DI)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS (DI), Y0
+	VMOVUPS shut<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS 128(DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+	VORPS        Y1, Y4, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y5
+	VADDPS       one<>+0(SB), Y5, Y5
+	VFNMADD231PS Y3, Y0, Y5
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y5, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 64(DI), Y0
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y0
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y3
+	VFMADD231PS Y0, Y0, Y3
+	VPSLLD      $0x17, Y2, Y2
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y5
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y5
+	VMOVUPS     sigmoidP0<>+0(SB), Y6
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y6
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
+	VFMADD231PS Y3, Y5, Y6
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y3, Y6, Y0
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y2, Y3
+	VFNMADD231PS Y2, Y0, Y3
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y2, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y2, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y3, Y5
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Y1, Y4, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y5, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y1
+	VMOVUPS     Y1, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 32(DI), Y1
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS 160(DI), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y1, Y1, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y10
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y10, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y1, Y3
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y2, Y5, Y2
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y4, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y4, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y3, Y5
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 96(DI), Y1
+	VMOVUPS shut<>+0(SB), Y3
+	VMAXPS  Y1, Y3, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+	VPSLLD      $0x17, Y3, Y3
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y6
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y6
+	VMOVUPS     sigmoidP0<>+0(SB), Y7
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y4, Y6
+	VFMADD231PS Y4, Y6, Y7
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y4, Y7, Y1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y4
+	VFNMADD231PS Y3, Y1, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y4, Y6, Y6
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y4, Y3, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y3, Y1, Y7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y4
+	VFNMADD231PS Y6, Y7, Y4
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y4, Y6
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Y2, Y5, Y1
+	VMOVUPS     32(DX), Y2
+	VFMADD231PS Y2, Y6, Y1
+	VANDPS      allButSign<>+0(SB), Y1, Y2
+	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS     Y1, Y2, Y2
+	VMOVUPS     Y2, 32(DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 192(DI), Y2
+	VMOVUPS shut<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y10
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y10, Y2
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y2, Y3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y3, Y6, Y6
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y4, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y4, Y2, Y7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y3
+	VFNMADD231PS Y6, Y7, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y3, Y6
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS  Y5, Y6, Y2
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y0, Y2, Y0
+	VMOVUPS Y0, (BX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 224(DI), Y0
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         SI, $+16
+	JGE          h_whole_wide_1
+	MOVQ         SI, R8
+	SUBQ         $+8, R8
+	LEAQ         32(BX), R9
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_1_4
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R9
+
+tail_1_4:
+	TESTQ    $+2, R8
+	JZ       tail_1_2
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R9
+
+tail_1_2:
+	TESTQ  $+1, R8
+	JZ     tail_1_1
+	VMOVSS X1, (R9)
+
+tail_1_1:
+	JMP h_done_wide_1
+
+h_whole_wide_1:
+	VMOVUPS Y0, 32(BX)
+
+h_done_wide_1:
+	SUBQ $+16, SI
+	JLE  done
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	MOVQ sumsStride+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, AX
+	MOVQ weightsStride+24(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, CX
+	JMP  panels
+
+narrow:
+	MOVQ   skip+32(FP), R8
+	SHLQ   $0x07, R8
+	ADDQ   CX, R8
+	MOVQ   n+48(FP), CX
+	TESTQ  CX, CX
+	JEQ    narrow_without_x
+	MOVQ   x+40(FP), CX
+	MOVQ   R8, R9
+	ADDQ   $+128, R9
+	MOVQ   CX, R10
+	ADDQ   $+16, R10
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   n+48(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  narrow_x_0_block_done
+
+narrow_x_0_block:
+	// Registers: weights R9, q R10, groups left R11
+	//            sums Y0-Y3, q Y4, |q| Y5, oneWords Y11
+	VPBROADCASTD (R10), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      (R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      32(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      64(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 4(R10), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      128(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      160(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      192(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      224(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	ADDQ         $+256, R9
+	ADDQ         $+8, R10
+	SUBQ         $+2, R11
+	JGE          narrow_x_0_block
+
+narrow_x_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_x_0_rest_done
+
+narrow_x_0_rest:
+	VPBROADCASTD (R10), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      (R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      32(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      64(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	ADDQ         $+128, R9
+	ADDQ         $+4, R10
+	SUBQ         $+1, R11
+	JGE          narrow_x_0_rest
+
+narrow_x_0_rest_done:
+	ADDQ $+1, R11
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (CX), Y4
+	VMOVUPS      (R8), Y5
+	VMOVUPS      (AX), Y6
+	VMULPS       Y4, Y5, Y5
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVUPS      Y6, 256(DI)
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(AX), Y5
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VMOVUPS      Y5, 288(DI)
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      64(AX), Y1
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 320(DI)
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      96(AX), Y1
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 352(DI)
+	MOVQ         n+48(FP), AX
+	SUBQ         $+4, AX
+	ADDQ         $+1, AX
+	SHLQ         $0x07, AX
+	ADDQ         AX, R8
+	JMP          narrow_with_x
+
+narrow_without_x:
+	VMOVUPS (AX), Y0
+	VMOVUPS Y0, 256(DI)
+	VMOVUPS 32(AX), Y0
+	VMOVUPS Y0, 288(DI)
+	VMOVUPS 64(AX), Y0
+	VMOVUPS Y0, 320(DI)
+	VMOVUPS 96(AX), Y0
+	VMOVUPS Y0, 352(DI)
+
+narrow_with_x:
+	MOVQ   h0+56(FP), AX
+	MOVQ   R8, CX
+	ADDQ   $+128, CX
+	MOVQ   AX, R9
+	ADDQ   $+16, R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   m+64(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_h_0_block_done
+
+narrow_h_0_block:
+	// Registers: weights CX, q R9, groups left R10
+	//            sums Y0-Y3, q Y4, |q| Y5, oneWords Y11
+	VPBROADCASTD (R9), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      (CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      32(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      64(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 4(R9), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      128(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      160(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      192(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      224(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	ADDQ         $+256, CX
+	ADDQ         $+8, R9
+	SUBQ         $+2, R10
+	JGE          narrow_h_0_block
+
+narrow_h_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_h_0_rest_done
+
+narrow_h_0_rest:
+	VPBROADCASTD (R9), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      (CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      32(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      64(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	ADDQ         $+128, CX
+	ADDQ         $+4, R9
+	SUBQ         $+1, R10
+	JGE          narrow_h_0_rest
+
+narrow_h_0_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (AX), Y4
+	VMOVUPS      (R8), Y5
+	VMOVUPS      256(DI), Y6
+	VMULPS       Y4, Y5, Y5
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVUPS      Y6, (DI)
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      288(DI), Y5
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      320(DI), Y1
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      352(DI), Y1
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS (DI), Y0
+	VMOVUPS shut<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS 64(DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+	VORPS        Y1, Y4, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y5
+	VADDPS       one<>+0(SB), Y5, Y5
+	VFNMADD231PS Y3, Y0, Y5
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y5, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 32(DI), Y0
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y0
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y3
+	VFMADD231PS Y0, Y0, Y3
+	VPSLLD      $0x17, Y2, Y2
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y5
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y5
+	VMOVUPS     sigmoidP0<>+0(SB), Y6
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y6
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
+	VFMADD231PS Y3, Y5, Y6
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y3, Y6, Y0
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y2, Y3
+	VFNMADD231PS Y2, Y0, Y3
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y2, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y2, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y3, Y5
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Y1, Y4, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y5, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y1
+	VMOVUPS     Y1, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 96(DI), Y1
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y1, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_0
+	MOVQ         SI, AX
+	LEAQ         (BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_2_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_2_4:
+	TESTQ    $+2, AX
+	JZ       tail_2_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_2_2:
+	TESTQ  $+1, AX
+	JZ     tail_2_1
+	VMOVSS X1, (CX)
+
+tail_2_1:
+	JMP h_done_narrow_0
+
+h_whole_narrow_0:
+	VMOVUPS Y0, (BX)
+
+h_done_narrow_0:
+done:
+	VZEROUPPER
+	RET
+
+// func stepInt8DigitsAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·stepInt8DigitsAVX2(SB), $576-96
+	VMOVUPS oneWords<>+0(SB), Y11
+	MOVQ    sums+0(FP), AX
+	MOVQ    weights+16(FP), CX
+	MOVQ    c+72(FP), DX
+	MOVQ    h+80(FP), BX
+	MOVQ    units+88(FP), SI
+	LEAQ    63(SP), DI
+	ANDQ    $-64, DI
+
+panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI, z DI
+	//            oneWords Y11
+	CMPQ   SI, $+8
+	JLE    narrow
+	MOVQ   skip+32(FP), R8
+	SHLQ   $0x08, R8
+	ADDQ   CX, R8
+	MOVQ   n+48(FP), R9
+	TESTQ  R9, R9
+	JEQ    wide_without_x
+	MOVQ   x+40(FP), R9
+	MOVQ   R8, R10
+	ADDQ   $+256, R10
+	MOVQ   R9, R11
+	ADDQ   $+16, R11
+	MOVQ   R9, R12
+	MOVQ   n+48(FP), R13
+	SUBQ   $+4, R13
+	ADDQ   $+3, R13
+	ANDQ   $-4, R13
+	SHLQ   $0x02, R13
+	ADDQ   R13, R12
+	ADDQ   $+16, R12
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   n+48(FP), R13
+	SUBQ   $+4, R13
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R13
+	JLT  wide_x_0_block_done
+
+wide_x_0_block:
+	// Registers: weights R10, q R11 R12, groups left R13
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R12), Y8
+	VPMADDUBSW   (R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R10), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(R12), Y8
+	VPMADDUBSW   256(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   288(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   320(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   352(R10), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+512, R10
+	ADDQ         $+8, R11
+	ADDQ         $+8, R12
+	SUBQ         $+2, R13
+	JGE          wide_x_0_block
+
+wide_x_0_block_done:
+	ADDQ $+2, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  wide_x_0_rest_done
+
+wide_x_0_rest:
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R12), Y8
+	VPMADDUBSW   (R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R10), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	SUBQ         $+1, R13
+	JGE          wide_x_0_rest
+
+wide_x_0_rest_done:
+	ADDQ $+1, R13
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Y8
+	VPSLLD       $0x07, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (AX), Y9
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y9
+	VMOVUPS      Y9, 256(DI)
+	VPSLLD       $0x07, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(AX), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 288(DI)
+	VPSLLD       $0x07, Y2, Y0
+	VPADDD       Y6, Y0, Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 320(DI)
+	VPSLLD       $0x07, Y3, Y0
+	VPADDD       Y7, Y0, Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 352(DI)
+	MOVQ         R8, R10
+	ADDQ         $+384, R10
+	MOVQ         R9, R11
+	ADDQ         $+16, R11
+	MOVQ         R9, R12
+	MOVQ         n+48(FP), R13
+	SUBQ         $+4, R13
+	ADDQ         $+3, R13
+	ANDQ         $-4, R13
+	SHLQ         $0x02, R13
+	ADDQ         R13, R12
+	ADDQ         $+16, R12
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	MOVQ         n+48(FP), R13
+	SUBQ         $+4, R13
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R13
+	JLT  wide_x_4_block_done
+
+wide_x_4_block:
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R12), Y8
+	VPMADDUBSW   (R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R10), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(R12), Y8
+	VPMADDUBSW   256(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   288(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   320(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   352(R10), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+512, R10
+	ADDQ         $+8, R11
+	ADDQ         $+8, R12
+	SUBQ         $+2, R13
+	JGE          wide_x_4_block
+
+wide_x_4_block_done:
+	ADDQ $+2, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  wide_x_4_rest_done
+
+wide_x_4_rest:
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R12), Y8
+	VPMADDUBSW   (R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R10), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R10), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	SUBQ         $+1, R13
+	JGE          wide_x_4_rest
+
+wide_x_4_rest_done:
+	ADDQ $+1, R13
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Y8
+	VPSLLD       $0x07, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      128(AX), Y9
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y9
+	VMOVUPS      Y9, 384(DI)
+	VPSLLD       $0x07, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      160(AX), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 416(DI)
+	VPSLLD       $0x07, Y2, Y0
+	VPADDD       Y6, Y0, Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      192(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 448(DI)
+	VPSLLD       $0x07, Y3, Y0
+	VPADDD       Y7, Y0, Y0
+	VMOVUPS      224(R8), Y1
+	VMOVUPS      224(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 480(DI)
+	MOVQ         n+48(FP), R9
+	SUBQ         $+4, R9
+	ADDQ         $+1, R9
+	SHLQ         $0x08, R9
+	ADDQ         R9, R8
+	JMP          wide_with_x
+
+wide_without_x:
+	VMOVUPS (AX), Y0
+	VMOVUPS Y0, 256(DI)
+	VMOVUPS 32(AX), Y0
+	VMOVUPS Y0, 288(DI)
+	VMOVUPS 64(AX), Y0
+	VMOVUPS Y0, 320(DI)
+	VMOVUPS 96(AX), Y0
+	VMOVUPS Y0, 352(DI)
+	VMOVUPS 128(AX), Y0
+	VMOVUPS Y0, 384(DI)
+	VMOVUPS 160(AX), Y0
+	VMOVUPS Y0, 416(DI)
+	VMOVUPS 192(AX), Y0
+	VMOVUPS Y0, 448(DI)
+	VMOVUPS 224(AX), Y0
+	VMOVUPS Y0, 480(DI)
+
+wide_with_x:
+	MOVQ   h0+56(FP), R9
+	MOVQ   R8, R10
+	ADDQ   $+256, R10
+	MOVQ   R9, R11
+	ADDQ   $+16, R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   m+64(FP), R12
+	SUBQ   $+4, R12
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R12
+	JLT  wide_h_0_block_done
+
+wide_h_0_block:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      128(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      384(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      416(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      448(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      480(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+512, R10
+	ADDQ         $+8, R11
+	SUBQ         $+2, R12
+	JGE          wide_h_0_block
+
+wide_h_0_block_done:
+	ADDQ $+2, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  wide_h_0_rest_done
+
+wide_h_0_rest:
+	VPBROADCASTD (R11), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      128(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R10), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          wide_h_0_rest
+
+wide_h_0_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (R8), Y9
+	VMOVUPS      256(DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (DI)
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      288(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(DI)
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      320(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      352(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	VMOVUPS      128(R8), Y0
+	VMOVUPS      384(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y4, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 128(DI)
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      416(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y5, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 160(DI)
+	VMOVUPS      192(R8), Y0
+	VMOVUPS      448(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y6, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 192(DI)
+	VMOVUPS      224(R8), Y0
+	VMOVUPS      480(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y7, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 224(DI)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS (DI), Y0
+	VMOVUPS shut<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS 128(DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+	VORPS        Y1, Y4, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y5
+	VADDPS       one<>+0(SB), Y5, Y5
+	VFNMADD231PS Y3, Y0, Y5
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y5, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 64(DI), Y0
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y0
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y3
+	VFMADD231PS Y0, Y0, Y3
+	VPSLLD      $0x17, Y2, Y2
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y5
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y5
+	VMOVUPS     sigmoidP0<>+0(SB), Y6
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y6
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
+	VFMADD231PS Y3, Y5, Y6
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y3, Y6, Y0
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y2, Y3
+	VFNMADD231PS Y2, Y0, Y3
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y2, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y2, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y3, Y5
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Y1, Y4, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y5, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y1
+	VMOVUPS     Y1, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 32(DI), Y1
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS 160(DI), Y2
+	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  signBit<>+0(SB), Y2, Y2
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y1, Y1, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y10
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y10, Y1
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y1, Y3
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y2, Y5, Y2
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y4, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y4, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y3, Y5
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 96(DI), Y1
+	VMOVUPS shut<>+0(SB), Y3
+	VMAXPS  Y1, Y3, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y1, Y3, Y1
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y1, Y1, Y4
+	VPSLLD      $0x17, Y3, Y3
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y6
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y6
+	VMOVUPS     sigmoidP0<>+0(SB), Y7
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y4, Y6
+	VFMADD231PS Y4, Y6, Y7
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y4, Y7, Y1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y4
+	VFNMADD231PS Y3, Y1, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y4, Y6, Y6
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y4, Y3, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y3, Y1, Y7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y4
+	VFNMADD231PS Y6, Y7, Y4
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y4, Y6
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Y2, Y5, Y1
+	VMOVUPS     32(DX), Y2
+	VFMADD231PS Y2, Y6, Y1
+	VANDPS      allButSign<>+0(SB), Y1, Y2
+	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS     Y1, Y2, Y2
+	VMOVUPS     Y2, 32(DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 192(DI), Y2
+	VMOVUPS shut<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y3
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y3, Y3, Y5
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y2, Y2, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y10
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y3, Y5
+	VFMADD231PS Y8, Y5, Y3
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y10, Y2
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y3, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y3, Y8
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y3
+	VFNMADD231PS Y4, Y2, Y3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y3, Y6, Y6
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y4, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y4, Y2, Y7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y3
+	VFNMADD231PS Y6, Y7, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y3, Y6
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS  Y5, Y6, Y2
+	VORPS   Y0, Y2, Y0
+	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
+	VANDNPS Y0, Y2, Y0
+	VMOVUPS Y0, (BX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 224(DI), Y0
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y0
+	VORPS        Y1, Y0, Y1
+	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
+	VANDNPS      Y1, Y0, Y0
+	CMPQ         SI, $+16
+	JGE          h_whole_wide_1
+	MOVQ         SI, R8
+	SUBQ         $+8, R8
+	LEAQ         32(BX), R9
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, R8
+	JZ           tail_1_4
+	VMOVUPS      X1, (R9)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, R9
+
+tail_1_4:
+	TESTQ    $+2, R8
+	JZ       tail_1_2
+	VMOVLPS  X1, (R9)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, R9
+
+tail_1_2:
+	TESTQ  $+1, R8
+	JZ     tail_1_1
+	VMOVSS X1, (R9)
+
+tail_1_1:
+	JMP h_done_wide_1
+
+h_whole_wide_1:
+	VMOVUPS Y0, 32(BX)
+
+h_done_wide_1:
+	SUBQ $+16, SI
+	JLE  done
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	MOVQ sumsStride+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, AX
+	MOVQ weightsStride+24(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, CX
+	JMP  panels
+
+narrow:
+	MOVQ   skip+32(FP), R8
+	SHLQ   $0x07, R8
+	ADDQ   CX, R8
+	MOVQ   n+48(FP), CX
+	TESTQ  CX, CX
+	JEQ    narrow_without_x
+	MOVQ   x+40(FP), CX
+	MOVQ   R8, R9
+	ADDQ   $+128, R9
+	MOVQ   CX, R10
+	ADDQ   $+16, R10
+	MOVQ   CX, R11
+	MOVQ   n+48(FP), R12
+	SUBQ   $+4, R12
+	ADDQ   $+3, R12
+	ANDQ   $-4, R12
+	SHLQ   $0x02, R12
+	ADDQ   R12, R11
+	ADDQ   $+16, R11
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   n+48(FP), R12
+	SUBQ   $+4, R12
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R12
+	JLT  narrow_x_0_block_done
+
+narrow_x_0_block:
+	// Registers: weights R9, q R10 R11, groups left R12
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (R10), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R11), Y8
+	VPMADDUBSW   (R9), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R9), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R9), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R9), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(R10), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(R11), Y8
+	VPMADDUBSW   128(R9), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   160(R9), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   192(R9), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   224(R9), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R9
+	ADDQ         $+8, R10
+	ADDQ         $+8, R11
+	SUBQ         $+2, R12
+	JGE          narrow_x_0_block
+
+narrow_x_0_block_done:
+	ADDQ $+2, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  narrow_x_0_rest_done
+
+narrow_x_0_rest:
+	VPBROADCASTD (R10), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R11), Y8
+	VPMADDUBSW   (R9), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R9), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R9), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R9), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+128, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          narrow_x_0_rest
+
+narrow_x_0_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (CX), Y8
+	VPSLLD       $0x07, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (AX), Y9
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y9
+	VMOVUPS      Y9, 256(DI)
+	VPSLLD       $0x07, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(AX), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 288(DI)
+	VPSLLD       $0x07, Y2, Y0
+	VPADDD       Y6, Y0, Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 320(DI)
+	VPSLLD       $0x07, Y3, Y0
+	VPADDD       Y7, Y0, Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 352(DI)
+	MOVQ         n+48(FP), AX
+	SUBQ         $+4, AX
+	ADDQ         $+1, AX
+	SHLQ         $0x07, AX
+	ADDQ         AX, R8
+	JMP          narrow_with_x
+
+narrow_without_x:
+	VMOVUPS (AX), Y0
+	VMOVUPS Y0, 256(DI)
+	VMOVUPS 32(AX), Y0
+	VMOVUPS Y0, 288(DI)
+	VMOVUPS 64(AX), Y0
+	VMOVUPS Y0, 320(DI)
+	VMOVUPS 96(AX), Y0
+	VMOVUPS Y0, 352(DI)
+
+narrow_with_x:
+	MOVQ   h0+56(FP), AX
+	MOVQ   R8, CX
+	ADDQ   $+128, CX
+	MOVQ   AX, R9
+	ADDQ   $+16, R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   m+64(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_h_0_block_done
+
+narrow_h_0_block:
+	// Registers: weights CX, q R9, groups left R10
+	//            sums Y0-Y3, q Y4, |q| Y5, oneWords Y11
+	VPBROADCASTD (R9), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      (CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      32(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      64(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 4(R9), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      128(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      160(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      192(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      224(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	ADDQ         $+256, CX
+	ADDQ         $+8, R9
+	SUBQ         $+2, R10
+	JGE          narrow_h_0_block
+
+narrow_h_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_h_0_rest_done
+
+narrow_h_0_rest:
+	VPBROADCASTD (R9), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      (CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      32(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      64(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(CX), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	ADDQ         $+128, CX
+	ADDQ         $+4, R9
+	SUBQ         $+1, R10
+	JGE          narrow_h_0_rest
+
+narrow_h_0_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (AX), Y4
+	VMOVUPS      (R8), Y5
+	VMOVUPS      256(DI), Y6
+	VMULPS       Y4, Y5, Y5
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVUPS      Y6, (DI)
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      288(DI), Y5
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      320(DI), Y1
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      352(DI), Y1
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS (DI), Y0
+	VMOVUPS shut<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS 64(DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y0, Y0, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+	VORPS        Y1, Y4, Y1
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y4
+	VDIVPS  Y2, Y4, Y4
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y5
+	VADDPS       one<>+0(SB), Y5, Y5
+	VFNMADD231PS Y3, Y0, Y5
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y5, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y4, Y2, Y4
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 32(DI), Y0
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y2
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y0
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y3
+	VFMADD231PS Y0, Y0, Y3
+	VPSLLD      $0x17, Y2, Y2
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y5
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y5
+	VMOVUPS     sigmoidP0<>+0(SB), Y6
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y6
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
+	VFMADD231PS Y3, Y5, Y6
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y3, Y6, Y0
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y2, Y3
+	VFNMADD231PS Y2, Y0, Y3
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y3, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y3, Y2, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y2, Y0, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y3
+	VFNMADD231PS Y5, Y6, Y3
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y3, Y5
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Y1, Y4, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y5, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS     Y0, Y1, Y1
+	VMOVUPS     Y1, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 96(DI), Y1
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y1, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x11, tiny<>+0(SB), Y1, Y1
+	VANDNPS      Y0, Y1, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_0
+	MOVQ         SI, AX
+	LEAQ         (BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_2_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_2_4:
+	TESTQ    $+2, AX
+	JZ       tail_2_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_2_2:
+	TESTQ  $+1, AX
+	JZ     tail_2_1
+	VMOVSS X1, (CX)
+
+tail_2_1:
+	JMP h_done_narrow_0
+
+h_whole_narrow_0:
+	VMOVUPS Y0, (BX)
+
+h_done_narrow_0:
+done:
+	VZEROUPPER
+	RET
+
 // func stepTileAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·stepTileAVX2(SB), $1600-88
@@ -13000,6 +16552,13740 @@ done:
 	VZEROUPPER
 	RET
 
+// func gatesInt8AVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·gatesInt8AVX2(SB), NOSPLIT, $0-104
+	VMOVUPS oneWords<>+0(SB), Y11
+
+panel:
+	// Registers: oneWords Y11
+	MOVQ units+80(FP), AX
+	CMPQ AX, $+8
+	JLE  narrow
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x08, DX
+	ADDQ CX, DX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
+	CMPQ BX, $+1
+	JEQ  wide_1
+	XORL BX, BX
+	ADDQ $+2, BX
+
+wide_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	//            oneWords Y11
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
+	JEQ  wide_6
+	CMPQ SI, $+5
+	JEQ  wide_5
+	CMPQ SI, $+4
+	JEQ  wide_4
+	CMPQ SI, $+3
+	JEQ  wide_3
+
+	// Sums of columns 0 to 1.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   prefetch+48(FP), R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_2_0_0_block_done
+
+wide_2_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT0   8448(R8)
+	PREFETCHT0   8512(R8)
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_2_0_0_block
+
+wide_2_0_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_2_0_0_rest_done
+
+wide_2_0_0_rest:
+	// Registers: q SI DI, weights R8, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_2_0_0_rest
+
+wide_2_0_0_rest_done:
+	ADDQ $+1, R10
+	MOVQ R9, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          wide_next
+
+wide_3:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  wide_3_0_0_block_done
+
+wide_3_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   8448(R9)
+	PREFETCHT0   8512(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          wide_3_0_0_block
+
+wide_3_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  wide_3_0_0_rest_done
+
+wide_3_0_0_rest:
+	// Registers: q SI DI R8, weights R9, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_3_0_0_rest
+
+wide_3_0_0_rest_done:
+	ADDQ $+1, R11
+	MOVQ R10, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          wide_next
+
+wide_4:
+	// Sums of columns 0 to 1.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   prefetch+48(FP), R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_4_0_0_block_done
+
+wide_4_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT0   8448(R8)
+	PREFETCHT0   8512(R8)
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_4_0_0_block
+
+wide_4_0_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_4_0_0_rest_done
+
+wide_4_0_0_rest:
+	// Registers: q SI DI, weights R8, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_4_0_0_rest
+
+wide_4_0_0_rest_done:
+	ADDQ $+1, R10
+	MOVQ R9, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 2 to 3.
+	MOVQ   columns+56(FP), SI
+	MOVQ   144(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   216(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_4_2_0_block_done
+
+wide_4_2_0_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          wide_4_2_0_block
+
+wide_4_2_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_4_2_0_rest_done
+
+wide_4_2_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_4_2_0_rest
+
+wide_4_2_0_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          wide_next
+
+wide_5:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  wide_5_0_0_block_done
+
+wide_5_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   8448(R9)
+	PREFETCHT0   8512(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          wide_5_0_0_block
+
+wide_5_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  wide_5_0_0_rest_done
+
+wide_5_0_0_rest:
+	// Registers: q SI DI R8, weights R9, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_5_0_0_rest
+
+wide_5_0_0_rest_done:
+	ADDQ $+1, R11
+	MOVQ R10, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 3 to 4.
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   288(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_5_3_0_block_done
+
+wide_5_3_0_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          wide_5_3_0_block
+
+wide_5_3_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_5_3_0_rest_done
+
+wide_5_3_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_5_3_0_rest
+
+wide_5_3_0_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          wide_next
+
+wide_6:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  wide_6_0_0_block_done
+
+wide_6_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   8448(R9)
+	PREFETCHT0   8512(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          wide_6_0_0_block
+
+wide_6_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  wide_6_0_0_rest_done
+
+wide_6_0_0_rest:
+	// Registers: q SI DI R8, weights R9, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_6_0_0_rest
+
+wide_6_0_0_rest_done:
+	ADDQ $+1, R11
+	MOVQ R10, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 3 to 5.
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   288(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   360(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_6_3_0_block_done
+
+wide_6_3_0_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_6_3_0_block
+
+wide_6_3_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_6_3_0_rest_done
+
+wide_6_3_0_rest:
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_6_3_0_rest
+
+wide_6_3_0_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         360(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+wide_next:
+	ADDQ $+128, AX
+	ADDQ $+128, DX
+	ADDQ $+128, CX
+	SUBQ $+1, BX
+	JGT  wide_pass
+	JMP  wide_summed
+
+wide_1:
+	MOVQ   columns+56(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   DX, SI
+	ADDQ   $+256, SI
+	MOVQ   BX, DI
+	ADDQ   $+16, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R8
+	JLT  wide_1_0_block_done
+
+wide_1_0_block:
+	// Registers: weights SI, q DI, groups left R8
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      128(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      384(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      416(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      448(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      480(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+512, SI
+	ADDQ         $+8, DI
+	SUBQ         $+2, R8
+	JGE          wide_1_0_block
+
+wide_1_0_block_done:
+	ADDQ $+2, R8
+
+	// The groups that are left.
+	SUBQ $+1, R8
+	JLT  wide_1_0_rest_done
+
+wide_1_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VMOVDQU      128(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, SI
+	ADDQ         $+4, DI
+	SUBQ         $+1, R8
+	JGE          wide_1_0_rest
+
+wide_1_0_rest_done:
+	ADDQ $+1, R8
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (BX), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (AX), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (CX)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(AX), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(CX)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(CX)
+	VMOVUPS      128(DX), Y0
+	VMOVUPS      128(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y4, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 128(CX)
+	VMOVUPS      160(DX), Y0
+	VMOVUPS      160(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y5, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 160(CX)
+	VMOVUPS      192(DX), Y0
+	VMOVUPS      192(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y6, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 192(CX)
+	VMOVUPS      224(DX), Y0
+	VMOVUPS      224(AX), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y7, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 224(CX)
+
+wide_summed:
+	MOVQ  units+80(FP), AX
+	SUBQ  $+16, AX
+	MOVQ  AX, units+80(FP)
+	TESTQ AX, AX
+	JLE   done
+	MOVQ  sums+0(FP), AX
+	MOVQ  sumsStride+8(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, sums+0(FP)
+	MOVQ  weights+24(FP), AX
+	MOVQ  weightsStride+32(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, weights+24(FP)
+	MOVQ  z+88(FP), AX
+	ADDQ  $+256, AX
+	MOVQ  AX, z+88(FP)
+	JMP   panel
+
+narrow:
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x07, DX
+	ADDQ CX, DX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
+	CMPQ BX, $+1
+	JEQ  narrow_1
+	XORL BX, BX
+	ADDQ $+1, BX
+
+narrow_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	//            oneWords Y11
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
+	JEQ  narrow_6
+	CMPQ SI, $+5
+	JEQ  narrow_5
+	CMPQ SI, $+4
+	JEQ  narrow_4
+	CMPQ SI, $+3
+	JEQ  narrow_3
+
+	// Sums of columns 0 to 1.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   prefetch+48(FP), R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_2_0_0_block_done
+
+narrow_2_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT0   4224(R8)
+	PREFETCHT0   4288(R8)
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	ADDQ         $+128, R9
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_2_0_0_block
+
+narrow_2_0_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_2_0_0_rest_done
+
+narrow_2_0_0_rest:
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_2_0_0_rest
+
+narrow_2_0_0_rest_done:
+	ADDQ $+1, R10
+	MOVQ R9, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          narrow_next
+
+narrow_3:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  narrow_3_0_0_block_done
+
+narrow_3_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         $+128, R10
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          narrow_3_0_0_block
+
+narrow_3_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_3_0_0_rest_done
+
+narrow_3_0_0_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_3_0_0_rest
+
+narrow_3_0_0_rest_done:
+	ADDQ $+1, R11
+	MOVQ R10, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          narrow_next
+
+narrow_4:
+	// Sums of columns 0 to 1.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   prefetch+48(FP), R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_4_0_0_block_done
+
+narrow_4_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT0   4224(R8)
+	PREFETCHT0   4288(R8)
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	ADDQ         $+128, R9
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_4_0_0_block
+
+narrow_4_0_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_4_0_0_rest_done
+
+narrow_4_0_0_rest:
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_4_0_0_rest
+
+narrow_4_0_0_rest_done:
+	ADDQ $+1, R10
+	MOVQ R9, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 2 to 3.
+	MOVQ   columns+56(FP), SI
+	MOVQ   144(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   216(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  narrow_4_2_0_block_done
+
+narrow_4_2_0_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          narrow_4_2_0_block
+
+narrow_4_2_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_4_2_0_rest_done
+
+narrow_4_2_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_4_2_0_rest
+
+narrow_4_2_0_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          narrow_next
+
+narrow_5:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  narrow_5_0_0_block_done
+
+narrow_5_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         $+128, R10
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          narrow_5_0_0_block
+
+narrow_5_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_5_0_0_rest_done
+
+narrow_5_0_0_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_5_0_0_rest
+
+narrow_5_0_0_rest_done:
+	ADDQ $+1, R11
+	MOVQ R10, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 3 to 4.
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   288(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  narrow_5_3_0_block_done
+
+narrow_5_3_0_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          narrow_5_3_0_block
+
+narrow_5_3_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_5_3_0_rest_done
+
+narrow_5_3_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_5_3_0_rest
+
+narrow_5_3_0_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          narrow_next
+
+narrow_6:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  narrow_6_0_0_block_done
+
+narrow_6_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         $+128, R10
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          narrow_6_0_0_block
+
+narrow_6_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_6_0_0_rest_done
+
+narrow_6_0_0_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_6_0_0_rest
+
+narrow_6_0_0_rest_done:
+	ADDQ $+1, R11
+	MOVQ R10, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 3 to 5.
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   288(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   360(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_6_3_0_block_done
+
+narrow_6_3_0_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_6_3_0_block
+
+narrow_6_3_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_6_3_0_rest_done
+
+narrow_6_3_0_rest:
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_6_3_0_rest
+
+narrow_6_3_0_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         360(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+narrow_next:
+	SUBQ $+1, BX
+	JGT  narrow_pass
+	JMP  narrow_summed
+
+narrow_1:
+	MOVQ   columns+56(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   DX, SI
+	ADDQ   $+128, SI
+	MOVQ   BX, DI
+	ADDQ   $+16, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R8
+	JLT  narrow_1_0_block_done
+
+narrow_1_0_block:
+	// Registers: weights SI, q DI, groups left R8
+	//            sums Y0-Y3, q Y4, |q| Y5, oneWords Y11
+	VPBROADCASTD (DI), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      (SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      32(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      64(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPBROADCASTD 4(DI), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      128(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      160(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      192(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      224(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	ADDQ         $+256, SI
+	ADDQ         $+8, DI
+	SUBQ         $+2, R8
+	JGE          narrow_1_0_block
+
+narrow_1_0_block_done:
+	ADDQ $+2, R8
+
+	// The groups that are left.
+	SUBQ $+1, R8
+	JLT  narrow_1_0_rest_done
+
+narrow_1_0_rest:
+	VPBROADCASTD (DI), Y4
+	VPABSB       Y4, Y5
+	VMOVDQU      (SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      32(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      64(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(SI), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y11, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	ADDQ         $+128, SI
+	ADDQ         $+4, DI
+	SUBQ         $+1, R8
+	JGE          narrow_1_0_rest
+
+narrow_1_0_rest_done:
+	ADDQ $+1, R8
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (BX), Y4
+	VMOVUPS      (DX), Y5
+	VMOVUPS      (AX), Y6
+	VMULPS       Y4, Y5, Y5
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVUPS      Y6, (CX)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(AX), Y5
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y5
+	VMOVUPS      Y5, 32(CX)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(AX), Y1
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(CX)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(AX), Y1
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(CX)
+
+narrow_summed:
+done:
+	VZEROUPPER
+	RET
+
+// func gatesInt8DigitsAVX2(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·gatesInt8DigitsAVX2(SB), NOSPLIT, $0-104
+	VMOVUPS oneWords<>+0(SB), Y11
+
+panel:
+	// Registers: oneWords Y11
+	MOVQ units+80(FP), AX
+	CMPQ AX, $+8
+	JLE  narrow
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x08, DX
+	ADDQ CX, DX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
+	CMPQ BX, $+1
+	JEQ  wide_1
+	XORL BX, BX
+	ADDQ $+2, BX
+
+wide_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	//            oneWords Y11
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
+	JEQ  wide_6
+	CMPQ SI, $+5
+	JEQ  wide_5
+	CMPQ SI, $+4
+	JEQ  wide_4
+	CMPQ SI, $+3
+	JEQ  wide_3
+
+	// Sums of columns 0 to 1.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   prefetch+48(FP), R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_2_0_0_block_done
+
+wide_2_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT0   8448(R8)
+	PREFETCHT0   8512(R8)
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_2_0_0_block
+
+wide_2_0_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_2_0_0_rest_done
+
+wide_2_0_0_rest:
+	// Registers: q SI DI, weights R8, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_2_0_0_rest
+
+wide_2_0_0_rest_done:
+	ADDQ   $+1, R10
+	MOVQ   R9, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_2_0_1_block_done
+
+wide_2_0_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            q Y8, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPMADDUBSW   256(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   288(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   320(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   352(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPMADDUBSW   256(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   288(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   320(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   352(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          wide_2_0_1_block
+
+wide_2_0_1_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_2_0_1_rest_done
+
+wide_2_0_1_rest:
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_2_0_1_rest
+
+wide_2_0_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          wide_next
+
+wide_3:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  wide_3_0_0_block_done
+
+wide_3_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   8448(R9)
+	PREFETCHT0   8512(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          wide_3_0_0_block
+
+wide_3_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  wide_3_0_0_rest_done
+
+wide_3_0_0_rest:
+	// Registers: q SI DI R8, weights R9, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_3_0_0_rest
+
+wide_3_0_0_rest_done:
+	ADDQ   $+1, R11
+	MOVQ   R10, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VPSLLD $0x07, Y8, Y8
+	VPSLLD $0x07, Y9, Y9
+	VPSLLD $0x07, Y10, Y10
+	VPSLLD $0x07, Y12, Y12
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_3_0_1_block_done
+
+wide_3_0_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            oneWords Y11, q Y13
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_3_0_1_block
+
+wide_3_0_1_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_3_0_1_rest_done
+
+wide_3_0_1_rest:
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_3_0_1_rest
+
+wide_3_0_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          wide_next
+
+wide_4:
+	// Sums of columns 0 to 1.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   prefetch+48(FP), R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_4_0_0_block_done
+
+wide_4_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT0   8448(R8)
+	PREFETCHT0   8512(R8)
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_4_0_0_block
+
+wide_4_0_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_4_0_0_rest_done
+
+wide_4_0_0_rest:
+	// Registers: q SI DI, weights R8, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_4_0_0_rest
+
+wide_4_0_0_rest_done:
+	ADDQ   $+1, R10
+	MOVQ   R9, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_4_0_1_block_done
+
+wide_4_0_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            q Y8, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPMADDUBSW   256(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   288(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   320(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   352(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPMADDUBSW   256(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   288(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   320(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   352(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          wide_4_0_1_block
+
+wide_4_0_1_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_4_0_1_rest_done
+
+wide_4_0_1_rest:
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_4_0_1_rest
+
+wide_4_0_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 2 to 3.
+	MOVQ   columns+56(FP), SI
+	MOVQ   144(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   216(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_4_2_0_block_done
+
+wide_4_2_0_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          wide_4_2_0_block
+
+wide_4_2_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_4_2_0_rest_done
+
+wide_4_2_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_4_2_0_rest
+
+wide_4_2_0_rest_done:
+	ADDQ   $+1, R9
+	MOVQ   columns+56(FP), SI
+	MOVQ   144(SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   216(SI), SI
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_4_2_1_block_done
+
+wide_4_2_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            q Y8, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPMADDUBSW   256(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   288(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   320(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   352(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPMADDUBSW   256(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   288(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   320(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   352(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          wide_4_2_1_block
+
+wide_4_2_1_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_4_2_1_rest_done
+
+wide_4_2_1_rest:
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_4_2_1_rest
+
+wide_4_2_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          wide_next
+
+wide_5:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  wide_5_0_0_block_done
+
+wide_5_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   8448(R9)
+	PREFETCHT0   8512(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          wide_5_0_0_block
+
+wide_5_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  wide_5_0_0_rest_done
+
+wide_5_0_0_rest:
+	// Registers: q SI DI R8, weights R9, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_5_0_0_rest
+
+wide_5_0_0_rest_done:
+	ADDQ   $+1, R11
+	MOVQ   R10, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VPSLLD $0x07, Y8, Y8
+	VPSLLD $0x07, Y9, Y9
+	VPSLLD $0x07, Y10, Y10
+	VPSLLD $0x07, Y12, Y12
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_5_0_1_block_done
+
+wide_5_0_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            oneWords Y11, q Y13
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_5_0_1_block
+
+wide_5_0_1_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_5_0_1_rest_done
+
+wide_5_0_1_rest:
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_5_0_1_rest
+
+wide_5_0_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 3 to 4.
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   288(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_5_3_0_block_done
+
+wide_5_3_0_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      288(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      320(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      352(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          wide_5_3_0_block
+
+wide_5_3_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_5_3_0_rest_done
+
+wide_5_3_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_5_3_0_rest
+
+wide_5_3_0_rest_done:
+	ADDQ   $+1, R9
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   288(SI), SI
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_5_3_1_block_done
+
+wide_5_3_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            q Y8, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPMADDUBSW   256(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   288(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   320(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   352(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPMADDUBSW   256(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   288(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   320(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   352(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+512, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          wide_5_3_1_block
+
+wide_5_3_1_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_5_3_1_rest_done
+
+wide_5_3_1_rest:
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_5_3_1_rest
+
+wide_5_3_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          wide_next
+
+wide_6:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  wide_6_0_0_block_done
+
+wide_6_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   8448(R9)
+	PREFETCHT0   8512(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          wide_6_0_0_block
+
+wide_6_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  wide_6_0_0_rest_done
+
+wide_6_0_0_rest:
+	// Registers: q SI DI R8, weights R9, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_6_0_0_rest
+
+wide_6_0_0_rest_done:
+	ADDQ   $+1, R11
+	MOVQ   R10, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VPSLLD $0x07, Y8, Y8
+	VPSLLD $0x07, Y9, Y9
+	VPSLLD $0x07, Y10, Y10
+	VPSLLD $0x07, Y12, Y12
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_6_0_1_block_done
+
+wide_6_0_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            oneWords Y11, q Y13
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_6_0_1_block
+
+wide_6_0_1_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_6_0_1_rest_done
+
+wide_6_0_1_rest:
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_6_0_1_rest
+
+wide_6_0_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 3 to 5.
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   288(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   360(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_6_3_0_block_done
+
+wide_6_3_0_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      256(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      288(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      320(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      352(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_6_3_0_block
+
+wide_6_3_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_6_3_0_rest_done
+
+wide_6_3_0_rest:
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_6_3_0_rest
+
+wide_6_3_0_rest_done:
+	ADDQ   $+1, R10
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   288(SI), R8
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   360(SI), SI
+	VPSLLD $0x07, Y8, Y8
+	VPSLLD $0x07, Y9, Y9
+	VPSLLD $0x07, Y10, Y10
+	VPSLLD $0x07, Y12, Y12
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  wide_6_3_1_block_done
+
+wide_6_3_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            oneWords Y11, q Y13
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPMADDUBSW   256(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   288(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   320(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   352(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+512, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          wide_6_3_1_block
+
+wide_6_3_1_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_6_3_1_rest_done
+
+wide_6_3_1_rest:
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_6_3_1_rest
+
+wide_6_3_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         360(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+wide_next:
+	ADDQ $+128, AX
+	ADDQ $+128, DX
+	ADDQ $+128, CX
+	SUBQ $+1, BX
+	JGT  wide_pass
+	JMP  wide_summed
+
+wide_1:
+	MOVQ   columns+56(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   DX, SI
+	ADDQ   $+256, SI
+	MOVQ   BX, DI
+	ADDQ   $+16, DI
+	MOVQ   BX, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_1_0_block_done
+
+wide_1_0_block:
+	// Registers: weights SI, q DI R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R8), Y8
+	VPMADDUBSW   (SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(SI), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(R8), Y8
+	VPMADDUBSW   256(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   288(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   320(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   352(SI), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+512, SI
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	SUBQ         $+2, R9
+	JGE          wide_1_0_block
+
+wide_1_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_1_0_rest_done
+
+wide_1_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R8), Y8
+	VPMADDUBSW   (SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(SI), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, SI
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+	JGE          wide_1_0_rest
+
+wide_1_0_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (BX), Y8
+	VPSLLD       $0x07, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      (DX), Y4
+	VMOVUPS      (AX), Y9
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y9
+	VMOVUPS      Y9, (CX)
+	VPSLLD       $0x07, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(AX), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 32(CX)
+	VPSLLD       $0x07, Y2, Y0
+	VPADDD       Y6, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 64(CX)
+	VPSLLD       $0x07, Y3, Y0
+	VPADDD       Y7, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 96(CX)
+	MOVQ         DX, SI
+	ADDQ         $+384, SI
+	MOVQ         BX, DI
+	ADDQ         $+16, DI
+	MOVQ         BX, R8
+	MOVQ         n+72(FP), R9
+	SUBQ         $+4, R9
+	ADDQ         $+3, R9
+	ANDQ         $-4, R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	ADDQ         $+16, R8
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	MOVQ         n+72(FP), R9
+	SUBQ         $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  wide_1_4_block_done
+
+wide_1_4_block:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R8), Y8
+	VPMADDUBSW   (SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(SI), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      256(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      288(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      320(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      352(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(R8), Y8
+	VPMADDUBSW   256(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   288(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   320(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   352(SI), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+512, SI
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	SUBQ         $+2, R9
+	JGE          wide_1_4_block
+
+wide_1_4_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_1_4_rest_done
+
+wide_1_4_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R8), Y8
+	VPMADDUBSW   (SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(SI), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, SI
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+	JGE          wide_1_4_rest
+
+wide_1_4_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (BX), Y8
+	VPSLLD       $0x07, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      128(DX), Y4
+	VMOVUPS      128(AX), Y9
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y9
+	VMOVUPS      Y9, 128(CX)
+	VPSLLD       $0x07, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VMOVUPS      160(DX), Y1
+	VMOVUPS      160(AX), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 160(CX)
+	VPSLLD       $0x07, Y2, Y0
+	VPADDD       Y6, Y0, Y0
+	VMOVUPS      192(DX), Y1
+	VMOVUPS      192(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 192(CX)
+	VPSLLD       $0x07, Y3, Y0
+	VPADDD       Y7, Y0, Y0
+	VMOVUPS      224(DX), Y1
+	VMOVUPS      224(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 224(CX)
+
+wide_summed:
+	MOVQ  units+80(FP), AX
+	SUBQ  $+16, AX
+	MOVQ  AX, units+80(FP)
+	TESTQ AX, AX
+	JLE   done
+	MOVQ  sums+0(FP), AX
+	MOVQ  sumsStride+8(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, sums+0(FP)
+	MOVQ  weights+24(FP), AX
+	MOVQ  weightsStride+32(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, weights+24(FP)
+	MOVQ  z+88(FP), AX
+	ADDQ  $+256, AX
+	MOVQ  AX, z+88(FP)
+	JMP   panel
+
+narrow:
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x07, DX
+	ADDQ CX, DX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
+	CMPQ BX, $+1
+	JEQ  narrow_1
+	XORL BX, BX
+	ADDQ $+1, BX
+
+narrow_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	//            oneWords Y11
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
+	JEQ  narrow_6
+	CMPQ SI, $+5
+	JEQ  narrow_5
+	CMPQ SI, $+4
+	JEQ  narrow_4
+	CMPQ SI, $+3
+	JEQ  narrow_3
+
+	// Sums of columns 0 to 1.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   prefetch+48(FP), R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_2_0_0_block_done
+
+narrow_2_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT0   4224(R8)
+	PREFETCHT0   4288(R8)
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	ADDQ         $+128, R9
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_2_0_0_block
+
+narrow_2_0_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_2_0_0_rest_done
+
+narrow_2_0_0_rest:
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_2_0_0_rest
+
+narrow_2_0_0_rest_done:
+	ADDQ   $+1, R10
+	MOVQ   R9, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  narrow_2_0_1_block_done
+
+narrow_2_0_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            q Y8, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPMADDUBSW   128(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   160(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   192(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   224(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPMADDUBSW   128(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   160(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   192(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   224(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          narrow_2_0_1_block
+
+narrow_2_0_1_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_2_0_1_rest_done
+
+narrow_2_0_1_rest:
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_2_0_1_rest
+
+narrow_2_0_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          narrow_next
+
+narrow_3:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  narrow_3_0_0_block_done
+
+narrow_3_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         $+128, R10
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          narrow_3_0_0_block
+
+narrow_3_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_3_0_0_rest_done
+
+narrow_3_0_0_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_3_0_0_rest
+
+narrow_3_0_0_rest_done:
+	ADDQ   $+1, R11
+	MOVQ   R10, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VPSLLD $0x07, Y8, Y8
+	VPSLLD $0x07, Y9, Y9
+	VPSLLD $0x07, Y10, Y10
+	VPSLLD $0x07, Y12, Y12
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_3_0_1_block_done
+
+narrow_3_0_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            oneWords Y11, q Y13
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_3_0_1_block
+
+narrow_3_0_1_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_3_0_1_rest_done
+
+narrow_3_0_1_rest:
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_3_0_1_rest
+
+narrow_3_0_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          narrow_next
+
+narrow_4:
+	// Sums of columns 0 to 1.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   prefetch+48(FP), R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_4_0_0_block_done
+
+narrow_4_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT0   4224(R8)
+	PREFETCHT0   4288(R8)
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	ADDQ         $+128, R9
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_4_0_0_block
+
+narrow_4_0_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_4_0_0_rest_done
+
+narrow_4_0_0_rest:
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_4_0_0_rest
+
+narrow_4_0_0_rest_done:
+	ADDQ   $+1, R10
+	MOVQ   R9, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  narrow_4_0_1_block_done
+
+narrow_4_0_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            q Y8, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPMADDUBSW   128(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   160(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   192(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   224(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPMADDUBSW   128(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   160(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   192(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   224(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          narrow_4_0_1_block
+
+narrow_4_0_1_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_4_0_1_rest_done
+
+narrow_4_0_1_rest:
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_4_0_1_rest
+
+narrow_4_0_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 2 to 3.
+	MOVQ   columns+56(FP), SI
+	MOVQ   144(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   216(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  narrow_4_2_0_block_done
+
+narrow_4_2_0_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          narrow_4_2_0_block
+
+narrow_4_2_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_4_2_0_rest_done
+
+narrow_4_2_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_4_2_0_rest
+
+narrow_4_2_0_rest_done:
+	ADDQ   $+1, R9
+	MOVQ   columns+56(FP), SI
+	MOVQ   144(SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   216(SI), SI
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  narrow_4_2_1_block_done
+
+narrow_4_2_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            q Y8, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPMADDUBSW   128(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   160(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   192(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   224(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPMADDUBSW   128(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   160(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   192(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   224(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          narrow_4_2_1_block
+
+narrow_4_2_1_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_4_2_1_rest_done
+
+narrow_4_2_1_rest:
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_4_2_1_rest
+
+narrow_4_2_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          narrow_next
+
+narrow_5:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  narrow_5_0_0_block_done
+
+narrow_5_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         $+128, R10
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          narrow_5_0_0_block
+
+narrow_5_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_5_0_0_rest_done
+
+narrow_5_0_0_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_5_0_0_rest
+
+narrow_5_0_0_rest_done:
+	ADDQ   $+1, R11
+	MOVQ   R10, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VPSLLD $0x07, Y8, Y8
+	VPSLLD $0x07, Y9, Y9
+	VPSLLD $0x07, Y10, Y10
+	VPSLLD $0x07, Y12, Y12
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_5_0_1_block_done
+
+narrow_5_0_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            oneWords Y11, q Y13
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_5_0_1_block
+
+narrow_5_0_1_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_5_0_1_rest_done
+
+narrow_5_0_1_rest:
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_5_0_1_rest
+
+narrow_5_0_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 3 to 4.
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   288(SI), SI
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  narrow_5_3_0_block_done
+
+narrow_5_3_0_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      160(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      192(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      224(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          narrow_5_3_0_block
+
+narrow_5_3_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_5_3_0_rest_done
+
+narrow_5_3_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVDQU      32(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VMOVDQU      64(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVDQU      96(R8), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_5_3_0_rest
+
+narrow_5_3_0_rest_done:
+	ADDQ   $+1, R9
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   288(SI), SI
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  narrow_5_3_1_block_done
+
+narrow_5_3_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            q Y8, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPMADDUBSW   128(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   160(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   192(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   224(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD 4(SI), Y8
+	VPMADDUBSW   128(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   160(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   192(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   224(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, R8
+	ADDQ         $+8, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	JGE          narrow_5_3_1_block
+
+narrow_5_3_1_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_5_3_1_rest_done
+
+narrow_5_3_1_rest:
+	VPBROADCASTD (DI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y0, Y0
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y1, Y1
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y2, Y2
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (SI), Y8
+	VPMADDUBSW   (R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(R8), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(R8), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_5_3_1_rest
+
+narrow_5_3_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (DI), Y10
+	VMULPS       Y8, Y9, Y9
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y9, Y0, Y10
+	VMOVUPS      Y10, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y9
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y9
+	VMOVUPS      Y9, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	JMP          narrow_next
+
+narrow_6:
+	// Sums of columns 0 to 2.
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   prefetch+48(FP), R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R11
+	JLT  narrow_6_0_0_block_done
+
+narrow_6_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	ADDQ         $+128, R10
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R11
+	JGE          narrow_6_0_0_block
+
+narrow_6_0_0_block_done:
+	ADDQ $+2, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_6_0_0_rest_done
+
+narrow_6_0_0_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_6_0_0_rest
+
+narrow_6_0_0_rest_done:
+	ADDQ   $+1, R11
+	MOVQ   R10, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VPSLLD $0x07, Y8, Y8
+	VPSLLD $0x07, Y9, Y9
+	VPSLLD $0x07, Y10, Y10
+	VPSLLD $0x07, Y12, Y12
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_6_0_1_block_done
+
+narrow_6_0_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            oneWords Y11, q Y13
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_6_0_1_block
+
+narrow_6_0_1_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_6_0_1_rest_done
+
+narrow_6_0_1_rest:
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_6_0_1_rest
+
+narrow_6_0_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+	// Sums of columns 3 to 5.
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ   $+16, DI
+	MOVQ   288(SI), R8
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	ADDQ   $+16, R8
+	MOVQ   360(SI), SI
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y12, Y12, Y12
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_6_3_0_block_done
+
+narrow_6_3_0_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      128(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      160(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      192(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      224(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_6_3_0_block
+
+narrow_6_3_0_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_6_3_0_rest_done
+
+narrow_6_3_0_rest:
+	VPBROADCASTD (DI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPABSB       Y13, Y14
+	VMOVDQU      (R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VMOVDQU      32(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	VMOVDQU      64(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VMOVDQU      96(R9), Y15
+	VPSIGNB      Y13, Y15, Y15
+	VPMADDUBSW   Y15, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y12, Y12
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_6_3_0_rest
+
+narrow_6_3_0_rest_done:
+	ADDQ   $+1, R10
+	MOVQ   columns+56(FP), SI
+	MOVQ   216(SI), DI
+	VPSLLD $0x07, Y0, Y0
+	VPSLLD $0x07, Y1, Y1
+	VPSLLD $0x07, Y2, Y2
+	VPSLLD $0x07, Y3, Y3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   288(SI), R8
+	VPSLLD $0x07, Y4, Y4
+	VPSLLD $0x07, Y5, Y5
+	VPSLLD $0x07, Y6, Y6
+	VPSLLD $0x07, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   360(SI), SI
+	VPSLLD $0x07, Y8, Y8
+	VPSLLD $0x07, Y9, Y9
+	VPSLLD $0x07, Y10, Y10
+	VPSLLD $0x07, Y12, Y12
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R10
+	JLT  narrow_6_3_1_block_done
+
+narrow_6_3_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            oneWords Y11, q Y13
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VPBROADCASTD 4(DI), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(R8), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(SI), Y13
+	VPMADDUBSW   128(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   160(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   192(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   224(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+256, R9
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	ADDQ         $+8, SI
+	SUBQ         $+2, R10
+	JGE          narrow_6_3_1_block
+
+narrow_6_3_1_block_done:
+	ADDQ $+2, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_6_3_1_rest_done
+
+narrow_6_3_1_rest:
+	VPBROADCASTD (DI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (R8), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (SI), Y13
+	VPMADDUBSW   (R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPMADDUBSW   32(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPMADDUBSW   64(R9), Y13, Y14
+	VPMADDWD     Y11, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPMADDUBSW   96(R9), Y13, Y13
+	VPMADDWD     Y11, Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_6_3_1_rest
+
+narrow_6_3_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Y13
+	VMOVUPS      (DX), Y14
+	VMOVUPS      (DI), Y15
+	VMULPS       Y13, Y14, Y14
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y14, Y0, Y15
+	VMOVUPS      Y15, (R8)
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(DI), Y14
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y14
+	VMOVUPS      Y14, 32(R8)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(DI), Y1
+	VMULPS       Y13, Y0, Y0
+	VCVTDQ2PS    Y3, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), R9
+	VBROADCASTSS (R9), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y4, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y5, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y6, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y7, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         360(SI), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y8, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y9, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(DI), Y2
+	VMULPS       Y0, Y1, Y1
+	VCVTDQ2PS    Y10, Y3
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(DI), Y2
+	VMULPS       Y0, Y1, Y0
+	VCVTDQ2PS    Y12, Y1
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 96(R8)
+
+narrow_next:
+	SUBQ $+1, BX
+	JGT  narrow_pass
+	JMP  narrow_summed
+
+narrow_1:
+	MOVQ   columns+56(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   DX, SI
+	ADDQ   $+128, SI
+	MOVQ   BX, DI
+	ADDQ   $+16, DI
+	MOVQ   BX, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 2 groups an iteration.
+	SUBQ $+2, R9
+	JLT  narrow_1_0_block_done
+
+narrow_1_0_block:
+	// Registers: weights SI, q DI R8, groups left R9
+	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R8), Y8
+	VPMADDUBSW   (SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(SI), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD 4(DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      128(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      160(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      192(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      224(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD 4(R8), Y8
+	VPMADDUBSW   128(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   160(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   192(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   224(SI), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+256, SI
+	ADDQ         $+8, DI
+	ADDQ         $+8, R8
+	SUBQ         $+2, R9
+	JGE          narrow_1_0_block
+
+narrow_1_0_block_done:
+	ADDQ $+2, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_1_0_rest_done
+
+narrow_1_0_rest:
+	VPBROADCASTD (DI), Y8
+	VPABSB       Y8, Y9
+	VMOVDQU      (SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVDQU      32(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VMOVDQU      64(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVDQU      96(SI), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     Y11, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (R8), Y8
+	VPMADDUBSW   (SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y4, Y4
+	VPMADDUBSW   32(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VPMADDUBSW   64(SI), Y8, Y9
+	VPMADDWD     Y11, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VPMADDUBSW   96(SI), Y8, Y8
+	VPMADDWD     Y11, Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $+128, SI
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+	JGE          narrow_1_0_rest
+
+narrow_1_0_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (BX), Y8
+	VPSLLD       $0x07, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      (DX), Y4
+	VMOVUPS      (AX), Y9
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y9
+	VMOVUPS      Y9, (CX)
+	VPSLLD       $0x07, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(AX), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 32(CX)
+	VPSLLD       $0x07, Y2, Y0
+	VPADDD       Y6, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 64(CX)
+	VPSLLD       $0x07, Y3, Y0
+	VPADDD       Y7, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 96(CX)
+
+narrow_summed:
+done:
+	VZEROUPPER
+	RET
+
 // func cellsPlainAVX2(z *float32, zColumn int, parameters *float32, columns *[]float32, count int, units int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·cellsPlainAVX2(SB), NOSPLIT, $0-48
@@ -18710,6 +35996,343 @@ sums_1_done:
 
 rows_1_done:
 	ADDQ $+1, BX
+	VZEROUPPER
+	RET
+
+// func quantiseAVX2(dst *float32, v *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·quantiseAVX2(SB), $128-24
+	MOVQ dst+0(FP), AX
+
+	// The largest magnitude.
+	VBROADCASTSS 12(AX), Y0
+	MOVQ         v+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $+16, DX
+	JLT          largest_done
+
+largest:
+	// Registers: v CX, elements left DX
+	//            largest Y0, v Y1
+	VMOVUPS (CX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVAPS Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVAPS Y0, Y0
+	ADDQ    $+64, CX
+	SUBQ    $+16, DX
+	JGE     largest
+
+largest_done:
+	ADDQ  $+16, DX
+	LEAQ  63(SP), BX
+	ANDQ  $-64, BX
+	TESTQ DX, DX
+	JEQ   seen
+
+	// The elements that are left, and zeros.
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS Y1, (BX)
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS Y1, 32(BX)
+	MOVQ    BX, SI
+	SUBQ    $+8, DX
+	JLT     rest_done
+
+rest:
+	// Registers: v CX, elements left DX, rest SI
+	//            v Y1
+	VMOVUPS (CX), Y1
+	VMOVUPS Y1, (SI)
+	ADDQ    $+32, CX
+	ADDQ    $+32, SI
+	SUBQ    $+8, DX
+	JGE     rest
+
+rest_done:
+	ADDQ         $+8, DX
+	TESTQ        DX, DX
+	JEQ          rest_seen
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPCMPGTD     laneNumbers<>+0(SB), Y1, Y1
+	VMASKMOVPS   (CX), Y1, Y1
+	VMOVUPS      Y1, (SI)
+
+rest_seen:
+	VMOVUPS (BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVAPS Y0, Y0
+	VMOVUPS 32(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVAPS Y0, Y0
+
+seen:
+	// r = top / m, s = m·(1 / top) + (m - m)
+	VPERMQ  $0x4e, Y0, Y1
+	VPMAXSD Y1, Y0, Y0
+	VPSHUFD $0x4e, Y0, Y1
+	VPMAXSD Y1, Y0, Y0
+	VPSHUFD $0xb1, Y0, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVUPS top<>+0(SB), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMULPS  topInverse<>+0(SB), Y0, Y2
+	VSUBPS  Y0, Y0, Y3
+	VADDPS  Y3, Y2, Y2
+
+	// q = v·r
+	VXORPS Y3, Y3, Y3
+	MOVQ   AX, CX
+	ADDQ   $+16, CX
+	MOVQ   v+8(FP), DX
+	MOVQ   n+16(FP), SI
+	SUBQ   $+16, SI
+	JLT    multiples_done
+
+multiples:
+	// Registers: q CX, v DX, elements left SI
+	//            sum Y3, v Y4 Y5
+	VMOVUPS      (DX), Y4
+	VMULPS       Y1, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VMOVUPS      32(DX), Y5
+	VMULPS       Y1, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X5
+	VPACKSSWB    X5, X4, X5
+	VMOVDQU      X5, (CX)
+	ADDQ         $+64, DX
+	ADDQ         $+16, CX
+	SUBQ         $+16, SI
+	JGE          multiples
+
+multiples_done:
+	ADDQ         $+16, SI
+	TESTQ        SI, SI
+	JEQ          header
+	VMOVUPS      (BX), Y4
+	VMULPS       Y1, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VMOVUPS      32(BX), Y5
+	VMULPS       Y1, Y5, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VPACKSSDW    Y1, Y4, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X4
+	VPACKSSWB    X4, X1, X4
+	VMOVDQU      X4, (CX)
+
+header:
+	// -128 and -1 times the sum of q
+	VPERMQ    $0x4e, Y3, Y1
+	VPADDD    Y1, Y3, Y3
+	VPSHUFD   $0x4e, Y3, Y1
+	VPADDD    Y1, Y3, Y3
+	VPSHUFD   $0xb1, Y3, Y1
+	VPADDD    Y1, Y3, Y3
+	VMOVUPS   zero<>+0(SB), Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSLLD    $0x07, Y1, Y3
+	VUNPCKLPS X3, X2, X2
+	VUNPCKLPS X0, X1, X0
+	VMOVLHPS  X0, X2, X2
+	VMOVUPS   X2, (AX)
+	VZEROUPPER
+	RET
+
+// func quantiseDigitsAVX2(dst *float32, v *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·quantiseDigitsAVX2(SB), $128-24
+	MOVQ dst+0(FP), AX
+
+	// The largest magnitude.
+	VBROADCASTSS 12(AX), Y0
+	MOVQ         v+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $+16, DX
+	JLT          largest_done
+
+largest:
+	// Registers: v CX, elements left DX
+	//            largest Y0, v Y1
+	VMOVUPS (CX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVAPS Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVAPS Y0, Y0
+	ADDQ    $+64, CX
+	SUBQ    $+16, DX
+	JGE     largest
+
+largest_done:
+	ADDQ  $+16, DX
+	LEAQ  63(SP), BX
+	ANDQ  $-64, BX
+	TESTQ DX, DX
+	JEQ   seen
+
+	// The elements that are left, and zeros.
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS Y1, (BX)
+	VXORPS  Y1, Y1, Y1
+	VMOVUPS Y1, 32(BX)
+	MOVQ    BX, SI
+	SUBQ    $+8, DX
+	JLT     rest_done
+
+rest:
+	// Registers: v CX, elements left DX, rest SI
+	//            v Y1
+	VMOVUPS (CX), Y1
+	VMOVUPS Y1, (SI)
+	ADDQ    $+32, CX
+	ADDQ    $+32, SI
+	SUBQ    $+8, DX
+	JGE     rest
+
+rest_done:
+	ADDQ         $+8, DX
+	TESTQ        DX, DX
+	JEQ          rest_seen
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VPCMPGTD     laneNumbers<>+0(SB), Y1, Y1
+	VMASKMOVPS   (CX), Y1, Y1
+	VMOVUPS      Y1, (SI)
+
+rest_seen:
+	VMOVUPS (BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVAPS Y0, Y0
+	VMOVUPS 32(BX), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVAPS Y0, Y0
+
+seen:
+	// r = top / m, s = m·(1 / top) + (m - m)
+	VPERMQ  $0x4e, Y0, Y1
+	VPMAXSD Y1, Y0, Y0
+	VPSHUFD $0x4e, Y0, Y1
+	VPMAXSD Y1, Y0, Y0
+	VPSHUFD $0xb1, Y0, Y1
+	VPMAXSD Y1, Y0, Y0
+	VMOVUPS topDigits<>+0(SB), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMULPS  topDigitsInverse<>+0(SB), Y0, Y2
+	VSUBPS  Y0, Y0, Y3
+	VADDPS  Y3, Y2, Y2
+
+	// q = v·r
+	VXORPS Y3, Y3, Y3
+	MOVQ   AX, CX
+	ADDQ   $+16, CX
+	MOVQ   n+16(FP), DX
+	ADDQ   $+15, DX
+	ANDQ   $-16, DX
+	ADDQ   CX, DX
+	MOVQ   v+8(FP), SI
+	MOVQ   n+16(FP), DI
+	SUBQ   $+16, DI
+	JLT    multiples_done
+
+multiples:
+	// Registers: q CX, second plane DX, v SI, elements left DI
+	//            sum Y3, v Y4 Y6
+	VMOVUPS      (SI), Y4
+	VMULPS       Y1, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VANDPS       lowDigit<>+0(SB), Y4, Y5
+	VPSRAD       $0x07, Y4, Y4
+	VMOVUPS      32(SI), Y6
+	VMULPS       Y1, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VANDPS       lowDigit<>+0(SB), Y6, Y7
+	VPSRAD       $0x07, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X6
+	VPACKSSWB    X6, X4, X6
+	VMOVDQU      X6, (CX)
+	VPACKSSDW    Y7, Y5, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X5
+	VPACKSSWB    X5, X4, X5
+	VMOVDQU      X5, (DX)
+	ADDQ         $+64, SI
+	ADDQ         $+16, CX
+	ADDQ         $+16, DX
+	SUBQ         $+16, DI
+	JGE          multiples
+
+multiples_done:
+	ADDQ         $+16, DI
+	TESTQ        DI, DI
+	JEQ          header
+	VMOVUPS      (BX), Y4
+	VMULPS       Y1, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VANDPS       lowDigit<>+0(SB), Y4, Y5
+	VPSRAD       $0x07, Y4, Y4
+	VMOVUPS      32(BX), Y6
+	VMULPS       Y1, Y6, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VANDPS       lowDigit<>+0(SB), Y1, Y6
+	VPSRAD       $0x07, Y1, Y1
+	VPACKSSDW    Y1, Y4, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X4
+	VPACKSSWB    X4, X1, X4
+	VMOVDQU      X4, (CX)
+	VPACKSSDW    Y6, Y5, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X4
+	VPACKSSWB    X4, X1, X4
+	VMOVDQU      X4, (DX)
+
+header:
+	// -128 and -1 times the sum of q
+	VPERMQ    $0x4e, Y3, Y1
+	VPADDD    Y1, Y3, Y3
+	VPSHUFD   $0x4e, Y3, Y1
+	VPADDD    Y1, Y3, Y3
+	VPSHUFD   $0xb1, Y3, Y1
+	VPADDD    Y1, Y3, Y3
+	VMOVUPS   zero<>+0(SB), Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSLLD    $0x07, Y1, Y3
+	VUNPCKLPS X3, X2, X2
+	VUNPCKLPS X0, X1, X0
+	VMOVLHPS  X0, X2, X2
+	VMOVUPS   X2, (AX)
 	VZEROUPPER
 	RET
 
@@ -45064,6 +62687,12288 @@ vectors_1_done:
 	VZEROUPPER
 	RET
 
+// func stepInt8AVX512VNNI(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, AVX512VNNI, FMA3
+TEXT ·stepInt8AVX512VNNI(SB), $576-96
+	VBROADCASTSS signBytes<>+0(SB), Z9
+	MOVQ         sums+0(FP), AX
+	MOVQ         weights+16(FP), CX
+	MOVQ         c+72(FP), DX
+	MOVQ         h+80(FP), BX
+	MOVQ         units+88(FP), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+
+panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI, z DI
+	//            signBytes Z9
+	CMPQ         SI, $+8
+	JLE          narrow
+	MOVQ         skip+32(FP), R8
+	SHLQ         $0x08, R8
+	ADDQ         CX, R8
+	MOVQ         n+48(FP), R9
+	TESTQ        R9, R9
+	JEQ          wide_without_x
+	MOVQ         x+40(FP), R9
+	MOVQ         R8, R10
+	ADDQ         $+256, R10
+	MOVQ         R9, R11
+	ADDQ         $+16, R11
+	VBROADCASTSS 4(R9), Z0
+	VBROADCASTSS 4(R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 4(R9), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         n+48(FP), R12
+	SUBQ         $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  wide_x_0_block_done
+
+wide_x_0_block:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPXORD       384(R10), Z9, Z11
+	VPXORD       448(R10), Z9, Z12
+	VPBROADCASTD 4(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(R10), Z9, Z8
+	VPXORD       576(R10), Z9, Z10
+	VPXORD       640(R10), Z9, Z11
+	VPXORD       704(R10), Z9, Z12
+	VPBROADCASTD 8(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       768(R10), Z9, Z8
+	VPXORD       832(R10), Z9, Z10
+	VPXORD       896(R10), Z9, Z11
+	VPXORD       960(R10), Z9, Z12
+	VPBROADCASTD 12(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R11
+	SUBQ         $+4, R12
+	JGE          wide_x_0_block
+
+wide_x_0_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  wide_x_0_rest_done
+
+wide_x_0_rest:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z3, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          wide_x_0_rest
+
+wide_x_0_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Z8
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (AX), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, 256(DI)
+	VPADDD       Z5, Z1, Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      64(AX), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 320(DI)
+	VPADDD       Z6, Z2, Z0
+	VMOVUPS      128(R8), Z1
+	VMOVUPS      128(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 384(DI)
+	VPADDD       Z7, Z3, Z0
+	VMOVUPS      192(R8), Z1
+	VMOVUPS      192(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 448(DI)
+	MOVQ         n+48(FP), R9
+	SUBQ         $+4, R9
+	ADDQ         $+1, R9
+	SHLQ         $0x08, R9
+	ADDQ         R9, R8
+	JMP          wide_with_x
+
+wide_without_x:
+	VMOVUPS (AX), Z0
+	VMOVUPS Z0, 256(DI)
+	VMOVUPS 64(AX), Z0
+	VMOVUPS Z0, 320(DI)
+	VMOVUPS 128(AX), Z0
+	VMOVUPS Z0, 384(DI)
+	VMOVUPS 192(AX), Z0
+	VMOVUPS Z0, 448(DI)
+
+wide_with_x:
+	MOVQ         h0+56(FP), R9
+	MOVQ         R8, R10
+	ADDQ         $+256, R10
+	MOVQ         R9, R11
+	ADDQ         $+16, R11
+	VBROADCASTSS 4(R9), Z0
+	VBROADCASTSS 4(R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 4(R9), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         m+64(FP), R12
+	SUBQ         $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  wide_h_0_block_done
+
+wide_h_0_block:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPXORD       384(R10), Z9, Z11
+	VPXORD       448(R10), Z9, Z12
+	VPBROADCASTD 4(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(R10), Z9, Z8
+	VPXORD       576(R10), Z9, Z10
+	VPXORD       640(R10), Z9, Z11
+	VPXORD       704(R10), Z9, Z12
+	VPBROADCASTD 8(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       768(R10), Z9, Z8
+	VPXORD       832(R10), Z9, Z10
+	VPXORD       896(R10), Z9, Z11
+	VPXORD       960(R10), Z9, Z12
+	VPBROADCASTD 12(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R11
+	SUBQ         $+4, R12
+	JGE          wide_h_0_block
+
+wide_h_0_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  wide_h_0_rest_done
+
+wide_h_0_rest:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z3, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          wide_h_0_rest
+
+wide_h_0_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Z8
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (R8), Z4
+	VMOVUPS      256(DI), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, (DI)
+	VPADDD       Z5, Z1, Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      320(DI), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 64(DI)
+	VPADDD       Z6, Z2, Z0
+	VMOVUPS      128(R8), Z1
+	VMOVUPS      384(DI), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPADDD       Z7, Z3, Z0
+	VMOVUPS      192(R8), Z1
+	VMOVUPS      448(DI), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 192(DI)
+
+summed:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI, z DI
+	//            signBytes Z9
+	CMPQ         SI, $+24
+	JLE          last
+	MOVQ         m+64(FP), R8
+	SUBQ         $+4, R8
+	CMPQ         R8, $+16
+	JLT          last
+	MOVQ         sumsStride+8(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, AX
+	MOVQ         weightsStride+24(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, CX
+	MOVQ         skip+32(FP), R8
+	SHLQ         $0x08, R8
+	ADDQ         CX, R8
+	MOVQ         n+48(FP), R9
+	TESTQ        R9, R9
+	JEQ          shadow_without_x
+	MOVQ         x+40(FP), R9
+	MOVQ         R8, R10
+	ADDQ         $+256, R10
+	MOVQ         R9, R11
+	ADDQ         $+16, R11
+	VBROADCASTSS 4(R9), Z0
+	VBROADCASTSS 4(R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 4(R9), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         n+48(FP), R12
+	SUBQ         $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  shadow_x_0_block_done
+
+shadow_x_0_block:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPXORD       384(R10), Z9, Z11
+	VPXORD       448(R10), Z9, Z12
+	VPBROADCASTD 4(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(R10), Z9, Z8
+	VPXORD       576(R10), Z9, Z10
+	VPXORD       640(R10), Z9, Z11
+	VPXORD       704(R10), Z9, Z12
+	VPBROADCASTD 8(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       768(R10), Z9, Z8
+	VPXORD       832(R10), Z9, Z10
+	VPXORD       896(R10), Z9, Z11
+	VPXORD       960(R10), Z9, Z12
+	VPBROADCASTD 12(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R11
+	SUBQ         $+4, R12
+	JGE          shadow_x_0_block
+
+shadow_x_0_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  shadow_x_0_rest_done
+
+shadow_x_0_rest:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z3, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          shadow_x_0_rest
+
+shadow_x_0_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Z8
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (AX), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, 256(DI)
+	VPADDD       Z5, Z1, Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      64(AX), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 320(DI)
+	VPADDD       Z6, Z2, Z0
+	VMOVUPS      128(R8), Z1
+	VMOVUPS      128(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 384(DI)
+	VPADDD       Z7, Z3, Z0
+	VMOVUPS      192(R8), Z1
+	VMOVUPS      192(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 448(DI)
+	MOVQ         n+48(FP), R9
+	SUBQ         $+4, R9
+	ADDQ         $+1, R9
+	SHLQ         $0x08, R9
+	ADDQ         R9, R8
+	JMP          shadow_with_x
+
+shadow_without_x:
+	VMOVUPS (AX), Z0
+	VMOVUPS Z0, 256(DI)
+	VMOVUPS 64(AX), Z0
+	VMOVUPS Z0, 320(DI)
+	VMOVUPS 128(AX), Z0
+	VMOVUPS Z0, 384(DI)
+	VMOVUPS 192(AX), Z0
+	VMOVUPS Z0, 448(DI)
+
+shadow_with_x:
+	MOVQ         h0+56(FP), R9
+	MOVQ         R8, R10
+	ADDQ         $+256, R10
+	MOVQ         R9, R11
+	ADDQ         $+16, R11
+	VBROADCASTSS 4(R9), Z0
+	VBROADCASTSS 4(R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 4(R9), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      (DI), Z8
+	VBROADCASTSS shut<>+0(SB), Z10
+	VMAXPS       Z8, Z10, Z8
+	VBROADCASTSS sigmoidMax<>+0(SB), Z10
+	VMINPS       Z8, Z10, Z8
+
+	// Next panel: sums += products of group 0
+	VPXORD       (R10), Z9, Z10
+	VPXORD       64(R10), Z9, Z11
+	VPXORD       128(R10), Z9, Z12
+	VPXORD       192(R10), Z9, Z13
+	VPBROADCASTD (R11), Z14
+	VPDPBUSD     Z14, Z10, Z0
+	VPDPBUSD     Z14, Z11, Z1
+	VPDPBUSD     Z14, Z12, Z2
+	VPDPBUSD     Z14, Z13, Z3
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS      128(DI), Z10
+	VANDPS.BCST  allButSign<>+0(SB), Z10, Z11
+	VANDPS.BCST  signBit<>+0(SB), Z10, Z10
+	VBROADCASTSS tanhMax<>+0(SB), Z12
+	VMINPS       Z11, Z12, Z11
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z8, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z14
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z11, Z14
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z15
+	VMINPS           Z14, Z15, Z14
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z14, Z14
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z14, Z15
+
+	// Next panel: sums += products of group 1
+	VPXORD       256(R10), Z9, Z16
+	VPXORD       320(R10), Z9, Z17
+	VPXORD       384(R10), Z9, Z18
+	VPXORD       448(R10), Z9, Z19
+	VPBROADCASTD 4(R11), Z20
+	VPDPBUSD     Z20, Z16, Z4
+	VPDPBUSD     Z20, Z17, Z5
+	VPDPBUSD     Z20, Z18, Z6
+	VPDPBUSD     Z20, Z19, Z7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z8
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z8
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z15, Z11
+	VBROADCASTSS     leastSquare<>+0(SB), Z13
+	VFMADD231PS      Z11, Z11, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z8, Z8, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// Next panel: sums += products of group 2
+	VPXORD       512(R10), Z9, Z16
+	VPXORD       576(R10), Z9, Z17
+	VPXORD       640(R10), Z9, Z18
+	VPXORD       704(R10), Z9, Z19
+	VPBROADCASTD 8(R11), Z20
+	VPDPBUSD     Z20, Z16, Z0
+	VPDPBUSD     Z20, Z17, Z1
+	VPDPBUSD     Z20, Z18, Z2
+	VPDPBUSD     Z20, Z19, Z3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z16
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z13, Z16
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z8, Z17
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z8, Z18
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z14, Z14
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z13, Z16
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z17
+	VFMADD231PS      Z15, Z17, Z18
+
+	// Next panel: sums += products of group 3
+	VPXORD       768(R10), Z9, Z17
+	VPXORD       832(R10), Z9, Z19
+	VPXORD       896(R10), Z9, Z20
+	VPXORD       960(R10), Z9, Z21
+	VPBROADCASTD 12(R11), Z22
+	VPDPBUSD     Z22, Z17, Z4
+	VPDPBUSD     Z22, Z19, Z5
+	VPDPBUSD     Z22, Z20, Z6
+	VPDPBUSD     Z22, Z21, Z7
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z13, Z11, Z13
+	VFMADD231PS Z16, Z13, Z11
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z15, Z18, Z8
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS three<>+0(SB), Z15
+	VSUBPS       Z14, Z15, Z15
+	VFNMADD213PS Z13, Z11, Z15
+	VADDPS.BCST  one<>+0(SB), Z14, Z16
+	VFMADD231PS  Z13, Z11, Z16
+
+	// Next panel: sums += products of group 4
+	VPXORD       1024(R10), Z9, Z11
+	VPXORD       1088(R10), Z9, Z17
+	VPXORD       1152(R10), Z9, Z18
+	VPXORD       1216(R10), Z9, Z19
+	VPBROADCASTD 16(R11), Z20
+	VPDPBUSD     Z20, Z11, Z0
+	VPDPBUSD     Z20, Z17, Z1
+	VPDPBUSD     Z20, Z18, Z2
+	VPDPBUSD     Z20, Z19, Z3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z12, Z11
+	VFNMADD231PS Z12, Z8, Z11
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z16, Z15, Z15
+	VFNMADD231PS Z14, Z15, Z13
+	VORPS        Z10, Z13, Z10
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z13
+	VDIVPS       Z11, Z13, Z13
+
+	// Next panel: sums += products of group 5
+	VPXORD       1280(R10), Z9, Z14
+	VPXORD       1344(R10), Z9, Z15
+	VPXORD       1408(R10), Z9, Z16
+	VPXORD       1472(R10), Z9, Z17
+	VPBROADCASTD 20(R11), Z18
+	VPDPBUSD     Z18, Z14, Z4
+	VPDPBUSD     Z18, Z15, Z5
+	VPDPBUSD     Z18, Z16, Z6
+	VPDPBUSD     Z18, Z17, Z7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z11, Z12, Z14
+	VADDPS.BCST  one<>+0(SB), Z14, Z14
+	VFNMADD231PS Z12, Z8, Z14
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z13, Z11
+	VFNMADD231PS      Z13, Z14, Z11
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z13, Z11, Z13
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      64(DI), Z8
+	VBROADCASTSS shut<>+0(SB), Z11
+	VMAXPS       Z8, Z11, Z8
+	VBROADCASTSS sigmoidMax<>+0(SB), Z11
+	VMINPS       Z8, Z11, Z8
+
+	// Next panel: sums += products of group 6
+	VPXORD       1536(R10), Z9, Z11
+	VPXORD       1600(R10), Z9, Z12
+	VPXORD       1664(R10), Z9, Z14
+	VPXORD       1728(R10), Z9, Z15
+	VPBROADCASTD 24(R11), Z16
+	VPDPBUSD     Z16, Z11, Z0
+	VPDPBUSD     Z16, Z12, Z1
+	VPDPBUSD     Z16, Z14, Z2
+	VPDPBUSD     Z16, Z15, Z3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z8, Z11
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z8
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z8
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z12
+	VFMADD231PS  Z8, Z8, Z12
+	VPSLLD       $0x17, Z11, Z11
+
+	// Next panel: sums += products of group 7
+	VPXORD       1792(R10), Z9, Z14
+	VPXORD       1856(R10), Z9, Z15
+	VPXORD       1920(R10), Z9, Z16
+	VPXORD       1984(R10), Z9, Z17
+	VPBROADCASTD 28(R11), Z18
+	VPDPBUSD     Z18, Z14, Z4
+	VPDPBUSD     Z18, Z15, Z5
+	VPDPBUSD     Z18, Z16, Z6
+	VPDPBUSD     Z18, Z17, Z7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z8, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z8, Z15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z14
+	VFMADD231PS      Z12, Z14, Z15
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z12, Z15, Z8
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z11, Z12
+	VFNMADD231PS Z11, Z8, Z12
+
+	// Next panel: sums += products of group 8
+	VPXORD       2048(R10), Z9, Z14
+	VPXORD       2112(R10), Z9, Z15
+	VPXORD       2176(R10), Z9, Z16
+	VPXORD       2240(R10), Z9, Z17
+	VPBROADCASTD 32(R11), Z18
+	VPDPBUSD     Z18, Z14, Z0
+	VPDPBUSD     Z18, Z15, Z1
+	VPDPBUSD     Z18, Z16, Z2
+	VPDPBUSD     Z18, Z17, Z3
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z14
+	VDIVPS       Z12, Z14, Z14
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z12, Z11, Z15
+	VADDPS.BCST  one<>+0(SB), Z15, Z15
+	VFNMADD231PS Z11, Z8, Z15
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z14, Z12
+	VFNMADD231PS      Z14, Z15, Z12
+
+	// Next panel: sums += products of group 9
+	VPXORD       2304(R10), Z9, Z8
+	VPXORD       2368(R10), Z9, Z11
+	VPXORD       2432(R10), Z9, Z15
+	VPXORD       2496(R10), Z9, Z16
+	VPBROADCASTD 36(R11), Z17
+	VPDPBUSD     Z17, Z8, Z4
+	VPDPBUSD     Z17, Z11, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z14, Z12, Z14
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Z10, Z13, Z8
+	VMOVUPS     (DX), Z10
+	VFMADD231PS Z10, Z14, Z8
+	VANDPS.BCST allButSign<>+0(SB), Z8, Z10
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z10, K1
+	VMOVAPS.Z   Z8, K1, Z10
+	VMOVUPS     Z10, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      192(DI), Z10
+	VBROADCASTSS shut<>+0(SB), Z11
+	VMAXPS       Z10, Z11, Z10
+	VBROADCASTSS sigmoidMax<>+0(SB), Z11
+	VMINPS       Z10, Z11, Z10
+
+	// Next panel: sums += products of group 10
+	VPXORD       2560(R10), Z9, Z11
+	VPXORD       2624(R10), Z9, Z12
+	VPXORD       2688(R10), Z9, Z13
+	VPXORD       2752(R10), Z9, Z14
+	VPBROADCASTD 40(R11), Z15
+	VPDPBUSD     Z15, Z11, Z0
+	VPDPBUSD     Z15, Z12, Z1
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z8, Z11
+	VANDPS.BCST  signBit<>+0(SB), Z8, Z8
+	VBROADCASTSS tanhMax<>+0(SB), Z12
+	VMINPS       Z11, Z12, Z11
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z10, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z14
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z11, Z14
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z15
+	VMINPS           Z14, Z15, Z14
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z14, Z14
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z14, Z15
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z10
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z10
+
+	// Next panel: sums += products of group 11
+	VPXORD       2816(R10), Z9, Z13
+	VPXORD       2880(R10), Z9, Z16
+	VPXORD       2944(R10), Z9, Z17
+	VPXORD       3008(R10), Z9, Z18
+	VPBROADCASTD 44(R11), Z19
+	VPDPBUSD     Z19, Z13, Z4
+	VPDPBUSD     Z19, Z16, Z5
+	VPDPBUSD     Z19, Z17, Z6
+	VPDPBUSD     Z19, Z18, Z7
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z15, Z11
+	VBROADCASTSS     leastSquare<>+0(SB), Z13
+	VFMADD231PS      Z11, Z11, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z10, Z10, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z16
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z13, Z16
+
+	// Next panel: sums += products of group 12
+	VPXORD       3072(R10), Z9, Z17
+	VPXORD       3136(R10), Z9, Z18
+	VPXORD       3200(R10), Z9, Z19
+	VPXORD       3264(R10), Z9, Z20
+	VPBROADCASTD 48(R11), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z10, Z17
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z10, Z18
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z14, Z14
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z13, Z16
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z17
+	VFMADD231PS      Z15, Z17, Z18
+
+	// Next panel: sums += products of group 13
+	VPXORD       3328(R10), Z9, Z17
+	VPXORD       3392(R10), Z9, Z19
+	VPXORD       3456(R10), Z9, Z20
+	VPXORD       3520(R10), Z9, Z21
+	VPBROADCASTD 52(R11), Z22
+	VPDPBUSD     Z22, Z17, Z4
+	VPDPBUSD     Z22, Z19, Z5
+	VPDPBUSD     Z22, Z20, Z6
+	VPDPBUSD     Z22, Z21, Z7
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z13, Z11, Z13
+	VFMADD231PS Z16, Z13, Z11
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z15, Z18, Z10
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS three<>+0(SB), Z15
+	VSUBPS       Z14, Z15, Z15
+	VFNMADD213PS Z13, Z11, Z15
+	VADDPS.BCST  one<>+0(SB), Z14, Z16
+	VFMADD231PS  Z13, Z11, Z16
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z12, Z11
+	VFNMADD231PS Z12, Z10, Z11
+
+	// Next panel: sums += products of group 14
+	VPXORD       3584(R10), Z9, Z17
+	VPXORD       3648(R10), Z9, Z18
+	VPXORD       3712(R10), Z9, Z19
+	VPXORD       3776(R10), Z9, Z20
+	VPBROADCASTD 56(R11), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z16, Z15, Z15
+	VFNMADD231PS Z14, Z15, Z13
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z14
+	VDIVPS       Z11, Z14, Z14
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z11, Z12, Z15
+	VADDPS.BCST  one<>+0(SB), Z15, Z15
+	VFNMADD231PS Z12, Z10, Z15
+
+	// Next panel: sums += products of group 15
+	VPXORD       3840(R10), Z9, Z10
+	VPXORD       3904(R10), Z9, Z12
+	VPXORD       3968(R10), Z9, Z16
+	VPXORD       4032(R10), Z9, Z17
+	VPBROADCASTD 60(R11), Z18
+	VPDPBUSD     Z18, Z10, Z4
+	VPDPBUSD     Z18, Z12, Z5
+	VPDPBUSD     Z18, Z16, Z6
+	VPDPBUSD     Z18, Z17, Z7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z14, Z11
+	VFNMADD231PS      Z14, Z15, Z11
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z14, Z11, Z14
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS      Z13, Z14, Z10
+	VORPS       Z8, Z10, Z8
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z10, K1
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     Z8, (BX)
+	ADDQ        $+4096, R10
+	ADDQ        $+64, R11
+	MOVQ        m+64(FP), R12
+	SUBQ        $+4, R12
+	SUBQ        $+16, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  shadow_h_block_done
+
+shadow_h_block:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPXORD       384(R10), Z9, Z11
+	VPXORD       448(R10), Z9, Z12
+	VPBROADCASTD 4(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(R10), Z9, Z8
+	VPXORD       576(R10), Z9, Z10
+	VPXORD       640(R10), Z9, Z11
+	VPXORD       704(R10), Z9, Z12
+	VPBROADCASTD 8(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       768(R10), Z9, Z8
+	VPXORD       832(R10), Z9, Z10
+	VPXORD       896(R10), Z9, Z11
+	VPXORD       960(R10), Z9, Z12
+	VPBROADCASTD 12(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R11
+	SUBQ         $+4, R12
+	JGE          shadow_h_block
+
+shadow_h_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  shadow_h_rest_done
+
+shadow_h_rest:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z3, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          shadow_h_rest
+
+shadow_h_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Z8
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (R8), Z4
+	VMOVUPS      256(DI), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, (DI)
+	VPADDD       Z5, Z1, Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      320(DI), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 64(DI)
+	VPADDD       Z6, Z2, Z0
+	VMOVUPS      128(R8), Z1
+	VMOVUPS      384(DI), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPADDD       Z7, Z3, Z0
+	VMOVUPS      192(R8), Z1
+	VMOVUPS      448(DI), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 192(DI)
+	ADDQ         $+64, DX
+	ADDQ         $+64, BX
+	SUBQ         $+16, SI
+	JMP          summed
+
+last:
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      (DI), Z0
+	VBROADCASTSS shut<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS      128(DI), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      64(DI), Z3
+	VBROADCASTSS shut<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z4
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z4
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z4, Z5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z8
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z10
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z5
+	VFMADD231PS      Z2, Z2, Z5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z3
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z0, Z0, Z7
+	VPSLLD       $0x17, Z4, Z4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z10
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z3, Z3, Z11
+	VPSLLD       $0x17, Z8, Z8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z5, Z10
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z12
+	VFMADD231PS      Z7, Z12, Z13
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z5, Z2, Z5
+	VFMADD231PS Z10, Z5, Z2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
+	VFMADD231PS      Z11, Z14, Z15
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z7, Z13, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS three<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VFNMADD213PS Z5, Z2, Z7
+	VADDPS.BCST  one<>+0(SB), Z6, Z10
+	VFMADD231PS  Z5, Z2, Z10
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z11, Z15, Z3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z4, Z2
+	VFNMADD231PS Z4, Z0, Z2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z10, Z7, Z7
+	VFNMADD231PS Z6, Z7, Z5
+	VORPS        Z1, Z5, Z1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z8, Z5
+	VFNMADD231PS Z8, Z3, Z5
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z6
+	VDIVPS       Z2, Z6, Z6
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z5, Z7, Z7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z2, Z4, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
+	VFNMADD231PS Z4, Z0, Z10
+	VSUBPS       Z5, Z8, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z8, Z3, Z0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z6, Z2
+	VFNMADD231PS      Z6, Z10, Z2
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z5
+	VFNMADD231PS      Z7, Z0, Z5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z6, Z2, Z6
+	VFMADD231PS Z7, Z5, Z7
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Z1, Z6, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z7, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      192(DI), Z1
+	VBROADCASTSS shut<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z3
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z5
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
+	VMINPS           Z5, Z6, Z5
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z2, Z2, Z4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z1, Z1, Z6
+	VPSLLD       $0x17, Z3, Z3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z7
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z10
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z5, Z5
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
+	VFMADD231PS      Z6, Z8, Z10
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z4, Z2, Z4
+	VFMADD231PS Z7, Z4, Z2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z6, Z10, Z1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VFNMADD213PS Z4, Z2, Z6
+	VADDPS.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PS  Z4, Z2, Z7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
+	VFNMADD231PS Z3, Z1, Z2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z7, Z6, Z6
+	VFNMADD231PS Z5, Z6, Z4
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z2, Z5, Z5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z2, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z1, Z6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
+	VFNMADD231PS      Z5, Z6, Z2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z5, Z2, Z5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS        Z4, Z5, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_0
+	MOVQ          SI, R8
+	LEAQ          (BX), R9
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, R8
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R9)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R9
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, R8
+	JZ           tail_1_4
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R9
+
+tail_1_4:
+	TESTQ    $+2, R8
+	JZ       tail_1_2
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R9
+
+tail_1_2:
+	TESTQ  $+1, R8
+	JZ     tail_1_1
+	VMOVSS X0, (R9)
+
+tail_1_1:
+	JMP h_done_wide_0
+
+h_whole_wide_0:
+	VMOVUPS Z0, (BX)
+
+h_done_wide_0:
+	SUBQ $+16, SI
+	JLE  done
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	MOVQ sumsStride+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, AX
+	MOVQ weightsStride+24(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, CX
+	JMP  panels
+
+narrow:
+	MOVQ         skip+32(FP), R8
+	SHLQ         $0x07, R8
+	ADDQ         CX, R8
+	MOVQ         n+48(FP), CX
+	TESTQ        CX, CX
+	JEQ          narrow_without_x
+	MOVQ         x+40(FP), CX
+	MOVQ         R8, R9
+	ADDQ         $+128, R9
+	MOVQ         CX, R10
+	ADDQ         $+16, R10
+	VBROADCASTSS 4(CX), Y0
+	VBROADCASTSS 4(CX), Y1
+	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 4(CX), Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	MOVQ         n+48(FP), R11
+	SUBQ         $+4, R11
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R11
+	JLT  narrow_x_0_block_done
+
+narrow_x_0_block:
+	// Registers: weights R9, q R10, groups left R11
+	//            sums Y0-Y7, weights Y8 Y10-Y12, signBytes Y9, q Y13
+	VPXORD       (R9), Y9, Y8
+	VPXORD       32(R9), Y9, Y10
+	VPXORD       64(R9), Y9, Y11
+	VPXORD       96(R9), Y9, Y12
+	VPBROADCASTD (R10), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPXORD       128(R9), Y9, Y8
+	VPXORD       160(R9), Y9, Y10
+	VPXORD       192(R9), Y9, Y11
+	VPXORD       224(R9), Y9, Y12
+	VPBROADCASTD 4(R10), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	VPXORD       256(R9), Y9, Y8
+	VPXORD       288(R9), Y9, Y10
+	VPXORD       320(R9), Y9, Y11
+	VPXORD       352(R9), Y9, Y12
+	VPBROADCASTD 8(R10), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPXORD       384(R9), Y9, Y8
+	VPXORD       416(R9), Y9, Y10
+	VPXORD       448(R9), Y9, Y11
+	VPXORD       480(R9), Y9, Y12
+	VPBROADCASTD 12(R10), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	ADDQ         $+512, R9
+	ADDQ         $+16, R10
+	SUBQ         $+4, R11
+	JGE          narrow_x_0_block
+
+narrow_x_0_block_done:
+	ADDQ $+4, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_x_0_rest_done
+
+narrow_x_0_rest:
+	// Registers: weights R9, q R10, groups left R11
+	//            sums Y0-Y3, weights Y8 Y10-Y12, signBytes Y9, q Y13
+	VPXORD       (R9), Y9, Y8
+	VPXORD       32(R9), Y9, Y10
+	VPXORD       64(R9), Y9, Y11
+	VPXORD       96(R9), Y9, Y12
+	VPBROADCASTD (R10), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	ADDQ         $+128, R9
+	ADDQ         $+4, R10
+	SUBQ         $+1, R11
+	JGE          narrow_x_0_rest
+
+narrow_x_0_rest_done:
+	ADDQ $+1, R11
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (CX), Y8
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (AX), Y10
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y10
+	VMOVUPS      Y10, 256(DI)
+	VPADDD       Y5, Y1, Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(AX), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 288(DI)
+	VPADDD       Y6, Y2, Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 320(DI)
+	VPADDD       Y7, Y3, Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 352(DI)
+	MOVQ         n+48(FP), AX
+	SUBQ         $+4, AX
+	ADDQ         $+1, AX
+	SHLQ         $0x07, AX
+	ADDQ         AX, R8
+	JMP          narrow_with_x
+
+narrow_without_x:
+	VMOVUPS (AX), Y0
+	VMOVUPS Y0, 256(DI)
+	VMOVUPS 32(AX), Y0
+	VMOVUPS Y0, 288(DI)
+	VMOVUPS 64(AX), Y0
+	VMOVUPS Y0, 320(DI)
+	VMOVUPS 96(AX), Y0
+	VMOVUPS Y0, 352(DI)
+
+narrow_with_x:
+	MOVQ         h0+56(FP), AX
+	MOVQ         R8, CX
+	ADDQ         $+128, CX
+	MOVQ         AX, R9
+	ADDQ         $+16, R9
+	VBROADCASTSS 4(AX), Y0
+	VBROADCASTSS 4(AX), Y1
+	VBROADCASTSS 4(AX), Y2
+	VBROADCASTSS 4(AX), Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	MOVQ         m+64(FP), R10
+	SUBQ         $+4, R10
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R10
+	JLT  narrow_h_0_block_done
+
+narrow_h_0_block:
+	// Registers: weights CX, q R9, groups left R10
+	//            sums Y0-Y7, weights Y8 Y10-Y12, signBytes Y9, q Y13
+	VPXORD       (CX), Y9, Y8
+	VPXORD       32(CX), Y9, Y10
+	VPXORD       64(CX), Y9, Y11
+	VPXORD       96(CX), Y9, Y12
+	VPBROADCASTD (R9), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPXORD       128(CX), Y9, Y8
+	VPXORD       160(CX), Y9, Y10
+	VPXORD       192(CX), Y9, Y11
+	VPXORD       224(CX), Y9, Y12
+	VPBROADCASTD 4(R9), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	VPXORD       256(CX), Y9, Y8
+	VPXORD       288(CX), Y9, Y10
+	VPXORD       320(CX), Y9, Y11
+	VPXORD       352(CX), Y9, Y12
+	VPBROADCASTD 8(R9), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPXORD       384(CX), Y9, Y8
+	VPXORD       416(CX), Y9, Y10
+	VPXORD       448(CX), Y9, Y11
+	VPXORD       480(CX), Y9, Y12
+	VPBROADCASTD 12(R9), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	ADDQ         $+512, CX
+	ADDQ         $+16, R9
+	SUBQ         $+4, R10
+	JGE          narrow_h_0_block
+
+narrow_h_0_block_done:
+	ADDQ $+4, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_h_0_rest_done
+
+narrow_h_0_rest:
+	// Registers: weights CX, q R9, groups left R10
+	//            sums Y0-Y3, weights Y8 Y10-Y12, signBytes Y9, q Y13
+	VPXORD       (CX), Y9, Y8
+	VPXORD       32(CX), Y9, Y10
+	VPXORD       64(CX), Y9, Y11
+	VPXORD       96(CX), Y9, Y12
+	VPBROADCASTD (R9), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	ADDQ         $+128, CX
+	ADDQ         $+4, R9
+	SUBQ         $+1, R10
+	JGE          narrow_h_0_rest
+
+narrow_h_0_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (AX), Y8
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      (R8), Y4
+	VMOVUPS      256(DI), Y9
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y9
+	VMOVUPS      Y9, (DI)
+	VPADDD       Y5, Y1, Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      288(DI), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 32(DI)
+	VPADDD       Y6, Y2, Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      320(DI), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 64(DI)
+	VPADDD       Y7, Y3, Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      352(DI), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 96(DI)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS (DI), Y0
+	VMOVUPS shut<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS 64(DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 32(DI), Y3
+	VMOVUPS shut<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Y1, Y6, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y7, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y1
+	VMOVUPS     Y1, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 96(DI), Y1
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y1, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_0
+	MOVQ         SI, AX
+	LEAQ         (BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_2_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_2_4:
+	TESTQ    $+2, AX
+	JZ       tail_2_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_2_2:
+	TESTQ  $+1, AX
+	JZ     tail_2_1
+	VMOVSS X1, (CX)
+
+tail_2_1:
+	JMP h_done_narrow_0
+
+h_whole_narrow_0:
+	VMOVUPS Y0, (BX)
+
+h_done_narrow_0:
+done:
+	VZEROUPPER
+	RET
+
+// func stepInt8DigitsAVX512VNNI(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, AVX512VNNI, FMA3
+TEXT ·stepInt8DigitsAVX512VNNI(SB), $576-96
+	VBROADCASTSS signBytes<>+0(SB), Z9
+	MOVQ         sums+0(FP), AX
+	MOVQ         weights+16(FP), CX
+	MOVQ         c+72(FP), DX
+	MOVQ         h+80(FP), BX
+	MOVQ         units+88(FP), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+
+panels:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI, z DI
+	//            signBytes Z9
+	CMPQ         SI, $+8
+	JLE          narrow
+	MOVQ         skip+32(FP), R8
+	SHLQ         $0x08, R8
+	ADDQ         CX, R8
+	MOVQ         n+48(FP), R9
+	TESTQ        R9, R9
+	JEQ          wide_without_x
+	MOVQ         x+40(FP), R9
+	MOVQ         R8, R10
+	ADDQ         $+256, R10
+	MOVQ         R9, R11
+	ADDQ         $+16, R11
+	MOVQ         R9, R12
+	MOVQ         n+48(FP), R13
+	SUBQ         $+4, R13
+	ADDQ         $+3, R13
+	ANDQ         $-4, R13
+	SHLQ         $0x02, R13
+	ADDQ         R13, R12
+	ADDQ         $+16, R12
+	VBROADCASTSS 8(R9), Z0
+	VBROADCASTSS 8(R9), Z1
+	VBROADCASTSS 8(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         n+48(FP), R13
+	SUBQ         $+4, R13
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R13
+	JLT  wide_x_0_block_done
+
+wide_x_0_block:
+	// Registers: weights R10, q R11 R12, groups left R13
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPXORD       384(R10), Z9, Z11
+	VPXORD       448(R10), Z9, Z12
+	VPBROADCASTD 4(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 4(R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(R10), Z9, Z8
+	VPXORD       576(R10), Z9, Z10
+	VPXORD       640(R10), Z9, Z11
+	VPXORD       704(R10), Z9, Z12
+	VPBROADCASTD 8(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 8(R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       768(R10), Z9, Z8
+	VPXORD       832(R10), Z9, Z10
+	VPXORD       896(R10), Z9, Z11
+	VPXORD       960(R10), Z9, Z12
+	VPBROADCASTD 12(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 12(R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	SUBQ         $+4, R13
+	JGE          wide_x_0_block
+
+wide_x_0_block_done:
+	ADDQ $+4, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  wide_x_0_rest_done
+
+wide_x_0_rest:
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	SUBQ         $+1, R13
+	JGE          wide_x_0_rest
+
+wide_x_0_rest_done:
+	ADDQ $+1, R13
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Z8
+	VPSLLD       $0x07, Z0, Z0
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (AX), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, 256(DI)
+	VPSLLD       $0x07, Z1, Z0
+	VPADDD       Z5, Z0, Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      64(AX), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 320(DI)
+	VPSLLD       $0x07, Z2, Z0
+	VPADDD       Z6, Z0, Z0
+	VMOVUPS      128(R8), Z1
+	VMOVUPS      128(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 384(DI)
+	VPSLLD       $0x07, Z3, Z0
+	VPADDD       Z7, Z0, Z0
+	VMOVUPS      192(R8), Z1
+	VMOVUPS      192(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 448(DI)
+	MOVQ         n+48(FP), R9
+	SUBQ         $+4, R9
+	ADDQ         $+1, R9
+	SHLQ         $0x08, R9
+	ADDQ         R9, R8
+	JMP          wide_with_x
+
+wide_without_x:
+	VMOVUPS (AX), Z0
+	VMOVUPS Z0, 256(DI)
+	VMOVUPS 64(AX), Z0
+	VMOVUPS Z0, 320(DI)
+	VMOVUPS 128(AX), Z0
+	VMOVUPS Z0, 384(DI)
+	VMOVUPS 192(AX), Z0
+	VMOVUPS Z0, 448(DI)
+
+wide_with_x:
+	MOVQ         h0+56(FP), R9
+	MOVQ         R8, R10
+	ADDQ         $+256, R10
+	MOVQ         R9, R11
+	ADDQ         $+16, R11
+	VBROADCASTSS 4(R9), Z0
+	VBROADCASTSS 4(R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 4(R9), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         m+64(FP), R12
+	SUBQ         $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  wide_h_0_block_done
+
+wide_h_0_block:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPXORD       384(R10), Z9, Z11
+	VPXORD       448(R10), Z9, Z12
+	VPBROADCASTD 4(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(R10), Z9, Z8
+	VPXORD       576(R10), Z9, Z10
+	VPXORD       640(R10), Z9, Z11
+	VPXORD       704(R10), Z9, Z12
+	VPBROADCASTD 8(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       768(R10), Z9, Z8
+	VPXORD       832(R10), Z9, Z10
+	VPXORD       896(R10), Z9, Z11
+	VPXORD       960(R10), Z9, Z12
+	VPBROADCASTD 12(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R11
+	SUBQ         $+4, R12
+	JGE          wide_h_0_block
+
+wide_h_0_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  wide_h_0_rest_done
+
+wide_h_0_rest:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z3, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          wide_h_0_rest
+
+wide_h_0_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Z8
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (R8), Z4
+	VMOVUPS      256(DI), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, (DI)
+	VPADDD       Z5, Z1, Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      320(DI), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 64(DI)
+	VPADDD       Z6, Z2, Z0
+	VMOVUPS      128(R8), Z1
+	VMOVUPS      384(DI), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPADDD       Z7, Z3, Z0
+	VMOVUPS      192(R8), Z1
+	VMOVUPS      448(DI), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 192(DI)
+
+summed:
+	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI, z DI
+	//            signBytes Z9
+	CMPQ         SI, $+24
+	JLE          last
+	MOVQ         m+64(FP), R8
+	SUBQ         $+4, R8
+	CMPQ         R8, $+16
+	JLT          last
+	MOVQ         sumsStride+8(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, AX
+	MOVQ         weightsStride+24(FP), R8
+	SHLQ         $0x02, R8
+	ADDQ         R8, CX
+	MOVQ         skip+32(FP), R8
+	SHLQ         $0x08, R8
+	ADDQ         CX, R8
+	MOVQ         n+48(FP), R9
+	TESTQ        R9, R9
+	JEQ          shadow_without_x
+	MOVQ         x+40(FP), R9
+	MOVQ         R8, R10
+	ADDQ         $+256, R10
+	MOVQ         R9, R11
+	ADDQ         $+16, R11
+	MOVQ         R9, R12
+	MOVQ         n+48(FP), R13
+	SUBQ         $+4, R13
+	ADDQ         $+3, R13
+	ANDQ         $-4, R13
+	SHLQ         $0x02, R13
+	ADDQ         R13, R12
+	ADDQ         $+16, R12
+	VBROADCASTSS 8(R9), Z0
+	VBROADCASTSS 8(R9), Z1
+	VBROADCASTSS 8(R9), Z2
+	VBROADCASTSS 8(R9), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         n+48(FP), R13
+	SUBQ         $+4, R13
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R13
+	JLT  shadow_x_0_block_done
+
+shadow_x_0_block:
+	// Registers: weights R10, q R11 R12, groups left R13
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPXORD       384(R10), Z9, Z11
+	VPXORD       448(R10), Z9, Z12
+	VPBROADCASTD 4(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 4(R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(R10), Z9, Z8
+	VPXORD       576(R10), Z9, Z10
+	VPXORD       640(R10), Z9, Z11
+	VPXORD       704(R10), Z9, Z12
+	VPBROADCASTD 8(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 8(R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       768(R10), Z9, Z8
+	VPXORD       832(R10), Z9, Z10
+	VPXORD       896(R10), Z9, Z11
+	VPXORD       960(R10), Z9, Z12
+	VPBROADCASTD 12(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 12(R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, R12
+	SUBQ         $+4, R13
+	JGE          shadow_x_0_block
+
+shadow_x_0_block_done:
+	ADDQ $+4, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  shadow_x_0_rest_done
+
+shadow_x_0_rest:
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R12), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, R12
+	SUBQ         $+1, R13
+	JGE          shadow_x_0_rest
+
+shadow_x_0_rest_done:
+	ADDQ $+1, R13
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Z8
+	VPSLLD       $0x07, Z0, Z0
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (AX), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, 256(DI)
+	VPSLLD       $0x07, Z1, Z0
+	VPADDD       Z5, Z0, Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      64(AX), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 320(DI)
+	VPSLLD       $0x07, Z2, Z0
+	VPADDD       Z6, Z0, Z0
+	VMOVUPS      128(R8), Z1
+	VMOVUPS      128(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 384(DI)
+	VPSLLD       $0x07, Z3, Z0
+	VPADDD       Z7, Z0, Z0
+	VMOVUPS      192(R8), Z1
+	VMOVUPS      192(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 448(DI)
+	MOVQ         n+48(FP), R9
+	SUBQ         $+4, R9
+	ADDQ         $+1, R9
+	SHLQ         $0x08, R9
+	ADDQ         R9, R8
+	JMP          shadow_with_x
+
+shadow_without_x:
+	VMOVUPS (AX), Z0
+	VMOVUPS Z0, 256(DI)
+	VMOVUPS 64(AX), Z0
+	VMOVUPS Z0, 320(DI)
+	VMOVUPS 128(AX), Z0
+	VMOVUPS Z0, 384(DI)
+	VMOVUPS 192(AX), Z0
+	VMOVUPS Z0, 448(DI)
+
+shadow_with_x:
+	MOVQ         h0+56(FP), R9
+	MOVQ         R8, R10
+	ADDQ         $+256, R10
+	MOVQ         R9, R11
+	ADDQ         $+16, R11
+	VBROADCASTSS 4(R9), Z0
+	VBROADCASTSS 4(R9), Z1
+	VBROADCASTSS 4(R9), Z2
+	VBROADCASTSS 4(R9), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      (DI), Z8
+	VBROADCASTSS shut<>+0(SB), Z10
+	VMAXPS       Z8, Z10, Z8
+	VBROADCASTSS sigmoidMax<>+0(SB), Z10
+	VMINPS       Z8, Z10, Z8
+
+	// Next panel: sums += products of group 0
+	VPXORD       (R10), Z9, Z10
+	VPXORD       64(R10), Z9, Z11
+	VPXORD       128(R10), Z9, Z12
+	VPXORD       192(R10), Z9, Z13
+	VPBROADCASTD (R11), Z14
+	VPDPBUSD     Z14, Z10, Z0
+	VPDPBUSD     Z14, Z11, Z1
+	VPDPBUSD     Z14, Z12, Z2
+	VPDPBUSD     Z14, Z13, Z3
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS      128(DI), Z10
+	VANDPS.BCST  allButSign<>+0(SB), Z10, Z11
+	VANDPS.BCST  signBit<>+0(SB), Z10, Z10
+	VBROADCASTSS tanhMax<>+0(SB), Z12
+	VMINPS       Z11, Z12, Z11
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z8, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z14
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z11, Z14
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z15
+	VMINPS           Z14, Z15, Z14
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z14, Z14
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z14, Z15
+
+	// Next panel: sums += products of group 1
+	VPXORD       256(R10), Z9, Z16
+	VPXORD       320(R10), Z9, Z17
+	VPXORD       384(R10), Z9, Z18
+	VPXORD       448(R10), Z9, Z19
+	VPBROADCASTD 4(R11), Z20
+	VPDPBUSD     Z20, Z16, Z4
+	VPDPBUSD     Z20, Z17, Z5
+	VPDPBUSD     Z20, Z18, Z6
+	VPDPBUSD     Z20, Z19, Z7
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z8
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z8
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z15, Z11
+	VBROADCASTSS     leastSquare<>+0(SB), Z13
+	VFMADD231PS      Z11, Z11, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z8, Z8, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// Next panel: sums += products of group 2
+	VPXORD       512(R10), Z9, Z16
+	VPXORD       576(R10), Z9, Z17
+	VPXORD       640(R10), Z9, Z18
+	VPXORD       704(R10), Z9, Z19
+	VPBROADCASTD 8(R11), Z20
+	VPDPBUSD     Z20, Z16, Z0
+	VPDPBUSD     Z20, Z17, Z1
+	VPDPBUSD     Z20, Z18, Z2
+	VPDPBUSD     Z20, Z19, Z3
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z16
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z13, Z16
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z8, Z17
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z8, Z18
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z14, Z14
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z13, Z16
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z17
+	VFMADD231PS      Z15, Z17, Z18
+
+	// Next panel: sums += products of group 3
+	VPXORD       768(R10), Z9, Z17
+	VPXORD       832(R10), Z9, Z19
+	VPXORD       896(R10), Z9, Z20
+	VPXORD       960(R10), Z9, Z21
+	VPBROADCASTD 12(R11), Z22
+	VPDPBUSD     Z22, Z17, Z4
+	VPDPBUSD     Z22, Z19, Z5
+	VPDPBUSD     Z22, Z20, Z6
+	VPDPBUSD     Z22, Z21, Z7
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z13, Z11, Z13
+	VFMADD231PS Z16, Z13, Z11
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z15, Z18, Z8
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS three<>+0(SB), Z15
+	VSUBPS       Z14, Z15, Z15
+	VFNMADD213PS Z13, Z11, Z15
+	VADDPS.BCST  one<>+0(SB), Z14, Z16
+	VFMADD231PS  Z13, Z11, Z16
+
+	// Next panel: sums += products of group 4
+	VPXORD       1024(R10), Z9, Z11
+	VPXORD       1088(R10), Z9, Z17
+	VPXORD       1152(R10), Z9, Z18
+	VPXORD       1216(R10), Z9, Z19
+	VPBROADCASTD 16(R11), Z20
+	VPDPBUSD     Z20, Z11, Z0
+	VPDPBUSD     Z20, Z17, Z1
+	VPDPBUSD     Z20, Z18, Z2
+	VPDPBUSD     Z20, Z19, Z3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z12, Z11
+	VFNMADD231PS Z12, Z8, Z11
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z16, Z15, Z15
+	VFNMADD231PS Z14, Z15, Z13
+	VORPS        Z10, Z13, Z10
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z13
+	VDIVPS       Z11, Z13, Z13
+
+	// Next panel: sums += products of group 5
+	VPXORD       1280(R10), Z9, Z14
+	VPXORD       1344(R10), Z9, Z15
+	VPXORD       1408(R10), Z9, Z16
+	VPXORD       1472(R10), Z9, Z17
+	VPBROADCASTD 20(R11), Z18
+	VPDPBUSD     Z18, Z14, Z4
+	VPDPBUSD     Z18, Z15, Z5
+	VPDPBUSD     Z18, Z16, Z6
+	VPDPBUSD     Z18, Z17, Z7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z11, Z12, Z14
+	VADDPS.BCST  one<>+0(SB), Z14, Z14
+	VFNMADD231PS Z12, Z8, Z14
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z13, Z11
+	VFNMADD231PS      Z13, Z14, Z11
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z13, Z11, Z13
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      64(DI), Z8
+	VBROADCASTSS shut<>+0(SB), Z11
+	VMAXPS       Z8, Z11, Z8
+	VBROADCASTSS sigmoidMax<>+0(SB), Z11
+	VMINPS       Z8, Z11, Z8
+
+	// Next panel: sums += products of group 6
+	VPXORD       1536(R10), Z9, Z11
+	VPXORD       1600(R10), Z9, Z12
+	VPXORD       1664(R10), Z9, Z14
+	VPXORD       1728(R10), Z9, Z15
+	VPBROADCASTD 24(R11), Z16
+	VPDPBUSD     Z16, Z11, Z0
+	VPDPBUSD     Z16, Z12, Z1
+	VPDPBUSD     Z16, Z14, Z2
+	VPDPBUSD     Z16, Z15, Z3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z11
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z8, Z11
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z11, Z12
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z12, Z8
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z12, Z8
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z12
+	VFMADD231PS  Z8, Z8, Z12
+	VPSLLD       $0x17, Z11, Z11
+
+	// Next panel: sums += products of group 7
+	VPXORD       1792(R10), Z9, Z14
+	VPXORD       1856(R10), Z9, Z15
+	VPXORD       1920(R10), Z9, Z16
+	VPXORD       1984(R10), Z9, Z17
+	VPBROADCASTD 28(R11), Z18
+	VPDPBUSD     Z18, Z14, Z4
+	VPDPBUSD     Z18, Z15, Z5
+	VPDPBUSD     Z18, Z16, Z6
+	VPDPBUSD     Z18, Z17, Z7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z8, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z8, Z15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z12, Z14
+	VFMADD231PS      Z12, Z14, Z15
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z12, Z15, Z8
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z11, Z12
+	VFNMADD231PS Z11, Z8, Z12
+
+	// Next panel: sums += products of group 8
+	VPXORD       2048(R10), Z9, Z14
+	VPXORD       2112(R10), Z9, Z15
+	VPXORD       2176(R10), Z9, Z16
+	VPXORD       2240(R10), Z9, Z17
+	VPBROADCASTD 32(R11), Z18
+	VPDPBUSD     Z18, Z14, Z0
+	VPDPBUSD     Z18, Z15, Z1
+	VPDPBUSD     Z18, Z16, Z2
+	VPDPBUSD     Z18, Z17, Z3
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z14
+	VDIVPS       Z12, Z14, Z14
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z12, Z11, Z15
+	VADDPS.BCST  one<>+0(SB), Z15, Z15
+	VFNMADD231PS Z11, Z8, Z15
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z14, Z12
+	VFNMADD231PS      Z14, Z15, Z12
+
+	// Next panel: sums += products of group 9
+	VPXORD       2304(R10), Z9, Z8
+	VPXORD       2368(R10), Z9, Z11
+	VPXORD       2432(R10), Z9, Z15
+	VPXORD       2496(R10), Z9, Z16
+	VPBROADCASTD 36(R11), Z17
+	VPDPBUSD     Z17, Z8, Z4
+	VPDPBUSD     Z17, Z11, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z14, Z12, Z14
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Z10, Z13, Z8
+	VMOVUPS     (DX), Z10
+	VFMADD231PS Z10, Z14, Z8
+	VANDPS.BCST allButSign<>+0(SB), Z8, Z10
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z10, K1
+	VMOVAPS.Z   Z8, K1, Z10
+	VMOVUPS     Z10, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      192(DI), Z10
+	VBROADCASTSS shut<>+0(SB), Z11
+	VMAXPS       Z10, Z11, Z10
+	VBROADCASTSS sigmoidMax<>+0(SB), Z11
+	VMINPS       Z10, Z11, Z10
+
+	// Next panel: sums += products of group 10
+	VPXORD       2560(R10), Z9, Z11
+	VPXORD       2624(R10), Z9, Z12
+	VPXORD       2688(R10), Z9, Z13
+	VPXORD       2752(R10), Z9, Z14
+	VPBROADCASTD 40(R11), Z15
+	VPDPBUSD     Z15, Z11, Z0
+	VPDPBUSD     Z15, Z12, Z1
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z8, Z11
+	VANDPS.BCST  signBit<>+0(SB), Z8, Z8
+	VBROADCASTSS tanhMax<>+0(SB), Z12
+	VMINPS       Z11, Z12, Z11
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z10, Z12
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z12, Z13
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z14
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z11, Z14
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z15
+	VMINPS           Z14, Z15, Z14
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z14, Z14
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z14, Z15
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z13, Z10
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z13, Z10
+
+	// Next panel: sums += products of group 11
+	VPXORD       2816(R10), Z9, Z13
+	VPXORD       2880(R10), Z9, Z16
+	VPXORD       2944(R10), Z9, Z17
+	VPXORD       3008(R10), Z9, Z18
+	VPBROADCASTD 44(R11), Z19
+	VPDPBUSD     Z19, Z13, Z4
+	VPDPBUSD     Z19, Z16, Z5
+	VPDPBUSD     Z19, Z17, Z6
+	VPDPBUSD     Z19, Z18, Z7
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z15, Z11
+	VBROADCASTSS     leastSquare<>+0(SB), Z13
+	VFMADD231PS      Z11, Z11, Z13
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z15
+	VFMADD231PS  Z10, Z10, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z16
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z13, Z16
+
+	// Next panel: sums += products of group 12
+	VPXORD       3072(R10), Z9, Z17
+	VPXORD       3136(R10), Z9, Z18
+	VPXORD       3200(R10), Z9, Z19
+	VPXORD       3264(R10), Z9, Z20
+	VPBROADCASTD 48(R11), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z17
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z10, Z17
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z18
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z10, Z18
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z14, Z14
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z13, Z16
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z15, Z17
+	VFMADD231PS      Z15, Z17, Z18
+
+	// Next panel: sums += products of group 13
+	VPXORD       3328(R10), Z9, Z17
+	VPXORD       3392(R10), Z9, Z19
+	VPXORD       3456(R10), Z9, Z20
+	VPXORD       3520(R10), Z9, Z21
+	VPBROADCASTD 52(R11), Z22
+	VPDPBUSD     Z22, Z17, Z4
+	VPDPBUSD     Z22, Z19, Z5
+	VPDPBUSD     Z22, Z20, Z6
+	VPDPBUSD     Z22, Z21, Z7
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z13, Z11, Z13
+	VFMADD231PS Z16, Z13, Z11
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z15, Z18, Z10
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS three<>+0(SB), Z15
+	VSUBPS       Z14, Z15, Z15
+	VFNMADD213PS Z13, Z11, Z15
+	VADDPS.BCST  one<>+0(SB), Z14, Z16
+	VFMADD231PS  Z13, Z11, Z16
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z12, Z11
+	VFNMADD231PS Z12, Z10, Z11
+
+	// Next panel: sums += products of group 14
+	VPXORD       3584(R10), Z9, Z17
+	VPXORD       3648(R10), Z9, Z18
+	VPXORD       3712(R10), Z9, Z19
+	VPXORD       3776(R10), Z9, Z20
+	VPBROADCASTD 56(R11), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z16, Z15, Z15
+	VFNMADD231PS Z14, Z15, Z13
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z14
+	VDIVPS       Z11, Z14, Z14
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z11, Z12, Z15
+	VADDPS.BCST  one<>+0(SB), Z15, Z15
+	VFNMADD231PS Z12, Z10, Z15
+
+	// Next panel: sums += products of group 15
+	VPXORD       3840(R10), Z9, Z10
+	VPXORD       3904(R10), Z9, Z12
+	VPXORD       3968(R10), Z9, Z16
+	VPXORD       4032(R10), Z9, Z17
+	VPBROADCASTD 60(R11), Z18
+	VPDPBUSD     Z18, Z10, Z4
+	VPDPBUSD     Z18, Z12, Z5
+	VPDPBUSD     Z18, Z16, Z6
+	VPDPBUSD     Z18, Z17, Z7
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z14, Z11
+	VFNMADD231PS      Z14, Z15, Z11
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z14, Z11, Z14
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS      Z13, Z14, Z10
+	VORPS       Z8, Z10, Z8
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z10, K1
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     Z8, (BX)
+	ADDQ        $+4096, R10
+	ADDQ        $+64, R11
+	MOVQ        m+64(FP), R12
+	SUBQ        $+4, R12
+	SUBQ        $+16, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  shadow_h_block_done
+
+shadow_h_block:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPXORD       384(R10), Z9, Z11
+	VPXORD       448(R10), Z9, Z12
+	VPBROADCASTD 4(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(R10), Z9, Z8
+	VPXORD       576(R10), Z9, Z10
+	VPXORD       640(R10), Z9, Z11
+	VPXORD       704(R10), Z9, Z12
+	VPBROADCASTD 8(R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       768(R10), Z9, Z8
+	VPXORD       832(R10), Z9, Z10
+	VPXORD       896(R10), Z9, Z11
+	VPXORD       960(R10), Z9, Z12
+	VPBROADCASTD 12(R11), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, R10
+	ADDQ         $+16, R11
+	SUBQ         $+4, R12
+	JGE          shadow_h_block
+
+shadow_h_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  shadow_h_rest_done
+
+shadow_h_rest:
+	// Registers: weights R10, q R11, groups left R12
+	//            sums Z0-Z3, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPXORD       128(R10), Z9, Z11
+	VPXORD       192(R10), Z9, Z12
+	VPBROADCASTD (R11), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	ADDQ         $+256, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          shadow_h_rest
+
+shadow_h_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (R9), Z8
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (R8), Z4
+	VMOVUPS      256(DI), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, (DI)
+	VPADDD       Z5, Z1, Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      320(DI), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 64(DI)
+	VPADDD       Z6, Z2, Z0
+	VMOVUPS      128(R8), Z1
+	VMOVUPS      384(DI), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 128(DI)
+	VPADDD       Z7, Z3, Z0
+	VMOVUPS      192(R8), Z1
+	VMOVUPS      448(DI), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 192(DI)
+	ADDQ         $+64, DX
+	ADDQ         $+64, BX
+	SUBQ         $+16, SI
+	JMP          summed
+
+last:
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      (DI), Z0
+	VBROADCASTSS shut<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS sigmoidMax<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS      128(DI), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      64(DI), Z3
+	VBROADCASTSS shut<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VBROADCASTSS sigmoidMax<>+0(SB), Z4
+	VMINPS       Z3, Z4, Z3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z4
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z0, Z4
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z4, Z5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z6
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z6
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z7
+	VMINPS           Z6, Z7, Z6
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z6, Z6
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z6, Z7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z3, Z8
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z8, Z10
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z5, Z0
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z5, Z0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z7, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z5
+	VFMADD231PS      Z2, Z2, Z5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z10, Z3
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z10, Z3
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z7
+	VFMADD231PS  Z0, Z0, Z7
+	VPSLLD       $0x17, Z4, Z4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z10
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z5, Z10
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z11
+	VFMADD231PS  Z3, Z3, Z11
+	VPSLLD       $0x17, Z8, Z8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z12
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z0, Z12
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z13
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z0, Z13
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z6, Z6
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z5, Z10
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z14
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z3, Z14
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z15
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z3, Z15
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z7, Z12
+	VFMADD231PS      Z7, Z12, Z13
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Z5, Z2, Z5
+	VFMADD231PS Z10, Z5, Z2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z11, Z14
+	VFMADD231PS      Z11, Z14, Z15
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z7, Z13, Z0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS three<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VFNMADD213PS Z5, Z2, Z7
+	VADDPS.BCST  one<>+0(SB), Z6, Z10
+	VFMADD231PS  Z5, Z2, Z10
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z11, Z15, Z3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z4, Z2
+	VFNMADD231PS Z4, Z0, Z2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Z10, Z7, Z7
+	VFNMADD231PS Z6, Z7, Z5
+	VORPS        Z1, Z5, Z1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z8, Z5
+	VFNMADD231PS Z8, Z3, Z5
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z6
+	VDIVPS       Z2, Z6, Z6
+	VBROADCASTSS one<>+0(SB), Z7
+	VDIVPS       Z5, Z7, Z7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z2, Z4, Z10
+	VADDPS.BCST  one<>+0(SB), Z10, Z10
+	VFNMADD231PS Z4, Z0, Z10
+	VSUBPS       Z5, Z8, Z0
+	VADDPS.BCST  one<>+0(SB), Z0, Z0
+	VFNMADD231PS Z8, Z3, Z0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z6, Z2
+	VFNMADD231PS      Z6, Z10, Z2
+	VFNMADD213PS.BCST one<>+0(SB), Z7, Z5
+	VFNMADD231PS      Z7, Z0, Z5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z6, Z2, Z6
+	VFMADD231PS Z7, Z5, Z7
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Z1, Z6, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z7, Z0
+	VANDPS.BCST allButSign<>+0(SB), Z0, Z1
+	VCMPPS.BCST $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z   Z0, K1, Z1
+	VMOVUPS     Z1, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS      192(DI), Z1
+	VBROADCASTSS shut<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS sigmoidMax<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z1
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS.BCST  allButSign<>+0(SB), Z0, Z2
+	VANDPS.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSS tanhMax<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VBROADCASTSS     sigmoidRound<>+0(SB), Z3
+	VFMADD231PS.BCST sigmoidNegLog2E<>+0(SB), Z1, Z3
+	VSUBPS.BCST      sigmoidRound<>+0(SB), Z3, Z4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VBROADCASTSS     tanhRound<>+0(SB), Z5
+	VFMADD231PS.BCST tanhNegTwoLog2E<>+0(SB), Z2, Z5
+	VBROADCASTSS     tanhRoundMax<>+0(SB), Z6
+	VMINPS           Z5, Z6, Z5
+	VANDPS.BCST      tanhRoundMask<>+0(SB), Z5, Z5
+	VSUBPS.BCST      tanhRoundZero<>+0(SB), Z5, Z6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS.BCST sigmoidLn2Hi<>+0(SB), Z4, Z1
+	VFMADD231PS.BCST sigmoidLn2Lo<>+0(SB), Z4, Z1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS.BCST tanhHalfLn2<>+0(SB), Z6, Z2
+	VBROADCASTSS     leastSquare<>+0(SB), Z4
+	VFMADD231PS      Z2, Z2, Z4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VBROADCASTSS leastSquare<>+0(SB), Z6
+	VFMADD231PS  Z1, Z1, Z6
+	VPSLLD       $0x17, Z3, Z3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VBROADCASTSS     tanhP2<>+0(SB), Z7
+	VFMADD231PS.BCST tanhP3<>+0(SB), Z4, Z7
+	VFMADD213PS.BCST tanhP1<>+0(SB), Z4, Z7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VBROADCASTSS     sigmoidP2<>+0(SB), Z8
+	VFMADD231PS.BCST sigmoidP3<>+0(SB), Z1, Z8
+	VBROADCASTSS     sigmoidP0<>+0(SB), Z10
+	VFMADD231PS.BCST sigmoidP1<>+0(SB), Z1, Z10
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD           $0x0b, Z5, Z5
+	VFMADD213PS.BCST tanhP0<>+0(SB), Z4, Z7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS.BCST sigmoidP4<>+0(SB), Z6, Z8
+	VFMADD231PS      Z6, Z8, Z10
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Z4, Z2, Z4
+	VFMADD231PS Z7, Z4, Z2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Z6, Z10, Z1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VBROADCASTSS one<>+0(SB), Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS three<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VFNMADD213PS Z4, Z2, Z6
+	VADDPS.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PS  Z4, Z2, Z7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS.BCST  one<>+0(SB), Z3, Z2
+	VFNMADD231PS Z3, Z1, Z2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Z7, Z6, Z6
+	VFNMADD231PS Z5, Z6, Z4
+
+	// σ: y = 1/d
+	VBROADCASTSS one<>+0(SB), Z5
+	VDIVPS       Z2, Z5, Z5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Z2, Z3, Z6
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
+	VFNMADD231PS Z3, Z1, Z6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS.BCST one<>+0(SB), Z5, Z2
+	VFNMADD231PS      Z5, Z6, Z2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Z5, Z2, Z5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS        Z4, Z5, Z1
+	VORPS         Z0, Z1, Z0
+	VCMPPS.BCST   $0x15, tiny<>+0(SB), Z1, K1
+	VMOVAPS.Z     Z0, K1, Z0
+	CMPQ          SI, $+16
+	JGE           h_whole_wide_0
+	MOVQ          SI, R8
+	LEAQ          (BX), R9
+	VMOVAPS       Y0, Y1
+	TESTQ         $+8, R8
+	JZ            tail_1_8
+	VMOVUPS       Y1, (R9)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	ADDQ          $+32, R9
+
+tail_1_8:
+	VMOVAPS      X1, X0
+	TESTQ        $+4, R8
+	JZ           tail_1_4
+	VMOVUPS      X0, (R9)
+	VEXTRACTF128 $0x01, Y1, X0
+	ADDQ         $+16, R9
+
+tail_1_4:
+	TESTQ    $+2, R8
+	JZ       tail_1_2
+	VMOVLPS  X0, (R9)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $+8, R9
+
+tail_1_2:
+	TESTQ  $+1, R8
+	JZ     tail_1_1
+	VMOVSS X0, (R9)
+
+tail_1_1:
+	JMP h_done_wide_0
+
+h_whole_wide_0:
+	VMOVUPS Z0, (BX)
+
+h_done_wide_0:
+	SUBQ $+16, SI
+	JLE  done
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	MOVQ sumsStride+8(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, AX
+	MOVQ weightsStride+24(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, CX
+	JMP  panels
+
+narrow:
+	MOVQ         skip+32(FP), R8
+	SHLQ         $0x07, R8
+	ADDQ         CX, R8
+	MOVQ         n+48(FP), CX
+	TESTQ        CX, CX
+	JEQ          narrow_without_x
+	MOVQ         x+40(FP), CX
+	MOVQ         R8, R9
+	ADDQ         $+128, R9
+	MOVQ         CX, R10
+	ADDQ         $+16, R10
+	MOVQ         CX, R11
+	MOVQ         n+48(FP), R12
+	SUBQ         $+4, R12
+	ADDQ         $+3, R12
+	ANDQ         $-4, R12
+	SHLQ         $0x02, R12
+	ADDQ         R12, R11
+	ADDQ         $+16, R11
+	VBROADCASTSS 8(CX), Y0
+	VBROADCASTSS 8(CX), Y1
+	VBROADCASTSS 8(CX), Y2
+	VBROADCASTSS 8(CX), Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	MOVQ         n+48(FP), R12
+	SUBQ         $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  narrow_x_0_block_done
+
+narrow_x_0_block:
+	// Registers: weights R9, q R10 R11, groups left R12
+	//            sums Y0-Y7, weights Y8 Y10-Y12, signBytes Y9, q Y13
+	VPXORD       (R9), Y9, Y8
+	VPXORD       32(R9), Y9, Y10
+	VPXORD       64(R9), Y9, Y11
+	VPXORD       96(R9), Y9, Y12
+	VPBROADCASTD (R10), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPBROADCASTD (R11), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	VPXORD       128(R9), Y9, Y8
+	VPXORD       160(R9), Y9, Y10
+	VPXORD       192(R9), Y9, Y11
+	VPXORD       224(R9), Y9, Y12
+	VPBROADCASTD 4(R10), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPBROADCASTD 4(R11), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	VPXORD       256(R9), Y9, Y8
+	VPXORD       288(R9), Y9, Y10
+	VPXORD       320(R9), Y9, Y11
+	VPXORD       352(R9), Y9, Y12
+	VPBROADCASTD 8(R10), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPBROADCASTD 8(R11), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	VPXORD       384(R9), Y9, Y8
+	VPXORD       416(R9), Y9, Y10
+	VPXORD       448(R9), Y9, Y11
+	VPXORD       480(R9), Y9, Y12
+	VPBROADCASTD 12(R10), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPBROADCASTD 12(R11), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	ADDQ         $+512, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	SUBQ         $+4, R12
+	JGE          narrow_x_0_block
+
+narrow_x_0_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  narrow_x_0_rest_done
+
+narrow_x_0_rest:
+	VPXORD       (R9), Y9, Y8
+	VPXORD       32(R9), Y9, Y10
+	VPXORD       64(R9), Y9, Y11
+	VPXORD       96(R9), Y9, Y12
+	VPBROADCASTD (R10), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPBROADCASTD (R11), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	ADDQ         $+128, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	SUBQ         $+1, R12
+	JGE          narrow_x_0_rest
+
+narrow_x_0_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (CX), Y8
+	VPSLLD       $0x07, Y0, Y0
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (AX), Y10
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y10
+	VMOVUPS      Y10, 256(DI)
+	VPSLLD       $0x07, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      32(AX), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 288(DI)
+	VPSLLD       $0x07, Y2, Y0
+	VPADDD       Y6, Y0, Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      64(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 320(DI)
+	VPSLLD       $0x07, Y3, Y0
+	VPADDD       Y7, Y0, Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      96(AX), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 352(DI)
+	MOVQ         n+48(FP), AX
+	SUBQ         $+4, AX
+	ADDQ         $+1, AX
+	SHLQ         $0x07, AX
+	ADDQ         AX, R8
+	JMP          narrow_with_x
+
+narrow_without_x:
+	VMOVUPS (AX), Y0
+	VMOVUPS Y0, 256(DI)
+	VMOVUPS 32(AX), Y0
+	VMOVUPS Y0, 288(DI)
+	VMOVUPS 64(AX), Y0
+	VMOVUPS Y0, 320(DI)
+	VMOVUPS 96(AX), Y0
+	VMOVUPS Y0, 352(DI)
+
+narrow_with_x:
+	MOVQ         h0+56(FP), AX
+	MOVQ         R8, CX
+	ADDQ         $+128, CX
+	MOVQ         AX, R9
+	ADDQ         $+16, R9
+	VBROADCASTSS 4(AX), Y0
+	VBROADCASTSS 4(AX), Y1
+	VBROADCASTSS 4(AX), Y2
+	VBROADCASTSS 4(AX), Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	MOVQ         m+64(FP), R10
+	SUBQ         $+4, R10
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R10
+	JLT  narrow_h_0_block_done
+
+narrow_h_0_block:
+	// Registers: weights CX, q R9, groups left R10
+	//            sums Y0-Y7, weights Y8 Y10-Y12, signBytes Y9, q Y13
+	VPXORD       (CX), Y9, Y8
+	VPXORD       32(CX), Y9, Y10
+	VPXORD       64(CX), Y9, Y11
+	VPXORD       96(CX), Y9, Y12
+	VPBROADCASTD (R9), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPXORD       128(CX), Y9, Y8
+	VPXORD       160(CX), Y9, Y10
+	VPXORD       192(CX), Y9, Y11
+	VPXORD       224(CX), Y9, Y12
+	VPBROADCASTD 4(R9), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	VPXORD       256(CX), Y9, Y8
+	VPXORD       288(CX), Y9, Y10
+	VPXORD       320(CX), Y9, Y11
+	VPXORD       352(CX), Y9, Y12
+	VPBROADCASTD 8(R9), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	VPXORD       384(CX), Y9, Y8
+	VPXORD       416(CX), Y9, Y10
+	VPXORD       448(CX), Y9, Y11
+	VPXORD       480(CX), Y9, Y12
+	VPBROADCASTD 12(R9), Y13
+	VPDPBUSD     Y13, Y8, Y4
+	VPDPBUSD     Y13, Y10, Y5
+	VPDPBUSD     Y13, Y11, Y6
+	VPDPBUSD     Y13, Y12, Y7
+	ADDQ         $+512, CX
+	ADDQ         $+16, R9
+	SUBQ         $+4, R10
+	JGE          narrow_h_0_block
+
+narrow_h_0_block_done:
+	ADDQ $+4, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_h_0_rest_done
+
+narrow_h_0_rest:
+	// Registers: weights CX, q R9, groups left R10
+	//            sums Y0-Y3, weights Y8 Y10-Y12, signBytes Y9, q Y13
+	VPXORD       (CX), Y9, Y8
+	VPXORD       32(CX), Y9, Y10
+	VPXORD       64(CX), Y9, Y11
+	VPXORD       96(CX), Y9, Y12
+	VPBROADCASTD (R9), Y13
+	VPDPBUSD     Y13, Y8, Y0
+	VPDPBUSD     Y13, Y10, Y1
+	VPDPBUSD     Y13, Y11, Y2
+	VPDPBUSD     Y13, Y12, Y3
+	ADDQ         $+128, CX
+	ADDQ         $+4, R9
+	SUBQ         $+1, R10
+	JGE          narrow_h_0_rest
+
+narrow_h_0_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (AX), Y8
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      (R8), Y4
+	VMOVUPS      256(DI), Y9
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y4, Y0, Y9
+	VMOVUPS      Y9, (DI)
+	VPADDD       Y5, Y1, Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      288(DI), Y4
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      Y4, 32(DI)
+	VPADDD       Y6, Y2, Y0
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      320(DI), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 64(DI)
+	VPADDD       Y7, Y3, Y0
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      352(DI), Y2
+	VMULPS       Y8, Y1, Y1
+	VCVTDQ2PS    Y0, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, 96(DI)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS (DI), Y0
+	VMOVUPS shut<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS sigmoidMax<>+0(SB), Y1
+	VMINPS  Y0, Y1, Y0
+
+	// tanh: sign = x & signBit, A = min(Max, |x|)
+	VMOVUPS 64(DI), Y1
+	VANDPS  allButSign<>+0(SB), Y1, Y2
+	VANDPS  signBit<>+0(SB), Y1, Y1
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 32(DI), Y3
+	VMOVUPS shut<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y8
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y3, Y8
+	VSUBPS      sigmoidRound<>+0(SB), Y8, Y9
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
+
+	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y9, Y3
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y9, Y3
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
+
+	// tanh: p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y9
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y10
+	VFMADD231PS Y3, Y3, Y10
+	VPSLLD      $0x17, Y8, Y8
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y11
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y11
+	VMOVUPS     sigmoidP0<>+0(SB), Y12
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y12
+
+	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y9
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y13
+	VFMADD231PS sigmoidP3<>+0(SB), Y3, Y13
+	VMOVUPS     sigmoidP0<>+0(SB), Y14
+	VFMADD231PS sigmoidP1<>+0(SB), Y3, Y14
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y11
+	VFMADD231PS Y7, Y11, Y12
+
+	// tanh: t = r·z·p + r (t = tanh r)
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y9, Y5, Y2
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y10, Y13
+	VFMADD231PS Y10, Y13, Y14
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y7, Y12, Y0
+
+	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y9
+	VFMADD231PS  Y5, Y2, Y9
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y10, Y14, Y3
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
+
+	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
+	VDIVPS       Y9, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y8, Y5
+	VFNMADD231PS Y8, Y3, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y4, Y9
+	VADDPS       one<>+0(SB), Y9, Y9
+	VFNMADD231PS Y4, Y0, Y9
+	VSUBPS       Y5, Y8, Y0
+	VADDPS       one<>+0(SB), Y0, Y0
+	VFNMADD231PS Y8, Y3, Y0
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y9, Y2
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y0, Y5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y6, Y2, Y6
+	VFMADD231PS Y7, Y5, Y7
+
+	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
+	VMULPS      Y1, Y6, Y0
+	VMOVUPS     (DX), Y1
+	VFMADD231PS Y1, Y7, Y0
+	VANDPS      allButSign<>+0(SB), Y0, Y1
+	VCMPPS      $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z   Y0, K1, Y1
+	VMOVUPS     Y1, (DX)
+
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 96(DI), Y1
+	VMOVUPS shut<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// tanh c': sign = x & signBit, A = min(Max, |x|)
+	VANDPS  allButSign<>+0(SB), Y0, Y2
+	VANDPS  signBit<>+0(SB), Y0, Y0
+	VMOVUPS tanhMax<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y3
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+
+	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
+	VMOVUPS     tanhRound<>+0(SB), Y5
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
+	VMOVUPS     tanhRoundMax<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y5
+	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
+	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
+
+	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y2, Y2, Y4
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y1, Y1, Y6
+	VPSLLD      $0x17, Y3, Y3
+
+	// tanh c': p = (z·P3 + P2)·z + P1
+	VMOVUPS     tanhP2<>+0(SB), Y7
+	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
+	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y8
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y8
+	VMOVUPS     sigmoidP0<>+0(SB), Y9
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y9
+
+	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
+	VPSLLD      $0x0b, Y5, Y5
+	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
+	VFMADD231PS Y6, Y8, Y9
+
+	// tanh c': t = r·z·p + r (t = tanh r)
+	VMULPS      Y4, Y2, Y4
+	VFMADD231PS Y7, Y4, Y2
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y6, Y9, Y1
+
+	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
+	VMOVUPS      one<>+0(SB), Y4
+	VSUBPS       Y5, Y4, Y4
+	VMOVUPS      three<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFNMADD213PS Y4, Y2, Y6
+	VADDPS       one<>+0(SB), Y5, Y7
+	VFMADD231PS  Y4, Y2, Y7
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y3, Y2
+	VFNMADD231PS Y3, Y1, Y2
+
+	// tanh c': |tanh| = a - N/D·F
+	VDIVPS       Y7, Y6, Y6
+	VFNMADD231PS Y5, Y6, Y4
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y2, Y3, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y3, Y1, Y6
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y5, Y2, Y5
+
+	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
+	VMULPS       Y4, Y5, Y1
+	VORPS        Y0, Y1, Y0
+	VCMPPS       $0x15, tiny<>+0(SB), Y1, K1
+	VMOVAPS.Z    Y0, K1, Y0
+	CMPQ         SI, $+8
+	JGE          h_whole_narrow_0
+	MOVQ         SI, AX
+	LEAQ         (BX), CX
+	VMOVAPS      Y0, Y0
+	VMOVAPS      X0, X1
+	TESTQ        $+4, AX
+	JZ           tail_2_4
+	VMOVUPS      X1, (CX)
+	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $+16, CX
+
+tail_2_4:
+	TESTQ    $+2, AX
+	JZ       tail_2_2
+	VMOVLPS  X1, (CX)
+	VMOVHLPS X1, X1, X1
+	ADDQ     $+8, CX
+
+tail_2_2:
+	TESTQ  $+1, AX
+	JZ     tail_2_1
+	VMOVSS X1, (CX)
+
+tail_2_1:
+	JMP h_done_narrow_0
+
+h_whole_narrow_0:
+	VMOVUPS Y0, (BX)
+
+h_done_narrow_0:
+done:
+	VZEROUPPER
+	RET
+
+// func gatesInt8AVX512VNNI(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·gatesInt8AVX512VNNI(SB), NOSPLIT, $0-104
+	VBROADCASTSS signBytes<>+0(SB), Z9
+
+panel:
+	// Registers: signBytes Z9
+	MOVQ units+80(FP), AX
+	CMPQ AX, $+8
+	JLE  narrow
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x08, DX
+	ADDQ CX, DX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
+	CMPQ BX, $+1
+	JEQ  wide_1
+	XORL BX, BX
+	ADDQ $+1, BX
+
+wide_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	//            signBytes Z9
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
+	JEQ  wide_6
+	CMPQ SI, $+5
+	JEQ  wide_5
+	CMPQ SI, $+4
+	JEQ  wide_4
+	CMPQ SI, $+3
+	JEQ  wide_3
+
+	// Sums of columns 0 to 1.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), SI
+	VBROADCASTSS 4(SI), Z4
+	VBROADCASTSS 4(SI), Z5
+	VBROADCASTSS 4(SI), Z6
+	VBROADCASTSS 4(SI), Z7
+	ADDQ         $+16, SI
+	MOVQ         DX, R8
+	ADDQ         $+256, R8
+	MOVQ         prefetch+48(FP), R9
+	MOVQ         n+72(FP), R10
+	SUBQ         $+4, R10
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R10
+	JLT  wide_2_0_0_block_done
+
+wide_2_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	PREFETCHT0   8320(R8)
+	PREFETCHT0   8384(R8)
+	VPXORD       (R8), Z9, Z8
+	VPXORD       64(R8), Z9, Z10
+	VPXORD       128(R8), Z9, Z11
+	VPXORD       192(R8), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT0   8448(R8)
+	PREFETCHT0   8512(R8)
+	PREFETCHT0   8576(R8)
+	PREFETCHT0   8640(R8)
+	VPXORD       256(R8), Z9, Z8
+	VPXORD       320(R8), Z9, Z10
+	VPXORD       384(R8), Z9, Z11
+	VPXORD       448(R8), Z9, Z12
+	VPBROADCASTD 4(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 4(SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT0   8704(R8)
+	PREFETCHT0   8768(R8)
+	PREFETCHT0   8832(R8)
+	PREFETCHT0   8896(R8)
+	VPXORD       512(R8), Z9, Z8
+	VPXORD       576(R8), Z9, Z10
+	VPXORD       640(R8), Z9, Z11
+	VPXORD       704(R8), Z9, Z12
+	VPBROADCASTD 8(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 8(SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT0   8960(R8)
+	PREFETCHT0   9024(R8)
+	PREFETCHT0   9088(R8)
+	PREFETCHT0   9152(R8)
+	VPXORD       768(R8), Z9, Z8
+	VPXORD       832(R8), Z9, Z10
+	VPXORD       896(R8), Z9, Z11
+	VPXORD       960(R8), Z9, Z12
+	VPBROADCASTD 12(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 12(SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	PREFETCHT1   128(R9)
+	PREFETCHT1   192(R9)
+	ADDQ         $+256, R9
+	ADDQ         $+1024, R8
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
+	JGE          wide_2_0_0_block
+
+wide_2_0_0_block_done:
+	ADDQ $+4, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_2_0_0_rest_done
+
+wide_2_0_0_rest:
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	PREFETCHT0   8320(R8)
+	PREFETCHT0   8384(R8)
+	VPXORD       (R8), Z9, Z8
+	VPXORD       64(R8), Z9, Z10
+	VPXORD       128(R8), Z9, Z11
+	VPXORD       192(R8), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_2_0_0_rest
+
+wide_2_0_0_rest_done:
+	ADDQ $+1, R10
+	MOVQ R9, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z8
+	VMOVUPS      (DX), Z10
+	VMOVUPS      (DI), Z11
+	VMULPS       Z8, Z10, Z10
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z10, Z0, Z11
+	VMOVUPS      Z11, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z10
+	VMULPS       Z8, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z10
+	VMOVUPS      Z10, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z8, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z8, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	JMP          wide_next
+
+wide_3:
+	// Sums of columns 0 to 2.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 4(R8), Z4
+	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R8), Z6
+	VBROADCASTSS 4(R8), Z7
+	ADDQ         $+16, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS 4(SI), Z8
+	VBROADCASTSS 4(SI), Z10
+	VBROADCASTSS 4(SI), Z11
+	VBROADCASTSS 4(SI), Z12
+	ADDQ         $+16, SI
+	MOVQ         DX, R9
+	ADDQ         $+256, R9
+	MOVQ         prefetch+48(FP), R10
+	MOVQ         n+72(FP), R11
+	SUBQ         $+4, R11
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R11
+	JLT  wide_3_0_0_block_done
+
+wide_3_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Z0-Z8 Z10-Z12, signBytes Z9, weights Z13-Z16, q Z17
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	PREFETCHT0   8320(R9)
+	PREFETCHT0   8384(R9)
+	VPXORD       (R9), Z9, Z13
+	VPXORD       64(R9), Z9, Z14
+	VPXORD       128(R9), Z9, Z15
+	VPXORD       192(R9), Z9, Z16
+	VPBROADCASTD (DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD (R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD (SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT0   8448(R9)
+	PREFETCHT0   8512(R9)
+	PREFETCHT0   8576(R9)
+	PREFETCHT0   8640(R9)
+	VPXORD       256(R9), Z9, Z13
+	VPXORD       320(R9), Z9, Z14
+	VPXORD       384(R9), Z9, Z15
+	VPXORD       448(R9), Z9, Z16
+	VPBROADCASTD 4(DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD 4(R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD 4(SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT0   8704(R9)
+	PREFETCHT0   8768(R9)
+	PREFETCHT0   8832(R9)
+	PREFETCHT0   8896(R9)
+	VPXORD       512(R9), Z9, Z13
+	VPXORD       576(R9), Z9, Z14
+	VPXORD       640(R9), Z9, Z15
+	VPXORD       704(R9), Z9, Z16
+	VPBROADCASTD 8(DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD 8(R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD 8(SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT0   8960(R9)
+	PREFETCHT0   9024(R9)
+	PREFETCHT0   9088(R9)
+	PREFETCHT0   9152(R9)
+	VPXORD       768(R9), Z9, Z13
+	VPXORD       832(R9), Z9, Z14
+	VPXORD       896(R9), Z9, Z15
+	VPXORD       960(R9), Z9, Z16
+	VPBROADCASTD 12(DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD 12(R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD 12(SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	ADDQ         $+256, R10
+	ADDQ         $+1024, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
+	JGE          wide_3_0_0_block
+
+wide_3_0_0_block_done:
+	ADDQ $+4, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  wide_3_0_0_rest_done
+
+wide_3_0_0_rest:
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	PREFETCHT0   8320(R9)
+	PREFETCHT0   8384(R9)
+	VPXORD       (R9), Z9, Z13
+	VPXORD       64(R9), Z9, Z14
+	VPXORD       128(R9), Z9, Z15
+	VPXORD       192(R9), Z9, Z16
+	VPBROADCASTD (DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD (R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD (SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_3_0_0_rest
+
+wide_3_0_0_rest_done:
+	ADDQ $+1, R11
+	MOVQ R10, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z13
+	VMOVUPS      (DX), Z14
+	VMOVUPS      (DI), Z15
+	VMULPS       Z13, Z14, Z14
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z14, Z0, Z15
+	VMOVUPS      Z15, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z14
+	VMULPS       Z13, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z14
+	VMOVUPS      Z14, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z13, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z13, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z10, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	JMP          wide_next
+
+wide_4:
+	// Sums of columns 0 to 3.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 4(R8), Z4
+	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R8), Z6
+	VBROADCASTSS 4(R8), Z7
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 4(R9), Z8
+	VBROADCASTSS 4(R9), Z10
+	VBROADCASTSS 4(R9), Z11
+	VBROADCASTSS 4(R9), Z12
+	ADDQ         $+16, R9
+	MOVQ         216(SI), SI
+	VBROADCASTSS 4(SI), Z13
+	VBROADCASTSS 4(SI), Z14
+	VBROADCASTSS 4(SI), Z15
+	VBROADCASTSS 4(SI), Z16
+	ADDQ         $+16, SI
+	MOVQ         DX, R10
+	ADDQ         $+256, R10
+	MOVQ         prefetch+48(FP), R11
+	MOVQ         n+72(FP), R12
+	SUBQ         $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  wide_4_0_0_block_done
+
+wide_4_0_0_block:
+	// Registers: q SI DI R8 R9, weights R10, weights to prefetch R11, groups left R12
+	//            sums Z0-Z8 Z10-Z16, signBytes Z9, weights Z17-Z20, q Z21
+	PREFETCHT0   8192(R10)
+	PREFETCHT0   8256(R10)
+	PREFETCHT0   8320(R10)
+	PREFETCHT0   8384(R10)
+	VPXORD       (R10), Z9, Z17
+	VPXORD       64(R10), Z9, Z18
+	VPXORD       128(R10), Z9, Z19
+	VPXORD       192(R10), Z9, Z20
+	VPBROADCASTD (DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD (R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD (R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD (SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT0   8448(R10)
+	PREFETCHT0   8512(R10)
+	PREFETCHT0   8576(R10)
+	PREFETCHT0   8640(R10)
+	VPXORD       256(R10), Z9, Z17
+	VPXORD       320(R10), Z9, Z18
+	VPXORD       384(R10), Z9, Z19
+	VPXORD       448(R10), Z9, Z20
+	VPBROADCASTD 4(DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD 4(R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD 4(R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD 4(SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT0   8704(R10)
+	PREFETCHT0   8768(R10)
+	PREFETCHT0   8832(R10)
+	PREFETCHT0   8896(R10)
+	VPXORD       512(R10), Z9, Z17
+	VPXORD       576(R10), Z9, Z18
+	VPXORD       640(R10), Z9, Z19
+	VPXORD       704(R10), Z9, Z20
+	VPBROADCASTD 8(DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD 8(R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD 8(R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD 8(SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT0   8960(R10)
+	PREFETCHT0   9024(R10)
+	PREFETCHT0   9088(R10)
+	PREFETCHT0   9152(R10)
+	VPXORD       768(R10), Z9, Z17
+	VPXORD       832(R10), Z9, Z18
+	VPXORD       896(R10), Z9, Z19
+	VPXORD       960(R10), Z9, Z20
+	VPBROADCASTD 12(DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD 12(R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD 12(R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD 12(SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	ADDQ         $+256, R11
+	ADDQ         $+1024, R10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
+	JGE          wide_4_0_0_block
+
+wide_4_0_0_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  wide_4_0_0_rest_done
+
+wide_4_0_0_rest:
+	PREFETCHT0   8192(R10)
+	PREFETCHT0   8256(R10)
+	PREFETCHT0   8320(R10)
+	PREFETCHT0   8384(R10)
+	VPXORD       (R10), Z9, Z17
+	VPXORD       64(R10), Z9, Z18
+	VPXORD       128(R10), Z9, Z19
+	VPXORD       192(R10), Z9, Z20
+	VPBROADCASTD (DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD (R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD (R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD (SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
+	ADDQ         $+256, R10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
+	JGE          wide_4_0_0_rest
+
+wide_4_0_0_rest_done:
+	ADDQ $+1, R12
+	MOVQ R11, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z17
+	VMOVUPS      (DX), Z18
+	VMOVUPS      (DI), Z19
+	VMULPS       Z17, Z18, Z18
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z18, Z0, Z19
+	VMOVUPS      Z19, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z18
+	VMULPS       Z17, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z18
+	VMOVUPS      Z18, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z17, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z17, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z10, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z13, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z14, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z15, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z16, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	JMP          wide_next
+
+wide_5:
+	// Sums of columns 0 to 4.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 4(R8), Z4
+	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R8), Z6
+	VBROADCASTSS 4(R8), Z7
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 4(R9), Z8
+	VBROADCASTSS 4(R9), Z10
+	VBROADCASTSS 4(R9), Z11
+	VBROADCASTSS 4(R9), Z12
+	ADDQ         $+16, R9
+	MOVQ         216(SI), R10
+	VBROADCASTSS 4(R10), Z13
+	VBROADCASTSS 4(R10), Z14
+	VBROADCASTSS 4(R10), Z15
+	VBROADCASTSS 4(R10), Z16
+	ADDQ         $+16, R10
+	MOVQ         288(SI), SI
+	VBROADCASTSS 4(SI), Z17
+	VBROADCASTSS 4(SI), Z18
+	VBROADCASTSS 4(SI), Z19
+	VBROADCASTSS 4(SI), Z20
+	ADDQ         $+16, SI
+	MOVQ         DX, R11
+	ADDQ         $+256, R11
+	MOVQ         prefetch+48(FP), R12
+	MOVQ         n+72(FP), R13
+	SUBQ         $+4, R13
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R13
+	JLT  wide_5_0_0_block_done
+
+wide_5_0_0_block:
+	// Registers: q SI DI R8-R10, weights R11, weights to prefetch R12, groups left R13
+	//            sums Z0-Z8 Z10-Z20, signBytes Z9, weights Z21-Z24, q Z25
+	PREFETCHT0   8192(R11)
+	PREFETCHT0   8256(R11)
+	PREFETCHT0   8320(R11)
+	PREFETCHT0   8384(R11)
+	VPXORD       (R11), Z9, Z21
+	VPXORD       64(R11), Z9, Z22
+	VPXORD       128(R11), Z9, Z23
+	VPXORD       192(R11), Z9, Z24
+	VPBROADCASTD (DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD (R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD (R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD (R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD (SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT0   8448(R11)
+	PREFETCHT0   8512(R11)
+	PREFETCHT0   8576(R11)
+	PREFETCHT0   8640(R11)
+	VPXORD       256(R11), Z9, Z21
+	VPXORD       320(R11), Z9, Z22
+	VPXORD       384(R11), Z9, Z23
+	VPXORD       448(R11), Z9, Z24
+	VPBROADCASTD 4(DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD 4(R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD 4(R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD 4(R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD 4(SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT0   8704(R11)
+	PREFETCHT0   8768(R11)
+	PREFETCHT0   8832(R11)
+	PREFETCHT0   8896(R11)
+	VPXORD       512(R11), Z9, Z21
+	VPXORD       576(R11), Z9, Z22
+	VPXORD       640(R11), Z9, Z23
+	VPXORD       704(R11), Z9, Z24
+	VPBROADCASTD 8(DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD 8(R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD 8(R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD 8(R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD 8(SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT0   8960(R11)
+	PREFETCHT0   9024(R11)
+	PREFETCHT0   9088(R11)
+	PREFETCHT0   9152(R11)
+	VPXORD       768(R11), Z9, Z21
+	VPXORD       832(R11), Z9, Z22
+	VPXORD       896(R11), Z9, Z23
+	VPXORD       960(R11), Z9, Z24
+	VPBROADCASTD 12(DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD 12(R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD 12(R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD 12(R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD 12(SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	ADDQ         $+256, R12
+	ADDQ         $+1024, R11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, SI
+	SUBQ         $+4, R13
+	JGE          wide_5_0_0_block
+
+wide_5_0_0_block_done:
+	ADDQ $+4, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  wide_5_0_0_rest_done
+
+wide_5_0_0_rest:
+	PREFETCHT0   8192(R11)
+	PREFETCHT0   8256(R11)
+	PREFETCHT0   8320(R11)
+	PREFETCHT0   8384(R11)
+	VPXORD       (R11), Z9, Z21
+	VPXORD       64(R11), Z9, Z22
+	VPXORD       128(R11), Z9, Z23
+	VPXORD       192(R11), Z9, Z24
+	VPBROADCASTD (DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD (R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD (R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD (R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD (SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
+	ADDQ         $+256, R11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, SI
+	SUBQ         $+1, R13
+	JGE          wide_5_0_0_rest
+
+wide_5_0_0_rest_done:
+	ADDQ $+1, R13
+	MOVQ R12, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z21
+	VMOVUPS      (DX), Z22
+	VMOVUPS      (DI), Z23
+	VMULPS       Z21, Z22, Z22
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z22, Z0, Z23
+	VMOVUPS      Z23, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z22
+	VMULPS       Z21, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z22
+	VMOVUPS      Z22, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z21, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z21, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z10, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z13, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z14, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z15, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z16, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z17, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z18, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z19, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z20, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	JMP          wide_next
+
+wide_6:
+	// Sums of columns 0 to 5.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 4(R8), Z4
+	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 4(R8), Z6
+	VBROADCASTSS 4(R8), Z7
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 4(R9), Z8
+	VBROADCASTSS 4(R9), Z10
+	VBROADCASTSS 4(R9), Z11
+	VBROADCASTSS 4(R9), Z12
+	ADDQ         $+16, R9
+	MOVQ         216(SI), R10
+	VBROADCASTSS 4(R10), Z13
+	VBROADCASTSS 4(R10), Z14
+	VBROADCASTSS 4(R10), Z15
+	VBROADCASTSS 4(R10), Z16
+	ADDQ         $+16, R10
+	MOVQ         288(SI), R11
+	VBROADCASTSS 4(R11), Z17
+	VBROADCASTSS 4(R11), Z18
+	VBROADCASTSS 4(R11), Z19
+	VBROADCASTSS 4(R11), Z20
+	ADDQ         $+16, R11
+	MOVQ         360(SI), SI
+	VBROADCASTSS 4(SI), Z21
+	VBROADCASTSS 4(SI), Z22
+	VBROADCASTSS 4(SI), Z23
+	VBROADCASTSS 4(SI), Z24
+	ADDQ         $+16, SI
+	MOVQ         DX, R12
+	ADDQ         $+256, R12
+	MOVQ         prefetch+48(FP), R13
+	MOVQ         n+72(FP), R14
+	SUBQ         $+4, R14
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R14
+	JLT  wide_6_0_0_block_done
+
+wide_6_0_0_block:
+	// Registers: q SI DI R8-R11, weights R12, weights to prefetch R13, groups left R14
+	//            sums Z0-Z8 Z10-Z24, signBytes Z9, weights Z25-Z28, q Z29
+	PREFETCHT0   8192(R12)
+	PREFETCHT0   8256(R12)
+	PREFETCHT0   8320(R12)
+	PREFETCHT0   8384(R12)
+	VPXORD       (R12), Z9, Z25
+	VPXORD       64(R12), Z9, Z26
+	VPXORD       128(R12), Z9, Z27
+	VPXORD       192(R12), Z9, Z28
+	VPBROADCASTD (DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD (R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD (R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD (R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD (R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD (SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT0   8448(R12)
+	PREFETCHT0   8512(R12)
+	PREFETCHT0   8576(R12)
+	PREFETCHT0   8640(R12)
+	VPXORD       256(R12), Z9, Z25
+	VPXORD       320(R12), Z9, Z26
+	VPXORD       384(R12), Z9, Z27
+	VPXORD       448(R12), Z9, Z28
+	VPBROADCASTD 4(DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD 4(R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD 4(R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD 4(R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD 4(R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD 4(SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT0   8704(R12)
+	PREFETCHT0   8768(R12)
+	PREFETCHT0   8832(R12)
+	PREFETCHT0   8896(R12)
+	VPXORD       512(R12), Z9, Z25
+	VPXORD       576(R12), Z9, Z26
+	VPXORD       640(R12), Z9, Z27
+	VPXORD       704(R12), Z9, Z28
+	VPBROADCASTD 8(DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD 8(R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD 8(R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD 8(R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD 8(R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD 8(SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT0   8960(R12)
+	PREFETCHT0   9024(R12)
+	PREFETCHT0   9088(R12)
+	PREFETCHT0   9152(R12)
+	VPXORD       768(R12), Z9, Z25
+	VPXORD       832(R12), Z9, Z26
+	VPXORD       896(R12), Z9, Z27
+	VPXORD       960(R12), Z9, Z28
+	VPBROADCASTD 12(DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD 12(R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD 12(R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD 12(R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD 12(R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD 12(SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   128(R13)
+	PREFETCHT1   192(R13)
+	ADDQ         $+256, R13
+	ADDQ         $+1024, R12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R14
+	JGE          wide_6_0_0_block
+
+wide_6_0_0_block_done:
+	ADDQ $+4, R14
+
+	// The groups that are left.
+	SUBQ $+1, R14
+	JLT  wide_6_0_0_rest_done
+
+wide_6_0_0_rest:
+	PREFETCHT0   8192(R12)
+	PREFETCHT0   8256(R12)
+	PREFETCHT0   8320(R12)
+	PREFETCHT0   8384(R12)
+	VPXORD       (R12), Z9, Z25
+	VPXORD       64(R12), Z9, Z26
+	VPXORD       128(R12), Z9, Z27
+	VPXORD       192(R12), Z9, Z28
+	VPBROADCASTD (DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD (R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD (R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD (R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD (R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD (SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
+	ADDQ         $+256, R12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R14
+	JGE          wide_6_0_0_rest
+
+wide_6_0_0_rest_done:
+	ADDQ $+1, R14
+	MOVQ R13, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z25
+	VMOVUPS      (DX), Z26
+	VMOVUPS      (DI), Z27
+	VMULPS       Z25, Z26, Z26
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z26, Z0, Z27
+	VMOVUPS      Z27, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z26
+	VMULPS       Z25, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z26
+	VMOVUPS      Z26, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z25, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z25, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z10, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z13, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z14, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z15, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z16, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z17, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z18, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z19, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z20, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         360(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z21, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z22, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z23, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z24, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+
+wide_next:
+	SUBQ $+1, BX
+	JGT  wide_pass
+	JMP  wide_summed
+
+wide_1:
+	MOVQ         columns+56(FP), BX
+	MOVQ         (BX), BX
+	MOVQ         DX, SI
+	ADDQ         $+256, SI
+	MOVQ         BX, DI
+	ADDQ         $+16, DI
+	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 4(BX), Z2
+	VBROADCASTSS 4(BX), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         n+72(FP), R8
+	SUBQ         $+4, R8
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R8
+	JLT  wide_1_0_block_done
+
+wide_1_0_block:
+	// Registers: weights SI, q DI, groups left R8
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (SI), Z9, Z8
+	VPXORD       64(SI), Z9, Z10
+	VPXORD       128(SI), Z9, Z11
+	VPXORD       192(SI), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       256(SI), Z9, Z8
+	VPXORD       320(SI), Z9, Z10
+	VPXORD       384(SI), Z9, Z11
+	VPXORD       448(SI), Z9, Z12
+	VPBROADCASTD 4(DI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(SI), Z9, Z8
+	VPXORD       576(SI), Z9, Z10
+	VPXORD       640(SI), Z9, Z11
+	VPXORD       704(SI), Z9, Z12
+	VPBROADCASTD 8(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPXORD       768(SI), Z9, Z8
+	VPXORD       832(SI), Z9, Z10
+	VPXORD       896(SI), Z9, Z11
+	VPXORD       960(SI), Z9, Z12
+	VPBROADCASTD 12(DI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, SI
+	ADDQ         $+16, DI
+	SUBQ         $+4, R8
+	JGE          wide_1_0_block
+
+wide_1_0_block_done:
+	ADDQ $+4, R8
+
+	// The groups that are left.
+	SUBQ $+1, R8
+	JLT  wide_1_0_rest_done
+
+wide_1_0_rest:
+	// Registers: weights SI, q DI, groups left R8
+	//            sums Z0-Z3, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (SI), Z9, Z8
+	VPXORD       64(SI), Z9, Z10
+	VPXORD       128(SI), Z9, Z11
+	VPXORD       192(SI), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	ADDQ         $+256, SI
+	ADDQ         $+4, DI
+	SUBQ         $+1, R8
+	JGE          wide_1_0_rest
+
+wide_1_0_rest_done:
+	ADDQ $+1, R8
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (BX), Z8
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (DX), Z4
+	VMOVUPS      (AX), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, (CX)
+	VPADDD       Z5, Z1, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(AX), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 64(CX)
+	VPADDD       Z6, Z2, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 128(CX)
+	VPADDD       Z7, Z3, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 192(CX)
+
+wide_summed:
+	MOVQ  units+80(FP), AX
+	SUBQ  $+16, AX
+	MOVQ  AX, units+80(FP)
+	TESTQ AX, AX
+	JLE   done
+	MOVQ  sums+0(FP), AX
+	MOVQ  sumsStride+8(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, sums+0(FP)
+	MOVQ  weights+24(FP), AX
+	MOVQ  weightsStride+32(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, weights+24(FP)
+	MOVQ  z+88(FP), AX
+	ADDQ  $+256, AX
+	MOVQ  AX, z+88(FP)
+	JMP   panel
+
+narrow:
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x07, DX
+	ADDQ CX, DX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
+	CMPQ BX, $+1
+	JEQ  narrow_1
+	XORL BX, BX
+	ADDQ $+1, BX
+
+narrow_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	//            signBytes Z9
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
+	JEQ  narrow_6
+	CMPQ SI, $+5
+	JEQ  narrow_5
+	CMPQ SI, $+4
+	JEQ  narrow_4
+	CMPQ SI, $+3
+	JEQ  narrow_3
+
+	// Sums of columns 0 to 1.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), SI
+	VBROADCASTSS 4(SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	ADDQ         $+16, SI
+	MOVQ         DX, R8
+	ADDQ         $+128, R8
+	MOVQ         prefetch+48(FP), R9
+	MOVQ         n+72(FP), R10
+	SUBQ         $+4, R10
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R10
+	JLT  narrow_2_0_0_block_done
+
+narrow_2_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Z0-Z3, weights Z4 Z5, q Z6, signBytes Z9
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPXORD       (R8), Z9, Z4
+	VPXORD       64(R8), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD (SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT0   4224(R8)
+	PREFETCHT0   4288(R8)
+	VPXORD       128(R8), Z9, Z4
+	VPXORD       192(R8), Z9, Z5
+	VPBROADCASTD 4(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 4(SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT0   4352(R8)
+	PREFETCHT0   4416(R8)
+	VPXORD       256(R8), Z9, Z4
+	VPXORD       320(R8), Z9, Z5
+	VPBROADCASTD 8(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 8(SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT0   4480(R8)
+	PREFETCHT0   4544(R8)
+	VPXORD       384(R8), Z9, Z4
+	VPXORD       448(R8), Z9, Z5
+	VPBROADCASTD 12(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 12(SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	PREFETCHT1   128(R9)
+	PREFETCHT1   192(R9)
+	ADDQ         $+256, R9
+	ADDQ         $+512, R8
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
+	JGE          narrow_2_0_0_block
+
+narrow_2_0_0_block_done:
+	ADDQ $+4, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_2_0_0_rest_done
+
+narrow_2_0_0_rest:
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPXORD       (R8), Z9, Z4
+	VPXORD       64(R8), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD (SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_2_0_0_rest
+
+narrow_2_0_0_rest_done:
+	ADDQ $+1, R10
+	MOVQ R9, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z4
+	VMOVUPS      (DX), Z5
+	VMOVUPS      (DI), Z6
+	VMULPS       Z4, Z5, Z5
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z5, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z5
+	VMULPS       Z4, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z5
+	VMOVUPS      Z5, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z4
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z4
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	JMP          narrow_next
+
+narrow_3:
+	// Sums of columns 0 to 2.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 4(R8), Z2
+	VBROADCASTSS 4(R8), Z3
+	ADDQ         $+16, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS 4(SI), Z4
+	VBROADCASTSS 4(SI), Z5
+	ADDQ         $+16, SI
+	MOVQ         DX, R9
+	ADDQ         $+128, R9
+	MOVQ         prefetch+48(FP), R10
+	MOVQ         n+72(FP), R11
+	SUBQ         $+4, R11
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R11
+	JLT  narrow_3_0_0_block_done
+
+narrow_3_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Z0-Z5, weights Z6 Z7, q Z8, signBytes Z9
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPXORD       (R9), Z9, Z6
+	VPXORD       64(R9), Z9, Z7
+	VPBROADCASTD (DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD (R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD (SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VPXORD       128(R9), Z9, Z6
+	VPXORD       192(R9), Z9, Z7
+	VPBROADCASTD 4(DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD 4(R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD 4(SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT0   4352(R9)
+	PREFETCHT0   4416(R9)
+	VPXORD       256(R9), Z9, Z6
+	VPXORD       320(R9), Z9, Z7
+	VPBROADCASTD 8(DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD 8(R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD 8(SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT0   4480(R9)
+	PREFETCHT0   4544(R9)
+	VPXORD       384(R9), Z9, Z6
+	VPXORD       448(R9), Z9, Z7
+	VPBROADCASTD 12(DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD 12(R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD 12(SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	ADDQ         $+256, R10
+	ADDQ         $+512, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
+	JGE          narrow_3_0_0_block
+
+narrow_3_0_0_block_done:
+	ADDQ $+4, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_3_0_0_rest_done
+
+narrow_3_0_0_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPXORD       (R9), Z9, Z6
+	VPXORD       64(R9), Z9, Z7
+	VPBROADCASTD (DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD (R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD (SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_3_0_0_rest
+
+narrow_3_0_0_rest_done:
+	ADDQ $+1, R11
+	MOVQ R10, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z6
+	VMOVUPS      (DX), Z7
+	VMOVUPS      (DI), Z8
+	VMULPS       Z6, Z7, Z7
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z7, Z0, Z8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z7
+	VMULPS       Z6, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z7
+	VMOVUPS      Z7, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z6
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z6
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z5, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	JMP          narrow_next
+
+narrow_4:
+	// Sums of columns 0 to 3.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 4(R8), Z2
+	VBROADCASTSS 4(R8), Z3
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 4(R9), Z4
+	VBROADCASTSS 4(R9), Z5
+	ADDQ         $+16, R9
+	MOVQ         216(SI), SI
+	VBROADCASTSS 4(SI), Z6
+	VBROADCASTSS 4(SI), Z7
+	ADDQ         $+16, SI
+	MOVQ         DX, R10
+	ADDQ         $+128, R10
+	MOVQ         prefetch+48(FP), R11
+	MOVQ         n+72(FP), R12
+	SUBQ         $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  narrow_4_0_0_block_done
+
+narrow_4_0_0_block:
+	// Registers: q SI DI R8 R9, weights R10, weights to prefetch R11, groups left R12
+	//            sums Z0-Z7, weights Z8 Z10, signBytes Z9, q Z11
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPBROADCASTD (DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD (R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD (R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD (SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT0   4224(R10)
+	PREFETCHT0   4288(R10)
+	VPXORD       128(R10), Z9, Z8
+	VPXORD       192(R10), Z9, Z10
+	VPBROADCASTD 4(DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD 4(R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD 4(R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD 4(SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT0   4352(R10)
+	PREFETCHT0   4416(R10)
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPBROADCASTD 8(DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD 8(R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD 8(R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD 8(SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT0   4480(R10)
+	PREFETCHT0   4544(R10)
+	VPXORD       384(R10), Z9, Z8
+	VPXORD       448(R10), Z9, Z10
+	VPBROADCASTD 12(DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD 12(R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD 12(R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD 12(SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	ADDQ         $+256, R11
+	ADDQ         $+512, R10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
+	JGE          narrow_4_0_0_block
+
+narrow_4_0_0_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  narrow_4_0_0_rest_done
+
+narrow_4_0_0_rest:
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPBROADCASTD (DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD (R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD (R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD (SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
+	ADDQ         $+128, R10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
+	JGE          narrow_4_0_0_rest
+
+narrow_4_0_0_rest_done:
+	ADDQ $+1, R12
+	MOVQ R11, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z8
+	VMOVUPS      (DX), Z10
+	VMOVUPS      (DI), Z11
+	VMULPS       Z8, Z10, Z10
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z10, Z0, Z11
+	VMOVUPS      Z11, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z10
+	VMULPS       Z8, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z10
+	VMOVUPS      Z10, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z8
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z5, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	JMP          narrow_next
+
+narrow_5:
+	// Sums of columns 0 to 4.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 4(R8), Z2
+	VBROADCASTSS 4(R8), Z3
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 4(R9), Z4
+	VBROADCASTSS 4(R9), Z5
+	ADDQ         $+16, R9
+	MOVQ         216(SI), R10
+	VBROADCASTSS 4(R10), Z6
+	VBROADCASTSS 4(R10), Z7
+	ADDQ         $+16, R10
+	MOVQ         288(SI), SI
+	VBROADCASTSS 4(SI), Z8
+	VBROADCASTSS 4(SI), Z10
+	ADDQ         $+16, SI
+	MOVQ         DX, R11
+	ADDQ         $+128, R11
+	MOVQ         prefetch+48(FP), R12
+	MOVQ         n+72(FP), R13
+	SUBQ         $+4, R13
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R13
+	JLT  narrow_5_0_0_block_done
+
+narrow_5_0_0_block:
+	// Registers: q SI DI R8-R10, weights R11, weights to prefetch R12, groups left R13
+	//            sums Z0-Z8 Z10, signBytes Z9, weights Z11 Z12, q Z13
+	PREFETCHT0   4096(R11)
+	PREFETCHT0   4160(R11)
+	VPXORD       (R11), Z9, Z11
+	VPXORD       64(R11), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD (R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD (R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT0   4224(R11)
+	PREFETCHT0   4288(R11)
+	VPXORD       128(R11), Z9, Z11
+	VPXORD       192(R11), Z9, Z12
+	VPBROADCASTD 4(DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD 4(R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 4(R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD 4(R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD 4(SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT0   4352(R11)
+	PREFETCHT0   4416(R11)
+	VPXORD       256(R11), Z9, Z11
+	VPXORD       320(R11), Z9, Z12
+	VPBROADCASTD 8(DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD 8(R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 8(R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD 8(R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD 8(SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT0   4480(R11)
+	PREFETCHT0   4544(R11)
+	VPXORD       384(R11), Z9, Z11
+	VPXORD       448(R11), Z9, Z12
+	VPBROADCASTD 12(DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD 12(R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 12(R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD 12(R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD 12(SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	ADDQ         $+256, R12
+	ADDQ         $+512, R11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, SI
+	SUBQ         $+4, R13
+	JGE          narrow_5_0_0_block
+
+narrow_5_0_0_block_done:
+	ADDQ $+4, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  narrow_5_0_0_rest_done
+
+narrow_5_0_0_rest:
+	PREFETCHT0   4096(R11)
+	PREFETCHT0   4160(R11)
+	VPXORD       (R11), Z9, Z11
+	VPXORD       64(R11), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD (R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD (R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
+	ADDQ         $+128, R11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, SI
+	SUBQ         $+1, R13
+	JGE          narrow_5_0_0_rest
+
+narrow_5_0_0_rest_done:
+	ADDQ $+1, R13
+	MOVQ R12, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z11
+	VMOVUPS      (DX), Z12
+	VMOVUPS      (DI), Z13
+	VMULPS       Z11, Z12, Z12
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z12, Z0, Z13
+	VMOVUPS      Z13, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z12
+	VMULPS       Z11, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z12
+	VMOVUPS      Z12, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z11
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z11
+	VMOVUPS      Z11, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z5, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z10, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	JMP          narrow_next
+
+narrow_6:
+	// Sums of columns 0 to 5.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 4(DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 4(R8), Z2
+	VBROADCASTSS 4(R8), Z3
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 4(R9), Z4
+	VBROADCASTSS 4(R9), Z5
+	ADDQ         $+16, R9
+	MOVQ         216(SI), R10
+	VBROADCASTSS 4(R10), Z6
+	VBROADCASTSS 4(R10), Z7
+	ADDQ         $+16, R10
+	MOVQ         288(SI), R11
+	VBROADCASTSS 4(R11), Z8
+	VBROADCASTSS 4(R11), Z10
+	ADDQ         $+16, R11
+	MOVQ         360(SI), SI
+	VBROADCASTSS 4(SI), Z11
+	VBROADCASTSS 4(SI), Z12
+	ADDQ         $+16, SI
+	MOVQ         DX, R12
+	ADDQ         $+128, R12
+	MOVQ         prefetch+48(FP), R13
+	MOVQ         n+72(FP), R14
+	SUBQ         $+4, R14
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R14
+	JLT  narrow_6_0_0_block_done
+
+narrow_6_0_0_block:
+	// Registers: q SI DI R8-R11, weights R12, weights to prefetch R13, groups left R14
+	//            sums Z0-Z8 Z10-Z12, signBytes Z9, weights Z13 Z14, q Z15
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	VPXORD       (R12), Z9, Z13
+	VPXORD       64(R12), Z9, Z14
+	VPBROADCASTD (DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD (R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD (R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD (R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD (R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD (SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT0   4224(R12)
+	PREFETCHT0   4288(R12)
+	VPXORD       128(R12), Z9, Z13
+	VPXORD       192(R12), Z9, Z14
+	VPBROADCASTD 4(DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD 4(R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD 4(R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD 4(R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD 4(R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD 4(SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT0   4352(R12)
+	PREFETCHT0   4416(R12)
+	VPXORD       256(R12), Z9, Z13
+	VPXORD       320(R12), Z9, Z14
+	VPBROADCASTD 8(DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD 8(R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD 8(R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD 8(R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD 8(R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD 8(SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT0   4480(R12)
+	PREFETCHT0   4544(R12)
+	VPXORD       384(R12), Z9, Z13
+	VPXORD       448(R12), Z9, Z14
+	VPBROADCASTD 12(DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD 12(R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD 12(R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD 12(R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD 12(R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD 12(SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   128(R13)
+	PREFETCHT1   192(R13)
+	ADDQ         $+256, R13
+	ADDQ         $+512, R12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R14
+	JGE          narrow_6_0_0_block
+
+narrow_6_0_0_block_done:
+	ADDQ $+4, R14
+
+	// The groups that are left.
+	SUBQ $+1, R14
+	JLT  narrow_6_0_0_rest_done
+
+narrow_6_0_0_rest:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	VPXORD       (R12), Z9, Z13
+	VPXORD       64(R12), Z9, Z14
+	VPBROADCASTD (DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD (R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD (R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD (R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD (R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD (SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
+	ADDQ         $+128, R12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R14
+	JGE          narrow_6_0_0_rest
+
+narrow_6_0_0_rest_done:
+	ADDQ $+1, R14
+	MOVQ R13, prefetch+48(FP)
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z13
+	VMOVUPS      (DX), Z14
+	VMOVUPS      (DI), Z15
+	VMULPS       Z13, Z14, Z14
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z14, Z0, Z15
+	VMOVUPS      Z15, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z14
+	VMULPS       Z13, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z14
+	VMOVUPS      Z14, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z13
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z13
+	VMOVUPS      Z13, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z5, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z10, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         360(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+
+narrow_next:
+	SUBQ $+1, BX
+	JGT  narrow_pass
+	JMP  narrow_summed
+
+narrow_1:
+	MOVQ         columns+56(FP), BX
+	MOVQ         (BX), BX
+	MOVQ         DX, SI
+	ADDQ         $+128, SI
+	MOVQ         BX, DI
+	ADDQ         $+16, DI
+	VBROADCASTSS 4(BX), Z0
+	VBROADCASTSS 4(BX), Z1
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	MOVQ         n+72(FP), R8
+	SUBQ         $+4, R8
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R8
+	JLT  narrow_1_0_block_done
+
+narrow_1_0_block:
+	// Registers: weights SI, q DI, groups left R8
+	//            sums Z0-Z3, weights Z4 Z5, q Z6, signBytes Z9
+	VPXORD       (SI), Z9, Z4
+	VPXORD       64(SI), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPXORD       128(SI), Z9, Z4
+	VPXORD       192(SI), Z9, Z5
+	VPBROADCASTD 4(DI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	VPXORD       256(SI), Z9, Z4
+	VPXORD       320(SI), Z9, Z5
+	VPBROADCASTD 8(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPXORD       384(SI), Z9, Z4
+	VPXORD       448(SI), Z9, Z5
+	VPBROADCASTD 12(DI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	ADDQ         $+512, SI
+	ADDQ         $+16, DI
+	SUBQ         $+4, R8
+	JGE          narrow_1_0_block
+
+narrow_1_0_block_done:
+	ADDQ $+4, R8
+
+	// The groups that are left.
+	SUBQ $+1, R8
+	JLT  narrow_1_0_rest_done
+
+narrow_1_0_rest:
+	// Registers: weights SI, q DI, groups left R8
+	//            sums Z0 Z1, weights Z4 Z5, q Z6, signBytes Z9
+	VPXORD       (SI), Z9, Z4
+	VPXORD       64(SI), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	ADDQ         $+128, SI
+	ADDQ         $+4, DI
+	SUBQ         $+1, R8
+	JGE          narrow_1_0_rest
+
+narrow_1_0_rest_done:
+	ADDQ $+1, R8
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (BX), Z4
+	VPADDD       Z2, Z0, Z0
+	VMOVUPS      (DX), Z2
+	VMOVUPS      (AX), Z5
+	VMULPS       Z4, Z2, Z2
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VMOVUPS      Z5, (CX)
+	VPADDD       Z3, Z1, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(AX), Z2
+	VMULPS       Z4, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 64(CX)
+
+narrow_summed:
+done:
+	VZEROUPPER
+	RET
+
+// func gatesInt8DigitsAVX512VNNI(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·gatesInt8DigitsAVX512VNNI(SB), NOSPLIT, $0-104
+	VBROADCASTSS signBytes<>+0(SB), Z9
+
+panel:
+	// Registers: signBytes Z9
+	MOVQ units+80(FP), AX
+	CMPQ AX, $+8
+	JLE  narrow
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x08, DX
+	ADDQ CX, DX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
+	CMPQ BX, $+1
+	JEQ  wide_1
+	XORL BX, BX
+	ADDQ $+1, BX
+
+wide_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	//            signBytes Z9
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
+	JEQ  wide_6
+	CMPQ SI, $+5
+	JEQ  wide_5
+	CMPQ SI, $+4
+	JEQ  wide_4
+	CMPQ SI, $+3
+	JEQ  wide_3
+
+	// Sums of columns 0 to 1.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 8(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), SI
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	VBROADCASTSS 8(SI), Z6
+	VBROADCASTSS 8(SI), Z7
+	ADDQ         $+16, SI
+	MOVQ         DX, R8
+	ADDQ         $+256, R8
+	MOVQ         prefetch+48(FP), R9
+	MOVQ         n+72(FP), R10
+	SUBQ         $+4, R10
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R10
+	JLT  wide_2_0_0_block_done
+
+wide_2_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	PREFETCHT0   8320(R8)
+	PREFETCHT0   8384(R8)
+	VPXORD       (R8), Z9, Z8
+	VPXORD       64(R8), Z9, Z10
+	VPXORD       128(R8), Z9, Z11
+	VPXORD       192(R8), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT0   8448(R8)
+	PREFETCHT0   8512(R8)
+	PREFETCHT0   8576(R8)
+	PREFETCHT0   8640(R8)
+	VPXORD       256(R8), Z9, Z8
+	VPXORD       320(R8), Z9, Z10
+	VPXORD       384(R8), Z9, Z11
+	VPXORD       448(R8), Z9, Z12
+	VPBROADCASTD 4(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 4(SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT0   8704(R8)
+	PREFETCHT0   8768(R8)
+	PREFETCHT0   8832(R8)
+	PREFETCHT0   8896(R8)
+	VPXORD       512(R8), Z9, Z8
+	VPXORD       576(R8), Z9, Z10
+	VPXORD       640(R8), Z9, Z11
+	VPXORD       704(R8), Z9, Z12
+	VPBROADCASTD 8(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 8(SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT0   8960(R8)
+	PREFETCHT0   9024(R8)
+	PREFETCHT0   9088(R8)
+	PREFETCHT0   9152(R8)
+	VPXORD       768(R8), Z9, Z8
+	VPXORD       832(R8), Z9, Z10
+	VPXORD       896(R8), Z9, Z11
+	VPXORD       960(R8), Z9, Z12
+	VPBROADCASTD 12(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 12(SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	PREFETCHT1   128(R9)
+	PREFETCHT1   192(R9)
+	ADDQ         $+256, R9
+	ADDQ         $+1024, R8
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
+	JGE          wide_2_0_0_block
+
+wide_2_0_0_block_done:
+	ADDQ $+4, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_2_0_0_rest_done
+
+wide_2_0_0_rest:
+	PREFETCHT0   8192(R8)
+	PREFETCHT0   8256(R8)
+	PREFETCHT0   8320(R8)
+	PREFETCHT0   8384(R8)
+	VPXORD       (R8), Z9, Z8
+	VPXORD       64(R8), Z9, Z10
+	VPXORD       128(R8), Z9, Z11
+	VPXORD       192(R8), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_2_0_0_rest
+
+wide_2_0_0_rest_done:
+	ADDQ   $+1, R10
+	MOVQ   R9, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VPSLLD $0x07, Z4, Z4
+	VPSLLD $0x07, Z5, Z5
+	VPSLLD $0x07, Z6, Z6
+	VPSLLD $0x07, Z7, Z7
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+256, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R9
+	JLT  wide_2_0_1_block_done
+
+wide_2_0_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (R8), Z9, Z8
+	VPXORD       64(R8), Z9, Z10
+	VPXORD       128(R8), Z9, Z11
+	VPXORD       192(R8), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       256(R8), Z9, Z8
+	VPXORD       320(R8), Z9, Z10
+	VPXORD       384(R8), Z9, Z11
+	VPXORD       448(R8), Z9, Z12
+	VPBROADCASTD 4(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 4(SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(R8), Z9, Z8
+	VPXORD       576(R8), Z9, Z10
+	VPXORD       640(R8), Z9, Z11
+	VPXORD       704(R8), Z9, Z12
+	VPBROADCASTD 8(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 8(SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       768(R8), Z9, Z8
+	VPXORD       832(R8), Z9, Z10
+	VPXORD       896(R8), Z9, Z11
+	VPXORD       960(R8), Z9, Z12
+	VPBROADCASTD 12(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 12(SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, R8
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	JGE          wide_2_0_1_block
+
+wide_2_0_1_block_done:
+	ADDQ $+4, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_2_0_1_rest_done
+
+wide_2_0_1_rest:
+	VPXORD       (R8), Z9, Z8
+	VPXORD       64(R8), Z9, Z10
+	VPXORD       128(R8), Z9, Z11
+	VPXORD       192(R8), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+256, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          wide_2_0_1_rest
+
+wide_2_0_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z8
+	VMOVUPS      (DX), Z10
+	VMOVUPS      (DI), Z11
+	VMULPS       Z8, Z10, Z10
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z10, Z0, Z11
+	VMOVUPS      Z11, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z10
+	VMULPS       Z8, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z10
+	VMOVUPS      Z10, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z8, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z8, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	JMP          wide_next
+
+wide_3:
+	// Sums of columns 0 to 2.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 8(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 8(R8), Z4
+	VBROADCASTSS 8(R8), Z5
+	VBROADCASTSS 8(R8), Z6
+	VBROADCASTSS 8(R8), Z7
+	ADDQ         $+16, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS 8(SI), Z8
+	VBROADCASTSS 8(SI), Z10
+	VBROADCASTSS 8(SI), Z11
+	VBROADCASTSS 8(SI), Z12
+	ADDQ         $+16, SI
+	MOVQ         DX, R9
+	ADDQ         $+256, R9
+	MOVQ         prefetch+48(FP), R10
+	MOVQ         n+72(FP), R11
+	SUBQ         $+4, R11
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R11
+	JLT  wide_3_0_0_block_done
+
+wide_3_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Z0-Z8 Z10-Z12, signBytes Z9, weights Z13-Z16, q Z17
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	PREFETCHT0   8320(R9)
+	PREFETCHT0   8384(R9)
+	VPXORD       (R9), Z9, Z13
+	VPXORD       64(R9), Z9, Z14
+	VPXORD       128(R9), Z9, Z15
+	VPXORD       192(R9), Z9, Z16
+	VPBROADCASTD (DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD (R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD (SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT0   8448(R9)
+	PREFETCHT0   8512(R9)
+	PREFETCHT0   8576(R9)
+	PREFETCHT0   8640(R9)
+	VPXORD       256(R9), Z9, Z13
+	VPXORD       320(R9), Z9, Z14
+	VPXORD       384(R9), Z9, Z15
+	VPXORD       448(R9), Z9, Z16
+	VPBROADCASTD 4(DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD 4(R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD 4(SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT0   8704(R9)
+	PREFETCHT0   8768(R9)
+	PREFETCHT0   8832(R9)
+	PREFETCHT0   8896(R9)
+	VPXORD       512(R9), Z9, Z13
+	VPXORD       576(R9), Z9, Z14
+	VPXORD       640(R9), Z9, Z15
+	VPXORD       704(R9), Z9, Z16
+	VPBROADCASTD 8(DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD 8(R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD 8(SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT0   8960(R9)
+	PREFETCHT0   9024(R9)
+	PREFETCHT0   9088(R9)
+	PREFETCHT0   9152(R9)
+	VPXORD       768(R9), Z9, Z13
+	VPXORD       832(R9), Z9, Z14
+	VPXORD       896(R9), Z9, Z15
+	VPXORD       960(R9), Z9, Z16
+	VPBROADCASTD 12(DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD 12(R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD 12(SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	ADDQ         $+256, R10
+	ADDQ         $+1024, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
+	JGE          wide_3_0_0_block
+
+wide_3_0_0_block_done:
+	ADDQ $+4, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  wide_3_0_0_rest_done
+
+wide_3_0_0_rest:
+	PREFETCHT0   8192(R9)
+	PREFETCHT0   8256(R9)
+	PREFETCHT0   8320(R9)
+	PREFETCHT0   8384(R9)
+	VPXORD       (R9), Z9, Z13
+	VPXORD       64(R9), Z9, Z14
+	VPXORD       128(R9), Z9, Z15
+	VPXORD       192(R9), Z9, Z16
+	VPBROADCASTD (DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD (R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD (SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_3_0_0_rest
+
+wide_3_0_0_rest_done:
+	ADDQ   $+1, R11
+	MOVQ   R10, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Z4, Z4
+	VPSLLD $0x07, Z5, Z5
+	VPSLLD $0x07, Z6, Z6
+	VPSLLD $0x07, Z7, Z7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VPSLLD $0x07, Z8, Z8
+	VPSLLD $0x07, Z10, Z10
+	VPSLLD $0x07, Z11, Z11
+	VPSLLD $0x07, Z12, Z12
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+256, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R10
+	JLT  wide_3_0_1_block_done
+
+wide_3_0_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            signBytes Z9, weights Z13-Z16, q Z17
+	VPXORD       (R9), Z9, Z13
+	VPXORD       64(R9), Z9, Z14
+	VPXORD       128(R9), Z9, Z15
+	VPXORD       192(R9), Z9, Z16
+	VPBROADCASTD (DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD (R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD (SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	VPXORD       256(R9), Z9, Z13
+	VPXORD       320(R9), Z9, Z14
+	VPXORD       384(R9), Z9, Z15
+	VPXORD       448(R9), Z9, Z16
+	VPBROADCASTD 4(DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD 4(R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD 4(SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	VPXORD       512(R9), Z9, Z13
+	VPXORD       576(R9), Z9, Z14
+	VPXORD       640(R9), Z9, Z15
+	VPXORD       704(R9), Z9, Z16
+	VPBROADCASTD 8(DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD 8(R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD 8(SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	VPXORD       768(R9), Z9, Z13
+	VPXORD       832(R9), Z9, Z14
+	VPXORD       896(R9), Z9, Z15
+	VPXORD       960(R9), Z9, Z16
+	VPBROADCASTD 12(DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD 12(R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD 12(SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	ADDQ         $+1024, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
+	JGE          wide_3_0_1_block
+
+wide_3_0_1_block_done:
+	ADDQ $+4, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  wide_3_0_1_rest_done
+
+wide_3_0_1_rest:
+	VPXORD       (R9), Z9, Z13
+	VPXORD       64(R9), Z9, Z14
+	VPXORD       128(R9), Z9, Z15
+	VPXORD       192(R9), Z9, Z16
+	VPBROADCASTD (DI), Z17
+	VPDPBUSD     Z17, Z13, Z0
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z2
+	VPDPBUSD     Z17, Z16, Z3
+	VPBROADCASTD (R8), Z17
+	VPDPBUSD     Z17, Z13, Z4
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z6
+	VPDPBUSD     Z17, Z16, Z7
+	VPBROADCASTD (SI), Z17
+	VPDPBUSD     Z17, Z13, Z8
+	VPDPBUSD     Z17, Z14, Z10
+	VPDPBUSD     Z17, Z15, Z11
+	VPDPBUSD     Z17, Z16, Z12
+	ADDQ         $+256, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          wide_3_0_1_rest
+
+wide_3_0_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z13
+	VMOVUPS      (DX), Z14
+	VMOVUPS      (DI), Z15
+	VMULPS       Z13, Z14, Z14
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z14, Z0, Z15
+	VMOVUPS      Z15, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z14
+	VMULPS       Z13, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z14
+	VMOVUPS      Z14, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z13, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z13, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z10, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	JMP          wide_next
+
+wide_4:
+	// Sums of columns 0 to 3.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 8(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 8(R8), Z4
+	VBROADCASTSS 8(R8), Z5
+	VBROADCASTSS 8(R8), Z6
+	VBROADCASTSS 8(R8), Z7
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 8(R9), Z8
+	VBROADCASTSS 8(R9), Z10
+	VBROADCASTSS 8(R9), Z11
+	VBROADCASTSS 8(R9), Z12
+	ADDQ         $+16, R9
+	MOVQ         216(SI), SI
+	VBROADCASTSS 8(SI), Z13
+	VBROADCASTSS 8(SI), Z14
+	VBROADCASTSS 8(SI), Z15
+	VBROADCASTSS 8(SI), Z16
+	ADDQ         $+16, SI
+	MOVQ         DX, R10
+	ADDQ         $+256, R10
+	MOVQ         prefetch+48(FP), R11
+	MOVQ         n+72(FP), R12
+	SUBQ         $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  wide_4_0_0_block_done
+
+wide_4_0_0_block:
+	// Registers: q SI DI R8 R9, weights R10, weights to prefetch R11, groups left R12
+	//            sums Z0-Z8 Z10-Z16, signBytes Z9, weights Z17-Z20, q Z21
+	PREFETCHT0   8192(R10)
+	PREFETCHT0   8256(R10)
+	PREFETCHT0   8320(R10)
+	PREFETCHT0   8384(R10)
+	VPXORD       (R10), Z9, Z17
+	VPXORD       64(R10), Z9, Z18
+	VPXORD       128(R10), Z9, Z19
+	VPXORD       192(R10), Z9, Z20
+	VPBROADCASTD (DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD (R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD (R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD (SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT0   8448(R10)
+	PREFETCHT0   8512(R10)
+	PREFETCHT0   8576(R10)
+	PREFETCHT0   8640(R10)
+	VPXORD       256(R10), Z9, Z17
+	VPXORD       320(R10), Z9, Z18
+	VPXORD       384(R10), Z9, Z19
+	VPXORD       448(R10), Z9, Z20
+	VPBROADCASTD 4(DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD 4(R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD 4(R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD 4(SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT0   8704(R10)
+	PREFETCHT0   8768(R10)
+	PREFETCHT0   8832(R10)
+	PREFETCHT0   8896(R10)
+	VPXORD       512(R10), Z9, Z17
+	VPXORD       576(R10), Z9, Z18
+	VPXORD       640(R10), Z9, Z19
+	VPXORD       704(R10), Z9, Z20
+	VPBROADCASTD 8(DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD 8(R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD 8(R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD 8(SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT0   8960(R10)
+	PREFETCHT0   9024(R10)
+	PREFETCHT0   9088(R10)
+	PREFETCHT0   9152(R10)
+	VPXORD       768(R10), Z9, Z17
+	VPXORD       832(R10), Z9, Z18
+	VPXORD       896(R10), Z9, Z19
+	VPXORD       960(R10), Z9, Z20
+	VPBROADCASTD 12(DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD 12(R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD 12(R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD 12(SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	ADDQ         $+256, R11
+	ADDQ         $+1024, R10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
+	JGE          wide_4_0_0_block
+
+wide_4_0_0_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  wide_4_0_0_rest_done
+
+wide_4_0_0_rest:
+	PREFETCHT0   8192(R10)
+	PREFETCHT0   8256(R10)
+	PREFETCHT0   8320(R10)
+	PREFETCHT0   8384(R10)
+	VPXORD       (R10), Z9, Z17
+	VPXORD       64(R10), Z9, Z18
+	VPXORD       128(R10), Z9, Z19
+	VPXORD       192(R10), Z9, Z20
+	VPBROADCASTD (DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD (R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD (R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD (SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
+	ADDQ         $+256, R10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
+	JGE          wide_4_0_0_rest
+
+wide_4_0_0_rest_done:
+	ADDQ   $+1, R12
+	MOVQ   R11, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Z4, Z4
+	VPSLLD $0x07, Z5, Z5
+	VPSLLD $0x07, Z6, Z6
+	VPSLLD $0x07, Z7, Z7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), R9
+	VPSLLD $0x07, Z8, Z8
+	VPSLLD $0x07, Z10, Z10
+	VPSLLD $0x07, Z11, Z11
+	VPSLLD $0x07, Z12, Z12
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+	ADDQ   $+3, R10
+	ANDQ   $-4, R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, R9
+	ADDQ   $+16, R9
+	MOVQ   216(SI), SI
+	VPSLLD $0x07, Z13, Z13
+	VPSLLD $0x07, Z14, Z14
+	VPSLLD $0x07, Z15, Z15
+	VPSLLD $0x07, Z16, Z16
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+	ADDQ   $+3, R10
+	ANDQ   $-4, R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R10
+	ADDQ   $+256, R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R11
+	JLT  wide_4_0_1_block_done
+
+wide_4_0_1_block:
+	// Registers: q SI DI R8 R9, weights R10, groups left R11
+	//            signBytes Z9, weights Z17-Z20, q Z21
+	VPXORD       (R10), Z9, Z17
+	VPXORD       64(R10), Z9, Z18
+	VPXORD       128(R10), Z9, Z19
+	VPXORD       192(R10), Z9, Z20
+	VPBROADCASTD (DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD (R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD (R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD (SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	VPXORD       256(R10), Z9, Z17
+	VPXORD       320(R10), Z9, Z18
+	VPXORD       384(R10), Z9, Z19
+	VPXORD       448(R10), Z9, Z20
+	VPBROADCASTD 4(DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD 4(R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD 4(R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD 4(SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	VPXORD       512(R10), Z9, Z17
+	VPXORD       576(R10), Z9, Z18
+	VPXORD       640(R10), Z9, Z19
+	VPXORD       704(R10), Z9, Z20
+	VPBROADCASTD 8(DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD 8(R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD 8(R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD 8(SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	VPXORD       768(R10), Z9, Z17
+	VPXORD       832(R10), Z9, Z18
+	VPXORD       896(R10), Z9, Z19
+	VPXORD       960(R10), Z9, Z20
+	VPBROADCASTD 12(DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD 12(R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD 12(R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD 12(SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	ADDQ         $+1024, R10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
+	JGE          wide_4_0_1_block
+
+wide_4_0_1_block_done:
+	ADDQ $+4, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  wide_4_0_1_rest_done
+
+wide_4_0_1_rest:
+	VPXORD       (R10), Z9, Z17
+	VPXORD       64(R10), Z9, Z18
+	VPXORD       128(R10), Z9, Z19
+	VPXORD       192(R10), Z9, Z20
+	VPBROADCASTD (DI), Z21
+	VPDPBUSD     Z21, Z17, Z0
+	VPDPBUSD     Z21, Z18, Z1
+	VPDPBUSD     Z21, Z19, Z2
+	VPDPBUSD     Z21, Z20, Z3
+	VPBROADCASTD (R8), Z21
+	VPDPBUSD     Z21, Z17, Z4
+	VPDPBUSD     Z21, Z18, Z5
+	VPDPBUSD     Z21, Z19, Z6
+	VPDPBUSD     Z21, Z20, Z7
+	VPBROADCASTD (R9), Z21
+	VPDPBUSD     Z21, Z17, Z8
+	VPDPBUSD     Z21, Z18, Z10
+	VPDPBUSD     Z21, Z19, Z11
+	VPDPBUSD     Z21, Z20, Z12
+	VPBROADCASTD (SI), Z21
+	VPDPBUSD     Z21, Z17, Z13
+	VPDPBUSD     Z21, Z18, Z14
+	VPDPBUSD     Z21, Z19, Z15
+	VPDPBUSD     Z21, Z20, Z16
+	ADDQ         $+256, R10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          wide_4_0_1_rest
+
+wide_4_0_1_rest_done:
+	ADDQ $+1, R11
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z17
+	VMOVUPS      (DX), Z18
+	VMOVUPS      (DI), Z19
+	VMULPS       Z17, Z18, Z18
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z18, Z0, Z19
+	VMOVUPS      Z19, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z18
+	VMULPS       Z17, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z18
+	VMOVUPS      Z18, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z17, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z17, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z10, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z13, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z14, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z15, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z16, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	JMP          wide_next
+
+wide_5:
+	// Sums of columns 0 to 4.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 8(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 8(R8), Z4
+	VBROADCASTSS 8(R8), Z5
+	VBROADCASTSS 8(R8), Z6
+	VBROADCASTSS 8(R8), Z7
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 8(R9), Z8
+	VBROADCASTSS 8(R9), Z10
+	VBROADCASTSS 8(R9), Z11
+	VBROADCASTSS 8(R9), Z12
+	ADDQ         $+16, R9
+	MOVQ         216(SI), R10
+	VBROADCASTSS 8(R10), Z13
+	VBROADCASTSS 8(R10), Z14
+	VBROADCASTSS 8(R10), Z15
+	VBROADCASTSS 8(R10), Z16
+	ADDQ         $+16, R10
+	MOVQ         288(SI), SI
+	VBROADCASTSS 8(SI), Z17
+	VBROADCASTSS 8(SI), Z18
+	VBROADCASTSS 8(SI), Z19
+	VBROADCASTSS 8(SI), Z20
+	ADDQ         $+16, SI
+	MOVQ         DX, R11
+	ADDQ         $+256, R11
+	MOVQ         prefetch+48(FP), R12
+	MOVQ         n+72(FP), R13
+	SUBQ         $+4, R13
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R13
+	JLT  wide_5_0_0_block_done
+
+wide_5_0_0_block:
+	// Registers: q SI DI R8-R10, weights R11, weights to prefetch R12, groups left R13
+	//            sums Z0-Z8 Z10-Z20, signBytes Z9, weights Z21-Z24, q Z25
+	PREFETCHT0   8192(R11)
+	PREFETCHT0   8256(R11)
+	PREFETCHT0   8320(R11)
+	PREFETCHT0   8384(R11)
+	VPXORD       (R11), Z9, Z21
+	VPXORD       64(R11), Z9, Z22
+	VPXORD       128(R11), Z9, Z23
+	VPXORD       192(R11), Z9, Z24
+	VPBROADCASTD (DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD (R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD (R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD (R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD (SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT0   8448(R11)
+	PREFETCHT0   8512(R11)
+	PREFETCHT0   8576(R11)
+	PREFETCHT0   8640(R11)
+	VPXORD       256(R11), Z9, Z21
+	VPXORD       320(R11), Z9, Z22
+	VPXORD       384(R11), Z9, Z23
+	VPXORD       448(R11), Z9, Z24
+	VPBROADCASTD 4(DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD 4(R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD 4(R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD 4(R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD 4(SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT0   8704(R11)
+	PREFETCHT0   8768(R11)
+	PREFETCHT0   8832(R11)
+	PREFETCHT0   8896(R11)
+	VPXORD       512(R11), Z9, Z21
+	VPXORD       576(R11), Z9, Z22
+	VPXORD       640(R11), Z9, Z23
+	VPXORD       704(R11), Z9, Z24
+	VPBROADCASTD 8(DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD 8(R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD 8(R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD 8(R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD 8(SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT0   8960(R11)
+	PREFETCHT0   9024(R11)
+	PREFETCHT0   9088(R11)
+	PREFETCHT0   9152(R11)
+	VPXORD       768(R11), Z9, Z21
+	VPXORD       832(R11), Z9, Z22
+	VPXORD       896(R11), Z9, Z23
+	VPXORD       960(R11), Z9, Z24
+	VPBROADCASTD 12(DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD 12(R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD 12(R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD 12(R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD 12(SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	ADDQ         $+256, R12
+	ADDQ         $+1024, R11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, SI
+	SUBQ         $+4, R13
+	JGE          wide_5_0_0_block
+
+wide_5_0_0_block_done:
+	ADDQ $+4, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  wide_5_0_0_rest_done
+
+wide_5_0_0_rest:
+	PREFETCHT0   8192(R11)
+	PREFETCHT0   8256(R11)
+	PREFETCHT0   8320(R11)
+	PREFETCHT0   8384(R11)
+	VPXORD       (R11), Z9, Z21
+	VPXORD       64(R11), Z9, Z22
+	VPXORD       128(R11), Z9, Z23
+	VPXORD       192(R11), Z9, Z24
+	VPBROADCASTD (DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD (R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD (R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD (R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD (SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
+	ADDQ         $+256, R11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, SI
+	SUBQ         $+1, R13
+	JGE          wide_5_0_0_rest
+
+wide_5_0_0_rest_done:
+	ADDQ   $+1, R13
+	MOVQ   R12, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Z4, Z4
+	VPSLLD $0x07, Z5, Z5
+	VPSLLD $0x07, Z6, Z6
+	VPSLLD $0x07, Z7, Z7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), R9
+	VPSLLD $0x07, Z8, Z8
+	VPSLLD $0x07, Z10, Z10
+	VPSLLD $0x07, Z11, Z11
+	VPSLLD $0x07, Z12, Z12
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+	ADDQ   $+3, R10
+	ANDQ   $-4, R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, R9
+	ADDQ   $+16, R9
+	MOVQ   216(SI), R10
+	VPSLLD $0x07, Z13, Z13
+	VPSLLD $0x07, Z14, Z14
+	VPSLLD $0x07, Z15, Z15
+	VPSLLD $0x07, Z16, Z16
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+	ADDQ   $+3, R11
+	ANDQ   $-4, R11
+	SHLQ   $0x02, R11
+	ADDQ   R11, R10
+	ADDQ   $+16, R10
+	MOVQ   288(SI), SI
+	VPSLLD $0x07, Z17, Z17
+	VPSLLD $0x07, Z18, Z18
+	VPSLLD $0x07, Z19, Z19
+	VPSLLD $0x07, Z20, Z20
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+	ADDQ   $+3, R11
+	ANDQ   $-4, R11
+	SHLQ   $0x02, R11
+	ADDQ   R11, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R11
+	ADDQ   $+256, R11
+	MOVQ   n+72(FP), R12
+	SUBQ   $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  wide_5_0_1_block_done
+
+wide_5_0_1_block:
+	// Registers: q SI DI R8-R10, weights R11, groups left R12
+	//            signBytes Z9, weights Z21-Z24, q Z25
+	VPXORD       (R11), Z9, Z21
+	VPXORD       64(R11), Z9, Z22
+	VPXORD       128(R11), Z9, Z23
+	VPXORD       192(R11), Z9, Z24
+	VPBROADCASTD (DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD (R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD (R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD (R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD (SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	VPXORD       256(R11), Z9, Z21
+	VPXORD       320(R11), Z9, Z22
+	VPXORD       384(R11), Z9, Z23
+	VPXORD       448(R11), Z9, Z24
+	VPBROADCASTD 4(DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD 4(R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD 4(R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD 4(R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD 4(SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	VPXORD       512(R11), Z9, Z21
+	VPXORD       576(R11), Z9, Z22
+	VPXORD       640(R11), Z9, Z23
+	VPXORD       704(R11), Z9, Z24
+	VPBROADCASTD 8(DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD 8(R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD 8(R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD 8(R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD 8(SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	VPXORD       768(R11), Z9, Z21
+	VPXORD       832(R11), Z9, Z22
+	VPXORD       896(R11), Z9, Z23
+	VPXORD       960(R11), Z9, Z24
+	VPBROADCASTD 12(DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD 12(R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD 12(R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD 12(R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD 12(SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	ADDQ         $+1024, R11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
+	JGE          wide_5_0_1_block
+
+wide_5_0_1_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  wide_5_0_1_rest_done
+
+wide_5_0_1_rest:
+	VPXORD       (R11), Z9, Z21
+	VPXORD       64(R11), Z9, Z22
+	VPXORD       128(R11), Z9, Z23
+	VPXORD       192(R11), Z9, Z24
+	VPBROADCASTD (DI), Z25
+	VPDPBUSD     Z25, Z21, Z0
+	VPDPBUSD     Z25, Z22, Z1
+	VPDPBUSD     Z25, Z23, Z2
+	VPDPBUSD     Z25, Z24, Z3
+	VPBROADCASTD (R8), Z25
+	VPDPBUSD     Z25, Z21, Z4
+	VPDPBUSD     Z25, Z22, Z5
+	VPDPBUSD     Z25, Z23, Z6
+	VPDPBUSD     Z25, Z24, Z7
+	VPBROADCASTD (R9), Z25
+	VPDPBUSD     Z25, Z21, Z8
+	VPDPBUSD     Z25, Z22, Z10
+	VPDPBUSD     Z25, Z23, Z11
+	VPDPBUSD     Z25, Z24, Z12
+	VPBROADCASTD (R10), Z25
+	VPDPBUSD     Z25, Z21, Z13
+	VPDPBUSD     Z25, Z22, Z14
+	VPDPBUSD     Z25, Z23, Z15
+	VPDPBUSD     Z25, Z24, Z16
+	VPBROADCASTD (SI), Z25
+	VPDPBUSD     Z25, Z21, Z17
+	VPDPBUSD     Z25, Z22, Z18
+	VPDPBUSD     Z25, Z23, Z19
+	VPDPBUSD     Z25, Z24, Z20
+	ADDQ         $+256, R11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
+	JGE          wide_5_0_1_rest
+
+wide_5_0_1_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z21
+	VMOVUPS      (DX), Z22
+	VMOVUPS      (DI), Z23
+	VMULPS       Z21, Z22, Z22
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z22, Z0, Z23
+	VMOVUPS      Z23, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z22
+	VMULPS       Z21, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z22
+	VMOVUPS      Z22, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z21, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z21, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z10, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z13, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z14, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z15, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z16, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z17, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z18, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z19, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z20, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	JMP          wide_next
+
+wide_6:
+	// Sums of columns 0 to 5.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 8(DI), Z3
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 8(R8), Z4
+	VBROADCASTSS 8(R8), Z5
+	VBROADCASTSS 8(R8), Z6
+	VBROADCASTSS 8(R8), Z7
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 8(R9), Z8
+	VBROADCASTSS 8(R9), Z10
+	VBROADCASTSS 8(R9), Z11
+	VBROADCASTSS 8(R9), Z12
+	ADDQ         $+16, R9
+	MOVQ         216(SI), R10
+	VBROADCASTSS 8(R10), Z13
+	VBROADCASTSS 8(R10), Z14
+	VBROADCASTSS 8(R10), Z15
+	VBROADCASTSS 8(R10), Z16
+	ADDQ         $+16, R10
+	MOVQ         288(SI), R11
+	VBROADCASTSS 8(R11), Z17
+	VBROADCASTSS 8(R11), Z18
+	VBROADCASTSS 8(R11), Z19
+	VBROADCASTSS 8(R11), Z20
+	ADDQ         $+16, R11
+	MOVQ         360(SI), SI
+	VBROADCASTSS 8(SI), Z21
+	VBROADCASTSS 8(SI), Z22
+	VBROADCASTSS 8(SI), Z23
+	VBROADCASTSS 8(SI), Z24
+	ADDQ         $+16, SI
+	MOVQ         DX, R12
+	ADDQ         $+256, R12
+	MOVQ         prefetch+48(FP), R13
+	MOVQ         n+72(FP), R14
+	SUBQ         $+4, R14
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R14
+	JLT  wide_6_0_0_block_done
+
+wide_6_0_0_block:
+	// Registers: q SI DI R8-R11, weights R12, weights to prefetch R13, groups left R14
+	//            sums Z0-Z8 Z10-Z24, signBytes Z9, weights Z25-Z28, q Z29
+	PREFETCHT0   8192(R12)
+	PREFETCHT0   8256(R12)
+	PREFETCHT0   8320(R12)
+	PREFETCHT0   8384(R12)
+	VPXORD       (R12), Z9, Z25
+	VPXORD       64(R12), Z9, Z26
+	VPXORD       128(R12), Z9, Z27
+	VPXORD       192(R12), Z9, Z28
+	VPBROADCASTD (DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD (R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD (R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD (R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD (R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD (SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT0   8448(R12)
+	PREFETCHT0   8512(R12)
+	PREFETCHT0   8576(R12)
+	PREFETCHT0   8640(R12)
+	VPXORD       256(R12), Z9, Z25
+	VPXORD       320(R12), Z9, Z26
+	VPXORD       384(R12), Z9, Z27
+	VPXORD       448(R12), Z9, Z28
+	VPBROADCASTD 4(DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD 4(R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD 4(R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD 4(R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD 4(R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD 4(SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT0   8704(R12)
+	PREFETCHT0   8768(R12)
+	PREFETCHT0   8832(R12)
+	PREFETCHT0   8896(R12)
+	VPXORD       512(R12), Z9, Z25
+	VPXORD       576(R12), Z9, Z26
+	VPXORD       640(R12), Z9, Z27
+	VPXORD       704(R12), Z9, Z28
+	VPBROADCASTD 8(DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD 8(R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD 8(R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD 8(R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD 8(R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD 8(SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT0   8960(R12)
+	PREFETCHT0   9024(R12)
+	PREFETCHT0   9088(R12)
+	PREFETCHT0   9152(R12)
+	VPXORD       768(R12), Z9, Z25
+	VPXORD       832(R12), Z9, Z26
+	VPXORD       896(R12), Z9, Z27
+	VPXORD       960(R12), Z9, Z28
+	VPBROADCASTD 12(DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD 12(R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD 12(R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD 12(R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD 12(R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD 12(SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   128(R13)
+	PREFETCHT1   192(R13)
+	ADDQ         $+256, R13
+	ADDQ         $+1024, R12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R14
+	JGE          wide_6_0_0_block
+
+wide_6_0_0_block_done:
+	ADDQ $+4, R14
+
+	// The groups that are left.
+	SUBQ $+1, R14
+	JLT  wide_6_0_0_rest_done
+
+wide_6_0_0_rest:
+	PREFETCHT0   8192(R12)
+	PREFETCHT0   8256(R12)
+	PREFETCHT0   8320(R12)
+	PREFETCHT0   8384(R12)
+	VPXORD       (R12), Z9, Z25
+	VPXORD       64(R12), Z9, Z26
+	VPXORD       128(R12), Z9, Z27
+	VPXORD       192(R12), Z9, Z28
+	VPBROADCASTD (DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD (R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD (R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD (R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD (R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD (SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
+	ADDQ         $+256, R12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R14
+	JGE          wide_6_0_0_rest
+
+wide_6_0_0_rest_done:
+	ADDQ   $+1, R14
+	MOVQ   R13, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Z4, Z4
+	VPSLLD $0x07, Z5, Z5
+	VPSLLD $0x07, Z6, Z6
+	VPSLLD $0x07, Z7, Z7
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), R9
+	VPSLLD $0x07, Z8, Z8
+	VPSLLD $0x07, Z10, Z10
+	VPSLLD $0x07, Z11, Z11
+	VPSLLD $0x07, Z12, Z12
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+	ADDQ   $+3, R10
+	ANDQ   $-4, R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, R9
+	ADDQ   $+16, R9
+	MOVQ   216(SI), R10
+	VPSLLD $0x07, Z13, Z13
+	VPSLLD $0x07, Z14, Z14
+	VPSLLD $0x07, Z15, Z15
+	VPSLLD $0x07, Z16, Z16
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+	ADDQ   $+3, R11
+	ANDQ   $-4, R11
+	SHLQ   $0x02, R11
+	ADDQ   R11, R10
+	ADDQ   $+16, R10
+	MOVQ   288(SI), R11
+	VPSLLD $0x07, Z17, Z17
+	VPSLLD $0x07, Z18, Z18
+	VPSLLD $0x07, Z19, Z19
+	VPSLLD $0x07, Z20, Z20
+	MOVQ   n+72(FP), R12
+	SUBQ   $+4, R12
+	ADDQ   $+3, R12
+	ANDQ   $-4, R12
+	SHLQ   $0x02, R12
+	ADDQ   R12, R11
+	ADDQ   $+16, R11
+	MOVQ   360(SI), SI
+	VPSLLD $0x07, Z21, Z21
+	VPSLLD $0x07, Z22, Z22
+	VPSLLD $0x07, Z23, Z23
+	VPSLLD $0x07, Z24, Z24
+	MOVQ   n+72(FP), R12
+	SUBQ   $+4, R12
+	ADDQ   $+3, R12
+	ANDQ   $-4, R12
+	SHLQ   $0x02, R12
+	ADDQ   R12, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R12
+	ADDQ   $+256, R12
+	MOVQ   n+72(FP), R13
+	SUBQ   $+4, R13
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R13
+	JLT  wide_6_0_1_block_done
+
+wide_6_0_1_block:
+	// Registers: q SI DI R8-R11, weights R12, groups left R13
+	//            signBytes Z9, weights Z25-Z28, q Z29
+	VPXORD       (R12), Z9, Z25
+	VPXORD       64(R12), Z9, Z26
+	VPXORD       128(R12), Z9, Z27
+	VPXORD       192(R12), Z9, Z28
+	VPBROADCASTD (DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD (R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD (R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD (R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD (R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD (SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	VPXORD       256(R12), Z9, Z25
+	VPXORD       320(R12), Z9, Z26
+	VPXORD       384(R12), Z9, Z27
+	VPXORD       448(R12), Z9, Z28
+	VPBROADCASTD 4(DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD 4(R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD 4(R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD 4(R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD 4(R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD 4(SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	VPXORD       512(R12), Z9, Z25
+	VPXORD       576(R12), Z9, Z26
+	VPXORD       640(R12), Z9, Z27
+	VPXORD       704(R12), Z9, Z28
+	VPBROADCASTD 8(DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD 8(R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD 8(R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD 8(R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD 8(R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD 8(SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	VPXORD       768(R12), Z9, Z25
+	VPXORD       832(R12), Z9, Z26
+	VPXORD       896(R12), Z9, Z27
+	VPXORD       960(R12), Z9, Z28
+	VPBROADCASTD 12(DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD 12(R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD 12(R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD 12(R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD 12(R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD 12(SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	ADDQ         $+1024, R12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R13
+	JGE          wide_6_0_1_block
+
+wide_6_0_1_block_done:
+	ADDQ $+4, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  wide_6_0_1_rest_done
+
+wide_6_0_1_rest:
+	VPXORD       (R12), Z9, Z25
+	VPXORD       64(R12), Z9, Z26
+	VPXORD       128(R12), Z9, Z27
+	VPXORD       192(R12), Z9, Z28
+	VPBROADCASTD (DI), Z29
+	VPDPBUSD     Z29, Z25, Z0
+	VPDPBUSD     Z29, Z26, Z1
+	VPDPBUSD     Z29, Z27, Z2
+	VPDPBUSD     Z29, Z28, Z3
+	VPBROADCASTD (R8), Z29
+	VPDPBUSD     Z29, Z25, Z4
+	VPDPBUSD     Z29, Z26, Z5
+	VPDPBUSD     Z29, Z27, Z6
+	VPDPBUSD     Z29, Z28, Z7
+	VPBROADCASTD (R9), Z29
+	VPDPBUSD     Z29, Z25, Z8
+	VPDPBUSD     Z29, Z26, Z10
+	VPDPBUSD     Z29, Z27, Z11
+	VPDPBUSD     Z29, Z28, Z12
+	VPBROADCASTD (R10), Z29
+	VPDPBUSD     Z29, Z25, Z13
+	VPDPBUSD     Z29, Z26, Z14
+	VPDPBUSD     Z29, Z27, Z15
+	VPDPBUSD     Z29, Z28, Z16
+	VPBROADCASTD (R11), Z29
+	VPDPBUSD     Z29, Z25, Z17
+	VPDPBUSD     Z29, Z26, Z18
+	VPDPBUSD     Z29, Z27, Z19
+	VPDPBUSD     Z29, Z28, Z20
+	VPBROADCASTD (SI), Z29
+	VPDPBUSD     Z29, Z25, Z21
+	VPDPBUSD     Z29, Z26, Z22
+	VPDPBUSD     Z29, Z27, Z23
+	VPDPBUSD     Z29, Z28, Z24
+	ADDQ         $+256, R12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R13
+	JGE          wide_6_0_1_rest
+
+wide_6_0_1_rest_done:
+	ADDQ $+1, R13
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z25
+	VMOVUPS      (DX), Z26
+	VMOVUPS      (DI), Z27
+	VMULPS       Z25, Z26, Z26
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z26, Z0, Z27
+	VMOVUPS      Z27, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z26
+	VMULPS       Z25, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z26
+	VMOVUPS      Z26, 64(R8)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(DI), Z1
+	VMULPS       Z25, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 128(R8)
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(DI), Z1
+	VMULPS       Z25, Z0, Z0
+	VCVTDQ2PS    Z3, Z2
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z1, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z5, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z10, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z13, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z14, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z15, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z16, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z17, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z18, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z19, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z20, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         360(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z21, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z22, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 64(R8)
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z23, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z24, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 192(R8)
+
+wide_next:
+	SUBQ $+1, BX
+	JGT  wide_pass
+	JMP  wide_summed
+
+wide_1:
+	MOVQ         columns+56(FP), BX
+	MOVQ         (BX), BX
+	MOVQ         DX, SI
+	ADDQ         $+256, SI
+	MOVQ         BX, DI
+	ADDQ         $+16, DI
+	MOVQ         BX, R8
+	MOVQ         n+72(FP), R9
+	SUBQ         $+4, R9
+	ADDQ         $+3, R9
+	ANDQ         $-4, R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	ADDQ         $+16, R8
+	VBROADCASTSS 8(BX), Z0
+	VBROADCASTSS 8(BX), Z1
+	VBROADCASTSS 8(BX), Z2
+	VBROADCASTSS 8(BX), Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         n+72(FP), R9
+	SUBQ         $+4, R9
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R9
+	JLT  wide_1_0_block_done
+
+wide_1_0_block:
+	// Registers: weights SI, q DI R8, groups left R9
+	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
+	VPXORD       (SI), Z9, Z8
+	VPXORD       64(SI), Z9, Z10
+	VPXORD       128(SI), Z9, Z11
+	VPXORD       192(SI), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R8), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       256(SI), Z9, Z8
+	VPXORD       320(SI), Z9, Z10
+	VPXORD       384(SI), Z9, Z11
+	VPXORD       448(SI), Z9, Z12
+	VPBROADCASTD 4(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 4(R8), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       512(SI), Z9, Z8
+	VPXORD       576(SI), Z9, Z10
+	VPXORD       640(SI), Z9, Z11
+	VPXORD       704(SI), Z9, Z12
+	VPBROADCASTD 8(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 8(R8), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPXORD       768(SI), Z9, Z8
+	VPXORD       832(SI), Z9, Z10
+	VPXORD       896(SI), Z9, Z11
+	VPXORD       960(SI), Z9, Z12
+	VPBROADCASTD 12(DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 12(R8), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+1024, SI
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	SUBQ         $+4, R9
+	JGE          wide_1_0_block
+
+wide_1_0_block_done:
+	ADDQ $+4, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  wide_1_0_rest_done
+
+wide_1_0_rest:
+	VPXORD       (SI), Z9, Z8
+	VPXORD       64(SI), Z9, Z10
+	VPXORD       128(SI), Z9, Z11
+	VPXORD       192(SI), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z8, Z0
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R8), Z13
+	VPDPBUSD     Z13, Z8, Z4
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	ADDQ         $+256, SI
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+	JGE          wide_1_0_rest
+
+wide_1_0_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (BX), Z8
+	VPSLLD       $0x07, Z0, Z0
+	VPADDD       Z4, Z0, Z0
+	VMOVUPS      (DX), Z4
+	VMOVUPS      (AX), Z10
+	VMULPS       Z8, Z4, Z4
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z4, Z0, Z10
+	VMOVUPS      Z10, (CX)
+	VPSLLD       $0x07, Z1, Z0
+	VPADDD       Z5, Z0, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(AX), Z4
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      Z4, 64(CX)
+	VPSLLD       $0x07, Z2, Z0
+	VPADDD       Z6, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 128(CX)
+	VPSLLD       $0x07, Z3, Z0
+	VPADDD       Z7, Z0, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(AX), Z2
+	VMULPS       Z8, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 192(CX)
+
+wide_summed:
+	MOVQ  units+80(FP), AX
+	SUBQ  $+16, AX
+	MOVQ  AX, units+80(FP)
+	TESTQ AX, AX
+	JLE   done
+	MOVQ  sums+0(FP), AX
+	MOVQ  sumsStride+8(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, sums+0(FP)
+	MOVQ  weights+24(FP), AX
+	MOVQ  weightsStride+32(FP), CX
+	SHLQ  $0x02, CX
+	ADDQ  CX, AX
+	MOVQ  AX, weights+24(FP)
+	MOVQ  z+88(FP), AX
+	ADDQ  $+256, AX
+	MOVQ  AX, z+88(FP)
+	JMP   panel
+
+narrow:
+	MOVQ sums+0(FP), AX
+	MOVQ weights+24(FP), CX
+	MOVQ skip+40(FP), DX
+	SHLQ $0x07, DX
+	ADDQ CX, DX
+	MOVQ z+88(FP), CX
+	MOVQ count+64(FP), BX
+	CMPQ BX, $+1
+	JEQ  narrow_1
+	XORL BX, BX
+	ADDQ $+1, BX
+
+narrow_pass:
+	// Registers: sums of the pass AX, z of the pass CX, weights DX, passes left BX
+	//            signBytes Z9
+	MOVQ count+64(FP), SI
+	CMPQ SI, $+6
+	JEQ  narrow_6
+	CMPQ SI, $+5
+	JEQ  narrow_5
+	CMPQ SI, $+4
+	JEQ  narrow_4
+	CMPQ SI, $+3
+	JEQ  narrow_3
+
+	// Sums of columns 0 to 1.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), SI
+	VBROADCASTSS 8(SI), Z2
+	VBROADCASTSS 8(SI), Z3
+	ADDQ         $+16, SI
+	MOVQ         DX, R8
+	ADDQ         $+128, R8
+	MOVQ         prefetch+48(FP), R9
+	MOVQ         n+72(FP), R10
+	SUBQ         $+4, R10
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R10
+	JLT  narrow_2_0_0_block_done
+
+narrow_2_0_0_block:
+	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
+	//            sums Z0-Z3, weights Z4 Z5, q Z6, signBytes Z9
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPXORD       (R8), Z9, Z4
+	VPXORD       64(R8), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD (SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT0   4224(R8)
+	PREFETCHT0   4288(R8)
+	VPXORD       128(R8), Z9, Z4
+	VPXORD       192(R8), Z9, Z5
+	VPBROADCASTD 4(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 4(SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT0   4352(R8)
+	PREFETCHT0   4416(R8)
+	VPXORD       256(R8), Z9, Z4
+	VPXORD       320(R8), Z9, Z5
+	VPBROADCASTD 8(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 8(SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT0   4480(R8)
+	PREFETCHT0   4544(R8)
+	VPXORD       384(R8), Z9, Z4
+	VPXORD       448(R8), Z9, Z5
+	VPBROADCASTD 12(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 12(SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	PREFETCHT1   128(R9)
+	PREFETCHT1   192(R9)
+	ADDQ         $+256, R9
+	ADDQ         $+512, R8
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
+	JGE          narrow_2_0_0_block
+
+narrow_2_0_0_block_done:
+	ADDQ $+4, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_2_0_0_rest_done
+
+narrow_2_0_0_rest:
+	PREFETCHT0   4096(R8)
+	PREFETCHT0   4160(R8)
+	VPXORD       (R8), Z9, Z4
+	VPXORD       64(R8), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD (SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	PREFETCHT1   (R9)
+	ADDQ         $+64, R9
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_2_0_0_rest
+
+narrow_2_0_0_rest_done:
+	ADDQ   $+1, R10
+	MOVQ   R9, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), SI
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R8
+	ADDQ   $+128, R8
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R9
+	JLT  narrow_2_0_1_block_done
+
+narrow_2_0_1_block:
+	// Registers: q SI DI, weights R8, groups left R9
+	//            weights Z4 Z5, q Z6, signBytes Z9
+	VPXORD       (R8), Z9, Z4
+	VPXORD       64(R8), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD (SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	VPXORD       128(R8), Z9, Z4
+	VPXORD       192(R8), Z9, Z5
+	VPBROADCASTD 4(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 4(SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	VPXORD       256(R8), Z9, Z4
+	VPXORD       320(R8), Z9, Z5
+	VPBROADCASTD 8(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 8(SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	VPXORD       384(R8), Z9, Z4
+	VPXORD       448(R8), Z9, Z5
+	VPBROADCASTD 12(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 12(SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	ADDQ         $+512, R8
+	ADDQ         $+16, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	JGE          narrow_2_0_1_block
+
+narrow_2_0_1_block_done:
+	ADDQ $+4, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_2_0_1_rest_done
+
+narrow_2_0_1_rest:
+	VPXORD       (R8), Z9, Z4
+	VPXORD       64(R8), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD (SI), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	ADDQ         $+128, R8
+	ADDQ         $+4, DI
+	ADDQ         $+4, SI
+	SUBQ         $+1, R9
+	JGE          narrow_2_0_1_rest
+
+narrow_2_0_1_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z4
+	VMOVUPS      (DX), Z5
+	VMOVUPS      (DI), Z6
+	VMULPS       Z4, Z5, Z5
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z5, Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z5
+	VMULPS       Z4, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z5
+	VMOVUPS      Z5, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z4
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z4
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	JMP          narrow_next
+
+narrow_3:
+	// Sums of columns 0 to 2.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 8(R8), Z2
+	VBROADCASTSS 8(R8), Z3
+	ADDQ         $+16, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS 8(SI), Z4
+	VBROADCASTSS 8(SI), Z5
+	ADDQ         $+16, SI
+	MOVQ         DX, R9
+	ADDQ         $+128, R9
+	MOVQ         prefetch+48(FP), R10
+	MOVQ         n+72(FP), R11
+	SUBQ         $+4, R11
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R11
+	JLT  narrow_3_0_0_block_done
+
+narrow_3_0_0_block:
+	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
+	//            sums Z0-Z5, weights Z6 Z7, q Z8, signBytes Z9
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPXORD       (R9), Z9, Z6
+	VPXORD       64(R9), Z9, Z7
+	VPBROADCASTD (DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD (R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD (SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT0   4224(R9)
+	PREFETCHT0   4288(R9)
+	VPXORD       128(R9), Z9, Z6
+	VPXORD       192(R9), Z9, Z7
+	VPBROADCASTD 4(DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD 4(R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD 4(SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT0   4352(R9)
+	PREFETCHT0   4416(R9)
+	VPXORD       256(R9), Z9, Z6
+	VPXORD       320(R9), Z9, Z7
+	VPBROADCASTD 8(DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD 8(R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD 8(SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT0   4480(R9)
+	PREFETCHT0   4544(R9)
+	VPXORD       384(R9), Z9, Z6
+	VPXORD       448(R9), Z9, Z7
+	VPBROADCASTD 12(DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD 12(R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD 12(SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	ADDQ         $+256, R10
+	ADDQ         $+512, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
+	JGE          narrow_3_0_0_block
+
+narrow_3_0_0_block_done:
+	ADDQ $+4, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_3_0_0_rest_done
+
+narrow_3_0_0_rest:
+	PREFETCHT0   4096(R9)
+	PREFETCHT0   4160(R9)
+	VPXORD       (R9), Z9, Z6
+	VPXORD       64(R9), Z9, Z7
+	VPBROADCASTD (DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD (R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD (SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	PREFETCHT1   (R10)
+	ADDQ         $+64, R10
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_3_0_0_rest
+
+narrow_3_0_0_rest_done:
+	ADDQ   $+1, R11
+	MOVQ   R10, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), SI
+	VPSLLD $0x07, Z4, Z4
+	VPSLLD $0x07, Z5, Z5
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R9
+	ADDQ   $+128, R9
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R10
+	JLT  narrow_3_0_1_block_done
+
+narrow_3_0_1_block:
+	// Registers: q SI DI R8, weights R9, groups left R10
+	//            weights Z6 Z7, q Z8, signBytes Z9
+	VPXORD       (R9), Z9, Z6
+	VPXORD       64(R9), Z9, Z7
+	VPBROADCASTD (DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD (R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD (SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	VPXORD       128(R9), Z9, Z6
+	VPXORD       192(R9), Z9, Z7
+	VPBROADCASTD 4(DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD 4(R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD 4(SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	VPXORD       256(R9), Z9, Z6
+	VPXORD       320(R9), Z9, Z7
+	VPBROADCASTD 8(DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD 8(R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD 8(SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	VPXORD       384(R9), Z9, Z6
+	VPXORD       448(R9), Z9, Z7
+	VPBROADCASTD 12(DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD 12(R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD 12(SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	ADDQ         $+512, R9
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, SI
+	SUBQ         $+4, R10
+	JGE          narrow_3_0_1_block
+
+narrow_3_0_1_block_done:
+	ADDQ $+4, R10
+
+	// The groups that are left.
+	SUBQ $+1, R10
+	JLT  narrow_3_0_1_rest_done
+
+narrow_3_0_1_rest:
+	VPXORD       (R9), Z9, Z6
+	VPXORD       64(R9), Z9, Z7
+	VPBROADCASTD (DI), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VPDPBUSD     Z8, Z7, Z1
+	VPBROADCASTD (R8), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	VPBROADCASTD (SI), Z8
+	VPDPBUSD     Z8, Z6, Z4
+	VPDPBUSD     Z8, Z7, Z5
+	ADDQ         $+128, R9
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, SI
+	SUBQ         $+1, R10
+	JGE          narrow_3_0_1_rest
+
+narrow_3_0_1_rest_done:
+	ADDQ $+1, R10
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z6
+	VMOVUPS      (DX), Z7
+	VMOVUPS      (DI), Z8
+	VMULPS       Z6, Z7, Z7
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z7, Z0, Z8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z7
+	VMULPS       Z6, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z7
+	VMOVUPS      Z7, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z6
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z6
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z5, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	JMP          narrow_next
+
+narrow_4:
+	// Sums of columns 0 to 3.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 8(R8), Z2
+	VBROADCASTSS 8(R8), Z3
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 8(R9), Z4
+	VBROADCASTSS 8(R9), Z5
+	ADDQ         $+16, R9
+	MOVQ         216(SI), SI
+	VBROADCASTSS 8(SI), Z6
+	VBROADCASTSS 8(SI), Z7
+	ADDQ         $+16, SI
+	MOVQ         DX, R10
+	ADDQ         $+128, R10
+	MOVQ         prefetch+48(FP), R11
+	MOVQ         n+72(FP), R12
+	SUBQ         $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  narrow_4_0_0_block_done
+
+narrow_4_0_0_block:
+	// Registers: q SI DI R8 R9, weights R10, weights to prefetch R11, groups left R12
+	//            sums Z0-Z7, weights Z8 Z10, signBytes Z9, q Z11
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPBROADCASTD (DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD (R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD (R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD (SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT0   4224(R10)
+	PREFETCHT0   4288(R10)
+	VPXORD       128(R10), Z9, Z8
+	VPXORD       192(R10), Z9, Z10
+	VPBROADCASTD 4(DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD 4(R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD 4(R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD 4(SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT0   4352(R10)
+	PREFETCHT0   4416(R10)
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPBROADCASTD 8(DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD 8(R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD 8(R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD 8(SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT0   4480(R10)
+	PREFETCHT0   4544(R10)
+	VPXORD       384(R10), Z9, Z8
+	VPXORD       448(R10), Z9, Z10
+	VPBROADCASTD 12(DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD 12(R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD 12(R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD 12(SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	ADDQ         $+256, R11
+	ADDQ         $+512, R10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
+	JGE          narrow_4_0_0_block
+
+narrow_4_0_0_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  narrow_4_0_0_rest_done
+
+narrow_4_0_0_rest:
+	PREFETCHT0   4096(R10)
+	PREFETCHT0   4160(R10)
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPBROADCASTD (DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD (R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD (R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD (SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	PREFETCHT1   (R11)
+	ADDQ         $+64, R11
+	ADDQ         $+128, R10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
+	JGE          narrow_4_0_0_rest
+
+narrow_4_0_0_rest_done:
+	ADDQ   $+1, R12
+	MOVQ   R11, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), R9
+	VPSLLD $0x07, Z4, Z4
+	VPSLLD $0x07, Z5, Z5
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+	ADDQ   $+3, R10
+	ANDQ   $-4, R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, R9
+	ADDQ   $+16, R9
+	MOVQ   216(SI), SI
+	VPSLLD $0x07, Z6, Z6
+	VPSLLD $0x07, Z7, Z7
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+	ADDQ   $+3, R10
+	ANDQ   $-4, R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R10
+	ADDQ   $+128, R10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R11
+	JLT  narrow_4_0_1_block_done
+
+narrow_4_0_1_block:
+	// Registers: q SI DI R8 R9, weights R10, groups left R11
+	//            weights Z8 Z10, signBytes Z9, q Z11
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPBROADCASTD (DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD (R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD (R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD (SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	VPXORD       128(R10), Z9, Z8
+	VPXORD       192(R10), Z9, Z10
+	VPBROADCASTD 4(DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD 4(R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD 4(R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD 4(SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	VPXORD       256(R10), Z9, Z8
+	VPXORD       320(R10), Z9, Z10
+	VPBROADCASTD 8(DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD 8(R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD 8(R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD 8(SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	VPXORD       384(R10), Z9, Z8
+	VPXORD       448(R10), Z9, Z10
+	VPBROADCASTD 12(DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD 12(R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD 12(R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD 12(SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	ADDQ         $+512, R10
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, SI
+	SUBQ         $+4, R11
+	JGE          narrow_4_0_1_block
+
+narrow_4_0_1_block_done:
+	ADDQ $+4, R11
+
+	// The groups that are left.
+	SUBQ $+1, R11
+	JLT  narrow_4_0_1_rest_done
+
+narrow_4_0_1_rest:
+	VPXORD       (R10), Z9, Z8
+	VPXORD       64(R10), Z9, Z10
+	VPBROADCASTD (DI), Z11
+	VPDPBUSD     Z11, Z8, Z0
+	VPDPBUSD     Z11, Z10, Z1
+	VPBROADCASTD (R8), Z11
+	VPDPBUSD     Z11, Z8, Z2
+	VPDPBUSD     Z11, Z10, Z3
+	VPBROADCASTD (R9), Z11
+	VPDPBUSD     Z11, Z8, Z4
+	VPDPBUSD     Z11, Z10, Z5
+	VPBROADCASTD (SI), Z11
+	VPDPBUSD     Z11, Z8, Z6
+	VPDPBUSD     Z11, Z10, Z7
+	ADDQ         $+128, R10
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, SI
+	SUBQ         $+1, R11
+	JGE          narrow_4_0_1_rest
+
+narrow_4_0_1_rest_done:
+	ADDQ $+1, R11
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z8
+	VMOVUPS      (DX), Z10
+	VMOVUPS      (DI), Z11
+	VMULPS       Z8, Z10, Z10
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z10, Z0, Z11
+	VMOVUPS      Z11, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z10
+	VMULPS       Z8, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z10
+	VMOVUPS      Z10, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z8
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z5, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	JMP          narrow_next
+
+narrow_5:
+	// Sums of columns 0 to 4.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 8(R8), Z2
+	VBROADCASTSS 8(R8), Z3
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 8(R9), Z4
+	VBROADCASTSS 8(R9), Z5
+	ADDQ         $+16, R9
+	MOVQ         216(SI), R10
+	VBROADCASTSS 8(R10), Z6
+	VBROADCASTSS 8(R10), Z7
+	ADDQ         $+16, R10
+	MOVQ         288(SI), SI
+	VBROADCASTSS 8(SI), Z8
+	VBROADCASTSS 8(SI), Z10
+	ADDQ         $+16, SI
+	MOVQ         DX, R11
+	ADDQ         $+128, R11
+	MOVQ         prefetch+48(FP), R12
+	MOVQ         n+72(FP), R13
+	SUBQ         $+4, R13
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R13
+	JLT  narrow_5_0_0_block_done
+
+narrow_5_0_0_block:
+	// Registers: q SI DI R8-R10, weights R11, weights to prefetch R12, groups left R13
+	//            sums Z0-Z8 Z10, signBytes Z9, weights Z11 Z12, q Z13
+	PREFETCHT0   4096(R11)
+	PREFETCHT0   4160(R11)
+	VPXORD       (R11), Z9, Z11
+	VPXORD       64(R11), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD (R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD (R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT0   4224(R11)
+	PREFETCHT0   4288(R11)
+	VPXORD       128(R11), Z9, Z11
+	VPXORD       192(R11), Z9, Z12
+	VPBROADCASTD 4(DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD 4(R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 4(R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD 4(R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD 4(SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT0   4352(R11)
+	PREFETCHT0   4416(R11)
+	VPXORD       256(R11), Z9, Z11
+	VPXORD       320(R11), Z9, Z12
+	VPBROADCASTD 8(DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD 8(R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 8(R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD 8(R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD 8(SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT0   4480(R11)
+	PREFETCHT0   4544(R11)
+	VPXORD       384(R11), Z9, Z11
+	VPXORD       448(R11), Z9, Z12
+	VPBROADCASTD 12(DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD 12(R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 12(R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD 12(R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD 12(SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	ADDQ         $+256, R12
+	ADDQ         $+512, R11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, SI
+	SUBQ         $+4, R13
+	JGE          narrow_5_0_0_block
+
+narrow_5_0_0_block_done:
+	ADDQ $+4, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  narrow_5_0_0_rest_done
+
+narrow_5_0_0_rest:
+	PREFETCHT0   4096(R11)
+	PREFETCHT0   4160(R11)
+	VPXORD       (R11), Z9, Z11
+	VPXORD       64(R11), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD (R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD (R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	PREFETCHT1   (R12)
+	ADDQ         $+64, R12
+	ADDQ         $+128, R11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, SI
+	SUBQ         $+1, R13
+	JGE          narrow_5_0_0_rest
+
+narrow_5_0_0_rest_done:
+	ADDQ   $+1, R13
+	MOVQ   R12, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), R9
+	VPSLLD $0x07, Z4, Z4
+	VPSLLD $0x07, Z5, Z5
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+	ADDQ   $+3, R10
+	ANDQ   $-4, R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, R9
+	ADDQ   $+16, R9
+	MOVQ   216(SI), R10
+	VPSLLD $0x07, Z6, Z6
+	VPSLLD $0x07, Z7, Z7
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+	ADDQ   $+3, R11
+	ANDQ   $-4, R11
+	SHLQ   $0x02, R11
+	ADDQ   R11, R10
+	ADDQ   $+16, R10
+	MOVQ   288(SI), SI
+	VPSLLD $0x07, Z8, Z8
+	VPSLLD $0x07, Z10, Z10
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+	ADDQ   $+3, R11
+	ANDQ   $-4, R11
+	SHLQ   $0x02, R11
+	ADDQ   R11, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R11
+	ADDQ   $+128, R11
+	MOVQ   n+72(FP), R12
+	SUBQ   $+4, R12
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R12
+	JLT  narrow_5_0_1_block_done
+
+narrow_5_0_1_block:
+	// Registers: q SI DI R8-R10, weights R11, groups left R12
+	//            signBytes Z9, weights Z11 Z12, q Z13
+	VPXORD       (R11), Z9, Z11
+	VPXORD       64(R11), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD (R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD (R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	VPXORD       128(R11), Z9, Z11
+	VPXORD       192(R11), Z9, Z12
+	VPBROADCASTD 4(DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD 4(R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 4(R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD 4(R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD 4(SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	VPXORD       256(R11), Z9, Z11
+	VPXORD       320(R11), Z9, Z12
+	VPBROADCASTD 8(DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD 8(R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 8(R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD 8(R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD 8(SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	VPXORD       384(R11), Z9, Z11
+	VPXORD       448(R11), Z9, Z12
+	VPBROADCASTD 12(DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD 12(R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD 12(R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD 12(R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD 12(SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	ADDQ         $+512, R11
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, SI
+	SUBQ         $+4, R12
+	JGE          narrow_5_0_1_block
+
+narrow_5_0_1_block_done:
+	ADDQ $+4, R12
+
+	// The groups that are left.
+	SUBQ $+1, R12
+	JLT  narrow_5_0_1_rest_done
+
+narrow_5_0_1_rest:
+	VPXORD       (R11), Z9, Z11
+	VPXORD       64(R11), Z9, Z12
+	VPBROADCASTD (DI), Z13
+	VPDPBUSD     Z13, Z11, Z0
+	VPDPBUSD     Z13, Z12, Z1
+	VPBROADCASTD (R8), Z13
+	VPDPBUSD     Z13, Z11, Z2
+	VPDPBUSD     Z13, Z12, Z3
+	VPBROADCASTD (R9), Z13
+	VPDPBUSD     Z13, Z11, Z4
+	VPDPBUSD     Z13, Z12, Z5
+	VPBROADCASTD (R10), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VPDPBUSD     Z13, Z12, Z7
+	VPBROADCASTD (SI), Z13
+	VPDPBUSD     Z13, Z11, Z8
+	VPDPBUSD     Z13, Z12, Z10
+	ADDQ         $+128, R11
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, SI
+	SUBQ         $+1, R12
+	JGE          narrow_5_0_1_rest
+
+narrow_5_0_1_rest_done:
+	ADDQ $+1, R12
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z11
+	VMOVUPS      (DX), Z12
+	VMOVUPS      (DI), Z13
+	VMULPS       Z11, Z12, Z12
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z12, Z0, Z13
+	VMOVUPS      Z13, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z12
+	VMULPS       Z11, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z12
+	VMOVUPS      Z12, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z11
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z11
+	VMOVUPS      Z11, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z5, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z10, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	JMP          narrow_next
+
+narrow_6:
+	// Sums of columns 0 to 5.
+	MOVQ         columns+56(FP), SI
+	MOVQ         (SI), DI
+	VBROADCASTSS 8(DI), Z0
+	VBROADCASTSS 8(DI), Z1
+	ADDQ         $+16, DI
+	MOVQ         72(SI), R8
+	VBROADCASTSS 8(R8), Z2
+	VBROADCASTSS 8(R8), Z3
+	ADDQ         $+16, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS 8(R9), Z4
+	VBROADCASTSS 8(R9), Z5
+	ADDQ         $+16, R9
+	MOVQ         216(SI), R10
+	VBROADCASTSS 8(R10), Z6
+	VBROADCASTSS 8(R10), Z7
+	ADDQ         $+16, R10
+	MOVQ         288(SI), R11
+	VBROADCASTSS 8(R11), Z8
+	VBROADCASTSS 8(R11), Z10
+	ADDQ         $+16, R11
+	MOVQ         360(SI), SI
+	VBROADCASTSS 8(SI), Z11
+	VBROADCASTSS 8(SI), Z12
+	ADDQ         $+16, SI
+	MOVQ         DX, R12
+	ADDQ         $+128, R12
+	MOVQ         prefetch+48(FP), R13
+	MOVQ         n+72(FP), R14
+	SUBQ         $+4, R14
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R14
+	JLT  narrow_6_0_0_block_done
+
+narrow_6_0_0_block:
+	// Registers: q SI DI R8-R11, weights R12, weights to prefetch R13, groups left R14
+	//            sums Z0-Z8 Z10-Z12, signBytes Z9, weights Z13 Z14, q Z15
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	VPXORD       (R12), Z9, Z13
+	VPXORD       64(R12), Z9, Z14
+	VPBROADCASTD (DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD (R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD (R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD (R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD (R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD (SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT0   4224(R12)
+	PREFETCHT0   4288(R12)
+	VPXORD       128(R12), Z9, Z13
+	VPXORD       192(R12), Z9, Z14
+	VPBROADCASTD 4(DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD 4(R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD 4(R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD 4(R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD 4(R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD 4(SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT0   4352(R12)
+	PREFETCHT0   4416(R12)
+	VPXORD       256(R12), Z9, Z13
+	VPXORD       320(R12), Z9, Z14
+	VPBROADCASTD 8(DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD 8(R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD 8(R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD 8(R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD 8(R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD 8(SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT0   4480(R12)
+	PREFETCHT0   4544(R12)
+	VPXORD       384(R12), Z9, Z13
+	VPXORD       448(R12), Z9, Z14
+	VPBROADCASTD 12(DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD 12(R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD 12(R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD 12(R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD 12(R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD 12(SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT1   (R13)
+	PREFETCHT1   64(R13)
+	PREFETCHT1   128(R13)
+	PREFETCHT1   192(R13)
+	ADDQ         $+256, R13
+	ADDQ         $+512, R12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R14
+	JGE          narrow_6_0_0_block
+
+narrow_6_0_0_block_done:
+	ADDQ $+4, R14
+
+	// The groups that are left.
+	SUBQ $+1, R14
+	JLT  narrow_6_0_0_rest_done
+
+narrow_6_0_0_rest:
+	PREFETCHT0   4096(R12)
+	PREFETCHT0   4160(R12)
+	VPXORD       (R12), Z9, Z13
+	VPXORD       64(R12), Z9, Z14
+	VPBROADCASTD (DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD (R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD (R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD (R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD (R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD (SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	PREFETCHT1   (R13)
+	ADDQ         $+64, R13
+	ADDQ         $+128, R12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R14
+	JGE          narrow_6_0_0_rest
+
+narrow_6_0_0_rest_done:
+	ADDQ   $+1, R14
+	MOVQ   R13, prefetch+48(FP)
+	MOVQ   columns+56(FP), SI
+	MOVQ   (SI), DI
+	VPSLLD $0x07, Z0, Z0
+	VPSLLD $0x07, Z1, Z1
+	MOVQ   n+72(FP), R8
+	SUBQ   $+4, R8
+	ADDQ   $+3, R8
+	ANDQ   $-4, R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	ADDQ   $+16, DI
+	MOVQ   72(SI), R8
+	VPSLLD $0x07, Z2, Z2
+	VPSLLD $0x07, Z3, Z3
+	MOVQ   n+72(FP), R9
+	SUBQ   $+4, R9
+	ADDQ   $+3, R9
+	ANDQ   $-4, R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, R8
+	ADDQ   $+16, R8
+	MOVQ   144(SI), R9
+	VPSLLD $0x07, Z4, Z4
+	VPSLLD $0x07, Z5, Z5
+	MOVQ   n+72(FP), R10
+	SUBQ   $+4, R10
+	ADDQ   $+3, R10
+	ANDQ   $-4, R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, R9
+	ADDQ   $+16, R9
+	MOVQ   216(SI), R10
+	VPSLLD $0x07, Z6, Z6
+	VPSLLD $0x07, Z7, Z7
+	MOVQ   n+72(FP), R11
+	SUBQ   $+4, R11
+	ADDQ   $+3, R11
+	ANDQ   $-4, R11
+	SHLQ   $0x02, R11
+	ADDQ   R11, R10
+	ADDQ   $+16, R10
+	MOVQ   288(SI), R11
+	VPSLLD $0x07, Z8, Z8
+	VPSLLD $0x07, Z10, Z10
+	MOVQ   n+72(FP), R12
+	SUBQ   $+4, R12
+	ADDQ   $+3, R12
+	ANDQ   $-4, R12
+	SHLQ   $0x02, R12
+	ADDQ   R12, R11
+	ADDQ   $+16, R11
+	MOVQ   360(SI), SI
+	VPSLLD $0x07, Z11, Z11
+	VPSLLD $0x07, Z12, Z12
+	MOVQ   n+72(FP), R12
+	SUBQ   $+4, R12
+	ADDQ   $+3, R12
+	ANDQ   $-4, R12
+	SHLQ   $0x02, R12
+	ADDQ   R12, SI
+	ADDQ   $+16, SI
+	MOVQ   DX, R12
+	ADDQ   $+128, R12
+	MOVQ   n+72(FP), R13
+	SUBQ   $+4, R13
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R13
+	JLT  narrow_6_0_1_block_done
+
+narrow_6_0_1_block:
+	// Registers: q SI DI R8-R11, weights R12, groups left R13
+	//            signBytes Z9, weights Z13 Z14, q Z15
+	VPXORD       (R12), Z9, Z13
+	VPXORD       64(R12), Z9, Z14
+	VPBROADCASTD (DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD (R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD (R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD (R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD (R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD (SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	VPXORD       128(R12), Z9, Z13
+	VPXORD       192(R12), Z9, Z14
+	VPBROADCASTD 4(DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD 4(R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD 4(R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD 4(R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD 4(R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD 4(SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	VPXORD       256(R12), Z9, Z13
+	VPXORD       320(R12), Z9, Z14
+	VPBROADCASTD 8(DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD 8(R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD 8(R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD 8(R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD 8(R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD 8(SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	VPXORD       384(R12), Z9, Z13
+	VPXORD       448(R12), Z9, Z14
+	VPBROADCASTD 12(DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD 12(R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD 12(R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD 12(R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD 12(R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD 12(SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	ADDQ         $+512, R12
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
+	ADDQ         $+16, R11
+	ADDQ         $+16, SI
+	SUBQ         $+4, R13
+	JGE          narrow_6_0_1_block
+
+narrow_6_0_1_block_done:
+	ADDQ $+4, R13
+
+	// The groups that are left.
+	SUBQ $+1, R13
+	JLT  narrow_6_0_1_rest_done
+
+narrow_6_0_1_rest:
+	VPXORD       (R12), Z9, Z13
+	VPXORD       64(R12), Z9, Z14
+	VPBROADCASTD (DI), Z15
+	VPDPBUSD     Z15, Z13, Z0
+	VPDPBUSD     Z15, Z14, Z1
+	VPBROADCASTD (R8), Z15
+	VPDPBUSD     Z15, Z13, Z2
+	VPDPBUSD     Z15, Z14, Z3
+	VPBROADCASTD (R9), Z15
+	VPDPBUSD     Z15, Z13, Z4
+	VPDPBUSD     Z15, Z14, Z5
+	VPBROADCASTD (R10), Z15
+	VPDPBUSD     Z15, Z13, Z6
+	VPDPBUSD     Z15, Z14, Z7
+	VPBROADCASTD (R11), Z15
+	VPDPBUSD     Z15, Z13, Z8
+	VPDPBUSD     Z15, Z14, Z10
+	VPBROADCASTD (SI), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	VPDPBUSD     Z15, Z14, Z12
+	ADDQ         $+128, R12
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	ADDQ         $+4, R10
+	ADDQ         $+4, R11
+	ADDQ         $+4, SI
+	SUBQ         $+1, R13
+	JGE          narrow_6_0_1_rest
+
+narrow_6_0_1_rest_done:
+	ADDQ $+1, R13
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	MOVQ         columns+56(FP), SI
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         (SI), R9
+	VBROADCASTSS (R9), Z13
+	VMOVUPS      (DX), Z14
+	VMOVUPS      (DI), Z15
+	VMULPS       Z13, Z14, Z14
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z14, Z0, Z15
+	VMOVUPS      Z15, (R8)
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(DI), Z14
+	VMULPS       Z13, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD231PS  Z0, Z1, Z14
+	VMOVUPS      Z14, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         72(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z13
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VFMADD231PS  Z1, Z2, Z13
+	VMOVUPS      Z13, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z3, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         144(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z4, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z5, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         216(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z6, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z7, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         288(SI), R9
+	VBROADCASTSS (R9), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z8, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z10, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+	MOVQ         sumsColumn+16(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, DI
+	MOVQ         zColumn+96(FP), R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	MOVQ         360(SI), SI
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (DI), Z2
+	VMULPS       Z0, Z1, Z1
+	VCVTDQ2PS    Z11, Z3
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(DI), Z2
+	VMULPS       Z0, Z1, Z0
+	VCVTDQ2PS    Z12, Z1
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, 64(R8)
+
+narrow_next:
+	SUBQ $+1, BX
+	JGT  narrow_pass
+	JMP  narrow_summed
+
+narrow_1:
+	MOVQ         columns+56(FP), BX
+	MOVQ         (BX), BX
+	MOVQ         DX, SI
+	ADDQ         $+128, SI
+	MOVQ         BX, DI
+	ADDQ         $+16, DI
+	MOVQ         BX, R8
+	MOVQ         n+72(FP), R9
+	SUBQ         $+4, R9
+	ADDQ         $+3, R9
+	ANDQ         $-4, R9
+	SHLQ         $0x02, R9
+	ADDQ         R9, R8
+	ADDQ         $+16, R8
+	VBROADCASTSS 8(BX), Z0
+	VBROADCASTSS 8(BX), Z1
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	MOVQ         n+72(FP), R9
+	SUBQ         $+4, R9
+
+	// sums += products of 4, 4 groups an iteration.
+	SUBQ $+4, R9
+	JLT  narrow_1_0_block_done
+
+narrow_1_0_block:
+	// Registers: weights SI, q DI R8, groups left R9
+	//            sums Z0-Z3, weights Z4 Z5, q Z6, signBytes Z9
+	VPXORD       (SI), Z9, Z4
+	VPXORD       64(SI), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD (R8), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	VPXORD       128(SI), Z9, Z4
+	VPXORD       192(SI), Z9, Z5
+	VPBROADCASTD 4(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 4(R8), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	VPXORD       256(SI), Z9, Z4
+	VPXORD       320(SI), Z9, Z5
+	VPBROADCASTD 8(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 8(R8), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	VPXORD       384(SI), Z9, Z4
+	VPXORD       448(SI), Z9, Z5
+	VPBROADCASTD 12(DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD 12(R8), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	ADDQ         $+512, SI
+	ADDQ         $+16, DI
+	ADDQ         $+16, R8
+	SUBQ         $+4, R9
+	JGE          narrow_1_0_block
+
+narrow_1_0_block_done:
+	ADDQ $+4, R9
+
+	// The groups that are left.
+	SUBQ $+1, R9
+	JLT  narrow_1_0_rest_done
+
+narrow_1_0_rest:
+	VPXORD       (SI), Z9, Z4
+	VPXORD       64(SI), Z9, Z5
+	VPBROADCASTD (DI), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VPDPBUSD     Z6, Z5, Z1
+	VPBROADCASTD (R8), Z6
+	VPDPBUSD     Z6, Z4, Z2
+	VPDPBUSD     Z6, Z5, Z3
+	ADDQ         $+128, SI
+	ADDQ         $+4, DI
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+	JGE          narrow_1_0_rest
+
+narrow_1_0_rest_done:
+	ADDQ $+1, R9
+
+	// z = fma(dot, scale of the weights · scale of the block, z)
+	VBROADCASTSS (BX), Z4
+	VPSLLD       $0x07, Z0, Z0
+	VPADDD       Z2, Z0, Z0
+	VMOVUPS      (DX), Z2
+	VMOVUPS      (AX), Z5
+	VMULPS       Z4, Z2, Z2
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VMOVUPS      Z5, (CX)
+	VPSLLD       $0x07, Z1, Z0
+	VPADDD       Z3, Z0, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(AX), Z2
+	VMULPS       Z4, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, 64(CX)
+
+narrow_summed:
+done:
+	VZEROUPPER
+	RET
+
+// func quantiseAVX512VNNI(dst *float32, v *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·quantiseAVX512VNNI(SB), $128-24
+	MOVQ dst+0(FP), AX
+
+	// The largest magnitude.
+	VBROADCASTSS 12(AX), Z0
+	MOVQ         v+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $+16, DX
+	JLT          largest_done
+
+largest:
+	// Registers: v CX, elements left DX
+	//            largest Z0, v Z1
+	VMOVUPS     (CX), Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z1
+	VPMAXSD     Z1, Z0, Z0
+	VMOVAPS     Z0, Z0
+	ADDQ        $+64, CX
+	SUBQ        $+16, DX
+	JGE         largest
+
+largest_done:
+	ADDQ  $+16, DX
+	LEAQ  63(SP), BX
+	ANDQ  $-64, BX
+	TESTQ DX, DX
+	JEQ   seen
+
+	// The elements that are left, and zeros.
+	VXORPS       Z1, Z1, Z1
+	VMOVUPS      Z1, (BX)
+	MOVQ         BX, SI
+	VPBROADCASTD DX, Z1
+	VPCMPGTD     laneNumbers<>+0(SB), Z1, K1
+	VMOVUPS.Z    (CX), K1, Z1
+	VMOVUPS      Z1, (SI)
+	VMOVUPS      (BX), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VMOVAPS      Z0, Z0
+
+seen:
+	// r = top / m, s = m·(1 / top) + (m - m)
+	VSHUFI32X4   $0x4e, Z0, Z0, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VSHUFI32X4   $0xb1, Z0, Z0, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VPSHUFD      $0x4e, Z0, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VPSHUFD      $0xb1, Z0, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VBROADCASTSS top<>+0(SB), Z1
+	VDIVPS       Z0, Z1, Z1
+	VMULPS.BCST  topInverse<>+0(SB), Z0, Z2
+	VSUBPS       Z0, Z0, Z3
+	VADDPS       Z3, Z2, Z2
+
+	// q = v·r
+	VXORPS Z3, Z3, Z3
+	MOVQ   AX, CX
+	ADDQ   $+16, CX
+	MOVQ   v+8(FP), DX
+	MOVQ   n+16(FP), SI
+	SUBQ   $+16, SI
+	JLT    multiples_done
+
+multiples:
+	// Registers: q CX, v DX, elements left SI
+	//            sum Z3, v Z4
+	VMOVUPS   (DX), Z4
+	VMULPS    Z1, Z4, Z4
+	VCVTPS2DQ Z4, Z4
+	VPADDD    Z4, Z3, Z3
+	VMOVAPS   Z3, Z3
+	VPMOVDB   Z4, (CX)
+	ADDQ      $+64, DX
+	ADDQ      $+16, CX
+	SUBQ      $+16, SI
+	JGE       multiples
+
+multiples_done:
+	ADDQ      $+16, SI
+	TESTQ     SI, SI
+	JEQ       header
+	VMOVUPS   (BX), Z4
+	VMULPS    Z1, Z4, Z1
+	VCVTPS2DQ Z1, Z1
+	VPADDD    Z1, Z3, Z3
+	VMOVAPS   Z3, Z3
+	VPMOVDB   Z1, (CX)
+
+header:
+	// -128 and -1 times the sum of q
+	VSHUFI32X4   $0x4e, Z3, Z3, Z1
+	VPADDD       Z1, Z3, Z3
+	VSHUFI32X4   $0xb1, Z3, Z3, Z1
+	VPADDD       Z1, Z3, Z3
+	VPSHUFD      $0x4e, Z3, Z1
+	VPADDD       Z1, Z3, Z3
+	VPSHUFD      $0xb1, Z3, Z1
+	VPADDD       Z1, Z3, Z3
+	VBROADCASTSS zero<>+0(SB), Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSLLD       $0x07, Z1, Z3
+	VUNPCKLPS    X3, X2, X2
+	VUNPCKLPS    X0, X1, X0
+	VMOVLHPS     X0, X2, X2
+	VMOVUPS      X2, (AX)
+	VZEROUPPER
+	RET
+
+// func quantiseDigitsAVX512VNNI(dst *float32, v *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·quantiseDigitsAVX512VNNI(SB), $128-24
+	MOVQ dst+0(FP), AX
+
+	// The largest magnitude.
+	VBROADCASTSS 12(AX), Z0
+	MOVQ         v+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $+16, DX
+	JLT          largest_done
+
+largest:
+	// Registers: v CX, elements left DX
+	//            largest Z0, v Z1
+	VMOVUPS     (CX), Z1
+	VANDPS.BCST allButSign<>+0(SB), Z1, Z1
+	VPMAXSD     Z1, Z0, Z0
+	VMOVAPS     Z0, Z0
+	ADDQ        $+64, CX
+	SUBQ        $+16, DX
+	JGE         largest
+
+largest_done:
+	ADDQ  $+16, DX
+	LEAQ  63(SP), BX
+	ANDQ  $-64, BX
+	TESTQ DX, DX
+	JEQ   seen
+
+	// The elements that are left, and zeros.
+	VXORPS       Z1, Z1, Z1
+	VMOVUPS      Z1, (BX)
+	MOVQ         BX, SI
+	VPBROADCASTD DX, Z1
+	VPCMPGTD     laneNumbers<>+0(SB), Z1, K1
+	VMOVUPS.Z    (CX), K1, Z1
+	VMOVUPS      Z1, (SI)
+	VMOVUPS      (BX), Z1
+	VANDPS.BCST  allButSign<>+0(SB), Z1, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VMOVAPS      Z0, Z0
+
+seen:
+	// r = top / m, s = m·(1 / top) + (m - m)
+	VSHUFI32X4   $0x4e, Z0, Z0, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VSHUFI32X4   $0xb1, Z0, Z0, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VPSHUFD      $0x4e, Z0, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VPSHUFD      $0xb1, Z0, Z1
+	VPMAXSD      Z1, Z0, Z0
+	VBROADCASTSS topDigits<>+0(SB), Z1
+	VDIVPS       Z0, Z1, Z1
+	VMULPS.BCST  topDigitsInverse<>+0(SB), Z0, Z2
+	VSUBPS       Z0, Z0, Z3
+	VADDPS       Z3, Z2, Z2
+
+	// q = v·r
+	VXORPS Z3, Z3, Z3
+	MOVQ   AX, CX
+	ADDQ   $+16, CX
+	MOVQ   n+16(FP), DX
+	ADDQ   $+15, DX
+	ANDQ   $-16, DX
+	ADDQ   CX, DX
+	MOVQ   v+8(FP), SI
+	MOVQ   n+16(FP), DI
+	SUBQ   $+16, DI
+	JLT    multiples_done
+
+multiples:
+	// Registers: q CX, second plane DX, v SI, elements left DI
+	//            sum Z3, v Z4
+	VMOVUPS     (SI), Z4
+	VMULPS      Z1, Z4, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPADDD      Z4, Z3, Z3
+	VMOVAPS     Z3, Z3
+	VANDPS.BCST lowDigit<>+0(SB), Z4, Z5
+	VPSRAD      $0x07, Z4, Z4
+	VPMOVDB     Z4, (CX)
+	VPMOVDB     Z5, (DX)
+	ADDQ        $+64, SI
+	ADDQ        $+16, CX
+	ADDQ        $+16, DX
+	SUBQ        $+16, DI
+	JGE         multiples
+
+multiples_done:
+	ADDQ        $+16, DI
+	TESTQ       DI, DI
+	JEQ         header
+	VMOVUPS     (BX), Z4
+	VMULPS      Z1, Z4, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPADDD      Z1, Z3, Z3
+	VMOVAPS     Z3, Z3
+	VANDPS.BCST lowDigit<>+0(SB), Z1, Z4
+	VPSRAD      $0x07, Z1, Z1
+	VPMOVDB     Z1, (CX)
+	VPMOVDB     Z4, (DX)
+
+header:
+	// -128 and -1 times the sum of q
+	VSHUFI32X4   $0x4e, Z3, Z3, Z1
+	VPADDD       Z1, Z3, Z3
+	VSHUFI32X4   $0xb1, Z3, Z3, Z1
+	VPADDD       Z1, Z3, Z3
+	VPSHUFD      $0x4e, Z3, Z1
+	VPADDD       Z1, Z3, Z3
+	VPSHUFD      $0xb1, Z3, Z1
+	VPADDD       Z1, Z3, Z3
+	VBROADCASTSS zero<>+0(SB), Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSLLD       $0x07, Z1, Z3
+	VUNPCKLPS    X3, X2, X2
+	VUNPCKLPS    X0, X1, X0
+	VMOVLHPS     X0, X2, X2
+	VMOVUPS      X2, (AX)
+	VZEROUPPER
+	RET
+
 DATA allButSign<>+0(SB)/4, $0x7fffffff
 DATA allButSign<>+4(SB)/4, $0x7fffffff
 DATA allButSign<>+8(SB)/4, $0x7fffffff
@@ -45164,6 +75069,24 @@ DATA half<>+24(SB)/4, $0x3f000000
 DATA half<>+28(SB)/4, $0x3f000000
 GLOBL half<>(SB), RODATA|NOPTR, $32
 
+DATA laneNumbers<>+0(SB)/4, $0x00000000
+DATA laneNumbers<>+4(SB)/4, $0x00000001
+DATA laneNumbers<>+8(SB)/4, $0x00000002
+DATA laneNumbers<>+12(SB)/4, $0x00000003
+DATA laneNumbers<>+16(SB)/4, $0x00000004
+DATA laneNumbers<>+20(SB)/4, $0x00000005
+DATA laneNumbers<>+24(SB)/4, $0x00000006
+DATA laneNumbers<>+28(SB)/4, $0x00000007
+DATA laneNumbers<>+32(SB)/4, $0x00000008
+DATA laneNumbers<>+36(SB)/4, $0x00000009
+DATA laneNumbers<>+40(SB)/4, $0x0000000a
+DATA laneNumbers<>+44(SB)/4, $0x0000000b
+DATA laneNumbers<>+48(SB)/4, $0x0000000c
+DATA laneNumbers<>+52(SB)/4, $0x0000000d
+DATA laneNumbers<>+56(SB)/4, $0x0000000e
+DATA laneNumbers<>+60(SB)/4, $0x0000000f
+GLOBL laneNumbers<>(SB), RODATA|NOPTR, $64
+
 DATA leastSquare<>+0(SB)/4, $0x21800000
 DATA leastSquare<>+4(SB)/4, $0x21800000
 DATA leastSquare<>+8(SB)/4, $0x21800000
@@ -45174,6 +75097,16 @@ DATA leastSquare<>+24(SB)/4, $0x21800000
 DATA leastSquare<>+28(SB)/4, $0x21800000
 GLOBL leastSquare<>(SB), RODATA|NOPTR, $32
 
+DATA lowDigit<>+0(SB)/4, $0x0000007f
+DATA lowDigit<>+4(SB)/4, $0x0000007f
+DATA lowDigit<>+8(SB)/4, $0x0000007f
+DATA lowDigit<>+12(SB)/4, $0x0000007f
+DATA lowDigit<>+16(SB)/4, $0x0000007f
+DATA lowDigit<>+20(SB)/4, $0x0000007f
+DATA lowDigit<>+24(SB)/4, $0x0000007f
+DATA lowDigit<>+28(SB)/4, $0x0000007f
+GLOBL lowDigit<>(SB), RODATA|NOPTR, $32
+
 DATA one<>+0(SB)/4, $0x3f800000
 DATA one<>+4(SB)/4, $0x3f800000
 DATA one<>+8(SB)/4, $0x3f800000
@@ -45183,6 +75116,16 @@ DATA one<>+20(SB)/4, $0x3f800000
 DATA one<>+24(SB)/4, $0x3f800000
 DATA one<>+28(SB)/4, $0x3f800000
 GLOBL one<>(SB), RODATA|NOPTR, $32
+
+DATA oneWords<>+0(SB)/4, $0x00010001
+DATA oneWords<>+4(SB)/4, $0x00010001
+DATA oneWords<>+8(SB)/4, $0x00010001
+DATA oneWords<>+12(SB)/4, $0x00010001
+DATA oneWords<>+16(SB)/4, $0x00010001
+DATA oneWords<>+20(SB)/4, $0x00010001
+DATA oneWords<>+24(SB)/4, $0x00010001
+DATA oneWords<>+28(SB)/4, $0x00010001
+GLOBL oneWords<>(SB), RODATA|NOPTR, $32
 
 DATA shut<>+0(SB)/4, $0xc2280000
 DATA shut<>+4(SB)/4, $0xc2280000
@@ -45323,6 +75266,16 @@ DATA signBit<>+20(SB)/4, $0x80000000
 DATA signBit<>+24(SB)/4, $0x80000000
 DATA signBit<>+28(SB)/4, $0x80000000
 GLOBL signBit<>(SB), RODATA|NOPTR, $32
+
+DATA signBytes<>+0(SB)/4, $0x80808080
+DATA signBytes<>+4(SB)/4, $0x80808080
+DATA signBytes<>+8(SB)/4, $0x80808080
+DATA signBytes<>+12(SB)/4, $0x80808080
+DATA signBytes<>+16(SB)/4, $0x80808080
+DATA signBytes<>+20(SB)/4, $0x80808080
+DATA signBytes<>+24(SB)/4, $0x80808080
+DATA signBytes<>+28(SB)/4, $0x80808080
+GLOBL signBytes<>(SB), RODATA|NOPTR, $32
 
 DATA softplusF1<>+0(SB)/4, $0xbeaaaa51
 DATA softplusF1<>+4(SB)/4, $0xbeaaaa51
@@ -45613,6 +75566,46 @@ DATA tiny<>+20(SB)/4, $0x1f800000
 DATA tiny<>+24(SB)/4, $0x1f800000
 DATA tiny<>+28(SB)/4, $0x1f800000
 GLOBL tiny<>(SB), RODATA|NOPTR, $32
+
+DATA top<>+0(SB)/4, $0x42fe0000
+DATA top<>+4(SB)/4, $0x42fe0000
+DATA top<>+8(SB)/4, $0x42fe0000
+DATA top<>+12(SB)/4, $0x42fe0000
+DATA top<>+16(SB)/4, $0x42fe0000
+DATA top<>+20(SB)/4, $0x42fe0000
+DATA top<>+24(SB)/4, $0x42fe0000
+DATA top<>+28(SB)/4, $0x42fe0000
+GLOBL top<>(SB), RODATA|NOPTR, $32
+
+DATA topDigits<>+0(SB)/4, $0x45fff800
+DATA topDigits<>+4(SB)/4, $0x45fff800
+DATA topDigits<>+8(SB)/4, $0x45fff800
+DATA topDigits<>+12(SB)/4, $0x45fff800
+DATA topDigits<>+16(SB)/4, $0x45fff800
+DATA topDigits<>+20(SB)/4, $0x45fff800
+DATA topDigits<>+24(SB)/4, $0x45fff800
+DATA topDigits<>+28(SB)/4, $0x45fff800
+GLOBL topDigits<>(SB), RODATA|NOPTR, $32
+
+DATA topDigitsInverse<>+0(SB)/4, $0x39000400
+DATA topDigitsInverse<>+4(SB)/4, $0x39000400
+DATA topDigitsInverse<>+8(SB)/4, $0x39000400
+DATA topDigitsInverse<>+12(SB)/4, $0x39000400
+DATA topDigitsInverse<>+16(SB)/4, $0x39000400
+DATA topDigitsInverse<>+20(SB)/4, $0x39000400
+DATA topDigitsInverse<>+24(SB)/4, $0x39000400
+DATA topDigitsInverse<>+28(SB)/4, $0x39000400
+GLOBL topDigitsInverse<>(SB), RODATA|NOPTR, $32
+
+DATA topInverse<>+0(SB)/4, $0x3c010204
+DATA topInverse<>+4(SB)/4, $0x3c010204
+DATA topInverse<>+8(SB)/4, $0x3c010204
+DATA topInverse<>+12(SB)/4, $0x3c010204
+DATA topInverse<>+16(SB)/4, $0x3c010204
+DATA topInverse<>+20(SB)/4, $0x3c010204
+DATA topInverse<>+24(SB)/4, $0x3c010204
+DATA topInverse<>+28(SB)/4, $0x3c010204
+GLOBL topInverse<>(SB), RODATA|NOPTR, $32
 
 DATA zero<>+0(SB)/4, $0x00000000
 DATA zero<>+4(SB)/4, $0x00000000

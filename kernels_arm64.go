@@ -29,6 +29,24 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	}
 }
 
+func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
+	if race.Enabled {
+		race.Read(x)
+		race.Read(c[:len(h)])
+		race.Write(c[:len(h)])
+		race.Write(h)
+	}
+	switch dispatch.Active() {
+	case dispatch.NEON, dispatch.NEONDot:
+		stepFloat16NEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
+			unsafe.SliceData(h), len(h))
+	case dispatch.Generic:
+		stepFloat16Generic(from, p, x, c, h)
+	default:
+		stepFloat16Portable(from, p, x, c, h)
+	}
+}
+
 func stepInt8(from *chainStart, p *panels, x, h0, c, h []float32) {
 	if race.Enabled {
 		race.Read(c[:len(h)])
@@ -54,24 +72,6 @@ func stepInt8Digits(from *chainStart, p *panels, x, h0, c, h []float32) {
 		stepInt8DigitsGeneric(from, p, x, h0, c, h)
 	default:
 		stepInt8DigitsPortable(from, p, x, h0, c, h)
-	}
-}
-
-func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
-	if race.Enabled {
-		race.Read(x)
-		race.Read(c[:len(h)])
-		race.Write(c[:len(h)])
-		race.Write(h)
-	}
-	switch dispatch.Active() {
-	case dispatch.NEON, dispatch.NEONDot:
-		stepFloat16NEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(c),
-			unsafe.SliceData(h), len(h))
-	case dispatch.Generic:
-		stepFloat16Generic(from, p, x, c, h)
-	default:
-		stepFloat16Portable(from, p, x, c, h)
 	}
 }
 

@@ -281,7 +281,6 @@ func quantiseCall(r *rand.Rand, n int, digits bool) *kernelCall {
 	call := func(quantise func(dst, v []float32)) func(m [][]float32) {
 		return func(m [][]float32) {
 			quantise(m[0][:panel.BlockHeader+panel.Groups(n)], m[1])
-			forgetBytes(m[0])
 		}
 	}
 	return &kernelCall{
@@ -289,6 +288,7 @@ func quantiseCall(r *rand.Rand, n int, digits bool) *kernelCall {
 		arguments: []argument{{name: "dst", floats: dst, bits: true}, {name: "v", floats: v, bits: true}},
 		kernel:    call(kernel),
 		twin:      call(twin),
+		forget:    func(m [][]float32) { forgetBytes(m[0]) },
 	}
 }
 

@@ -79,8 +79,8 @@ func checkPlan(t *testing.T, p *interpret.Program, call *kernelCall, arguments f
 	for i, a := range call.arguments {
 		want[i], got[i] = slices.Clone(a.floats), slices.Clone(a.floats)
 	}
-	call.twin(want)
-	require.NoError(t, p.Run(arguments(got)), call.what)
+	call.after(call.twin, want)
+	call.after(func(m [][]float32) { require.NoError(t, p.Run(arguments(m)), call.what) }, got)
 	for i, a := range call.arguments {
 		for j := range len(a.floats) - a.free {
 			if !a.same(want[i][j], got[i][j]) {

@@ -16,6 +16,14 @@ func step(from *chainStart, p *panels, x, c, h []float32) {
 	stepPortable(from, p, x, c, h)
 }
 
+func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
+	if dispatch.Active() == dispatch.Generic {
+		stepFloat16Generic(from, p, x, c, h)
+		return
+	}
+	stepFloat16Portable(from, p, x, c, h)
+}
+
 func stepInt8(from *chainStart, p *panels, x, h0, c, h []float32) {
 	if dispatch.Active() == dispatch.Generic {
 		stepInt8Generic(from, p, x, h0, c, h)
@@ -30,14 +38,6 @@ func stepInt8Digits(from *chainStart, p *panels, x, h0, c, h []float32) {
 		return
 	}
 	stepInt8DigitsPortable(from, p, x, h0, c, h)
-}
-
-func stepFloat16(from *chainStart, p *panels, x, c, h []float32) {
-	if dispatch.Active() == dispatch.Generic {
-		stepFloat16Generic(from, p, x, c, h)
-		return
-	}
-	stepFloat16Portable(from, p, x, c, h)
 }
 
 func stepTile(from *chainStart, p *panels, columns []column) {

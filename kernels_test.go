@@ -31,6 +31,15 @@ type kernelCall struct {
 	what         string
 	arguments    []argument
 	kernel, twin func(m [][]float32) // m are the arguments' floats
+	forget       func(m [][]float32) // clears what is nobody's concern after either, or nil
+}
+
+// after is m after the call of either.
+func (c *kernelCall) after(call func(m [][]float32), m [][]float32) {
+	call(m)
+	if c.forget != nil {
+		c.forget(m)
+	}
 }
 
 // argument is memory that a kernel is given a pointer to.
@@ -104,7 +113,7 @@ func (r *rack) check(t *testing.T, call *kernelCall, placements ...placement) {
 	for i, a := range call.arguments {
 		want[i] = slices.Clone(a.floats)
 	}
-	call.twin(want)
+	call.after(call.twin, want)
 	for _, p := range placements {
 		if err := r.try(call, p, want); err != nil {
 			t.Fatalf("%s, %s: %v", call.what, p.name, err)
@@ -122,7 +131,7 @@ func (r *rack) try(call *kernelCall, p placement, want [][]float32) error {
 		copy(got[i], a.floats)
 		defer r.buffers[i].Fill(starts[i]-neighbours, starts[i]+len(a.floats)+neighbours)
 	}
-	if address, faulted := fault(func() { call.kernel(got) }); faulted {
+	if address, faulted := fault(func() { call.after(call.kernel, got) }); faulted {
 		return describeFault(address, call.arguments, got)
 	}
 	for i, a := range call.arguments {

@@ -359,6 +359,8 @@ func (m *Machine) fused(instruction func(m, n, d V), args []gen.Operand, dies []
 
 func (m *Machine) AndImm(r gen.Reg, n int) { m.fn.ANDImmediate(n, m.r(r)) }
 
+func (m *Machine) Move(to, v gen.Vec) { m.fn.VMOV(m.v(v), m.v(to)) }
+
 func (m *Machine) LoadFirst(n gen.Reg, base gen.Reg, offset int, name string) gen.Vec {
 	panic("arm64: LoadFirst")
 }

@@ -142,6 +142,8 @@ func (m *Machine) LoadSpread(base gen.Reg, offset int, name string) gen.Vec {
 	return id
 }
 
+func (m *Machine) Move(to, v gen.Vec) { m.ctx.VMOVAPS(m.v(v), m.v(to)) }
+
 // LoadFirst loads by a mask. Memory behind what it lets through is not touched.
 func (m *Machine) LoadFirst(n gen.Reg, base gen.Reg, offset int, name string) gen.Vec {
 	var lanes [16]uint32

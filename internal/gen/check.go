@@ -263,6 +263,12 @@ func (c *checked) Reload(v Vec, base Reg, offset int) {
 	c.m.Reload(v, base, offset)
 }
 
+func (c *checked) Move(to, v Vec) {
+	c.vec(to)
+	c.vec(v)
+	c.m.Move(to, v)
+}
+
 func (c *checked) Store(v Vec, base Reg, offset int) {
 	c.vec(v)
 	c.reg(base)

@@ -125,12 +125,14 @@ type Machine interface {
 	// SubJumpIf takes n from r and jumps if what is left compares with 0.
 	SubJumpIf(r Reg, n int, cond Condition, label string)
 
-	// Load and Store move whole vectors, Reload to the register of another,
+	// Load and Store move whole vectors, Reload to the register of another vector,
 	// LoadFirst and StoreFirst only the first n lanes, 0 < n < Lanes, without
 	// touching the memory after them; LoadFirst leaves 0 in the other lanes.
 	Load(base Reg, offset int, name string) Vec
 	LoadFirst(n Reg, base Reg, offset int, name string) Vec
 	Reload(v Vec, base Reg, offset int)
+	// Move puts v into the register of another vector.
+	Move(to, v Vec)
 	Store(v Vec, base Reg, offset int)
 	StoreFirst(v Vec, n Reg, base Reg, offset int)
 	// LoadSpread makes a vector of copies of the float32 there.

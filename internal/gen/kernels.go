@@ -168,8 +168,6 @@ var Functions = []*Function{
 			},
 		},
 	}),
-	stepInt8Function("stepInt8", "step of int8 weights; x, or nil for none, and the hidden state h0 of the step before are quantised blocks", false),
-	stepInt8Function("stepInt8Digits", "the same with an x of digits", true),
 	function(Function{
 		Name:   "stepFloat16",
 		Does:   "step of weights in float16",
@@ -185,6 +183,8 @@ var Functions = []*Function{
 			Body:    func(g *Generator) { g.step(float16Format, 1) },
 		}},
 	}),
+	stepInt8Function("stepInt8", "step of int8 weights; x, or nil for none, and the hidden state h0 of the step before are quantised blocks", false),
+	stepInt8Function("stepInt8Digits", "the same with an x of digits", true),
 	function(Function{
 		Name:   "stepTile",
 		Does:   "step for up to panel.MaxColumns streams, which share each load of a weight",

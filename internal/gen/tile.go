@@ -57,7 +57,7 @@ func (g *Generator) advanceArg(pointer, stride string) {
 // single column there are registers for whole rows, as in step.
 func (g *Generator) tilePanel(format *Format, width int, finish func(width int)) {
 	row := panel.Gates * width * floatSize // of sums
-	vectors := min(g.TileVectors, row/g.vectorSize())
+	vectors := min(g.tileVectors(format), row/g.vectorSize())
 	pass := vectors * g.vectorSize()
 	name := panelNames[width]
 
@@ -81,7 +81,11 @@ func (g *Generator) tilePanel(format *Format, width int, finish func(width int))
 	}
 	for columns := 2; columns <= panel.MaxColumns; columns++ {
 		g.Label(fmt.Sprintf("%s_%d", name, columns))
-		g.tilePass(columns, vectors, s, sums, z, finish != nil, fmt.Sprintf("%s_%d", name, columns))
+		if format.int8 {
+			g.dotPass(columns, vectors, s, sums, z, fmt.Sprintf("%s_%d", name, columns))
+		} else {
+			g.tilePass(columns, vectors, s, sums, z, finish != nil, fmt.Sprintf("%s_%d", name, columns))
+		}
 		if columns < panel.MaxColumns {
 			g.Jump(name + "_next")
 		}
@@ -96,11 +100,24 @@ func (g *Generator) tilePanel(format *Format, width int, finish func(width int))
 	g.Jump(name + "_summed")
 
 	g.Label(name + "_1")
-	g.tilePass(1, row/g.vectorSize(), s, sums, z, finish != nil, name+"_1")
+	if format.int8 {
+		x := g.LoadReg(g.Arg("columns", "column"), 0, "x")
+		g.dotColumn(dotPart{format.digits, x, "n", s.w, s.row}, sums, 0, z, 0, name+"_1")
+	} else {
+		g.tilePass(1, row/g.vectorSize(), s, sums, z, finish != nil, name+"_1")
+	}
 	g.Label(name + "_summed")
 	if finish != nil {
 		finish(width)
 	}
+}
+
+// tileVectors is the number of weight vectors of a pass.
+func (g *Generator) tileVectors(format *Format) int {
+	if format.int8 {
+		return g.Dots.Vectors
+	}
+	return g.TileVectors
 }
 
 // tilePass computes vectors × columns sums.

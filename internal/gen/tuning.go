@@ -61,8 +61,21 @@ type DotTuning struct {
 	// loop.
 	Block int
 	// Vectors and Columns are the shape of a tile: that many weight vectors times
-	// that many columns at a time.
+	// that many columns at a time, for which there are registers.
 	Vectors, Columns int
+	// WeightsAtOnce is the number of weight vectors that there are registers for
+	// beside these sums; 0 for none, so that every column loads each again.
+	WeightsAtOnce int
+	// Sets is the number of sums that each chain of a single column is split into,
+	// as even and odd groups are, to hide the latency of products.
+	Sets int
+	// DigitVectors is the number of weight vectors that a single column of digits
+	// is multiplied with at a time, each with both digits.
+	DigitVectors int
+	// ShadowGroups is the number of groups of h that a step needs to have the cells
+	// of one panel computed among as many rows of the next; 0 if the registers do
+	// not suffice for both.
+	ShadowGroups int
 }
 
 // KBlock is the number of elements of x in one iteration of the inner loop, for
@@ -156,6 +169,13 @@ var (
 		// not by loads: cells among its rows made a step 1 to 4 % longer.
 		HalvesShadow:   0,
 		ShadowLockstep: 1, // beside the next panel's 8 sums
+		Dots: &DotTuning{
+			Block:        2,
+			Vectors:      4, // × 3 columns = 12 sums, 2 of a multiplier, a product and the ones
+			Columns:      3,
+			Sets:         1,
+			DigitVectors: 4,
+		},
 		HeadRows:       4, // × 2 sums = 8 chains, enough for a latency of 4 cycles
 	}
 	AVX512 = Tuning{
@@ -192,6 +212,14 @@ var (
 		ShadowSteps:    0, // 16 sums and their weights leave too few registers
 		HeadRows:       4, // × 4 sums
 	}
-	AVX512VNNI = withDots(&AVX512, dispatch.AVX512VNNI, nil)
+	AVX512VNNI = withDots(&AVX512, dispatch.AVX512VNNI, &DotTuning{
+		Block:         4,
+		Vectors:       4, // × 6 columns = 24 sums, 4 weights, a multiplier and the sign bits
+		Columns:       6,
+		WeightsAtOnce: 4,
+		Sets:          2,
+		DigitVectors:  4,
+		ShadowGroups:  16,
+	})
 	NEONDot    = withDots(&NEON, dispatch.NEONDot, nil)
 )

@@ -201,6 +201,14 @@ func (r *recorder) LoadSpread(base gen.Reg, offset int, _ string) gen.Vec {
 	return d
 }
 
+func (r *recorder) Move(to, v gen.Vec) {
+	lanes := r.lanes
+	r.add(func(s *state) {
+		from := *s.vec(v.ID)
+		copy(s.setVec(to.ID, lanes)[:lanes], from[:lanes])
+	})
+}
+
 func (r *recorder) Store(v gen.Vec, base gen.Reg, offset int) {
 	lanes := r.lanes
 	r.add(func(s *state) {
