@@ -14,26 +14,28 @@ import (
 func quantiseGeneric(dst, v []float32) {
 	largest, r := quantiseHeader(dst, v, contract.Top)
 	plane := blockPlane(dst, 0)
-	sum := int32(0)
+	sum, below := int32(0), int32(0)
 	for k, e := range v {
 		q := int32(math.RoundToEven(float64(float32(e * r))))
 		setByte(plane, k, q)
 		sum += q
+		below += max(0, -q)
 	}
-	setBlockHeader(dst, largest, contract.Top, sum)
+	setBlockHeader(dst, largest, contract.Top, -128*sum, below)
 }
 
 func quantiseDigitsGeneric(dst, v []float32) {
 	largest, r := quantiseHeader(dst, v, contract.TopDigits)
 	hi, lo := blockPlane(dst, 0), blockPlane(dst, 1)
-	sum := int32(0)
+	sum, below := int32(0), int32(0)
 	for k, e := range v {
 		q := int32(math.RoundToEven(float64(float32(e * r))))
 		setByte(hi, k, q>>7)
 		setByte(lo, k, q&127)
 		sum += q
+		below += max(0, -(q >> 7))
 	}
-	setBlockHeader(dst, largest, contract.TopDigits, sum)
+	setBlockHeader(dst, largest, contract.TopDigits, -sum, below)
 }
 
 // quantiseHeader returns the largest magnitude of the elements of v and of what
@@ -50,10 +52,10 @@ func quantiseHeader(dst, v []float32, top float32) (largest, r float32) {
 
 // setBlockHeader stores what a block begins with. The scale is NaN if the largest
 // magnitude is not finite.
-func setBlockHeader(dst []float32, largest, top float32, sum int32) {
+func setBlockHeader(dst []float32, largest, top float32, biased, inverted int32) {
 	dst[panel.BlockScale] = float32(largest*(1/top)) + (largest - largest)
-	dst[panel.BlockStart] = math.Float32frombits(uint32(-128 * sum))
-	dst[panel.BlockDigitStart] = math.Float32frombits(uint32(-sum))
+	dst[panel.BlockBiasedStart] = math.Float32frombits(uint32(biased))
+	dst[panel.BlockInvertedStart] = math.Float32frombits(uint32(inverted))
 	dst[panel.BlockLargest] = largest
 }
 

@@ -113,9 +113,14 @@ func blockOf(q []int, scale float32, digits bool) []float32 {
 		f := &floats[panel.BlockHeader+plane*panel.PlaneFloats(groups)+k/4]
 		*f = math.Float32frombits(math.Float32bits(*f) | uint32(uint8(q))<<(k%4*8))
 	}
-	sum := 0
+	sum, below := 0, 0
 	for k, q := range q {
 		sum += q
+		if hi := q >> 7; digits {
+			below += max(0, -hi)
+		} else {
+			below += max(0, -q)
+		}
 		if digits {
 			put(0, k, q>>7)
 			put(1, k, q&127)
@@ -124,7 +129,11 @@ func blockOf(q []int, scale float32, digits bool) []float32 {
 		}
 	}
 	floats[0], floats[3] = scale, lstmtest.NaN
-	floats[1], floats[2] = math.Float32frombits(uint32(-128*sum)), math.Float32frombits(uint32(-sum))
+	biased := -sum
+	if !digits {
+		biased *= 128
+	}
+	floats[1], floats[2] = math.Float32frombits(uint32(biased)), math.Float32frombits(uint32(below))
 	return floats
 }
 
@@ -356,14 +365,17 @@ func TestQuantise(t *testing.T) {
 			quantiseGeneric(x, c.v)
 		}
 		require.True(t, sameBits(c.s, x[panel.BlockScale]), "%v: scale is %v, want %v", c.v, x[panel.BlockScale], c.s)
-		sum := int32(0)
-		for k, q := range c.q {
-			require.Equal(t, q, blockElement(x, k, digits), "%v: element %d", c.v, k)
-			sum += q
+		q := make([]int, len(c.q))
+		for k := range q {
+			require.Equal(t, c.q[k], blockElement(x, k, digits), "%v: element %d", c.v, k)
+			q[k] = int(c.q[k])
 		}
 		if c.q != nil {
-			require.Equal(t, uint32(-128*sum), math.Float32bits(x[panel.BlockStart]))
-			require.Equal(t, uint32(-sum), math.Float32bits(x[panel.BlockDigitStart]))
+			want := blockOf(q, c.s, digits)
+			want[panel.BlockLargest] = block[panel.BlockLargest]
+			for i := range want {
+				require.Equal(t, math.Float32bits(want[i]), math.Float32bits(block[i]), "%v: float %d", c.v, i)
+			}
 		}
 	}
 }

@@ -23,10 +23,10 @@ func dotsPortable(z, weights, x []float32, digits bool) {
 	scales, weights := weights[:len(z)], weights[len(z):]
 	groups := len(x) - panel.BlockHeader
 	hi, lo := blockPlane(x, 0)[:groups], blockPlane(x, 0)[:groups]
-	start := int64(int32(math.Float32bits(x[panel.BlockStart])))
+	start := int64(int32(math.Float32bits(x[panel.BlockBiasedStart])))
 	if digits {
 		lo = blockPlane(x, 1)[:groups]
-		start = 128 * int64(int32(math.Float32bits(x[panel.BlockDigitStart])))
+		start *= 128
 	}
 	start += start << 32
 	scale := x[panel.BlockScale]

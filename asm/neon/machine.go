@@ -380,7 +380,7 @@ func (m *Machine) LoadBytes(base gen.Reg, offset, n, uses int) []gen.Weight {
 	panic("arm64: LoadBytes")
 }
 
-func (m *Machine) DotStart(base gen.Reg, offset int, name string) gen.Vec {
+func (m *Machine) DotStart(block gen.Reg, name string) gen.Vec {
 	panic("arm64: DotStart")
 }
 

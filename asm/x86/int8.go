@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"example.com/lstm/internal/gen"
+	"example.com/lstm/internal/panel"
 	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -15,9 +16,11 @@ import (
 // VPDPBUSD multiplies unsigned bytes with signed ones. The weights are the unsigned
 // ones, 128 more than they are: that is their sign bit flipped.
 //
-// AVX2 has VPMADDUBSW, the sum of two such products as an int16 that saturates. The
-// magnitudes of an int8 and another with the first one's sign are as good as both,
-// and twice 127·127 fits. The products with 1 of VPMADDWD make int32 of it.
+// AVX2 has VPMADDUBSW, the sum of two such products as an int16 that saturates. There
+// the unsigned bytes are the magnitudes of the vector, and where it is negative the
+// weights are inverted; twice 127·128 fits. (VPSIGNB would negate them, but of those
+// and multiplications Zen 4 begins two a cycle, of XOR four.) The products with 1 of
+// VPMADDWD make int32 of it.
 
 // held is a constant that a kernel keeps in a register from its beginning on.
 type held struct {
@@ -86,31 +89,32 @@ func (m *Machine) LoadBytes(base gen.Reg, offset, n, uses int) []gen.Weight {
 	return ws
 }
 
-// group is a group of int8 in every lane. abs are their magnitudes, themselves if
-// they are digits, which AVX2 needs.
+// group is a group of int8 in every lane; for AVX2 their magnitudes, with the bits
+// that invert weights, unless they are digits.
 type group struct {
-	q, abs gen.Vec
-	digits bool
+	q, invert gen.Vec
+	digits    bool
 }
 
 func (m *Machine) SpreadBytes(s gen.Scalar, digit bool) gen.Multiplier {
 	id, v := m.newVec("q")
 	m.ctx.VPBROADCASTD(m.scalars[s.ID], v)
-	of := group{q: id, abs: id, digits: digit}
+	of := group{q: id, digits: digit}
 	if !m.dot && !digit {
-		var abs reg.VecVirtual
-		of.abs, abs = m.newVec("|q|")
-		m.ctx.VPABSB(v, abs)
+		abs, magnitude := m.newVec("|q|")
+		m.ctx.VPABSB(v, magnitude)
+		m.ctx.VPCMPGTB(v, magnitude, v) // it is larger than what is negative
+		of.q, of.invert = abs, id
 	}
 	m.groups = append(m.groups, of)
 	return gen.Multiplier{ID: len(m.groups) - 1, Lanes: m.lanes}
 }
 
-func (m *Machine) DotStart(base gen.Reg, offset int, name string) gen.Vec {
+func (m *Machine) DotStart(block gen.Reg, name string) gen.Vec {
 	if m.dot {
-		return m.LoadSpread(base, offset, name)
+		return m.LoadSpread(block, panel.BlockBiasedStart*4, name)
 	}
-	return m.ZeroVec(name)
+	return m.LoadSpread(block, panel.BlockInvertedStart*4, name)
 }
 
 func (m *Machine) DotAcc(acc gen.Vec, w gen.Weight, by gen.Multiplier) {
@@ -122,14 +126,10 @@ func (m *Machine) DotAcc(acc gen.Vec, w gen.Weight, by gen.Multiplier) {
 	signed := m.weights[w.ID]
 	product := m.ctx.YMM()
 	if !of.digits {
-		if _, ok := signed.(operand.Mem); ok {
-			m.ctx.VMOVDQU(signed, product)
-			signed = product
-		}
-		m.ctx.VPSIGNB(m.v(of.q), signed, product)
+		m.ctx.VPXOR(signed, m.v(of.invert), product)
 		signed = product
 	}
-	m.ctx.VPMADDUBSW(signed, m.v(of.abs), product)
+	m.ctx.VPMADDUBSW(signed, m.v(of.q), product)
 	m.ctx.VPMADDWD(m.hold(ones), product, product)
 	m.ctx.VPADDD(product, m.v(acc), m.v(acc))
 }

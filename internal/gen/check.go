@@ -438,9 +438,9 @@ func (c *checked) DotAcc(acc Vec, w Weight, m Multiplier) {
 	c.m.DotAcc(acc, w, m)
 }
 
-func (c *checked) DotStart(base Reg, offset int, name string) Vec {
-	c.reg(base)
-	return c.newVec(c.m.DotStart(base, offset, name), name)
+func (c *checked) DotStart(block Reg, name string) Vec {
+	c.reg(block)
+	return c.newVec(c.m.DotStart(block, name), name)
 }
 
 func (c *checked) MaxAcross(v Vec) Vec {

@@ -152,26 +152,24 @@ func (g *Generator) columnVectors(p dotPart) int {
 func (g *Generator) columnRows(p dotPart, offset int) *dotRows {
 	d := &dotRows{w: g.Copy(p.w, "weights"), row: p.row}
 	g.AddImm(d.w, p.row+offset)
-	start := func(at int) (sums []Vec) {
+	sums := func(begin func() Vec) (sums []Vec) {
 		for range g.columnVectors(p) {
-			if at >= 0 {
-				sums = append(sums, g.DotStart(p.x, at*floatSize, "sums"))
-			} else {
-				sums = append(sums, g.ZeroVec("sums"))
-			}
+			sums = append(sums, begin())
 		}
 		return sums
 	}
+	start := func() Vec { return g.DotStart(p.x, "sums") }
+	zeros := func() Vec { return g.ZeroVec("sums") }
 	if p.digits {
 		d.q = []Reg{g.plane(p.x, 0, p.n), g.plane(p.x, 1, p.n)}
 		d.digits = []bool{false, true}
-		d.sums = [][][]Vec{{start(panel.BlockDigitStart), start(-1)}}
+		d.sums = [][][]Vec{{sums(start), sums(zeros)}}
 		return d
 	}
 	d.q, d.digits = []Reg{g.plane(p.x, 0, p.n)}, []bool{false}
-	d.sums = [][][]Vec{{start(panel.BlockStart)}}
+	d.sums = [][][]Vec{{sums(start)}}
 	for len(d.sums) < g.Dots.Sets {
-		d.sums = append(d.sums, [][]Vec{start(-1)})
+		d.sums = append(d.sums, [][]Vec{sums(zeros)})
 	}
 	return d
 }
@@ -232,9 +230,9 @@ func (g *Generator) dotColumns(first, count, vectors int, s stream, sums, z Reg,
 	digits := s.format.digits
 	list := g.Arg("columns", "columns")
 	column := func(i int) Reg { return g.LoadReg(list, (first+i)*panel.ColumnSize, "x") }
-	start, planes := panel.BlockStart, 1
+	planes := 1
 	if digits {
-		start, planes = panel.BlockDigitStart, 2
+		planes = 2
 	}
 	acc := make([][]Vec, count)
 	for plane := range planes {
@@ -246,7 +244,7 @@ func (g *Generator) dotColumns(first, count, vectors int, s stream, sums, z Reg,
 			x := column(i)
 			for v := range vectors {
 				if plane == 0 {
-					acc[i] = append(acc[i], g.DotStart(x, start*floatSize, "sums"))
+					acc[i] = append(acc[i], g.DotStart(x, "sums"))
 				} else {
 					acc[i][v] = g.shift(ShiftBits, acc[i][v], 7)
 				}

@@ -166,10 +166,10 @@ type Machine interface {
 	// SpreadBytes is Spread of a group, in which digit says that none is negative.
 	LoadBytes(base Reg, offset, n, uses int) []Weight
 	SpreadBytes(s Scalar, digit bool) Multiplier
-	// DotStart makes the int32 sums that products are added to: zeros, or on a
-	// machine that takes each weight for 128 more than it is, copies of the int32
-	// there, which undo that.
-	DotStart(base Reg, offset int, name string) Vec
+	// DotStart makes the int32 sums that products with a block's first plane are
+	// added to: zeros, or what its header has for a machine that makes another
+	// product, see package panel.
+	DotStart(block Reg, name string) Vec
 	// DotAcc adds to each int32 of acc the four products of its group. Sums wrap.
 	DotAcc(acc Vec, w Weight, m Multiplier)
 

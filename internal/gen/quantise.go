@@ -85,7 +85,7 @@ func (g *Generator) quantise(digits bool) {
 	s = g.do(Add, s, g.Do(Sub, []Operand{{Vec: m}, {Vec: m}}, []bool{false, false}, 0))
 
 	g.Comment("q = v·r")
-	sum := g.ZeroVec("sum")
+	sum, negative := g.ZeroVec("sum"), g.ZeroVec("magnitudes below 0")
 	q := g.plane(dst, 0, "")
 	var low Reg
 	if digits {
@@ -104,6 +104,9 @@ func (g *Generator) quantise(digits bool) {
 				lo = append(lo, g.Do(And, []Operand{{Vec: n}, {Constant: &lowDigit}}, []bool{false, false}, 0))
 				n = g.shift(ShiftRight, n, 7)
 			}
+			sign := g.Do(ShiftRight, []Operand{{Vec: n}}, []bool{false}, 31)
+			below := g.Do(And, []Operand{{Vec: n}, {Vec: sign}}, []bool{false, true}, 0)
+			g.Move(negative, g.Do(SubInt, []Operand{{Vec: negative}, {Vec: below}}, []bool{false, true}, 0))
 			hi = append(hi, n)
 		}
 		g.StoreBytes(hi, q, 0)
@@ -124,10 +127,11 @@ func (g *Generator) quantise(digits bool) {
 	store(rest)
 
 	g.Label("header")
-	g.Comment("-128 and -1 times the sum of q")
-	sum = g.SumAcross(sum)
-	digitStart := g.Do(SubInt, []Operand{{Constant: &noInt}, {Vec: sum}}, []bool{false, true}, 0)
-	start := g.Do(ShiftBits, []Operand{{Vec: digitStart}}, []bool{false}, 7)
-	g.StoreEach([4]Vec{s, start, digitStart, m}, dst, 0)
+	g.Comment("What sums begin at.")
+	biased := g.Do(SubInt, []Operand{{Constant: &noInt}, {Vec: g.SumAcross(sum)}}, []bool{false, true}, 0)
+	if !digits {
+		biased = g.shift(ShiftBits, biased, 7)
+	}
+	g.StoreEach([4]Vec{s, biased, g.SumAcross(negative), m}, dst, 0)
 	g.Return()
 }

@@ -176,7 +176,7 @@ var (
 			Sets:         1,
 			DigitVectors: 4,
 		},
-		HeadRows:       4, // × 2 sums = 8 chains, enough for a latency of 4 cycles
+		HeadRows: 4, // × 2 sums = 8 chains, enough for a latency of 4 cycles
 	}
 	AVX512 = Tuning{
 		InstructionSet: instructionSet(dispatch.AVX512, 32),
@@ -221,5 +221,5 @@ var (
 		DigitVectors:  4,
 		ShadowGroups:  16,
 	})
-	NEONDot    = withDots(&NEON, dispatch.NEONDot, nil)
+	NEONDot = withDots(&NEON, dispatch.NEONDot, nil)
 )

@@ -7,9 +7,12 @@ import "example.com/lstm/internal/sizes"
 // which are not numbers but bits:
 //
 //	float 0  the scale s: element k is about q[k]·s
-//	      1  -128 times the sum of all q, an int32 that wraps: what sums begin at
-//	         where each weight is taken for 128 more than it is
-//	      2  the sum of all q times -1, likewise for digits
+//	      1  what sums begin at where each weight w is taken for w + 128, an int32: -128
+//	         times the sum of all q; with 14 bits, where that is for the sums of the
+//	         hi, which are then multiplied with 128, -1 times
+//	      2  what they begin at where products with a negative byte are its magnitude
+//	         times the bits of w inverted, -w - 1: the sum of these magnitudes, with 14
+//	         bits of the hi
 //	      3  the largest magnitude of the vector
 //	      4  the q, four to a float (a group): q[k] is byte k%4, from the lowest, of
 //	         float 4 + k/4
@@ -30,10 +33,10 @@ const (
 
 // Floats of a block's header.
 const (
-	BlockScale      = 0
-	BlockStart      = 1
-	BlockDigitStart = 2
-	BlockLargest    = 3
+	BlockScale         = 0
+	BlockBiasedStart   = 1
+	BlockInvertedStart = 2
+	BlockLargest       = 3
 )
 
 // Groups returns the number of groups of n elements.

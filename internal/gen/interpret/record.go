@@ -12,11 +12,12 @@ import (
 
 // recorder is the back-end: a gen.Machine whose code is a Program.
 type recorder struct {
-	fma     FMA
-	lanes   int
-	biased  bool // takes each int8 weight for 128 more, see gen.Machine.DotStart
-	program *Program
-	text    string // the last comment
+	fma   FMA
+	lanes int
+	// Which products of int8 it makes, see package panel.
+	biased, inverted bool
+	program          *Program
+	text             string // the last comment
 }
 
 func (r *recorder) fail(format string, args ...any) {
@@ -28,7 +29,8 @@ func (r *recorder) SetLanes(n int) { r.lanes = n }
 
 func (r *recorder) Begin(k *gen.Kernel, set gen.InstructionSet) {
 	r.lanes = set.Lanes
-	r.biased = set.Dot && set.GOARCH == "amd64"
+	r.biased = set.GOARCH == "amd64" && set.Dot
+	r.inverted = set.GOARCH == "amd64" && !set.Dot
 	r.program = &Program{
 		fma: r.fma, name: k.Name + set.Name, params: newParams(k.Args), scratch: k.Scratch, labels: map[string]int{},
 	}
@@ -325,24 +327,33 @@ func (r *recorder) SpreadBytes(scalar gen.Scalar, digit bool) gen.Multiplier {
 	return r.Spread(scalar)
 }
 
-func (r *recorder) DotStart(base gen.Reg, offset int, name string) gen.Vec {
-	if r.biased {
-		return r.LoadSpread(base, offset, name)
+func (r *recorder) DotStart(block gen.Reg, name string) gen.Vec {
+	switch {
+	case r.biased:
+		return r.LoadSpread(block, panel.BlockBiasedStart*floatSize, name)
+	case r.inverted:
+		return r.LoadSpread(block, panel.BlockInvertedStart*floatSize, name)
 	}
 	return r.ZeroVec(name)
 }
 
 func (r *recorder) DotAcc(acc gen.Vec, w gen.Weight, m gen.Multiplier) {
-	lanes, bias := r.lanes, int32(0)
-	if r.biased {
-		bias = 128
+	lanes := r.lanes
+	product := func(w, x int32) int32 {
+		switch {
+		case r.biased:
+			return (w + 128) * x
+		case r.inverted && x < 0:
+			return (-w - 1) * -x
+		}
+		return w * x
 	}
 	r.add(func(s *state) {
 		w, x, sum := s.vec(w.ID), s.vec(m.ID), s.vec(acc.ID)
 		for i := range lanes {
 			ws, xs, dot := asInt(w[i]), asInt(x[i]), asInt(sum[i])
 			for j := 0; j < 32; j += 8 {
-				dot += (int32(int8(ws>>j)) + bias) * int32(int8(xs>>j))
+				dot += product(int32(int8(ws>>j)), int32(int8(xs>>j)))
 			}
 			sum[i] = asFloat(dot)
 		}
