@@ -16490,109 +16490,11 @@ wide_pass:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_2_0_0_block_done
 
 wide_2_0_0_block:
-	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
-	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	PREFETCHT0   8192(R8)
-	PREFETCHT0   8256(R8)
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT0   8448(R8)
-	PREFETCHT0   8512(R8)
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT1   (R9)
-	ADDQ         $+64, R9
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_2_0_0_block
-
-wide_2_0_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_2_0_0_rest_done
-
-wide_2_0_0_rest:
 	// Registers: q SI DI, weights R8, groups left R10
 	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
 	PREFETCHT0   8192(R8)
@@ -16639,9 +16541,9 @@ wide_2_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_2_0_0_rest
+	JGE          wide_2_0_0_block
 
-wide_2_0_0_rest_done:
+wide_2_0_0_block_done:
 	ADDQ $+1, R10
 	MOVQ R9, prefetch+48(FP)
 
@@ -16736,148 +16638,11 @@ wide_3:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  wide_3_0_0_block_done
 
 wide_3_0_0_block:
-	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
-	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   8192(R9)
-	PREFETCHT0   8256(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   8448(R9)
-	PREFETCHT0   8512(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	ADDQ         $+64, R10
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          wide_3_0_0_block
-
-wide_3_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  wide_3_0_0_rest_done
-
-wide_3_0_0_rest:
 	// Registers: q SI DI R8, weights R9, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
 	PREFETCHT0   8192(R9)
@@ -16944,9 +16709,9 @@ wide_3_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_3_0_0_rest
+	JGE          wide_3_0_0_block
 
-wide_3_0_0_rest_done:
+wide_3_0_0_block_done:
 	ADDQ $+1, R11
 	MOVQ R10, prefetch+48(FP)
 
@@ -17067,109 +16832,11 @@ wide_4:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_4_0_0_block_done
 
 wide_4_0_0_block:
-	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
-	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	PREFETCHT0   8192(R8)
-	PREFETCHT0   8256(R8)
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT0   8448(R8)
-	PREFETCHT0   8512(R8)
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT1   (R9)
-	ADDQ         $+64, R9
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_4_0_0_block
-
-wide_4_0_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_4_0_0_rest_done
-
-wide_4_0_0_rest:
 	// Registers: q SI DI, weights R8, groups left R10
 	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
 	PREFETCHT0   8192(R8)
@@ -17216,9 +16883,9 @@ wide_4_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_4_0_0_rest
+	JGE          wide_4_0_0_block
 
-wide_4_0_0_rest_done:
+wide_4_0_0_block_done:
 	ADDQ $+1, R10
 	MOVQ R9, prefetch+48(FP)
 
@@ -17304,8 +16971,8 @@ wide_4_0_0_rest_done:
 	MOVQ         n+72(FP), R9
 	SUBQ         $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  wide_4_2_0_block_done
 
 wide_4_2_0_block:
@@ -17349,103 +17016,13 @@ wide_4_2_0_block:
 	VPMADDUBSW   Y8, Y9, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          wide_4_2_0_block
-
-wide_4_2_0_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  wide_4_2_0_rest_done
-
-wide_4_2_0_rest:
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+256, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_4_2_0_rest
+	JGE          wide_4_2_0_block
 
-wide_4_2_0_rest_done:
+wide_4_2_0_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -17551,148 +17128,11 @@ wide_5:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  wide_5_0_0_block_done
 
 wide_5_0_0_block:
-	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
-	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   8192(R9)
-	PREFETCHT0   8256(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   8448(R9)
-	PREFETCHT0   8512(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	ADDQ         $+64, R10
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          wide_5_0_0_block
-
-wide_5_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  wide_5_0_0_rest_done
-
-wide_5_0_0_rest:
 	// Registers: q SI DI R8, weights R9, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
 	PREFETCHT0   8192(R9)
@@ -17759,9 +17199,9 @@ wide_5_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_5_0_0_rest
+	JGE          wide_5_0_0_block
 
-wide_5_0_0_rest_done:
+wide_5_0_0_block_done:
 	ADDQ $+1, R11
 	MOVQ R10, prefetch+48(FP)
 
@@ -17879,8 +17319,8 @@ wide_5_0_0_rest_done:
 	MOVQ         n+72(FP), R9
 	SUBQ         $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  wide_5_3_0_block_done
 
 wide_5_3_0_block:
@@ -17924,103 +17364,13 @@ wide_5_3_0_block:
 	VPMADDUBSW   Y8, Y9, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          wide_5_3_0_block
-
-wide_5_3_0_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  wide_5_3_0_rest_done
-
-wide_5_3_0_rest:
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+256, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_5_3_0_rest
+	JGE          wide_5_3_0_block
 
-wide_5_3_0_rest_done:
+wide_5_3_0_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -18132,148 +17482,11 @@ wide_6:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  wide_6_0_0_block_done
 
 wide_6_0_0_block:
-	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
-	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   8192(R9)
-	PREFETCHT0   8256(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   8448(R9)
-	PREFETCHT0   8512(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	ADDQ         $+64, R10
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          wide_6_0_0_block
-
-wide_6_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  wide_6_0_0_rest_done
-
-wide_6_0_0_rest:
 	// Registers: q SI DI R8, weights R9, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
 	PREFETCHT0   8192(R9)
@@ -18340,9 +17553,9 @@ wide_6_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_6_0_0_rest
+	JGE          wide_6_0_0_block
 
-wide_6_0_0_rest_done:
+wide_6_0_0_block_done:
 	ADDQ $+1, R11
 	MOVQ R10, prefetch+48(FP)
 
@@ -18466,8 +17679,8 @@ wide_6_0_0_rest_done:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_6_3_0_block_done
 
 wide_6_3_0_block:
@@ -18530,143 +17743,14 @@ wide_6_3_0_block:
 	VPMADDUBSW   Y13, Y14, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_6_3_0_block
-
-wide_6_3_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_6_3_0_rest_done
-
-wide_6_3_0_rest:
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+256, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_6_3_0_rest
+	JGE          wide_6_3_0_block
 
-wide_6_3_0_rest_done:
+wide_6_3_0_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -19059,110 +18143,13 @@ narrow_pass:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_2_0_0_block_done
 
 narrow_2_0_0_block:
 	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
 	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	PREFETCHT0   4096(R8)
-	PREFETCHT0   4160(R8)
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT0   4224(R8)
-	PREFETCHT0   4288(R8)
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $+128, R9
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_2_0_0_block
-
-narrow_2_0_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_2_0_0_rest_done
-
-narrow_2_0_0_rest:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4160(R8)
 	VPBROADCASTD (DI), Y8
@@ -19209,9 +18196,9 @@ narrow_2_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_2_0_0_rest
+	JGE          narrow_2_0_0_block
 
-narrow_2_0_0_rest_done:
+narrow_2_0_0_block_done:
 	ADDQ $+1, R10
 	MOVQ R9, prefetch+48(FP)
 
@@ -19306,149 +18293,13 @@ narrow_3:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  narrow_3_0_0_block_done
 
 narrow_3_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   4096(R9)
-	PREFETCHT0   4160(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   4224(R9)
-	PREFETCHT0   4288(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	ADDQ         $+128, R10
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          narrow_3_0_0_block
-
-narrow_3_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  narrow_3_0_0_rest_done
-
-narrow_3_0_0_rest:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VPBROADCASTD (DI), Y13
@@ -19515,9 +18366,9 @@ narrow_3_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_3_0_0_rest
+	JGE          narrow_3_0_0_block
 
-narrow_3_0_0_rest_done:
+narrow_3_0_0_block_done:
 	ADDQ $+1, R11
 	MOVQ R10, prefetch+48(FP)
 
@@ -19638,110 +18489,13 @@ narrow_4:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_4_0_0_block_done
 
 narrow_4_0_0_block:
 	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
 	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	PREFETCHT0   4096(R8)
-	PREFETCHT0   4160(R8)
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT0   4224(R8)
-	PREFETCHT0   4288(R8)
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $+128, R9
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_4_0_0_block
-
-narrow_4_0_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_4_0_0_rest_done
-
-narrow_4_0_0_rest:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4160(R8)
 	VPBROADCASTD (DI), Y8
@@ -19788,9 +18542,9 @@ narrow_4_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_4_0_0_rest
+	JGE          narrow_4_0_0_block
 
-narrow_4_0_0_rest_done:
+narrow_4_0_0_block_done:
 	ADDQ $+1, R10
 	MOVQ R9, prefetch+48(FP)
 
@@ -19876,8 +18630,8 @@ narrow_4_0_0_rest_done:
 	MOVQ         n+72(FP), R9
 	SUBQ         $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  narrow_4_2_0_block_done
 
 narrow_4_2_0_block:
@@ -19921,103 +18675,13 @@ narrow_4_2_0_block:
 	VPMADDUBSW   Y8, Y9, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          narrow_4_2_0_block
-
-narrow_4_2_0_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  narrow_4_2_0_rest_done
-
-narrow_4_2_0_rest:
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+128, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_4_2_0_rest
+	JGE          narrow_4_2_0_block
 
-narrow_4_2_0_rest_done:
+narrow_4_2_0_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -20123,149 +18787,13 @@ narrow_5:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  narrow_5_0_0_block_done
 
 narrow_5_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   4096(R9)
-	PREFETCHT0   4160(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   4224(R9)
-	PREFETCHT0   4288(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	ADDQ         $+128, R10
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          narrow_5_0_0_block
-
-narrow_5_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  narrow_5_0_0_rest_done
-
-narrow_5_0_0_rest:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VPBROADCASTD (DI), Y13
@@ -20332,9 +18860,9 @@ narrow_5_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_5_0_0_rest
+	JGE          narrow_5_0_0_block
 
-narrow_5_0_0_rest_done:
+narrow_5_0_0_block_done:
 	ADDQ $+1, R11
 	MOVQ R10, prefetch+48(FP)
 
@@ -20452,8 +18980,8 @@ narrow_5_0_0_rest_done:
 	MOVQ         n+72(FP), R9
 	SUBQ         $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  narrow_5_3_0_block_done
 
 narrow_5_3_0_block:
@@ -20497,103 +19025,13 @@ narrow_5_3_0_block:
 	VPMADDUBSW   Y8, Y9, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          narrow_5_3_0_block
-
-narrow_5_3_0_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  narrow_5_3_0_rest_done
-
-narrow_5_3_0_rest:
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+128, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_5_3_0_rest
+	JGE          narrow_5_3_0_block
 
-narrow_5_3_0_rest_done:
+narrow_5_3_0_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -20705,149 +19143,13 @@ narrow_6:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  narrow_6_0_0_block_done
 
 narrow_6_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   4096(R9)
-	PREFETCHT0   4160(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   4224(R9)
-	PREFETCHT0   4288(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	ADDQ         $+128, R10
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          narrow_6_0_0_block
-
-narrow_6_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  narrow_6_0_0_rest_done
-
-narrow_6_0_0_rest:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VPBROADCASTD (DI), Y13
@@ -20914,9 +19216,9 @@ narrow_6_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_6_0_0_rest
+	JGE          narrow_6_0_0_block
 
-narrow_6_0_0_rest_done:
+narrow_6_0_0_block_done:
 	ADDQ $+1, R11
 	MOVQ R10, prefetch+48(FP)
 
@@ -21040,8 +19342,8 @@ narrow_6_0_0_rest_done:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_6_3_0_block_done
 
 narrow_6_3_0_block:
@@ -21104,143 +19406,14 @@ narrow_6_3_0_block:
 	VPMADDUBSW   Y13, Y14, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_6_3_0_block
-
-narrow_6_3_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_6_3_0_rest_done
-
-narrow_6_3_0_rest:
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+128, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_6_3_0_rest
+	JGE          narrow_6_3_0_block
 
-narrow_6_3_0_rest_done:
+narrow_6_3_0_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -21547,109 +19720,11 @@ wide_pass:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_2_0_0_block_done
 
 wide_2_0_0_block:
-	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
-	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	PREFETCHT0   8192(R8)
-	PREFETCHT0   8256(R8)
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT0   8448(R8)
-	PREFETCHT0   8512(R8)
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT1   (R9)
-	ADDQ         $+64, R9
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_2_0_0_block
-
-wide_2_0_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_2_0_0_rest_done
-
-wide_2_0_0_rest:
 	// Registers: q SI DI, weights R8, groups left R10
 	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
 	PREFETCHT0   8192(R8)
@@ -21696,9 +19771,9 @@ wide_2_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_2_0_0_rest
+	JGE          wide_2_0_0_block
 
-wide_2_0_0_rest_done:
+wide_2_0_0_block_done:
 	ADDQ   $+1, R10
 	MOVQ   R9, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -21731,8 +19806,8 @@ wide_2_0_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  wide_2_0_1_block_done
 
 wide_2_0_1_block:
@@ -21764,79 +19839,13 @@ wide_2_0_1_block:
 	VPMADDUBSW   96(R8), Y8, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPMADDUBSW   256(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   288(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   320(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   352(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPMADDUBSW   256(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   288(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   320(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   352(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          wide_2_0_1_block
-
-wide_2_0_1_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  wide_2_0_1_rest_done
-
-wide_2_0_1_rest:
-	VPBROADCASTD (DI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+256, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_2_0_1_rest
+	JGE          wide_2_0_1_block
 
-wide_2_0_1_rest_done:
+wide_2_0_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -21930,148 +19939,11 @@ wide_3:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  wide_3_0_0_block_done
 
 wide_3_0_0_block:
-	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
-	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   8192(R9)
-	PREFETCHT0   8256(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   8448(R9)
-	PREFETCHT0   8512(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	ADDQ         $+64, R10
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          wide_3_0_0_block
-
-wide_3_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  wide_3_0_0_rest_done
-
-wide_3_0_0_rest:
 	// Registers: q SI DI R8, weights R9, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
 	PREFETCHT0   8192(R9)
@@ -22138,9 +20010,9 @@ wide_3_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_3_0_0_rest
+	JGE          wide_3_0_0_block
 
-wide_3_0_0_rest_done:
+wide_3_0_0_block_done:
 	ADDQ   $+1, R11
 	MOVQ   R10, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -22185,8 +20057,8 @@ wide_3_0_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_3_0_1_block_done
 
 wide_3_0_1_block:
@@ -22231,107 +20103,14 @@ wide_3_0_1_block:
 	VPMADDUBSW   96(R9), Y13, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_3_0_1_block
-
-wide_3_0_1_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_3_0_1_rest_done
-
-wide_3_0_1_rest:
-	VPBROADCASTD (DI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+256, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_3_0_1_rest
+	JGE          wide_3_0_1_block
 
-wide_3_0_1_rest_done:
+wide_3_0_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -22451,109 +20230,11 @@ wide_4:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_4_0_0_block_done
 
 wide_4_0_0_block:
-	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
-	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	PREFETCHT0   8192(R8)
-	PREFETCHT0   8256(R8)
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT0   8448(R8)
-	PREFETCHT0   8512(R8)
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT1   (R9)
-	ADDQ         $+64, R9
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_4_0_0_block
-
-wide_4_0_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_4_0_0_rest_done
-
-wide_4_0_0_rest:
 	// Registers: q SI DI, weights R8, groups left R10
 	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
 	PREFETCHT0   8192(R8)
@@ -22600,9 +20281,9 @@ wide_4_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_4_0_0_rest
+	JGE          wide_4_0_0_block
 
-wide_4_0_0_rest_done:
+wide_4_0_0_block_done:
 	ADDQ   $+1, R10
 	MOVQ   R9, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -22635,8 +20316,8 @@ wide_4_0_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  wide_4_0_1_block_done
 
 wide_4_0_1_block:
@@ -22668,79 +20349,13 @@ wide_4_0_1_block:
 	VPMADDUBSW   96(R8), Y8, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPMADDUBSW   256(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   288(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   320(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   352(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPMADDUBSW   256(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   288(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   320(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   352(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          wide_4_0_1_block
-
-wide_4_0_1_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  wide_4_0_1_rest_done
-
-wide_4_0_1_rest:
-	VPBROADCASTD (DI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+256, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_4_0_1_rest
+	JGE          wide_4_0_1_block
 
-wide_4_0_1_rest_done:
+wide_4_0_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -22825,8 +20440,8 @@ wide_4_0_1_rest_done:
 	MOVQ         n+72(FP), R9
 	SUBQ         $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  wide_4_2_0_block_done
 
 wide_4_2_0_block:
@@ -22870,103 +20485,13 @@ wide_4_2_0_block:
 	VPMADDUBSW   Y8, Y9, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          wide_4_2_0_block
-
-wide_4_2_0_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  wide_4_2_0_rest_done
-
-wide_4_2_0_rest:
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+256, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_4_2_0_rest
+	JGE          wide_4_2_0_block
 
-wide_4_2_0_rest_done:
+wide_4_2_0_block_done:
 	ADDQ   $+1, R9
 	MOVQ   columns+56(FP), SI
 	MOVQ   144(SI), DI
@@ -22998,8 +20523,8 @@ wide_4_2_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  wide_4_2_1_block_done
 
 wide_4_2_1_block:
@@ -23031,79 +20556,13 @@ wide_4_2_1_block:
 	VPMADDUBSW   96(R8), Y8, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPMADDUBSW   256(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   288(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   320(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   352(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPMADDUBSW   256(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   288(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   320(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   352(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          wide_4_2_1_block
-
-wide_4_2_1_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  wide_4_2_1_rest_done
-
-wide_4_2_1_rest:
-	VPBROADCASTD (DI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+256, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_4_2_1_rest
+	JGE          wide_4_2_1_block
 
-wide_4_2_1_rest_done:
+wide_4_2_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -23209,148 +20668,11 @@ wide_5:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  wide_5_0_0_block_done
 
 wide_5_0_0_block:
-	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
-	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   8192(R9)
-	PREFETCHT0   8256(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   8448(R9)
-	PREFETCHT0   8512(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	ADDQ         $+64, R10
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          wide_5_0_0_block
-
-wide_5_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  wide_5_0_0_rest_done
-
-wide_5_0_0_rest:
 	// Registers: q SI DI R8, weights R9, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
 	PREFETCHT0   8192(R9)
@@ -23417,9 +20739,9 @@ wide_5_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_5_0_0_rest
+	JGE          wide_5_0_0_block
 
-wide_5_0_0_rest_done:
+wide_5_0_0_block_done:
 	ADDQ   $+1, R11
 	MOVQ   R10, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -23464,8 +20786,8 @@ wide_5_0_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_5_0_1_block_done
 
 wide_5_0_1_block:
@@ -23510,107 +20832,14 @@ wide_5_0_1_block:
 	VPMADDUBSW   96(R9), Y13, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_5_0_1_block
-
-wide_5_0_1_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_5_0_1_rest_done
-
-wide_5_0_1_rest:
-	VPBROADCASTD (DI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+256, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_5_0_1_rest
+	JGE          wide_5_0_1_block
 
-wide_5_0_1_rest_done:
+wide_5_0_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -23727,8 +20956,8 @@ wide_5_0_1_rest_done:
 	MOVQ         n+72(FP), R9
 	SUBQ         $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  wide_5_3_0_block_done
 
 wide_5_3_0_block:
@@ -23772,103 +21001,13 @@ wide_5_3_0_block:
 	VPMADDUBSW   Y8, Y9, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        288(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        320(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        352(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          wide_5_3_0_block
-
-wide_5_3_0_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  wide_5_3_0_rest_done
-
-wide_5_3_0_rest:
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+256, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_5_3_0_rest
+	JGE          wide_5_3_0_block
 
-wide_5_3_0_rest_done:
+wide_5_3_0_block_done:
 	ADDQ   $+1, R9
 	MOVQ   columns+56(FP), SI
 	MOVQ   216(SI), DI
@@ -23900,8 +21039,8 @@ wide_5_3_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  wide_5_3_1_block_done
 
 wide_5_3_1_block:
@@ -23933,79 +21072,13 @@ wide_5_3_1_block:
 	VPMADDUBSW   96(R8), Y8, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPMADDUBSW   256(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   288(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   320(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   352(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPMADDUBSW   256(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   288(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   320(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   352(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          wide_5_3_1_block
-
-wide_5_3_1_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  wide_5_3_1_rest_done
-
-wide_5_3_1_rest:
-	VPBROADCASTD (DI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+256, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_5_3_1_rest
+	JGE          wide_5_3_1_block
 
-wide_5_3_1_rest_done:
+wide_5_3_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -24117,148 +21190,11 @@ wide_6:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  wide_6_0_0_block_done
 
 wide_6_0_0_block:
-	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
-	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   8192(R9)
-	PREFETCHT0   8256(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   8448(R9)
-	PREFETCHT0   8512(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	ADDQ         $+64, R10
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          wide_6_0_0_block
-
-wide_6_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  wide_6_0_0_rest_done
-
-wide_6_0_0_rest:
 	// Registers: q SI DI R8, weights R9, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
 	PREFETCHT0   8192(R9)
@@ -24325,9 +21261,9 @@ wide_6_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_6_0_0_rest
+	JGE          wide_6_0_0_block
 
-wide_6_0_0_rest_done:
+wide_6_0_0_block_done:
 	ADDQ   $+1, R11
 	MOVQ   R10, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -24372,8 +21308,8 @@ wide_6_0_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_6_0_1_block_done
 
 wide_6_0_1_block:
@@ -24418,107 +21354,14 @@ wide_6_0_1_block:
 	VPMADDUBSW   96(R9), Y13, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_6_0_1_block
-
-wide_6_0_1_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_6_0_1_rest_done
-
-wide_6_0_1_rest:
-	VPBROADCASTD (DI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+256, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_6_0_1_rest
+	JGE          wide_6_0_1_block
 
-wide_6_0_1_rest_done:
+wide_6_0_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -24641,8 +21484,8 @@ wide_6_0_1_rest_done:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_6_3_0_block_done
 
 wide_6_3_0_block:
@@ -24705,143 +21548,14 @@ wide_6_3_0_block:
 	VPMADDUBSW   Y13, Y14, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        256(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        288(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        320(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        352(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_6_3_0_block
-
-wide_6_3_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_6_3_0_rest_done
-
-wide_6_3_0_rest:
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+256, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_6_3_0_rest
+	JGE          wide_6_3_0_block
 
-wide_6_3_0_rest_done:
+wide_6_3_0_block_done:
 	ADDQ   $+1, R10
 	MOVQ   columns+56(FP), SI
 	MOVQ   216(SI), DI
@@ -24885,8 +21599,8 @@ wide_6_3_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_6_3_1_block_done
 
 wide_6_3_1_block:
@@ -24931,107 +21645,14 @@ wide_6_3_1_block:
 	VPMADDUBSW   96(R9), Y13, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPMADDUBSW   256(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   288(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   320(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   352(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+512, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          wide_6_3_1_block
-
-wide_6_3_1_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_6_3_1_rest_done
-
-wide_6_3_1_rest:
-	VPBROADCASTD (DI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+256, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_6_3_1_rest
+	JGE          wide_6_3_1_block
 
-wide_6_3_1_rest_done:
+wide_6_3_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -25590,110 +22211,13 @@ narrow_pass:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_2_0_0_block_done
 
 narrow_2_0_0_block:
 	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
 	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	PREFETCHT0   4096(R8)
-	PREFETCHT0   4160(R8)
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT0   4224(R8)
-	PREFETCHT0   4288(R8)
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $+128, R9
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_2_0_0_block
-
-narrow_2_0_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_2_0_0_rest_done
-
-narrow_2_0_0_rest:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4160(R8)
 	VPBROADCASTD (DI), Y8
@@ -25740,9 +22264,9 @@ narrow_2_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_2_0_0_rest
+	JGE          narrow_2_0_0_block
 
-narrow_2_0_0_rest_done:
+narrow_2_0_0_block_done:
 	ADDQ   $+1, R10
 	MOVQ   R9, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -25775,8 +22299,8 @@ narrow_2_0_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  narrow_2_0_1_block_done
 
 narrow_2_0_1_block:
@@ -25808,79 +22332,13 @@ narrow_2_0_1_block:
 	VPMADDUBSW   96(R8), Y8, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPMADDUBSW   128(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   160(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   192(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   224(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPMADDUBSW   128(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   160(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   192(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   224(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          narrow_2_0_1_block
-
-narrow_2_0_1_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  narrow_2_0_1_rest_done
-
-narrow_2_0_1_rest:
-	VPBROADCASTD (DI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+128, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_2_0_1_rest
+	JGE          narrow_2_0_1_block
 
-narrow_2_0_1_rest_done:
+narrow_2_0_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -25974,149 +22432,13 @@ narrow_3:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  narrow_3_0_0_block_done
 
 narrow_3_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   4096(R9)
-	PREFETCHT0   4160(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   4224(R9)
-	PREFETCHT0   4288(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	ADDQ         $+128, R10
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          narrow_3_0_0_block
-
-narrow_3_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  narrow_3_0_0_rest_done
-
-narrow_3_0_0_rest:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VPBROADCASTD (DI), Y13
@@ -26183,9 +22505,9 @@ narrow_3_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_3_0_0_rest
+	JGE          narrow_3_0_0_block
 
-narrow_3_0_0_rest_done:
+narrow_3_0_0_block_done:
 	ADDQ   $+1, R11
 	MOVQ   R10, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -26230,8 +22552,8 @@ narrow_3_0_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_3_0_1_block_done
 
 narrow_3_0_1_block:
@@ -26276,107 +22598,14 @@ narrow_3_0_1_block:
 	VPMADDUBSW   96(R9), Y13, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_3_0_1_block
-
-narrow_3_0_1_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_3_0_1_rest_done
-
-narrow_3_0_1_rest:
-	VPBROADCASTD (DI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+128, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_3_0_1_rest
+	JGE          narrow_3_0_1_block
 
-narrow_3_0_1_rest_done:
+narrow_3_0_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -26496,110 +22725,13 @@ narrow_4:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_4_0_0_block_done
 
 narrow_4_0_0_block:
 	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
 	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	PREFETCHT0   4096(R8)
-	PREFETCHT0   4160(R8)
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT0   4224(R8)
-	PREFETCHT0   4288(R8)
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	ADDQ         $+128, R9
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_4_0_0_block
-
-narrow_4_0_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_4_0_0_rest_done
-
-narrow_4_0_0_rest:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4160(R8)
 	VPBROADCASTD (DI), Y8
@@ -26646,9 +22778,9 @@ narrow_4_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_4_0_0_rest
+	JGE          narrow_4_0_0_block
 
-narrow_4_0_0_rest_done:
+narrow_4_0_0_block_done:
 	ADDQ   $+1, R10
 	MOVQ   R9, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -26681,8 +22813,8 @@ narrow_4_0_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  narrow_4_0_1_block_done
 
 narrow_4_0_1_block:
@@ -26714,79 +22846,13 @@ narrow_4_0_1_block:
 	VPMADDUBSW   96(R8), Y8, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPMADDUBSW   128(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   160(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   192(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   224(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPMADDUBSW   128(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   160(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   192(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   224(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          narrow_4_0_1_block
-
-narrow_4_0_1_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  narrow_4_0_1_rest_done
-
-narrow_4_0_1_rest:
-	VPBROADCASTD (DI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+128, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_4_0_1_rest
+	JGE          narrow_4_0_1_block
 
-narrow_4_0_1_rest_done:
+narrow_4_0_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -26871,8 +22937,8 @@ narrow_4_0_1_rest_done:
 	MOVQ         n+72(FP), R9
 	SUBQ         $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  narrow_4_2_0_block_done
 
 narrow_4_2_0_block:
@@ -26916,103 +22982,13 @@ narrow_4_2_0_block:
 	VPMADDUBSW   Y8, Y9, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          narrow_4_2_0_block
-
-narrow_4_2_0_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  narrow_4_2_0_rest_done
-
-narrow_4_2_0_rest:
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+128, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_4_2_0_rest
+	JGE          narrow_4_2_0_block
 
-narrow_4_2_0_rest_done:
+narrow_4_2_0_block_done:
 	ADDQ   $+1, R9
 	MOVQ   columns+56(FP), SI
 	MOVQ   144(SI), DI
@@ -27044,8 +23020,8 @@ narrow_4_2_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  narrow_4_2_1_block_done
 
 narrow_4_2_1_block:
@@ -27077,79 +23053,13 @@ narrow_4_2_1_block:
 	VPMADDUBSW   96(R8), Y8, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPMADDUBSW   128(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   160(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   192(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   224(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPMADDUBSW   128(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   160(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   192(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   224(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          narrow_4_2_1_block
-
-narrow_4_2_1_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  narrow_4_2_1_rest_done
-
-narrow_4_2_1_rest:
-	VPBROADCASTD (DI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+128, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_4_2_1_rest
+	JGE          narrow_4_2_1_block
 
-narrow_4_2_1_rest_done:
+narrow_4_2_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -27255,149 +23165,13 @@ narrow_5:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  narrow_5_0_0_block_done
 
 narrow_5_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   4096(R9)
-	PREFETCHT0   4160(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   4224(R9)
-	PREFETCHT0   4288(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	ADDQ         $+128, R10
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          narrow_5_0_0_block
-
-narrow_5_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  narrow_5_0_0_rest_done
-
-narrow_5_0_0_rest:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VPBROADCASTD (DI), Y13
@@ -27464,9 +23238,9 @@ narrow_5_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_5_0_0_rest
+	JGE          narrow_5_0_0_block
 
-narrow_5_0_0_rest_done:
+narrow_5_0_0_block_done:
 	ADDQ   $+1, R11
 	MOVQ   R10, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -27511,8 +23285,8 @@ narrow_5_0_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_5_0_1_block_done
 
 narrow_5_0_1_block:
@@ -27557,107 +23331,14 @@ narrow_5_0_1_block:
 	VPMADDUBSW   96(R9), Y13, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_5_0_1_block
-
-narrow_5_0_1_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_5_0_1_rest_done
-
-narrow_5_0_1_rest:
-	VPBROADCASTD (DI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+128, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_5_0_1_rest
+	JGE          narrow_5_0_1_block
 
-narrow_5_0_1_rest_done:
+narrow_5_0_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -27774,8 +23455,8 @@ narrow_5_0_1_rest_done:
 	MOVQ         n+72(FP), R9
 	SUBQ         $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  narrow_5_3_0_block_done
 
 narrow_5_3_0_block:
@@ -27819,103 +23500,13 @@ narrow_5_3_0_block:
 	VPMADDUBSW   Y8, Y9, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          narrow_5_3_0_block
-
-narrow_5_3_0_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  narrow_5_3_0_rest_done
-
-narrow_5_3_0_rest:
-	VPBROADCASTD (DI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        32(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        64(R8), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        96(R8), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+128, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_5_3_0_rest
+	JGE          narrow_5_3_0_block
 
-narrow_5_3_0_rest_done:
+narrow_5_3_0_block_done:
 	ADDQ   $+1, R9
 	MOVQ   columns+56(FP), SI
 	MOVQ   216(SI), DI
@@ -27947,8 +23538,8 @@ narrow_5_3_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  narrow_5_3_1_block_done
 
 narrow_5_3_1_block:
@@ -27980,79 +23571,13 @@ narrow_5_3_1_block:
 	VPMADDUBSW   96(R8), Y8, Y8
 	VPMADDWD     Y11, Y8, Y8
 	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(DI), Y8
-	VPMADDUBSW   128(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   160(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   192(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   224(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(SI), Y8
-	VPMADDUBSW   128(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   160(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   192(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   224(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R8
-	ADDQ         $+8, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	JGE          narrow_5_3_1_block
-
-narrow_5_3_1_block_done:
-	ADDQ $+2, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  narrow_5_3_1_rest_done
-
-narrow_5_3_1_rest:
-	VPBROADCASTD (DI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y1, Y1
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (SI), Y8
-	VPMADDUBSW   (R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R8), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R8), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
 	ADDQ         $+128, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_5_3_1_rest
+	JGE          narrow_5_3_1_block
 
-narrow_5_3_1_rest_done:
+narrow_5_3_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -28164,149 +23689,13 @@ narrow_6:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  narrow_6_0_0_block_done
 
 narrow_6_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Y0-Y10 Y12, oneWords Y11, q Y13, |q| Y14
-	PREFETCHT0   4096(R9)
-	PREFETCHT0   4160(R9)
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT0   4224(R9)
-	PREFETCHT0   4288(R9)
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	ADDQ         $+128, R10
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R11
-	JGE          narrow_6_0_0_block
-
-narrow_6_0_0_block_done:
-	ADDQ $+2, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  narrow_6_0_0_rest_done
-
-narrow_6_0_0_rest:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VPBROADCASTD (DI), Y13
@@ -28373,9 +23762,9 @@ narrow_6_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_6_0_0_rest
+	JGE          narrow_6_0_0_block
 
-narrow_6_0_0_rest_done:
+narrow_6_0_0_block_done:
 	ADDQ   $+1, R11
 	MOVQ   R10, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -28420,8 +23809,8 @@ narrow_6_0_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_6_0_1_block_done
 
 narrow_6_0_1_block:
@@ -28466,107 +23855,14 @@ narrow_6_0_1_block:
 	VPMADDUBSW   96(R9), Y13, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_6_0_1_block
-
-narrow_6_0_1_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_6_0_1_rest_done
-
-narrow_6_0_1_rest:
-	VPBROADCASTD (DI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+128, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_6_0_1_rest
+	JGE          narrow_6_0_1_block
 
-narrow_6_0_1_rest_done:
+narrow_6_0_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -28689,8 +23985,8 @@ narrow_6_0_1_rest_done:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_6_3_0_block_done
 
 narrow_6_3_0_block:
@@ -28753,143 +24049,14 @@ narrow_6_3_0_block:
 	VPMADDUBSW   Y13, Y14, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        128(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        160(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        192(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        224(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_6_3_0_block
-
-narrow_6_3_0_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_6_3_0_rest_done
-
-narrow_6_3_0_rest:
-	VPBROADCASTD (DI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y4, Y4
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y5, Y5
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPABSB       Y13, Y14
-	VPCMPGTB     Y13, Y14, Y13
-	VPXOR        (R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y8, Y8
-	VPXOR        32(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y9, Y9
-	VPXOR        64(R9), Y13, Y15
-	VPMADDUBSW   Y15, Y14, Y15
-	VPMADDWD     Y11, Y15, Y15
-	VPADDD       Y15, Y10, Y10
-	VPXOR        96(R9), Y13, Y13
-	VPMADDUBSW   Y13, Y14, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+128, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_6_3_0_rest
+	JGE          narrow_6_3_0_block
 
-narrow_6_3_0_rest_done:
+narrow_6_3_0_block_done:
 	ADDQ   $+1, R10
 	MOVQ   columns+56(FP), SI
 	MOVQ   216(SI), DI
@@ -28933,8 +24100,8 @@ narrow_6_3_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_6_3_1_block_done
 
 narrow_6_3_1_block:
@@ -28979,107 +24146,14 @@ narrow_6_3_1_block:
 	VPMADDUBSW   96(R9), Y13, Y13
 	VPMADDWD     Y11, Y13, Y13
 	VPADDD       Y13, Y12, Y12
-	VPBROADCASTD 4(DI), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 4(R8), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 4(SI), Y13
-	VPMADDUBSW   128(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   160(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   192(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   224(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
-	ADDQ         $+256, R9
-	ADDQ         $+8, DI
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	SUBQ         $+2, R10
-	JGE          narrow_6_3_1_block
-
-narrow_6_3_1_block_done:
-	ADDQ $+2, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_6_3_1_rest_done
-
-narrow_6_3_1_rest:
-	VPBROADCASTD (DI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y1, Y1
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y2, Y2
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD (R8), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y5, Y5
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y6, Y6
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD (SI), Y13
-	VPMADDUBSW   (R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDUBSW   32(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y9, Y9
-	VPMADDUBSW   64(R9), Y13, Y14
-	VPMADDWD     Y11, Y14, Y14
-	VPADDD       Y14, Y10, Y10
-	VPMADDUBSW   96(R9), Y13, Y13
-	VPMADDWD     Y11, Y13, Y13
-	VPADDD       Y13, Y12, Y12
 	ADDQ         $+128, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_6_3_1_rest
+	JGE          narrow_6_3_1_block
 
-narrow_6_3_1_rest_done:
+narrow_6_3_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -65790,104 +60864,13 @@ wide_pass:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_2_0_0_block_done
 
 wide_2_0_0_block:
 	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
 	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
-	PREFETCHT0   8192(R8)
-	PREFETCHT0   8256(R8)
-	PREFETCHT0   8320(R8)
-	PREFETCHT0   8384(R8)
-	VPXORD       (R8), Z9, Z8
-	VPXORD       64(R8), Z9, Z10
-	VPXORD       128(R8), Z9, Z11
-	VPXORD       192(R8), Z9, Z12
-	VPBROADCASTD (DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD (SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	PREFETCHT0   8448(R8)
-	PREFETCHT0   8512(R8)
-	PREFETCHT0   8576(R8)
-	PREFETCHT0   8640(R8)
-	VPXORD       256(R8), Z9, Z8
-	VPXORD       320(R8), Z9, Z10
-	VPXORD       384(R8), Z9, Z11
-	VPXORD       448(R8), Z9, Z12
-	VPBROADCASTD 4(DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 4(SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	PREFETCHT0   8704(R8)
-	PREFETCHT0   8768(R8)
-	PREFETCHT0   8832(R8)
-	PREFETCHT0   8896(R8)
-	VPXORD       512(R8), Z9, Z8
-	VPXORD       576(R8), Z9, Z10
-	VPXORD       640(R8), Z9, Z11
-	VPXORD       704(R8), Z9, Z12
-	VPBROADCASTD 8(DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 8(SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	PREFETCHT0   8960(R8)
-	PREFETCHT0   9024(R8)
-	PREFETCHT0   9088(R8)
-	PREFETCHT0   9152(R8)
-	VPXORD       768(R8), Z9, Z8
-	VPXORD       832(R8), Z9, Z10
-	VPXORD       896(R8), Z9, Z11
-	VPXORD       960(R8), Z9, Z12
-	VPBROADCASTD 12(DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 12(SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	PREFETCHT1   128(R9)
-	PREFETCHT1   192(R9)
-	ADDQ         $+256, R9
-	ADDQ         $+1024, R8
-	ADDQ         $+16, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R10
-	JGE          wide_2_0_0_block
-
-wide_2_0_0_block_done:
-	ADDQ $+4, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_2_0_0_rest_done
-
-wide_2_0_0_rest:
 	PREFETCHT0   8192(R8)
 	PREFETCHT0   8256(R8)
 	PREFETCHT0   8320(R8)
@@ -65912,9 +60895,9 @@ wide_2_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_2_0_0_rest
+	JGE          wide_2_0_0_block
 
-wide_2_0_0_rest_done:
+wide_2_0_0_block_done:
 	ADDQ $+1, R10
 	MOVQ R9, prefetch+48(FP)
 
@@ -66009,125 +60992,13 @@ wide_3:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  wide_3_0_0_block_done
 
 wide_3_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Z0-Z8 Z10-Z12, signBytes Z9, weights Z13-Z16, q Z17
-	PREFETCHT0   8192(R9)
-	PREFETCHT0   8256(R9)
-	PREFETCHT0   8320(R9)
-	PREFETCHT0   8384(R9)
-	VPXORD       (R9), Z9, Z13
-	VPXORD       64(R9), Z9, Z14
-	VPXORD       128(R9), Z9, Z15
-	VPXORD       192(R9), Z9, Z16
-	VPBROADCASTD (DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD (R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD (SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	PREFETCHT0   8448(R9)
-	PREFETCHT0   8512(R9)
-	PREFETCHT0   8576(R9)
-	PREFETCHT0   8640(R9)
-	VPXORD       256(R9), Z9, Z13
-	VPXORD       320(R9), Z9, Z14
-	VPXORD       384(R9), Z9, Z15
-	VPXORD       448(R9), Z9, Z16
-	VPBROADCASTD 4(DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD 4(R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD 4(SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	PREFETCHT0   8704(R9)
-	PREFETCHT0   8768(R9)
-	PREFETCHT0   8832(R9)
-	PREFETCHT0   8896(R9)
-	VPXORD       512(R9), Z9, Z13
-	VPXORD       576(R9), Z9, Z14
-	VPXORD       640(R9), Z9, Z15
-	VPXORD       704(R9), Z9, Z16
-	VPBROADCASTD 8(DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD 8(R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD 8(SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	PREFETCHT0   8960(R9)
-	PREFETCHT0   9024(R9)
-	PREFETCHT0   9088(R9)
-	PREFETCHT0   9152(R9)
-	VPXORD       768(R9), Z9, Z13
-	VPXORD       832(R9), Z9, Z14
-	VPXORD       896(R9), Z9, Z15
-	VPXORD       960(R9), Z9, Z16
-	VPBROADCASTD 12(DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD 12(R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD 12(SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	ADDQ         $+256, R10
-	ADDQ         $+1024, R9
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, SI
-	SUBQ         $+4, R11
-	JGE          wide_3_0_0_block
-
-wide_3_0_0_block_done:
-	ADDQ $+4, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  wide_3_0_0_rest_done
-
-wide_3_0_0_rest:
 	PREFETCHT0   8192(R9)
 	PREFETCHT0   8256(R9)
 	PREFETCHT0   8320(R9)
@@ -66158,9 +61029,9 @@ wide_3_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_3_0_0_rest
+	JGE          wide_3_0_0_block
 
-wide_3_0_0_rest_done:
+wide_3_0_0_block_done:
 	ADDQ $+1, R11
 	MOVQ R10, prefetch+48(FP)
 
@@ -66293,146 +61164,13 @@ wide_4:
 	MOVQ         n+72(FP), R12
 	SUBQ         $+4, R12
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R12
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R12
 	JLT  wide_4_0_0_block_done
 
 wide_4_0_0_block:
 	// Registers: q SI DI R8 R9, weights R10, weights to prefetch R11, groups left R12
 	//            sums Z0-Z8 Z10-Z16, signBytes Z9, weights Z17-Z20, q Z21
-	PREFETCHT0   8192(R10)
-	PREFETCHT0   8256(R10)
-	PREFETCHT0   8320(R10)
-	PREFETCHT0   8384(R10)
-	VPXORD       (R10), Z9, Z17
-	VPXORD       64(R10), Z9, Z18
-	VPXORD       128(R10), Z9, Z19
-	VPXORD       192(R10), Z9, Z20
-	VPBROADCASTD (DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD (R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD (R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD (SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	PREFETCHT0   8448(R10)
-	PREFETCHT0   8512(R10)
-	PREFETCHT0   8576(R10)
-	PREFETCHT0   8640(R10)
-	VPXORD       256(R10), Z9, Z17
-	VPXORD       320(R10), Z9, Z18
-	VPXORD       384(R10), Z9, Z19
-	VPXORD       448(R10), Z9, Z20
-	VPBROADCASTD 4(DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD 4(R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD 4(R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 4(SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	PREFETCHT0   8704(R10)
-	PREFETCHT0   8768(R10)
-	PREFETCHT0   8832(R10)
-	PREFETCHT0   8896(R10)
-	VPXORD       512(R10), Z9, Z17
-	VPXORD       576(R10), Z9, Z18
-	VPXORD       640(R10), Z9, Z19
-	VPXORD       704(R10), Z9, Z20
-	VPBROADCASTD 8(DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD 8(R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD 8(R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 8(SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	PREFETCHT0   8960(R10)
-	PREFETCHT0   9024(R10)
-	PREFETCHT0   9088(R10)
-	PREFETCHT0   9152(R10)
-	VPXORD       768(R10), Z9, Z17
-	VPXORD       832(R10), Z9, Z18
-	VPXORD       896(R10), Z9, Z19
-	VPXORD       960(R10), Z9, Z20
-	VPBROADCASTD 12(DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD 12(R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD 12(R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 12(SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	PREFETCHT1   (R11)
-	PREFETCHT1   64(R11)
-	PREFETCHT1   128(R11)
-	PREFETCHT1   192(R11)
-	ADDQ         $+256, R11
-	ADDQ         $+1024, R10
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, SI
-	SUBQ         $+4, R12
-	JGE          wide_4_0_0_block
-
-wide_4_0_0_block_done:
-	ADDQ $+4, R12
-
-	// The groups that are left.
-	SUBQ $+1, R12
-	JLT  wide_4_0_0_rest_done
-
-wide_4_0_0_rest:
 	PREFETCHT0   8192(R10)
 	PREFETCHT0   8256(R10)
 	PREFETCHT0   8320(R10)
@@ -66469,9 +61207,9 @@ wide_4_0_0_rest:
 	ADDQ         $+4, R9
 	ADDQ         $+4, SI
 	SUBQ         $+1, R12
-	JGE          wide_4_0_0_rest
+	JGE          wide_4_0_0_block
 
-wide_4_0_0_rest_done:
+wide_4_0_0_block_done:
 	ADDQ $+1, R12
 	MOVQ R11, prefetch+48(FP)
 
@@ -66642,167 +61380,13 @@ wide_5:
 	MOVQ         n+72(FP), R13
 	SUBQ         $+4, R13
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R13
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R13
 	JLT  wide_5_0_0_block_done
 
 wide_5_0_0_block:
 	// Registers: q SI DI R8-R10, weights R11, weights to prefetch R12, groups left R13
 	//            sums Z0-Z8 Z10-Z20, signBytes Z9, weights Z21-Z24, q Z25
-	PREFETCHT0   8192(R11)
-	PREFETCHT0   8256(R11)
-	PREFETCHT0   8320(R11)
-	PREFETCHT0   8384(R11)
-	VPXORD       (R11), Z9, Z21
-	VPXORD       64(R11), Z9, Z22
-	VPXORD       128(R11), Z9, Z23
-	VPXORD       192(R11), Z9, Z24
-	VPBROADCASTD (DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD (R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD (R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD (R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD (SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	PREFETCHT0   8448(R11)
-	PREFETCHT0   8512(R11)
-	PREFETCHT0   8576(R11)
-	PREFETCHT0   8640(R11)
-	VPXORD       256(R11), Z9, Z21
-	VPXORD       320(R11), Z9, Z22
-	VPXORD       384(R11), Z9, Z23
-	VPXORD       448(R11), Z9, Z24
-	VPBROADCASTD 4(DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD 4(R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD 4(R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD 4(R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD 4(SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	PREFETCHT0   8704(R11)
-	PREFETCHT0   8768(R11)
-	PREFETCHT0   8832(R11)
-	PREFETCHT0   8896(R11)
-	VPXORD       512(R11), Z9, Z21
-	VPXORD       576(R11), Z9, Z22
-	VPXORD       640(R11), Z9, Z23
-	VPXORD       704(R11), Z9, Z24
-	VPBROADCASTD 8(DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD 8(R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD 8(R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD 8(R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD 8(SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	PREFETCHT0   8960(R11)
-	PREFETCHT0   9024(R11)
-	PREFETCHT0   9088(R11)
-	PREFETCHT0   9152(R11)
-	VPXORD       768(R11), Z9, Z21
-	VPXORD       832(R11), Z9, Z22
-	VPXORD       896(R11), Z9, Z23
-	VPXORD       960(R11), Z9, Z24
-	VPBROADCASTD 12(DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD 12(R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD 12(R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD 12(R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD 12(SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	PREFETCHT1   128(R12)
-	PREFETCHT1   192(R12)
-	ADDQ         $+256, R12
-	ADDQ         $+1024, R11
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, SI
-	SUBQ         $+4, R13
-	JGE          wide_5_0_0_block
-
-wide_5_0_0_block_done:
-	ADDQ $+4, R13
-
-	// The groups that are left.
-	SUBQ $+1, R13
-	JLT  wide_5_0_0_rest_done
-
-wide_5_0_0_rest:
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
 	PREFETCHT0   8320(R11)
@@ -66845,9 +61429,9 @@ wide_5_0_0_rest:
 	ADDQ         $+4, R10
 	ADDQ         $+4, SI
 	SUBQ         $+1, R13
-	JGE          wide_5_0_0_rest
+	JGE          wide_5_0_0_block
 
-wide_5_0_0_rest_done:
+wide_5_0_0_block_done:
 	ADDQ $+1, R13
 	MOVQ R12, prefetch+48(FP)
 
@@ -67056,188 +61640,13 @@ wide_6:
 	MOVQ         n+72(FP), R14
 	SUBQ         $+4, R14
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R14
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R14
 	JLT  wide_6_0_0_block_done
 
 wide_6_0_0_block:
 	// Registers: q SI DI R8-R11, weights R12, weights to prefetch R13, groups left R14
 	//            sums Z0-Z8 Z10-Z24, signBytes Z9, weights Z25-Z28, q Z29
-	PREFETCHT0   8192(R12)
-	PREFETCHT0   8256(R12)
-	PREFETCHT0   8320(R12)
-	PREFETCHT0   8384(R12)
-	VPXORD       (R12), Z9, Z25
-	VPXORD       64(R12), Z9, Z26
-	VPXORD       128(R12), Z9, Z27
-	VPXORD       192(R12), Z9, Z28
-	VPBROADCASTD (DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD (R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD (R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD (R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD (R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD (SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	PREFETCHT0   8448(R12)
-	PREFETCHT0   8512(R12)
-	PREFETCHT0   8576(R12)
-	PREFETCHT0   8640(R12)
-	VPXORD       256(R12), Z9, Z25
-	VPXORD       320(R12), Z9, Z26
-	VPXORD       384(R12), Z9, Z27
-	VPXORD       448(R12), Z9, Z28
-	VPBROADCASTD 4(DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD 4(R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD 4(R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD 4(R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD 4(R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD 4(SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	PREFETCHT0   8704(R12)
-	PREFETCHT0   8768(R12)
-	PREFETCHT0   8832(R12)
-	PREFETCHT0   8896(R12)
-	VPXORD       512(R12), Z9, Z25
-	VPXORD       576(R12), Z9, Z26
-	VPXORD       640(R12), Z9, Z27
-	VPXORD       704(R12), Z9, Z28
-	VPBROADCASTD 8(DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD 8(R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD 8(R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD 8(R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD 8(R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD 8(SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	PREFETCHT0   8960(R12)
-	PREFETCHT0   9024(R12)
-	PREFETCHT0   9088(R12)
-	PREFETCHT0   9152(R12)
-	VPXORD       768(R12), Z9, Z25
-	VPXORD       832(R12), Z9, Z26
-	VPXORD       896(R12), Z9, Z27
-	VPXORD       960(R12), Z9, Z28
-	VPBROADCASTD 12(DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD 12(R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD 12(R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD 12(R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD 12(R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD 12(SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	PREFETCHT1   (R13)
-	PREFETCHT1   64(R13)
-	PREFETCHT1   128(R13)
-	PREFETCHT1   192(R13)
-	ADDQ         $+256, R13
-	ADDQ         $+1024, R12
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, SI
-	SUBQ         $+4, R14
-	JGE          wide_6_0_0_block
-
-wide_6_0_0_block_done:
-	ADDQ $+4, R14
-
-	// The groups that are left.
-	SUBQ $+1, R14
-	JLT  wide_6_0_0_rest_done
-
-wide_6_0_0_rest:
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
 	PREFETCHT0   8320(R12)
@@ -67286,9 +61695,9 @@ wide_6_0_0_rest:
 	ADDQ         $+4, R11
 	ADDQ         $+4, SI
 	SUBQ         $+1, R14
-	JGE          wide_6_0_0_rest
+	JGE          wide_6_0_0_block
 
-wide_6_0_0_rest_done:
+wide_6_0_0_block_done:
 	ADDQ $+1, R14
 	MOVQ R13, prefetch+48(FP)
 
@@ -67675,72 +62084,13 @@ narrow_pass:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_2_0_0_block_done
 
 narrow_2_0_0_block:
 	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
 	//            sums Z0-Z3, weights Z4 Z5, q Z6, signBytes Z9
-	PREFETCHT0   4096(R8)
-	PREFETCHT0   4160(R8)
-	VPXORD       (R8), Z9, Z4
-	VPXORD       64(R8), Z9, Z5
-	VPBROADCASTD (DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD (SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	PREFETCHT0   4224(R8)
-	PREFETCHT0   4288(R8)
-	VPXORD       128(R8), Z9, Z4
-	VPXORD       192(R8), Z9, Z5
-	VPBROADCASTD 4(DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD 4(SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	PREFETCHT0   4352(R8)
-	PREFETCHT0   4416(R8)
-	VPXORD       256(R8), Z9, Z4
-	VPXORD       320(R8), Z9, Z5
-	VPBROADCASTD 8(DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD 8(SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	PREFETCHT0   4480(R8)
-	PREFETCHT0   4544(R8)
-	VPXORD       384(R8), Z9, Z4
-	VPXORD       448(R8), Z9, Z5
-	VPBROADCASTD 12(DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD 12(SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	PREFETCHT1   128(R9)
-	PREFETCHT1   192(R9)
-	ADDQ         $+256, R9
-	ADDQ         $+512, R8
-	ADDQ         $+16, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R10
-	JGE          narrow_2_0_0_block
-
-narrow_2_0_0_block_done:
-	ADDQ $+4, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_2_0_0_rest_done
-
-narrow_2_0_0_rest:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4160(R8)
 	VPXORD       (R8), Z9, Z4
@@ -67757,9 +62107,9 @@ narrow_2_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_2_0_0_rest
+	JGE          narrow_2_0_0_block
 
-narrow_2_0_0_rest_done:
+narrow_2_0_0_block_done:
 	ADDQ $+1, R10
 	MOVQ R9, prefetch+48(FP)
 
@@ -67824,85 +62174,13 @@ narrow_3:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  narrow_3_0_0_block_done
 
 narrow_3_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Z0-Z5, weights Z6 Z7, q Z8, signBytes Z9
-	PREFETCHT0   4096(R9)
-	PREFETCHT0   4160(R9)
-	VPXORD       (R9), Z9, Z6
-	VPXORD       64(R9), Z9, Z7
-	VPBROADCASTD (DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD (R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD (SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	PREFETCHT0   4224(R9)
-	PREFETCHT0   4288(R9)
-	VPXORD       128(R9), Z9, Z6
-	VPXORD       192(R9), Z9, Z7
-	VPBROADCASTD 4(DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD 4(R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD 4(SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	PREFETCHT0   4352(R9)
-	PREFETCHT0   4416(R9)
-	VPXORD       256(R9), Z9, Z6
-	VPXORD       320(R9), Z9, Z7
-	VPBROADCASTD 8(DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD 8(R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD 8(SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	PREFETCHT0   4480(R9)
-	PREFETCHT0   4544(R9)
-	VPXORD       384(R9), Z9, Z6
-	VPXORD       448(R9), Z9, Z7
-	VPBROADCASTD 12(DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD 12(R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD 12(SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	ADDQ         $+256, R10
-	ADDQ         $+512, R9
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, SI
-	SUBQ         $+4, R11
-	JGE          narrow_3_0_0_block
-
-narrow_3_0_0_block_done:
-	ADDQ $+4, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  narrow_3_0_0_rest_done
-
-narrow_3_0_0_rest:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VPXORD       (R9), Z9, Z6
@@ -67923,9 +62201,9 @@ narrow_3_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_3_0_0_rest
+	JGE          narrow_3_0_0_block
 
-narrow_3_0_0_rest_done:
+narrow_3_0_0_block_done:
 	ADDQ $+1, R11
 	MOVQ R10, prefetch+48(FP)
 
@@ -68014,98 +62292,13 @@ narrow_4:
 	MOVQ         n+72(FP), R12
 	SUBQ         $+4, R12
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R12
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R12
 	JLT  narrow_4_0_0_block_done
 
 narrow_4_0_0_block:
 	// Registers: q SI DI R8 R9, weights R10, weights to prefetch R11, groups left R12
 	//            sums Z0-Z7, weights Z8 Z10, signBytes Z9, q Z11
-	PREFETCHT0   4096(R10)
-	PREFETCHT0   4160(R10)
-	VPXORD       (R10), Z9, Z8
-	VPXORD       64(R10), Z9, Z10
-	VPBROADCASTD (DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD (R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD (R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD (SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	PREFETCHT0   4224(R10)
-	PREFETCHT0   4288(R10)
-	VPXORD       128(R10), Z9, Z8
-	VPXORD       192(R10), Z9, Z10
-	VPBROADCASTD 4(DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD 4(R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD 4(R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD 4(SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	PREFETCHT0   4352(R10)
-	PREFETCHT0   4416(R10)
-	VPXORD       256(R10), Z9, Z8
-	VPXORD       320(R10), Z9, Z10
-	VPBROADCASTD 8(DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD 8(R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD 8(R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD 8(SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	PREFETCHT0   4480(R10)
-	PREFETCHT0   4544(R10)
-	VPXORD       384(R10), Z9, Z8
-	VPXORD       448(R10), Z9, Z10
-	VPBROADCASTD 12(DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD 12(R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD 12(R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD 12(SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	PREFETCHT1   (R11)
-	PREFETCHT1   64(R11)
-	PREFETCHT1   128(R11)
-	PREFETCHT1   192(R11)
-	ADDQ         $+256, R11
-	ADDQ         $+512, R10
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, SI
-	SUBQ         $+4, R12
-	JGE          narrow_4_0_0_block
-
-narrow_4_0_0_block_done:
-	ADDQ $+4, R12
-
-	// The groups that are left.
-	SUBQ $+1, R12
-	JLT  narrow_4_0_0_rest_done
-
-narrow_4_0_0_rest:
 	PREFETCHT0   4096(R10)
 	PREFETCHT0   4160(R10)
 	VPXORD       (R10), Z9, Z8
@@ -68130,9 +62323,9 @@ narrow_4_0_0_rest:
 	ADDQ         $+4, R9
 	ADDQ         $+4, SI
 	SUBQ         $+1, R12
-	JGE          narrow_4_0_0_rest
+	JGE          narrow_4_0_0_block
 
-narrow_4_0_0_rest_done:
+narrow_4_0_0_block_done:
 	ADDQ $+1, R12
 	MOVQ R11, prefetch+48(FP)
 
@@ -68245,111 +62438,13 @@ narrow_5:
 	MOVQ         n+72(FP), R13
 	SUBQ         $+4, R13
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R13
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R13
 	JLT  narrow_5_0_0_block_done
 
 narrow_5_0_0_block:
 	// Registers: q SI DI R8-R10, weights R11, weights to prefetch R12, groups left R13
 	//            sums Z0-Z8 Z10, signBytes Z9, weights Z11 Z12, q Z13
-	PREFETCHT0   4096(R11)
-	PREFETCHT0   4160(R11)
-	VPXORD       (R11), Z9, Z11
-	VPXORD       64(R11), Z9, Z12
-	VPBROADCASTD (DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD (R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD (R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD (R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD (SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	PREFETCHT0   4224(R11)
-	PREFETCHT0   4288(R11)
-	VPXORD       128(R11), Z9, Z11
-	VPXORD       192(R11), Z9, Z12
-	VPBROADCASTD 4(DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD 4(R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 4(R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD 4(R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD 4(SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	PREFETCHT0   4352(R11)
-	PREFETCHT0   4416(R11)
-	VPXORD       256(R11), Z9, Z11
-	VPXORD       320(R11), Z9, Z12
-	VPBROADCASTD 8(DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD 8(R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 8(R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD 8(R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD 8(SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	PREFETCHT0   4480(R11)
-	PREFETCHT0   4544(R11)
-	VPXORD       384(R11), Z9, Z11
-	VPXORD       448(R11), Z9, Z12
-	VPBROADCASTD 12(DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD 12(R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 12(R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD 12(R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD 12(SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	PREFETCHT1   128(R12)
-	PREFETCHT1   192(R12)
-	ADDQ         $+256, R12
-	ADDQ         $+512, R11
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, SI
-	SUBQ         $+4, R13
-	JGE          narrow_5_0_0_block
-
-narrow_5_0_0_block_done:
-	ADDQ $+4, R13
-
-	// The groups that are left.
-	SUBQ $+1, R13
-	JLT  narrow_5_0_0_rest_done
-
-narrow_5_0_0_rest:
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
 	VPXORD       (R11), Z9, Z11
@@ -68378,9 +62473,9 @@ narrow_5_0_0_rest:
 	ADDQ         $+4, R10
 	ADDQ         $+4, SI
 	SUBQ         $+1, R13
-	JGE          narrow_5_0_0_rest
+	JGE          narrow_5_0_0_block
 
-narrow_5_0_0_rest_done:
+narrow_5_0_0_block_done:
 	ADDQ $+1, R13
 	MOVQ R12, prefetch+48(FP)
 
@@ -68517,124 +62612,13 @@ narrow_6:
 	MOVQ         n+72(FP), R14
 	SUBQ         $+4, R14
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R14
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R14
 	JLT  narrow_6_0_0_block_done
 
 narrow_6_0_0_block:
 	// Registers: q SI DI R8-R11, weights R12, weights to prefetch R13, groups left R14
 	//            sums Z0-Z8 Z10-Z12, signBytes Z9, weights Z13 Z14, q Z15
-	PREFETCHT0   4096(R12)
-	PREFETCHT0   4160(R12)
-	VPXORD       (R12), Z9, Z13
-	VPXORD       64(R12), Z9, Z14
-	VPBROADCASTD (DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD (R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD (R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD (R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD (R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD (SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	PREFETCHT0   4224(R12)
-	PREFETCHT0   4288(R12)
-	VPXORD       128(R12), Z9, Z13
-	VPXORD       192(R12), Z9, Z14
-	VPBROADCASTD 4(DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD 4(R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD 4(R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD 4(R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD 4(R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD 4(SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	PREFETCHT0   4352(R12)
-	PREFETCHT0   4416(R12)
-	VPXORD       256(R12), Z9, Z13
-	VPXORD       320(R12), Z9, Z14
-	VPBROADCASTD 8(DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD 8(R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD 8(R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD 8(R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD 8(R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD 8(SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	PREFETCHT0   4480(R12)
-	PREFETCHT0   4544(R12)
-	VPXORD       384(R12), Z9, Z13
-	VPXORD       448(R12), Z9, Z14
-	VPBROADCASTD 12(DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD 12(R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD 12(R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD 12(R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD 12(R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD 12(SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	PREFETCHT1   (R13)
-	PREFETCHT1   64(R13)
-	PREFETCHT1   128(R13)
-	PREFETCHT1   192(R13)
-	ADDQ         $+256, R13
-	ADDQ         $+512, R12
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, SI
-	SUBQ         $+4, R14
-	JGE          narrow_6_0_0_block
-
-narrow_6_0_0_block_done:
-	ADDQ $+4, R14
-
-	// The groups that are left.
-	SUBQ $+1, R14
-	JLT  narrow_6_0_0_rest_done
-
-narrow_6_0_0_rest:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VPXORD       (R12), Z9, Z13
@@ -68667,9 +62651,9 @@ narrow_6_0_0_rest:
 	ADDQ         $+4, R11
 	ADDQ         $+4, SI
 	SUBQ         $+1, R14
-	JGE          narrow_6_0_0_rest
+	JGE          narrow_6_0_0_block
 
-narrow_6_0_0_rest_done:
+narrow_6_0_0_block_done:
 	ADDQ $+1, R14
 	MOVQ R13, prefetch+48(FP)
 
@@ -68943,104 +62927,13 @@ wide_pass:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_2_0_0_block_done
 
 wide_2_0_0_block:
 	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
 	//            sums Z0-Z7, weights Z8 Z10-Z12, signBytes Z9, q Z13
-	PREFETCHT0   8192(R8)
-	PREFETCHT0   8256(R8)
-	PREFETCHT0   8320(R8)
-	PREFETCHT0   8384(R8)
-	VPXORD       (R8), Z9, Z8
-	VPXORD       64(R8), Z9, Z10
-	VPXORD       128(R8), Z9, Z11
-	VPXORD       192(R8), Z9, Z12
-	VPBROADCASTD (DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD (SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	PREFETCHT0   8448(R8)
-	PREFETCHT0   8512(R8)
-	PREFETCHT0   8576(R8)
-	PREFETCHT0   8640(R8)
-	VPXORD       256(R8), Z9, Z8
-	VPXORD       320(R8), Z9, Z10
-	VPXORD       384(R8), Z9, Z11
-	VPXORD       448(R8), Z9, Z12
-	VPBROADCASTD 4(DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 4(SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	PREFETCHT0   8704(R8)
-	PREFETCHT0   8768(R8)
-	PREFETCHT0   8832(R8)
-	PREFETCHT0   8896(R8)
-	VPXORD       512(R8), Z9, Z8
-	VPXORD       576(R8), Z9, Z10
-	VPXORD       640(R8), Z9, Z11
-	VPXORD       704(R8), Z9, Z12
-	VPBROADCASTD 8(DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 8(SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	PREFETCHT0   8960(R8)
-	PREFETCHT0   9024(R8)
-	PREFETCHT0   9088(R8)
-	PREFETCHT0   9152(R8)
-	VPXORD       768(R8), Z9, Z8
-	VPXORD       832(R8), Z9, Z10
-	VPXORD       896(R8), Z9, Z11
-	VPXORD       960(R8), Z9, Z12
-	VPBROADCASTD 12(DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 12(SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	PREFETCHT1   128(R9)
-	PREFETCHT1   192(R9)
-	ADDQ         $+256, R9
-	ADDQ         $+1024, R8
-	ADDQ         $+16, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R10
-	JGE          wide_2_0_0_block
-
-wide_2_0_0_block_done:
-	ADDQ $+4, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_2_0_0_rest_done
-
-wide_2_0_0_rest:
 	PREFETCHT0   8192(R8)
 	PREFETCHT0   8256(R8)
 	PREFETCHT0   8320(R8)
@@ -69065,9 +62958,9 @@ wide_2_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_2_0_0_rest
+	JGE          wide_2_0_0_block
 
-wide_2_0_0_rest_done:
+wide_2_0_0_block_done:
 	ADDQ   $+1, R10
 	MOVQ   R9, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -69100,8 +62993,8 @@ wide_2_0_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  wide_2_0_1_block_done
 
 wide_2_0_1_block:
@@ -69121,83 +63014,13 @@ wide_2_0_1_block:
 	VPDPBUSD     Z13, Z10, Z5
 	VPDPBUSD     Z13, Z11, Z6
 	VPDPBUSD     Z13, Z12, Z7
-	VPXORD       256(R8), Z9, Z8
-	VPXORD       320(R8), Z9, Z10
-	VPXORD       384(R8), Z9, Z11
-	VPXORD       448(R8), Z9, Z12
-	VPBROADCASTD 4(DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 4(SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPXORD       512(R8), Z9, Z8
-	VPXORD       576(R8), Z9, Z10
-	VPXORD       640(R8), Z9, Z11
-	VPXORD       704(R8), Z9, Z12
-	VPBROADCASTD 8(DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 8(SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPXORD       768(R8), Z9, Z8
-	VPXORD       832(R8), Z9, Z10
-	VPXORD       896(R8), Z9, Z11
-	VPXORD       960(R8), Z9, Z12
-	VPBROADCASTD 12(DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 12(SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	ADDQ         $+1024, R8
-	ADDQ         $+16, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R9
-	JGE          wide_2_0_1_block
-
-wide_2_0_1_block_done:
-	ADDQ $+4, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  wide_2_0_1_rest_done
-
-wide_2_0_1_rest:
-	VPXORD       (R8), Z9, Z8
-	VPXORD       64(R8), Z9, Z10
-	VPXORD       128(R8), Z9, Z11
-	VPXORD       192(R8), Z9, Z12
-	VPBROADCASTD (DI), Z13
-	VPDPBUSD     Z13, Z8, Z0
-	VPDPBUSD     Z13, Z10, Z1
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD (SI), Z13
-	VPDPBUSD     Z13, Z8, Z4
-	VPDPBUSD     Z13, Z10, Z5
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
 	ADDQ         $+256, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          wide_2_0_1_rest
+	JGE          wide_2_0_1_block
 
-wide_2_0_1_rest_done:
+wide_2_0_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -69291,125 +63114,13 @@ wide_3:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  wide_3_0_0_block_done
 
 wide_3_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Z0-Z8 Z10-Z12, signBytes Z9, weights Z13-Z16, q Z17
-	PREFETCHT0   8192(R9)
-	PREFETCHT0   8256(R9)
-	PREFETCHT0   8320(R9)
-	PREFETCHT0   8384(R9)
-	VPXORD       (R9), Z9, Z13
-	VPXORD       64(R9), Z9, Z14
-	VPXORD       128(R9), Z9, Z15
-	VPXORD       192(R9), Z9, Z16
-	VPBROADCASTD (DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD (R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD (SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	PREFETCHT0   8448(R9)
-	PREFETCHT0   8512(R9)
-	PREFETCHT0   8576(R9)
-	PREFETCHT0   8640(R9)
-	VPXORD       256(R9), Z9, Z13
-	VPXORD       320(R9), Z9, Z14
-	VPXORD       384(R9), Z9, Z15
-	VPXORD       448(R9), Z9, Z16
-	VPBROADCASTD 4(DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD 4(R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD 4(SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	PREFETCHT0   8704(R9)
-	PREFETCHT0   8768(R9)
-	PREFETCHT0   8832(R9)
-	PREFETCHT0   8896(R9)
-	VPXORD       512(R9), Z9, Z13
-	VPXORD       576(R9), Z9, Z14
-	VPXORD       640(R9), Z9, Z15
-	VPXORD       704(R9), Z9, Z16
-	VPBROADCASTD 8(DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD 8(R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD 8(SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	PREFETCHT0   8960(R9)
-	PREFETCHT0   9024(R9)
-	PREFETCHT0   9088(R9)
-	PREFETCHT0   9152(R9)
-	VPXORD       768(R9), Z9, Z13
-	VPXORD       832(R9), Z9, Z14
-	VPXORD       896(R9), Z9, Z15
-	VPXORD       960(R9), Z9, Z16
-	VPBROADCASTD 12(DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD 12(R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD 12(SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	ADDQ         $+256, R10
-	ADDQ         $+1024, R9
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, SI
-	SUBQ         $+4, R11
-	JGE          wide_3_0_0_block
-
-wide_3_0_0_block_done:
-	ADDQ $+4, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  wide_3_0_0_rest_done
-
-wide_3_0_0_rest:
 	PREFETCHT0   8192(R9)
 	PREFETCHT0   8256(R9)
 	PREFETCHT0   8320(R9)
@@ -69440,9 +63151,9 @@ wide_3_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_3_0_0_rest
+	JGE          wide_3_0_0_block
 
-wide_3_0_0_rest_done:
+wide_3_0_0_block_done:
 	ADDQ   $+1, R11
 	MOVQ   R10, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -69487,8 +63198,8 @@ wide_3_0_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  wide_3_0_1_block_done
 
 wide_3_0_1_block:
@@ -69513,105 +63224,14 @@ wide_3_0_1_block:
 	VPDPBUSD     Z17, Z14, Z10
 	VPDPBUSD     Z17, Z15, Z11
 	VPDPBUSD     Z17, Z16, Z12
-	VPXORD       256(R9), Z9, Z13
-	VPXORD       320(R9), Z9, Z14
-	VPXORD       384(R9), Z9, Z15
-	VPXORD       448(R9), Z9, Z16
-	VPBROADCASTD 4(DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD 4(R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD 4(SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	VPXORD       512(R9), Z9, Z13
-	VPXORD       576(R9), Z9, Z14
-	VPXORD       640(R9), Z9, Z15
-	VPXORD       704(R9), Z9, Z16
-	VPBROADCASTD 8(DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD 8(R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD 8(SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	VPXORD       768(R9), Z9, Z13
-	VPXORD       832(R9), Z9, Z14
-	VPXORD       896(R9), Z9, Z15
-	VPXORD       960(R9), Z9, Z16
-	VPBROADCASTD 12(DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD 12(R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD 12(SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
-	ADDQ         $+1024, R9
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, SI
-	SUBQ         $+4, R10
-	JGE          wide_3_0_1_block
-
-wide_3_0_1_block_done:
-	ADDQ $+4, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  wide_3_0_1_rest_done
-
-wide_3_0_1_rest:
-	VPXORD       (R9), Z9, Z13
-	VPXORD       64(R9), Z9, Z14
-	VPXORD       128(R9), Z9, Z15
-	VPXORD       192(R9), Z9, Z16
-	VPBROADCASTD (DI), Z17
-	VPDPBUSD     Z17, Z13, Z0
-	VPDPBUSD     Z17, Z14, Z1
-	VPDPBUSD     Z17, Z15, Z2
-	VPDPBUSD     Z17, Z16, Z3
-	VPBROADCASTD (R8), Z17
-	VPDPBUSD     Z17, Z13, Z4
-	VPDPBUSD     Z17, Z14, Z5
-	VPDPBUSD     Z17, Z15, Z6
-	VPDPBUSD     Z17, Z16, Z7
-	VPBROADCASTD (SI), Z17
-	VPDPBUSD     Z17, Z13, Z8
-	VPDPBUSD     Z17, Z14, Z10
-	VPDPBUSD     Z17, Z15, Z11
-	VPDPBUSD     Z17, Z16, Z12
 	ADDQ         $+256, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          wide_3_0_1_rest
+	JGE          wide_3_0_1_block
 
-wide_3_0_1_rest_done:
+wide_3_0_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -69743,146 +63363,13 @@ wide_4:
 	MOVQ         n+72(FP), R12
 	SUBQ         $+4, R12
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R12
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R12
 	JLT  wide_4_0_0_block_done
 
 wide_4_0_0_block:
 	// Registers: q SI DI R8 R9, weights R10, weights to prefetch R11, groups left R12
 	//            sums Z0-Z8 Z10-Z16, signBytes Z9, weights Z17-Z20, q Z21
-	PREFETCHT0   8192(R10)
-	PREFETCHT0   8256(R10)
-	PREFETCHT0   8320(R10)
-	PREFETCHT0   8384(R10)
-	VPXORD       (R10), Z9, Z17
-	VPXORD       64(R10), Z9, Z18
-	VPXORD       128(R10), Z9, Z19
-	VPXORD       192(R10), Z9, Z20
-	VPBROADCASTD (DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD (R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD (R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD (SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	PREFETCHT0   8448(R10)
-	PREFETCHT0   8512(R10)
-	PREFETCHT0   8576(R10)
-	PREFETCHT0   8640(R10)
-	VPXORD       256(R10), Z9, Z17
-	VPXORD       320(R10), Z9, Z18
-	VPXORD       384(R10), Z9, Z19
-	VPXORD       448(R10), Z9, Z20
-	VPBROADCASTD 4(DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD 4(R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD 4(R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 4(SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	PREFETCHT0   8704(R10)
-	PREFETCHT0   8768(R10)
-	PREFETCHT0   8832(R10)
-	PREFETCHT0   8896(R10)
-	VPXORD       512(R10), Z9, Z17
-	VPXORD       576(R10), Z9, Z18
-	VPXORD       640(R10), Z9, Z19
-	VPXORD       704(R10), Z9, Z20
-	VPBROADCASTD 8(DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD 8(R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD 8(R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 8(SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	PREFETCHT0   8960(R10)
-	PREFETCHT0   9024(R10)
-	PREFETCHT0   9088(R10)
-	PREFETCHT0   9152(R10)
-	VPXORD       768(R10), Z9, Z17
-	VPXORD       832(R10), Z9, Z18
-	VPXORD       896(R10), Z9, Z19
-	VPXORD       960(R10), Z9, Z20
-	VPBROADCASTD 12(DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD 12(R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD 12(R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 12(SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	PREFETCHT1   (R11)
-	PREFETCHT1   64(R11)
-	PREFETCHT1   128(R11)
-	PREFETCHT1   192(R11)
-	ADDQ         $+256, R11
-	ADDQ         $+1024, R10
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, SI
-	SUBQ         $+4, R12
-	JGE          wide_4_0_0_block
-
-wide_4_0_0_block_done:
-	ADDQ $+4, R12
-
-	// The groups that are left.
-	SUBQ $+1, R12
-	JLT  wide_4_0_0_rest_done
-
-wide_4_0_0_rest:
 	PREFETCHT0   8192(R10)
 	PREFETCHT0   8256(R10)
 	PREFETCHT0   8320(R10)
@@ -69919,9 +63406,9 @@ wide_4_0_0_rest:
 	ADDQ         $+4, R9
 	ADDQ         $+4, SI
 	SUBQ         $+1, R12
-	JGE          wide_4_0_0_rest
+	JGE          wide_4_0_0_block
 
-wide_4_0_0_rest_done:
+wide_4_0_0_block_done:
 	ADDQ   $+1, R12
 	MOVQ   R11, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -69978,125 +63465,13 @@ wide_4_0_0_rest_done:
 	MOVQ   n+72(FP), R11
 	SUBQ   $+4, R11
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  wide_4_0_1_block_done
 
 wide_4_0_1_block:
 	// Registers: q SI DI R8 R9, weights R10, groups left R11
 	//            signBytes Z9, weights Z17-Z20, q Z21
-	VPXORD       (R10), Z9, Z17
-	VPXORD       64(R10), Z9, Z18
-	VPXORD       128(R10), Z9, Z19
-	VPXORD       192(R10), Z9, Z20
-	VPBROADCASTD (DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD (R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD (R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD (SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	VPXORD       256(R10), Z9, Z17
-	VPXORD       320(R10), Z9, Z18
-	VPXORD       384(R10), Z9, Z19
-	VPXORD       448(R10), Z9, Z20
-	VPBROADCASTD 4(DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD 4(R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD 4(R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 4(SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	VPXORD       512(R10), Z9, Z17
-	VPXORD       576(R10), Z9, Z18
-	VPXORD       640(R10), Z9, Z19
-	VPXORD       704(R10), Z9, Z20
-	VPBROADCASTD 8(DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD 8(R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD 8(R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 8(SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	VPXORD       768(R10), Z9, Z17
-	VPXORD       832(R10), Z9, Z18
-	VPXORD       896(R10), Z9, Z19
-	VPXORD       960(R10), Z9, Z20
-	VPBROADCASTD 12(DI), Z21
-	VPDPBUSD     Z21, Z17, Z0
-	VPDPBUSD     Z21, Z18, Z1
-	VPDPBUSD     Z21, Z19, Z2
-	VPDPBUSD     Z21, Z20, Z3
-	VPBROADCASTD 12(R8), Z21
-	VPDPBUSD     Z21, Z17, Z4
-	VPDPBUSD     Z21, Z18, Z5
-	VPDPBUSD     Z21, Z19, Z6
-	VPDPBUSD     Z21, Z20, Z7
-	VPBROADCASTD 12(R9), Z21
-	VPDPBUSD     Z21, Z17, Z8
-	VPDPBUSD     Z21, Z18, Z10
-	VPDPBUSD     Z21, Z19, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 12(SI), Z21
-	VPDPBUSD     Z21, Z17, Z13
-	VPDPBUSD     Z21, Z18, Z14
-	VPDPBUSD     Z21, Z19, Z15
-	VPDPBUSD     Z21, Z20, Z16
-	ADDQ         $+1024, R10
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, SI
-	SUBQ         $+4, R11
-	JGE          wide_4_0_1_block
-
-wide_4_0_1_block_done:
-	ADDQ $+4, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  wide_4_0_1_rest_done
-
-wide_4_0_1_rest:
 	VPXORD       (R10), Z9, Z17
 	VPXORD       64(R10), Z9, Z18
 	VPXORD       128(R10), Z9, Z19
@@ -70127,9 +63502,9 @@ wide_4_0_1_rest:
 	ADDQ         $+4, R9
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          wide_4_0_1_rest
+	JGE          wide_4_0_1_block
 
-wide_4_0_1_rest_done:
+wide_4_0_1_block_done:
 	ADDQ $+1, R11
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -70299,167 +63674,13 @@ wide_5:
 	MOVQ         n+72(FP), R13
 	SUBQ         $+4, R13
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R13
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R13
 	JLT  wide_5_0_0_block_done
 
 wide_5_0_0_block:
 	// Registers: q SI DI R8-R10, weights R11, weights to prefetch R12, groups left R13
 	//            sums Z0-Z8 Z10-Z20, signBytes Z9, weights Z21-Z24, q Z25
-	PREFETCHT0   8192(R11)
-	PREFETCHT0   8256(R11)
-	PREFETCHT0   8320(R11)
-	PREFETCHT0   8384(R11)
-	VPXORD       (R11), Z9, Z21
-	VPXORD       64(R11), Z9, Z22
-	VPXORD       128(R11), Z9, Z23
-	VPXORD       192(R11), Z9, Z24
-	VPBROADCASTD (DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD (R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD (R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD (R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD (SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	PREFETCHT0   8448(R11)
-	PREFETCHT0   8512(R11)
-	PREFETCHT0   8576(R11)
-	PREFETCHT0   8640(R11)
-	VPXORD       256(R11), Z9, Z21
-	VPXORD       320(R11), Z9, Z22
-	VPXORD       384(R11), Z9, Z23
-	VPXORD       448(R11), Z9, Z24
-	VPBROADCASTD 4(DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD 4(R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD 4(R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD 4(R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD 4(SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	PREFETCHT0   8704(R11)
-	PREFETCHT0   8768(R11)
-	PREFETCHT0   8832(R11)
-	PREFETCHT0   8896(R11)
-	VPXORD       512(R11), Z9, Z21
-	VPXORD       576(R11), Z9, Z22
-	VPXORD       640(R11), Z9, Z23
-	VPXORD       704(R11), Z9, Z24
-	VPBROADCASTD 8(DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD 8(R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD 8(R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD 8(R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD 8(SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	PREFETCHT0   8960(R11)
-	PREFETCHT0   9024(R11)
-	PREFETCHT0   9088(R11)
-	PREFETCHT0   9152(R11)
-	VPXORD       768(R11), Z9, Z21
-	VPXORD       832(R11), Z9, Z22
-	VPXORD       896(R11), Z9, Z23
-	VPXORD       960(R11), Z9, Z24
-	VPBROADCASTD 12(DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD 12(R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD 12(R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD 12(R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD 12(SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	PREFETCHT1   128(R12)
-	PREFETCHT1   192(R12)
-	ADDQ         $+256, R12
-	ADDQ         $+1024, R11
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, SI
-	SUBQ         $+4, R13
-	JGE          wide_5_0_0_block
-
-wide_5_0_0_block_done:
-	ADDQ $+4, R13
-
-	// The groups that are left.
-	SUBQ $+1, R13
-	JLT  wide_5_0_0_rest_done
-
-wide_5_0_0_rest:
 	PREFETCHT0   8192(R11)
 	PREFETCHT0   8256(R11)
 	PREFETCHT0   8320(R11)
@@ -70502,9 +63723,9 @@ wide_5_0_0_rest:
 	ADDQ         $+4, R10
 	ADDQ         $+4, SI
 	SUBQ         $+1, R13
-	JGE          wide_5_0_0_rest
+	JGE          wide_5_0_0_block
 
-wide_5_0_0_rest_done:
+wide_5_0_0_block_done:
 	ADDQ   $+1, R13
 	MOVQ   R12, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -70573,146 +63794,13 @@ wide_5_0_0_rest_done:
 	MOVQ   n+72(FP), R12
 	SUBQ   $+4, R12
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R12
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R12
 	JLT  wide_5_0_1_block_done
 
 wide_5_0_1_block:
 	// Registers: q SI DI R8-R10, weights R11, groups left R12
 	//            signBytes Z9, weights Z21-Z24, q Z25
-	VPXORD       (R11), Z9, Z21
-	VPXORD       64(R11), Z9, Z22
-	VPXORD       128(R11), Z9, Z23
-	VPXORD       192(R11), Z9, Z24
-	VPBROADCASTD (DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD (R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD (R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD (R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD (SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	VPXORD       256(R11), Z9, Z21
-	VPXORD       320(R11), Z9, Z22
-	VPXORD       384(R11), Z9, Z23
-	VPXORD       448(R11), Z9, Z24
-	VPBROADCASTD 4(DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD 4(R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD 4(R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD 4(R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD 4(SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	VPXORD       512(R11), Z9, Z21
-	VPXORD       576(R11), Z9, Z22
-	VPXORD       640(R11), Z9, Z23
-	VPXORD       704(R11), Z9, Z24
-	VPBROADCASTD 8(DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD 8(R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD 8(R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD 8(R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD 8(SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	VPXORD       768(R11), Z9, Z21
-	VPXORD       832(R11), Z9, Z22
-	VPXORD       896(R11), Z9, Z23
-	VPXORD       960(R11), Z9, Z24
-	VPBROADCASTD 12(DI), Z25
-	VPDPBUSD     Z25, Z21, Z0
-	VPDPBUSD     Z25, Z22, Z1
-	VPDPBUSD     Z25, Z23, Z2
-	VPDPBUSD     Z25, Z24, Z3
-	VPBROADCASTD 12(R8), Z25
-	VPDPBUSD     Z25, Z21, Z4
-	VPDPBUSD     Z25, Z22, Z5
-	VPDPBUSD     Z25, Z23, Z6
-	VPDPBUSD     Z25, Z24, Z7
-	VPBROADCASTD 12(R9), Z25
-	VPDPBUSD     Z25, Z21, Z8
-	VPDPBUSD     Z25, Z22, Z10
-	VPDPBUSD     Z25, Z23, Z11
-	VPDPBUSD     Z25, Z24, Z12
-	VPBROADCASTD 12(R10), Z25
-	VPDPBUSD     Z25, Z21, Z13
-	VPDPBUSD     Z25, Z22, Z14
-	VPDPBUSD     Z25, Z23, Z15
-	VPDPBUSD     Z25, Z24, Z16
-	VPBROADCASTD 12(SI), Z25
-	VPDPBUSD     Z25, Z21, Z17
-	VPDPBUSD     Z25, Z22, Z18
-	VPDPBUSD     Z25, Z23, Z19
-	VPDPBUSD     Z25, Z24, Z20
-	ADDQ         $+1024, R11
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, SI
-	SUBQ         $+4, R12
-	JGE          wide_5_0_1_block
-
-wide_5_0_1_block_done:
-	ADDQ $+4, R12
-
-	// The groups that are left.
-	SUBQ $+1, R12
-	JLT  wide_5_0_1_rest_done
-
-wide_5_0_1_rest:
 	VPXORD       (R11), Z9, Z21
 	VPXORD       64(R11), Z9, Z22
 	VPXORD       128(R11), Z9, Z23
@@ -70749,9 +63837,9 @@ wide_5_0_1_rest:
 	ADDQ         $+4, R10
 	ADDQ         $+4, SI
 	SUBQ         $+1, R12
-	JGE          wide_5_0_1_rest
+	JGE          wide_5_0_1_block
 
-wide_5_0_1_rest_done:
+wide_5_0_1_block_done:
 	ADDQ $+1, R12
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -70959,188 +64047,13 @@ wide_6:
 	MOVQ         n+72(FP), R14
 	SUBQ         $+4, R14
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R14
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R14
 	JLT  wide_6_0_0_block_done
 
 wide_6_0_0_block:
 	// Registers: q SI DI R8-R11, weights R12, weights to prefetch R13, groups left R14
 	//            sums Z0-Z8 Z10-Z24, signBytes Z9, weights Z25-Z28, q Z29
-	PREFETCHT0   8192(R12)
-	PREFETCHT0   8256(R12)
-	PREFETCHT0   8320(R12)
-	PREFETCHT0   8384(R12)
-	VPXORD       (R12), Z9, Z25
-	VPXORD       64(R12), Z9, Z26
-	VPXORD       128(R12), Z9, Z27
-	VPXORD       192(R12), Z9, Z28
-	VPBROADCASTD (DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD (R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD (R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD (R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD (R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD (SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	PREFETCHT0   8448(R12)
-	PREFETCHT0   8512(R12)
-	PREFETCHT0   8576(R12)
-	PREFETCHT0   8640(R12)
-	VPXORD       256(R12), Z9, Z25
-	VPXORD       320(R12), Z9, Z26
-	VPXORD       384(R12), Z9, Z27
-	VPXORD       448(R12), Z9, Z28
-	VPBROADCASTD 4(DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD 4(R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD 4(R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD 4(R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD 4(R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD 4(SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	PREFETCHT0   8704(R12)
-	PREFETCHT0   8768(R12)
-	PREFETCHT0   8832(R12)
-	PREFETCHT0   8896(R12)
-	VPXORD       512(R12), Z9, Z25
-	VPXORD       576(R12), Z9, Z26
-	VPXORD       640(R12), Z9, Z27
-	VPXORD       704(R12), Z9, Z28
-	VPBROADCASTD 8(DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD 8(R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD 8(R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD 8(R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD 8(R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD 8(SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	PREFETCHT0   8960(R12)
-	PREFETCHT0   9024(R12)
-	PREFETCHT0   9088(R12)
-	PREFETCHT0   9152(R12)
-	VPXORD       768(R12), Z9, Z25
-	VPXORD       832(R12), Z9, Z26
-	VPXORD       896(R12), Z9, Z27
-	VPXORD       960(R12), Z9, Z28
-	VPBROADCASTD 12(DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD 12(R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD 12(R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD 12(R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD 12(R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD 12(SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	PREFETCHT1   (R13)
-	PREFETCHT1   64(R13)
-	PREFETCHT1   128(R13)
-	PREFETCHT1   192(R13)
-	ADDQ         $+256, R13
-	ADDQ         $+1024, R12
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, SI
-	SUBQ         $+4, R14
-	JGE          wide_6_0_0_block
-
-wide_6_0_0_block_done:
-	ADDQ $+4, R14
-
-	// The groups that are left.
-	SUBQ $+1, R14
-	JLT  wide_6_0_0_rest_done
-
-wide_6_0_0_rest:
 	PREFETCHT0   8192(R12)
 	PREFETCHT0   8256(R12)
 	PREFETCHT0   8320(R12)
@@ -71189,9 +64102,9 @@ wide_6_0_0_rest:
 	ADDQ         $+4, R11
 	ADDQ         $+4, SI
 	SUBQ         $+1, R14
-	JGE          wide_6_0_0_rest
+	JGE          wide_6_0_0_block
 
-wide_6_0_0_rest_done:
+wide_6_0_0_block_done:
 	ADDQ   $+1, R14
 	MOVQ   R13, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -71272,167 +64185,13 @@ wide_6_0_0_rest_done:
 	MOVQ   n+72(FP), R13
 	SUBQ   $+4, R13
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R13
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R13
 	JLT  wide_6_0_1_block_done
 
 wide_6_0_1_block:
 	// Registers: q SI DI R8-R11, weights R12, groups left R13
 	//            signBytes Z9, weights Z25-Z28, q Z29
-	VPXORD       (R12), Z9, Z25
-	VPXORD       64(R12), Z9, Z26
-	VPXORD       128(R12), Z9, Z27
-	VPXORD       192(R12), Z9, Z28
-	VPBROADCASTD (DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD (R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD (R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD (R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD (R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD (SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	VPXORD       256(R12), Z9, Z25
-	VPXORD       320(R12), Z9, Z26
-	VPXORD       384(R12), Z9, Z27
-	VPXORD       448(R12), Z9, Z28
-	VPBROADCASTD 4(DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD 4(R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD 4(R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD 4(R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD 4(R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD 4(SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	VPXORD       512(R12), Z9, Z25
-	VPXORD       576(R12), Z9, Z26
-	VPXORD       640(R12), Z9, Z27
-	VPXORD       704(R12), Z9, Z28
-	VPBROADCASTD 8(DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD 8(R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD 8(R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD 8(R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD 8(R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD 8(SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	VPXORD       768(R12), Z9, Z25
-	VPXORD       832(R12), Z9, Z26
-	VPXORD       896(R12), Z9, Z27
-	VPXORD       960(R12), Z9, Z28
-	VPBROADCASTD 12(DI), Z29
-	VPDPBUSD     Z29, Z25, Z0
-	VPDPBUSD     Z29, Z26, Z1
-	VPDPBUSD     Z29, Z27, Z2
-	VPDPBUSD     Z29, Z28, Z3
-	VPBROADCASTD 12(R8), Z29
-	VPDPBUSD     Z29, Z25, Z4
-	VPDPBUSD     Z29, Z26, Z5
-	VPDPBUSD     Z29, Z27, Z6
-	VPDPBUSD     Z29, Z28, Z7
-	VPBROADCASTD 12(R9), Z29
-	VPDPBUSD     Z29, Z25, Z8
-	VPDPBUSD     Z29, Z26, Z10
-	VPDPBUSD     Z29, Z27, Z11
-	VPDPBUSD     Z29, Z28, Z12
-	VPBROADCASTD 12(R10), Z29
-	VPDPBUSD     Z29, Z25, Z13
-	VPDPBUSD     Z29, Z26, Z14
-	VPDPBUSD     Z29, Z27, Z15
-	VPDPBUSD     Z29, Z28, Z16
-	VPBROADCASTD 12(R11), Z29
-	VPDPBUSD     Z29, Z25, Z17
-	VPDPBUSD     Z29, Z26, Z18
-	VPDPBUSD     Z29, Z27, Z19
-	VPDPBUSD     Z29, Z28, Z20
-	VPBROADCASTD 12(SI), Z29
-	VPDPBUSD     Z29, Z25, Z21
-	VPDPBUSD     Z29, Z26, Z22
-	VPDPBUSD     Z29, Z27, Z23
-	VPDPBUSD     Z29, Z28, Z24
-	ADDQ         $+1024, R12
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, SI
-	SUBQ         $+4, R13
-	JGE          wide_6_0_1_block
-
-wide_6_0_1_block_done:
-	ADDQ $+4, R13
-
-	// The groups that are left.
-	SUBQ $+1, R13
-	JLT  wide_6_0_1_rest_done
-
-wide_6_0_1_rest:
 	VPXORD       (R12), Z9, Z25
 	VPXORD       64(R12), Z9, Z26
 	VPXORD       128(R12), Z9, Z27
@@ -71475,9 +64234,9 @@ wide_6_0_1_rest:
 	ADDQ         $+4, R11
 	ADDQ         $+4, SI
 	SUBQ         $+1, R13
-	JGE          wide_6_0_1_rest
+	JGE          wide_6_0_1_block
 
-wide_6_0_1_rest_done:
+wide_6_0_1_block_done:
 	ADDQ $+1, R13
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -71900,72 +64659,13 @@ narrow_pass:
 	MOVQ         n+72(FP), R10
 	SUBQ         $+4, R10
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_2_0_0_block_done
 
 narrow_2_0_0_block:
 	// Registers: q SI DI, weights R8, weights to prefetch R9, groups left R10
 	//            sums Z0-Z3, weights Z4 Z5, q Z6, signBytes Z9
-	PREFETCHT0   4096(R8)
-	PREFETCHT0   4160(R8)
-	VPXORD       (R8), Z9, Z4
-	VPXORD       64(R8), Z9, Z5
-	VPBROADCASTD (DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD (SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	PREFETCHT0   4224(R8)
-	PREFETCHT0   4288(R8)
-	VPXORD       128(R8), Z9, Z4
-	VPXORD       192(R8), Z9, Z5
-	VPBROADCASTD 4(DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD 4(SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	PREFETCHT0   4352(R8)
-	PREFETCHT0   4416(R8)
-	VPXORD       256(R8), Z9, Z4
-	VPXORD       320(R8), Z9, Z5
-	VPBROADCASTD 8(DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD 8(SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	PREFETCHT0   4480(R8)
-	PREFETCHT0   4544(R8)
-	VPXORD       384(R8), Z9, Z4
-	VPXORD       448(R8), Z9, Z5
-	VPBROADCASTD 12(DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD 12(SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	PREFETCHT1   128(R9)
-	PREFETCHT1   192(R9)
-	ADDQ         $+256, R9
-	ADDQ         $+512, R8
-	ADDQ         $+16, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R10
-	JGE          narrow_2_0_0_block
-
-narrow_2_0_0_block_done:
-	ADDQ $+4, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_2_0_0_rest_done
-
-narrow_2_0_0_rest:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4160(R8)
 	VPXORD       (R8), Z9, Z4
@@ -71982,9 +64682,9 @@ narrow_2_0_0_rest:
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_2_0_0_rest
+	JGE          narrow_2_0_0_block
 
-narrow_2_0_0_rest_done:
+narrow_2_0_0_block_done:
 	ADDQ   $+1, R10
 	MOVQ   R9, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -72013,8 +64713,8 @@ narrow_2_0_0_rest_done:
 	MOVQ   n+72(FP), R9
 	SUBQ   $+4, R9
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R9
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R9
 	JLT  narrow_2_0_1_block_done
 
 narrow_2_0_1_block:
@@ -72028,59 +64728,13 @@ narrow_2_0_1_block:
 	VPBROADCASTD (SI), Z6
 	VPDPBUSD     Z6, Z4, Z2
 	VPDPBUSD     Z6, Z5, Z3
-	VPXORD       128(R8), Z9, Z4
-	VPXORD       192(R8), Z9, Z5
-	VPBROADCASTD 4(DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD 4(SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	VPXORD       256(R8), Z9, Z4
-	VPXORD       320(R8), Z9, Z5
-	VPBROADCASTD 8(DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD 8(SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	VPXORD       384(R8), Z9, Z4
-	VPXORD       448(R8), Z9, Z5
-	VPBROADCASTD 12(DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD 12(SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
-	ADDQ         $+512, R8
-	ADDQ         $+16, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R9
-	JGE          narrow_2_0_1_block
-
-narrow_2_0_1_block_done:
-	ADDQ $+4, R9
-
-	// The groups that are left.
-	SUBQ $+1, R9
-	JLT  narrow_2_0_1_rest_done
-
-narrow_2_0_1_rest:
-	VPXORD       (R8), Z9, Z4
-	VPXORD       64(R8), Z9, Z5
-	VPBROADCASTD (DI), Z6
-	VPDPBUSD     Z6, Z4, Z0
-	VPDPBUSD     Z6, Z5, Z1
-	VPBROADCASTD (SI), Z6
-	VPDPBUSD     Z6, Z4, Z2
-	VPDPBUSD     Z6, Z5, Z3
 	ADDQ         $+128, R8
 	ADDQ         $+4, DI
 	ADDQ         $+4, SI
 	SUBQ         $+1, R9
-	JGE          narrow_2_0_1_rest
+	JGE          narrow_2_0_1_block
 
-narrow_2_0_1_rest_done:
+narrow_2_0_1_block_done:
 	ADDQ $+1, R9
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -72144,85 +64798,13 @@ narrow_3:
 	MOVQ         n+72(FP), R11
 	SUBQ         $+4, R11
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  narrow_3_0_0_block_done
 
 narrow_3_0_0_block:
 	// Registers: q SI DI R8, weights R9, weights to prefetch R10, groups left R11
 	//            sums Z0-Z5, weights Z6 Z7, q Z8, signBytes Z9
-	PREFETCHT0   4096(R9)
-	PREFETCHT0   4160(R9)
-	VPXORD       (R9), Z9, Z6
-	VPXORD       64(R9), Z9, Z7
-	VPBROADCASTD (DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD (R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD (SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	PREFETCHT0   4224(R9)
-	PREFETCHT0   4288(R9)
-	VPXORD       128(R9), Z9, Z6
-	VPXORD       192(R9), Z9, Z7
-	VPBROADCASTD 4(DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD 4(R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD 4(SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	PREFETCHT0   4352(R9)
-	PREFETCHT0   4416(R9)
-	VPXORD       256(R9), Z9, Z6
-	VPXORD       320(R9), Z9, Z7
-	VPBROADCASTD 8(DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD 8(R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD 8(SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	PREFETCHT0   4480(R9)
-	PREFETCHT0   4544(R9)
-	VPXORD       384(R9), Z9, Z6
-	VPXORD       448(R9), Z9, Z7
-	VPBROADCASTD 12(DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD 12(R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD 12(SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	ADDQ         $+256, R10
-	ADDQ         $+512, R9
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, SI
-	SUBQ         $+4, R11
-	JGE          narrow_3_0_0_block
-
-narrow_3_0_0_block_done:
-	ADDQ $+4, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  narrow_3_0_0_rest_done
-
-narrow_3_0_0_rest:
 	PREFETCHT0   4096(R9)
 	PREFETCHT0   4160(R9)
 	VPXORD       (R9), Z9, Z6
@@ -72243,9 +64825,9 @@ narrow_3_0_0_rest:
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_3_0_0_rest
+	JGE          narrow_3_0_0_block
 
-narrow_3_0_0_rest_done:
+narrow_3_0_0_block_done:
 	ADDQ   $+1, R11
 	MOVQ   R10, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -72284,8 +64866,8 @@ narrow_3_0_0_rest_done:
 	MOVQ   n+72(FP), R10
 	SUBQ   $+4, R10
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R10
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R10
 	JLT  narrow_3_0_1_block_done
 
 narrow_3_0_1_block:
@@ -72302,73 +64884,14 @@ narrow_3_0_1_block:
 	VPBROADCASTD (SI), Z8
 	VPDPBUSD     Z8, Z6, Z4
 	VPDPBUSD     Z8, Z7, Z5
-	VPXORD       128(R9), Z9, Z6
-	VPXORD       192(R9), Z9, Z7
-	VPBROADCASTD 4(DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD 4(R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD 4(SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	VPXORD       256(R9), Z9, Z6
-	VPXORD       320(R9), Z9, Z7
-	VPBROADCASTD 8(DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD 8(R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD 8(SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	VPXORD       384(R9), Z9, Z6
-	VPXORD       448(R9), Z9, Z7
-	VPBROADCASTD 12(DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD 12(R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD 12(SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
-	ADDQ         $+512, R9
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, SI
-	SUBQ         $+4, R10
-	JGE          narrow_3_0_1_block
-
-narrow_3_0_1_block_done:
-	ADDQ $+4, R10
-
-	// The groups that are left.
-	SUBQ $+1, R10
-	JLT  narrow_3_0_1_rest_done
-
-narrow_3_0_1_rest:
-	VPXORD       (R9), Z9, Z6
-	VPXORD       64(R9), Z9, Z7
-	VPBROADCASTD (DI), Z8
-	VPDPBUSD     Z8, Z6, Z0
-	VPDPBUSD     Z8, Z7, Z1
-	VPBROADCASTD (R8), Z8
-	VPDPBUSD     Z8, Z6, Z2
-	VPDPBUSD     Z8, Z7, Z3
-	VPBROADCASTD (SI), Z8
-	VPDPBUSD     Z8, Z6, Z4
-	VPDPBUSD     Z8, Z7, Z5
 	ADDQ         $+128, R9
 	ADDQ         $+4, DI
 	ADDQ         $+4, R8
 	ADDQ         $+4, SI
 	SUBQ         $+1, R10
-	JGE          narrow_3_0_1_rest
+	JGE          narrow_3_0_1_block
 
-narrow_3_0_1_rest_done:
+narrow_3_0_1_block_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -72456,98 +64979,13 @@ narrow_4:
 	MOVQ         n+72(FP), R12
 	SUBQ         $+4, R12
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R12
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R12
 	JLT  narrow_4_0_0_block_done
 
 narrow_4_0_0_block:
 	// Registers: q SI DI R8 R9, weights R10, weights to prefetch R11, groups left R12
 	//            sums Z0-Z7, weights Z8 Z10, signBytes Z9, q Z11
-	PREFETCHT0   4096(R10)
-	PREFETCHT0   4160(R10)
-	VPXORD       (R10), Z9, Z8
-	VPXORD       64(R10), Z9, Z10
-	VPBROADCASTD (DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD (R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD (R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD (SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	PREFETCHT0   4224(R10)
-	PREFETCHT0   4288(R10)
-	VPXORD       128(R10), Z9, Z8
-	VPXORD       192(R10), Z9, Z10
-	VPBROADCASTD 4(DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD 4(R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD 4(R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD 4(SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	PREFETCHT0   4352(R10)
-	PREFETCHT0   4416(R10)
-	VPXORD       256(R10), Z9, Z8
-	VPXORD       320(R10), Z9, Z10
-	VPBROADCASTD 8(DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD 8(R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD 8(R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD 8(SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	PREFETCHT0   4480(R10)
-	PREFETCHT0   4544(R10)
-	VPXORD       384(R10), Z9, Z8
-	VPXORD       448(R10), Z9, Z10
-	VPBROADCASTD 12(DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD 12(R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD 12(R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD 12(SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	PREFETCHT1   (R11)
-	PREFETCHT1   64(R11)
-	PREFETCHT1   128(R11)
-	PREFETCHT1   192(R11)
-	ADDQ         $+256, R11
-	ADDQ         $+512, R10
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, SI
-	SUBQ         $+4, R12
-	JGE          narrow_4_0_0_block
-
-narrow_4_0_0_block_done:
-	ADDQ $+4, R12
-
-	// The groups that are left.
-	SUBQ $+1, R12
-	JLT  narrow_4_0_0_rest_done
-
-narrow_4_0_0_rest:
 	PREFETCHT0   4096(R10)
 	PREFETCHT0   4160(R10)
 	VPXORD       (R10), Z9, Z8
@@ -72572,9 +65010,9 @@ narrow_4_0_0_rest:
 	ADDQ         $+4, R9
 	ADDQ         $+4, SI
 	SUBQ         $+1, R12
-	JGE          narrow_4_0_0_rest
+	JGE          narrow_4_0_0_block
 
-narrow_4_0_0_rest_done:
+narrow_4_0_0_block_done:
 	ADDQ   $+1, R12
 	MOVQ   R11, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -72623,85 +65061,13 @@ narrow_4_0_0_rest_done:
 	MOVQ   n+72(FP), R11
 	SUBQ   $+4, R11
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R11
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R11
 	JLT  narrow_4_0_1_block_done
 
 narrow_4_0_1_block:
 	// Registers: q SI DI R8 R9, weights R10, groups left R11
 	//            weights Z8 Z10, signBytes Z9, q Z11
-	VPXORD       (R10), Z9, Z8
-	VPXORD       64(R10), Z9, Z10
-	VPBROADCASTD (DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD (R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD (R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD (SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	VPXORD       128(R10), Z9, Z8
-	VPXORD       192(R10), Z9, Z10
-	VPBROADCASTD 4(DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD 4(R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD 4(R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD 4(SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	VPXORD       256(R10), Z9, Z8
-	VPXORD       320(R10), Z9, Z10
-	VPBROADCASTD 8(DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD 8(R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD 8(R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD 8(SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	VPXORD       384(R10), Z9, Z8
-	VPXORD       448(R10), Z9, Z10
-	VPBROADCASTD 12(DI), Z11
-	VPDPBUSD     Z11, Z8, Z0
-	VPDPBUSD     Z11, Z10, Z1
-	VPBROADCASTD 12(R8), Z11
-	VPDPBUSD     Z11, Z8, Z2
-	VPDPBUSD     Z11, Z10, Z3
-	VPBROADCASTD 12(R9), Z11
-	VPDPBUSD     Z11, Z8, Z4
-	VPDPBUSD     Z11, Z10, Z5
-	VPBROADCASTD 12(SI), Z11
-	VPDPBUSD     Z11, Z8, Z6
-	VPDPBUSD     Z11, Z10, Z7
-	ADDQ         $+512, R10
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, SI
-	SUBQ         $+4, R11
-	JGE          narrow_4_0_1_block
-
-narrow_4_0_1_block_done:
-	ADDQ $+4, R11
-
-	// The groups that are left.
-	SUBQ $+1, R11
-	JLT  narrow_4_0_1_rest_done
-
-narrow_4_0_1_rest:
 	VPXORD       (R10), Z9, Z8
 	VPXORD       64(R10), Z9, Z10
 	VPBROADCASTD (DI), Z11
@@ -72722,9 +65088,9 @@ narrow_4_0_1_rest:
 	ADDQ         $+4, R9
 	ADDQ         $+4, SI
 	SUBQ         $+1, R11
-	JGE          narrow_4_0_1_rest
+	JGE          narrow_4_0_1_block
 
-narrow_4_0_1_rest_done:
+narrow_4_0_1_block_done:
 	ADDQ $+1, R11
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -72836,111 +65202,13 @@ narrow_5:
 	MOVQ         n+72(FP), R13
 	SUBQ         $+4, R13
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R13
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R13
 	JLT  narrow_5_0_0_block_done
 
 narrow_5_0_0_block:
 	// Registers: q SI DI R8-R10, weights R11, weights to prefetch R12, groups left R13
 	//            sums Z0-Z8 Z10, signBytes Z9, weights Z11 Z12, q Z13
-	PREFETCHT0   4096(R11)
-	PREFETCHT0   4160(R11)
-	VPXORD       (R11), Z9, Z11
-	VPXORD       64(R11), Z9, Z12
-	VPBROADCASTD (DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD (R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD (R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD (R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD (SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	PREFETCHT0   4224(R11)
-	PREFETCHT0   4288(R11)
-	VPXORD       128(R11), Z9, Z11
-	VPXORD       192(R11), Z9, Z12
-	VPBROADCASTD 4(DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD 4(R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 4(R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD 4(R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD 4(SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	PREFETCHT0   4352(R11)
-	PREFETCHT0   4416(R11)
-	VPXORD       256(R11), Z9, Z11
-	VPXORD       320(R11), Z9, Z12
-	VPBROADCASTD 8(DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD 8(R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 8(R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD 8(R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD 8(SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	PREFETCHT0   4480(R11)
-	PREFETCHT0   4544(R11)
-	VPXORD       384(R11), Z9, Z11
-	VPXORD       448(R11), Z9, Z12
-	VPBROADCASTD 12(DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD 12(R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 12(R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD 12(R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD 12(SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	PREFETCHT1   (R12)
-	PREFETCHT1   64(R12)
-	PREFETCHT1   128(R12)
-	PREFETCHT1   192(R12)
-	ADDQ         $+256, R12
-	ADDQ         $+512, R11
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, SI
-	SUBQ         $+4, R13
-	JGE          narrow_5_0_0_block
-
-narrow_5_0_0_block_done:
-	ADDQ $+4, R13
-
-	// The groups that are left.
-	SUBQ $+1, R13
-	JLT  narrow_5_0_0_rest_done
-
-narrow_5_0_0_rest:
 	PREFETCHT0   4096(R11)
 	PREFETCHT0   4160(R11)
 	VPXORD       (R11), Z9, Z11
@@ -72969,9 +65237,9 @@ narrow_5_0_0_rest:
 	ADDQ         $+4, R10
 	ADDQ         $+4, SI
 	SUBQ         $+1, R13
-	JGE          narrow_5_0_0_rest
+	JGE          narrow_5_0_0_block
 
-narrow_5_0_0_rest_done:
+narrow_5_0_0_block_done:
 	ADDQ   $+1, R13
 	MOVQ   R12, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -73030,98 +65298,13 @@ narrow_5_0_0_rest_done:
 	MOVQ   n+72(FP), R12
 	SUBQ   $+4, R12
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R12
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R12
 	JLT  narrow_5_0_1_block_done
 
 narrow_5_0_1_block:
 	// Registers: q SI DI R8-R10, weights R11, groups left R12
 	//            signBytes Z9, weights Z11 Z12, q Z13
-	VPXORD       (R11), Z9, Z11
-	VPXORD       64(R11), Z9, Z12
-	VPBROADCASTD (DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD (R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD (R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD (R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD (SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	VPXORD       128(R11), Z9, Z11
-	VPXORD       192(R11), Z9, Z12
-	VPBROADCASTD 4(DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD 4(R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 4(R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD 4(R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD 4(SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	VPXORD       256(R11), Z9, Z11
-	VPXORD       320(R11), Z9, Z12
-	VPBROADCASTD 8(DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD 8(R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 8(R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD 8(R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD 8(SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	VPXORD       384(R11), Z9, Z11
-	VPXORD       448(R11), Z9, Z12
-	VPBROADCASTD 12(DI), Z13
-	VPDPBUSD     Z13, Z11, Z0
-	VPDPBUSD     Z13, Z12, Z1
-	VPBROADCASTD 12(R8), Z13
-	VPDPBUSD     Z13, Z11, Z2
-	VPDPBUSD     Z13, Z12, Z3
-	VPBROADCASTD 12(R9), Z13
-	VPDPBUSD     Z13, Z11, Z4
-	VPDPBUSD     Z13, Z12, Z5
-	VPBROADCASTD 12(R10), Z13
-	VPDPBUSD     Z13, Z11, Z6
-	VPDPBUSD     Z13, Z12, Z7
-	VPBROADCASTD 12(SI), Z13
-	VPDPBUSD     Z13, Z11, Z8
-	VPDPBUSD     Z13, Z12, Z10
-	ADDQ         $+512, R11
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, SI
-	SUBQ         $+4, R12
-	JGE          narrow_5_0_1_block
-
-narrow_5_0_1_block_done:
-	ADDQ $+4, R12
-
-	// The groups that are left.
-	SUBQ $+1, R12
-	JLT  narrow_5_0_1_rest_done
-
-narrow_5_0_1_rest:
 	VPXORD       (R11), Z9, Z11
 	VPXORD       64(R11), Z9, Z12
 	VPBROADCASTD (DI), Z13
@@ -73146,9 +65329,9 @@ narrow_5_0_1_rest:
 	ADDQ         $+4, R10
 	ADDQ         $+4, SI
 	SUBQ         $+1, R12
-	JGE          narrow_5_0_1_rest
+	JGE          narrow_5_0_1_block
 
-narrow_5_0_1_rest_done:
+narrow_5_0_1_block_done:
 	ADDQ $+1, R12
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
@@ -73284,124 +65467,13 @@ narrow_6:
 	MOVQ         n+72(FP), R14
 	SUBQ         $+4, R14
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R14
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R14
 	JLT  narrow_6_0_0_block_done
 
 narrow_6_0_0_block:
 	// Registers: q SI DI R8-R11, weights R12, weights to prefetch R13, groups left R14
 	//            sums Z0-Z8 Z10-Z12, signBytes Z9, weights Z13 Z14, q Z15
-	PREFETCHT0   4096(R12)
-	PREFETCHT0   4160(R12)
-	VPXORD       (R12), Z9, Z13
-	VPXORD       64(R12), Z9, Z14
-	VPBROADCASTD (DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD (R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD (R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD (R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD (R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD (SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	PREFETCHT0   4224(R12)
-	PREFETCHT0   4288(R12)
-	VPXORD       128(R12), Z9, Z13
-	VPXORD       192(R12), Z9, Z14
-	VPBROADCASTD 4(DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD 4(R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD 4(R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD 4(R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD 4(R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD 4(SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	PREFETCHT0   4352(R12)
-	PREFETCHT0   4416(R12)
-	VPXORD       256(R12), Z9, Z13
-	VPXORD       320(R12), Z9, Z14
-	VPBROADCASTD 8(DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD 8(R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD 8(R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD 8(R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD 8(R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD 8(SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	PREFETCHT0   4480(R12)
-	PREFETCHT0   4544(R12)
-	VPXORD       384(R12), Z9, Z13
-	VPXORD       448(R12), Z9, Z14
-	VPBROADCASTD 12(DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD 12(R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD 12(R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD 12(R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD 12(R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD 12(SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	PREFETCHT1   (R13)
-	PREFETCHT1   64(R13)
-	PREFETCHT1   128(R13)
-	PREFETCHT1   192(R13)
-	ADDQ         $+256, R13
-	ADDQ         $+512, R12
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, SI
-	SUBQ         $+4, R14
-	JGE          narrow_6_0_0_block
-
-narrow_6_0_0_block_done:
-	ADDQ $+4, R14
-
-	// The groups that are left.
-	SUBQ $+1, R14
-	JLT  narrow_6_0_0_rest_done
-
-narrow_6_0_0_rest:
 	PREFETCHT0   4096(R12)
 	PREFETCHT0   4160(R12)
 	VPXORD       (R12), Z9, Z13
@@ -73434,9 +65506,9 @@ narrow_6_0_0_rest:
 	ADDQ         $+4, R11
 	ADDQ         $+4, SI
 	SUBQ         $+1, R14
-	JGE          narrow_6_0_0_rest
+	JGE          narrow_6_0_0_block
 
-narrow_6_0_0_rest_done:
+narrow_6_0_0_block_done:
 	ADDQ   $+1, R14
 	MOVQ   R13, prefetch+48(FP)
 	MOVQ   columns+56(FP), SI
@@ -73505,111 +65577,13 @@ narrow_6_0_0_rest_done:
 	MOVQ   n+72(FP), R13
 	SUBQ   $+4, R13
 
-	// sums += products of 4, 4 groups an iteration.
-	SUBQ $+4, R13
+	// sums += products of 4, 1 groups an iteration.
+	SUBQ $+1, R13
 	JLT  narrow_6_0_1_block_done
 
 narrow_6_0_1_block:
 	// Registers: q SI DI R8-R11, weights R12, groups left R13
 	//            signBytes Z9, weights Z13 Z14, q Z15
-	VPXORD       (R12), Z9, Z13
-	VPXORD       64(R12), Z9, Z14
-	VPBROADCASTD (DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD (R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD (R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD (R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD (R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD (SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	VPXORD       128(R12), Z9, Z13
-	VPXORD       192(R12), Z9, Z14
-	VPBROADCASTD 4(DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD 4(R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD 4(R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD 4(R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD 4(R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD 4(SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	VPXORD       256(R12), Z9, Z13
-	VPXORD       320(R12), Z9, Z14
-	VPBROADCASTD 8(DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD 8(R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD 8(R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD 8(R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD 8(R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD 8(SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	VPXORD       384(R12), Z9, Z13
-	VPXORD       448(R12), Z9, Z14
-	VPBROADCASTD 12(DI), Z15
-	VPDPBUSD     Z15, Z13, Z0
-	VPDPBUSD     Z15, Z14, Z1
-	VPBROADCASTD 12(R8), Z15
-	VPDPBUSD     Z15, Z13, Z2
-	VPDPBUSD     Z15, Z14, Z3
-	VPBROADCASTD 12(R9), Z15
-	VPDPBUSD     Z15, Z13, Z4
-	VPDPBUSD     Z15, Z14, Z5
-	VPBROADCASTD 12(R10), Z15
-	VPDPBUSD     Z15, Z13, Z6
-	VPDPBUSD     Z15, Z14, Z7
-	VPBROADCASTD 12(R11), Z15
-	VPDPBUSD     Z15, Z13, Z8
-	VPDPBUSD     Z15, Z14, Z10
-	VPBROADCASTD 12(SI), Z15
-	VPDPBUSD     Z15, Z13, Z11
-	VPDPBUSD     Z15, Z14, Z12
-	ADDQ         $+512, R12
-	ADDQ         $+16, DI
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+16, R10
-	ADDQ         $+16, R11
-	ADDQ         $+16, SI
-	SUBQ         $+4, R13
-	JGE          narrow_6_0_1_block
-
-narrow_6_0_1_block_done:
-	ADDQ $+4, R13
-
-	// The groups that are left.
-	SUBQ $+1, R13
-	JLT  narrow_6_0_1_rest_done
-
-narrow_6_0_1_rest:
 	VPXORD       (R12), Z9, Z13
 	VPXORD       64(R12), Z9, Z14
 	VPBROADCASTD (DI), Z15
@@ -73638,9 +65612,9 @@ narrow_6_0_1_rest:
 	ADDQ         $+4, R11
 	ADDQ         $+4, SI
 	SUBQ         $+1, R13
-	JGE          narrow_6_0_1_rest
+	JGE          narrow_6_0_1_block
 
-narrow_6_0_1_rest_done:
+narrow_6_0_1_block_done:
 	ADDQ $+1, R13
 
 	// z = fma(dot, scale of the weights · scale of the block, z)

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
+// generated is made once for all tests.
+var generated = sync.OnceValues(generate)
+
 // The committed files are what the plan makes now: neither stale nor edited.
 func TestCommittedFilesAreFresh(t *testing.T) {
-	files, err := generate()
+	files, err := generated()
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, f := range files {
@@ -63,7 +67,7 @@ func TestFirstDifference(t *testing.T) {
 // The plan gives the same text every time: nothing in it depends on the order
 // of a map.
 func TestGenerateIsDeterministic(t *testing.T) {
-	first, err := generate()
+	first, err := generated()
 	require.NoError(t, err)
 	again, err := generate()
 	require.NoError(t, err)

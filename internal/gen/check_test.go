@@ -225,12 +225,18 @@ func TestTuningPanics(t *testing.T) {
 		{"the head needs 17 vector registers, and there are 16", func(t *gen.Tuning) { t.HeadRows = 8 }},
 		{"a step with halves needs 17 vector registers, and there are 16", func(t *gen.Tuning) { t.HalvesAtOnce = 8 }},
 		{"a step needs 17 vector registers, and there are 16", func(t *gen.Tuning) { t.Lanes, t.TileVectors = 4, 2 }},
+		{"Columns of int8 is 0, want at least 1", func(t *gen.Tuning) { t.Dots.Columns = 0 }},
+		{"a row of 8 vectors of int8 is not whole passes of 3", func(t *gen.Tuning) { t.Dots.DigitVectors = 3 }},
+		{"a tile of int8 needs 18 vector registers, and there are 16", func(t *gen.Tuning) { t.Dots.Columns = 4 }},
+		{"a step of int8 needs 18 vector registers, and there are 16", func(t *gen.Tuning) { t.Dots.Sets = 2 }},
+		{"a step of digits needs 19 vector registers, and there are 16", func(t *gen.Tuning) { t.Dots.DigitVectors = 8 }},
 		{"Lockstep is 0, want at least 1", func(t *gen.Tuning) { t.Lockstep = 0 }},
 		{"ShadowLockstep is 0, want at least 1 for 32 steps in the shadow", func(t *gen.Tuning) { t.ShadowLockstep = 0 }},
 	} {
 		tuning := gen.Tuning{
 			InstructionSet: gen.InstructionSet{Name: "Test", Lanes: 8, Registers: 16},
 			StepBlock:      4, TileBlock: 4, TileVectors: 2, WeightsAtOnce: 2, HalvesAtOnce: 2, HeadRows: 4,
+			Dots:     &gen.DotTuning{StepBlock: 1, TileBlock: 1, Vectors: 4, Columns: 3, Sets: 1, DigitVectors: 4},
 			Lockstep: 1, TileLockstep: 1, CellLockstep: 1, ElementVectors: 1, LongVectors: 1, ShadowSteps: 32, ShadowLockstep: 1,
 		}
 		c.spoil(&tuning)

@@ -22,8 +22,9 @@ type dotRows struct {
 	digits []bool
 	// sums[set][factor][vector]; a row goes to one set after another.
 	sums     [][][]Vec
-	prefetch Reg // as that of a stream, or none
-	far      bool
+	tile     bool // of several columns
+	ahead    bool // asks for weights before they are needed
+	prefetch Reg  // as that of a stream, if it is ahead
 }
 
 // dots is the inner loop: it adds the products of n groups. The pointers and n are
@@ -43,7 +44,10 @@ func (g *Generator) dots(d *dotRows, n Reg, name string) {
 		}
 		g.nextGroups(d, groups)
 	}
-	many := g.Dots.Block
+	many := g.Dots.StepBlock
+	if d.tile {
+		many = g.Dots.TileBlock
+	}
 	g.Comment(fmt.Sprintf("sums += products of 4, %d groups an iteration.", many))
 	g.countdown(n, many, name+"_block", func() { block(many) })
 	if many > 1 {
@@ -56,7 +60,7 @@ func (g *Generator) dots(d *dotRows, n Reg, name string) {
 
 // nextGroups moves on by that many groups.
 func (g *Generator) nextGroups(d *dotRows, groups int) {
-	if d.far {
+	if d.ahead {
 		lines := groups * len(d.sums[0][0]) * g.vectorSize() / d.row
 		for i := range lines {
 			g.PrefetchFar(d.prefetch, i*CacheLine)
@@ -73,7 +77,7 @@ func (g *Generator) nextGroups(d *dotRows, groups int) {
 func (g *Generator) dotRow(d *dotRows, k int, x []Scalar) {
 	sums := d.sums[k%len(d.sums)]
 	vectors, size, offset := len(sums[0]), g.vectorSize(), k*d.row
-	if d.far {
+	if d.ahead {
 		for line := 0; line < vectors*size; line += CacheLine {
 			g.Prefetch(d.w, offset+prefetchRows*d.row+line)
 		}
@@ -225,7 +229,7 @@ func (g *Generator) dotPass(columns, vectors int, s stream, sums, z Reg, name st
 	}
 }
 
-func (g *Generator) dotColumns(first, count, vectors int, s stream, sums, z Reg, far bool, name string) {
+func (g *Generator) dotColumns(first, count, vectors int, s stream, sums, z Reg, ahead bool, name string) {
 	g.Comment(fmt.Sprintf("Sums of columns %d to %d.", first, first+count-1))
 	digits := s.format.digits
 	list := g.Arg("columns", "columns")
@@ -236,7 +240,7 @@ func (g *Generator) dotColumns(first, count, vectors int, s stream, sums, z Reg,
 	}
 	acc := make([][]Vec, count)
 	for plane := range planes {
-		d := &dotRows{row: s.row, far: far && plane == 0}
+		d := &dotRows{row: s.row, ahead: ahead && plane == 0, tile: true}
 		if plane > 0 {
 			list = g.Arg("columns", "columns")
 		}
@@ -255,11 +259,11 @@ func (g *Generator) dotColumns(first, count, vectors int, s stream, sums, z Reg,
 		d.sums = [][][]Vec{acc}
 		d.w = g.Copy(s.w, "weights")
 		g.AddImm(d.w, s.row)
-		if d.far {
+		if d.ahead {
 			d.prefetch = g.Arg("prefetch", "weights to prefetch")
 		}
 		g.dots(d, g.groups("n"), fmt.Sprintf("%s_%d", name, plane))
-		if d.far {
+		if d.ahead {
 			g.SetArg("prefetch", d.prefetch)
 		}
 	}

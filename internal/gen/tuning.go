@@ -57,9 +57,9 @@ type Tuning struct {
 
 // DotTuning is how the kernels of int8 weights are shaped.
 type DotTuning struct {
-	// Block is the number of groups of four elements in one iteration of the inner
-	// loop.
-	Block int
+	// StepBlock and TileBlock are the numbers of groups of four elements in one
+	// iteration of the inner loop, for one column and for several.
+	StepBlock, TileBlock int
 	// Vectors and Columns are the shape of a tile: that many weight vectors times
 	// that many columns at a time, for which there are registers.
 	Vectors, Columns int
@@ -76,6 +76,44 @@ type DotTuning struct {
 	// of one panel computed among as many rows of the next; 0 if the registers do
 	// not suffice for both.
 	ShadowGroups int
+}
+
+// check is that of a path's tuning.
+func (d *DotTuning) check(t *Tuning, fail func(format string, args ...any)) {
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"StepBlock", d.StepBlock},
+		{"TileBlock", d.TileBlock},
+		{"Vectors", d.Vectors},
+		{"Columns", d.Columns},
+		{"Sets", d.Sets},
+		{"DigitVectors", d.DigitVectors},
+	} {
+		if n.value < 1 {
+			fail("%s of int8 is %d, want at least 1", n.name, n.value)
+		}
+	}
+	row := panel.RowFloats / t.Lanes
+	for _, vectors := range []int{d.Vectors, d.DigitVectors} {
+		if row%vectors != 0 {
+			fail("a row of %d vectors of int8 is not whole passes of %d", row, vectors)
+		}
+	}
+	const multiplier, product, digits = 1, 1, 2
+	for _, of := range []struct {
+		what    string
+		vectors int
+	}{
+		{"a tile of int8", d.Vectors*d.Columns + d.WeightsAtOnce + multiplier + product},
+		{"a step of int8", row*d.Sets + d.WeightsAtOnce + multiplier + product},
+		{"a step of digits", (d.DigitVectors+multiplier)*digits + min(d.DigitVectors, d.WeightsAtOnce) + product},
+	} {
+		if of.vectors > t.Registers {
+			fail("%s needs %d vector registers, and there are %d", of.what, of.vectors, t.Registers)
+		}
+	}
 }
 
 // KBlock is the number of elements of x in one iteration of the inner loop, for
@@ -122,6 +160,9 @@ func (t *Tuning) check() {
 		fail("a row of %d vectors is not whole passes of %d", row, t.TileVectors)
 	}
 	const multiplier = 1
+	if t.Dots != nil {
+		t.Dots.check(t, fail)
+	}
 	for _, of := range []struct {
 		what    string
 		vectors int
@@ -170,7 +211,8 @@ var (
 		HalvesShadow:   0,
 		ShadowLockstep: 1, // beside the next panel's 8 sums
 		Dots: &DotTuning{
-			Block:        2,
+			StepBlock:    2,
+			TileBlock:    1,
 			Vectors:      4, // × 3 columns = 12 sums, 2 of a multiplier, a product and the ones
 			Columns:      3,
 			Sets:         1,
@@ -213,7 +255,8 @@ var (
 		HeadRows:       4, // × 4 sums
 	}
 	AVX512VNNI = withDots(&AVX512, dispatch.AVX512VNNI, &DotTuning{
-		Block:         4,
+		StepBlock:     4,
+		TileBlock:     1,
 		Vectors:       4, // × 6 columns = 24 sums, 4 weights, a multiplier and the sign bits
 		Columns:       6,
 		WeightsAtOnce: 4,
