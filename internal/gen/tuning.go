@@ -78,44 +78,6 @@ type DotTuning struct {
 	ShadowGroups int
 }
 
-// check is that of a path's tuning.
-func (d *DotTuning) check(t *Tuning, fail func(format string, args ...any)) {
-	for _, n := range []struct {
-		name  string
-		value int
-	}{
-		{"StepBlock", d.StepBlock},
-		{"TileBlock", d.TileBlock},
-		{"Vectors", d.Vectors},
-		{"Columns", d.Columns},
-		{"Sets", d.Sets},
-		{"DigitVectors", d.DigitVectors},
-	} {
-		if n.value < 1 {
-			fail("%s of int8 is %d, want at least 1", n.name, n.value)
-		}
-	}
-	row := panel.RowFloats / t.Lanes
-	for _, vectors := range []int{d.Vectors, d.DigitVectors} {
-		if row%vectors != 0 {
-			fail("a row of %d vectors of int8 is not whole passes of %d", row, vectors)
-		}
-	}
-	const multiplier, product, digits = 1, 1, 2
-	for _, of := range []struct {
-		what    string
-		vectors int
-	}{
-		{"a tile of int8", d.Vectors*d.Columns + d.WeightsAtOnce + multiplier + product},
-		{"a step of int8", row*d.Sets + d.WeightsAtOnce + multiplier + product},
-		{"a step of digits", (d.DigitVectors+multiplier)*digits + min(d.DigitVectors, d.WeightsAtOnce) + product},
-	} {
-		if of.vectors > t.Registers {
-			fail("%s needs %d vector registers, and there are %d", of.what, of.vectors, t.Registers)
-		}
-	}
-}
-
 // KBlock is the number of elements of x in one iteration of the inner loop, for
 // that many columns.
 func (t *Tuning) KBlock(columns int) int {
@@ -160,9 +122,6 @@ func (t *Tuning) check() {
 		fail("a row of %d vectors is not whole passes of %d", row, t.TileVectors)
 	}
 	const multiplier = 1
-	if t.Dots != nil {
-		t.Dots.check(t, fail)
-	}
 	for _, of := range []struct {
 		what    string
 		vectors int
@@ -171,6 +130,47 @@ func (t *Tuning) check() {
 		{"a step", row + multiplier}, // weights may be multiplied from memory
 		{"a step with halves", row + t.HalvesAtOnce + multiplier},
 		{"the head", t.HeadRows*max(1, contract.HeadSums/t.Lanes) + multiplier},
+	} {
+		if of.vectors > t.Registers {
+			fail("%s needs %d vector registers, and there are %d", of.what, of.vectors, t.Registers)
+		}
+	}
+	if t.Dots != nil {
+		t.Dots.check(t, fail)
+	}
+}
+
+// check is that of a path's tuning.
+func (d *DotTuning) check(t *Tuning, fail func(format string, args ...any)) {
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"StepBlock", d.StepBlock},
+		{"TileBlock", d.TileBlock},
+		{"Vectors", d.Vectors},
+		{"Columns", d.Columns},
+		{"Sets", d.Sets},
+		{"DigitVectors", d.DigitVectors},
+	} {
+		if n.value < 1 {
+			fail("%s of int8 is %d, want at least 1", n.name, n.value)
+		}
+	}
+	row := panel.RowFloats / t.Lanes
+	for _, vectors := range []int{d.Vectors, d.DigitVectors} {
+		if row%vectors != 0 {
+			fail("a row of %d vectors of int8 is not whole passes of %d", row, vectors)
+		}
+	}
+	const multiplier, product, digits = 1, 1, 2
+	for _, of := range []struct {
+		what    string
+		vectors int
+	}{
+		{"a tile of int8", d.Vectors*d.Columns + d.WeightsAtOnce + multiplier + product},
+		{"a step of int8", row*d.Sets + d.WeightsAtOnce + multiplier + product},
+		{"a step of digits", (d.DigitVectors+multiplier)*digits + min(d.DigitVectors, d.WeightsAtOnce) + product},
 	} {
 		if of.vectors > t.Registers {
 			fail("%s needs %d vector registers, and there are %d", of.what, of.vectors, t.Registers)
