@@ -20,6 +20,11 @@ func BenchmarkStep(b *testing.B) {
 		for _, path := range lstm.Paths() {
 			run(b, s.Step(n, path))
 		}
+		eachFormat(b, s, func(n *lstm.Network, w bench.Weights) {
+			for _, path := range lstm.Paths() {
+				run(b, s.Step(n, path).Of(w))
+			}
+		})
 	})
 }
 
@@ -30,6 +35,13 @@ func BenchmarkStepBatch(b *testing.B) {
 				run(b, s.StepBatch(n, path, batch))
 			}
 		}
+		eachFormat(b, s, func(n *lstm.Network, w bench.Weights) {
+			for _, batch := range bench.FormatBatches {
+				for _, path := range lstm.Paths() {
+					run(b, s.StepBatch(n, path, batch).Of(w))
+				}
+			}
+		})
 	})
 }
 
@@ -38,6 +50,11 @@ func BenchmarkForward(b *testing.B) {
 		for _, path := range lstm.Paths() {
 			run(b, s.Forward(n, path))
 		}
+		eachFormat(b, s, func(n *lstm.Network, w bench.Weights) {
+			for _, path := range lstm.Paths() {
+				run(b, s.Forward(n, path).Of(w))
+			}
+		})
 	})
 }
 
@@ -98,6 +115,19 @@ func benchmarkPeak(b *testing.B, kind bench.Kind) {
 func eachShape(b *testing.B, run func(b *testing.B, s bench.Shape, n *lstm.Network)) {
 	for _, s := range bench.Shapes {
 		b.Run(sizes(s), func(b *testing.B) { run(b, s, newNetwork(b, s)) })
+	}
+}
+
+// eachFormat calls run with a network for each format but float32, whose benchmarks have
+// no key weights in their names.
+func eachFormat(b *testing.B, s bench.Shape, run func(n *lstm.Network, w bench.Weights)) {
+	b.Helper()
+	for _, w := range bench.Formats[1:] {
+		n, err := s.Network(w)
+		if err != nil {
+			b.Fatal(err)
+		}
+		run(n, w)
 	}
 }
 

@@ -103,6 +103,9 @@ func (f Figure) check() error {
 	if f.Variant != "" && (f.Kind != Step && f.Kind != Forward || !slices.Contains(Variants, f.Variant)) {
 		return fmt.Errorf("%s: variant is %q, want one of %q for %s and %s, and none for other kinds", f.Name(), f.Variant, Variants, Step, Forward)
 	}
+	if f.Weights != "" && (f.Kind != Step && f.Kind != Forward && f.Kind != StepBatch || !slices.Contains(Formats, f.Weights)) {
+		return fmt.Errorf("%s: weights are %q, want one of %q for %s, %s and %s, and none for other kinds", f.Name(), f.Weights, Formats, Step, Forward, StepBatch)
+	}
 	if err := (Shape{f.Input, f.Hidden}).check(); err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}

@@ -56,6 +56,9 @@ type Figure struct {
 
 	// Of a Step or Forward in a run that measures variants, one of Variants.
 	Variant Variant `json:"variant,omitempty"`
+	// Of a Step, Forward or StepBatch beside other formats, one of Formats; empty for
+	// float32 where others are not measured, or not of this kind.
+	Weights Weights `json:"weights,omitempty"`
 
 	Work   float64 `json:"work"`
 	Min    float64 `json:"min_ns"`
@@ -83,6 +86,9 @@ func (f Figure) Name() string {
 	}
 	if f.Variant != "" {
 		b.WriteString("/variant=" + string(f.Variant))
+	}
+	if f.Weights != "" {
+		b.WriteString("/weights=" + string(f.Weights))
 	}
 	if f.Path != "" {
 		b.WriteString("/path=" + f.Path)

@@ -88,6 +88,8 @@ func TestReadRefusesOddFigures(t *testing.T) {
 		`path=avx2: lengths are "", want one of`:                        func(r *Report) { r.Figures[len(r.Figures)-1].Lengths = "" },
 		`variant=odd: variant is "odd", want one of`:                    func(r *Report) { r.Figures[0].Variant = "odd" },
 		`variant=relu: variant is "relu", want one of`:                  func(r *Report) { r.Figures[0].Variant = ReLU },
+		`weights=odd: weights are "odd", want one of`:                   func(r *Report) { r.Figures[0].Weights = "odd" },
+		`weights=int8: weights are "int8", want one of`:                 func(r *Report) { r.Figures[0].Weights = Int8 },
 		"hidden is 0, want 1 to":                                        func(r *Report) { r.Figures[7].Hidden = 0 },
 		"input is -5, want 1 to":                                        func(r *Report) { r.Figures[7].Input = -5 },
 		"the weights have 8.796101410816e+12 bytes, want at most 2 GiB": func(r *Report) { r.Figures[7].Hidden, r.Figures[7].Input = 1<<19, 1<<19 },
@@ -129,6 +131,7 @@ func TestNames(t *testing.T) {
 		"ForwardBatch/input=1/hidden=8/batch=32/steps=100/lengths=even/path=avx2": {Kind: ForwardBatch, Input: 1, Hidden: 8, Batch: 32,
 			Steps: 100, Lengths: EvenLengths, Path: "avx2"},
 		"Step/input=1/hidden=8/variant=relu/path=avx2": {Kind: Step, Input: 1, Hidden: 8, Variant: ReLU, Path: "avx2"},
+		"Step/input=1/hidden=8/weights=int8/path=avx2": {Kind: Step, Input: 1, Hidden: 8, Weights: Int8, Path: "avx2"},
 		"Sigmoid/n=4096/path=generic":                  {Kind: Sigmoid, N: 4096, Path: "generic"},
 		"Clock":                                        {Kind: Clock},
 	} {

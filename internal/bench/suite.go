@@ -64,6 +64,11 @@ func Suite(shapes []Shape, paths []string) ([][]*Candidate, error) {
 			// Pure Go has no tiles: its batches and sequences take as long as
 			// their steps, and those of large layers take seconds.
 			if !dispatch.PureGo(path) {
+				formats, err := s.stepFormats(path)
+				if err != nil {
+					return nil, err
+				}
+				group = append(group, formats...)
 				group = append(group, s.Forward(n, path))
 				for _, batch := range Batches {
 					group = append(group, s.StepBatch(n, path, batch))

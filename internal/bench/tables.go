@@ -14,11 +14,13 @@ func (r *Report) Tables() []*Table {
 	switch {
 	case len(r.Variants()) > 0:
 		return r.variantTables()
+	case slices.Contains(r.Formats(), Float32):
+		return r.formatTables()
 	case len(r.Peers()) > 0:
 		return r.peerTables()
 	}
 	return withRows([]*Table{
-		r.machineTable(), r.stepTable(), r.forwardTable(), r.batchTable(), r.sequencesTable(), r.activationTable(), r.memoryTable(),
+		r.machineTable(), r.stepTable(), r.formatsTable(), r.forwardTable(), r.batchTable(), r.sequencesTable(), r.activationTable(), r.memoryTable(),
 	})
 }
 
