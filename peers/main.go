@@ -28,14 +28,21 @@ func main() {
 	path := flag.String("path", lstm.Path(), "lstm takes this `PATH`")
 	sequences := flag.Bool("sequences", false, "measure sequences of many streams, and nothing else")
 	variants := flag.Bool("variants", false, "measure layers that are not PyTorch's nn.LSTM, and nothing else")
+	formats := flag.Bool("formats", false, "compare formats of weights, also with peers that have int8 ones, and nothing else")
 	library := flag.String("onnxruntime", "", "the shared library of ONNX Runtime")
 	flag.Parse()
 	err := dispatch.Set(*path)
-	if *sequences && *variants {
-		err = errors.New("-sequences and -variants are two runs")
+	chosen := 0
+	for _, flag := range []bool{*sequences, *variants, *formats} {
+		if flag {
+			chosen++
+		}
+	}
+	if err == nil && chosen > 1 {
+		err = errors.New("-sequences, -variants and -formats are runs of their own, want one of them")
 	}
 	if err == nil {
-		err = run(*total, *json, *library, *sequences, *variants)
+		err = run(*total, *json, *library, *sequences, *variants, *formats)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
@@ -43,7 +50,7 @@ func main() {
 	}
 }
 
-func run(total time.Duration, json, library string, sequences, variants bool) error {
+func run(total time.Duration, json, library string, sequences, variants, formats bool) error {
 	// With one thread of Go's own, the scheduler would take the processor from a
 	// call into C that takes long, for nobody, and the call would have to wait
 	// for it when it returns. The script pins all threads to one core.
@@ -52,11 +59,17 @@ func run(total time.Duration, json, library string, sequences, variants bool) er
 	report := bench.NewReport()
 	var groups [][]*bench.Candidate
 	var err error
-	peers, worst := openPeers(library), map[peer]float64{}
-	if variants {
-		peers = variantPeers(peers)
+	worst := map[peer]float64{}
+	var peers []peer
+	switch {
+	case variants:
+		peers = variantPeers(openPeers(library))
 		groups, err = variantGroups(peers, worst)
-	} else {
+	case formats:
+		peers = openInt8Peers(library)
+		groups, err = formatGroups(peers, worst)
+	default:
+		peers = openPeers(library)
 		groups, err = shapeGroups(peers, sequences, worst)
 	}
 	if err != nil {
@@ -98,21 +111,35 @@ func run(total time.Duration, json, library string, sequences, variants bool) er
 
 // openPeers returns the peers that can run here, and says which cannot.
 func openPeers(library string) []peer {
-	var peers []peer
-	add := func(name string, p peer, err error) {
-		if err != nil {
-			fmt.Printf("%s is MISSING: %s\n", name, err)
-			return
-		}
-		peers = append(peers, p)
-	}
-	p, err := openONNXRuntime(library)
-	add("ONNX Runtime", p, err)
-	p, err = openOneDNN()
-	add("oneDNN", p, err)
+	var list peerList
+	p, err := openONNXRuntime(library, false)
+	list.add("ONNX Runtime", p, err)
+	p, err = openOneDNN(false)
+	list.add("oneDNN", p, err)
 	p, err = openArchSIMD()
-	add("archsimd", p, err)
-	return append(peers, gonum{}, plain{})
+	list.add("archsimd", p, err)
+	return append(list, gonum{}, plain{})
+}
+
+// openInt8Peers returns those that have int8 weights.
+func openInt8Peers(library string) []peer {
+	var list peerList
+	p, err := openONNXRuntime(library, true)
+	list.add("ONNX Runtime", p, err)
+	p, err = openOneDNN(true)
+	list.add("oneDNN", p, err)
+	return list
+}
+
+type peerList []peer
+
+// add adds a peer, or says why there is none of that name.
+func (l *peerList) add(name string, p peer, err error) {
+	if err != nil {
+		fmt.Printf("%s is MISSING: %s\n", name, err)
+		return
+	}
+	*l = append(*l, p)
 }
 
 // shapeGroups are the groups of a run of PyTorch's nn.LSTM, of sequences of many
@@ -148,29 +175,38 @@ func candidates(s bench.Shape, peers []peer, jobs []job, worst map[peer]float64)
 	layer := s.Model().Layers[0].(*lstm.Weights)
 	var group []*bench.Candidate
 	for _, j := range jobs {
-		x := s.Inputs(j.rows())
 		for _, p := range peers {
 			// The plain loop gains nothing from many streams, and takes seconds for them.
 			if j.lengths != "" && p == (plain{}) {
 				continue
 			}
-			theirs, err := p.open(layer, j, x)
-			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", p.name(), j.figure(s, "").Name(), err)
-			}
-			ours, err := newReference(layer, j, x)
+			theirs, err := candidate(s, layer, p, j, tolerance, worst)
 			if err != nil {
 				return nil, err
 			}
-			difference, err := compare(ours, theirs)
-			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", p.name(), j.figure(s, "").Name(), err)
-			}
-			worst[p] = max(worst[p], difference)
-			group = append(group, &bench.Candidate{Figure: j.figure(s, p.name()), Run: repeat(theirs)})
+			group = append(group, theirs)
 		}
 	}
 	return group, nil
+}
+
+// candidate is a peer at a layer, once its answers are as near to lstm's as that.
+func candidate(s bench.Shape, layer *lstm.Weights, p peer, j job, tolerance float64, worst map[peer]float64) (*bench.Candidate, error) {
+	x := s.Inputs(j.rows())
+	theirs, err := p.open(layer, j, x)
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", p.name(), j.figure(s, "").Name(), err)
+	}
+	ours, err := newReference(layer, j, x)
+	if err != nil {
+		return nil, err
+	}
+	difference, err := compare(ours, theirs, tolerance)
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", p.name(), j.figure(s, "").Name(), err)
+	}
+	worst[p] = max(worst[p], difference)
+	return &bench.Candidate{Figure: j.figure(s, p.name()), Run: repeat(theirs)}, nil
 }
 
 // repeat returns a function that makes a runner's call that number of times.

@@ -20,7 +20,8 @@ struct execution {
 
 struct onednn_lstm {
   dnnl_stream_t stream;
-  float *x, *y;
+  void *x;
+  float *y;
   // A call makes each of the executions, from the next on; the states that one writes
   // are those that the next reads.
   struct execution *executions;
@@ -32,9 +33,9 @@ struct onednn_lstm {
 #define TRY(call) \
   if ((call) != dnnl_success) return NULL
 
-static dnnl_status_t describe(dnnl_memory_desc_t *desc, dnnl_format_tag_t format,
+static dnnl_status_t describe(dnnl_memory_desc_t *desc, dnnl_data_type_t type, dnnl_format_tag_t format,
                               int n, const dnnl_dims_t dims) {
-  return dnnl_memory_desc_init_by_tag(desc, n, dims, dnnl_f32, format);
+  return dnnl_memory_desc_init_by_tag(desc, n, dims, type, format);
 }
 
 // zeros makes memory that belongs to oneDNN, which aligns it as it likes.
@@ -48,16 +49,16 @@ static dnnl_memory_t zeros(dnnl_engine_t engine, const dnnl_memory_desc_t *desc)
 }
 
 // packed copies weights from PyTorch's layout to the one that the primitive has
-// chosen for its argument.
-static dnnl_memory_t packed(struct onednn_lstm *p, dnnl_engine_t engine, const_dnnl_primitive_desc_t pd,
-                            int arg, const dnnl_memory_desc_t *desc, float *weights) {
+// chosen for its argument, quantised as the attributes say.
+static dnnl_memory_t packed(struct onednn_lstm *p, dnnl_engine_t engine, const_dnnl_primitive_attr_t attr,
+                            const_dnnl_primitive_desc_t pd, int arg, const dnnl_memory_desc_t *desc, float *weights) {
   const dnnl_memory_desc_t *chosen = dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, arg);
   dnnl_memory_t from, to = zeros(engine, chosen);
   dnnl_primitive_desc_t reorder_pd;
   dnnl_primitive_t reorder;
   if (to == NULL) return NULL;
   TRY(dnnl_memory_create(&from, desc, engine, weights));
-  TRY(dnnl_reorder_primitive_desc_create(&reorder_pd, desc, engine, chosen, engine, NULL));
+  TRY(dnnl_reorder_primitive_desc_create(&reorder_pd, desc, engine, chosen, engine, attr));
   TRY(dnnl_primitive_create(&reorder, reorder_pd));
   dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
   TRY(dnnl_primitive_execute(reorder, p->stream, 2, args));
@@ -79,24 +80,38 @@ static dnnl_memory_t values(dnnl_engine_t engine, const dnnl_memory_desc_t *desc
 }
 
 // part is memory that lies at an address.
-static dnnl_memory_t part(dnnl_engine_t engine, const dnnl_memory_desc_t *desc, float *at) {
+static dnnl_memory_t part(dnnl_engine_t engine, const dnnl_memory_desc_t *desc, void *at) {
   dnnl_memory_t m;
   TRY(dnnl_memory_create(&m, desc, engine, at));
   return m;
 }
 
-// room is a number of zeros, on a line of the cache.
-static float *room(size_t floats) {
-  size_t bytes = (floats * sizeof(float) + 63) / 64 * 64;
-  float *data = aligned_alloc(64, bytes);
-  if (data != NULL) memset(data, 0, bytes);
+// room is a number of bytes that are all the same, on a line of the cache.
+static void *room(size_t bytes, int value) {
+  bytes = (bytes + 63) / 64 * 64;
+  void *data = aligned_alloc(64, bytes);
+  if (data != NULL) memset(data, value, bytes);
   return data;
+}
+
+// shift is what stands for 0 where x and h are bytes.
+enum { shift = 128 };
+
+// quantised returns the attributes of primitives whose weights are int8, and x and h
+// bytes: a scale for each row of both matrices of weights, and one for x and h.
+static dnnl_status_t quantised(dnnl_primitive_attr_t attr, const struct onednn_int8 *q, int hidden) {
+  const int gates_and_units = 1 << 3 | 1 << 4;
+  dnnl_status_t status = dnnl_primitive_attr_set_rnn_data_qparams(attr, q->scale, shift);
+  if (status != dnnl_success) return status;
+  return dnnl_primitive_attr_set_rnn_weights_qparams(attr, 4 * hidden, gates_and_units, q->weight_scales);
 }
 
 // A layer is what the primitives of a network have in common.
 struct layer {
   dnnl_engine_t engine;
-  dnnl_primitive_attr_t attr;
+  dnnl_primitive_attr_t attr, packing; // of the network, and of what packs its weights
+  dnnl_data_type_t vector, matrix; // of x and h, and of weights
+  dnnl_format_tag_t rows;          // how the weights lie that are packed
   int input, hidden;
   float *weight_ih, *weight_hh;
   dnnl_memory_t bias;
@@ -104,7 +119,7 @@ struct layer {
 
 // What a primitive works on.
 struct shapes {
-  dnnl_memory_desc_t x, y, state, scratchpad, ih_desc, hh_desc;
+  dnnl_memory_desc_t x, y, h, c, scratchpad, ih_desc, hh_desc;
   dnnl_memory_t ih, hh;
 };
 
@@ -118,21 +133,22 @@ static dnnl_primitive_t primitive(struct onednn_lstm *p, const struct layer *l, 
   const dnnl_dims_t bias_dims = {1, 1, 4, l->hidden};
   struct shapes *s = &shapes[i];
   dnnl_memory_desc_t ih, hh, ih_any, hh_any, bias;
-  TRY(describe(&s->x, dnnl_tnc, 3, x_dims));
-  TRY(describe(&s->y, dnnl_tnc, 3, y_dims));
-  TRY(describe(&s->state, dnnl_ldnc, 4, state_dims));
-  TRY(describe(&ih, dnnl_ldgoi, 5, ih_dims));
-  TRY(describe(&hh, dnnl_ldgoi, 5, hh_dims));
-  TRY(describe(&ih_any, dnnl_format_tag_any, 5, ih_dims));
-  TRY(describe(&hh_any, dnnl_format_tag_any, 5, hh_dims));
-  TRY(describe(&bias, dnnl_ldgo, 4, bias_dims));
+  TRY(describe(&s->x, l->vector, dnnl_tnc, 3, x_dims));
+  TRY(describe(&s->y, dnnl_f32, dnnl_tnc, 3, y_dims));
+  TRY(describe(&s->h, l->vector, dnnl_ldnc, 4, state_dims));
+  TRY(describe(&s->c, dnnl_f32, dnnl_ldnc, 4, state_dims));
+  TRY(describe(&ih, dnnl_f32, l->rows, 5, ih_dims));
+  TRY(describe(&hh, dnnl_f32, l->rows, 5, hh_dims));
+  TRY(describe(&ih_any, l->matrix, dnnl_format_tag_any, 5, ih_dims));
+  TRY(describe(&hh_any, l->matrix, dnnl_format_tag_any, 5, hh_dims));
+  TRY(describe(&bias, dnnl_f32, dnnl_ldgo, 4, bias_dims));
 
   dnnl_rnn_desc_t desc;
   dnnl_primitive_desc_t pd;
   dnnl_primitive_t lstm;
   TRY(dnnl_lstm_forward_desc_init(&desc, dnnl_forward_inference, dnnl_unidirectional_left2right,
-                                  &s->x, &s->state, &s->state, &ih_any, &hh_any, &bias,
-                                  &s->y, &s->state, &s->state, dnnl_rnn_flags_undef));
+                                  &s->x, &s->h, &s->c, &ih_any, &hh_any, &bias,
+                                  &s->y, &s->h, &s->c, dnnl_rnn_flags_undef));
   TRY(dnnl_primitive_desc_create(&pd, &desc, l->attr, l->engine, NULL));
   TRY(dnnl_primitive_create(&lstm, pd));
 
@@ -142,37 +158,52 @@ static dnnl_primitive_t primitive(struct onednn_lstm *p, const struct layer *l, 
     if (dnnl_memory_desc_equal(&shapes[k].ih_desc, &s->ih_desc)) s->ih = shapes[k].ih;
     if (dnnl_memory_desc_equal(&shapes[k].hh_desc, &s->hh_desc)) s->hh = shapes[k].hh;
   }
-  if (s->ih == NULL) s->ih = packed(p, l->engine, pd, DNNL_ARG_WEIGHTS_LAYER, &ih, l->weight_ih);
-  if (s->hh == NULL) s->hh = packed(p, l->engine, pd, DNNL_ARG_WEIGHTS_ITER, &hh, l->weight_hh);
+  if (s->ih == NULL) s->ih = packed(p, l->engine, l->packing, pd, DNNL_ARG_WEIGHTS_LAYER, &ih, l->weight_ih);
+  if (s->hh == NULL) s->hh = packed(p, l->engine, l->packing, pd, DNNL_ARG_WEIGHTS_ITER, &hh, l->weight_hh);
   s->scratchpad = *dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, DNNL_ARG_SCRATCHPAD);
   dnnl_primitive_desc_destroy(pd);
   return lstm;
 }
 
 struct onednn_lstm *onednn_open(int input, int hidden, int stretches, const int *steps, const int *streams,
-                                int sequences, float *weight_ih, float *weight_hh, float *bias) {
+                                int sequences, float *weight_ih, float *weight_hh, float *bias,
+                                const struct onednn_int8 *q) {
   struct onednn_lstm *p = calloc(1, sizeof *p);
-  struct layer l = {.input = input, .hidden = hidden, .weight_ih = weight_ih, .weight_hh = weight_hh};
+  struct layer l = {
+      .vector = q != NULL ? dnnl_u8 : dnnl_f32,
+      .matrix = q != NULL ? dnnl_s8 : dnnl_f32,
+      .rows = q != NULL ? dnnl_ldigo : dnnl_ldgoi,
+      .input = input,
+      .hidden = hidden,
+      .weight_ih = weight_ih,
+      .weight_hh = weight_hh,
+  };
   TRY(dnnl_engine_create(&l.engine, dnnl_cpu, 0));
   TRY(dnnl_stream_create(&p->stream, l.engine, dnnl_stream_default_flags));
   // The scratchpad that oneDNN makes by itself belongs to a thread, and calls from
   // Go may come from any.
   TRY(dnnl_primitive_attr_create(&l.attr));
   TRY(dnnl_primitive_attr_set_scratchpad_mode(l.attr, dnnl_scratchpad_mode_user));
+  TRY(dnnl_primitive_attr_create(&l.packing));
+  if (q != NULL) {
+    TRY(quantised(l.attr, q, hidden));
+    TRY(quantised(l.packing, q, hidden));
+  }
   const dnnl_dims_t bias_dims = {1, 1, 4, hidden};
   dnnl_memory_desc_t bias_desc;
-  TRY(describe(&bias_desc, dnnl_ldgo, 4, bias_dims));
+  TRY(describe(&bias_desc, dnnl_f32, dnnl_ldgo, 4, bias_dims));
   l.bias = values(l.engine, &bias_desc, bias);
 
-  size_t rows = 0, state_floats = (size_t)streams[0] * hidden;
+  const size_t size = q != NULL ? 1 : sizeof(float); // of an element of x and h
+  size_t rows = 0, state = (size_t)streams[0] * hidden;
   for (int i = 0; i < stretches; i++) rows += (size_t)steps[i] * streams[i];
-  p->x = room(rows * input);
-  p->y = room(rows * hidden);
+  p->x = room(rows * input * size, 0);
+  p->y = room(rows * hidden * sizeof(float), 0);
   // States that are zeros, and two that take turns.
-  float *h[3], *c[3];
+  void *h[3], *c[3];
   for (int i = 0; i < 3; i++) {
-    h[i] = room(state_floats);
-    c[i] = room(state_floats);
+    h[i] = room(state * size, q != NULL ? shift : 0);
+    c[i] = room(state * sizeof(float), 0);
     if (h[i] == NULL || c[i] == NULL) return NULL;
   }
   // Without sequences, the one stretch is there twice: a call, and the one after it.
@@ -192,23 +223,24 @@ struct onednn_lstm *onednn_open(int input, int hidden, int stretches, const int 
     size_t bytes = dnnl_memory_desc_get_size(&shapes[i].scratchpad);
     if (bytes > scratchpad_bytes) scratchpad_bytes = bytes;
   }
-  float *scratchpad = room(scratchpad_bytes / sizeof(float) + 1);
+  void *scratchpad = room(scratchpad_bytes + 1, 0);
   if (scratchpad == NULL) return NULL;
 
-  float *at_x = p->x, *at_y = p->y;
+  char *at_x = p->x;
+  float *at_y = p->y;
   for (int i = 0; i < p->count; i++) {
     const int before = sequences && i == 0 ? 2 : 1 - i % 2, after = i % 2;
     struct shapes *s = &shapes[i];
     const dnnl_exec_arg_t args[ARGS] = {
         {DNNL_ARG_SRC_LAYER, part(l.engine, &s->x, at_x)},
-        {DNNL_ARG_SRC_ITER, part(l.engine, &s->state, h[before])},
-        {DNNL_ARG_SRC_ITER_C, part(l.engine, &s->state, c[before])},
+        {DNNL_ARG_SRC_ITER, part(l.engine, &s->h, h[before])},
+        {DNNL_ARG_SRC_ITER_C, part(l.engine, &s->c, c[before])},
         {DNNL_ARG_WEIGHTS_LAYER, s->ih},
         {DNNL_ARG_WEIGHTS_ITER, s->hh},
         {DNNL_ARG_BIAS, l.bias},
         {DNNL_ARG_DST_LAYER, part(l.engine, &s->y, at_y)},
-        {DNNL_ARG_DST_ITER, part(l.engine, &s->state, h[after])},
-        {DNNL_ARG_DST_ITER_C, part(l.engine, &s->state, c[after])},
+        {DNNL_ARG_DST_ITER, part(l.engine, &s->h, h[after])},
+        {DNNL_ARG_DST_ITER_C, part(l.engine, &s->c, c[after])},
         {DNNL_ARG_SCRATCHPAD, part(l.engine, &s->scratchpad, scratchpad)},
     };
     for (int k = 0; k < ARGS; k++) {
@@ -216,12 +248,13 @@ struct onednn_lstm *onednn_open(int input, int hidden, int stretches, const int 
     }
     memcpy(p->executions[i].args, args, sizeof args);
     if (sequences) {
-      at_x += (size_t)steps[i] * streams[i] * input;
+      at_x += (size_t)steps[i] * streams[i] * input * size;
       at_y += (size_t)steps[i] * streams[i] * hidden;
     }
   }
   free(shapes);
   dnnl_primitive_attr_destroy(l.attr);
+  dnnl_primitive_attr_destroy(l.packing);
   return p;
 }
 
@@ -236,5 +269,5 @@ int onednn_run(struct onednn_lstm *p) {
   return status != dnnl_success;
 }
 
-float *onednn_x(struct onednn_lstm *p) { return p->x; }
+void *onednn_x(struct onednn_lstm *p) { return p->x; }
 float *onednn_y(struct onednn_lstm *p) { return p->y; }

@@ -4,6 +4,6 @@ package main
 
 import "errors"
 
-func openOneDNN() (peer, error) {
+func openOneDNN(bool) (peer, error) {
 	return nil, errors.New("not built with -tags onednn, which needs oneDNN 2, Debian's libdnnl-dev")
 }

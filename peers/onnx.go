@@ -39,6 +39,7 @@ func (m message) part(field protowire.Number, part []byte) message {
 // What the enumerations of onnx.proto call the types of tensors and attributes.
 const (
 	onnxFloat = 1
+	onnxInt8  = 3
 	onnxInt64 = 7
 
 	onnxFloatAttribute   = 1
@@ -73,8 +74,9 @@ func onnxDirections(layer lstm.Layer) []*lstm.Weights {
 	return nil
 }
 
-// onnxModel is the file for that job, of a layer that has onnxDirections.
-func onnxModel(layer lstm.Layer, j job) []byte {
+// onnxModel is the file for that job, of a layer that has onnxDirections; quantised,
+// of one direction and with weights of a scale a row.
+func onnxModel(layer lstm.Layer, j job, quantised bool) []byte {
 	directions := onnxDirections(layer)
 	first := directions[0]
 	rows, hidden := len(first.BiasIH), first.HiddenSize
@@ -92,16 +94,24 @@ func onnxModel(layer lstm.Layer, j job) []byte {
 	}
 	inputs := []string{"X", "W", "R", "B", "", "initial_h", "initial_c"} // "" is sequence_lens
 	count, state := onnxDim(len(directions)), onnxDim(hidden)
-	graph := message(nil).text(2, "lstm").
-		part(5, onnxTensor("W", w, len(directions), rows, first.InputSize)).
-		part(5, onnxTensor("R", r, len(directions), rows, hidden)).
-		part(5, onnxTensor("B", b, len(directions), 2*rows))
+	graph := message(nil).text(2, "lstm").part(5, onnxTensor("B", b, len(directions), 2*rows))
+	if quantised {
+		inputs = append(inputs, "", "W_scale", "W_zero", "R_scale", "R_zero") // "" is P
+		graph = onnxQuantised(onnxQuantised(graph, "W", w, rows), "R", r, rows)
+	} else {
+		graph = graph.
+			part(5, onnxTensor("W", w, len(directions), rows, first.InputSize)).
+			part(5, onnxTensor("R", r, len(directions), rows, hidden))
+	}
 	if len(p) > 0 {
 		inputs = append(inputs, "P")
 		graph = graph.part(5, onnxTensor("P", p, len(directions), 3*hidden))
 	}
 	y := []message{steps, count, streams, state}
-	if first.Residual {
+	if quantised {
+		node := onnxNode("DynamicQuantizeLSTM", inputs, []string{"Y", "Y_h", "Y_c"}, onnxAttributes(directions)...)
+		graph = graph.part(1, node.text(7, onnxMicrosoft))
+	} else if first.Residual {
 		y = []message{steps, streams, state}
 		axes := message(nil).number(1, 1).number(2, onnxInt64).text(8, "axes").part(9, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 		graph = graph.part(5, axes).
@@ -119,8 +129,40 @@ func onnxModel(layer lstm.Layer, j job) []byte {
 		part(12, onnxValue("Y_h", count, streams, state)).
 		part(12, onnxValue("Y_c", count, streams, state))
 
-	return message(nil).number(1, onnxFormat).part(7, graph).
-		part(8, message(nil).text(1, "").number(2, onnxOperator))
+	model := message(nil).number(1, onnxFormat).part(7, graph).part(8, message(nil).text(1, "").number(2, onnxOperator))
+	if quantised {
+		model = model.part(8, message(nil).text(1, onnxMicrosoft).number(2, 1))
+	}
+	return model
+}
+
+// onnxMicrosoft is the domain of ONNX Runtime's own operators.
+const onnxMicrosoft = "com.microsoft"
+
+// onnxQuantised adds a matrix of that many rows, as DynamicQuantizeLSTM wants it, to a
+// graph: transposed, int8, with a scale and a zero point for each row.
+func onnxQuantised(graph message, name string, values []float32, rows int) message {
+	columns := len(values) / rows
+	scales, bytes := make([]float32, rows), make([]byte, len(values))
+	for r := range rows {
+		row := values[r*columns:][:columns]
+		scales[r] = largest(row) / 127
+		for k, v := range row {
+			bytes[k*rows+r] = byte(int8(math.RoundToEven(float64(v / scales[r]))))
+		}
+	}
+	return graph.
+		part(5, onnxRawTensor(name, onnxInt8, bytes, 1, columns, rows)).
+		part(5, onnxTensor(name+"_scale", scales, 1, rows)).
+		part(5, onnxRawTensor(name+"_zero", onnxInt8, make([]byte, rows), 1, rows))
+}
+
+// largest is the largest magnitude of numbers that are not all 0.
+func largest(values []float32) (m float32) {
+	for _, v := range values {
+		m = max(m, v, -v)
+	}
+	return m
 }
 
 func onnxNode(operator string, inputs, outputs []string, attributes ...message) message {
@@ -186,15 +228,19 @@ func onnxGates(rows []float32) []float32 {
 }
 
 func onnxTensor(name string, values []float32, dims ...int) message {
-	m := message(nil)
-	for _, d := range dims {
-		m = m.number(1, d)
-	}
 	raw := make([]byte, 0, 4*len(values))
 	for _, v := range values {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 	}
-	return m.number(2, onnxFloat).text(8, name).part(9, raw)
+	return onnxRawTensor(name, onnxFloat, raw, dims...)
+}
+
+func onnxRawTensor(name string, kind int, raw []byte, dims ...int) message {
+	m := message(nil)
+	for _, d := range dims {
+		m = m.number(1, d)
+	}
+	return m.number(2, kind).text(8, name).part(9, raw)
 }
 
 // Dimensions of a value: of that size, or of a size that has a name.

@@ -69,7 +69,7 @@ func TestONNXModel(t *testing.T) {
 		InputSize: input, HiddenSize: hidden,
 		WeightIH: gates(input, 0), WeightHH: gates(hidden, 10), BiasIH: gates(1, 20), BiasHH: gates(1, 30),
 	}
-	model := onnxModel(layer, job{steps: 5, streams: 7})
+	model := onnxModel(layer, job{steps: 5, streams: 7}, false)
 
 	require.Equal(t, []any{onnxFormat}, fields(t, model)[1])
 	require.Equal(t, []any{onnxOperator}, fields(t, part(t, model, 8))[2])

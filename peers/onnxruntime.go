@@ -12,22 +12,31 @@ import (
 )
 
 // onnxruntime runs ONNX models with ONNX Runtime, through the package that Go
-// services use for it.
-type onnxruntime struct{}
+// services use for it; with int8, models of its operator DynamicQuantizeLSTM, which
+// quantises x and h as they come.
+type onnxruntime struct{ int8 bool }
 
 // openONNXRuntime loads the shared library at path.
-func openONNXRuntime(path string) (peer, error) {
+func openONNXRuntime(path string, int8 bool) (peer, error) {
 	if path == "" {
 		return nil, errors.New("no -onnxruntime; the npm package onnxruntime-node has the library")
 	}
-	ort.SetSharedLibraryPath(path)
-	if err := ort.InitializeEnvironment(); err != nil {
-		return nil, err
+	if !ort.IsInitialized() {
+		ort.SetSharedLibraryPath(path)
+		if err := ort.InitializeEnvironment(); err != nil {
+			return nil, err
+		}
 	}
-	return onnxruntime{}, nil
+	return onnxruntime{int8}, nil
 }
 
-func (onnxruntime) name() string    { return "ONNX Runtime" }
+func (o onnxruntime) name() string {
+	if o.int8 {
+		return "ONNX Runtime int8"
+	}
+	return "ONNX Runtime"
+}
+
 func (onnxruntime) version() string { return ort.GetVersion() }
 
 func (o onnxruntime) open(layer *lstm.Weights, j job, x []float32) (runner, error) {
@@ -36,7 +45,7 @@ func (o onnxruntime) open(layer *lstm.Weights, j job, x []float32) (runner, erro
 
 func (onnxruntime) has(layer lstm.Layer) bool { return onnxDirections(layer) != nil }
 
-func (onnxruntime) openVariant(layer lstm.Layer, j job, x []float32) (runner, error) {
+func (o onnxruntime) openVariant(layer lstm.Layer, j job, x []float32) (runner, error) {
 	options, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
@@ -50,7 +59,7 @@ func (onnxruntime) openVariant(layer lstm.Layer, j job, x []float32) (runner, er
 	if err != nil {
 		return nil, err
 	}
-	session, err := ort.NewDynamicAdvancedSessionWithONNXData(onnxModel(layer, j),
+	session, err := ort.NewDynamicAdvancedSessionWithONNXData(onnxModel(layer, j, o.int8),
 		[]string{"X", "initial_h", "initial_c"}, []string{"Y", "Y_h", "Y_c"}, options)
 	if err != nil {
 		return nil, err

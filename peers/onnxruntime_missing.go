@@ -4,6 +4,6 @@ package main
 
 import "errors"
 
-func openONNXRuntime(string) (peer, error) {
+func openONNXRuntime(string, bool) (peer, error) {
 	return nil, errors.New("built without cgo")
 }

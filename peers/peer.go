@@ -183,8 +183,8 @@ const (
 )
 
 // compare runs a peer beside the reference and returns the largest difference
-// of their answers.
-func compare(ours, theirs runner) (worst float64, err error) {
+// of their answers, which is an error where it is more than tolerance.
+func compare(ours, theirs runner, tolerance float64) (worst float64, err error) {
 	for call := range comparedCalls {
 		if err := ours.run(); err != nil {
 			return 0, err

@@ -26,7 +26,7 @@ func TestAnswers(t *testing.T) {
 					require.NoError(t, err)
 					ours, err := newReference(layer, j, x)
 					require.NoError(t, err)
-					_, err = compare(ours, theirs)
+					_, err = compare(ours, theirs, tolerance)
 					require.NoError(t, err, "%v, %+v", s, j)
 				}
 			}
@@ -81,24 +81,24 @@ func TestCompareFindsDifferences(t *testing.T) {
 		require.NoError(t, err)
 		return r
 	}
-	worst, err := compare(open(), open())
+	worst, err := compare(open(), open(), tolerance)
 	require.NoError(t, err)
 	require.Zero(t, worst)
 
-	worst, err = compare(open(), wrong{open(), tolerance / 2})
+	worst, err = compare(open(), wrong{open(), tolerance / 2}, tolerance)
 	require.NoError(t, err)
 	require.InDelta(t, tolerance/2, worst, tolerance/10)
 
-	_, err = compare(open(), wrong{open(), 2 * tolerance})
+	_, err = compare(open(), wrong{open(), 2 * tolerance}, tolerance)
 	require.ErrorContains(t, err, "output 9 of call 0 is ")
-	_, err = compare(open(), wrong{open(), float32(math.NaN())})
+	_, err = compare(open(), wrong{open(), float32(math.NaN())}, tolerance)
 	require.ErrorContains(t, err, "is NaN, want ")
-	_, err = compare(open(), &forgetful{open: open})
+	_, err = compare(open(), &forgetful{open: open}, tolerance)
 	require.ErrorContains(t, err, "of call 1 is ")
 
 	other, err := newReference(s.Model().Layers[0].(*lstm.Weights), job{1, 1, ""}, s.Inputs(1))
 	require.NoError(t, err)
-	_, err = compare(open(), other)
+	_, err = compare(open(), other, tolerance)
 	require.ErrorContains(t, err, "5 outputs, want 10")
 }
 

@@ -53,7 +53,7 @@ func variantCandidate(s bench.Shape, p variantPeer, ours bench.Figure, worst map
 	if err != nil {
 		return nil, err
 	}
-	difference, err := compare(reference, theirs)
+	difference, err := compare(reference, theirs, tolerance)
 	if err != nil {
 		return nil, err
 	}

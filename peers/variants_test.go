@@ -62,7 +62,7 @@ func TestONNXVariants(t *testing.T) {
 		bench.Residual:      {attributes{}, 1, 7, []string{"LSTM", "Squeeze", "Add"}},
 		bench.Bidirectional: {attributes{"direction": "bidirectional"}, 2, 7, []string{"LSTM"}},
 	} {
-		graph := fields(t, part(t, onnxModel(s.Layer(v), job{steps: 5, streams: 1}), 7))
+		graph := fields(t, part(t, onnxModel(s.Layer(v), job{steps: 5, streams: 1}, false), 7))
 		var operators []string
 		for _, node := range graph[1] {
 			operators = append(operators, texts(fields(t, node.([]byte))[4])...)
@@ -105,7 +105,7 @@ func attributeValue(a map[protowire.Number][]any) any {
 func TestONNXPeepholes(t *testing.T) {
 	layer := bench.Shape{Input: 1, Hidden: 1}.Layer(bench.Plain).(*lstm.Weights)
 	layer.PeepholeI, layer.PeepholeF, layer.PeepholeO = []float32{1}, []float32{2}, []float32{3}
-	graph := fields(t, part(t, onnxModel(layer, job{steps: 1, streams: 1}), 7))
+	graph := fields(t, part(t, onnxModel(layer, job{steps: 1, streams: 1}, false), 7))
 	found := false
 	for _, v := range graph[5] {
 		if tensor := fields(t, v.([]byte)); texts(tensor[8])[0] == "P" {
