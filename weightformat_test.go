@@ -67,7 +67,7 @@ func someOf(count, first, n int) (list []int) {
 
 // Layers of every format, size and kind, and every way to run them.
 func TestFormatsAreTheFormula(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		for s, shape := range lstmtest.Shapes {
 			for f, format := range formats {
 				if testing.Short() && (s+f)%3 != 0 {
@@ -98,7 +98,7 @@ func TestFormatsAreTheFormula(t *testing.T) {
 // Hidden sizes and input sizes from 1 to 70, which leave groups, vectors and panels
 // filled in part.
 func TestFormatsOfOddSizes(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		for size := 1; size <= 70; size++ {
 			for f, format := range formats[:3] {
 				if testing.Short() && size > 17 && (size+f)%5 != 0 {
@@ -118,7 +118,7 @@ func TestFormatsOfOddSizes(t *testing.T) {
 // Streams go on through steps, batches and sequences in random order, whatever the
 // format.
 func TestFormatsOneAnswer(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		for s, shape := range lstmtest.Shapes {
 			for f, format := range formats {
 				if (s+f)%3 != 0 || testing.Short() && (s+f)%5 != 0 {
@@ -153,7 +153,7 @@ func TestFormatsOneAnswer(t *testing.T) {
 
 // Layers that are no LSTM layers, before, between and after them, and heads.
 func TestFormatsOfDenseLayers(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		for i, d := range denseModels {
 			for _, f := range someOf(len(formats), i, 1) {
 				r := lstmtest.NewRand(45, i)
@@ -169,7 +169,7 @@ func TestFormatsOfDenseLayers(t *testing.T) {
 
 // Vectors on both sides of the edges of blocks, and of what one int32 would hold.
 func TestLongQuantisedVectors(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		for i, c := range []struct{ input, hidden, size int }{{2047, 3, 0}, {2048, 9, 0}, {2049, 1, 0}, {4097, 5, 0}, {2, 3, 2050}} {
 			for _, f := range someOf(len(formats), i, 2) {
 				r := lstmtest.NewRand(46, i)
@@ -210,7 +210,7 @@ func TestLongQuantisedVectors(t *testing.T) {
 // Layers with more weights than one call takes, and projections and heads with more
 // rows.
 func TestLargeFormats(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		for i, c := range []struct{ input, hidden, size, outputs int }{
 			{30, 300, 0, 0},
 			{900, 40, 0, 3},
@@ -246,7 +246,7 @@ func TestLargeFormats(t *testing.T) {
 // Rows of zeros and of numbers that count as such, rows with one large weight beside
 // small ones, and vectors of zeros, of tiny numbers and with outliers.
 func TestOddRowsAndVectors(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		for _, format := range formats {
 			r := lstmtest.NewRand(49)
 			w := randomLayer(r, 9, 20)
@@ -290,7 +290,7 @@ func TestOddRowsAndVectors(t *testing.T) {
 // A NaN or an infinity in x, in h or in c of one stream makes no difference to
 // others, in whatever place of a batch; in x or h it makes its own NaN.
 func TestFormatsKeepStreamsApart(t *testing.T) {
-	lstmtest.EachPath(t, func(t *testing.T) {
+	lstmtest.EveryPath(t, func(t *testing.T) {
 		for f, format := range formats {
 			r := lstmtest.NewRand(50, f)
 			m := randomModel(r, 2, 9, 20, 17)
@@ -357,7 +357,7 @@ func TestScales(t *testing.T) {
 	w.ScaleHR, d.Scale = scales(w.WeightHR, size), scales(d.Weight, outputs)
 	n, err := New(m)
 	require.NoError(t, err)
-	lstmtest.EachPath(t, func(t *testing.T) { testWays(t, m, n, []int{input, hidden}, 3) })
+	lstmtest.EveryPath(t, func(t *testing.T) { testWays(t, m, n, []int{input, hidden}, 3) })
 	got := byteMatrix(w.WeightIH, input, w.ScaleIH)
 	for i, v := range got.Weights {
 		require.Equal(t, w.WeightIH[i], float32(float32(v)*w.ScaleIH[i/input]))
