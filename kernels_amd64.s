@@ -7136,8 +7136,8 @@ done:
 
 // func stepInt8DigitsAVX2(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·stepInt8DigitsAVX2(SB), $576-96
-	VMOVUPS oneWords<>+0(SB), Y11
+TEXT ·stepInt8DigitsAVX2(SB), $4800-96
+	VMOVUPS oneWords<>+0(SB), Y3
 	MOVQ    sums+0(FP), AX
 	MOVQ    weights+16(FP), CX
 	MOVQ    c+72(FP), DX
@@ -7145,116 +7145,275 @@ TEXT ·stepInt8DigitsAVX2(SB), $576-96
 	MOVQ    units+88(FP), SI
 	LEAQ    63(SP), DI
 	ANDQ    $-64, DI
+	MOVQ    n+48(FP), R8
+	TESTQ   R8, R8
+	JEQ     panels
+	MOVQ    DI, R8
+	ADDQ    $+512, R8
+	MOVQ    x+40(FP), R9
+	MOVQ    R9, R10
+	ADDQ    $+16, R10
+	MOVQ    n+48(FP), R11
+	SUBQ    $+4, R11
+	ADDQ    $+3, R11
+	ANDQ    $-4, R11
+	SHLQ    $0x02, R11
+	ADDQ    R11, R9
+	ADDQ    $+16, R9
+	MOVQ    n+48(FP), R11
+	SUBQ    $+4, R11
+
+	// Words of the digits.
+	SUBQ $+8, R11
+	JLT  words_done
+
+words:
+	// Registers: even q R8, q R9 R10, groups left R11
+	//            hi Y0, lo Y1
+	VMOVUPS (R10), Y0
+	VMOVUPS (R9), Y1
+	VPSLLD  $0x18, Y0, Y2
+	VPSRAD  $0x18, Y2, Y2
+	VPSLLD  $0x07, Y2, Y2
+	VPSRAD  $0x00, Y1, Y4
+	VANDPS  lowDigit<>+0(SB), Y4, Y4
+	VPADDD  Y4, Y2, Y2
+	VANDPS  lowWord<>+0(SB), Y2, Y2
+	VPSLLD  $0x08, Y0, Y4
+	VPSRAD  $0x18, Y4, Y4
+	VPSLLD  $0x07, Y4, Y4
+	VPSRAD  $0x10, Y1, Y5
+	VANDPS  lowDigit<>+0(SB), Y5, Y5
+	VPADDD  Y5, Y4, Y4
+	VPSLLD  $0x10, Y4, Y4
+	VORPS   Y4, Y2, Y2
+	VMOVUPS Y2, (R8)
+	VPSLLD  $0x10, Y0, Y2
+	VPSRAD  $0x18, Y2, Y2
+	VPSLLD  $0x07, Y2, Y2
+	VPSRAD  $0x08, Y1, Y4
+	VANDPS  lowDigit<>+0(SB), Y4, Y4
+	VPADDD  Y4, Y2, Y2
+	VANDPS  lowWord<>+0(SB), Y2, Y2
+	VPSLLD  $0x00, Y0, Y0
+	VPSRAD  $0x18, Y0, Y0
+	VPSLLD  $0x07, Y0, Y0
+	VPSRAD  $0x18, Y1, Y1
+	VANDPS  lowDigit<>+0(SB), Y1, Y1
+	VPADDD  Y1, Y0, Y0
+	VPSLLD  $0x10, Y0, Y0
+	VORPS   Y0, Y2, Y0
+	VMOVUPS Y0, 2112(R8)
+	ADDQ    $+32, R10
+	ADDQ    $+32, R9
+	ADDQ    $+32, R8
+	SUBQ    $+8, R11
+	JGE     words
+
+words_done:
+	ADDQ $+8, R11
+	SUBQ $+1, R11
+	JLT  words_rest_done
+
+words_rest:
+	VBROADCASTSS (R10), Y0
+	VBROADCASTSS (R9), Y1
+	VPSLLD       $0x18, Y0, Y2
+	VPSRAD       $0x18, Y2, Y2
+	VPSLLD       $0x07, Y2, Y2
+	VPSRAD       $0x00, Y1, Y4
+	VANDPS       lowDigit<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VANDPS       lowWord<>+0(SB), Y2, Y2
+	VPSLLD       $0x08, Y0, Y4
+	VPSRAD       $0x18, Y4, Y4
+	VPSLLD       $0x07, Y4, Y4
+	VPSRAD       $0x10, Y1, Y5
+	VANDPS       lowDigit<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSLLD       $0x10, Y4, Y4
+	VORPS        Y4, Y2, Y2
+	VMOVUPS      Y2, (R8)
+	VPSLLD       $0x10, Y0, Y2
+	VPSRAD       $0x18, Y2, Y2
+	VPSLLD       $0x07, Y2, Y2
+	VPSRAD       $0x08, Y1, Y4
+	VANDPS       lowDigit<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VANDPS       lowWord<>+0(SB), Y2, Y2
+	VPSLLD       $0x00, Y0, Y0
+	VPSRAD       $0x18, Y0, Y0
+	VPSLLD       $0x07, Y0, Y0
+	VPSRAD       $0x18, Y1, Y1
+	VANDPS       lowDigit<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSLLD       $0x10, Y0, Y0
+	VORPS        Y0, Y2, Y0
+	VMOVUPS      Y0, 2112(R8)
+	ADDQ         $+4, R10
+	ADDQ         $+4, R9
+	ADDQ         $+4, R8
+	SUBQ         $+1, R11
+	JGE          words_rest
+
+words_rest_done:
+	ADDQ $+1, R11
 
 panels:
 	// Registers: sums of the panel AX, panel CX, c DX, h BX, units left SI, z DI
-	//            oneWords Y11
-	CMPQ         SI, $+8
-	JLE          narrow
-	MOVQ         skip+32(FP), R8
-	SHLQ         $0x08, R8
-	ADDQ         CX, R8
-	MOVQ         n+48(FP), R9
-	TESTQ        R9, R9
-	JEQ          wide_without_x
-	MOVQ         x+40(FP), R9
-	MOVQ         R8, R10
-	ADDQ         $+256, R10
-	MOVQ         R9, R11
-	ADDQ         $+16, R11
-	MOVQ         R9, R12
-	MOVQ         n+48(FP), R13
-	SUBQ         $+4, R13
-	ADDQ         $+3, R13
-	ANDQ         $-4, R13
-	SHLQ         $0x02, R13
-	ADDQ         R13, R12
-	ADDQ         $+16, R12
-	VBROADCASTSS 8(R9), Y0
-	VBROADCASTSS 8(R9), Y1
-	VBROADCASTSS 8(R9), Y2
-	VBROADCASTSS 8(R9), Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	MOVQ         n+48(FP), R13
-	SUBQ         $+4, R13
+	//            oneWords Y3
+	CMPQ   SI, $+8
+	JLE    narrow
+	MOVQ   skip+32(FP), R8
+	SHLQ   $0x08, R8
+	ADDQ   CX, R8
+	MOVQ   n+48(FP), R9
+	TESTQ  R9, R9
+	JEQ    wide_without_x
+	MOVQ   x+40(FP), R9
+	MOVQ   DI, R10
+	ADDQ   $+512, R10
+	MOVQ   R8, R11
+	ADDQ   $+256, R11
+	MOVQ   R10, R12
+	ADDQ   $+2112, R10
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   n+48(FP), R13
+	SUBQ   $+4, R13
 
 	// sums += products of 4, 2 groups an iteration.
 	SUBQ $+2, R13
 	JLT  wide_x_0_block_done
 
 wide_x_0_block:
-	// Registers: weights R10, q R11 R12, groups left R13
-	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	VPBROADCASTD (R11), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R10), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (R12), Y8
-	VPMADDUBSW   (R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R10), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(R11), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R10), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(R12), Y8
-	VPMADDUBSW   256(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   288(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   320(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   352(R10), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R10
-	ADDQ         $+8, R11
+	// Registers: odd q R10, weights R11, even q R12, groups left R13
+	//            sums Y0-Y2 Y4-Y8, oneWords Y3, q Y9 Y10
+	VPBROADCASTD (R12), Y9
+	VPBROADCASTD (R10), Y10
+	VMOVDQU      (R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
+	VMOVDQU      32(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VMOVDQU      64(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VMOVDQU      96(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VMOVDQU      128(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VMOVDQU      160(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y6, Y6
+	VPADDD       Y12, Y6, Y6
+	VMOVDQU      192(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y7, Y7
+	VPADDD       Y12, Y7, Y7
+	VMOVDQU      224(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	VPBROADCASTD 4(R12), Y9
+	VPBROADCASTD 4(R10), Y10
+	VMOVDQU      256(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
+	VMOVDQU      288(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VMOVDQU      320(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VMOVDQU      352(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VMOVDQU      384(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VMOVDQU      416(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y6, Y6
+	VPADDD       Y12, Y6, Y6
+	VMOVDQU      448(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y7, Y7
+	VPADDD       Y12, Y7, Y7
+	VMOVDQU      480(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	ADDQ         $+512, R11
 	ADDQ         $+8, R12
+	ADDQ         $+8, R10
 	SUBQ         $+2, R13
 	JGE          wide_x_0_block
 
@@ -7266,41 +7425,67 @@ wide_x_0_block_done:
 	JLT  wide_x_0_rest_done
 
 wide_x_0_rest:
-	VPBROADCASTD (R11), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R10), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (R12), Y8
-	VPMADDUBSW   (R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R10), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R10
-	ADDQ         $+4, R11
+	VPBROADCASTD (R12), Y9
+	VPBROADCASTD (R10), Y10
+	VMOVDQU      (R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
+	VMOVDQU      32(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VMOVDQU      64(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VMOVDQU      96(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VMOVDQU      128(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VMOVDQU      160(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y6, Y6
+	VPADDD       Y12, Y6, Y6
+	VMOVDQU      192(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y7, Y7
+	VPADDD       Y12, Y7, Y7
+	VMOVDQU      224(R11), Y12
+	VPMADDUBSW   Y12, Y3, Y11
+	VPSRAW       $0x08, Y12, Y12
+	VPMADDWD     Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y11, Y8, Y8
+	VPADDD       Y12, Y8, Y8
+	ADDQ         $+256, R11
 	ADDQ         $+4, R12
+	ADDQ         $+4, R10
 	SUBQ         $+1, R13
 	JGE          wide_x_0_rest
 
@@ -7308,220 +7493,55 @@ wide_x_0_rest_done:
 	ADDQ $+1, R13
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
-	VBROADCASTSS (R9), Y8
-	VPSLLD       $0x07, Y0, Y0
-	VPADDD       Y4, Y0, Y0
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (AX), Y9
-	VMULPS       Y8, Y4, Y4
+	VBROADCASTSS (R9), Y9
+	VMOVUPS      (R8), Y10
+	VMOVUPS      (AX), Y11
+	VMULPS       Y9, Y10, Y10
 	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y4, Y0, Y9
-	VMOVUPS      Y9, 256(DI)
-	VPSLLD       $0x07, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VMOVUPS      32(R8), Y1
-	VMOVUPS      32(AX), Y4
-	VMULPS       Y8, Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      Y4, 288(DI)
-	VPSLLD       $0x07, Y2, Y0
-	VPADDD       Y6, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(AX), Y2
-	VMULPS       Y8, Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      Y2, 320(DI)
-	VPSLLD       $0x07, Y3, Y0
-	VPADDD       Y7, Y0, Y0
-	VMOVUPS      96(R8), Y1
-	VMOVUPS      96(AX), Y2
-	VMULPS       Y8, Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      Y2, 352(DI)
-	MOVQ         R8, R10
-	ADDQ         $+384, R10
-	MOVQ         R9, R11
-	ADDQ         $+16, R11
-	MOVQ         R9, R12
-	MOVQ         n+48(FP), R13
-	SUBQ         $+4, R13
-	ADDQ         $+3, R13
-	ANDQ         $-4, R13
-	SHLQ         $0x02, R13
-	ADDQ         R13, R12
-	ADDQ         $+16, R12
-	VBROADCASTSS 8(R9), Y0
-	VBROADCASTSS 8(R9), Y1
-	VBROADCASTSS 8(R9), Y2
-	VBROADCASTSS 8(R9), Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	MOVQ         n+48(FP), R13
-	SUBQ         $+4, R13
-
-	// sums += products of 4, 2 groups an iteration.
-	SUBQ $+2, R13
-	JLT  wide_x_4_block_done
-
-wide_x_4_block:
-	VPBROADCASTD (R11), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R10), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (R12), Y8
-	VPMADDUBSW   (R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R10), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(R11), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R10), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(R12), Y8
-	VPMADDUBSW   256(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   288(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   320(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   352(R10), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+512, R10
-	ADDQ         $+8, R11
-	ADDQ         $+8, R12
-	SUBQ         $+2, R13
-	JGE          wide_x_4_block
-
-wide_x_4_block_done:
-	ADDQ $+2, R13
-
-	// The groups that are left.
-	SUBQ $+1, R13
-	JLT  wide_x_4_rest_done
-
-wide_x_4_rest:
-	VPBROADCASTD (R11), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R10), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (R12), Y8
-	VPMADDUBSW   (R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R10), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R10), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R10
-	ADDQ         $+4, R11
-	ADDQ         $+4, R12
-	SUBQ         $+1, R13
-	JGE          wide_x_4_rest
-
-wide_x_4_rest_done:
-	ADDQ $+1, R13
-
-	// z = fma(dot, scale of the weights · scale of the block, z)
-	VBROADCASTSS (R9), Y8
-	VPSLLD       $0x07, Y0, Y0
-	VPADDD       Y4, Y0, Y0
-	VMOVUPS      128(R8), Y4
-	VMOVUPS      128(AX), Y9
-	VMULPS       Y8, Y4, Y4
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y4, Y0, Y9
-	VMOVUPS      Y9, 384(DI)
-	VPSLLD       $0x07, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VMOVUPS      160(R8), Y1
-	VMOVUPS      160(AX), Y4
-	VMULPS       Y8, Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      Y4, 416(DI)
-	VPSLLD       $0x07, Y2, Y0
-	VPADDD       Y6, Y0, Y0
-	VMOVUPS      192(R8), Y1
-	VMOVUPS      192(AX), Y2
-	VMULPS       Y8, Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      Y2, 448(DI)
-	VPSLLD       $0x07, Y3, Y0
-	VPADDD       Y7, Y0, Y0
-	VMOVUPS      224(R8), Y1
-	VMOVUPS      224(AX), Y2
-	VMULPS       Y8, Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      Y2, 480(DI)
+	VFMADD231PS  Y10, Y0, Y11
+	VMOVUPS      Y11, 256(DI)
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(AX), Y10
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y10
+	VMOVUPS      Y10, 288(DI)
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      64(AX), Y1
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 320(DI)
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      96(AX), Y1
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y4, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 352(DI)
+	VMOVUPS      128(R8), Y0
+	VMOVUPS      128(AX), Y1
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y5, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 384(DI)
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      160(AX), Y1
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y6, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 416(DI)
+	VMOVUPS      192(R8), Y0
+	VMOVUPS      192(AX), Y1
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y7, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 448(DI)
+	VMOVUPS      224(R8), Y0
+	VMOVUPS      224(AX), Y1
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y8, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 480(DI)
 	MOVQ         n+48(FP), R9
 	SUBQ         $+4, R9
 	ADDQ         $+1, R9
@@ -7556,11 +7576,11 @@ wide_with_x:
 	VBROADCASTSS 8(R9), Y0
 	VBROADCASTSS 8(R9), Y1
 	VBROADCASTSS 8(R9), Y2
-	VBROADCASTSS 8(R9), Y3
 	VBROADCASTSS 8(R9), Y4
 	VBROADCASTSS 8(R9), Y5
 	VBROADCASTSS 8(R9), Y6
 	VBROADCASTSS 8(R9), Y7
+	VBROADCASTSS 8(R9), Y8
 	MOVQ         m+64(FP), R12
 	SUBQ         $+4, R12
 
@@ -7570,77 +7590,77 @@ wide_with_x:
 
 wide_h_0_block:
 	// Registers: weights R10, q R11, groups left R12
-	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	VPBROADCASTD (R11), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y3, Y3
-	VPXOR        128(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R10), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(R11), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        256(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        288(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        320(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        352(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y3, Y3
-	VPXOR        384(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        416(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        448(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        480(R10), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
+	//            sums Y0-Y2 Y4-Y8, oneWords Y3, q Y9, |q| Y10
+	VPBROADCASTD (R11), Y9
+	VPABSB       Y9, Y10
+	VPCMPGTB     Y9, Y10, Y9
+	VPXOR        (R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y0, Y0
+	VPXOR        32(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y1, Y1
+	VPXOR        64(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y2, Y2
+	VPXOR        96(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y4, Y4
+	VPXOR        128(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y5, Y5
+	VPXOR        160(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y6, Y6
+	VPXOR        192(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y7, Y7
+	VPXOR        224(R10), Y9, Y9
+	VPMADDUBSW   Y9, Y10, Y9
+	VPMADDWD     Y3, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPBROADCASTD 4(R11), Y9
+	VPABSB       Y9, Y10
+	VPCMPGTB     Y9, Y10, Y9
+	VPXOR        256(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y0, Y0
+	VPXOR        288(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y1, Y1
+	VPXOR        320(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y2, Y2
+	VPXOR        352(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y4, Y4
+	VPXOR        384(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y5, Y5
+	VPXOR        416(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y6, Y6
+	VPXOR        448(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y7, Y7
+	VPXOR        480(R10), Y9, Y9
+	VPMADDUBSW   Y9, Y10, Y9
+	VPMADDWD     Y3, Y9, Y9
+	VPADDD       Y9, Y8, Y8
 	ADDQ         $+512, R10
 	ADDQ         $+8, R11
 	SUBQ         $+2, R12
@@ -7654,41 +7674,41 @@ wide_h_0_block_done:
 	JLT  wide_h_0_rest_done
 
 wide_h_0_rest:
-	VPBROADCASTD (R11), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y3, Y3
-	VPXOR        128(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y4, Y4
-	VPXOR        160(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y5, Y5
-	VPXOR        192(R10), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y6, Y6
-	VPXOR        224(R10), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
+	VPBROADCASTD (R11), Y9
+	VPABSB       Y9, Y10
+	VPCMPGTB     Y9, Y10, Y9
+	VPXOR        (R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y0, Y0
+	VPXOR        32(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y1, Y1
+	VPXOR        64(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y2, Y2
+	VPXOR        96(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y4, Y4
+	VPXOR        128(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y5, Y5
+	VPXOR        160(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y6, Y6
+	VPXOR        192(R10), Y9, Y11
+	VPMADDUBSW   Y11, Y10, Y11
+	VPMADDWD     Y3, Y11, Y11
+	VPADDD       Y11, Y7, Y7
+	VPXOR        224(R10), Y9, Y9
+	VPMADDUBSW   Y9, Y10, Y9
+	VPMADDWD     Y3, Y9, Y9
+	VPADDD       Y9, Y8, Y8
 	ADDQ         $+256, R10
 	ADDQ         $+4, R11
 	SUBQ         $+1, R12
@@ -7698,53 +7718,53 @@ wide_h_0_rest_done:
 	ADDQ $+1, R12
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
-	VBROADCASTSS (R9), Y8
-	VMOVUPS      (R8), Y9
-	VMOVUPS      256(DI), Y10
-	VMULPS       Y8, Y9, Y9
+	VBROADCASTSS (R9), Y9
+	VMOVUPS      (R8), Y10
+	VMOVUPS      256(DI), Y11
+	VMULPS       Y9, Y10, Y10
 	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y9, Y0, Y10
-	VMOVUPS      Y10, (DI)
+	VFMADD231PS  Y10, Y0, Y11
+	VMOVUPS      Y11, (DI)
 	VMOVUPS      32(R8), Y0
-	VMOVUPS      288(DI), Y9
-	VMULPS       Y8, Y0, Y0
+	VMOVUPS      288(DI), Y10
+	VMULPS       Y9, Y0, Y0
 	VCVTDQ2PS    Y1, Y1
-	VFMADD231PS  Y0, Y1, Y9
-	VMOVUPS      Y9, 32(DI)
+	VFMADD231PS  Y0, Y1, Y10
+	VMOVUPS      Y10, 32(DI)
 	VMOVUPS      64(R8), Y0
 	VMOVUPS      320(DI), Y1
-	VMULPS       Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	VCVTDQ2PS    Y2, Y2
 	VFMADD231PS  Y0, Y2, Y1
 	VMOVUPS      Y1, 64(DI)
 	VMOVUPS      96(R8), Y0
 	VMOVUPS      352(DI), Y1
-	VMULPS       Y8, Y0, Y0
-	VCVTDQ2PS    Y3, Y2
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y4, Y2
 	VFMADD231PS  Y0, Y2, Y1
 	VMOVUPS      Y1, 96(DI)
 	VMOVUPS      128(R8), Y0
 	VMOVUPS      384(DI), Y1
-	VMULPS       Y8, Y0, Y0
-	VCVTDQ2PS    Y4, Y2
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y5, Y2
 	VFMADD231PS  Y0, Y2, Y1
 	VMOVUPS      Y1, 128(DI)
 	VMOVUPS      160(R8), Y0
 	VMOVUPS      416(DI), Y1
-	VMULPS       Y8, Y0, Y0
-	VCVTDQ2PS    Y5, Y2
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y6, Y2
 	VFMADD231PS  Y0, Y2, Y1
 	VMOVUPS      Y1, 160(DI)
 	VMOVUPS      192(R8), Y0
 	VMOVUPS      448(DI), Y1
-	VMULPS       Y8, Y0, Y0
-	VCVTDQ2PS    Y6, Y2
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y7, Y2
 	VFMADD231PS  Y0, Y2, Y1
 	VMOVUPS      Y1, 192(DI)
 	VMOVUPS      224(R8), Y0
 	VMOVUPS      480(DI), Y1
-	VMULPS       Y8, Y0, Y0
-	VCVTDQ2PS    Y7, Y2
+	VMULPS       Y9, Y0, Y0
+	VCVTDQ2PS    Y8, Y2
 	VFMADD231PS  Y0, Y2, Y1
 	VMOVUPS      Y1, 224(DI)
 
@@ -7759,95 +7779,95 @@ wide_h_0_rest_done:
 	VMOVUPS 128(DI), Y1
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y5
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
-	VMOVUPS     tanhRoundMax<>+0(SB), Y6
-	VMINPS      Y5, Y6, Y5
-	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
-	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
 	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMOVUPS     leastSquare<>+0(SB), Y4
-	VFMADD231PS Y2, Y2, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
-	VMOVUPS     leastSquare<>+0(SB), Y6
-	VFMADD231PS Y0, Y0, Y6
-	VPSLLD      $0x17, Y3, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y7
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y10
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y5, Y5
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
-	VFMADD231PS Y6, Y8, Y9
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
 
 	// tanh: t = r·z·p + r (t = tanh r)
-	VMULPS      Y4, Y2, Y4
-	VFMADD231PS Y7, Y4, Y2
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y8, Y5, Y2
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y6, Y9, Y0
+	VFNMADD231PS Y7, Y10, Y0
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y6
-	VFNMADD213PS Y4, Y2, Y6
-	VADDPS       one<>+0(SB), Y5, Y7
-	VFMADD231PS  Y4, Y2, Y7
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y2, Y8
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y3, Y2
-	VFNMADD231PS Y3, Y0, Y2
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	VDIVPS       Y7, Y6, Y6
-	VFNMADD231PS Y5, Y6, Y4
-	VORPS        Y1, Y4, Y1
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
+	VORPS        Y1, Y5, Y1
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y4
-	VDIVPS  Y2, Y4, Y4
+	VMOVUPS one<>+0(SB), Y5
+	VDIVPS  Y2, Y5, Y5
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y2, Y3, Y5
-	VADDPS       one<>+0(SB), Y5, Y5
-	VFNMADD231PS Y3, Y0, Y5
+	VSUBPS       Y2, Y4, Y6
+	VADDPS       one<>+0(SB), Y6, Y6
+	VFNMADD231PS Y4, Y0, Y6
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y4, Y2
-	VFNMADD231PS Y4, Y5, Y2
+	VFNMADD213PS one<>+0(SB), Y5, Y2
+	VFNMADD231PS Y5, Y6, Y2
 
 	// σ: σ = g·y + y
-	VFMADD231PS Y4, Y2, Y4
+	VFMADD231PS Y5, Y2, Y5
 
 	// σ: x = min(40, max(-42, x))
 	VMOVUPS 64(DI), Y0
@@ -7859,54 +7879,54 @@ wide_h_0_rest_done:
 	// σ: m = x·NegLog2E + Round, n = m - Round
 	VMOVUPS     sigmoidRound<>+0(SB), Y2
 	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y2
-	VSUBPS      sigmoidRound<>+0(SB), Y2, Y3
+	VSUBPS      sigmoidRound<>+0(SB), Y2, Y4
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y3, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y3, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
 
 	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
-	VMOVUPS     leastSquare<>+0(SB), Y3
-	VFMADD231PS Y0, Y0, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y4
+	VFMADD231PS Y0, Y0, Y4
 	VPSLLD      $0x17, Y2, Y2
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y5
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y5
-	VMOVUPS     sigmoidP0<>+0(SB), Y6
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y6
+	VMOVUPS     sigmoidP2<>+0(SB), Y6
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y6
+	VMOVUPS     sigmoidP0<>+0(SB), Y7
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y7
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y3, Y5
-	VFMADD231PS Y3, Y5, Y6
+	VFMADD231PS sigmoidP4<>+0(SB), Y4, Y6
+	VFMADD231PS Y4, Y6, Y7
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y3, Y6, Y0
+	VFNMADD231PS Y4, Y7, Y0
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y2, Y3
-	VFNMADD231PS Y2, Y0, Y3
+	VADDPS       one<>+0(SB), Y2, Y4
+	VFNMADD231PS Y2, Y0, Y4
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y5
-	VDIVPS  Y3, Y5, Y5
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y4, Y6, Y6
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y3, Y2, Y6
-	VADDPS       one<>+0(SB), Y6, Y6
-	VFNMADD231PS Y2, Y0, Y6
+	VSUBPS       Y4, Y2, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y2, Y0, Y7
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y5, Y3
-	VFNMADD231PS Y5, Y6, Y3
+	VFNMADD213PS one<>+0(SB), Y6, Y4
+	VFNMADD231PS Y6, Y7, Y4
 
 	// σ: σ = g·y + y
-	VFMADD231PS Y5, Y3, Y5
+	VFMADD231PS Y6, Y4, Y6
 
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y1, Y4, Y0
+	VMULPS      Y1, Y5, Y0
 	VMOVUPS     (DX), Y1
-	VFMADD231PS Y1, Y5, Y0
+	VFMADD231PS Y1, Y6, Y0
 	VANDPS      allButSign<>+0(SB), Y0, Y1
 	VCMPPS      $0x11, tiny<>+0(SB), Y1, Y1
 	VANDNPS     Y0, Y1, Y1
@@ -7921,144 +7941,90 @@ wide_h_0_rest_done:
 
 	// tanh: sign = x & signBit, A = min(Max, |x|)
 	VMOVUPS 160(DI), Y2
-	VANDPS  allButSign<>+0(SB), Y2, Y3
+	VANDPS  allButSign<>+0(SB), Y2, Y4
 	VANDPS  signBit<>+0(SB), Y2, Y2
-	VMOVUPS tanhMax<>+0(SB), Y4
-	VMINPS  Y3, Y4, Y3
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y4
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
-	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
 
 	// tanh: m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
-	VMOVUPS     tanhRoundMax<>+0(SB), Y7
-	VMINPS      Y6, Y7, Y6
-	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
-	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+	VMOVUPS     tanhRound<>+0(SB), Y7
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y7
+	VMOVUPS     tanhRoundMax<>+0(SB), Y8
+	VMINPS      Y7, Y8, Y7
+	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
+	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y1
 
 	// tanh: r = n·HalfLn2 + A, z = r·r + leastSquare
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
-	VMOVUPS     leastSquare<>+0(SB), Y5
-	VFMADD231PS Y3, Y3, Y5
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y4, Y4, Y6
 
 	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
-	VMOVUPS     leastSquare<>+0(SB), Y7
-	VFMADD231PS Y1, Y1, Y7
-	VPSLLD      $0x17, Y4, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y1, Y1, Y8
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh: p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y8
-	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
-	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y9
-	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y9
-	VMOVUPS     sigmoidP0<>+0(SB), Y10
-	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y10
+	VMOVUPS     sigmoidP2<>+0(SB), Y10
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y10
+	VMOVUPS     sigmoidP0<>+0(SB), Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y11
 
 	// tanh: F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+	VPSLLD      $0x0b, Y7, Y7
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y9
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
-	VFMADD231PS Y7, Y9, Y10
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y10
+	VFMADD231PS Y8, Y10, Y11
 
 	// tanh: t = r·z·p + r (t = tanh r)
-	VMULPS      Y5, Y3, Y5
-	VFMADD231PS Y8, Y5, Y3
+	VMULPS      Y6, Y4, Y6
+	VFMADD231PS Y9, Y6, Y4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y7, Y10, Y1
+	VFNMADD231PS Y8, Y11, Y1
 
 	// tanh: a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y5
-	VSUBPS       Y6, Y5, Y5
-	VMOVUPS      three<>+0(SB), Y7
-	VSUBPS       Y6, Y7, Y7
-	VFNMADD213PS Y5, Y3, Y7
-	VADDPS       one<>+0(SB), Y6, Y8
-	VFMADD231PS  Y5, Y3, Y8
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VFNMADD213PS Y6, Y4, Y8
+	VADDPS       one<>+0(SB), Y7, Y9
+	VFMADD231PS  Y6, Y4, Y9
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y4, Y3
-	VFNMADD231PS Y4, Y1, Y3
+	VADDPS       one<>+0(SB), Y5, Y4
+	VFNMADD231PS Y5, Y1, Y4
 
 	// tanh: |tanh| = a - N/D·F, tanh = |tanh| | sign
-	VDIVPS       Y8, Y7, Y7
-	VFNMADD231PS Y6, Y7, Y5
-	VORPS        Y2, Y5, Y2
-
-	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y5
-	VDIVPS  Y3, Y5, Y5
-
-	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y3, Y4, Y6
-	VADDPS       one<>+0(SB), Y6, Y6
-	VFNMADD231PS Y4, Y1, Y6
-
-	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y5, Y3
-	VFNMADD231PS Y5, Y6, Y3
-
-	// σ: σ = g·y + y
-	VFMADD231PS Y5, Y3, Y5
-
-	// σ: x = min(40, max(-42, x))
-	VMOVUPS 96(DI), Y1
-	VMOVUPS shut<>+0(SB), Y3
-	VMAXPS  Y1, Y3, Y1
-	VMOVUPS sigmoidMax<>+0(SB), Y3
-	VMINPS  Y1, Y3, Y1
-
-	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
-
-	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y1
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y1
-
-	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
-	VMOVUPS     leastSquare<>+0(SB), Y4
-	VFMADD231PS Y1, Y1, Y4
-	VPSLLD      $0x17, Y3, Y3
-
-	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y6
-	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y6
-	VMOVUPS     sigmoidP0<>+0(SB), Y7
-	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y7
-
-	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y4, Y6
-	VFMADD231PS Y4, Y6, Y7
-
-	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y4, Y7, Y1
-
-	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y3, Y4
-	VFNMADD231PS Y3, Y1, Y4
+	VDIVPS       Y9, Y8, Y8
+	VFNMADD231PS Y7, Y8, Y6
+	VORPS        Y2, Y6, Y2
 
 	// σ: y = 1/d
 	VMOVUPS one<>+0(SB), Y6
 	VDIVPS  Y4, Y6, Y6
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y4, Y3, Y7
+	VSUBPS       Y4, Y5, Y7
 	VADDPS       one<>+0(SB), Y7, Y7
-	VFNMADD231PS Y3, Y1, Y7
+	VFNMADD231PS Y5, Y1, Y7
 
 	// σ: g = (1 - y·d) - y·e
 	VFNMADD213PS one<>+0(SB), Y6, Y4
@@ -8067,10 +8033,64 @@ wide_h_0_rest_done:
 	// σ: σ = g·y + y
 	VFMADD231PS Y6, Y4, Y6
 
+	// σ: x = min(40, max(-42, x))
+	VMOVUPS 96(DI), Y1
+	VMOVUPS shut<>+0(SB), Y4
+	VMAXPS  Y1, Y4, Y1
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y1, Y4, Y1
+
+	// σ: m = x·NegLog2E + Round, n = m - Round
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y1, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+
+	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y1
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y1
+
+	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y1, Y1, Y5
+	VPSLLD      $0x17, Y4, Y4
+
+	// σ: a = r·P3 + P2, b = r·P1 + P0
+	VMOVUPS     sigmoidP2<>+0(SB), Y7
+	VFMADD231PS sigmoidP3<>+0(SB), Y1, Y7
+	VMOVUPS     sigmoidP0<>+0(SB), Y8
+	VFMADD231PS sigmoidP1<>+0(SB), Y1, Y8
+
+	// σ: q = (r²·P4 + a)·r² + b
+	VFMADD231PS sigmoidP4<>+0(SB), Y5, Y7
+	VFMADD231PS Y5, Y7, Y8
+
+	// σ: v = r - q·r² (v = 1 - e^-r)
+	VFNMADD231PS Y5, Y8, Y1
+
+	// σ: d = (s + 1) - v·s
+	VADDPS       one<>+0(SB), Y4, Y5
+	VFNMADD231PS Y4, Y1, Y5
+
+	// σ: y = 1/d
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y5, Y7, Y7
+
+	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
+	VSUBPS       Y5, Y4, Y8
+	VADDPS       one<>+0(SB), Y8, Y8
+	VFNMADD231PS Y4, Y1, Y8
+
+	// σ: g = (1 - y·d) - y·e
+	VFNMADD213PS one<>+0(SB), Y7, Y5
+	VFNMADD231PS Y7, Y8, Y5
+
+	// σ: σ = g·y + y
+	VFMADD231PS Y7, Y5, Y7
+
 	// c' = σ(f)·c + σ(i)·tanh(g), c' = c' or 0 where |c'| < tiny
-	VMULPS      Y2, Y5, Y1
+	VMULPS      Y2, Y6, Y1
 	VMOVUPS     32(DX), Y2
-	VFMADD231PS Y2, Y6, Y1
+	VFMADD231PS Y2, Y7, Y1
 	VANDPS      allButSign<>+0(SB), Y1, Y2
 	VCMPPS      $0x11, tiny<>+0(SB), Y2, Y2
 	VANDNPS     Y1, Y2, Y2
@@ -8078,105 +8098,105 @@ wide_h_0_rest_done:
 
 	// σ: x = min(40, max(-42, x))
 	VMOVUPS 192(DI), Y2
-	VMOVUPS shut<>+0(SB), Y3
-	VMAXPS  Y2, Y3, Y2
-	VMOVUPS sigmoidMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
+	VMOVUPS shut<>+0(SB), Y4
+	VMAXPS  Y2, Y4, Y2
+	VMOVUPS sigmoidMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
 
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
-	VANDPS  allButSign<>+0(SB), Y0, Y3
+	VANDPS  allButSign<>+0(SB), Y0, Y4
 	VANDPS  signBit<>+0(SB), Y0, Y0
-	VMOVUPS tanhMax<>+0(SB), Y4
-	VMINPS  Y3, Y4, Y3
+	VMOVUPS tanhMax<>+0(SB), Y5
+	VMINPS  Y4, Y5, Y4
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y4
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y4
-	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
+	VMOVUPS     sigmoidRound<>+0(SB), Y5
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y2, Y5
+	VSUBPS      sigmoidRound<>+0(SB), Y5, Y6
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y6
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y3, Y6
-	VMOVUPS     tanhRoundMax<>+0(SB), Y7
-	VMINPS      Y6, Y7, Y6
-	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
-	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
+	VMOVUPS     tanhRound<>+0(SB), Y7
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y4, Y7
+	VMOVUPS     tanhRoundMax<>+0(SB), Y8
+	VMINPS      Y7, Y8, Y7
+	VANDPS      tanhRoundMask<>+0(SB), Y7, Y7
+	VSUBPS      tanhRoundZero<>+0(SB), Y7, Y8
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y2
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y2
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y6, Y2
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y6, Y2
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y3
-	VMOVUPS     leastSquare<>+0(SB), Y5
-	VFMADD231PS Y3, Y3, Y5
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y8, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y6
+	VFMADD231PS Y4, Y4, Y6
 
 	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
-	VMOVUPS     leastSquare<>+0(SB), Y7
-	VFMADD231PS Y2, Y2, Y7
-	VPSLLD      $0x17, Y4, Y4
+	VMOVUPS     leastSquare<>+0(SB), Y8
+	VFMADD231PS Y2, Y2, Y8
+	VPSLLD      $0x17, Y5, Y5
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y8
-	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
-	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
+	VMOVUPS     tanhP2<>+0(SB), Y9
+	VFMADD231PS tanhP3<>+0(SB), Y6, Y9
+	VFMADD213PS tanhP1<>+0(SB), Y6, Y9
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y9
-	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y9
-	VMOVUPS     sigmoidP0<>+0(SB), Y10
-	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y10
+	VMOVUPS     sigmoidP2<>+0(SB), Y10
+	VFMADD231PS sigmoidP3<>+0(SB), Y2, Y10
+	VMOVUPS     sigmoidP0<>+0(SB), Y11
+	VFMADD231PS sigmoidP1<>+0(SB), Y2, Y11
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y6, Y6
-	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
+	VPSLLD      $0x0b, Y7, Y7
+	VFMADD213PS tanhP0<>+0(SB), Y6, Y9
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
-	VFMADD231PS Y7, Y9, Y10
+	VFMADD231PS sigmoidP4<>+0(SB), Y8, Y10
+	VFMADD231PS Y8, Y10, Y11
 
 	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Y5, Y3, Y5
-	VFMADD231PS Y8, Y5, Y3
+	VMULPS      Y6, Y4, Y6
+	VFMADD231PS Y9, Y6, Y4
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y7, Y10, Y2
+	VFNMADD231PS Y8, Y11, Y2
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y5
-	VSUBPS       Y6, Y5, Y5
-	VMOVUPS      three<>+0(SB), Y7
-	VSUBPS       Y6, Y7, Y7
-	VFNMADD213PS Y5, Y3, Y7
-	VADDPS       one<>+0(SB), Y6, Y8
-	VFMADD231PS  Y5, Y3, Y8
+	VMOVUPS      one<>+0(SB), Y6
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      three<>+0(SB), Y8
+	VSUBPS       Y7, Y8, Y8
+	VFNMADD213PS Y6, Y4, Y8
+	VADDPS       one<>+0(SB), Y7, Y9
+	VFMADD231PS  Y6, Y4, Y9
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y4, Y3
-	VFNMADD231PS Y4, Y2, Y3
+	VADDPS       one<>+0(SB), Y5, Y4
+	VFNMADD231PS Y5, Y2, Y4
 
 	// tanh c': |tanh| = a - N/D·F
-	VDIVPS       Y8, Y7, Y7
-	VFNMADD231PS Y6, Y7, Y5
+	VDIVPS       Y9, Y8, Y8
+	VFNMADD231PS Y7, Y8, Y6
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y6
-	VDIVPS  Y3, Y6, Y6
+	VMOVUPS one<>+0(SB), Y7
+	VDIVPS  Y4, Y7, Y7
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y3, Y4, Y7
-	VADDPS       one<>+0(SB), Y7, Y7
-	VFNMADD231PS Y4, Y2, Y7
+	VSUBPS       Y4, Y5, Y8
+	VADDPS       one<>+0(SB), Y8, Y8
+	VFNMADD231PS Y5, Y2, Y8
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y6, Y3
-	VFNMADD231PS Y6, Y7, Y3
+	VFNMADD213PS one<>+0(SB), Y7, Y4
+	VFNMADD231PS Y7, Y8, Y4
 
 	// σ: σ = g·y + y
-	VFMADD231PS Y6, Y3, Y6
+	VFMADD231PS Y7, Y4, Y7
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS  Y5, Y6, Y2
+	VMULPS  Y6, Y7, Y2
 	VORPS   Y0, Y2, Y0
 	VCMPPS  $0x11, tiny<>+0(SB), Y2, Y2
 	VANDNPS Y0, Y2, Y0
@@ -8192,97 +8212,97 @@ wide_h_0_rest_done:
 	// tanh c': sign = x & signBit, A = min(Max, |x|)
 	VANDPS  allButSign<>+0(SB), Y1, Y2
 	VANDPS  signBit<>+0(SB), Y1, Y1
-	VMOVUPS tanhMax<>+0(SB), Y3
-	VMINPS  Y2, Y3, Y2
+	VMOVUPS tanhMax<>+0(SB), Y4
+	VMINPS  Y2, Y4, Y2
 
 	// σ: m = x·NegLog2E + Round, n = m - Round
-	VMOVUPS     sigmoidRound<>+0(SB), Y3
-	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y3
-	VSUBPS      sigmoidRound<>+0(SB), Y3, Y4
+	VMOVUPS     sigmoidRound<>+0(SB), Y4
+	VFMADD231PS sigmoidNegLog2E<>+0(SB), Y0, Y4
+	VSUBPS      sigmoidRound<>+0(SB), Y4, Y5
 
 	// tanh c': m = min(RoundMax, A·NegTwoLog2E + Round) & RoundMask, n = m - RoundZero (n ≤ 0)
-	VMOVUPS     tanhRound<>+0(SB), Y5
-	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y5
-	VMOVUPS     tanhRoundMax<>+0(SB), Y6
-	VMINPS      Y5, Y6, Y5
-	VANDPS      tanhRoundMask<>+0(SB), Y5, Y5
-	VSUBPS      tanhRoundZero<>+0(SB), Y5, Y6
+	VMOVUPS     tanhRound<>+0(SB), Y6
+	VFMADD231PS tanhNegTwoLog2E<>+0(SB), Y2, Y6
+	VMOVUPS     tanhRoundMax<>+0(SB), Y7
+	VMINPS      Y6, Y7, Y6
+	VANDPS      tanhRoundMask<>+0(SB), Y6, Y6
+	VSUBPS      tanhRoundZero<>+0(SB), Y6, Y7
 
 	// σ: r = n·Ln2Hi + x, r = n·Ln2Lo + r
-	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y4, Y0
-	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y4, Y0
+	VFMADD231PS sigmoidLn2Hi<>+0(SB), Y5, Y0
+	VFMADD231PS sigmoidLn2Lo<>+0(SB), Y5, Y0
 
 	// tanh c': r = n·HalfLn2 + A, z = r·r + leastSquare
-	VFMADD231PS tanhHalfLn2<>+0(SB), Y6, Y2
-	VMOVUPS     leastSquare<>+0(SB), Y4
-	VFMADD231PS Y2, Y2, Y4
+	VFMADD231PS tanhHalfLn2<>+0(SB), Y7, Y2
+	VMOVUPS     leastSquare<>+0(SB), Y5
+	VFMADD231PS Y2, Y2, Y5
 
 	// σ: r² = r·r + leastSquare, s = m << 23 (s = 2^n)
-	VMOVUPS     leastSquare<>+0(SB), Y6
-	VFMADD231PS Y0, Y0, Y6
-	VPSLLD      $0x17, Y3, Y3
+	VMOVUPS     leastSquare<>+0(SB), Y7
+	VFMADD231PS Y0, Y0, Y7
+	VPSLLD      $0x17, Y4, Y4
 
 	// tanh c': p = (z·P3 + P2)·z + P1
-	VMOVUPS     tanhP2<>+0(SB), Y7
-	VFMADD231PS tanhP3<>+0(SB), Y4, Y7
-	VFMADD213PS tanhP1<>+0(SB), Y4, Y7
+	VMOVUPS     tanhP2<>+0(SB), Y8
+	VFMADD231PS tanhP3<>+0(SB), Y5, Y8
+	VFMADD213PS tanhP1<>+0(SB), Y5, Y8
 
 	// σ: a = r·P3 + P2, b = r·P1 + P0
-	VMOVUPS     sigmoidP2<>+0(SB), Y8
-	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y8
-	VMOVUPS     sigmoidP0<>+0(SB), Y9
-	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP2<>+0(SB), Y9
+	VFMADD231PS sigmoidP3<>+0(SB), Y0, Y9
+	VMOVUPS     sigmoidP0<>+0(SB), Y10
+	VFMADD231PS sigmoidP1<>+0(SB), Y0, Y10
 
 	// tanh c': F = m << 11, p = p·z + P0 (F = 2^n)
-	VPSLLD      $0x0b, Y5, Y5
-	VFMADD213PS tanhP0<>+0(SB), Y4, Y7
+	VPSLLD      $0x0b, Y6, Y6
+	VFMADD213PS tanhP0<>+0(SB), Y5, Y8
 
 	// σ: q = (r²·P4 + a)·r² + b
-	VFMADD231PS sigmoidP4<>+0(SB), Y6, Y8
-	VFMADD231PS Y6, Y8, Y9
+	VFMADD231PS sigmoidP4<>+0(SB), Y7, Y9
+	VFMADD231PS Y7, Y9, Y10
 
 	// tanh c': t = r·z·p + r (t = tanh r)
-	VMULPS      Y4, Y2, Y4
-	VFMADD231PS Y7, Y4, Y2
+	VMULPS      Y5, Y2, Y5
+	VFMADD231PS Y8, Y5, Y2
 
 	// σ: v = r - q·r² (v = 1 - e^-r)
-	VFNMADD231PS Y6, Y9, Y0
+	VFNMADD231PS Y7, Y10, Y0
 
 	// tanh c': a = 1 - F, N = a - t·(3 - F), D = a·t + (F + 1)
-	VMOVUPS      one<>+0(SB), Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      three<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y6
-	VFNMADD213PS Y4, Y2, Y6
-	VADDPS       one<>+0(SB), Y5, Y7
-	VFMADD231PS  Y4, Y2, Y7
+	VMOVUPS      one<>+0(SB), Y5
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      three<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VFNMADD213PS Y5, Y2, Y7
+	VADDPS       one<>+0(SB), Y6, Y8
+	VFMADD231PS  Y5, Y2, Y8
 
 	// σ: d = (s + 1) - v·s
-	VADDPS       one<>+0(SB), Y3, Y2
-	VFNMADD231PS Y3, Y0, Y2
+	VADDPS       one<>+0(SB), Y4, Y2
+	VFNMADD231PS Y4, Y0, Y2
 
 	// tanh c': |tanh| = a - N/D·F
-	VDIVPS       Y7, Y6, Y6
-	VFNMADD231PS Y5, Y6, Y4
+	VDIVPS       Y8, Y7, Y7
+	VFNMADD231PS Y6, Y7, Y5
 
 	// σ: y = 1/d
-	VMOVUPS one<>+0(SB), Y5
-	VDIVPS  Y2, Y5, Y5
+	VMOVUPS one<>+0(SB), Y6
+	VDIVPS  Y2, Y6, Y6
 
 	// σ: e = ((s - d) + 1) - v·s (what d lacks of 1 + e^-x)
-	VSUBPS       Y2, Y3, Y6
-	VADDPS       one<>+0(SB), Y6, Y6
-	VFNMADD231PS Y3, Y0, Y6
+	VSUBPS       Y2, Y4, Y7
+	VADDPS       one<>+0(SB), Y7, Y7
+	VFNMADD231PS Y4, Y0, Y7
 
 	// σ: g = (1 - y·d) - y·e
-	VFNMADD213PS one<>+0(SB), Y5, Y2
-	VFNMADD231PS Y5, Y6, Y2
+	VFNMADD213PS one<>+0(SB), Y6, Y2
+	VFNMADD231PS Y6, Y7, Y2
 
 	// σ: σ = g·y + y
-	VFMADD231PS Y5, Y2, Y5
+	VFMADD231PS Y6, Y2, Y6
 
 	// |h'| = σ(o)·|tanh(c')|, h' = (|h'| | sign) or 0 where |h'| < tiny
-	VMULPS       Y4, Y5, Y0
+	VMULPS       Y5, Y6, Y0
 	VORPS        Y1, Y0, Y1
 	VCMPPS       $0x11, tiny<>+0(SB), Y0, Y0
 	VANDNPS      Y1, Y0, Y0
@@ -8331,110 +8351,96 @@ h_done_wide_1:
 	JMP  panels
 
 narrow:
-	MOVQ         skip+32(FP), R8
-	SHLQ         $0x07, R8
-	ADDQ         CX, R8
-	MOVQ         n+48(FP), CX
-	TESTQ        CX, CX
-	JEQ          narrow_without_x
-	MOVQ         x+40(FP), CX
-	MOVQ         R8, R9
-	ADDQ         $+128, R9
-	MOVQ         CX, R10
-	ADDQ         $+16, R10
-	MOVQ         CX, R11
-	MOVQ         n+48(FP), R12
-	SUBQ         $+4, R12
-	ADDQ         $+3, R12
-	ANDQ         $-4, R12
-	SHLQ         $0x02, R12
-	ADDQ         R12, R11
-	ADDQ         $+16, R11
-	VBROADCASTSS 8(CX), Y0
-	VBROADCASTSS 8(CX), Y1
-	VBROADCASTSS 8(CX), Y2
-	VBROADCASTSS 8(CX), Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	MOVQ         n+48(FP), R12
-	SUBQ         $+4, R12
+	MOVQ   skip+32(FP), R8
+	SHLQ   $0x07, R8
+	ADDQ   CX, R8
+	MOVQ   n+48(FP), CX
+	TESTQ  CX, CX
+	JEQ    narrow_without_x
+	MOVQ   x+40(FP), CX
+	MOVQ   DI, R9
+	ADDQ   $+512, R9
+	MOVQ   R8, R10
+	ADDQ   $+128, R10
+	MOVQ   R9, R11
+	ADDQ   $+2112, R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y4, Y4, Y4
+	MOVQ   n+48(FP), R12
+	SUBQ   $+4, R12
 
 	// sums += products of 4, 2 groups an iteration.
 	SUBQ $+2, R12
 	JLT  narrow_x_0_block_done
 
 narrow_x_0_block:
-	// Registers: weights R9, q R10 R11, groups left R12
-	//            sums Y0-Y7, q Y8, |q| Y9, oneWords Y11
-	VPBROADCASTD (R10), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R9), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R9), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R9), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R9), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (R11), Y8
-	VPMADDUBSW   (R9), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R9), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R9), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R9), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	VPBROADCASTD 4(R10), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        128(R9), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        160(R9), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        192(R9), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        224(R9), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 4(R11), Y8
-	VPMADDUBSW   128(R9), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   160(R9), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   192(R9), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   224(R9), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+256, R9
-	ADDQ         $+8, R10
+	// Registers: odd q R9, weights R10, even q R11, groups left R12
+	//            sums Y0-Y2 Y4, oneWords Y3, q Y5 Y6
+	VPBROADCASTD (R11), Y5
+	VPBROADCASTD (R9), Y6
+	VMOVDQU      (R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y0, Y0
+	VPADDD       Y8, Y0, Y0
+	VMOVDQU      32(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y1, Y1
+	VPADDD       Y8, Y1, Y1
+	VMOVDQU      64(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y2, Y2
+	VPADDD       Y8, Y2, Y2
+	VMOVDQU      96(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y4, Y4
+	VPADDD       Y8, Y4, Y4
+	VPBROADCASTD 4(R11), Y5
+	VPBROADCASTD 4(R9), Y6
+	VMOVDQU      128(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y0, Y0
+	VPADDD       Y8, Y0, Y0
+	VMOVDQU      160(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y1, Y1
+	VPADDD       Y8, Y1, Y1
+	VMOVDQU      192(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y2, Y2
+	VPADDD       Y8, Y2, Y2
+	VMOVDQU      224(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y4, Y4
+	VPADDD       Y8, Y4, Y4
+	ADDQ         $+256, R10
 	ADDQ         $+8, R11
+	ADDQ         $+8, R9
 	SUBQ         $+2, R12
 	JGE          narrow_x_0_block
 
@@ -8446,41 +8452,39 @@ narrow_x_0_block_done:
 	JLT  narrow_x_0_rest_done
 
 narrow_x_0_rest:
-	VPBROADCASTD (R10), Y8
-	VPABSB       Y8, Y9
-	VPCMPGTB     Y8, Y9, Y8
-	VPXOR        (R9), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y0, Y0
-	VPXOR        32(R9), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y1, Y1
-	VPXOR        64(R9), Y8, Y10
-	VPMADDUBSW   Y10, Y9, Y10
-	VPMADDWD     Y11, Y10, Y10
-	VPADDD       Y10, Y2, Y2
-	VPXOR        96(R9), Y8, Y8
-	VPMADDUBSW   Y8, Y9, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD (R11), Y8
-	VPMADDUBSW   (R9), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDUBSW   32(R9), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y5, Y5
-	VPMADDUBSW   64(R9), Y8, Y9
-	VPMADDWD     Y11, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VPMADDUBSW   96(R9), Y8, Y8
-	VPMADDWD     Y11, Y8, Y8
-	VPADDD       Y8, Y7, Y7
-	ADDQ         $+128, R9
-	ADDQ         $+4, R10
+	VPBROADCASTD (R11), Y5
+	VPBROADCASTD (R9), Y6
+	VMOVDQU      (R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y0, Y0
+	VPADDD       Y8, Y0, Y0
+	VMOVDQU      32(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y1, Y1
+	VPADDD       Y8, Y1, Y1
+	VMOVDQU      64(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y2, Y2
+	VPADDD       Y8, Y2, Y2
+	VMOVDQU      96(R10), Y8
+	VPMADDUBSW   Y8, Y3, Y7
+	VPSRAW       $0x08, Y8, Y8
+	VPMADDWD     Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y7, Y4, Y4
+	VPADDD       Y8, Y4, Y4
+	ADDQ         $+128, R10
 	ADDQ         $+4, R11
+	ADDQ         $+4, R9
 	SUBQ         $+1, R12
 	JGE          narrow_x_0_rest
 
@@ -8488,39 +8492,31 @@ narrow_x_0_rest_done:
 	ADDQ $+1, R12
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
-	VBROADCASTSS (CX), Y8
-	VPSLLD       $0x07, Y0, Y0
-	VPADDD       Y4, Y0, Y0
-	VMOVUPS      (R8), Y4
-	VMOVUPS      (AX), Y9
-	VMULPS       Y8, Y4, Y4
+	VBROADCASTSS (CX), Y5
+	VMOVUPS      (R8), Y6
+	VMOVUPS      (AX), Y7
+	VMULPS       Y5, Y6, Y6
 	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y4, Y0, Y9
-	VMOVUPS      Y9, 256(DI)
-	VPSLLD       $0x07, Y1, Y0
-	VPADDD       Y5, Y0, Y0
-	VMOVUPS      32(R8), Y1
-	VMOVUPS      32(AX), Y4
-	VMULPS       Y8, Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      Y4, 288(DI)
-	VPSLLD       $0x07, Y2, Y0
-	VPADDD       Y6, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(AX), Y2
-	VMULPS       Y8, Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      Y2, 320(DI)
-	VPSLLD       $0x07, Y3, Y0
-	VPADDD       Y7, Y0, Y0
-	VMOVUPS      96(R8), Y1
-	VMOVUPS      96(AX), Y2
-	VMULPS       Y8, Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      Y2, 352(DI)
+	VFMADD231PS  Y6, Y0, Y7
+	VMOVUPS      Y7, 256(DI)
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      32(AX), Y6
+	VMULPS       Y5, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD231PS  Y0, Y1, Y6
+	VMOVUPS      Y6, 288(DI)
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      64(AX), Y1
+	VMULPS       Y5, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 320(DI)
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      96(AX), Y1
+	VMULPS       Y5, Y0, Y0
+	VCVTDQ2PS    Y4, Y2
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, 352(DI)
 	MOVQ         n+48(FP), AX
 	SUBQ         $+4, AX
 	ADDQ         $+1, AX
@@ -8547,7 +8543,7 @@ narrow_with_x:
 	VBROADCASTSS 8(AX), Y0
 	VBROADCASTSS 8(AX), Y1
 	VBROADCASTSS 8(AX), Y2
-	VBROADCASTSS 8(AX), Y3
+	VBROADCASTSS 8(AX), Y4
 	MOVQ         m+64(FP), R10
 	SUBQ         $+4, R10
 
@@ -8557,45 +8553,45 @@ narrow_with_x:
 
 narrow_h_0_block:
 	// Registers: weights CX, q R9, groups left R10
-	//            sums Y0-Y3, q Y4, |q| Y5, oneWords Y11
-	VPBROADCASTD (R9), Y4
-	VPABSB       Y4, Y5
-	VPCMPGTB     Y4, Y5, Y4
-	VPXOR        (CX), Y4, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y11, Y6, Y6
-	VPADDD       Y6, Y0, Y0
-	VPXOR        32(CX), Y4, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y11, Y6, Y6
-	VPADDD       Y6, Y1, Y1
-	VPXOR        64(CX), Y4, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y11, Y6, Y6
-	VPADDD       Y6, Y2, Y2
-	VPXOR        96(CX), Y4, Y4
-	VPMADDUBSW   Y4, Y5, Y4
-	VPMADDWD     Y11, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPBROADCASTD 4(R9), Y4
-	VPABSB       Y4, Y5
-	VPCMPGTB     Y4, Y5, Y4
-	VPXOR        128(CX), Y4, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y11, Y6, Y6
-	VPADDD       Y6, Y0, Y0
-	VPXOR        160(CX), Y4, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y11, Y6, Y6
-	VPADDD       Y6, Y1, Y1
-	VPXOR        192(CX), Y4, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y11, Y6, Y6
-	VPADDD       Y6, Y2, Y2
-	VPXOR        224(CX), Y4, Y4
-	VPMADDUBSW   Y4, Y5, Y4
-	VPMADDWD     Y11, Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	//            sums Y0-Y2 Y4, oneWords Y3, q Y5, |q| Y6
+	VPBROADCASTD (R9), Y5
+	VPABSB       Y5, Y6
+	VPCMPGTB     Y5, Y6, Y5
+	VPXOR        (CX), Y5, Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y3, Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPXOR        32(CX), Y5, Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y3, Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPXOR        64(CX), Y5, Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y3, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPXOR        96(CX), Y5, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y3, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPBROADCASTD 4(R9), Y5
+	VPABSB       Y5, Y6
+	VPCMPGTB     Y5, Y6, Y5
+	VPXOR        128(CX), Y5, Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y3, Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPXOR        160(CX), Y5, Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y3, Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPXOR        192(CX), Y5, Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y3, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPXOR        224(CX), Y5, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y3, Y5, Y5
+	VPADDD       Y5, Y4, Y4
 	ADDQ         $+256, CX
 	ADDQ         $+8, R9
 	SUBQ         $+2, R10
@@ -8609,25 +8605,25 @@ narrow_h_0_block_done:
 	JLT  narrow_h_0_rest_done
 
 narrow_h_0_rest:
-	VPBROADCASTD (R9), Y4
-	VPABSB       Y4, Y5
-	VPCMPGTB     Y4, Y5, Y4
-	VPXOR        (CX), Y4, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y11, Y6, Y6
-	VPADDD       Y6, Y0, Y0
-	VPXOR        32(CX), Y4, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y11, Y6, Y6
-	VPADDD       Y6, Y1, Y1
-	VPXOR        64(CX), Y4, Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y11, Y6, Y6
-	VPADDD       Y6, Y2, Y2
-	VPXOR        96(CX), Y4, Y4
-	VPMADDUBSW   Y4, Y5, Y4
-	VPMADDWD     Y11, Y4, Y4
-	VPADDD       Y4, Y3, Y3
+	VPBROADCASTD (R9), Y5
+	VPABSB       Y5, Y6
+	VPCMPGTB     Y5, Y6, Y5
+	VPXOR        (CX), Y5, Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y3, Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VPXOR        32(CX), Y5, Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y3, Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VPXOR        64(CX), Y5, Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y3, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPXOR        96(CX), Y5, Y5
+	VPMADDUBSW   Y5, Y6, Y5
+	VPMADDWD     Y3, Y5, Y5
+	VPADDD       Y5, Y4, Y4
 	ADDQ         $+128, CX
 	ADDQ         $+4, R9
 	SUBQ         $+1, R10
@@ -8637,29 +8633,29 @@ narrow_h_0_rest_done:
 	ADDQ $+1, R10
 
 	// z = fma(dot, scale of the weights · scale of the block, z)
-	VBROADCASTSS (AX), Y4
+	VBROADCASTSS (AX), Y3
 	VMOVUPS      (R8), Y5
 	VMOVUPS      256(DI), Y6
-	VMULPS       Y4, Y5, Y5
+	VMULPS       Y3, Y5, Y5
 	VCVTDQ2PS    Y0, Y0
 	VFMADD231PS  Y5, Y0, Y6
 	VMOVUPS      Y6, (DI)
 	VMOVUPS      32(R8), Y0
 	VMOVUPS      288(DI), Y5
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y3, Y0, Y0
 	VCVTDQ2PS    Y1, Y1
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, 32(DI)
 	VMOVUPS      64(R8), Y0
 	VMOVUPS      320(DI), Y1
-	VMULPS       Y4, Y0, Y0
+	VMULPS       Y3, Y0, Y0
 	VCVTDQ2PS    Y2, Y2
 	VFMADD231PS  Y0, Y2, Y1
 	VMOVUPS      Y1, 64(DI)
 	VMOVUPS      96(R8), Y0
 	VMOVUPS      352(DI), Y1
-	VMULPS       Y4, Y0, Y0
-	VCVTDQ2PS    Y3, Y2
+	VMULPS       Y3, Y0, Y0
+	VCVTDQ2PS    Y4, Y2
 	VFMADD231PS  Y0, Y2, Y1
 	VMOVUPS      Y1, 96(DI)
 
@@ -66264,6 +66260,16 @@ DATA lowDigit<>+20(SB)/4, $0x0000007f
 DATA lowDigit<>+24(SB)/4, $0x0000007f
 DATA lowDigit<>+28(SB)/4, $0x0000007f
 GLOBL lowDigit<>(SB), RODATA|NOPTR, $32
+
+DATA lowWord<>+0(SB)/4, $0x0000ffff
+DATA lowWord<>+4(SB)/4, $0x0000ffff
+DATA lowWord<>+8(SB)/4, $0x0000ffff
+DATA lowWord<>+12(SB)/4, $0x0000ffff
+DATA lowWord<>+16(SB)/4, $0x0000ffff
+DATA lowWord<>+20(SB)/4, $0x0000ffff
+DATA lowWord<>+24(SB)/4, $0x0000ffff
+DATA lowWord<>+28(SB)/4, $0x0000ffff
+GLOBL lowWord<>(SB), RODATA|NOPTR, $32
 
 DATA one<>+0(SB)/4, $0x3f800000
 DATA one<>+4(SB)/4, $0x3f800000

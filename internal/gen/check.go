@@ -384,6 +384,13 @@ func (c *checked) SpreadBytes(s Scalar, digit bool) Multiplier {
 	return c.newMultiplier(c.m.SpreadBytes(s, digit), true)
 }
 
+func (c *checked) SpreadWords(even, odd Scalar) Multiplier {
+	for _, s := range []Scalar{even, odd} {
+		c.takeUse(c.find(c.scalars, "scalar", s.ID, s.use), "scalar")
+	}
+	return c.newMultiplier(c.m.SpreadWords(even, odd), true)
+}
+
 func (c *checked) newMultiplier(m Multiplier, bytes bool) Multiplier {
 	r := c.add(c.multipliers, m.ID, "multiplier", m.Lanes)
 	r.bytes = bytes

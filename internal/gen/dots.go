@@ -20,6 +20,7 @@ type dotRows struct {
 	// digits that are never negative.
 	q      []Reg
 	digits []bool
+	words  bool // or one factor, int16: the even ones of its groups are at q[0], the odd ones at q[1]
 	// sums[set][factor][vector]; a row goes to one set after another.
 	sums     [][][]Vec
 	tile     bool // of several columns
@@ -83,9 +84,15 @@ func (g *Generator) dotRow(d *dotRows, k int, x []Scalar) {
 		}
 	}
 	atOnce := g.Dots.WeightsAtOnce
+	spread := func(i int) Multiplier {
+		if d.words {
+			return g.SpreadWords(x[0], x[1])
+		}
+		return g.SpreadBytes(x[i], d.digits[i])
+	}
 	if atOnce == 0 {
 		for i := range sums {
-			m := g.SpreadBytes(x[i], d.digits[i])
+			m := spread(i)
 			for v := range sums[i] {
 				g.DotAcc(sums[i][v], g.LoadBytes(d.w, offset+v*size, 1, 1)[0], m)
 			}
@@ -95,7 +102,7 @@ func (g *Generator) dotRow(d *dotRows, k int, x []Scalar) {
 	for first := 0; first < vectors; first += atOnce {
 		ws := g.LoadBytes(d.w, offset+first*size, min(atOnce, vectors-first), len(sums))
 		for i := range sums {
-			m := g.SpreadBytes(x[i], d.digits[i])
+			m := spread(i)
 			for v := range ws {
 				g.DotAcc(sums[i][first+v], ws[v], m)
 			}
@@ -110,6 +117,8 @@ type dotPart struct {
 	n      string // the argument that is its length
 	w      Reg    // the row of scales, after which the groups begin
 	row    int
+
+	words *Reg // or nil: the digits as int16, see wordsOf
 }
 
 // groups are those of a block whose length is that argument.
@@ -146,7 +155,7 @@ func (g *Generator) dotColumn(p dotPart, from Reg, fromOffset int, to Reg, toOff
 
 // columnVectors is how many vectors of a row are multiplied with one block at a time.
 func (g *Generator) columnVectors(p dotPart) int {
-	if p.digits {
+	if p.digits && p.words == nil {
 		return min(g.Dots.DigitVectors, p.row/g.vectorSize())
 	}
 	return p.row / g.vectorSize()
@@ -164,6 +173,13 @@ func (g *Generator) columnRows(p dotPart, offset int) *dotRows {
 	}
 	start := func() Vec { return g.DotStart(p.x, "sums") }
 	zeros := func() Vec { return g.ZeroVec("sums") }
+	if p.words != nil {
+		d.words = true
+		d.q = []Reg{g.Copy(*p.words, "even q"), g.Copy(*p.words, "odd q")}
+		g.AddImm(d.q[1], wordPlane)
+		d.sums = [][][]Vec{{sums(zeros)}}
+		return d
+	}
 	if p.digits {
 		d.q = []Reg{g.plane(p.x, 0, p.n), g.plane(p.x, 1, p.n)}
 		d.digits = []bool{false, true}
@@ -185,7 +201,7 @@ func (g *Generator) finishColumn(p dotPart, d *dotRows, offset int, from Reg, fr
 	scale := g.LoadSpread(p.x, panel.BlockScale*floatSize, "scale")
 	for v := range d.sums[0][0] {
 		dot := d.sums[0][0][v]
-		if p.digits {
+		if p.digits && p.words == nil {
 			dot = g.do(AddInt, g.shift(ShiftBits, dot, 7), d.sums[0][1][v])
 		} else {
 			for _, set := range d.sums[1:] {
@@ -296,3 +312,46 @@ func (g *Generator) skipPart(w Reg, n string, row int) {
 	g.Add(w, rows)
 	g.Drop(rows)
 }
+
+// wordPlane is the bytes of a plane of int16, two for each group, and of a vector of
+// what is written behind them.
+const wordPlane = panel.BlockElements/panel.GroupElements*floatSize + CacheLine
+
+// wordsOf makes int16 of the digits of a block, at to: the first and the third of each
+// group, and in a second plane the others.
+func (g *Generator) wordsOf(x Reg, n string, to Reg) {
+	hi, lo := g.plane(x, 0, n), g.plane(x, 1, n)
+	even := g.Copy(to, "even q")
+	// element i of every group, in the lower half of its lane
+	element := func(high, low Vec, i int) Vec {
+		high = g.Do(ShiftBits, []Operand{{Vec: high}}, []bool{false}, 24-8*i)
+		high = g.shift(ShiftBits, g.shift(ShiftRight, high, 24), 7)
+		low = g.Do(ShiftRight, []Operand{{Vec: low}}, []bool{false}, 8*i)
+		low = g.Do(And, []Operand{{Vec: low}, {Constant: &lowDigit}}, []bool{true, false}, 0)
+		return g.do(AddInt, high, low)
+	}
+	words := func(high, low Vec) {
+		for i := range 2 {
+			lower := g.Do(And, []Operand{{Vec: element(high, low, i)}, {Constant: &lowWord}}, []bool{true, false}, 0)
+			upper := g.shift(ShiftBits, element(high, low, i+2), 16)
+			g.Store(g.do(Or, lower, upper), even, i*wordPlane)
+		}
+	}
+	next := func(groups int) {
+		for _, r := range []Reg{hi, lo, even} {
+			g.AddImm(r, groups*floatSize)
+		}
+	}
+	left := g.groups(n)
+	g.Comment("Words of the digits.")
+	g.countdown(left, g.Lanes(), "words", func() {
+		words(g.Load(hi, 0, "hi"), g.Load(lo, 0, "lo"))
+		next(g.Lanes())
+	})
+	g.countdown(left, 1, "words_rest", func() {
+		words(g.LoadSpread(hi, 0, "hi"), g.LoadSpread(lo, 0, "lo"))
+		next(1)
+	})
+}
+
+var lowWord = Constant{"lowWord", 0xffff}

@@ -165,7 +165,10 @@ type Machine interface {
 	// scalar. LoadBytes is LoadWeights of groups; none of their int8 is -128.
 	// SpreadBytes is Spread of a group, in which digit says that none is negative.
 	LoadBytes(base Reg, offset, n, uses int) []Weight
+	// SpreadWords is SpreadBytes of a group of int16: two in even, of the first and
+	// the third weight, and two in odd.
 	SpreadBytes(s Scalar, digit bool) Multiplier
+	SpreadWords(even, odd Scalar) Multiplier
 	// DotStart makes the int32 sums that products with a block's first plane are
 	// added to: zeros, or what its header has for a machine that makes another
 	// product, see package panel.
@@ -202,6 +205,11 @@ func Emit(m Machine, t *Tuning, k *Kernel) {
 		return
 	}
 	t.check()
+	if t.Dots != nil && t.Dots.Words {
+		larger := *k
+		larger.Scratch += k.WordScratch
+		k = &larger
+	}
 	c := newChecked(m, t, k)
 	c.Begin(k, t.InstructionSet)
 	k.Body(&Generator{c, t})

@@ -48,6 +48,8 @@ type Kernel struct {
 	Label   string // names the value of the function's Choice that stands for it
 	Vectors int    // that a unit has besides its weights, of a cell
 	Scratch int    // bytes of scratch memory, if it is used
+	// WordScratch is what is to be added to it where DotTuning.Words is set.
+	WordScratch int
 	// MinLanes is the number of lanes below which the kernel makes no sense.
 	MinLanes int
 	// Int8 says that it is for int8 weights. Paths differ in whether they have such

@@ -9,6 +9,10 @@ import (
 // stepInt8Function is the function of that name, whose kernel is a step of int8
 // weights.
 func stepInt8Function(name, does string, digits bool) *Function {
+	wordScratch := 0
+	if digits {
+		wordScratch = 2 * wordPlane
+	}
 	return function(Function{
 		Name:   name,
 		Does:   does,
@@ -21,14 +25,20 @@ func stepInt8Function(name, does string, digits bool) *Function {
 			Does:    "updates c and h of consecutive units by one step, see " + name + "Generic.",
 			Int8:    true,
 			Scratch: 2 * panel.RowFloats * floatSize,
-			Body:    func(g *Generator) { g.stepInt8(digits) },
+
+			WordScratch: wordScratch,
+			Body:        func(g *Generator) { g.stepInt8(digits) },
 		}},
 	})
 }
 
 // Of the scratch memory of a step of int8 weights, the first row has the gates' sums
-// of a panel, the second those of the next over x alone.
-const afterX = panel.RowFloats * floatSize
+// of a panel, the second those of the next over x alone. Behind them are the words of
+// x, where the tuning wants them.
+const (
+	afterX  = panel.RowFloats * floatSize
+	atWords = 2 * afterX
+)
 
 // stepInt8 is the kernel of a step. Its loads are so few that the cells are a large
 // part of it: those of one panel are computed among the rows of the next, in the
@@ -42,6 +52,12 @@ func (g *Generator) stepInt8(digits bool) {
 		units:   g.Arg("units", "units left"),
 	}
 	z := g.Scratch("z")
+	if digits && g.Dots.Words {
+		g.JumpIf(g.Arg("n", "length of x"), Equal, 0, "panels")
+		words := g.Copy(z, "words")
+		g.AddImm(words, atWords)
+		g.wordsOf(g.Arg("x", "x"), "n", words)
+	}
 	g.Label("panels")
 	g.JumpIf(at.units, LessOrEqual, panel.NarrowUnits, "narrow")
 	g.dotPanel(digits, at, z, panel.Units, "wide")
@@ -70,7 +86,13 @@ func (g *Generator) partOfH(digits bool, at stepPointers, z Reg, width int, name
 	row := panel.Gates * width * floatSize
 	w := g.firstRow(at.weights, row)
 	g.JumpIf(g.Arg("n", "length of x"), Equal, 0, name+"_without_x")
-	g.dotColumn(dotPart{digits, g.Arg("x", "x"), "n", w, row}, at.sums, 0, z, afterX, name+"_x")
+	x := dotPart{digits: digits, x: g.Arg("x", "x"), n: "n", w: w, row: row}
+	if digits && g.Dots.Words {
+		words := g.Copy(z, "words")
+		g.AddImm(words, atWords)
+		x.words = &words
+	}
+	g.dotColumn(x, at.sums, 0, z, afterX, name+"_x")
 	g.skipPart(w, "n", row)
 	g.Jump(name + "_with_x")
 	g.Label(name + "_without_x")
@@ -78,7 +100,7 @@ func (g *Generator) partOfH(digits bool, at stepPointers, z Reg, width int, name
 		g.Store(g.Load(at.sums, offset, "sums"), z, afterX+offset)
 	}
 	g.Label(name + "_with_x")
-	return dotPart{false, g.Arg("h0", "h of the step before"), "m", w, row}
+	return dotPart{x: g.Arg("h0", "h of the step before"), n: "m", w: w, row: row}
 }
 
 // dotCells updates the cells of a panel.

@@ -102,7 +102,7 @@ func (g *Generator) tilePanel(format *Format, width int, finish func(width int))
 	g.Label(name + "_1")
 	if format.int8 {
 		x := g.LoadReg(g.Arg("columns", "column"), 0, "x")
-		g.dotColumn(dotPart{format.digits, x, "n", s.w, s.row}, sums, 0, z, 0, name+"_1")
+		g.dotColumn(dotPart{digits: format.digits, x: x, n: "n", w: s.w, row: s.row}, sums, 0, z, 0, name+"_1")
 	} else {
 		g.tilePass(1, row/g.vectorSize(), s, sums, z, finish != nil, name+"_1")
 	}

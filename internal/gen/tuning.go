@@ -72,6 +72,9 @@ type DotTuning struct {
 	// DigitVectors is the number of weight vectors that a single column of digits
 	// is multiplied with at a time, each with both digits.
 	DigitVectors int
+	// Words says that a step makes int16 of the digits of x before it multiplies them
+	// with the weights of all panels.
+	Words bool
 	// ShadowGroups is the number of groups of h that a step needs to have the cells
 	// of one panel computed among as many rows of the next; 0 if the registers do
 	// not suffice for both.
@@ -217,6 +220,7 @@ var (
 			Columns:      3,
 			Sets:         1,
 			DigitVectors: 4,
+			Words:        true,
 		},
 		HeadRows: 4, // × 2 sums = 8 chains, enough for a latency of 4 cycles
 	}

@@ -16,8 +16,10 @@ type recorder struct {
 	lanes int
 	// Which products of int8 it makes, see package panel.
 	biased, inverted bool
-	program          *Program
-	text             string // the last comment
+
+	words   map[int]bool // registers of multipliers of int16
+	program *Program
+	text    string // the last comment
 }
 
 func (r *recorder) fail(format string, args ...any) {
@@ -31,6 +33,7 @@ func (r *recorder) Begin(k *gen.Kernel, set gen.InstructionSet) {
 	r.lanes = set.Lanes
 	r.biased = set.GOARCH == "amd64" && set.Dot
 	r.inverted = set.GOARCH == "amd64" && !set.Dot
+	r.words = map[int]bool{}
 	r.program = &Program{
 		fma: r.fma, name: k.Name + set.Name, params: newParams(k.Args), scratch: k.Scratch, labels: map[string]int{},
 	}
@@ -327,6 +330,16 @@ func (r *recorder) SpreadBytes(scalar gen.Scalar, digit bool) gen.Multiplier {
 	return r.Spread(scalar)
 }
 
+// SpreadWords keeps the odd words in the register after that of the even ones.
+func (r *recorder) SpreadWords(even, odd gen.Scalar) gen.Multiplier {
+	m, second := r.Spread(even), r.Spread(odd)
+	if second.ID != m.ID+1 {
+		r.fail("registers %d and %d are no pair", m.ID, second.ID)
+	}
+	r.words[m.ID] = true
+	return m
+}
+
 func (r *recorder) DotStart(block gen.Reg, name string) gen.Vec {
 	switch {
 	case r.biased:
@@ -339,6 +352,20 @@ func (r *recorder) DotStart(block gen.Reg, name string) gen.Vec {
 
 func (r *recorder) DotAcc(acc gen.Vec, w gen.Weight, m gen.Multiplier) {
 	lanes := r.lanes
+	if r.words[m.ID] {
+		r.add(func(s *state) {
+			w, even, odd, sum := s.vec(w.ID), s.vec(m.ID), s.vec(m.ID+1), s.vec(acc.ID)
+			for i := range lanes {
+				ws, dot := asInt(w[i]), asInt(sum[i])
+				for j := 0; j < 32; j += 16 {
+					dot += int32(int8(ws>>j))*int32(int16(asInt(even[i])>>j)) + int32(int8(ws>>(j+8)))*int32(int16(asInt(odd[i])>>j))
+				}
+				sum[i] = asFloat(dot)
+			}
+			clear(sum[lanes:])
+		})
+		return
+	}
 	product := func(w, x int32) int32 {
 		switch {
 		case r.biased:
