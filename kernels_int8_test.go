@@ -178,6 +178,13 @@ func TestStepInt8Kernels(t *testing.T) {
 				}
 				rack.check(t, c.stepInt8(format), atFirst, atLast, apart(seed))
 			})
+			// Whole blocks, and one that is nearly.
+			for n := panel.BlockElements - 1; n <= panel.BlockElements; n++ {
+				for _, units := range []int{8, 16} {
+					c := gateCall{units: units, n: n, m: n / units, columns: 1, kind: &kinds[0], rand: lstmtest.NewRand(115, units, n)}
+					rack.check(t, c.stepInt8(format), atFirst, atLast)
+				}
+			}
 		}
 	})
 }
