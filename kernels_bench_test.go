@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/lstm/internal/aligned"
 	"example.com/lstm/internal/lstmtest"
 	"example.com/lstm/internal/panel"
 )
@@ -98,7 +99,7 @@ func BenchmarkInput(b *testing.B) {
 }
 
 // BenchmarkLongestCall times the longest calls that each kernel is given: as
-// many weights or multiplications as the limits in layer.go allow, and as many
+// many weights or multiplications as the limits in calls.go allow, and as many
 // elements. The weights come from the farthest cache, or from memory.
 func BenchmarkLongestCall(b *testing.B) {
 	for _, c := range longestCalls() {
@@ -138,7 +139,7 @@ func longestCalls() []longestCall {
 		columns[i] = column{x: x, c: make([]float32, size), h: make([]float32, size)}
 	}
 
-	// The same arithmetic as the callers', see layer.go and batch.go.
+	// The same arithmetic as in calls.go.
 	chain := min(len(x), maxStepChain)
 	stepUnits := max(1, maxCallFloats/(panel.RowFloats*chain)) * panel.Units
 	tileChain := min(len(x), maxTileChain)
@@ -153,7 +154,7 @@ func longestCalls() []longestCall {
 	}
 	d := packLinear(&Linear{InFeatures: size, OutFeatures: size, Weight: lstmtest.Normals(lstmtest.NewRand(3), size*size, 1)}, false)
 	rows := maxCallFloats / size
-	return []longestCall{
+	return append([]longestCall{
 		{fmt.Sprintf("step/weights=%d/units=%d", stepUnits*panel.Gates*chain, stepUnits), func(i int) {
 			p := part(i, stepUnits)
 			from := chainStart{sums: p.floats, stride: p.stride}
@@ -179,5 +180,50 @@ func longestCalls() []longestCall {
 		}},
 		{fmt.Sprintf("tanh/elements=%d", maxElements), func(int) { elements(tanhFunction, nil, y, y) }},
 		{fmt.Sprintf("softplus/elements=%d", maxElements), func(int) { elements(softplusFunction, nil, y, y) }},
+	}, longestCallsOfFormats()...)
+}
+
+// longestCallsOfFormats are those of weights in float16, and of int8 with an x of one
+// whole block.
+func longestCallsOfFormats() []longestCall {
+	const input, hidden = panel.BlockElements, 512
+	w := randomLayer(lstmtest.NewRand(4), input, hidden)
+	xh := lstmtest.Normals(lstmtest.NewRand(5), input+hidden, 1)
+	c, h := make([]float32, hidden), make([]float32, hidden)
+	z := make([]float32, panel.MaxColumns*panel.Gates*hidden)
+	w.Format = Float16
+	halves := packLayer(w, true)
+	halfUnits := maxFloat16Floats / (panel.RowFloats * hidden) * panel.Units
+	calls := []longestCall{{fmt.Sprintf("stepFloat16/weights=%d/units=%d", halfUnits*panel.Gates*hidden, halfUnits), func(i int) {
+		p := halves.panels.advance(i * halfUnits % hidden)
+		p.skip = input
+		from := chainStart{sums: p.floats, stride: p.stride}
+		stepFloat16(&from, &p, xh[input:], c[:halfUnits], h[:halfUnits])
+	}}}
+	w.Format = Int8
+	for _, bits := range []int{fewInputBits, manyInputBits} {
+		w.InputBits = bits
+		l := packLayer(w, true)
+		q := l.quantised
+		memory := aligned.New(q.floats())
+		q.x.set(memory, xh[:input])
+		q.h.set(memory, xh[input:])
+		b := &q.x.blocks[0]
+		wide := max(1, byteMACs()/(b.work()*rowBytes))
+		var columns [panel.MaxColumns]column
+		for i := range columns {
+			columns[i].x = b.of(memory)
+		}
+		part := func(i int) panels { return l.panels.advance(i * panel.Units % hidden) }
+		calls = append(calls, longestCall{fmt.Sprintf("gates/bits=%d/columns=%d/elements=%d/units=%d", bits, wide, input, panel.Units), func(i int) {
+			p := part(i)
+			from := chainStart{sums: p.floats, stride: p.stride}
+			gates(b.format, &from, &p, columns[:wide], panel.Units, z, panel.Gates*panel.Units)
+		}}, longestCall{fmt.Sprintf("stepInt8/bits=%d/elements=%d/units=%d", bits, input+hidden, panel.Units), func(i int) {
+			p := part(i)
+			from := chainStart{sums: p.floats, stride: p.stride}
+			p.stepInt8(&from, memory, c[:panel.Units], h[:panel.Units])
+		}})
 	}
+	return calls
 }
