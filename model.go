@@ -121,7 +121,7 @@ type Head struct {
 // of a PyTorch state_dict: encoder.lstm where a tensor is encoder.lstm.weight_ih_l0,
 // and "" where names have no prefix.
 type Source struct {
-	LSTM   string   // the module whose tensors are the layers
+	LSTM   string   // the module whose tensors are the layers; of a stack all, from the input up, with ", " between
 	Head   string   // the module whose tensors are the head; "" also without one, or if the file has a structure that says what the heads are
 	Unused []string // tensors that were passed over, since the caller named the others
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"example.com/lstm/internal/errkind"
@@ -78,7 +79,10 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // module's name is head, or it has a bias and cannot be a layer before the LSTM,
 // because O differs from the network's I. Anything else is an error that names
 // the tensors and what to do: a second LSTM; numbers that are NaN, infinite or too
-// large for a float32. A [Network] runs no file with a backward direction:
+// large for a float32. The parameters of an nn.LSTMCell, whose names have no _lK, are an
+// LSTM of one layer. Several LSTMs are one stack if their names differ in a number that
+// counts, such as lstm1 and lstm2, if each reads as many features as the one before has
+// outputs, and if they do not all read the same number. A [Network] runs no file with a backward direction:
 // [OpenSequence] does.
 //
 // A file may be hostile: memory is taken as bytes arrive, not because a header
@@ -104,19 +108,8 @@ func readModel(r io.Reader, s settings) (*Model, error) {
 	if err != nil {
 		return nil, kindOfFile(err)
 	}
-	var said structure
-	found, err := statedict.Find(f.Entries, s.choice, func(module string) (st statedict.Structure, err error) {
-		said, err = readStructure(f.Metadata, module)
-		return said.forTensors(), err
-	})
+	m, places, err := findModel(f.Entries, f.Metadata, s)
 	if err != nil {
-		return nil, err
-	}
-	if found.Head != nil || s.choice.NoHead {
-		said.Heads = nil // the choice says what there is
-	}
-	m, places := placeTensors(found, &said)
-	if err := m.takeStructure(&said, f.Metadata); err != nil {
 		return nil, err
 	}
 	place := func(e *safetensors.Entry) *[]float32 { return places[e.Name] }
@@ -126,10 +119,28 @@ func readModel(r io.Reader, s settings) (*Model, error) {
 	return m, nil
 }
 
+// findModel returns the model that the entries are, and where in it the numbers of
+// each belong.
+func findModel(entries []safetensors.Entry, metadata map[string]string, s settings) (m *Model, places map[string]*[]float32, err error) {
+	var said structure
+	found, err := statedict.Find(entries, s.choice, func(modules []string) (st statedict.Structure, err error) {
+		said, err = readStructure(metadata, modules)
+		return said.forTensors(), err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if found.Head != nil || s.choice.NoHead {
+		said.Heads = nil // the choice says what there is
+	}
+	m, places = placeTensors(found, &said)
+	return m, places, m.takeStructure(&said, metadata)
+}
+
 // placeTensors returns a model of the sizes that were found, in the order that the
 // file says, and where in it the numbers of each tensor belong.
 func placeTensors(found *statedict.Network, said *structure) (m *Model, places map[string]*[]float32) {
-	m = &Model{Source: Source{LSTM: found.LSTM, Unused: found.Unused}}
+	m = &Model{Source: Source{LSTM: strings.Join(found.LSTM, ", "), Unused: found.Unused}}
 	places = make(map[string]*[]float32)
 	add := func(entries []*safetensors.Entry, data []*[]float32) {
 		for i, e := range entries {
@@ -203,9 +214,9 @@ func kindOfFile(err error) error {
 	return errkind.Errorf(ErrDamaged, "%w", err)
 }
 
-// An Option tells [Open], [Read] and [ReadModel] what they cannot know or would
-// refuse, and these and [New] how to store weights. Of options that contradict each
-// other the last one counts.
+// An Option tells [Open], [Read], [ReadModel] and [FromTensors] what they cannot know or
+// would refuse, and these and [New] how to store weights. Of options that contradict
+// each other the last one counts.
 type Option func(*settings)
 
 type settings struct {
@@ -225,9 +236,17 @@ func makeSettings(options []Option) (s settings) {
 // WithLSTM takes the layers from the module of that name, such as "encoder.lstm"
 // for encoder.lstm.weight_ih_l0, and passes over other LSTMs in the file. Where
 // there are some, and other tensors too, WithHead or WithoutHead must say what
-// those are.
-func WithLSTM(module string) Option {
-	return func(s *settings) { s.choice.LSTM = &module }
+// those are. Several modules are one stack, from the input up. WithLSTM without a
+// name is no choice.
+func WithLSTM(modules ...string) Option {
+	return func(s *settings) { s.choice.LSTM = slices.Clone(modules) }
+}
+
+// WithPrefix passes over all tensors but those of the module of that name and of the
+// modules in it: "encoder" keeps encoder.lstm.weight_ih_l0 and encoder.fc.weight. The
+// rest is read as if it were all there is; names stay what they are. "" keeps all.
+func WithPrefix(module string) Option {
+	return func(s *settings) { s.choice.Prefix = module }
 }
 
 // WithHead takes the head from the module of that name, such as "fc" for

@@ -138,10 +138,18 @@ func (m *Model) metadataOfFile() (map[string]string, error) {
 }
 
 // readStructure returns the document of a module, the zero structure if the metadata
-// have none.
-func readStructure(metadata map[string]string, module string) (s structure, err error) {
-	key := statedict.StructureKey(module)
-	if text, ok := metadata[key]; ok {
+// have none. Stacks of modules have none.
+func readStructure(metadata map[string]string, modules []string) (s structure, err error) {
+	for _, module := range modules {
+		key := statedict.StructureKey(module)
+		text, ok := metadata[key]
+		if !ok {
+			continue
+		}
+		if len(modules) > 1 {
+			return s, errkind.Errorf(ErrUnsupported, "metadata %s: it speaks of one module, and the LSTM is a stack of %d, want that module alone: lstm.WithLSTM(%s)",
+				safetensors.Quote(key), len(modules), safetensors.Quote(module))
+		}
 		if s, err = parseStructure(text); err != nil {
 			return s, fmt.Errorf("metadata %s: %w", safetensors.Quote(key), err)
 		}

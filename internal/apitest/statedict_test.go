@@ -94,7 +94,8 @@ func TestReadModelRefuses(t *testing.T) {
 	}{
 		{"nothing", nil, "the file has no tensors"},
 		{"a head alone", []string{"fc.weight F32 2 2"}, `no tensor is named weight_ih_l0, with or without a prefix, want the parameters of an LSTM; the file has modules "fc"`},
-		{"an LSTMCell", []string{"weight_ih F32 8 3", "weight_hh F32 8 2"}, `tensor "weight_hh": it is a parameter of an nn.LSTMCell, want those of an nn.LSTM: save weight_ih`},
+		{"an LSTMCell of wrong size", []string{"weight_ih F32 8 3", "weight_hh F32 9 2"}, `tensor "weight_hh": shape is [9 2], want [4H, H] of an nn.LSTMCell`},
+		{"an LSTMCell with another bias", []string{"weight_ih F32 8 3", "weight_hh F32 8 2", "bias_ih F32 7"}, `tensor "bias_ih": shape is [7], want [8] = [4H]`},
 		{"a GRUCell", []string{"c.weight_ih F32 6 3", "c.weight_hh F32 6 2"}, `tensor "c.weight_hh": shape is [6 2], a GRU's, want an LSTM's`},
 		{"an RNNCell", []string{"c.weight_ih F32 2 3", "c.weight_hh F32 2 2"}, `tensor "c.weight_hh": shape is [2 2], a plain RNN's, want an LSTM's`},
 		{"a name that begins with a dot", []string{".weight_hh_l0 F32 8 2", ".weight_ih_l0 F16 8 3"}, `no tensor is named weight_ih_l0`},

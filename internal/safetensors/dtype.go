@@ -32,6 +32,17 @@ func (e *Entry) nonFinite(i int, x float32, b []byte) error {
 	return &FormatError{NonFinite, e.Errorf("element %v is %g, want finite numbers", index, x)}
 }
 
+// CheckFinite returns the error that [File.ReadData] returns for the first of the
+// tensor's numbers that is NaN or infinite.
+func (e *Entry) CheckFinite(data []float32) error {
+	for i, x := range data {
+		if x-x != 0 {
+			return e.nonFinite(i, x, nil)
+		}
+	}
+	return nil
+}
+
 // index returns the indices of element i, one for each dimension.
 func (e *Entry) index(i int) []int {
 	index := make([]int, len(e.Shape))

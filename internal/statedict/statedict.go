@@ -85,8 +85,9 @@ func StructureKey(module string) string { return joinName(module, "structure") }
 
 // Choice is what the caller says about the modules of a file.
 type Choice struct {
-	LSTM   *string // module; nil for the only one
-	Head   *string // module; nil for what is certain
+	Prefix string   // of the modules that count, all of them if ""
+	LSTM   []string // modules, from the input up; nil for the only one, or the stack that is certain
+	Head   *string  // module; nil for what is certain
 	NoHead bool
 }
 
@@ -120,14 +121,15 @@ const (
 
 // A Network says which tensor is what. Shapes are those of the parameters.
 type Network struct {
-	LSTM    string // module
+	LSTM    []string // modules, from the input up
 	Layers  []Layer
 	Linears []*Linear // those of Order, and then those of Heads unless the choice says what the head is
 	Head    *Linear   // that which is certain or chosen, nil for none
 	Unused  []string  // tensors that the choice passes over
 
-	used map[*safetensors.Entry]bool // those that have a place
-	top  features                    // of what is below the layer whose place is sought
+	parts []*module                   // of a stack
+	used  map[*safetensors.Entry]bool // those that have a place
+	top   features                    // of what is below the layer whose place is sought
 }
 
 // features is a number of them, 0 if it is not known yet, and how shapes call it.
@@ -183,26 +185,20 @@ type Linear struct {
 	Tensors                 [2]*safetensors.Entry
 }
 
-// module is a group of tensors whose names have the same text before the last
-// dot.
-type module struct {
-	name   string
-	layers map[int]map[string]*safetensors.Entry // of an LSTM, by layer and part
-	fields map[string]*safetensors.Entry         // everything else
-	others []*safetensors.Entry                  // those of fields, in the order of their data
-}
-
 // Find finds the place of every tensor. A tensor without a place is one that
 // the choice lets it pass over. structure returns what the file says of the network
-// whose LSTM is that module.
-func Find(entries []safetensors.Entry, c Choice, structure func(module string) (Structure, error)) (*Network, error) {
-	modules := groupModules(entries)
+// whose LSTM is those modules.
+func Find(entries []safetensors.Entry, c Choice, structure func(modules []string) (Structure, error)) (*Network, error) {
+	modules, err := groupModules(entries, c.Prefix)
+	if err != nil {
+		return nil, err
+	}
 	lstm, err := chooseLSTM(modules, c.LSTM)
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{LSTM: lstm.name, used: make(map[*safetensors.Entry]bool)}
-	said, err := structure(lstm.name)
+	n := &Network{LSTM: lstm.names(), parts: lstm.parts, used: make(map[*safetensors.Entry]bool)}
+	said, err := structure(n.LSTM)
 	if err != nil {
 		return nil, err
 	}
@@ -229,147 +225,6 @@ func Find(entries []safetensors.Entry, c Choice, structure func(module string) (
 	return n, nil
 }
 
-// groupModules returns the modules in the order of their data.
-func groupModules(entries []safetensors.Entry) []*module {
-	var modules []*module
-	byName := make(map[string]*module)
-	for i := range entries {
-		e := &entries[i]
-		name, field := splitName(e.Name)
-		m := byName[name]
-		if m == nil {
-			m = &module{
-				name:   name,
-				layers: make(map[int]map[string]*safetensors.Entry),
-				fields: make(map[string]*safetensors.Entry),
-			}
-			byName[name] = m
-			modules = append(modules, m)
-		}
-		part, layer, ok := splitField(field)
-		if !ok {
-			m.fields[field] = e
-			m.others = append(m.others, e)
-			continue
-		}
-		if m.layers[layer] == nil {
-			m.layers[layer] = make(map[string]*safetensors.Entry)
-		}
-		m.layers[layer][part] = e
-	}
-	return modules
-}
-
-// splitName splits a tensor's name at its last dot. A name that begins with
-// its only dot is that of no module.
-func splitName(name string) (module, field string) {
-	i := strings.LastIndexByte(name, '.')
-	if i <= 0 {
-		return "", name
-	}
-	return name[:i], name[i+1:]
-}
-
-func joinName(module, field string) string {
-	if module == "" {
-		return field
-	}
-	return module + "." + field
-}
-
-// splitField splits the name of an LSTM's parameter, such as weight_ih_l0; ok is
-// false when the name is not of that kind. The part of a reverse direction ends
-// in _reverse.
-func splitField(field string) (part string, layer int, ok bool) {
-	part, number, _ := strings.Cut(field, "_l")
-	switch part {
-	case "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "peephole_i", "peephole_f", "peephole_o", "norm_i", "norm_f", "norm_g", "norm_o", "initial_h", "initial_c":
-	default:
-		return "", 0, false
-	}
-	number, reverse := strings.CutSuffix(number, reverseSuffix)
-	layer, err := strconv.Atoi(number)
-	if err != nil || layer < 0 || strconv.Itoa(layer) != number {
-		return "", 0, false
-	}
-	if reverse {
-		part += reverseSuffix
-	}
-	return part, layer, true
-}
-
-// chooseLSTM returns the LSTM of that name, or the only one.
-func chooseLSTM(modules []*module, name *string) (*module, error) {
-	var found []*module
-	for _, m := range modules {
-		if len(m.layers) > 0 {
-			found = append(found, m)
-		}
-	}
-	if len(found) == 0 {
-		return nil, noLSTMError(modules)
-	}
-	if name == nil {
-		if len(found) > 1 {
-			return nil, errkind.Errorf(errkind.ErrUnsupported, "modules %s are LSTMs, want one: lstm.WithLSTM names the one to read, and each can be run as a network of its own",
-				listModules(found))
-		}
-		return found[0], nil
-	}
-	for _, m := range found {
-		if m.name == *name {
-			return m, nil
-		}
-	}
-	return nil, errkind.Errorf(errkind.ErrUnsupported, "no module %s is an LSTM; those that are: %s", safetensors.Quote(*name), listModules(found))
-}
-
-// listModules quotes the first few names.
-func listModules(modules []*module) string {
-	const most = 5
-	var names []string
-	for _, m := range modules[:min(len(modules), most)] {
-		names = append(names, safetensors.Quote(m.name))
-	}
-	if len(modules) > most {
-		names = append(names, "…")
-	}
-	return strings.Join(names, ", ")
-}
-
-// noLSTMError says what the file holds instead.
-func noLSTMError(modules []*module) error {
-	for _, m := range modules {
-		e := m.fields["weight_hh"]
-		if e == nil || m.fields["weight_ih"] == nil {
-			continue
-		}
-		if kind := recurrentKind(e); kind != "" {
-			return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("shape is %s, %s, want an LSTM's, [4H, H]: no other kind is run", safetensors.SizesText(e.Shape), kind))
-		}
-		return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("it is a parameter of an nn.LSTMCell, want those of an nn.LSTM: "+
-			"save weight_ih, weight_hh, bias_ih and bias_hh as weight_ih_l0, weight_hh_l0, bias_ih_l0 and bias_hh_l0"))
-	}
-	if len(modules) == 0 {
-		return errkind.Errorf(errkind.ErrUnsupported, "the file has no tensors, want the parameters of an LSTM")
-	}
-	return errkind.Errorf(errkind.ErrUnsupported, "no tensor is named weight_ih_l0, with or without a prefix, want the parameters of an LSTM; the file has modules %s", listModules(modules))
-}
-
-// recurrentKind names the network of which e, if the recurrent weights of
-// another than an LSTM, is a part.
-func recurrentKind(e *safetensors.Entry) string {
-	if len(e.Shape) == 2 && e.Elements > 0 {
-		switch e.Shape[0] {
-		case e.Shape[1]:
-			return "a plain RNN's"
-		case 3 * e.Shape[1]:
-			return "a GRU's"
-		}
-	}
-	return ""
-}
-
 // stack places all layers, those of m and the linear ones.
 func (n *Network) stack(modules []*module, m *module, said Structure) error {
 	order := said.Order
@@ -384,7 +239,7 @@ func (n *Network) stack(modules []*module, m *module, said Structure) error {
 	}
 	if lstms != len(m.layers) {
 		return errkind.Errorf(errkind.ErrUnsupported, "metadata %s: its order has %d LSTM layers, want %d, as there are in the tensors",
-			safetensors.Quote(StructureKey(m.name)), lstms, len(m.layers))
+			safetensors.Quote(StructureKey(n.LSTM[0])), lstms, len(m.layers))
 	}
 	n.Layers = make([]Layer, 0, lstms)
 	for _, s := range order {
@@ -500,7 +355,7 @@ func (l *Layer) checkUse(m *module, number int) error {
 		return errkind.Errorf(errkind.ErrUnsupported, "%w", l.Forward.Tensors[0].Errorf("layer %d has this direction, want the backward one only, since it runs in reverse", number))
 	case !l.Use.Reverse && l.Forward == nil:
 		return errkind.Errorf(errkind.ErrUnsupported, "%w", l.Backward.Tensors[0].Errorf("layer %d has this direction only, want tensor %s too, unless %s in the metadata says that it runs in reverse",
-			number, safetensors.Quote(LayerName(m.name, "weight_ih", number, false)), safetensors.Quote(StructureKey(m.name))))
+			number, safetensors.Quote(m.parameterName("weight_ih", number, false)), safetensors.Quote(StructureKey(m.names()[0]))))
 	}
 	return nil
 }
@@ -520,7 +375,7 @@ func (n *Network) direction(m *module, l int, reverse bool, input int) (*Directi
 		needed := !p.Optional || peepholes && strings.HasPrefix(p.Name, "peephole") || normalized && strings.HasPrefix(p.Name, "norm")
 		switch e := found[p.Name]; {
 		case e == nil && needed:
-			return nil, missingError(LayerName(m.name, p.Name, l, reverse), p, found)
+			return nil, missingError(m.parameterName(p.Name, l, reverse), p, found)
 		case e != nil && len(e.Shape) != len(p.Shape):
 			return nil, shapeError(e, p.Symbols)
 		}
@@ -650,9 +505,11 @@ func (n *Network) certainHead(modules []*module) error {
 		}
 		inputs := n.Layers[0].inputSize()
 		switch {
-		case lstms > 1:
+		case lstms > len(n.LSTM):
 			return doubt(m, "which of %d LSTMs it follows cannot be told", lstms)
 		case isCalledHead(m.name):
+		case n.between(n.Head) != "":
+			return doubt(m, "it could be the head or a layer between %s", n.between(n.Head))
 		case m.fields["bias"] == nil:
 			return doubt(m, "it could be the head or, without a bias, an Embedding")
 		case n.Head.OutFeatures == inputs:
@@ -703,22 +560,4 @@ func (n *Network) strangerError(e *safetensors.Entry, m *module) error {
 	}
 	return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("shape is %s, no part of an LSTM or its head, a weight %s and a bias [O]; %s",
 		safetensors.SizesText(e.Shape), n.headShape(), looks))
-}
-
-// kind guesses what a module is that has no place in a network.
-func (m *module) kind() string {
-	weight := m.fields["weight"]
-	switch {
-	case m.fields["running_mean"] != nil || m.fields["running_var"] != nil || m.fields["num_batches_tracked"] != nil:
-		return "a BatchNorm"
-	case weight == nil || len(weight.Shape) == 0:
-		return ""
-	case len(weight.Shape) == 1:
-		return "a normalisation, such as LayerNorm"
-	case len(weight.Shape) > 2:
-		return "a convolution"
-	case m.fields["bias"] == nil:
-		return "an Embedding or a linear layer"
-	}
-	return "a linear layer"
 }
