@@ -64,6 +64,7 @@ func newRootCommand(std streams) *cli.Command {
 		Commands: []*cli.Command{
 			newRunCommand(std),
 			newInfoCommand(std),
+			newConvertCommand(),
 			newBenchCommand(std),
 			newVerifyCommand(std),
 		},

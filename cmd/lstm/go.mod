@@ -4,6 +4,8 @@ go 1.26.0
 
 require (
 	example.com/lstm v0.0.0
+	example.com/lstm/formats/rtneural v0.0.0
+	example.com/lstm/formats/torch v0.0.0
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/stretchr/testify v1.12.1
@@ -28,4 +30,8 @@ require (
 )
 
 // Until the first release: docs/releasing.md.
-replace example.com/lstm => ../..
+replace (
+	example.com/lstm => ../..
+	example.com/lstm/formats/rtneural => ../../formats/rtneural
+	example.com/lstm/formats/torch => ../../formats/torch
+)

@@ -24,7 +24,7 @@ func newInfoCommand(std streams) *cli.Command {
 	return &cli.Command{
 		Name:      "info",
 		Usage:     "describe this machine's CPU and a network",
-		UsageText: "lstm info [-lstm MODULE] [-head MODULE] [FILE]",
+		UsageText: "lstm info [-prefix MODULE] [-lstm MODULES] [-head MODULE] [FILE]",
 		Description: `Prints which CPU features there are, which path the computation takes and why,
 and the layers, sizes and memory of the network in FILE, or of the embedded one,
 with the names of the modules that they come from.
@@ -32,6 +32,7 @@ with the names of the modules that they come from.
 Examples:
    lstm info
    lstm info model.safetensors
+   lstm info checkpoint.pt
    GODEBUG=cpu.avx512f=off lstm info      as if the CPU had less`,
 		Flags:        modelFlags(),
 		OnUsageError: onUsageError,
@@ -43,11 +44,11 @@ Examples:
 			if path == "" && cmd.Args().Present() {
 				return newUsageError(cmd, errors.New("the argument is empty, want the name of a file"))
 			}
-			options, err := modelOptions(cmd)
+			choice, err := modelFlagsOf(cmd)
 			if err != nil {
 				return err
 			}
-			m, err := await(ctx, func() (*model, error) { return openModel(path, options...) })
+			m, err := await(ctx, func() (*model, error) { return openModel(path, choice) })
 			if err != nil {
 				return err
 			}

@@ -35,7 +35,7 @@ type job struct {
 // other files are as they were.
 func openJob(ctx context.Context, std streams, o runOptions) (_ *job, err error) {
 	j := &job{times: newStepTimes(), modelName: modelName(o.model), chart: o.chart}
-	if j.model, err = await(ctx, func() (*model, error) { return openModel(o.model, o.modelOptions...) }); err != nil {
+	if j.model, err = await(ctx, func() (*model, error) { return openModel(o.model, o.modelChoice) }); err != nil {
 		return nil, err
 	}
 	layout, err := parseLayout(j.model.Metadata(), j.model.InputSize(), j.model.OutputSize())

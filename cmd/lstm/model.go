@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -23,6 +22,7 @@ type model struct {
 	network
 	stream *lstm.Network         // or
 	whole  *lstm.SequenceNetwork // one is nil
+	format *format
 	layers []lstm.Layer
 	heads  []lstm.Head
 }
@@ -40,12 +40,12 @@ type network interface {
 }
 
 // openModel reads the model in a file, or the embedded one if path is "".
-func openModel(path string, options ...lstm.Option) (*model, error) {
-	file, err := readModel(path, options...)
+func openModel(path string, choice modelChoice) (*model, error) {
+	file, is, err := readModel(path, choice)
 	if err != nil {
 		return nil, err
 	}
-	m := &model{layers: file.Layers, heads: file.Heads}
+	m := &model{format: is, layers: file.Layers, heads: file.Heads}
 	if slices.ContainsFunc(file.Layers, isBidirectional) {
 		m.whole, err = lstm.NewSequenceNetwork(file)
 		m.network = m.whole
@@ -64,20 +64,12 @@ func isBidirectional(layer lstm.Layer) bool {
 	return ok
 }
 
-func readModel(path string, options ...lstm.Option) (*lstm.Model, error) {
+func readModel(path string, choice modelChoice) (*lstm.Model, *format, error) {
 	if path == "" {
-		return lstm.ReadModel(bytes.NewReader(seattle.Model), options...)
+		m, err := lstm.ReadModel(bytes.NewReader(seattle.Model), choice.options...)
+		return m, safetensors, err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	m, err := lstm.ReadModel(f, options...)
-	if err != nil {
-		return nil, inFile(path, err)
-	}
-	return m, nil
+	return readModelFile(path, choice)
 }
 
 // inFile puts the name of the file before an error of the package, in place of the

@@ -9,14 +9,17 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"example.com/lstm"
+	"example.com/lstm/formats/rtneural"
 )
 
 // modelFlags are the flags that say what of a model file is meant, one for each
 // option of package lstm.
 func modelFlags() []cli.Flag {
 	return []cli.Flag{
+		&cli.StringFlag{Name: "prefix",
+			Usage: "of several networks in the model file read `MODULE`, such as encoder for encoder.lstm and encoder.fc"},
 		&cli.StringFlag{Name: "lstm",
-			Usage: "of several LSTMs in the model file run `MODULE`, such as encoder for encoder.weight_ih_l0"},
+			Usage: "of several LSTMs in the model file run `MODULE`, such as encoder for encoder.weight_ih_l0, or several as one stack, from the input up: lstm1,lstm2"},
 		&cli.StringFlag{Name: "head",
 			Usage: "take `MODULE` for the linear layer after the LSTM, such as fc for fc.weight, and pass over other tensors"},
 		&cli.BoolFlag{Name: "no-head",
@@ -26,30 +29,46 @@ func modelFlags() []cli.Flag {
 	}
 }
 
-// modelOptions returns the options that the flags of cmd stand for.
-func modelOptions(cmd *cli.Command) ([]lstm.Option, error) {
-	var options []lstm.Option
-	if cmd.IsSet("lstm") {
-		options = append(options, lstm.WithLSTM(cmd.String("lstm")))
+// A modelChoice is what the flags say of a model file.
+type modelChoice struct {
+	options   []lstm.Option
+	names     []string // the flags that are set and have the names of modules
+	nonFinite bool
+}
+
+// modelFlagsOf returns what the flags of cmd say.
+func modelFlagsOf(cmd *cli.Command) (c modelChoice, err error) {
+	name := func(flag string, option func(module string) lstm.Option) {
+		if cmd.IsSet(flag) {
+			c.names = append(c.names, flag)
+			c.options = append(c.options, option(cmd.String(flag)))
+		}
 	}
-	if cmd.IsSet("head") {
-		options = append(options, lstm.WithHead(cmd.String("head")))
-	}
+	name("prefix", lstm.WithPrefix)
+	name("lstm", func(modules string) lstm.Option { return lstm.WithLSTM(strings.Split(modules, ",")...) })
+	name("head", lstm.WithHead)
 	if cmd.Bool("no-head") {
 		if cmd.IsSet("head") {
-			return nil, newUsageError(cmd, fmt.Errorf("-head and -no-head contradict each other"))
+			return c, newUsageError(cmd, fmt.Errorf("-head and -no-head contradict each other"))
 		}
-		options = append(options, lstm.WithoutHead())
+		c.names = append(c.names, "no-head")
+		c.options = append(c.options, lstm.WithoutHead())
 	}
 	if cmd.Bool("non-finite") {
-		options = append(options, lstm.WithNonFinite())
+		c.nonFinite = true
+		c.options = append(c.options, lstm.WithNonFinite())
 	}
-	return options, nil
+	return c, nil
 }
 
 // describeSource prints which tensors of its file a network was made from.
 func describeSource(w io.Writer, m *model) {
 	source := m.Source()
+	fmt.Fprintf(w, "format\t%s\n", m.format.name)
+	if !m.format.modules || source.LSTM == rtneural.Layers {
+		fmt.Fprintf(w, "structure\twhich the file describes\n")
+		return
+	}
 	fmt.Fprintf(w, "LSTM\t%s\n", describeModule(source.LSTM))
 	switch {
 	case !m.HasHead():
@@ -58,6 +77,9 @@ func describeSource(w io.Writer, m *model) {
 		fmt.Fprintf(w, "heads\t%d, which the file describes\n", len(m.heads))
 	default:
 		fmt.Fprintf(w, "head\t%s\n", describeModule(source.Head))
+	}
+	if !m.isStructured() {
+		fmt.Fprintf(w, "not shown\twhat has no parameters, such as an activation between modules: compare some outputs\n")
 	}
 	for i, name := range source.Unused {
 		const most = 20
@@ -98,6 +120,9 @@ func describeModule(name string) string {
 		return "names without a prefix"
 	}
 	text := printable(name, 100)
+	if strings.Contains(name, ", ") {
+		return text + "; one stack, from the input up"
+	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	if place, err := strconv.ParseUint(last, 10, 64); err == nil && place > 0 {
 		text += "; the number says that other modules precede it: an activation there would be missing here"

@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"github.com/urfave/cli/v3"
-
-	"example.com/lstm"
 )
 
 func newRunCommand(std streams) *cli.Command {
@@ -39,10 +37,11 @@ Examples:
    lstm run                               the embedded model and data
    lstm run -out /dev/null -plot a.svg    truth and forecast as a picture
    lstm run -model m.safetensors -in a.csv -out b.csv
+   lstm run -model checkpoint.pt -prefix encoder -in a.csv
    tail -n +1 -f a.csv | lstm run -model m.safetensors | consumer`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Destination: &o.model,
-				Usage: "run the network in `FILE`, safetensors with PyTorch's names"},
+				Usage: "run the network in `FILE`: safetensors with PyTorch's names, a checkpoint of torch.save, or RTNeural's JSON"},
 			&cli.StringFlag{Name: "in", Destination: &o.in,
 				Usage: "read rows from `FILE`, - for standard input"},
 			&cli.StringFlag{Name: "out", Destination: &o.out, Value: standardStream,
@@ -61,7 +60,7 @@ Examples:
 				}
 			}
 			var err error
-			if o.modelOptions, err = modelOptions(cmd); err != nil {
+			if o.modelChoice, err = modelFlagsOf(cmd); err != nil {
 				return err
 			}
 			if o.plot != "" {
@@ -78,7 +77,7 @@ Examples:
 type runOptions struct {
 	model, in, out, plot string
 	chart                plotFormat // of plot
-	modelOptions         []lstm.Option
+	modelChoice          modelChoice
 }
 
 // run does what lstm run does: forecasts as far as the rows go, and then says

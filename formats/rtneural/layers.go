@@ -53,6 +53,9 @@ func (l *layerObject) errorf(kind error, format string, args ...any) error {
 	return errkind.Errorf(kind, "layer %d, %s: %w", l.number, safetensors.Quote(l.kind), errkind.Errorf(kind, format, args...))
 }
 
+// Layers is what [lstm.Model.Source] has for modules where layers say what the network is.
+const Layers = "layers"
+
 // readLayers makes a model of the first form.
 func readLayers(file *object) (*lstm.Model, error) {
 	list, ok := itemsOf(file.get("layers"))
@@ -96,8 +99,9 @@ func readLayers(file *object) (*lstm.Model, error) {
 	if top < 0 {
 		return nil, errkind.Errorf(lstm.ErrUnsupported, "there is no layer lstm among the %d layers, want at least one", len(list))
 	}
-	m := &lstm.Model{Layers: layers[:top+1]}
+	m := &lstm.Model{Layers: layers[:top+1], Source: lstm.Source{LSTM: Layers}}
 	if head := layers[top+1:]; len(head) > 0 {
+		m.Source.Head = Layers
 		m.Heads = []lstm.Head{{Layers: head}}
 	}
 	return m, addSkip(m, inputs, file.get("in_skip"), "in_skip")

@@ -58,6 +58,7 @@ func TestGoldens(t *testing.T) {
 func TestStructure(t *testing.T) {
 	m, err := Open(jsonFile("layers"))
 	require.NoError(t, err)
+	require.Equal(t, lstm.Source{LSTM: Layers, Head: Layers}, m.Source)
 	require.Len(t, m.Layers, 7)
 	require.Len(t, m.Heads, 1)
 	require.Len(t, m.Heads[0].Layers, 5)

@@ -8,7 +8,7 @@ const foreignBytes = 32
 // signatures are the starts of files that are taken for safetensors files by
 // mistake, with what to do about it.
 var signatures = []struct{ start, what string }{
-	{"PK\x03\x04", "a zip archive, as torch.save and Keras write it: load it there, and save the weights with safetensors.torch.save_file"},
+	{"PK\x03\x04", "a zip archive, as torch.save and Keras write it: package formats/torch reads those of torch.save, and lstm convert writes them as safetensors"},
 	{"\x80\x02", pickle},
 	{"\x80\x04", pickle},
 	{"\x80\x05", pickle},
@@ -16,7 +16,7 @@ var signatures = []struct{ start, what string }{
 	{"\x93NUMPY", "an array of NumPy's: save the weights as safetensors"},
 	{"version https://git-lfs", "a git-lfs pointer in place of a file: git lfs pull fetches the file"},
 	{"<", "HTML or XML, such as a server sends in place of a file it refuses: look at it in a text editor"},
-	{"{", "JSON text without the length that begins a safetensors file"},
+	{"{", "JSON text without the length that begins a safetensors file: package formats/rtneural reads that of RTNeural"},
 }
 
 const pickle = "a pickle, as torch.save wrote it once: load it in Python, and save the weights with safetensors.torch.save_file"

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+
+	"example.com/lstm"
+	"example.com/lstm/formats/rtneural"
+	"example.com/lstm/formats/torch"
+)
+
+// A format is a kind of model files.
+type format struct {
+	name    string // for messages
+	errors  string // what its package's errors begin with
+	begins  func(start []byte) bool
+	modules bool // the names of modules say what is what, and flags choose among them
+	read    func(f *modelFile, c modelChoice) (*lstm.Model, error)
+}
+
+// formats are those that are read, each known by how its files begin. The last is taken
+// for what is none of the others: its errors say what the file looks like.
+var formats = []*format{
+	{"a PyTorch checkpoint", "torch: ", isTorch, true, readTorch},
+	{"RTNeural's JSON", "rtneural: ", isJSON, true, readRTNeural},
+	safetensors,
+}
+
+var safetensors = &format{"safetensors", "lstm: ", isSafetensors, true, readSafetensors}
+
+// A modelFile is one that is read from its begin, of which a part has been looked at.
+type modelFile struct {
+	path  string
+	file  *os.File
+	start []byte
+	*bufio.Reader
+}
+
+// startBytes is how much of a file tells its format.
+const startBytes = 4096
+
+func isTorch(start []byte) bool {
+	return bytes.HasPrefix(start, []byte("PK\x03\x04")) || bytes.HasPrefix(start, []byte("\x80\x02\x8a\x0a"))
+}
+
+// firstKey is how a JSON object begins.
+var firstKey = regexp.MustCompile(`^\s*\{\s*"([^"\\]*)"`)
+
+func isJSON(start []byte) bool { return firstKey.Match(start) }
+
+// isSafetensors reports whether there is a length below 2^32 and then JSON.
+func isSafetensors(start []byte) bool {
+	return len(start) > 8 && binary.LittleEndian.Uint64(start) < 1<<32 && start[8] == '{'
+}
+
+func readTorch(f *modelFile, c modelChoice) (*lstm.Model, error) {
+	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() {
+		return torch.Read(f.file, info.Size(), c.options...)
+	}
+	content, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	return torch.Read(bytes.NewReader(content), int64(len(content)), c.options...)
+}
+
+func readRTNeural(f *modelFile, c modelChoice) (*lstm.Model, error) {
+	return rtneural.Read(f, c.options...)
+}
+
+func readSafetensors(f *modelFile, c modelChoice) (*lstm.Model, error) {
+	return lstm.ReadModel(f, c.options...)
+}
+
+// readModelFile reads the model in a file of any format.
+func readModelFile(path string, c modelChoice) (*lstm.Model, *format, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	f := &modelFile{path: path, file: file, Reader: bufio.NewReaderSize(file, startBytes)}
+	if f.start, err = f.Peek(startBytes); err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, err
+	}
+	is := formatOf(f.start)
+	if len(c.names) > 0 && !is.modules {
+		return nil, nil, fmt.Errorf("%s: -%s chooses among the modules of a state_dict, and the file is %s, which says itself what there is", path, c.names[0], is.name)
+	}
+	m, err := is.read(f, c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(strings.TrimPrefix(err.Error(), is.errors), path+": "))
+	}
+	return m, is, nil
+}
+
+func formatOf(start []byte) *format {
+	for _, f := range formats {
+		if f.begins(start) {
+			return f
+		}
+	}
+	return formats[len(formats)-1]
+}

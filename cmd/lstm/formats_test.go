@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.com/lstm"
+)
+
+// torchFile and rtneuralFile are files of the tests of these packages.
+func torchFile(name string) string {
+	return filepath.Join("..", "..", "formats", "torch", "testdata", name)
+}
+func rtneuralFile(name string) string {
+	return filepath.Join("..", "..", "formats", "rtneural", "testdata", name)
+}
+
+// goldenTable is the table of the inputs that PyTorch was given, and its outputs.
+func goldenTable(t *testing.T, expected, name string) (table string, want [][]float64) {
+	t.Helper()
+	var all map[string]struct{ X, Y [][]float64 }
+	require.NoError(t, json.Unmarshal([]byte(readFile(t, expected)), &all))
+	g, ok := all[name]
+	require.True(t, ok, name)
+	rows := [][]string{nil}
+	for i := range g.X[0] {
+		rows[0] = append(rows[0], "x"+strconv.Itoa(i))
+	}
+	for _, x := range g.X {
+		var row []string
+		for _, v := range x {
+			row = append(row, strconv.FormatFloat(v, 'g', -1, 64))
+		}
+		rows = append(rows, row)
+	}
+	for _, row := range rows {
+		table += strings.Join(row, ",") + "\n"
+	}
+	return table, g.Y
+}
+
+// requireRows demands numbers after a header.
+func requireRows(t *testing.T, want [][]float64, r result) {
+	t.Helper()
+	require.Zero(t, r.code, r.err)
+	lines := r.lines()[1:]
+	require.Len(t, lines, len(want))
+	for i, line := range lines {
+		fields := strings.Split(line, ",")
+		require.Len(t, fields, len(want[i]))
+		for o, field := range fields {
+			y, err := strconv.ParseFloat(field, 64)
+			require.NoError(t, err)
+			assert.InDelta(t, want[i][o], y, 1e-6)
+		}
+	}
+}
+
+// Files of every format run as they are, and after lstm convert.
+func TestFormats(t *testing.T) {
+	for _, c := range []struct {
+		name, path, expected, golden string
+		flags                        []string
+		info                         []string
+	}{
+		{"PyTorch", torchFile("stacked.pt"), torchFile("expected.json"), "stacked", nil,
+			[]string{`format +a PyTorch checkpoint\n`, `LSTM +lstm\n`, `head +head\n`, `not shown +what has no parameters, such as an activation between modules: compare some outputs\n`}},
+		{"a checkpoint", torchFile("checkpoint.pt"), torchFile("expected.json"), "checkpoint", nil,
+			[]string{`LSTM +model_state_dict\.lstm\n`, `passed over +optimizer_state_dict\.state\.0`}},
+		{"one of two networks", torchFile("two.pt"), torchFile("expected.json"), "two", []string{"-prefix", "decoder"},
+			[]string{`LSTM +decoder\.lstm\n`, `passed over +encoder\.lstm\.weight_ih_l0\n`}},
+		{"cells", torchFile("cells.pt"), torchFile("expected.json"), "cells", []string{"-head", "linear"},
+			[]string{`LSTM +lstm1, lstm2; one stack, from the input up\n`}},
+		{"cells by their names", torchFile("cells.pt"), torchFile("expected.json"), "cells", []string{"-head", "linear", "-lstm", "lstm1,lstm2"}, nil},
+		{"both directions", torchFile("bidirectional.pt"), torchFile("expected.json"), "bidirectional", nil, nil},
+		{"RTNeural's layers", rtneuralFile("layers.json"), rtneuralFile("expected.json"), "layers", nil,
+			[]string{`format +RTNeural's JSON\n`, `structure +which the file describes\n`}},
+		{"RTNeural's state_dict", rtneuralFile("state.json"), rtneuralFile("expected.json"), "state", []string{"-head", "dense"},
+			[]string{`LSTM +lstm, lstm2; one stack, from the input up\n`, `head +dense\n`}},
+		{"an effect that adds its input", rtneuralFile("guitar.json"), rtneuralFile("expected.json"), "guitar", nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			table, want := goldenTable(t, c.expected, c.golden)
+			r := lstmWith(t, table, append([]string{"run", "-model", c.path}, c.flags...)...)
+			requireRows(t, want, r)
+
+			converted := filepath.Join(t.TempDir(), "model.safetensors")
+			convert := lstmWith(t, "", append(append([]string{"convert"}, c.flags...), c.path, converted)...)
+			require.Equal(t, result{}, convert)
+			require.Equal(t, r.out, lstmWith(t, table, "run", "-model", converted).out)
+
+			info := lstmWith(t, "", append(append([]string{"info"}, c.flags...), c.path)...)
+			require.Zero(t, info.code, info.err)
+			for _, line := range c.info {
+				require.Regexp(t, line, info.out)
+			}
+		})
+	}
+}
+
+func TestFormatErrors(t *testing.T) {
+	for _, c := range []struct{ path, want string }{
+		{torchFile("legacy.pt"), `legacy.pt: this is a file of torch.save from before PyTorch 1.6`},
+		{torchFile("module.pt"), `module.pt: data.pkl, byte 2: "torch.nn.modules.rnn.LSTM" is none of the classes`},
+		{rtneuralFile("state.json"), `state.json: tensor "dense.weight": it could be the head or, with as many outputs as the LSTM has inputs, 1, a layer before the LSTM`},
+		{writeFile(t, "a.json", `{"layers":[]}`), `a.json: layers is an array of 0`},
+		{writeFile(t, "a.html", "<html><body>not found</body></html>"), "a.html: this is HTML or XML"},
+		{writeFile(t, "empty", ""), "empty: header length: read 0 of 8 bytes"},
+	} {
+		for _, args := range [][]string{{"run", "-model", c.path}, {"info", c.path}, {"convert", c.path, filepath.Join(t.TempDir(), "a.safetensors")}} {
+			r := lstmWith(t, "a\n", args...)
+			require.Equal(t, exitFailure, r.code)
+			require.Contains(t, r.err, c.want)
+			require.Equal(t, 1, strings.Count(r.err, filepath.Base(c.path)), r.err)
+		}
+	}
+}
+
+// What is wrong leaves the file as it was.
+func TestConvertRefuses(t *testing.T) {
+	model := writeModel(t, randomModel(2, 1, nil))
+	out := writeFile(t, "out.safetensors", "before")
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, exitUsage, "there are 0 arguments, want the names of two files, IN and OUT"},
+		{[]string{model, out, out}, exitUsage, "there are 3 arguments"},
+		{[]string{model, ""}, exitUsage, "an argument is empty"},
+		{[]string{model, "model.h5"}, exitUsage, `model.h5: its extension is ".h5", want .safetensors`},
+		{[]string{"-head", "a", "-no-head", model, out}, exitUsage, "-head and -no-head contradict each other"},
+		{[]string{"none.pt", out}, exitFailure, "none.pt"},
+		{[]string{torchFile("module.pt"), out}, exitFailure, "is none of the classes"},
+		{[]string{model, model}, exitFailure, "are the same file, which is left as it was"},
+		{[]string{model, filepath.Join("none", "out.safetensors")}, exitFailure, filepath.Join("none", "out.safetensors")},
+	} {
+		r := lstmWith(t, "", append([]string{"convert"}, c.args...)...)
+		require.Equal(t, c.code, r.code, r.err)
+		require.Contains(t, r.err, c.want)
+		require.Empty(t, r.out)
+	}
+	require.Equal(t, "before", readFile(t, out))
+	_, err := lstm.Open(model)
+	require.NoError(t, err)
+
+	r := lstmWith(t, "", "convert", model, out)
+	require.Equal(t, result{}, r)
+	content, err := os.ReadFile(model)
+	require.NoError(t, err)
+	require.Equal(t, string(content), readFile(t, out))
+}
