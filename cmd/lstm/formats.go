@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"example.com/lstm"
+	"example.com/lstm/formats/keras"
 	"example.com/lstm/formats/rtneural"
 	"example.com/lstm/formats/torch"
 )
@@ -28,6 +30,7 @@ type format struct {
 // formats are those that are read, each known by how its files begin. The last is taken
 // for what is none of the others: its errors say what the file looks like.
 var formats = []*format{
+	{"a Keras model", "keras: ", isKeras, false, readKeras},
 	{"a PyTorch checkpoint", "torch: ", isTorch, true, readTorch},
 	{"RTNeural's JSON", "rtneural: ", isJSON, true, readRTNeural},
 	safetensors,
@@ -46,8 +49,24 @@ type modelFile struct {
 // startBytes is how much of a file tells its format.
 const startBytes = 4096
 
+// zipFile is how a zip archive begins, in which the name of the first record comes after 30
+// bytes.
+const zipFile = "PK\x03\x04"
+
+// isKeras knows models of TensorFlow.js, and the files of Keras itself, whose errors say
+// how they become such models.
+func isKeras(start []byte) bool {
+	if key := firstKey.FindSubmatch(start); key != nil {
+		return slices.Contains([]string{"format", "generatedBy", "convertedBy", "modelTopology", "weightsManifest", "userDefinedMetadata", "class_name"}, string(key[1]))
+	}
+	if bytes.HasPrefix(start, []byte(zipFile)) && len(start) > 30 {
+		return bytes.HasPrefix(start[30:], []byte("metadata.json")) || bytes.HasPrefix(start[30:], []byte("config.json"))
+	}
+	return bytes.HasPrefix(start, []byte("\x89HDF\r\n\x1a\n"))
+}
+
 func isTorch(start []byte) bool {
-	return bytes.HasPrefix(start, []byte("PK\x03\x04")) || bytes.HasPrefix(start, []byte("\x80\x02\x8a\x0a"))
+	return bytes.HasPrefix(start, []byte(zipFile)) || bytes.HasPrefix(start, []byte("\x80\x02\x8a\x0a"))
 }
 
 // firstKey is how a JSON object begins.
@@ -58,6 +77,14 @@ func isJSON(start []byte) bool { return firstKey.Match(start) }
 // isSafetensors reports whether there is a length below 2^32 and then JSON.
 func isSafetensors(start []byte) bool {
 	return len(start) > 8 && binary.LittleEndian.Uint64(start) < 1<<32 && start[8] == '{'
+}
+
+// readKeras reads a model by its path, since its weights are in files beside it.
+func readKeras(f *modelFile, c modelChoice) (*lstm.Model, error) {
+	if c.nonFinite {
+		return nil, errors.New("-non-finite is for other formats: weights of a Keras model must be finite")
+	}
+	return keras.Open(f.path)
 }
 
 func readTorch(f *modelFile, c modelChoice) (*lstm.Model, error) {

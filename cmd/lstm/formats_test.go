@@ -18,17 +18,27 @@ import (
 func torchFile(name string) string {
 	return filepath.Join("..", "..", "formats", "torch", "testdata", name)
 }
+func kerasFile(name string) string {
+	return filepath.Join("..", "..", "formats", "keras", "testdata", "models", name)
+}
 func rtneuralFile(name string) string {
 	return filepath.Join("..", "..", "formats", "rtneural", "testdata", name)
 }
 
-// goldenTable is the table of the inputs that PyTorch was given, and its outputs.
+// goldenTable is the table of the inputs that the format's own tool was given, and its
+// outputs. Several may be in one file, by their names.
 func goldenTable(t *testing.T, expected, name string) (table string, want [][]float64) {
 	t.Helper()
-	var all map[string]struct{ X, Y [][]float64 }
-	require.NoError(t, json.Unmarshal([]byte(readFile(t, expected)), &all))
-	g, ok := all[name]
-	require.True(t, ok, name)
+	type golden struct{ X, Y [][]float64 }
+	var g golden
+	if name == "" {
+		require.NoError(t, json.Unmarshal([]byte(readFile(t, expected)), &g))
+	} else {
+		var all map[string]golden
+		require.NoError(t, json.Unmarshal([]byte(readFile(t, expected)), &all))
+		g = all[name]
+	}
+	require.NotEmpty(t, g.X)
 	rows := [][]string{nil}
 	for i := range g.X[0] {
 		rows[0] = append(rows[0], "x"+strconv.Itoa(i))
@@ -80,6 +90,7 @@ func TestFormats(t *testing.T) {
 			[]string{`LSTM +lstm1, lstm2; one stack, from the input up\n`}},
 		{"cells by their names", torchFile("cells.pt"), torchFile("expected.json"), "cells", []string{"-head", "linear", "-lstm", "lstm1,lstm2"}, nil},
 		{"both directions", torchFile("bidirectional.pt"), torchFile("expected.json"), "bidirectional", nil, nil},
+		{"Keras", kerasFile("stack/model.json"), kerasFile("stack/run.json"), "", nil, []string{`format +a Keras model\n`, `structure +which the file describes\n`, `LSTM +lstm`}},
 		{"RTNeural's layers", rtneuralFile("layers.json"), rtneuralFile("expected.json"), "layers", nil,
 			[]string{`format +RTNeural's JSON\n`, `structure +which the file describes\n`}},
 		{"RTNeural's state_dict", rtneuralFile("state.json"), rtneuralFile("expected.json"), "state", []string{"-head", "dense"},
@@ -111,6 +122,8 @@ func TestFormatErrors(t *testing.T) {
 		{torchFile("module.pt"), `module.pt: data.pkl, byte 2: "torch.nn.modules.rnn.LSTM" is none of the classes`},
 		{rtneuralFile("state.json"), `state.json: tensor "dense.weight": it could be the head or, with as many outputs as the LSTM has inputs, 1, a layer before the LSTM`},
 		{writeFile(t, "a.json", `{"layers":[]}`), `a.json: layers is an array of 0`},
+		{writeFile(t, "a.h5", "\x89HDF\r\n\x1a\n"), "a.h5: it is no JSON object, want the model.json of a TensorFlow.js layers model; totfjs.py makes one"},
+		{writeFile(t, "a.keras", "PK\x03\x04"+strings.Repeat("\x00", 26)+"metadata.json"), "a.keras: it is no JSON object, want the model.json"},
 		{writeFile(t, "a.html", "<html><body>not found</body></html>"), "a.html: this is HTML or XML"},
 		{writeFile(t, "empty", ""), "empty: header length: read 0 of 8 bytes"},
 	} {
@@ -120,6 +133,16 @@ func TestFormatErrors(t *testing.T) {
 			require.Contains(t, r.err, c.want)
 			require.Equal(t, 1, strings.Count(r.err, filepath.Base(c.path)), r.err)
 		}
+	}
+}
+
+// Flags that name modules are for files of modules.
+func TestFlagsOfOtherFormats(t *testing.T) {
+	path := kerasFile("stack/model.json")
+	for _, flags := range [][]string{{"-head", "x"}, {"-no-head"}, {"-lstm", "x"}, {"-prefix", "x"}, {"-non-finite"}} {
+		r := lstmWith(t, "a\n", append([]string{"run", "-model", path}, flags...)...)
+		require.Equal(t, exitFailure, r.code)
+		require.Contains(t, r.err, path+": "+flags[0])
 	}
 }
 

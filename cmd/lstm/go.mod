@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	example.com/lstm v0.0.0
+	example.com/lstm/formats/keras v0.0.0
 	example.com/lstm/formats/rtneural v0.0.0
 	example.com/lstm/formats/torch v0.0.0
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
@@ -32,6 +33,7 @@ require (
 // Until the first release: docs/releasing.md.
 replace (
 	example.com/lstm => ../..
+	example.com/lstm/formats/keras => ../../formats/keras
 	example.com/lstm/formats/rtneural => ../../formats/rtneural
 	example.com/lstm/formats/torch => ../../formats/torch
 )

@@ -67,6 +67,9 @@ func describeSource(w io.Writer, m *model) {
 	fmt.Fprintf(w, "format\t%s\n", m.format.name)
 	if !m.format.modules || source.LSTM == rtneural.Layers {
 		fmt.Fprintf(w, "structure\twhich the file describes\n")
+		if source.LSTM != "" {
+			fmt.Fprintf(w, "LSTM\t%s\n", printable(source.LSTM, 100))
+		}
 		return
 	}
 	fmt.Fprintf(w, "LSTM\t%s\n", describeModule(source.LSTM))
