@@ -41,7 +41,8 @@ func Open(path string, options ...lstm.Option) (*lstm.Model, error) {
 
 // Read reads a file from r, to its end.
 //
-// Layers say what follows what, so the options make no difference. Of a state_dict they settle what
+// Layers say what follows what, so the options make no difference; those of weights can be
+// given to [lstm.New]. Of a state_dict they settle what
 // its names leave open, as in [lstm.ReadModel]; where model_data say that it is a SimpleRNN, its layers
 // are rec and its head is lin.
 //
