@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"example.com/lstm"
+	"example.com/lstm/formats/onnx"
 )
 
 // writers are the formats that are written, by the extensions of their files.
@@ -20,6 +21,7 @@ var writers = []struct {
 	write     func(w io.Writer, m *lstm.Model) error
 }{
 	{".safetensors", func(w io.Writer, m *lstm.Model) error { return m.Write(w) }},
+	{".onnx", func(w io.Writer, m *lstm.Model) error { return onnx.Write(w, m) }},
 }
 
 func newConvertCommand() *cli.Command {
@@ -35,6 +37,7 @@ OUT is written when the whole of IN has been read, and nothing is wrong with it.
 
 Examples:
    lstm convert checkpoint.pt model.safetensors
+   lstm convert model.safetensors model.onnx
    lstm convert -prefix encoder -head fc networks.pt encoder.safetensors`,
 		Flags:        modelFlags(),
 		OnUsageError: onUsageError,

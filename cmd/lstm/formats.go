@@ -14,6 +14,7 @@ import (
 
 	"example.com/lstm"
 	"example.com/lstm/formats/keras"
+	"example.com/lstm/formats/onnx"
 	"example.com/lstm/formats/rtneural"
 	"example.com/lstm/formats/torch"
 )
@@ -33,6 +34,7 @@ var formats = []*format{
 	{"a Keras model", "keras: ", isKeras, false, readKeras},
 	{"a PyTorch checkpoint", "torch: ", isTorch, true, readTorch},
 	{"RTNeural's JSON", "rtneural: ", isJSON, true, readRTNeural},
+	{"an ONNX model", "onnx: ", isONNX, false, readONNX},
 	safetensors,
 }
 
@@ -74,6 +76,12 @@ var firstKey = regexp.MustCompile(`^\s*\{\s*"([^"\\]*)"`)
 
 func isJSON(start []byte) bool { return firstKey.Match(start) }
 
+// isONNX reports whether a message begins as exporters begin a ModelProto: with its first
+// field, a small number.
+func isONNX(start []byte) bool {
+	return len(start) > 2 && start[0] == 1<<3 && 0 < start[1] && start[1] < 0x80 && !isSafetensors(start)
+}
+
 // isSafetensors reports whether there is a length below 2^32 and then JSON.
 func isSafetensors(start []byte) bool {
 	return len(start) > 8 && binary.LittleEndian.Uint64(start) < 1<<32 && start[8] == '{'
@@ -96,6 +104,15 @@ func readTorch(f *modelFile, c modelChoice) (*lstm.Model, error) {
 		return nil, err
 	}
 	return torch.Read(bytes.NewReader(content), int64(len(content)), c.options...)
+}
+
+// readONNX reads a model by its path, since weights may be in files beside it.
+func readONNX(f *modelFile, c modelChoice) (*lstm.Model, error) {
+	var options []onnx.Option
+	if c.nonFinite {
+		options = append(options, onnx.WithNonFinite())
+	}
+	return onnx.Open(f.path, options...)
 }
 
 func readRTNeural(f *modelFile, c modelChoice) (*lstm.Model, error) {

@@ -107,6 +107,14 @@ func TestFormats(t *testing.T) {
 			require.Equal(t, result{}, convert)
 			require.Equal(t, r.out, lstmWith(t, table, "run", "-model", converted).out)
 
+			// Back from ONNX the network is the same, and the numbers to the bit.
+			graph := filepath.Join(t.TempDir(), "model.onnx")
+			require.Equal(t, result{}, lstmWith(t, "", "convert", converted, graph))
+			again := lstmWith(t, table, "run", "-model", graph)
+			require.Zero(t, again.code, again.err)
+			require.Equal(t, r.out, again.out)
+			require.Regexp(t, `format +an ONNX model\n`, lstmWith(t, "", "info", graph).out)
+
 			info := lstmWith(t, "", append(append([]string{"info"}, c.flags...), c.path)...)
 			require.Zero(t, info.code, info.err)
 			for _, line := range c.info {
@@ -139,6 +147,10 @@ func TestFormatErrors(t *testing.T) {
 // Flags that name modules are for files of modules.
 func TestFlagsOfOtherFormats(t *testing.T) {
 	path := kerasFile("stack/model.json")
+	graph := filepath.Join(t.TempDir(), "model.onnx")
+	require.Equal(t, result{}, lstmWith(t, "", "convert", path, graph))
+	require.Contains(t, lstmWith(t, "a\n", "run", "-model", graph, "-head", "x").err, "-head chooses among the modules of a state_dict, and the file is an ONNX model")
+	require.Zero(t, lstmWith(t, "", "info", "-non-finite", graph).code)
 	for _, flags := range [][]string{{"-head", "x"}, {"-no-head"}, {"-lstm", "x"}, {"-prefix", "x"}, {"-non-finite"}} {
 		r := lstmWith(t, "a\n", append([]string{"run", "-model", path}, flags...)...)
 		require.Equal(t, exitFailure, r.code)
@@ -158,7 +170,7 @@ func TestConvertRefuses(t *testing.T) {
 		{nil, exitUsage, "there are 0 arguments, want the names of two files, IN and OUT"},
 		{[]string{model, out, out}, exitUsage, "there are 3 arguments"},
 		{[]string{model, ""}, exitUsage, "an argument is empty"},
-		{[]string{model, "model.h5"}, exitUsage, `model.h5: its extension is ".h5", want .safetensors`},
+		{[]string{model, "model.h5"}, exitUsage, `model.h5: its extension is ".h5", want .safetensors or .onnx`},
 		{[]string{"-head", "a", "-no-head", model, out}, exitUsage, "-head and -no-head contradict each other"},
 		{[]string{"none.pt", out}, exitFailure, "none.pt"},
 		{[]string{torchFile("module.pt"), out}, exitFailure, "is none of the classes"},

@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	example.com/lstm v0.0.0
 	example.com/lstm/formats/keras v0.0.0
+	example.com/lstm/formats/onnx v0.0.0
 	example.com/lstm/formats/rtneural v0.0.0
 	example.com/lstm/formats/torch v0.0.0
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
@@ -28,12 +29,14 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/image v0.30.0 // indirect
 	golang.org/x/text v0.28.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
 )
 
 // Until the first release: docs/releasing.md.
 replace (
 	example.com/lstm => ../..
 	example.com/lstm/formats/keras => ../../formats/keras
+	example.com/lstm/formats/onnx => ../../formats/onnx
 	example.com/lstm/formats/rtneural => ../../formats/rtneural
 	example.com/lstm/formats/torch => ../../formats/torch
 )

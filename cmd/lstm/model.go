@@ -72,10 +72,14 @@ func readModel(path string, choice modelChoice) (*lstm.Model, *format, error) {
 	return readModelFile(path, choice)
 }
 
-// inFile puts the name of the file before an error of the package, in place of the
+// inFile puts the name of the file before an error of one of the packages, in place of the
 // package's own name.
 func inFile(path string, err error) error {
-	return fmt.Errorf("%s: %s", modelName(path), strings.TrimPrefix(err.Error(), "lstm: "))
+	text := err.Error()
+	for _, f := range formats {
+		text = strings.TrimPrefix(text, f.errors)
+	}
+	return fmt.Errorf("%s: %s", modelName(path), text)
 }
 
 // modelName is the name under which messages speak of the model that openModel

@@ -41,7 +41,7 @@ Examples:
    tail -n +1 -f a.csv | lstm run -model m.safetensors | consumer`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Destination: &o.model,
-				Usage: "run the network in `FILE`: safetensors with PyTorch's names, a checkpoint of torch.save, model.json of TensorFlow.js or RTNeural's JSON"},
+				Usage: "run the network in `FILE`: safetensors with PyTorch's names, a checkpoint of torch.save, ONNX, model.json of TensorFlow.js or RTNeural's JSON"},
 			&cli.StringFlag{Name: "in", Destination: &o.in,
 				Usage: "read rows from `FILE`, - for standard input"},
 			&cli.StringFlag{Name: "out", Destination: &o.out, Value: standardStream,

@@ -12,7 +12,7 @@ var signatures = []struct{ start, what string }{
 	{"\x80\x02", pickle},
 	{"\x80\x04", pickle},
 	{"\x80\x05", pickle},
-	{"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes it: load it there, and save the weights as safetensors"},
+	{"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes it: docs/keras.md says how it is read"},
 	{"\x93NUMPY", "an array of NumPy's: save the weights as safetensors"},
 	{"version https://git-lfs", "a git-lfs pointer in place of a file: git lfs pull fetches the file"},
 	{"<", "HTML or XML, such as a server sends in place of a file it refuses: look at it in a text editor"},
@@ -31,7 +31,7 @@ func foreign(start []byte) string {
 		}
 	}
 	if isONNX(start) {
-		return "an ONNX model, by the look of it: save the weights from PyTorch as safetensors"
+		return "an ONNX model, by the look of it: package formats/onnx reads those, and lstm convert writes them as safetensors"
 	}
 	return ""
 }
