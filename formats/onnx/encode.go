@@ -71,13 +71,17 @@ func encodeTensor[T float32 | int64](name string, values []T, dims ...int) messa
 	for _, d := range dims {
 		m = m.number(1, d)
 	}
-	dataType, raw := typeFloat, make([]byte, 0, 8*len(values))
-	for _, v := range values {
-		switch v := any(v).(type) {
-		case float32:
+	dataType, raw := typeFloat, []byte(nil)
+	switch values := any(values).(type) {
+	case []float32:
+		raw = make([]byte, 0, 4*len(values))
+		for _, v := range values {
 			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
-		case int64:
-			dataType, raw = typeInt64, binary.LittleEndian.AppendUint64(raw, uint64(v))
+		}
+	case []int64:
+		dataType = typeInt64
+		for _, v := range values {
+			raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
 		}
 	}
 	return m.number(2, dataType).text(8, name).part(9, raw)

@@ -15,6 +15,9 @@ func (c *call) matMul() ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.rank() > d.rank() && d.rank() >= 2 {
+		return nil, unsupported("it multiplies data of %d axes with %s", d.rank(), w.describe())
+	}
 	for w.rank() > 2 && w.shape[0].is(1) {
 		w = w.view(w.shape[1:], w.strides[1:], w.start)
 	}

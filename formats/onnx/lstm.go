@@ -143,6 +143,10 @@ func (c *call) direction() string {
 
 func (c *call) layout() int64 { return c.integer("layout", 0) }
 
+// flat is where σ and tanh are, and their arguments are limited, in the numeric
+// contract of package lstm.
+const flat = 128
+
 // directions are the weights of each direction, with the cells that the attributes
 // say.
 func (c *call) directions() ([]*lstm.Weights, error) {
@@ -183,6 +187,11 @@ func (c *call) directions() ([]*lstm.Weights, error) {
 			if p.at.Function == p.usual {
 				*p.at = lstm.Activation{}
 			}
+		}
+		// Exporters write 9999 and the like for no limit. Where σ and tanh are flat, there
+		// is none, and cells without one are faster.
+		if clip > flat && w.Cell.Gate == (lstm.Activation{}) && w.Cell.Candidate == (lstm.Activation{}) {
+			w.Cell.Clip = 0
 		}
 	}
 	return directions, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/lstm"
+	"example.com/lstm/internal/lstmtest"
 )
 
 // plain is a graph of the input x [T, B, 3] and an LSTM node with outputs Y, Y_h and
@@ -251,4 +252,25 @@ func TestFeatureBeforeItIsKnown(t *testing.T) {
 		require.InDelta(t, want[0]-0.25, got[0], goldenTolerance)
 	}
 	plain().node("Gather", list("x", "0"), list("y"), "axis", 0).output("Y", "y").refuse(t, lstm.ErrUnsupported, `output "y": there is no LSTM between it`)
+}
+
+// A clip above what σ and tanh tell apart is none, and computes the same bits.
+func TestClipThatIsNone(t *testing.T) {
+	m := withAttribute("clip", float32(9999)).read(t)
+	require.Zero(t, m.Layers[0].(*lstm.Weights).Cell)
+	clipped := *m.Layers[0].(*lstm.Weights)
+	clipped.Cell.Clip = flat
+	a, err := lstm.New(m)
+	require.NoError(t, err)
+	b, err := lstm.New(&lstm.Model{Layers: []lstm.Layer{&clipped}})
+	require.NoError(t, err)
+	for _, size := range []float32{1, 50, 100, 200, 1e4, 1e30} {
+		x, y, z := []float32{size, -size, 2 * size}, make([]float32, 5), make([]float32, 5)
+		a.Step(a.NewState(), x, y)
+		b.Step(b.NewState(), x, z)
+		lstmtest.RequireBits(t, y, z, "%v", size)
+	}
+	require.Equal(t, float32(100), withAttribute("clip", float32(100)).read(t).Layers[0].(*lstm.Weights).Cell.Clip)
+	relu := withAttribute("clip", float32(9999), "activations", list("Sigmoid", "Relu", "Tanh")).read(t)
+	require.Equal(t, float32(9999), relu.Layers[0].(*lstm.Weights).Cell.Clip)
 }

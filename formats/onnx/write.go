@@ -29,8 +29,8 @@ func WithStates() WriteOption { return func(w *writer) { w.states = true } }
 // the file.
 //
 // [Read] reads what computes the same, bit for bit: the same model, if it has no
-// ActivationIdentity, no bias of which one of two is nil, and no initial states that
-// are zero.
+// ActivationIdentity, no bias of which one of two is nil, no initial states that are
+// zero, and no Clip where σ and tanh are flat.
 //
 // It is an [lstm.ErrUnsupported], and nothing is written, if m has what ONNX's LSTM
 // has not: a projection, a CellClip or layer normalization; if a layer's Format is not
