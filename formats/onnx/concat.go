@@ -126,7 +126,10 @@ func (c *call) joinedOpen(parts []*constant, a int, shape []dim) (value, error) 
 	return t.view(shape, strides, t.start), nil
 }
 
-const maxParts = 256 // that are joined: the states of a hundred layers in both directions
+const (
+	maxParts = 256 // that are joined: the states of a hundred layers in both directions
+	partCost = 8   // of the budget
+)
 
 // joinedData are features, one after another: on the axis that they have, or on one
 // of size 1.
@@ -178,6 +181,9 @@ func (c *call) joinedData(parts []*data, a int) (value, error) {
 		inner = size / n
 		total += n
 		joined.parts = append(joined.parts, chosen...)
+		if err := c.budget.take(partCost * len(joined.parts)); err != nil {
+			return nil, err
+		}
 		if len(joined.parts) > maxParts || int64(total)*int64(inner) > 1<<30 {
 			return nil, unsupported("it joins more than %d outputs of layers, or more than 2^30 features", maxParts)
 		}

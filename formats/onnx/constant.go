@@ -86,8 +86,15 @@ func (c *constant) each(f func(place int)) {
 
 // walk calls f with the place of each element of a shape of numbers.
 func walk(shape []dim, f func(int), start int, strides []int) {
-	if len(shape) == 0 {
+	switch len(shape) {
+	case 0:
 		f(start)
+		return
+	case 1: // the innermost loop, without recursion
+		for range int(shape[0].plus) {
+			f(start)
+			start += strides[0]
+		}
 		return
 	}
 	for i := range int(shape[0].plus) {

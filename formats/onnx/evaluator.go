@@ -192,6 +192,8 @@ func (e *evaluator) run(n *node) error {
 		switch {
 		case err != nil:
 			return err
+		case c.attributes[a.name].name != "":
+			return damaged("it has the attribute %.80q twice", a.name)
 		case !slices.Contains(op.attributes, a.name):
 			return unsupported("it has the attribute %.80q, want one of %v", a.name, op.attributes)
 		case a.hasGraph || a.reference != "":
@@ -305,6 +307,8 @@ func (c *call) neededConstant(i int) (*constant, error) {
 	return c.constantInput(i)
 }
 
+const maxShort = 64 // integers of axes, of a shape, of parts
+
 // listInput returns the integers of input i, or of the attribute that older versions
 // of the operator have; ok is false where there is neither.
 func (c *call) listInput(i int, attribute string) (list []dim, ok bool, err error) {
@@ -315,7 +319,9 @@ func (c *call) listInput(i int, attribute string) (list []dim, ok bool, err erro
 	if v == nil || err != nil {
 		return nil, false, err
 	}
-	list, err = v.list()
+	if list, err = v.list(); len(list) > maxShort {
+		return nil, false, unsupported("it has %d integers, want at most %d", len(list), maxShort)
+	}
 	return list, true, err
 }
 

@@ -17,7 +17,7 @@ const (
 	maxValues  = 10_000 // inputs, outputs
 	maxEntries = 10_000 // of metadata
 	maxDims    = 16
-	maxNames   = 10_000 // of the inputs or outputs of a node
+	maxNames   = 1_000_000 // of the inputs and outputs of all nodes
 	// maxAttributes of a node: LSTM has nine.
 	maxAttributes = 100
 )
@@ -155,6 +155,7 @@ func parseEntry(field protoField) (key, value string, err error) {
 
 func parseGraph(data []byte) (g graph, err error) {
 	g.initializers = map[string][]byte{}
+	names := 0
 	err = eachField(data, func(field protoField) error {
 		switch field.id {
 		case 1, 5, 11, 12:
@@ -173,10 +174,11 @@ func parseGraph(data []byte) (g graph, err error) {
 			if len(g.nodes) == maxNodes {
 				return unsupported("it has more than %d nodes", maxNodes)
 			}
-			n, err := parseNode(b)
+			n, err := parseNode(b, maxNames-names)
 			if err != nil {
 				return fmt.Errorf("node %d: %w", len(g.nodes), err)
 			}
+			names += len(n.inputs) + len(n.outputs)
 			g.nodes = append(g.nodes, n)
 		case 5:
 			if len(g.initializers) == maxTensors {
@@ -215,7 +217,8 @@ func addValue(list *[]valueInfo, b []byte) error {
 	return err
 }
 
-func parseNode(data []byte) (*node, error) {
+// parseNode reads a NodeProto of at most that many inputs and outputs.
+func parseNode(data []byte, most int) (*node, error) {
 	n := &node{}
 	err := eachField(data, func(field protoField) (err error) {
 		switch field.id {
@@ -224,8 +227,8 @@ func parseNode(data []byte) (*node, error) {
 			if field.id == 2 {
 				names = &n.outputs
 			}
-			if len(*names) == maxNames {
-				return unsupported("it has more than %d inputs or outputs", maxNames)
+			if len(n.inputs)+len(n.outputs) == most {
+				return unsupported("the nodes have more than %d inputs and outputs", maxNames)
 			}
 			var name string
 			name, err = field.text()

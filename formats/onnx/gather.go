@@ -1,5 +1,7 @@
 package onnx
 
+import "slices"
+
 func (c *call) gather() ([]value, error) {
 	v, err := c.input(0)
 	if err != nil {
@@ -64,22 +66,48 @@ func indexed(size, first, last dim) (selection, error) {
 
 // gathered takes elements of an axis of a constant in any order.
 func (c *call) gathered(t *constant, a int, list []dim) (value, error) {
-	parts := make([]*constant, len(list))
+	shape := slices.Clone(t.shape)
+	shape[a] = number(int64(len(list)))
+	all := t.view(shape, nil, 0)
+	n, ok := all.size()
+	if !ok || !t.shape[a].isNumber() {
+		return nil, unsupported("it takes %d elements of axis %d of %s", len(list), a, t.describe())
+	}
+	if err := c.budget.take(2 * n); err != nil {
+		return nil, err
+	}
+	all.strides = rowMajor(shape)
+	if t.isFloat {
+		all.floats = make([]float32, n)
+	} else {
+		all.floats, all.dims = nil, make([]dim, n)
+	}
+	small := slices.Clone(t.shape)
+	small[a] = number(1)
+	from := t.view(small, t.strides, 0)
+	var places []int
 	for i, d := range list {
-		s, err := indexed(t.shape[a], d, d)
-		if err != nil {
-			return nil, err
+		at := position(d.plus, t.shape[a].plus)
+		if !d.isNumber() || at < 0 || at >= t.shape[a].plus {
+			return nil, shapeError("the index is %v, want one of %v", d, t.shape[a])
 		}
-		v, err := t.selected(a, s, false)
-		if err != nil {
-			return nil, err
+		places = places[:0]
+		from.start = t.start + int(at)*t.strides[a]
+		from.each(func(k int) { places = append(places, k) })
+		if len(places) == 0 {
+			continue
 		}
-		parts[i] = v.(*constant)
+		next := 0
+		walk(small, func(k int) {
+			if t.isFloat {
+				all.floats[k] = t.floats[places[next]]
+			} else {
+				all.dims[k] = t.dims[places[next]]
+			}
+			next++
+		}, i*all.strides[a], all.strides)
 	}
-	if len(parts) == 0 {
-		return t.selected(a, selection{}, false)
-	}
-	return c.joined(parts, a)
+	return all, nil
 }
 
 func (c *call) split() ([]value, error) {
