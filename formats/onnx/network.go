@@ -2,9 +2,7 @@ package onnx
 
 import (
 	"fmt"
-	"io"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -77,41 +75,7 @@ func (e *evaluator) model() (*lstm.Model, error) {
 		return nil, err
 	}
 	m.Source.Unused = passed
-	// Layers may share their weights, so that there are more than the file has.
-	if err := e.budget.take(parameters(m)); err != nil {
-		return nil, err
-	}
-	// The checks of package lstm, and that the model can be converted.
-	if err := m.Write(io.Discard); err != nil {
-		return nil, err
-	}
-	return m, nil
-}
-
-// parameters counts the numbers of m's weights and biases.
-func parameters(m *lstm.Model) int {
-	n := int64(0)
-	size := func(list []float32) int64 { return int64(len(list)) }
-	add := func(layers []lstm.Layer) {
-		for _, layer := range layers {
-			switch l := layer.(type) {
-			case *lstm.Linear:
-				n += size(l.Weight) + size(l.Bias)
-			case *lstm.Weights:
-				n += size(l.WeightIH) + size(l.WeightHH)
-			case *lstm.Bidirectional:
-				n += size(l.Backward.WeightIH) + size(l.Backward.WeightHH)
-				if l.Forward != nil {
-					n += size(l.Forward.WeightIH) + size(l.Forward.WeightHH)
-				}
-			}
-		}
-	}
-	add(m.Layers)
-	for _, h := range m.Heads {
-		add(h.Layers)
-	}
-	return int(min(n, math.MaxInt))
+	return m, e.check(m)
 }
 
 // finalStates are the parts of d if it is states that LSTMs end with, and nothing

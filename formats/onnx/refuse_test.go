@@ -106,9 +106,13 @@ func TestRefusals(t *testing.T) {
 	}
 	for words, b := range map[string]*builder{
 		`the graph has no outputs`: plain(),
-		`there is no value "z": no node, initializer or input has that name`:     plain().node("Relu", list("z"), list("y")).output("y"),
-		`node "a" (Relu): it needs its own output "a"`:                           plain().node("Relu", list("b"), list("a")).node("Relu", list("a"), list("b")).output("a"),
-		`two nodes make the value "Y"`:                                           plain().node("Relu", list("x"), list("Y")).output("Y"),
+		`there is no value "z": no node, initializer or input has that name`: plain().node("Relu", list("z"), list("y")).output("y"),
+		`node "a" (Relu): it needs its own output "a"`:                       plain().node("Relu", list("b"), list("a")).node("Relu", list("a"), list("b")).output("a"),
+		`two nodes make the value "Y"`:                                       plain().node("Relu", list("x"), list("Y")).output("Y"),
+		`the graph computes a weight that is +Inf`: squeezed().
+			floats("zero", []float32{0, 1, 1, 1, 1}, 5).node("Div", list("h", "zero"), list("y")).output("y"),
+		`layer 1: Beta is NaN, want a finite number`: squeezed().node("HardSigmoid", list("h"), list("r"), "beta", float32(math.NaN())).node("LSTM", list("r", "W5", "R", "B"), list("Z")).
+			floats("W5", make([]float32, 100), 1, 20, 5).output("Z"),
 		`two initializers have the name "W"`:                                     plain().floats("W", nil, 0).output("Y"),
 		`node "Y" (LSTM): it has no input 2`:                                     build(17).input("x", "t", "n", 3).floats("W", make([]float32, 60), 1, 20, 3).node("LSTM", list("x", "W"), list("Y")).output("Y"),
 		`perm is [0 0 2], want each axis once`:                                   squeezed().node("Transpose", list("h"), list("y"), "perm", []int{0, 0, 2}).output("y"),
