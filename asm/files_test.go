@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/arch/arm64/arm64asm"
 
+	"example.com/lstm/asm/disasm"
 	"example.com/lstm/internal/dispatch"
 )
 
@@ -46,11 +45,9 @@ func TestWordsInFiles(t *testing.T) {
 				require.NotNil(t, found, "line %d: %s", i+1, line)
 				word, err := strconv.ParseUint(found[1], 0, 32)
 				require.NoError(t, err)
-				var code [4]byte
-				binary.LittleEndian.PutUint32(code[:], uint32(word))
-				inst, err := arm64asm.Decode(code[:])
+				decoded, err := disasm.Word(uint32(word))
 				require.NoError(t, err, "line %d: %s", i+1, line)
-				require.Equal(t, found[2], arm64asm.GNUSyntax(inst), "line %d", i+1)
+				require.Equal(t, found[2], decoded, "line %d", i+1)
 			}
 			t.Log(words, "words")
 		})

@@ -236,8 +236,14 @@ func (f *Function) three(w form, m, n, d V) {
 }
 
 // FABS is the absolute value.
-func (f *Function) FABS(n, d V) {
-	f.Emit(&emit.Instruction{Opcode: "WORD", Operands: []emit.Operand{word{fabs, []V{d, n}, 0}}, Reads: vs(n), Writes: vs(d)})
+func (f *Function) FABS(n, d V) { f.two(fabs, n, d) }
+
+// FCVTNS is the nearest integers, ties to even; SCVTF makes floats of integers.
+func (f *Function) FCVTNS(n, d V) { f.two(fcvtns, n, d) }
+func (f *Function) SCVTF(n, d V)  { f.two(scvtf, n, d) }
+
+func (f *Function) two(w form, n, d V) {
+	f.Emit(&emit.Instruction{Opcode: "WORD", Operands: []emit.Operand{word{w, []V{d, n}, 0}}, Reads: vs(n), Writes: vs(d)})
 }
 
 // FMLA is d += n·m, FMLS d -= n·m, both fused.
@@ -245,13 +251,16 @@ func (f *Function) FMLA(m, n, d V) { f.vector("VFMLA", "S4", m, n, d, d) }
 func (f *Function) FMLS(m, n, d V) { f.vector("VFMLS", "S4", m, n, d, d) }
 
 // FMLALane is d += n·m, one lane m multiplying all of n.
-func (f *Function) FMLALane(m Lane, n, d V) {
-	if m.Index < 0 || m.Index > 3 {
-		f.Fail("fmla: lane %d", m.Index)
+func (f *Function) FMLALane(m Lane, n, d V) { f.byLane(fmlaLane, m, n, d) }
+
+// byLane is an instruction that takes m from a lane and also reads d.
+func (f *Function) byLane(w form, m Lane, n, d V) {
+	if m.Index < 0 || m.Index >= lanes {
+		f.Fail("%s: lane %d", w.mnemonic, m.Index)
 	}
 	f.Emit(&emit.Instruction{
 		Opcode:   "WORD",
-		Operands: []emit.Operand{word{fmlaLane, []V{d, n, m.V}, m.Index}},
+		Operands: []emit.Operand{word{w, []V{d, n, m.V}, m.Index}},
 		Reads:    vs(m.V, n, d),
 		Writes:   vs(d),
 	})
@@ -259,36 +268,16 @@ func (f *Function) FMLALane(m Lane, n, d V) {
 
 // FCVTL widens the binary16 numbers in the lower half of n, FCVTL2 those in the
 // upper one.
-func (f *Function) FCVTL(n, d V)  { f.widen(fcvtl, n, d) }
-func (f *Function) FCVTL2(n, d V) { f.widen(fcvtl2, n, d) }
+func (f *Function) FCVTL(n, d V)  { f.two(fcvtl, n, d) }
+func (f *Function) FCVTL2(n, d V) { f.two(fcvtl2, n, d) }
 
-func (f *Function) widen(w form, n, d V) {
-	f.Emit(&emit.Instruction{Opcode: "WORD", Operands: []emit.Operand{word{w, []V{d, n}, 0}}, Reads: vs(n), Writes: vs(d)})
-}
-
-// Bits and integers.
+// Bits.
 
 func (f *Function) AND(m, n, d V) { f.vector("VAND", "B16", m, n, d) }
 func (f *Function) ORR(m, n, d V) { f.vector("VORR", "B16", m, n, d) }
 
 // BSL is the bits of n where those of d are set, else of m.
 func (f *Function) BSL(m, n, d V) { f.vector("VBSL", "B16", m, n, d, d) }
-
-// ADDInt is the sum of four 32-bit integers.
-func (f *Function) ADDInt(m, n, d V) { f.vector("VADD", "S4", m, n, d) }
-
-// SHL shifts four 32-bit words left.
-func (f *Function) SHL(bits int, n, d V) {
-	if bits < 0 || bits > 31 {
-		f.Fail("shl: by %d", bits)
-	}
-	f.Emit(&emit.Instruction{
-		Opcode:   "VSHL",
-		Operands: []emit.Operand{immediate(bits), arranged{n, "S4"}, arranged{d, "S4"}},
-		Reads:    vs(n),
-		Writes:   vs(d),
-	})
-}
 
 // vector is an instruction that may read more than m and n.
 func (f *Function) vector(opcode, arrangement string, m, n, d V, more ...V) {
@@ -312,6 +301,21 @@ func (f *Function) ClearV(d V) {
 	f.Emit(&emit.Instruction{Opcode: "VMOVI", Operands: []emit.Operand{immediate(0), arranged{d, "B16"}}, Writes: vs(d)})
 }
 
+// DUP copies a lane to all of d.
+func (f *Function) DUP(n Lane, d V) {
+	f.Emit(&emit.Instruction{Opcode: "VDUP", Operands: []emit.Operand{element{n.V, "S", n.Index}, arranged{d, "S4"}}, Reads: vs(n.V), Writes: vs(d)})
+}
+
+// INS copies a lane to one of d.
+func (f *Function) INS(n, d Lane) {
+	f.Emit(&emit.Instruction{
+		Opcode:   "VMOV",
+		Operands: []emit.Operand{element{n.V, "S", n.Index}, element{d.V, "S", d.Index}},
+		Reads:    vs(n.V, d.V),
+		Writes:   vs(d.V),
+	})
+}
+
 // UpperHalf copies lanes 2 and 3 of n to lanes 0 and 1, and to 2 and 3, of d.
 func (f *Function) UpperHalf(n, d V) {
 	f.Emit(&emit.Instruction{Opcode: "VDUP", Operands: []emit.Operand{element{n, "D", 1}, arranged{d, "D2"}}, Reads: vs(n), Writes: vs(d)})
@@ -321,7 +325,7 @@ func (f *Function) UpperHalf(n, d V) {
 
 // FADDP sets lane 0 of d to the sum of lanes 0 and 1 of n.
 func (f *Function) FADDP(n, d V) {
-	f.Emit(&emit.Instruction{Opcode: "WORD", Operands: []emit.Operand{word{faddp, []V{d, n}, 0}}, Reads: vs(n), Writes: vs(d)})
+	f.two(faddp, n, d)
 }
 
 // FADDS adds the lanes 0 of m and n.

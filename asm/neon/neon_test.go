@@ -84,6 +84,11 @@ func TestMisuse(t *testing.T) {
 			f.FMLALane(neon.Lane{V: v, Index: 4}, v, v)
 		}},
 		{"shift", "by 32", func(f *neon.Function) { f.SHL(32, f.V(""), f.V("")) }},
+		{"shift to the right", "by 0", func(f *neon.Function) { f.SSHR(0, f.V(""), f.V("")) }},
+		{"lane of bytes", "lane -1", func(f *neon.Function) {
+			v := f.V("")
+			f.SDOTLane(neon.Lane{V: v, Index: -1}, v, v)
+		}},
 		{"immediate", "does not fit", func(f *neon.Function) { f.ADDImmediate(4097, f.X("")) }},
 		{"offset", "does not fit", func(f *neon.Function) { f.LDRQ(neon.Mem{Base: f.X(""), Offset: 8}, f.V("")) }},
 		{"33 vectors", "no free register", func(f *neon.Function) {

@@ -17,6 +17,7 @@ type (
 		size  string
 		index int
 	}
+	whole  V // without saying what is in it
 	scalar V // as a scalar register of the floating-point unit
 	pair   [2]V
 )
@@ -30,6 +31,8 @@ func (o arranged) Asm(a emit.Allocation) string {
 func (o element) Asm(a emit.Allocation) string {
 	return fmt.Sprintf("V%d.%s[%d]", a.Number(o.v.id), o.size, o.index)
 }
+
+func (o whole) Asm(a emit.Allocation) string { return fmt.Sprintf("V%d", a.Number(o.id)) }
 
 func (o scalar) Asm(a emit.Allocation) string { return fmt.Sprintf("F%d", a.Number(o.id)) }
 
@@ -53,6 +56,10 @@ func (r X) Replace(old, new emit.Register) emit.Operand { return r.replaced(old,
 
 func (m Mem) Replace(old, new emit.Register) emit.Operand {
 	return Mem{m.Base.replaced(old, new), m.Offset}
+}
+
+func (o whole) Replace(old, new emit.Register) emit.Operand {
+	return whole(V(o).replaced(old, new))
 }
 
 func (o scalar) Replace(old, new emit.Register) emit.Operand {

@@ -9,7 +9,7 @@ type (
 	V struct{ id emit.Register }
 )
 
-// Lane is one float32 of a vector register.
+// Lane is one float32 of a vector register, or as many bits of something else.
 type Lane struct {
 	V     V
 	Index int
