@@ -369,13 +369,13 @@ func (m *Machine) LoadSpread(base gen.Reg, offset int, name string) gen.Vec {
 	panic("arm64: LoadSpread")
 }
 
-func (m *Machine) StoreBytes(v []gen.Vec, base gen.Reg, offset int)    { panic("arm64: StoreBytes") }
-func (m *Machine) StoreEach(v [4]gen.Vec, base gen.Reg, offset int)    { panic("arm64: StoreEach") }
-func (m *Machine) SpreadBytes(s gen.Scalar, digit bool) gen.Multiplier { panic("arm64: SpreadBytes") }
-func (m *Machine) SpreadWords(even, odd gen.Scalar) gen.Multiplier     { panic("arm64: SpreadWords") }
-func (m *Machine) DotAcc(acc gen.Vec, w gen.Weight, by gen.Multiplier) { panic("arm64: DotAcc") }
-func (m *Machine) MaxAcross(v gen.Vec) gen.Vec                         { panic("arm64: MaxAcross") }
-func (m *Machine) SumAcross(v gen.Vec) gen.Vec                         { panic("arm64: SumAcross") }
+func (m *Machine) StoreBytes(v []gen.Vec, base gen.Reg, offset int)        { panic("arm64: StoreBytes") }
+func (m *Machine) StoreEach(v [4]gen.Vec, base gen.Reg, offset int)        { panic("arm64: StoreEach") }
+func (m *Machine) SpreadBytes(s gen.Scalar, digit bool) gen.Multiplier     { panic("arm64: SpreadBytes") }
+func (m *Machine) SpreadWords(even, odd gen.Scalar) gen.Multiplier         { panic("arm64: SpreadWords") }
+func (m *Machine) DotAcc(acc []gen.Vec, w []gen.Weight, by gen.Multiplier) { panic("arm64: DotAcc") }
+func (m *Machine) MaxAcross(v gen.Vec) gen.Vec                             { panic("arm64: MaxAcross") }
+func (m *Machine) SumAcross(v gen.Vec) gen.Vec                             { panic("arm64: SumAcross") }
 
 func (m *Machine) LoadBytes(base gen.Reg, offset, n, uses int) []gen.Weight {
 	panic("arm64: LoadBytes")

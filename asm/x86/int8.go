@@ -134,7 +134,13 @@ func (m *Machine) DotStart(block gen.Reg, name string) gen.Vec {
 	return m.LoadSpread(block, panel.BlockInvertedStart*4, name)
 }
 
-func (m *Machine) DotAcc(acc gen.Vec, w gen.Weight, by gen.Multiplier) {
+func (m *Machine) DotAcc(acc []gen.Vec, w []gen.Weight, by gen.Multiplier) {
+	for i := range acc {
+		m.dotAcc(acc[i], w[i], by)
+	}
+}
+
+func (m *Machine) dotAcc(acc gen.Vec, w gen.Weight, by gen.Multiplier) {
 	of := m.groups[by.ID]
 	if m.dot {
 		m.ctx.VPDPBUSD(m.v(of.q), m.weights[w.ID], m.v(acc))

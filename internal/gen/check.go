@@ -440,8 +440,13 @@ func (c *checked) MulAcc(acc Vec, w Weight, m Multiplier) {
 	c.m.MulAcc(acc, w, m)
 }
 
-func (c *checked) DotAcc(acc Vec, w Weight, m Multiplier) {
-	c.factors(acc, w, m, true)
+func (c *checked) DotAcc(acc []Vec, w []Weight, m Multiplier) {
+	if len(acc) != len(w) {
+		c.fail("%d sums of products with %d weights", len(acc), len(w))
+	}
+	for i := range acc {
+		c.factors(acc[i], w[i], m, true)
+	}
 	c.m.DotAcc(acc, w, m)
 }
 

@@ -140,7 +140,7 @@ func TestMisusePanics(t *testing.T) {
 		}},
 		{"float32 for int8", "a weight is float32, and the product is of groups of int8", func(g *gen.Generator) {
 			p := g.Arg("p", "p")
-			g.DotAcc(g.ZeroVec("sum"), g.LoadWeights(p, 0, 1, 1)[0], g.SpreadBytes(g.LoadScalars(p, 0, 1)[0], false))
+			g.DotAcc([]gen.Vec{g.ZeroVec("sum")}, g.LoadWeights(p, 0, 1, 1), g.SpreadBytes(g.LoadScalars(p, 0, 1)[0], false))
 		}},
 		{"int8 for float32", "a multiplier is groups of int8, and the product is of float32", func(g *gen.Generator) {
 			p := g.Arg("p", "p")

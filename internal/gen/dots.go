@@ -94,7 +94,7 @@ func (g *Generator) dotRow(d *dotRows, k int, x []Scalar) {
 		for i := range sums {
 			m := spread(i)
 			for v := range sums[i] {
-				g.DotAcc(sums[i][v], g.LoadBytes(d.w, offset+v*size, 1, 1)[0], m)
+				g.DotAcc(sums[i][v:v+1], g.LoadBytes(d.w, offset+v*size, 1, 1), m)
 			}
 		}
 		return
@@ -103,9 +103,7 @@ func (g *Generator) dotRow(d *dotRows, k int, x []Scalar) {
 		ws := g.LoadBytes(d.w, offset+first*size, min(atOnce, vectors-first), len(sums))
 		for i := range sums {
 			m := spread(i)
-			for v := range ws {
-				g.DotAcc(sums[i][first+v], ws[v], m)
-			}
+			g.DotAcc(sums[i][first:first+len(ws)], ws, m)
 		}
 	}
 }

@@ -173,8 +173,9 @@ type Machine interface {
 	// added to: zeros, or what its header has for a machine that makes another
 	// product, see package panel.
 	DotStart(block Reg, name string) Vec
-	// DotAcc adds to each int32 of acc the four products of its group. Sums wrap.
-	DotAcc(acc Vec, w Weight, m Multiplier)
+	// DotAcc adds to each int32 of acc[i] the four products of its group in w[i].
+	// Sums wrap. A machine may compute several vectors side by side.
+	DotAcc(acc []Vec, w []Weight, m Multiplier)
 
 	// MaxAcross and SumAcross are the largest and the sum of all lanes, taken for
 	// int32, in every lane.

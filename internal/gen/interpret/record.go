@@ -350,7 +350,13 @@ func (r *recorder) DotStart(block gen.Reg, name string) gen.Vec {
 	return r.ZeroVec(name)
 }
 
-func (r *recorder) DotAcc(acc gen.Vec, w gen.Weight, m gen.Multiplier) {
+func (r *recorder) DotAcc(acc []gen.Vec, w []gen.Weight, m gen.Multiplier) {
+	for i := range acc {
+		r.dotAcc(acc[i], w[i], m)
+	}
+}
+
+func (r *recorder) dotAcc(acc gen.Vec, w gen.Weight, m gen.Multiplier) {
 	lanes := r.lanes
 	if r.words[m.ID] {
 		r.add(func(s *state) {
