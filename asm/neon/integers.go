@@ -4,8 +4,10 @@ import "example.com/lstm/asm/emit"
 
 // Arithmetic on integers, d = n op m.
 
-// ADDInt is the sum of four 32-bit integers, SMAX the larger of each two.
+// ADDInt is the sum of four 32-bit integers, SUBInt their difference, SMAX the
+// larger of each two.
 func (f *Function) ADDInt(m, n, d V) { f.vector("VADD", "S4", m, n, d) }
+func (f *Function) SUBInt(m, n, d V) { f.vector("VSUB", "S4", m, n, d) }
 func (f *Function) SMAX(m, n, d V)   { f.three(smax, m, n, d) }
 
 // SHL shifts four 32-bit words left.

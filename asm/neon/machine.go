@@ -18,6 +18,7 @@ type Machine struct {
 	regs []X
 	vecs []V
 
+	dot     bool // there are instructions for products of int8
 	scalars []Lane
 	tags    int // labels of our own
 
@@ -47,6 +48,7 @@ func (m *Machine) Begin(k *gen.Kernel, set gen.InstructionSet) {
 	name := k.Name + set.Name
 	m.regs, m.vecs, m.scalars, m.tags = nil, nil, nil, 0
 	m.fn = m.file.Function(name, "func("+k.Params()+")")
+	m.dot = set.Dot
 	m.scratchSize, m.hasScratch = k.Scratch, false
 }
 
@@ -265,10 +267,7 @@ func (m *Machine) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.
 	case gen.FNMA:
 		return m.fused(m.fn.FMLS, args, dies)
 	case gen.ShiftBits:
-		n := m.operand(args[0])
-		id, d := m.newVec("")
-		m.fn.SHL(shift, n, d)
-		return id
+		return m.one(func(n, d V) { m.fn.SHL(shift, n, d) }, args)
 	case gen.Mul:
 		return m.two(m.fn.FMUL, args)
 	case gen.Add:
@@ -283,16 +282,23 @@ func (m *Machine) Do(op gen.Op, args []gen.Operand, dies []bool, shift int) gen.
 		return m.two(m.fn.FMAX, args)
 	case gen.And:
 		if c := args[1].Constant; c != nil && c.Bits == allButSign {
-			n := m.operand(args[0])
-			id, d := m.newVec("")
-			m.fn.FABS(n, d)
-			return id
+			return m.one(m.fn.FABS, args[:1])
 		}
 		return m.two(m.fn.AND, args)
 	case gen.Or:
 		return m.two(m.fn.ORR, args)
 	case gen.AddInt:
 		return m.two(m.fn.ADDInt, args)
+	case gen.SubInt:
+		return m.two(m.fn.SUBInt, args)
+	case gen.MaxInt:
+		return m.two(m.fn.SMAX, args)
+	case gen.ToInt:
+		return m.one(m.fn.FCVTNS, args)
+	case gen.FromInt:
+		return m.one(m.fn.SCVTF, args)
+	case gen.ShiftRight:
+		return m.one(func(n, d V) { m.fn.SSHR(shift, n, d) }, args)
 	case gen.ZeroBelow:
 		a, bound, v := m.operand(args[0]), m.operand(args[1]), m.operand(args[2])
 		below := m.fn.V("")
@@ -327,6 +333,14 @@ func (m *Machine) constant(c *gen.Constant) gen.Vec {
 	return id
 }
 
+// one is an instruction of one argument.
+func (m *Machine) one(instruction func(n, d V), args []gen.Operand) gen.Vec {
+	n := m.operand(args[0])
+	id, d := m.newVec("")
+	instruction(n, d)
+	return id
+}
+
 // two is an instruction of two arguments, a op b.
 func (m *Machine) two(instruction func(m, n, d V), args []gen.Operand) gen.Vec {
 	a, b := m.operand(args[0]), m.operand(args[1])
@@ -353,36 +367,6 @@ func (m *Machine) fused(instruction func(m, n, d V), args []gen.Operand, dies []
 	a, b := m.operand(args[0]), m.operand(args[1])
 	instruction(b, a, m.v(sum))
 	return sum
-}
-
-// Words for int8 weights.
-
-func (m *Machine) AndImm(r gen.Reg, n int) { m.fn.ANDImmediate(n, m.r(r)) }
-
-func (m *Machine) Move(to, v gen.Vec) { m.fn.VMOV(m.v(v), m.v(to)) }
-
-func (m *Machine) LoadFirst(n gen.Reg, base gen.Reg, offset int, name string) gen.Vec {
-	panic("arm64: LoadFirst")
-}
-
-func (m *Machine) LoadSpread(base gen.Reg, offset int, name string) gen.Vec {
-	panic("arm64: LoadSpread")
-}
-
-func (m *Machine) StoreBytes(v []gen.Vec, base gen.Reg, offset int)        { panic("arm64: StoreBytes") }
-func (m *Machine) StoreEach(v [4]gen.Vec, base gen.Reg, offset int)        { panic("arm64: StoreEach") }
-func (m *Machine) SpreadBytes(s gen.Scalar, digit bool) gen.Multiplier     { panic("arm64: SpreadBytes") }
-func (m *Machine) SpreadWords(even, odd gen.Scalar) gen.Multiplier         { panic("arm64: SpreadWords") }
-func (m *Machine) DotAcc(acc []gen.Vec, w []gen.Weight, by gen.Multiplier) { panic("arm64: DotAcc") }
-func (m *Machine) MaxAcross(v gen.Vec) gen.Vec                             { panic("arm64: MaxAcross") }
-func (m *Machine) SumAcross(v gen.Vec) gen.Vec                             { panic("arm64: SumAcross") }
-
-func (m *Machine) LoadBytes(base gen.Reg, offset, n, uses int) []gen.Weight {
-	panic("arm64: LoadBytes")
-}
-
-func (m *Machine) DotStart(block gen.Reg, name string) gen.Vec {
-	panic("arm64: DotStart")
 }
 
 // Print finishes the assembly of all kernels.
