@@ -82,6 +82,22 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+// TestNeedsOfARM64: products of int8 are in the kernels of the path that asks for
+// them, and in no others. Every arm64 has all else.
+func TestNeedsOfARM64(t *testing.T) {
+	for name, lines := range assembly(t, "arm64") {
+		function := ""
+		for i, line := range lines {
+			if found := textLine.FindStringSubmatch(line); found != nil {
+				function = found[1]
+			}
+			if strings.Contains(line, "// sdot ") {
+				require.True(t, strings.HasSuffix(function, dispatch.All[dispatch.NEONDot].Suffix), "%s:%d: %s", name, i+1, function)
+			}
+		}
+	}
+}
+
 // TestFramePointer: profilers follow the frame pointer through every function
 // that they interrupt, so none may hold data in it.
 func TestFramePointer(t *testing.T) {

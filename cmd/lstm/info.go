@@ -82,7 +82,7 @@ func cpuFeatures() []feature {
 			{"AVX512DQ", cpu.X86.HasAVX512DQ}, {"AVX512BW", cpu.X86.HasAVX512BW},
 		}
 	case "arm64":
-		return []feature{{"ASIMD", cpu.ARM64.HasASIMD}}
+		return []feature{{"ASIMD", cpu.ARM64.HasASIMD}, {"ASIMDDP", cpu.ARM64.HasASIMDDP}}
 	}
 	return nil
 }
