@@ -16,7 +16,7 @@ func disassemble(words []string, llvm string) (string, error) {
 			fmt.Fprintf(&bytes, "0x%s ", w[i:i+2])
 		}
 	}
-	c := exec.Command("llvm-mc"+llvm, "--disassemble", "-triple=aarch64")
+	c := exec.Command("llvm-mc"+llvm, "--disassemble", "-triple=aarch64", "-mattr=+dotprod")
 	c.Stdin = strings.NewReader(bytes.String())
 	return output(c)
 }

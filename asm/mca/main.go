@@ -13,6 +13,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // core is a processor as llvm-mca knows it.
@@ -22,14 +23,15 @@ type core struct {
 	// cycle, from Arm's Software Optimization Guide: LLVM's models have less than
 	// that, and count more micro-operations. 0 is what LLVM has.
 	dispatch int
+	dot      bool // it has products of int8
 }
 
 var cores = []core{
-	{"neoverse-n1", 8},
-	{"neoverse-v1", 16},
-	{"neoverse-v2", 16},
-	{"cortex-a76", 0},
-	{"apple-m1", 0},
+	{"neoverse-n1", 8, true},
+	{"neoverse-v1", 16, true},
+	{"neoverse-v2", 16, true},
+	{"cortex-a72", 0, false},
+	{"apple-m1", 0, true},
 }
 
 // loop is an inner loop, by the label at its beginning. An iteration is that
@@ -109,6 +111,9 @@ func run(root, llvm string) error {
 // cell says what a core makes of a loop: cycles for a unit of work, what its
 // busiest port allows, and the ratio; and the cycles if LLVM's dispatch is right.
 func (c core) cell(text string, units float64, llvm string) (string, error) {
+	if !c.dot && strings.Contains(text, "sdot") {
+		return "–", nil
+	}
 	cycles, bound, err := c.measure(text, c.dispatch, llvm)
 	if err != nil {
 		return "", err
