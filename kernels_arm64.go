@@ -54,6 +54,12 @@ func stepInt8(from *chainStart, p *panels, x, h0, c, h []float32) {
 		race.Write(h)
 	}
 	switch dispatch.Active() {
+	case dispatch.NEON:
+		stepInt8NEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(h0),
+			len(h0), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
+	case dispatch.NEONDot:
+		stepInt8NEONDot(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(h0),
+			len(h0), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
 	case dispatch.Generic:
 		stepInt8Generic(from, p, x, h0, c, h)
 	default:
@@ -68,6 +74,12 @@ func stepInt8Digits(from *chainStart, p *panels, x, h0, c, h []float32) {
 		race.Write(h)
 	}
 	switch dispatch.Active() {
+	case dispatch.NEON:
+		stepInt8DigitsNEON(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(h0),
+			len(h0), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
+	case dispatch.NEONDot:
+		stepInt8DigitsNEONDot(unsafe.SliceData(from.sums), from.stride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(x), len(x), unsafe.SliceData(h0),
+			len(h0), unsafe.SliceData(c), unsafe.SliceData(h), len(h))
 	case dispatch.Generic:
 		stepInt8DigitsGeneric(from, p, x, h0, c, h)
 	default:
@@ -102,7 +114,7 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 		}
 	}
 	switch dispatch.Active() {
-	case dispatch.NEON, dispatch.NEONDot:
+	case dispatch.NEON:
 		switch format {
 		case float32Weights:
 			gatesFloat32NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
@@ -111,9 +123,26 @@ func gates(format weightFormat, from *chainStart, p *panels, columns []column, u
 			gatesFloat16NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
 				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		case int8Weights:
-			gatesPortable(format, from, p, columns, units, z, zStride)
+			gatesInt8NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		case int8DigitsWeights:
-			gatesPortable(format, from, p, columns, units, z, zStride)
+			gatesInt8DigitsNEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		}
+	case dispatch.NEONDot:
+		switch format {
+		case float32Weights:
+			gatesFloat32NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case float16Weights:
+			gatesFloat16NEON(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case int8Weights:
+			gatesInt8NEONDot(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
+		case int8DigitsWeights:
+			gatesInt8DigitsNEONDot(unsafe.SliceData(from.sums), from.stride, from.columnStride, unsafe.SliceData(p.floats), p.stride, p.skip, unsafe.SliceData(p.prefetch),
+				&columns[0].x, len(columns), len(columns[0].x), units, unsafe.SliceData(z), zStride)
 		}
 	case dispatch.Generic:
 		gatesGeneric(format, from, p, columns, units, z, zStride)
@@ -226,6 +255,10 @@ func quantise(dst, v []float32) {
 		race.Read(v)
 	}
 	switch dispatch.Active() {
+	case dispatch.NEON:
+		quantiseNEON(unsafe.SliceData(dst), unsafe.SliceData(v), len(v))
+	case dispatch.NEONDot:
+		quantiseNEONDot(unsafe.SliceData(dst), unsafe.SliceData(v), len(v))
 	case dispatch.Generic:
 		quantiseGeneric(dst, v)
 	default:
@@ -238,6 +271,10 @@ func quantiseDigits(dst, v []float32) {
 		race.Read(v)
 	}
 	switch dispatch.Active() {
+	case dispatch.NEON:
+		quantiseDigitsNEON(unsafe.SliceData(dst), unsafe.SliceData(v), len(v))
+	case dispatch.NEONDot:
+		quantiseDigitsNEONDot(unsafe.SliceData(dst), unsafe.SliceData(v), len(v))
 	case dispatch.Generic:
 		quantiseDigitsGeneric(dst, v)
 	default:
@@ -297,6 +334,16 @@ func stepNEON(sums *float32, sumsStride int, weights *float32, weightsStride int
 //go:noescape
 func stepFloat16NEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, c *float32, h *float32, units int)
 
+// stepInt8NEON updates c and h of consecutive units by one step, see stepInt8Generic.
+//
+//go:noescape
+func stepInt8NEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+
+// stepInt8DigitsNEON updates c and h of consecutive units by one step, see stepInt8DigitsGeneric.
+//
+//go:noescape
+func stepInt8DigitsNEON(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+
 // stepTileNEON updates consecutive units of several streams by one step, see stepTileGeneric.
 //
 //go:noescape
@@ -311,6 +358,16 @@ func gatesFloat32NEON(sums *float32, sumsStride int, sumsColumn int, weights *fl
 //
 //go:noescape
 func gatesFloat16NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// gatesInt8NEON stores the gates' sums of consecutive units for several vectors, see gatesInt8Generic.
+//
+//go:noescape
+func gatesInt8NEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// gatesInt8DigitsNEON stores the gates' sums of consecutive units for several vectors, see gatesInt8DigitsGeneric.
+//
+//go:noescape
+func gatesInt8DigitsNEON(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
 
 // cellsPlainNEON updates c and h from the gates' sums, see cellsPlainGeneric.
 //
@@ -382,6 +439,16 @@ func headNEON(weights *float32, bias *float32, x *float32, n int, y *float32, ou
 //go:noescape
 func headFloat16NEON(weights *float32, bias *float32, x *float32, n int, y *float32, outputs int)
 
+// quantiseNEON makes a quantised block of n elements, see quantiseGeneric.
+//
+//go:noescape
+func quantiseNEON(dst *float32, v *float32, n int)
+
+// quantiseDigitsNEON makes a quantised block of n elements, see quantiseDigitsGeneric.
+//
+//go:noescape
+func quantiseDigitsNEON(dst *float32, v *float32, n int)
+
 // sigmoidNEON is σ of n elements, a multiple of panel.ElementBlock, see sigmoidGeneric.
 //
 //go:noescape
@@ -446,6 +513,36 @@ func softplusNEON(parameters *float32, dst *float32, x *float32, n int)
 //
 //go:noescape
 func expNEON(parameters *float32, dst *float32, x *float32, n int)
+
+// stepInt8NEONDot updates c and h of consecutive units by one step, see stepInt8Generic.
+//
+//go:noescape
+func stepInt8NEONDot(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+
+// stepInt8DigitsNEONDot updates c and h of consecutive units by one step, see stepInt8DigitsGeneric.
+//
+//go:noescape
+func stepInt8DigitsNEONDot(sums *float32, sumsStride int, weights *float32, weightsStride int, skip int, x *float32, n int, h0 *float32, m int, c *float32, h *float32, units int)
+
+// gatesInt8NEONDot stores the gates' sums of consecutive units for several vectors, see gatesInt8Generic.
+//
+//go:noescape
+func gatesInt8NEONDot(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// gatesInt8DigitsNEONDot stores the gates' sums of consecutive units for several vectors, see gatesInt8DigitsGeneric.
+//
+//go:noescape
+func gatesInt8DigitsNEONDot(sums *float32, sumsStride int, sumsColumn int, weights *float32, weightsStride int, skip int, prefetch *float32, columns *[]float32, count int, n int, units int, z *float32, zColumn int)
+
+// quantiseNEONDot makes a quantised block of n elements, see quantiseGeneric.
+//
+//go:noescape
+func quantiseNEONDot(dst *float32, v *float32, n int)
+
+// quantiseDigitsNEONDot makes a quantised block of n elements, see quantiseDigitsGeneric.
+//
+//go:noescape
+func quantiseDigitsNEONDot(dst *float32, v *float32, n int)
 
 // The layout of a column that the kernels rely on: these lines do not compile
 // where it is another.

@@ -55,6 +55,13 @@ var loops = []loop{
 	{"gates, binary16, 2 columns", "gatesFloat16NEON", "wide_2_block", 2},
 	{"gates, binary16, 6 columns", "gatesFloat16NEON", "wide_6_block", 6},
 	{"head, binary16, 4 rows", "headFloat16NEON", "sums_4", 1},
+	{"step, int8, a panel of 16 units", "stepInt8NEON", "wide_h_0_block", 4},
+	{"step, int8, x of 14 bits", "stepInt8DigitsNEON", "wide_x_0_block", 2}, // half a row
+	{"gates, int8, 3 columns", "gatesInt8NEON", "wide_3_0_0_block", 0.75},
+	{"step, int8 by SDOT, a panel of 16 units", "stepInt8NEONDot", "wide_h_0_block", 4},
+	{"step, int8 by SDOT, x of 14 bits", "stepInt8DigitsNEONDot", "wide_x_0_block", 2}, // half a row
+	{"gates, int8 by SDOT, 2 columns", "gatesInt8NEONDot", "wide_2_0_0_block", 2},
+	{"gates, int8 by SDOT, 6 columns", "gatesInt8NEONDot", "wide_6_0_0_block", 6},
 	{"head, 4 rows", "headNEON", "sums_4", 1},
 	{"σ", "sigmoidNEON", "vectors_4", 4},
 	{"tanh", "tanhNEON", "vectors_4", 4},

@@ -49,7 +49,7 @@ var All = [...]Description{
 	Generic:  {Name: "generic", Suffix: "Generic", Lanes: 1},
 	Portable: {Name: "portable", Suffix: "Portable", Lanes: 1},
 	NEON:     {Name: "neon", Suffix: "NEON", GOARCH: "arm64", Lanes: 4},
-	NEONDot:  {Name: "neondot", Suffix: "NEONDot", GOARCH: "arm64", Lanes: 4, Base: NEON, Dot: true,
+	NEONDot: {Name: "neondot", Suffix: "NEONDot", GOARCH: "arm64", Lanes: 4, Base: NEON, Dot: true,
 		Needs: []string{"ASIMDDP"}},
 	AVX2: {Name: "avx2", Suffix: "AVX2", GOARCH: "amd64", Lanes: 8,
 		Needs: []string{"AVX", "AVX2", "FMA3", "F16C"}},

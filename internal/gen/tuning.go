@@ -256,7 +256,16 @@ var (
 		ElementVectors: 4, // a block; 2 to 6 make no difference, see docs/neon.md
 		LongVectors:    2, // half a block; 4 do not fit
 		ShadowSteps:    0, // 16 sums and their weights leave too few registers
-		HeadRows:       4, // × 4 sums
+		Dots: &DotTuning{
+			StepBlock:     4, // one load of q
+			TileBlock:     1,
+			Vectors:       4, // × 3 columns = 12 sums, 3 registers of q, a multiplier, 4 weights and 8 of products
+			Columns:       3,
+			WeightsAtOnce: 4, // which are multiplied side by side
+			Sets:          1,
+			DigitVectors:  8, // × 2 digits
+		},
+		HeadRows: 4, // × 4 sums
 	}
 	AVX512VNNI = withDots(&AVX512, dispatch.AVX512VNNI, &DotTuning{
 		StepBlock:     4,
@@ -268,5 +277,13 @@ var (
 		DigitVectors:  4,
 		ShadowGroups:  16,
 	})
-	NEONDot = withDots(&NEON, dispatch.NEONDot, nil)
+	NEONDot = withDots(&NEON, dispatch.NEONDot, &DotTuning{
+		StepBlock:     4, // one load of q
+		TileBlock:     4,
+		Vectors:       4, // × 6 columns = 24 sums, 6 registers of q and 2 weights
+		Columns:       6,
+		WeightsAtOnce: 2, // one load of a pair
+		Sets:          1, // 16 sums are chains enough
+		DigitVectors:  8, // × 2 digits
+	})
 )
