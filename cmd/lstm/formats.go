@@ -24,21 +24,28 @@ type format struct {
 	name    string // for messages
 	errors  string // what its package's errors begin with
 	begins  func(start []byte) bool
-	modules bool // the names of modules say what is what, and flags choose among them
+	modules bool     // the names of modules say what is what
+	flags   []string // those that choose what of a file is read
 	read    func(f *modelFile, c modelChoice) (*lstm.Model, error)
 }
+
+// Flags that choose among the modules of a state_dict, and among what is in a graph.
+var (
+	moduleFlags = []string{"prefix", "lstm", "head", "no-head"}
+	nodeFlags   = []string{"lstm", "output"}
+)
 
 // formats are those that are read, each known by how its files begin. The last is taken
 // for what is none of the others: its errors say what the file looks like.
 var formats = []*format{
-	{"a Keras model", "keras: ", isKeras, false, readKeras},
-	{"a PyTorch checkpoint", "torch: ", isTorch, true, readTorch},
-	{"RTNeural's JSON", "rtneural: ", isJSON, true, readRTNeural},
-	{"an ONNX model", "onnx: ", isONNX, false, readONNX},
+	{"a Keras model", "keras: ", isKeras, false, nil, readKeras},
+	{"a PyTorch checkpoint", "torch: ", isTorch, true, moduleFlags, readTorch},
+	{"RTNeural's JSON", "rtneural: ", isJSON, true, moduleFlags, readRTNeural},
+	{"an ONNX model", "onnx: ", isONNX, false, nodeFlags, readONNX},
 	safetensors,
 }
 
-var safetensors = &format{"safetensors", "lstm: ", isSafetensors, true, readSafetensors}
+var safetensors = &format{"safetensors", "lstm: ", isSafetensors, true, moduleFlags, readSafetensors}
 
 // A modelFile is one that is read from its begin, of which a part has been looked at.
 type modelFile struct {
@@ -112,6 +119,12 @@ func readONNX(f *modelFile, c modelChoice) (*lstm.Model, error) {
 	if c.nonFinite {
 		options = append(options, onnx.WithNonFinite())
 	}
+	if c.lstms != nil {
+		options = append(options, onnx.WithLSTM(c.lstms...))
+	}
+	if c.outputs != nil {
+		options = append(options, onnx.WithOutput(c.outputs...))
+	}
 	return onnx.Open(f.path, options...)
 }
 
@@ -135,14 +148,42 @@ func readModelFile(path string, c modelChoice) (*lstm.Model, *format, error) {
 		return nil, nil, err
 	}
 	is := formatOf(f.start)
-	if len(c.names) > 0 && !is.modules {
-		return nil, nil, fmt.Errorf("%s: -%s chooses among the modules of a state_dict, and the file is %s, which says itself what there is", path, c.names[0], is.name)
+	for _, flag := range c.names {
+		switch {
+		case slices.Contains(is.flags, flag):
+		case flag == "output":
+			return nil, nil, fmt.Errorf("%s: -output chooses among the values of an ONNX graph, and the file is %s", path, is.name)
+		default:
+			return nil, nil, fmt.Errorf("%s: -%s chooses among the modules of a state_dict, and the file is %s, which says itself what there is", path, flag, is.name)
+		}
 	}
 	m, err := is.read(f, c)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(strings.TrimPrefix(err.Error(), is.errors), path+": "))
+		return nil, nil, fmt.Errorf("%s: %s", path, namingFlags(strings.TrimPrefix(strings.TrimPrefix(err.Error(), is.errors), path+": ")))
 	}
 	return m, is, nil
+}
+
+// An optionCall is how errors advise an option, alone or with what it is given.
+var optionCall = regexp.MustCompile(`(?:lstm|onnx)\.(With[A-Za-z]+)(?:\(((?:"(?:[^"\\]|\\.)*"(?:, )?)*)\))?`)
+
+var optionFlags = map[string]string{"WithPrefix": "-prefix", "WithLSTM": "-lstm", "WithHead": "-head", "WithoutHead": "-no-head",
+	"WithNonFinite": "-non-finite", "WithOutput": "-output"}
+
+// namingFlags is an error's text with the flags in place of the options they stand for.
+func namingFlags(text string) string {
+	return optionCall.ReplaceAllStringFunc(text, func(call string) string {
+		parts := optionCall.FindStringSubmatch(call)
+		flag, ok := optionFlags[parts[1]]
+		switch {
+		case !ok:
+			return call
+		case parts[2] == "":
+			return flag
+		}
+		// Several names are one value, with commas between.
+		return flag + " " + strings.ReplaceAll(parts[2], `", "`, ",")
+	})
 }
 
 func formatOf(start []byte) *format {

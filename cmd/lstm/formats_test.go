@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -191,4 +192,36 @@ func TestConvertRefuses(t *testing.T) {
 	content, err := os.ReadFile(model)
 	require.NoError(t, err)
 	require.Equal(t, string(content), readFile(t, out))
+}
+
+// Errors of the packages speak of options; here there are flags.
+func TestErrorsNameFlags(t *testing.T) {
+	for text, want := range map[string]string{
+		`settle it with lstm.WithHead("fc.1") or lstm.WithoutHead()`:         `settle it with -head "fc.1" or -no-head`,
+		`lstm.WithLSTM("a", "b\"c") takes such`:                              `-lstm "a,b\"c" takes such`,
+		`lstm.WithLSTM names the one, lstm.WithPrefix or lstm.WithHead`:      `-lstm names the one, -prefix or -head`,
+		`lstm.WithNonFinite() takes such; onnx.WithOutput("y") reads`:        `-non-finite takes such; -output "y" reads`,
+		`onnx.WithInput takes it, lstm.WithWeights("int8") and example.With`: `onnx.WithInput takes it, lstm.WithWeights("int8") and example.With`,
+	} {
+		require.Equal(t, want, namingFlags(text))
+	}
+}
+
+func TestNodesOfGraphs(t *testing.T) {
+	graph := filepath.Join("..", "..", "formats", "onnx", "testdata", "torch", "stack_dropout.onnx")
+	r := lstmWith(t, "", "info", graph)
+	require.Zero(t, r.code, r.err)
+	nodes := regexp.MustCompile(`LSTM +(.*)\n`).FindStringSubmatch(r.out)[1]
+	require.Contains(t, nodes, ", ")
+	last := nodes[strings.LastIndex(nodes, ", ")+2:]
+
+	r = lstmWith(t, "", "info", graph, "-lstm", last)
+	require.Zero(t, r.code, r.err)
+	require.Contains(t, r.out, "lstm 0")
+	require.NotContains(t, r.out, "lstm 1")
+	require.Zero(t, lstmWith(t, "", "info", graph, "-lstm", strings.ReplaceAll(nodes, ", ", ",")).code)
+	require.Contains(t, lstmWith(t, "", "info", graph, "-lstm", "nothing").err, `it has no LSTM node "nothing"; -lstm reads LSTM nodes alone`)
+	require.Contains(t, lstmWith(t, "", "info", graph, "-output", "nothing").err, `there is no value "nothing"`)
+	require.Contains(t, lstmWith(t, "", "info", graph, "-output", "y", "-lstm", last).err, "-lstm and -output contradict each other")
+	require.Contains(t, lstmWith(t, "", "info", torchFile("stacked.pt"), "-output", "y").err, "-output chooses among the values of an ONNX graph, and the file is a PyTorch checkpoint")
 }

@@ -13,17 +13,19 @@ import (
 )
 
 // modelFlags are the flags that say what of a model file is meant, one for each
-// option of package lstm.
+// option of package lstm, and of its formats' packages.
 func modelFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "prefix",
 			Usage: "of several networks in the model file read `MODULE`, such as encoder for encoder.lstm and encoder.fc"},
 		&cli.StringFlag{Name: "lstm",
-			Usage: "of several LSTMs in the model file run `MODULE`, such as encoder for encoder.weight_ih_l0, or several as one stack, from the input up: lstm1,lstm2"},
+			Usage: "of several LSTMs in the model file run `MODULE`, such as encoder for encoder.weight_ih_l0, or several as one stack, from the input up: lstm1,lstm2; of an ONNX graph the LSTM nodes of those names alone"},
 		&cli.StringFlag{Name: "head",
 			Usage: "take `MODULE` for the linear layer after the LSTM, such as fc for fc.weight, and pass over other tensors"},
 		&cli.BoolFlag{Name: "no-head",
 			Usage: "run the LSTM without a linear layer, and pass over other tensors"},
+		&cli.StringFlag{Name: "output",
+			Usage: "read the ONNX graph up to the `VALUE` of that name, or up to several as heads of one network: y1,y2"},
 		&cli.BoolFlag{Name: "non-finite",
 			Usage: "accept weights that are NaN or infinite"},
 	}
@@ -32,7 +34,9 @@ func modelFlags() []cli.Flag {
 // A modelChoice is what the flags say of a model file.
 type modelChoice struct {
 	options   []lstm.Option
-	names     []string // the flags that are set and have the names of modules
+	names     []string // the flags that are set and say what of a file is read
+	lstms     []string // of -lstm
+	outputs   []string // of -output
 	nonFinite bool
 }
 
@@ -47,6 +51,15 @@ func modelFlagsOf(cmd *cli.Command) (c modelChoice, err error) {
 	name("prefix", lstm.WithPrefix)
 	name("lstm", func(modules string) lstm.Option { return lstm.WithLSTM(strings.Split(modules, ",")...) })
 	name("head", lstm.WithHead)
+	if cmd.IsSet("lstm") {
+		c.lstms = strings.Split(cmd.String("lstm"), ",")
+	}
+	if cmd.IsSet("output") {
+		if cmd.IsSet("lstm") {
+			return c, newUsageError(cmd, fmt.Errorf("-lstm and -output contradict each other"))
+		}
+		c.names, c.outputs = append(c.names, "output"), strings.Split(cmd.String("output"), ",")
+	}
 	if cmd.Bool("no-head") {
 		if cmd.IsSet("head") {
 			return c, newUsageError(cmd, fmt.Errorf("-head and -no-head contradict each other"))

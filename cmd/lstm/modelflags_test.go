@@ -20,7 +20,7 @@ func TestModelFlags(t *testing.T) {
 	for _, args := range [][]string{{"run", "-model", path}, {"info", path}} {
 		r := lstmWith(t, table, args...)
 		require.Equal(t, exitFailure, r.code)
-		require.Contains(t, r.err, `lstm.WithHead("fc.1")`)
+		require.Contains(t, r.err, `-head "fc.1"`)
 	}
 
 	r := lstmWith(t, table, "run", "-model", path, "-head", "fc.1")

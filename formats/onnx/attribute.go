@@ -17,6 +17,7 @@ type attribute struct {
 	integers  []int64
 	texts     []string
 	hasGraph  bool
+	graph     []byte // GraphProto
 	reference string // of an attribute of a function
 }
 
@@ -44,7 +45,10 @@ func parseAttribute(data []byte) (a attribute, err error) {
 			a.text, err = field.text()
 		case 5:
 			a.tensor, err = field.message()
-		case 6, 11:
+		case 6:
+			a.hasGraph = true
+			a.graph, err = field.message()
+		case 11:
 			a.hasGraph = true
 		case 7:
 			err = field.fixed(4, func(v uint64) error {

@@ -36,6 +36,7 @@ type Option func(*options)
 
 type options struct {
 	outputs   []string // nil for all
+	lstms     []string // nodes that are read alone, nil for the whole graph
 	nonFinite bool
 	folder    fs.FS
 	tensors   map[string][]byte
@@ -47,6 +48,16 @@ func (o *options) has(name string) bool { _, ok := o.tensors[name]; return ok }
 // outputs and what they alone need. Names of inner values may be given, too.
 func WithOutput(names ...string) Option {
 	return func(o *options) { o.outputs = slices.Clone(names) }
+}
+
+// WithLSTM reads the LSTM nodes of those names and nothing else, each but the first on
+// the outputs of the one before. It is for graphs of which a network of this package
+// can be a part only, such as those with convolutions before an LSTM: the calling code
+// computes what is round the nodes, and has their initial states and the lengths of
+// sequences, too, unless the graph has constants for them. Nodes in the branches of an
+// If are found as well; one without a name has that of its first output.
+func WithLSTM(names ...string) Option {
+	return func(o *options) { o.lstms = slices.Clone(names) }
 }
 
 // WithNonFinite takes weights that are NaN or infinite as they are, and those of
@@ -155,9 +166,21 @@ func read(r io.Reader, o *options) (*lstm.Model, error) {
 	for _, t := range o.tensors {
 		size += int64(len(t))
 	}
+	if o.lstms != nil {
+		if o.outputs != nil {
+			return nil, fmt.Errorf("onnx.WithLSTM and onnx.WithOutput contradict each other")
+		}
+		if f, err = f.only(o.lstms, o, size); err != nil {
+			return nil, err
+		}
+	}
 	e, err := newEvaluator(f, o, size)
 	if err != nil {
 		return nil, err
 	}
-	return e.model()
+	m, err := e.model()
+	if err != nil && o.lstms == nil {
+		err = f.hint(err)
+	}
+	return m, err
 }
