@@ -57,7 +57,7 @@ func TestStackOfLSTMsAlone(t *testing.T) {
 		node("LayerNormalization", list("steps", "h"), list("normal"))
 	other := build(14).weights(above...)
 	// The names of the upper layer's weights, which are others.
-	for name, part := range tensorsOf(t, other.graph) {
+	for name, part := range initializersOf(t, other.graph) {
 		b.graph = b.graph.part(5, append(part, message(nil).text(8, "upper "+name)...))
 	}
 	b.node("LSTM", list("normal", "upper W", "upper R", "upper B"), list("top"), "direction", "bidirectional").output("top")
@@ -70,8 +70,8 @@ func TestStackOfLSTMsAlone(t *testing.T) {
 	b.refuse(t, lstm.ErrShape, "X has 4 features, want 3", WithLSTM("top", "Y"))
 }
 
-// tensorsOf are the initializers of a graph. A name that follows one replaces its own.
-func tensorsOf(t *testing.T, g message) map[string]message {
+// initializersOf are the initializers of a graph. A name that follows one replaces its own.
+func initializersOf(t *testing.T, g message) map[string]message {
 	t.Helper()
 	parsed, err := parseGraph(g)
 	require.NoError(t, err)
