@@ -20,6 +20,7 @@ type builder struct {
 	lstms  []string // names of the layers that became LSTM layers
 	dense  []string // of those that became Linear ones after the last of them
 	size   int      // features, 0 if they may be any
+	input  string   // what the inputs are, "" for numbers as they are
 	// reversed: the steps of the output are in the reversed order of those of the input.
 	// Layers with go_backwards put out what they have computed last at the end.
 	reversed bool
@@ -32,6 +33,9 @@ func (b *builder) build(n *network) (*lstm.Model, error) {
 		return nil, err
 	}
 	m := &lstm.Model{Layers: b.layers, Metadata: map[string]string{OutputKey: b.place()}}
+	if b.input != "" {
+		m.Metadata[InputKey] = b.input
+	}
 	if b.lstms == nil {
 		return nil, errkind.Errorf(lstm.ErrUnsupported, "there is no LSTM among the %d layers, want at least one", len(n.trunk))
 	}
@@ -106,10 +110,11 @@ func (b *builder) addAll(layers []*layer) error {
 type kind struct{ word, number string }
 
 var (
-	kernelKind    = kind{"kernel", "0"}
-	recurrentKind = kind{"recurrent_kernel", "1"}
-	cellBiasKind  = kind{"bias", "2"}
-	denseBiasKind = kind{"bias", "1"}
+	embeddingsKind = kind{"embeddings", "0"}
+	kernelKind     = kind{"kernel", "0"}
+	recurrentKind  = kind{"recurrent_kernel", "1"}
+	cellBiasKind   = kind{"bias", "2"}
+	denseBiasKind  = kind{"bias", "1"}
 )
 
 // take removes and returns a weight of l: the first whose name ends in k and is of

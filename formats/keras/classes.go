@@ -33,6 +33,8 @@ func init() {
 		{names: []string{"Bidirectional"}, add: (*builder).addBidirectional, becomes: "`lstm.Bidirectional`",
 			options: "`layer` and `backward_layer`: those above with one cell and `return_sequences`; `merge_mode`: concat, sum, mul, ave. Refused: no `merge_mode`, whose two outputs no layer reads; " +
 				"`return_sequences=False`, which takes the forward output of the last step and the backward one of the first; concat where the forward direction runs from the end"},
+		{names: []string{"Embedding"}, add: (*builder).addEmbedding, becomes: "`lstm.Linear` on inputs that are one-hot; the metadata say so under `keras.input`",
+			options: "`input_dim`, `output_dim`. Refused: `mask_zero`; anywhere but at the beginning"},
 		{names: []string{"Dense"}, add: (*builder).addDense, alone: true, becomes: "`lstm.Linear`, and its `activation`", options: "`use_bias`"},
 		{names: []string{"TimeDistributed"}, add: (*builder).addTimeDistributed, becomes: "what its `layer` becomes", options: "`layer`: any in this table that looks at one step only"},
 		{names: []string{"Activation"}, add: (*builder).addActivation, alone: true, becomes: "`lstm.Activation`"},
@@ -47,7 +49,6 @@ func init() {
 		{names: []string{"Flatten"}, add: (*builder).addFlatten, becomes: "nothing", options: "Refused: where there still is a sequence"},
 
 		{names: []string{"GRU", "SimpleRNN", "CuDNNGRU", "ConvLSTM1D", "ConvLSTM2D", "PeepholeLSTMCell"}, refused: "it is recurrent, and no LSTM"},
-		{names: []string{"Embedding"}, refused: "it reads whole numbers; let the calling code look the rows up, and save the layers after it as a model"},
 		{names: []string{"Masking"}, refused: "it leaves out steps by their values; let the calling code leave them out"},
 		{names: []string{"Conv1D", "SeparableConv1D", "DepthwiseConv1D", "MaxPooling1D", "AveragePooling1D", "GlobalMaxPooling1D", "GlobalAveragePooling1D", "Cropping1D", "UpSampling1D", "ZeroPadding1D"},
 			refused: "it looks at several steps at once"},

@@ -140,7 +140,7 @@ func requireNear(t *testing.T, want, got []float32) {
 
 func TestWhereOutputsAre(t *testing.T) {
 	others := map[string]string{
-		"both_last": keras.OutputLast, "cudnn": keras.OutputLast, "functional": keras.OutputLast, "groups": keras.OutputLast, "lstm_last": keras.OutputLast, "lstm_last_dense": keras.OutputLast,
+		"both_last": keras.OutputLast, "cudnn": keras.OutputLast, "embedding": keras.OutputLast, "functional": keras.OutputLast, "groups": keras.OutputLast, "lstm_last": keras.OutputLast, "lstm_last_dense": keras.OutputLast,
 		"rnn_cells": keras.OutputLast, "softmax_axis": keras.OutputLast, "stack": keras.OutputLast, "text_generator": keras.OutputLast,
 		"go_backwards_last": keras.OutputFirst, "go_backwards_then_last": keras.OutputFirst,
 		"go_backwards": keras.OutputReversed, "go_backwards_then_forward": keras.OutputReversed, "go_backwards_then_both": keras.OutputReversed,
@@ -153,6 +153,11 @@ func TestWhereOutputsAre(t *testing.T) {
 		}
 		m := open(t, folder)
 		require.Equal(t, want, m.Metadata[keras.OutputKey], folder)
+		inputs, begins := m.Metadata[keras.InputKey]
+		require.Equal(t, filepath.Base(folder) == "embedding", begins, folder)
+		if begins {
+			require.Equal(t, "one of 9", inputs)
+		}
 		require.Equal(t, "tfjs-layers 4.22.0", m.Metadata[keras.VersionKey], folder)
 	}
 }

@@ -22,6 +22,10 @@ const (
 	// VersionKey has the keras_version of the file, such as 2.15.0 or tfjs-layers
 	// 4.22.0. There is none where the file has none.
 	VersionKey = "keras.version"
+	// InputKey says what an input is where the model begins with an Embedding: "one of
+	// 80" is 80 numbers, of which one is 1 and the others are 0, instead of its place.
+	// Other models have it not.
+	InputKey = "keras.input"
 	// OutputKey says where the outputs of Keras's model are among those of a network
 	// here, which has one for each step: OutputEach, OutputLast, OutputFirst or
 	// OutputReversed.
@@ -42,7 +46,7 @@ const (
 //
 // The model is one that [lstm.New] or, if it has bidirectional or reversed layers,
 // [lstm.NewSequenceNetwork] makes a network of. Its Source has the names of the
-// layers, and its Metadata are VersionKey and OutputKey. Layers and options that it
+// layers, and its Metadata are VersionKey, InputKey and OutputKey. Layers and options that it
 // cannot do justice to are errors, never passed over: lstm.ErrUnsupported.
 // lstm.ErrDamaged and lstm.ErrShape are for files that contradict themselves. A
 // weight that is NaN or infinite is an ErrDamaged.

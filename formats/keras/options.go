@@ -119,6 +119,7 @@ func (o *options) finish(known ...string) error {
 // holds it back, and how Keras does its work.
 var noDifference = set(
 	"name", "trainable", "dtype", "batch_size", "batch_input_shape", "batch_shape", "input_shape", "input_dim", "input_length", "sparse", "ragged", "build_config",
+	"embeddings_initializer", "embeddings_regularizer", "embeddings_constraint",
 	"kernel_initializer", "recurrent_initializer", "bias_initializer", "unit_forget_bias",
 	"kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
 	"kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed",

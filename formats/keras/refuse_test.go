@@ -54,7 +54,10 @@ func TestRefused(t *testing.T) {
 		// What is not ours.
 		{"lstm", `"LSTM"`, `"GRU"`, lstm.ErrUnsupported, `(GRU): it is recurrent, and no LSTM`},
 		{"lstm", `"LSTM"`, `"Conv1D"`, lstm.ErrUnsupported, `(Conv1D): it looks at several steps at once`},
-		{"lstm", `"LSTM"`, `"Embedding"`, lstm.ErrUnsupported, `(Embedding): it reads whole numbers`},
+		{"embedding", `"mask_zero": null`, `"mask_zero": true`, lstm.ErrUnsupported, `(Embedding): mask_zero is true, which leaves out the steps`},
+		{"embedding", `"input_dim": 9`, `"input_dim": 8`, lstm.ErrShape, `shape is [9 3], want [input_dim output_dim] = [8 3]`},
+		{"embedding", `"input_dim": 9`, `"input_dim": 0`, lstm.ErrDamaged, `input_dim is 0, want at least 1`},
+		{"lstm_last_dense", `"Dense"`, `"Embedding"`, lstm.ErrUnsupported, `(Embedding): it reads what other layers have computed`},
 		{"lstm", `"LSTM"`, `"Masking"`, lstm.ErrUnsupported, `(Masking): it leaves out steps`},
 		{"lstm", `"LSTM"`, `"Mine"`, lstm.ErrUnsupported, `(Mine): it is none of the layers that are known here`},
 		{"lstm", `"LSTM"`, `"Mi\nne"`, lstm.ErrUnsupported, `("Mi\nne"): it is none of the layers`},

@@ -56,7 +56,7 @@ def keras3_weights(file, layers):
         group, paths = groups.pop(0)
         for path in paths:
             *inner, number = path.split('/')
-            kinds = ['kernel', 'recurrent_kernel', 'bias'] if 'cell' in inner else ['kernel', 'bias']
+            kinds = ['kernel', 'recurrent_kernel', 'bias'] if 'cell' in inner else ['embeddings'] if layer['class_name'] == 'Embedding' else ['kernel', 'bias']
             yield '/'.join([config['name'], *inner, dict(enumerate(kinds)).get(int(number), number)]), root[group][path]
     if any(found.values()):
         sys.exit(f'there are weights that belong to no layer: {found}')

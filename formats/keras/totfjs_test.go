@@ -41,11 +41,11 @@ func TestFilesOfKeras(t *testing.T) {
 	type file struct{ layout, model string }
 	var files []file
 	for layout, models := range map[string][]string{
-		"keras2":         {"stack", "both_stack", "functional_heads", "rnn_cells"},
+		"keras2":         {"embedding", "stack", "both_stack", "functional_heads", "rnn_cells"},
 		"old":            {"lstm_defaults", "both_concat"},
 		"weights":        {"functional"},
 		"keras3_h5":      {"both_stack"},
-		"keras3":         {"stack", "both_stack", "functional_heads", "functional_states", "rnn_cells", "no_bias"},
+		"keras3":         {"embedding", "stack", "both_stack", "functional_heads", "functional_states", "rnn_cells", "no_bias"},
 		"keras213":       {"stack"},
 		"keras3_weights": {"both_concat"},
 		"cudnn":          {"cudnn"},

@@ -99,7 +99,8 @@ const CASES = {
   uint8: { model: () => sequential(lstm(), dense(3)), quantization: 'uint8' },
   uint16: { model: () => sequential(lstm(), dense(3)), quantization: 'uint16' },
   float16: { model: () => sequential(lstm(), dense(3)), quantization: 'float16' },
-  cudnn: () => tf.sequential({ layers: [lstm({ units: 5, inputShape: [null, INPUT] }), last({ units: 3 }), dense(2)] })
+  cudnn: () => tf.sequential({ layers: [lstm({ units: 5, inputShape: [null, INPUT] }), last({ units: 3 }), dense(2)] }),
+  embedding: () => tf.sequential({ layers: [L.embedding({ inputDim: 9, outputDim: 3, batchInputShape: [null, null] }), lstm(), last({ units: 5 }), dense(9, 'softmax')] })
 }
 
 // randomize gives a model weights that say something about their order.
@@ -175,9 +176,13 @@ function lean (v) {
 
 const rows = tensor => tensor.arraySync()[0]
 
+// Of an Embedding the rows of x are one-hot; it reads the places of the ones.
+const places = x => x.map(row => row.indexOf(1))
+const oneHot = (n, place) => Array.from({ length: n }, (_, i) => i === place ? 1 : 0)
+
 // run returns the outputs of each step, those of several heads one after another.
 function run (name, model, x) {
-  const predict = (x, ...states) => [model.predict([tf.tensor([x]), ...states.map(s => tf.tensor([s]))])].flat()
+  const predict = (x, ...states) => [model.predict([tf.tensor([name === 'embedding' ? places(x) : x]), ...states.map(s => tf.tensor([s]))])].flat()
   if (name === 'stateful') return { y: [x.slice(0, 3), x.slice(3)].flatMap(part => rows(predict(part)[0])) }
   if (name === 'functional_states') {
     const [h0, c0] = [[0.5, -0.25, 0.125, 1], [-1, 0.75, 0.5, -0.125]]
@@ -200,7 +205,7 @@ async function make (name, c, seed) {
   const artifacts = await save(folder, model, c)
   const loaded = await tf.loadLayersModel({ load: async () => artifacts })
   const width = loaded.inputs[0].shape[2]
-  const x = Array.from({ length: STEPS }, () => Array.from(random.bell(next, width, 1)))
+  const x = Array.from({ length: STEPS }, (_, t) => name === 'embedding' ? oneHot(9, [4, 0, 8, 8, 2, 7, 1][t]) : Array.from(random.bell(next, width, 1)))
   // Nine digits tell every float32 from the others.
   const weights = c.quantization && loaded.getWeights().map(w => Array.from(w.dataSync()))
   const text = JSON.stringify({ x, ...run(name, loaded, x), weights }, (_, v) => typeof v === 'number' ? Number(v.toPrecision(9)) : v)

@@ -129,7 +129,8 @@ def write_keras3(file, model, weights, container):
                 sub = ['layer']
             elif recurrent:
                 sub = ['cell']
-            file['/'.join([path, *sub, 'vars', str(['kernel', 'recurrent_kernel', 'bias'].index(kind) if recurrent else ['kernel', 'bias'].index(kind))])] = value
+            order = ['kernel', 'recurrent_kernel', 'bias'] if recurrent else ['embeddings'] if layer['class_name'] == 'Embedding' else ['kernel', 'bias']
+            file['/'.join([path, *sub, 'vars', str(order.index(kind))])] = value
 
 
 def main(layout, folder, target):
