@@ -77,8 +77,13 @@ func (m *machine) global(op byte) error {
 	full := class(module + "." + name)
 	if !slices.ContainsFunc(knowns, func(k known) bool { return k.name == full }) &&
 		!slices.ContainsFunc(elementTypes, func(e *elementType) bool { return e.class == string(full) }) {
+		tensors := `["state_dict"]` // of a dictionary, by the name that most have for it
+		if len(m.stack) == 0 {
+			tensors = ".state_dict()" // of an object, which is all that the file holds
+		}
 		return errkind.Errorf(lstm.ErrUnsupported, "%s is none of the classes and functions of which tensors are made, and nothing is executed; "+
-			"a file of a state_dict alone has only those: torch.save(model.state_dict(), FILE)", safetensors.Quote(string(full)))
+			"a file of a state_dict alone has only those; Python makes one if you trust the file: "+
+			`torch.save(torch.load(FILE, map_location="cpu", weights_only=False)%s, "model.pt")`, safetensors.Quote(string(full)), tensors)
 	}
 	m.push(full)
 	return nil

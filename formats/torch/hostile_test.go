@@ -77,6 +77,9 @@ func TestHostilePickles(t *testing.T) {
 	}{
 		{"a system call", "\x80\x02" + global("posix", "system") + "(" + text("true") + "tR.", `data.pkl, byte 2: "posix.system" is none of the classes and functions of which tensors are made, and nothing is executed`},
 		{"the same by its name on the stack", "\x80\x04\x8c\x02os\x8c\x06system\x93(" + text("true") + "tR.", `byte 14: "os.system" is none of the classes`},
+		{"a class beside tensors", "\x80\x02}" + text("hyper_parameters") + global("argparse", "Namespace") + ")\x81s.",
+			`"argparse.Namespace" is none of the classes and functions of which tensors are made, and nothing is executed; a file of a state_dict alone has only those; ` +
+				`Python makes one if you trust the file: torch.save(torch.load(FILE, map_location="cpu", weights_only=False)["state_dict"], "model.pt")`},
 		{"eval", "\x80\x02" + global("builtins", "eval") + "(" + text("1") + "tR.", `"builtins.eval" is none`},
 		{"a name that begins like one", "\x80\x02" + global("torch._utils", "_rebuild_tensor_v2.x") + ".", `"torch._utils._rebuild_tensor_v2.x" is none`},
 		{"a function that makes other tensors", "\x80\x02" + global("torch._utils", "_rebuild_sparse_tensor") + ".", `"torch._utils._rebuild_sparse_tensor" is none`},

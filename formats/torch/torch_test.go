@@ -108,7 +108,7 @@ func assertRefused(t *testing.T, err error, want string, kinds ...error) {
 
 func TestRefuses(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
-		{"module", `data.pkl, byte 2: "torch.nn.modules.rnn.LSTM" is none of the classes and functions of which tensors are made, and nothing is executed; a file of a state_dict alone has only those`},
+		{"module", `data.pkl, byte 2: "torch.nn.modules.rnn.LSTM" is none of the classes and functions of which tensors are made, and nothing is executed; a file of a state_dict alone has only those; Python makes one if you trust the file: torch.save(torch.load(FILE, map_location="cpu", weights_only=False).state_dict(), "model.pt")`},
 		{"legacy", `from before PyTorch 1.6, or with _use_new_zipfile_serialization=False, want a zip file; load it in Python and save it again: torch.save(torch.load(FILE, map_location="cpu"), FILE)`},
 		{"script", `this is a TorchScript archive of torch.jit.save, a program`},
 		{"two", `modules "encoder.lstm", "decoder.lstm" are LSTMs, want one: lstm.WithLSTM names the one to read`},
