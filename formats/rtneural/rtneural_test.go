@@ -149,8 +149,11 @@ func TestRefuses(t *testing.T) {
 		{"a skip of a head with an activation", layersFile(`"in_skip":1,`, `{"type":"dense","shape":[1],"activation":"tanh","weights":[[[1]]]}`), `in_skip is 1, want 0 for networks of`},
 		{"half a skip", layersFile(`"in_skip":0.5,`, `{"type":"dense","shape":[1],"weights":[[[1]]]}`), `in_skip is 0.5, want 0, 1 or 1, the number of outputs, and at most 1, that of inputs`},
 
-		{"an empty object", `{}`, `the file has no tensors, want the parameters of an LSTM`},
-		{"text", `{"a":"b"}`, `the file has no tensors`},
+		{"an empty object", `{}`, `it has nothing, and neither layers nor a matrix of weights by its name, want RTNeural's JSON or a state_dict`},
+		{"text", `{"a":"b"}`, `it has the keys "a", and neither layers nor`},
+		{"another plug-in's model", `{"version":"0.5","architecture":"LSTM","config":{},"metadata":{},"weights":[1,2],"sample_rate":1,"date":""}`,
+			`it has the keys "version", "architecture", "config", "metadata", "weights", and 2 more, and neither layers nor a matrix`},
+		{"another unit", `{"model_data":{"model":"SimpleRNN","unit_type":"GRU"},"state_dict":{` + state + `}}`, `unit_type of model_data is "GRU", want LSTM`},
 		{"a GRU", `{"weight_ih_l0":[[1],[2],[3]],"weight_hh_l0":[[1],[2],[3]]}`, `a GRU's, want an LSTM's`},
 		{"a number among tensors", `{` + state + `,"steps":3}`, `tensor "steps": shape is [], no part of an LSTM or its head`},
 		{"a parameter of several lengths", `{` + state + `,"bias_ih_l0":[1,2,3,[4]]}`, `tensor "bias_ih_l0": it is an array of 4, want arrays of numbers, all of one length`},

@@ -2,6 +2,7 @@ package rtneural
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"example.com/lstm"
@@ -19,7 +20,13 @@ func readStateDict(file *object, options []lstm.Option) (*lstm.Model, error) {
 		}
 	}
 	tensors := tensorsOf(state, "", nil)
-	model := data.get("model")
+	if !slices.ContainsFunc(tensors, func(t lstm.Tensor) bool { return strings.Contains(t.Name, "weight") && len(t.Shape) == 2 }) {
+		return nil, errkind.Errorf(lstm.ErrUnsupported, "it has %s, and neither layers nor a matrix of weights by its name, want RTNeural's JSON or a state_dict", keysText(state))
+	}
+	model, unit := data.get("model"), data.get("unit_type")
+	if unit != nil && unit != "LSTM" {
+		return nil, errkind.Errorf(lstm.ErrUnsupported, "unit_type of model_data is %s, want LSTM", describe(unit))
+	}
 	if model == "SimpleRNN" {
 		// A recurrent layer and then a linear one; the names of its modules are certain.
 		for _, t := range tensors {
@@ -40,6 +47,23 @@ func readStateDict(file *object, options []lstm.Option) (*lstm.Model, error) {
 		inputs = w.InputSize
 	}
 	return m, addSkip(m, inputs, data.get("skip"), "skip of model_data")
+}
+
+// keysText are the first keys of an object, for messages.
+func keysText(o *object) string {
+	const most = 5
+	var keys []string
+	for i, key := range o.keys {
+		if i == most {
+			keys = append(keys, "and "+strconv.Itoa(len(o.keys)-most)+" more")
+			break
+		}
+		keys = append(keys, safetensors.Quote(key))
+	}
+	if keys == nil {
+		return "nothing"
+	}
+	return "the keys " + strings.Join(keys, ", ")
 }
 
 // tensorsOf lists the tensors of an object and of those in it, by the paths to them. Numbers
