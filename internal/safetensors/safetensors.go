@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 )
 
@@ -124,12 +125,14 @@ func checkTiling(entries []Entry) error {
 // twice, before anything has been read and when the tensor's turn has come.
 //
 // A tensor that is placed must have an element type that can be read, and with
-// finite set no number that is NaN, infinite or too large for a float32.
+// finite set no number that is NaN, infinite or too large for a float32. Bytes become
+// whole numbers from -127 to 127; whether they are those that are meant is for
+// [Entry.CheckFloats] and the caller to say.
 func (f *File) ReadData(place func(*Entry) *[]float32, finite bool) error {
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		if _, ok := dtypes[e.DType]; !ok && place(e) != nil {
-			return unsupported(e.Errorf("dtype is %s, want F32, F16, BF16 or F64", Quote(e.DType)))
+			return unsupported(e.Errorf("dtype is %s, want %s", Quote(e.DType), readable))
 		}
 	}
 	for i := range f.Entries {
@@ -174,6 +177,9 @@ func (f *File) read(e *Entry, finite bool) ([]float32, error) {
 			x := dtype.float32(b[i:])
 			if finite && x-x != 0 {
 				return nil, e.nonFinite(len(data), x, b[i:])
+			}
+			if x == math.MinInt8 && e.DType == Int8 {
+				return nil, unsupported(e.Errorf("element %v is %g, want -127 to 127", e.index(len(data)), x))
 			}
 			data = append(data, x)
 		}

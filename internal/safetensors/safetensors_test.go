@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"example.com/lstm/internal/float16"
 )
 
 // container makes a file of a header and a data section, whatever they are.
@@ -42,7 +44,7 @@ func readTensors(r io.Reader) (map[string]Tensor, map[string]string, error) {
 	}
 	tensors := make(map[string]Tensor)
 	for _, e := range f.Entries {
-		tensors[e.Name] = Tensor{e.Name, e.Shape, *data[e.Name]}
+		tensors[e.Name] = Tensor{Name: e.Name, Shape: e.Shape, Data: *data[e.Name]}
 	}
 	return tensors, f.Metadata, nil
 }
@@ -203,14 +205,14 @@ func TestReadTensors(t *testing.T) {
 		{"metadata", container(`{"__metadata__":{"":"","a\/\u0000\ud83d\ude00":"\\ud800"}}`, ""), map[string]Tensor{},
 			map[string]string{"": "", "a/\x00😀": `\ud800`}},
 		{"scalar", container(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`, data),
-			map[string]Tensor{"a": {"a", []int{}, []float32{1.5}}}, nil},
+			map[string]Tensor{"a": {Name: "a", Shape: []int{}, Data: []float32{1.5}}}, nil},
 		{"empty tensors", container(`{"a":{"dtype":"F32","shape":[3,0],"data_offsets":[0,0]},"b":{"data_offsets":[4,4],"shape":[0],"dtype":"F64"},
 			"c" : {"dtype":"F32","shape":[1,1,1],"data_offsets":[0,4]}}`, data),
-			map[string]Tensor{"a": {"a", []int{3, 0}, []float32{}}, "b": {"b", []int{0}, []float32{}}, "c": {"c", []int{1, 1, 1}, []float32{1.5}}}, nil},
+			map[string]Tensor{"a": {Name: "a", Shape: []int{3, 0}, Data: []float32{}}, "b": {Name: "b", Shape: []int{0}, Data: []float32{}}, "c": {Name: "c", Shape: []int{1, 1, 1}, Data: []float32{1.5}}}, nil},
 		{"as many dimensions as may be", container(`{"a":{"dtype":"F32","shape":[1`+strings.Repeat(",1", MaxDimensions-1)+`],"data_offsets":[0,4]}}`, data),
-			map[string]Tensor{"a": {"a", slices.Repeat([]int{1}, MaxDimensions), []float32{1.5}}}, nil},
+			map[string]Tensor{"a": {Name: "a", Shape: slices.Repeat([]int{1}, MaxDimensions), Data: []float32{1.5}}}, nil},
 		{"empty name", container(`{"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, data),
-			map[string]Tensor{"": {"", []int{1}, []float32{1.5}}}, nil},
+			map[string]Tensor{"": {Name: "", Shape: []int{1}, Data: []float32{1.5}}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tensors, metadata, err := readTensors(bytes.NewReader(c.file))
@@ -347,11 +349,11 @@ func TestReadF64(t *testing.T) {
 // in which a tensor's memory grows, with readers of every temper.
 func TestReadLarge(t *testing.T) {
 	for _, n := range []int{chunk/4 - 1, chunk / 4, chunk/4 + 1, chunk, 3*chunk + 5} {
-		want := Tensor{"a", []int{n}, make([]float32, n)}
+		want := Tensor{Name: "a", Shape: []int{n}, Data: make([]float32, n)}
 		for i := range want.Data {
 			want.Data[i] = float32(i)
 		}
-		small := Tensor{"b", []int{}, []float32{-1}}
+		small := Tensor{Name: "b", Shape: []int{}, Data: []float32{-1}}
 		var file bytes.Buffer
 		require.NoError(t, Write(&file, []Tensor{want, small}, nil))
 		for name, r := range map[string]io.Reader{
@@ -458,7 +460,7 @@ func TestForeignFiles(t *testing.T) {
 }
 
 func TestReadSkips(t *testing.T) {
-	tensors := []Tensor{{"a", []int{2}, []float32{1, 2}}, {"b", []int{3 * chunk}, make([]float32, 3*chunk)}, {"c", []int{1}, []float32{3}}}
+	tensors := []Tensor{{Name: "a", Shape: []int{2}, Data: []float32{1, 2}}, {Name: "b", Shape: []int{3 * chunk}, Data: make([]float32, 3*chunk)}, {Name: "c", Shape: []int{1}, Data: []float32{3}}}
 	var file bytes.Buffer
 	require.NoError(t, Write(&file, tensors, nil))
 	// What is passed over may be of any type.
@@ -516,6 +518,62 @@ func TestReadRefusesNonFinite(t *testing.T) {
 	}
 }
 
+func TestReadInt8(t *testing.T) {
+	all := make([]byte, 255)
+	want := make([]float32, len(all))
+	for i := range all {
+		all[i], want[i] = byte(i-127), float32(i-127)
+	}
+	require.Equal(t, want, readOne(t, "I8", len(all), all))
+
+	var a []float32
+	f, err := Read(bytes.NewReader(container(`{"a":{"dtype":"I8","shape":[2,2],"data_offsets":[0,4]}}`, "\x7f\x00\x80\x81")))
+	require.NoError(t, err)
+	assertFormatError(t, f.Entries[0].CheckFloats(), Unsupported, `tensor "a": dtype is "I8", want F32, F16, BF16 or F64`)
+	err = f.ReadData(func(*Entry) *[]float32 { return &a }, false)
+	assertFormatError(t, err, Unsupported, `tensor "a": element [1 0] is -128, want -127 to 127`)
+	require.Nil(t, a)
+}
+
+// Tensors of every type that is written are read back, in chunks that do not divide
+// them.
+func TestWriteTypes(t *testing.T) {
+	const n = chunk + 3
+	floats, halves, bytes8 := make([]float32, n), make([]float32, n), make([]int8, n)
+	whole := make([]float32, n)
+	for i := range n {
+		floats[i], halves[i] = 1/float32(i+1), float16.Widen(uint16(i%0x7c00))
+		bytes8[i] = int8(i*37%255 - 127)
+		whole[i] = float32(bytes8[i])
+	}
+	var file bytes.Buffer
+	require.NoError(t, Write(&file, []Tensor{
+		{Name: "f32", Shape: []int{n}, Data: floats},
+		{Name: "i8", Shape: []int{n, 1}, Bytes: bytes8},
+		{Name: "f16", Shape: []int{n}, Data: halves, Half: true},
+		{Name: "rounded", Shape: []int{n}, Data: floats, Half: true},
+		{Name: "nothing", Shape: []int{0}, Bytes: []int8{}},
+	}, nil))
+	f, err := Read(bytes.NewReader(file.Bytes()))
+	require.NoError(t, err)
+	var types []string
+	for _, e := range f.Entries {
+		types = append(types, e.DType)
+	}
+	require.Equal(t, []string{"F32", "I8", "F16", "F16", "I8"}, types)
+	require.Less(t, file.Len(), (4+1+2+2)*n+1000)
+	tensors, _, err := readTensors(&file)
+	require.NoError(t, err)
+	require.Equal(t, floats, tensors["f32"].Data)
+	require.Equal(t, whole, tensors["i8"].Data)
+	require.Equal(t, halves, tensors["f16"].Data)
+	for i, x := range floats {
+		bits, _ := float16.Round(x)
+		require.Equal(t, float16.Widen(bits), tensors["rounded"].Data[i], i)
+	}
+	require.Empty(t, tensors["nothing"].Data)
+}
+
 // The index in the file's shape is right for every element.
 func TestIndex(t *testing.T) {
 	e := Entry{Shape: []int{2, 3, 4}}
@@ -527,7 +585,7 @@ func TestIndex(t *testing.T) {
 
 func TestReaderErrorsAreNotTheFiles(t *testing.T) {
 	var file bytes.Buffer
-	require.NoError(t, Write(&file, []Tensor{{"a", []int{2}, []float32{1, 2}}}, map[string]string{"k": "v"}))
+	require.NoError(t, Write(&file, []Tensor{{Name: "a", Shape: []int{2}, Data: []float32{1, 2}}}, map[string]string{"k": "v"}))
 	broken := errors.New("disk on fire")
 	for n := range file.Len() + 1 {
 		_, _, err := readTensors(io.MultiReader(bytes.NewReader(file.Bytes()[:n]), iotest.ErrReader(broken)))

@@ -7,16 +7,57 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"example.com/lstm/internal/float16"
 )
 
-// Tensor is a named array of float32, row-major.
+// Tensor is a named array, row-major, of Data in float32, or in binary16 if Half is
+// set, or of Bytes. As binary16, numbers are rounded to nearest, ties to even.
 type Tensor struct {
 	Name  string
 	Shape []int
 	Data  []float32
+	Half  bool
+	Bytes []int8
+}
+
+// dtype is the element type, its size, and how many elements there are.
+func (t *Tensor) dtype() (name string, size, elements int) {
+	switch {
+	case t.Bytes != nil:
+		return Int8, 1, len(t.Bytes)
+	case t.Half:
+		return "F16", 2, len(t.Data)
+	}
+	return "F32", 4, len(t.Data)
+}
+
+// ElementSize is the bytes of an element.
+func (t *Tensor) ElementSize() int {
+	_, size, _ := t.dtype()
+	return size
+}
+
+// append appends elements from i up to end.
+func (t *Tensor) append(to []byte, i, end int) []byte {
+	switch {
+	case t.Bytes != nil:
+		for _, x := range t.Bytes[i:end] {
+			to = append(to, byte(x))
+		}
+	case t.Half:
+		for _, x := range t.Data[i:end] {
+			bits, _ := float16.Round(x)
+			to = binary.LittleEndian.AppendUint16(to, bits)
+		}
+	default:
+		for _, x := range t.Data[i:end] {
+			to = binary.LittleEndian.AppendUint32(to, math.Float32bits(x))
+		}
+	}
+	return to
 }
 
 // Write writes a file with the tensors in the order given. Their names
@@ -47,9 +88,10 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	end := int64(0)
 	for _, t := range tensors {
 		begin := end
-		end += 4 * int64(len(t.Data))
+		dtype, size, elements := t.dtype()
+		end += int64(size) * int64(elements)
 		shape := strings.ReplaceAll(fmt.Sprint(t.Shape), " ", ",")
-		fmt.Fprintf(&header, `%s%q:{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`, separator, t.Name, shape, begin, end)
+		fmt.Fprintf(&header, `%s%q:{"dtype":%q,"shape":%s,"data_offsets":[%d,%d]}`, separator, t.Name, dtype, shape, begin, end)
 		separator = ","
 	}
 	header.WriteByte('}')
@@ -67,11 +109,9 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	}
 	buffer := make([]byte, 0, chunk)
 	for _, t := range tensors {
-		for part := range slices.Chunk(t.Data, chunk/4) {
-			buffer = buffer[:0]
-			for _, x := range part {
-				buffer = binary.LittleEndian.AppendUint32(buffer, math.Float32bits(x))
-			}
+		_, size, elements := t.dtype()
+		for i := 0; i < elements; i += chunk / size {
+			buffer = t.append(buffer[:0], i, min(i+chunk/size, elements))
 			if _, err := w.Write(buffer); err != nil {
 				return fmt.Errorf("tensor %s: %w", Quote(t.Name), err)
 			}
