@@ -16,7 +16,11 @@ func byteMatrix(weights []float32, columns int, scales []float32) panel.ByteMatr
 	rows := len(weights) / columns
 	m := panel.ByteMatrix{Columns: columns, Weights: make([]int8, len(weights)), Scales: make([]float32, rows)}
 	for r := range rows {
-		row := weights[r*columns:][:columns]
+		row, to := weights[r*columns:][:columns], m.Weights[r*columns:][:columns]
+		if scales != nil {
+			m.Scales[r] = roundMultiples(to, row, scales[r])
+			continue
+		}
 		var most float64
 		for _, w := range row {
 			most = max(most, math.Abs(float64(contract.Flush(w))))
@@ -24,20 +28,27 @@ func byteMatrix(weights []float32, columns int, scales []float32) panel.ByteMatr
 		if most == 0 {
 			continue // all weights and the scale are zero
 		}
-		to := m.Weights[r*columns:][:columns]
-		if scales != nil {
-			m.Scales[r] = scales[r]
-			for k, w := range row {
-				to[k] = int8(quotient(contract.Flush(w), scales[r]))
-			}
-			continue
-		}
 		m.Scales[r] = float32(most / maxByte)
 		for k, w := range row {
 			to[k] = int8(math.RoundToEven(float64(contract.Flush(w)) * maxByte / most))
 		}
 	}
 	return m
+}
+
+// roundMultiples rounds a row to multiples of its scale, and returns the scale, or 0 if
+// they are all zero. Tiny weights are not flushed: multiples of a tiny scale, as what
+// was flushed before has it, may be tiny.
+func roundMultiples(to []int8, row []float32, scale float32) float32 {
+	var most float32
+	for k, w := range row {
+		to[k] = int8(quotient(w, scale))
+		most = max(most, float32(to[k]), -float32(to[k]))
+	}
+	if most == 0 {
+		return 0
+	}
+	return scale
 }
 
 // quotient is how many times the scale a weight is.

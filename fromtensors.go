@@ -53,13 +53,13 @@ func fromTensors(tensors []Tensor, s settings) (*Model, error) {
 				safetensors.SizesText(t.Shape), safetensors.MaxDimensions))
 		}
 	}
-	m, places, err := findModel(entries, nil, s)
+	m, placed, err := findModel(entries, nil, s)
 	if err != nil {
 		return nil, err
 	}
 	for i := range entries {
 		e := &entries[i]
-		place := places[e.Name]
+		place := placed.numbers[e.Name]
 		if place == nil {
 			continue
 		}

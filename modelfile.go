@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"example.com/lstm/internal/errkind"
+	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/safetensors"
 	"example.com/lstm/internal/statedict"
 )
@@ -68,6 +69,11 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // [Model.Write] says what else the names do not: what of the LSTM is not PyTorch's, and
 // which other layers and heads there are. [Model.Source] says what was taken for what.
 //
+// A weight may also be I8, whole numbers from -127 to 127, with a tensor of its name and
+// _scale, [4H], [P] or [O], that has a factor from 0 up for each row: weight_ih_l0_scale.
+// The layer then has the format [Int8], the weights are the products, and New rounds them to
+// those numbers again.
+//
 // A file says which parameters there are, not how they are used: an activation
 // between the LSTM and the head, a dropout, a sigmoid at the end have none and
 // leave no trace, unless LSTM.structure has them. Compare some outputs with PyTorch's
@@ -108,58 +114,54 @@ func readModel(r io.Reader, s settings) (*Model, error) {
 	if err != nil {
 		return nil, kindOfFile(err)
 	}
-	m, places, err := findModel(f.Entries, f.Metadata, s)
+	m, placed, err := findModel(f.Entries, f.Metadata, s)
 	if err != nil {
 		return nil, err
 	}
-	place := func(e *safetensors.Entry) *[]float32 { return places[e.Name] }
+	place := func(e *safetensors.Entry) *[]float32 { return placed.numbers[e.Name] }
 	if err := f.ReadData(place, !s.nonFinite); err != nil {
 		return nil, kindOfFile(err)
 	}
-	return m, nil
+	return m, placed.finish()
 }
 
 // findModel returns the model that the entries are, and where in it the numbers of
 // each belong.
-func findModel(entries []safetensors.Entry, metadata map[string]string, s settings) (m *Model, places map[string]*[]float32, err error) {
+func findModel(entries []safetensors.Entry, metadata map[string]string, s settings) (m *Model, placed tensorPlaces, err error) {
 	var said structure
 	found, err := statedict.Find(entries, s.choice, func(modules []string) (st statedict.Structure, err error) {
 		said, err = readStructure(metadata, modules)
 		return said.forTensors(), err
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, placed, err
 	}
 	if found.Head != nil || s.choice.NoHead {
 		said.Heads = nil // the choice says what there is
 	}
-	m, places = placeTensors(found, &said)
-	return m, places, m.takeStructure(&said, metadata)
+	m, placed = placeTensors(found, &said)
+	if err := m.takeStructure(&said, metadata); err != nil {
+		return nil, placed, err
+	}
+	return m, placed, placed.setFormats()
 }
 
 // placeTensors returns a model of the sizes that were found, in the order that the
 // file says, and where in it the numbers of each tensor belong.
-func placeTensors(found *statedict.Network, said *structure) (m *Model, places map[string]*[]float32) {
+func placeTensors(found *statedict.Network, said *structure) (m *Model, placed tensorPlaces) {
 	m = &Model{Source: Source{LSTM: strings.Join(found.LSTM, ", "), Unused: found.Unused}}
-	places = make(map[string]*[]float32)
-	add := func(entries []*safetensors.Entry, data []*[]float32) {
-		for i, e := range entries {
-			if e != nil {
-				places[e.Name] = data[i]
-			}
-		}
-	}
+	placed.numbers = make(map[string]*[]float32)
 	direction := func(from *statedict.Direction) *Weights {
 		if from == nil {
 			return nil
 		}
 		w := &Weights{InputSize: from.InputSize, HiddenSize: from.HiddenSize, ProjSize: from.ProjSize}
-		add(from.Tensors, w.tensors())
+		placed.add(from.Tensors, from.Scales, w.tensors(), w.scales(), &w.Format)
 		return w
 	}
 	linear := func(from *statedict.Linear) *Linear {
 		d := &Linear{InFeatures: from.InFeatures, OutFeatures: from.OutFeatures}
-		add(from.Tensors[:], d.tensors())
+		placed.add(from.Tensors[:], []*safetensors.Entry{from.Scale, nil}, d.tensors(), d.scales(), &d.Format)
 		return d
 	}
 	var lstms, linears []Layer
@@ -185,7 +187,7 @@ func placeTensors(found *statedict.Network, said *structure) (m *Model, places m
 		m.Source.Head = found.Head.Module
 		m.Heads = []Head{{Layers: []Layer{linear(found.Head)}}}
 	}
-	return m, places
+	return m, placed
 }
 
 // tensors is where the numbers are, in the order of statedict.LayerParameters.
@@ -267,9 +269,11 @@ func WithNonFinite() Option {
 	return func(s *settings) { s.nonFinite = true }
 }
 
-// Write writes the model to w as a safetensors file of F32 tensors, which
-// [ReadModel] reads back equal, but for the Source, given [WithNonFinite] if
-// there are such numbers. The layers are named lstm.weight_ih_l0 and so on, their
+// Write writes the model to w as a safetensors file, which [ReadModel] reads back
+// equal, but for the Source, given [WithNonFinite] if there are such numbers. Tensors are
+// F32, but for weights of layers in another format: those are F16, or I8 with their scales in
+// tensors like lstm.weight_ih_l0_scale, rounded as [New] does it. What is read back then makes the same network, of
+// the same fingerprint, and has the rounded weights. The layers are named lstm.weight_ih_l0 and so on, their
 // backward directions lstm.weight_ih_l0_reverse, the head head.weight and head.bias; what
 // is nil is left out. If a layer's [Cell] is not the zero Cell, or a layer is residual,
 // runs in reverse only or has another [Merge] than MergeConcat, the metadata key
@@ -286,9 +290,6 @@ func (m *Model) Write(w io.Writer) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	if err := m.checkWithoutScales(); err != nil {
-		return err
-	}
 	metadata, err := m.metadataOfFile()
 	if err != nil {
 		return fmt.Errorf("lstm: %w", err)
@@ -299,58 +300,22 @@ func (m *Model) Write(w io.Writer) error {
 	return nil
 }
 
-// checkWithoutScales returns an error if there are scales, which files do not have.
-func (m *Model) checkWithoutScales() error {
-	check := func(name string, scales ...[]float32) error {
-		for _, s := range scales {
-			if s != nil {
-				return errkind.Errorf(ErrUnsupported, "lstm: %s: its int8 weights have scales, which files do not hold, want none", name)
-			}
-		}
-		return nil
-	}
-	for l, layer := range m.Layers {
-		name := fmt.Sprintf("layer %d", l)
-		for _, w := range directions(layer) {
-			if w != nil {
-				if err := check(name, w.ScaleIH, w.ScaleHH, w.ScaleHR); err != nil {
-					return err
-				}
-			}
-		}
-		if d, ok := layer.(*Linear); ok {
-			if err := check(name, d.Scale); err != nil {
-				return err
-			}
-		}
-	}
-	for h, head := range m.Heads {
-		for _, layer := range head.Layers {
-			if d, ok := layer.(*Linear); ok {
-				if err := check(fmt.Sprintf("head %d", h), d.Scale); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
 // lstmModule is the module of the layers in files that Write writes.
 const lstmModule = "lstm"
 
 // tensors lists the model's tensors by the names that Write gives them.
 func (m *Model) tensors() []safetensors.Tensor {
 	var list []safetensors.Tensor
-	add := func(name string, shape []int, data []float32) {
+	add := func(name string, p statedict.Parameter, data []float32, format WeightFormat, bytes map[string]panel.ByteMatrix) {
 		if data != nil {
-			list = append(list, safetensors.Tensor{Name: name, Shape: shape, Data: data})
+			list = append(list, storedTensors(name, p, data, format, bytes[p.Name])...)
 		}
 	}
 	linear := func(layer Layer, module string) {
 		if d, ok := layer.(*Linear); ok {
+			bytes := d.bytes()
 			for i, p := range statedict.LinearParameters(d.InFeatures, d.OutFeatures, "I") {
-				add(statedict.LinearName(module, p.Name), p.Shape, *d.tensors()[i])
+				add(statedict.LinearName(module, p.Name), p, *d.tensors()[i], d.Format, bytes)
 			}
 		}
 	}
@@ -362,8 +327,9 @@ func (m *Model) tensors() []safetensors.Tensor {
 			if w == nil {
 				continue
 			}
+			bytes := w.bytes()
 			for i, p := range statedict.LayerParameters(w.InputSize, w.HiddenSize, w.ProjSize) {
-				add(statedict.LayerName(lstmModule, p.Name, lstms, d == 1), p.Shape, *w.tensors()[i])
+				add(statedict.LayerName(lstmModule, p.Name, lstms, d == 1), p, *w.tensors()[i], w.Format, bytes)
 			}
 		}
 		if is != [2]*Weights{} {
@@ -379,6 +345,9 @@ func (m *Model) tensors() []safetensors.Tensor {
 			}
 		}
 	}
+	// Other programs map files into memory, where numbers lie at whole multiples of their
+	// size if larger ones come first.
+	slices.SortStableFunc(list, func(a, b safetensors.Tensor) int { return b.ElementSize() - a.ElementSize() })
 	return list
 }
 

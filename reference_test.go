@@ -2,6 +2,7 @@ package lstm
 
 import (
 	"math"
+	"slices"
 
 	"example.com/lstm/internal/contract"
 )
@@ -73,25 +74,33 @@ func (p *referenceProduct) sum(row int, sum float32) float32 {
 }
 
 func (p *referenceProduct) sumOfBytes(row int, sum float32) float32 {
+	if p.scales != nil {
+		scale := p.scales[row]
+		return p.sumOfMultiples(row, sum, scale, func(k int) float64 { return float64(p.weights[row*len(p.x)+k]) / float64(scale) })
+	}
 	var most float64
 	for k := range p.x {
 		most = max(most, math.Abs(float64(p.weight(row, k))))
 	}
-	scale := float32(most / 127)
-	if p.scales != nil && most > 0 {
-		scale = p.scales[row]
+	return p.sumOfMultiples(row, sum, float32(most/127), func(k int) float64 { return float64(p.weight(row, k)) * 127 / most })
+}
+
+// sumOfMultiples continues a sum with those of a row. multiple returns how many times
+// the scale a weight is, which is a NaN where both are 0.
+func (p *referenceProduct) sumOfMultiples(row int, sum, scale float32, multiple func(k int) float64) float32 {
+	bytes := make([]int64, len(p.x))
+	for k := range bytes {
+		if m := math.RoundToEven(multiple(k)); m == m {
+			bytes[k] = int64(m)
+		}
+	}
+	if !slices.ContainsFunc(bytes, func(w int64) bool { return w != 0 }) {
+		scale = 0
 	}
 	for first := 0; first < len(p.x); first += 2048 {
 		var dot int64
 		for k := first; k < min(first+2048, len(p.x)); k++ {
-			w := float64(p.weight(row, k))
-			switch {
-			case w == 0:
-			case p.scales != nil:
-				dot += int64(math.RoundToEven(w/float64(scale))) * p.q[k]
-			default:
-				dot += int64(math.RoundToEven(w*127/most)) * p.q[k]
-			}
+			dot += bytes[k] * p.q[k]
 		}
 		if dot != int64(int32(dot)) {
 			panic("an int32 does not hold the sum")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"example.com/lstm/internal/contract"
 	"example.com/lstm/internal/errkind"
 	"example.com/lstm/internal/float16"
 )
@@ -205,7 +204,7 @@ func (m *formatMatrix) check(owner string, f WeightFormat) error {
 				return errkind.Errorf(ErrUnsupported, "lstm: %s: %s[%d][%d] is %v, which as a float16 is infinite, want less than 65520 in magnitude", owner, m.name, r, k, w)
 			}
 		case m.scales != nil:
-			if q := quotient(contract.Flush(w), m.scales[r]); !(math.Abs(q) <= maxByte) {
+			if q := quotient(w, m.scales[r]); !(math.Abs(q) <= maxByte) {
 				return errkind.Errorf(ErrUnsupported, "lstm: %s: %s[%d][%d] is %v, %v times its %s of %v, want %d times at most", owner, m.name, r, k, w, q, m.scalesName, m.scales[r], maxByte)
 			}
 		}

@@ -131,10 +131,11 @@ func modelsEqual(a, b *lstm.Model) bool {
 				same(a.WeightIH, b.WeightIH) && same(a.WeightHH, b.WeightHH) && same(a.BiasIH, b.BiasIH) && same(a.BiasHH, b.BiasHH) &&
 				same(a.PeepholeI, b.PeepholeI) && same(a.PeepholeF, b.PeepholeF) && same(a.PeepholeO, b.PeepholeO) &&
 				same(a.NormI, b.NormI) && same(a.NormF, b.NormF) && same(a.NormG, b.NormG) && same(a.NormO, b.NormO) &&
-				same(a.WeightHR, b.WeightHR) && same(a.InitialH, b.InitialH) && same(a.InitialC, b.InitialC)
+				same(a.WeightHR, b.WeightHR) && same(a.InitialH, b.InitialH) && same(a.InitialC, b.InitialC) &&
+				a.Format == b.Format && a.InputBits == b.InputBits && same(a.ScaleIH, b.ScaleIH) && same(a.ScaleHH, b.ScaleHH) && same(a.ScaleHR, b.ScaleHR)
 		case *lstm.Linear:
 			b, ok := b.(*lstm.Linear)
-			return ok && a.InFeatures == b.InFeatures && a.OutFeatures == b.OutFeatures && same(a.Weight, b.Weight) && same(a.Bias, b.Bias)
+			return ok && a.InFeatures == b.InFeatures && a.OutFeatures == b.OutFeatures && same(a.Weight, b.Weight) && same(a.Bias, b.Bias) && a.Format == b.Format && same(a.Scale, b.Scale)
 		}
 		return a == b // lstm.Activation
 	}
@@ -550,6 +551,7 @@ func TestReadTakes(t *testing.T) {
 		{"F32 of one unit", []string{"weight_ih_l0 F32 4 300000", "weight_hh_l0 F32 4 1"}, 12},
 		{"F16 of one unit", []string{"weight_ih_l0 F16 4 300000", "weight_hh_l0 F16 4 1"}, 24},
 		{"F16 head of one unit", []string{"weight_ih_l0 F16 4 1", "weight_hh_l0 F16 4 1", "head.weight F16 300000 1"}, 44},
+		{"I8", []string{"weight_ih_l0 I8 2048 514", "weight_ih_l0_scale F32 2048", "weight_hh_l0 I8 2048 512", "weight_hh_l0_scale F32 2048"}, 12},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := entriesFile(t, c.specs...)
@@ -707,11 +709,14 @@ func checkRead(t *testing.T, m *lstm.Model, err error) {
 		require.Nil(t, m)
 		return
 	}
-	var again bytes.Buffer
-	require.NoError(t, m.Write(&again))
-	n, err := lstm.ReadModel(&again, lstm.WithNonFinite())
+	file := written(t, m)
+	n, err := lstm.ReadModel(bytes.NewReader(file), lstm.WithNonFinite())
 	require.NoError(t, err)
-	require.True(t, modelsEqual(m, n))
+	require.Equal(t, file, written(t, n))
+	plain, err := lstm.ReadModel(bytes.NewReader(file), lstm.WithNonFinite(), lstm.WithWeights(lstm.Float32))
+	if err != nil || modelsEqual(n, plain) { // no format rounds anything
+		require.True(t, modelsEqual(m, n))
+	}
 }
 
 func FuzzReadModel(f *testing.F) {
@@ -725,6 +730,8 @@ func FuzzReadModel(f *testing.F) {
 	file.Reset()
 	require.NoError(f, orderedModel().Write(&file))
 	f.Add(file.Bytes())
+	f.Add(written(f, mixedFormats()))
+	f.Add(fileOf(f, int8Entries(), nil))
 	f.Fuzz(checkReading)
 }
 

@@ -17,7 +17,7 @@ import (
 // "lstm.bias_ih_l0 F32 8", with the metadata of its arguments.
 func entriesFile(t *testing.T, specs ...string) []byte {
 	t.Helper()
-	sizes := map[string]int{"F32": 4, "F64": 8, "I64": 8, "F16": 2}
+	sizes := map[string]int{"F32": 4, "F64": 8, "I64": 8, "F16": 2, "I8": 1}
 	var entries []string
 	end := 0
 	for _, spec := range specs {

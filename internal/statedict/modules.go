@@ -79,7 +79,7 @@ func (m *module) findCell() {
 		return
 	}
 	cell := make(map[string]*safetensors.Entry)
-	for _, name := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh"} {
+	for _, name := range []string{"weight_ih", "weight_hh", "bias_ih", "bias_hh", ScaleName("weight_ih"), ScaleName("weight_hh")} {
 		if e := m.fields[name]; e != nil {
 			cell[name] = e
 			delete(m.fields, name)
@@ -137,11 +137,19 @@ func joinName(module, field string) string {
 
 // splitField splits the name of an LSTM's parameter, such as weight_ih_l0; ok is
 // false when the name is not of that kind. The part of a reverse direction ends
-// in _reverse.
+// in _reverse, also that of scales, which are weight_ih_l0_reverse_scale.
 func splitField(field string) (part string, layer int, ok bool) {
+	field, isScale := strings.CutSuffix(field, scaleSuffix)
 	part, number, _ := strings.Cut(field, "_l")
 	switch part {
-	case "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "peephole_i", "peephole_f", "peephole_o", "norm_i", "norm_f", "norm_g", "norm_o", "initial_h", "initial_c":
+	case "weight_ih", "weight_hh", "weight_hr":
+		if isScale {
+			part = ScaleName(part)
+		}
+	case "bias_ih", "bias_hh", "peephole_i", "peephole_f", "peephole_o", "norm_i", "norm_f", "norm_g", "norm_o", "initial_h", "initial_c":
+		if isScale {
+			return "", 0, false
+		}
 	default:
 		return "", 0, false
 	}

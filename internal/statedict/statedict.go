@@ -25,7 +25,15 @@ type Parameter struct {
 	Optional bool
 	Symbols  string // the shape in symbols
 	Shape    []int
+	Matrix   bool // may be int8, with a scale for each row in a tensor of its own, see ScaleName
 }
+
+// scaleSuffix ends the names of the scales of a matrix.
+const scaleSuffix = "_scale"
+
+// ScaleName is the name of the tensor [rows] that has the scales of a matrix of int8,
+// given the name of that.
+func ScaleName(matrix string) string { return matrix + scaleSuffix }
 
 // LayerParameters lists those of a layer of an LSTM, in the order of nn.LSTM, and
 // then those that it has not. Peepholes are all there, or none, and so are the factors
@@ -38,20 +46,20 @@ func LayerParameters(input, hidden, proj int) []Parameter {
 		recurrent, symbol = proj, "P"
 	}
 	return []Parameter{
-		{"weight_ih", false, "[4H, I]", []int{rows, input}},
-		{"weight_hh", false, "[4H, " + symbol + "]", []int{rows, recurrent}},
-		{"bias_ih", true, "[4H]", []int{rows}},
-		{"bias_hh", true, "[4H]", []int{rows}},
-		{"weight_hr", true, "[P, H]", []int{proj, hidden}},
-		{"peephole_i", true, "[H]", []int{hidden}},
-		{"peephole_f", true, "[H]", []int{hidden}},
-		{"peephole_o", true, "[H]", []int{hidden}},
-		{"norm_i", true, "[H]", []int{hidden}},
-		{"norm_f", true, "[H]", []int{hidden}},
-		{"norm_g", true, "[H]", []int{hidden}},
-		{"norm_o", true, "[H]", []int{hidden}},
-		{"initial_h", true, "[" + symbol + "]", []int{recurrent}},
-		{"initial_c", true, "[H]", []int{hidden}},
+		{"weight_ih", false, "[4H, I]", []int{rows, input}, true},
+		{"weight_hh", false, "[4H, " + symbol + "]", []int{rows, recurrent}, true},
+		{"bias_ih", true, "[4H]", []int{rows}, false},
+		{"bias_hh", true, "[4H]", []int{rows}, false},
+		{"weight_hr", true, "[P, H]", []int{proj, hidden}, true},
+		{"peephole_i", true, "[H]", []int{hidden}, false},
+		{"peephole_f", true, "[H]", []int{hidden}, false},
+		{"peephole_o", true, "[H]", []int{hidden}, false},
+		{"norm_i", true, "[H]", []int{hidden}, false},
+		{"norm_f", true, "[H]", []int{hidden}, false},
+		{"norm_g", true, "[H]", []int{hidden}, false},
+		{"norm_o", true, "[H]", []int{hidden}, false},
+		{"initial_h", true, "[" + symbol + "]", []int{recurrent}, false},
+		{"initial_c", true, "[H]", []int{hidden}, false},
 	}
 }
 
@@ -59,8 +67,8 @@ func LayerParameters(input, hidden, proj int) []Parameter {
 // is how shapes call its inputs.
 func LinearParameters(inputs, outputs int, symbol string) [2]Parameter {
 	return [...]Parameter{
-		{"weight", false, "[O, " + symbol + "]", []int{outputs, inputs}},
-		{"bias", true, "[O]", []int{outputs}},
+		{"weight", false, "[O, " + symbol + "]", []int{outputs, inputs}, true},
+		{"bias", true, "[O]", []int{outputs}, false},
 	}
 }
 
@@ -150,6 +158,7 @@ type Direction struct {
 	InputSize, HiddenSize int
 	ProjSize              int // 0 for no projection
 	Tensors               []*safetensors.Entry
+	Scales                []*safetensors.Entry // of those that are matrices of int8, nil of the others
 }
 
 // outputSize is the number of elements of its h.
@@ -183,6 +192,7 @@ type Linear struct {
 	Module                  string
 	InFeatures, OutFeatures int
 	Tensors                 [2]*safetensors.Entry
+	Scale                   *safetensors.Entry // of a weight of int8, else nil
 }
 
 // Find finds the place of every tensor. A tensor without a place is one that
@@ -395,9 +405,29 @@ func (n *Network) direction(m *module, l int, reverse bool, input int) (*Directi
 				return nil, err
 			}
 		}
-		d.Tensors = append(d.Tensors, e)
+		scale, err := n.scale(e, found[ScaleName(p.Name)], ScaleName(m.parameterName(p.Name, l, reverse)))
+		if err != nil {
+			return nil, err
+		}
+		d.Tensors, d.Scales = append(d.Tensors, e), append(d.Scales, scale)
 	}
 	return d, nil
+}
+
+// scale places the scales of e, which has its place or is nil, and returns them: nil
+// unless e is of int8. name is that of the tensor.
+func (n *Network) scale(e, scale *safetensors.Entry, name string) (*safetensors.Entry, error) {
+	isInt8 := e != nil && e.DType == safetensors.Int8
+	switch {
+	case !isInt8 && scale == nil:
+		return nil, nil
+	case !isInt8:
+		matrix := strings.TrimSuffix(scale.Name, scaleSuffix)
+		return nil, errkind.Errorf(errkind.ErrUnsupported, "%w", scale.Errorf("it is the scale of tensor %s, want one of dtype I8", safetensors.Quote(matrix)))
+	case scale == nil:
+		return nil, errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("dtype is I8, want tensor %s too, with a scale for each row", safetensors.Quote(name)))
+	}
+	return scale, n.place(scale, Parameter{Symbols: "one for each row of tensor " + safetensors.Quote(e.Name), Shape: e.Shape[:1]})
 }
 
 // place marks e as one that has a place, that of p.
@@ -407,6 +437,11 @@ func (n *Network) place(e *safetensors.Entry, p Parameter) error {
 	}
 	if !slices.Equal(e.Shape, p.Shape) {
 		return shapeError(e, fmt.Sprintf("%v = %s", p.Shape, p.Symbols))
+	}
+	if !p.Matrix {
+		if err := e.CheckFloats(); err != nil {
+			return errkind.Errorf(errkind.ErrUnsupported, "%w", err)
+		}
 	}
 	n.used[e] = true
 	return nil
@@ -420,8 +455,7 @@ func shapeError(e *safetensors.Entry, want string) error {
 func missingError(name string, missing Parameter, found map[string]*safetensors.Entry) error {
 	var beside *safetensors.Entry
 	for _, p := range LayerParameters(0, 0, 0) {
-		if e := found[p.Name]; e != nil {
-			beside = e
+		if beside = cmp.Or(found[p.Name], found[ScaleName(p.Name)]); beside != nil {
 			break
 		}
 	}
@@ -453,6 +487,12 @@ func (n *Network) linear(m *module) (*Linear, error) {
 				return nil, err
 			}
 			d.Tensors[i] = e
+		}
+	}
+	if weight.DType == safetensors.Int8 { // else a tensor of that name is any other
+		var err error
+		if d.Scale, err = n.scale(weight, m.fields[ScaleName("weight")], ScaleName(weight.Name)); err != nil {
+			return nil, err
 		}
 	}
 	return d, nil
