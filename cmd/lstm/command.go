@@ -65,6 +65,7 @@ func newRootCommand(std streams) *cli.Command {
 			newRunCommand(std),
 			newInfoCommand(std),
 			newConvertCommand(),
+			newAccuracyCommand(std),
 			newBenchCommand(std),
 			newVerifyCommand(std),
 		},

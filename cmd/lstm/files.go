@@ -126,6 +126,16 @@ type fileUse struct {
 func (s *fileSet) addRead(name string, info os.FileInfo)    { s.add(fileUse{name, info, false}) }
 func (s *fileSet) addWritten(name string, info os.FileInfo) { s.add(fileUse{name, info, true}) }
 
+// addModel adds the file of a model, "" if it is embedded.
+func (s *fileSet) addModel(path string) {
+	if path == "" {
+		return
+	}
+	if info, err := os.Stat(path); err == nil {
+		s.addRead("-model "+path, info)
+	}
+}
+
 func (s *fileSet) add(u fileUse) {
 	if u.info != nil {
 		*s = append(*s, u)

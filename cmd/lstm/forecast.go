@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -34,11 +33,11 @@ func (j *job) forecastStream(ctx context.Context) error {
 		state = net.NewState()
 		x     = make([]float32, net.InputSize())
 		y     = make([]float32, net.OutputSize())
-		r     = j.newRow()
+		r     = j.columns.newRow()
 	)
 	for {
 		// All of the row is read before the network's state changes.
-		if err := j.read(ctx, x, &r); err == io.EOF {
+		if err := j.columns.read(ctx, x, &r); err == io.EOF {
 			return nil
 		} else if err != nil {
 			return err
@@ -54,23 +53,10 @@ func (j *job) forecastStream(ctx context.Context) error {
 
 // forecastWhole reads all rows before it writes any.
 func (j *job) forecastWhole(ctx context.Context) error {
-	var (
-		net  = j.model.whole
-		x    []float32
-		rows []row
-	)
-	for {
-		x = append(x, make([]float32, net.InputSize())...)
-		last := len(x) - net.InputSize()
-		r := j.newRow()
-		if err := j.read(ctx, x[last:], &r); err == io.EOF {
-			x = x[:last]
-			break
-		} else if err != nil {
-			return err
-		}
-		r.index = strings.Clone(r.index) // a part of the whole row
-		rows = append(rows, r)
+	net := j.model.whole
+	x, rows, err := j.columns.readAll(ctx)
+	if err != nil {
+		return err
 	}
 	y := make([]float32, len(rows)*net.OutputSize())
 	start := time.Now()
@@ -89,22 +75,22 @@ func (j *job) forecastWhole(ctx context.Context) error {
 	return nil
 }
 
-func (j *job) newRow() row { return row{now: make([]reading, len(j.columns.layout.outputs))} }
+func (c *columns) newRow() row { return row{now: make([]reading, len(c.layout.outputs))} }
 
 // read reads the next row of the table: what the network sees of it into x, and the
 // rest into r. At the end of the table the error is io.EOF.
-func (j *job) read(ctx context.Context, x []float32, r *row) error {
+func (c *columns) read(ctx context.Context, x []float32, r *row) error {
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
-	if err := j.columns.table.next(); err != nil {
+	if err := c.table.next(); err != nil {
 		return err
 	}
-	if err := j.columns.readInputs(x); err != nil {
+	if err := c.readInputs(x); err != nil {
 		return err
 	}
-	r.index, r.evaluated = j.columns.index(), j.columns.evaluated()
-	return j.columns.readTruth(r.now)
+	r.index, r.evaluated = c.index(), c.evaluated()
+	return c.readTruth(r.now)
 }
 
 // write writes the output of a row, and scores it.

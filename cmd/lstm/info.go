@@ -27,14 +27,16 @@ func newInfoCommand(std streams) *cli.Command {
 		UsageText: "lstm info [-prefix MODULE] [-lstm MODULES] [-head MODULE] [FILE]",
 		Description: `Prints which CPU features there are, which path the computation takes and why,
 and the layers, sizes and memory of the network in FILE, or of the embedded one,
-with the names of the modules that they come from.
+with the names of the modules that they come from. With -weights it is the network
+with its weights in that format.
 
 Examples:
    lstm info
    lstm info model.safetensors
    lstm info checkpoint.pt
+   lstm info -weights int8 model.safetensors
    GODEBUG=cpu.avx512f=off lstm info      as if the CPU had less`,
-		Flags:        modelFlags(),
+		Flags:        append(modelFlags(), weightFlags()...),
 		OnUsageError: onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Len() > 1 {
@@ -146,6 +148,7 @@ func describeModel(w io.Writer, name string, m *model) {
 	describeSource(w, m)
 	fmt.Fprintf(w, "parameters\t%d, weights and biases\n", m.Parameters())
 	fmt.Fprintf(w, "fingerprint\t%s\n", m.Fingerprint())
+	fmt.Fprintf(w, "weights as\t%s\n", describeMemory(m))
 	if m.stream != nil {
 		fmt.Fprintf(w, "memory, packed\t%s, shared by all streams\n", units.Bytes(m.MemorySize()))
 		fmt.Fprintf(w, "memory a stream\t%s\n", units.Bytes(m.stream.NewState().MemorySize()))
@@ -173,9 +176,9 @@ func describeModel(w io.Writer, name string, m *model) {
 
 // describeLayers prints all layers from the input up, and those of the heads.
 func describeLayers(w io.Writer, m *model) {
-	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\tcell\n")
+	fmt.Fprintf(w, "\nlayer\tinput\toutput\tweights\tformat\tcell\n")
 	top, lstms := m.InputSize(), 0
-	for _, layer := range m.layers {
+	for _, layer := range m.model.Layers {
 		name := fmt.Sprintf("lstm %d", lstms)
 		switch layer := layer.(type) {
 		case *lstm.Weights:
@@ -188,14 +191,8 @@ func describeLayers(w io.Writer, m *model) {
 		}
 		lstms++
 	}
-	for h, head := range m.heads {
-		prefix := fmt.Sprintf("head %d: ", h)
-		switch {
-		case head.Name != "":
-			prefix = "head " + printable(head.Name, mostOfName) + ": "
-		case len(m.heads) == 1:
-			prefix = "head: "
-		}
+	for h, head := range m.model.Heads {
+		prefix := headPrefix(m.model.Heads, h)
 		size := top
 		for _, layer := range head.Layers {
 			size = describeDense(w, prefix, layer, size)
@@ -207,10 +204,10 @@ func describeLayers(w io.Writer, m *model) {
 // its outputs.
 func describeDense(w io.Writer, prefix string, layer lstm.Layer, inputs int) (outputs int) {
 	if d, ok := layer.(*lstm.Linear); ok {
-		fmt.Fprintf(w, "%slinear\t%d\t%d\t%d\t\n", prefix, d.InFeatures, d.OutFeatures, len(d.Weight))
+		fmt.Fprintf(w, "%slinear\t%d\t%d\t%d\t%v\t\n", prefix, d.InFeatures, d.OutFeatures, len(d.Weight), d.Format)
 		return d.OutFeatures
 	}
-	fmt.Fprintf(w, "%s%v\t%d\t%d\t\t\n", prefix, layer, inputs, inputs)
+	fmt.Fprintf(w, "%s%v\t%d\t%d\t\t\t\n", prefix, layer, inputs, inputs)
 	return inputs
 }
 
@@ -224,7 +221,7 @@ func describeBoth(w io.Writer, name string, layer *lstm.Bidirectional) (outputs 
 	if layer.Merge == lstm.MergeConcat {
 		outputs += forward
 	}
-	fmt.Fprintf(w, "  both, %v\t\t%d\t\t\n", layer.Merge, outputs)
+	fmt.Fprintf(w, "  both, %v\t\t%d\t\t\t\n", layer.Merge, outputs)
 	return outputs
 }
 
@@ -235,8 +232,29 @@ func describeLSTM(w io.Writer, name string, layer *lstm.Weights) (outputs int) {
 		name, outputs = fmt.Sprintf("%s, %d units", name, layer.HiddenSize), layer.ProjSize
 	}
 	weights := len(layer.WeightIH) + len(layer.WeightHH) + len(layer.WeightHR)
-	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", name, layer.InputSize, outputs, weights, describeCell(layer))
+	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\n", name, layer.InputSize, outputs, weights, describeFormat(layer), describeCell(layer))
 	return outputs
+}
+
+// describeFormat says how the weights of a layer are stored.
+func describeFormat(layer *lstm.Weights) string {
+	if layer.InputBits != 0 {
+		return fmt.Sprintf("%v, inputs of %d bits", layer.Format, layer.InputBits)
+	}
+	return layer.Format.String()
+}
+
+// describeMemory says what the network would take in each format.
+func describeMemory(m *model) string {
+	var sizes []string
+	for _, f := range weightFormats {
+		text := "–"
+		if n, err := newNetwork(withWeights(m.model, weightChoice{format: &f})); err == nil { // else a weight is too large for it
+			text = units.Bytes(n.MemorySize())
+		}
+		sizes = append(sizes, fmt.Sprintf("%v %s", f, text))
+	}
+	return strings.Join(sizes, ", ")
 }
 
 // describeCell says which cell a layer has.

@@ -31,8 +31,8 @@ func TestInfoOfFile(t *testing.T) {
 	net, err := lstm.New(m)
 	require.NoError(t, err)
 	require.Regexp(t, `fingerprint +`+net.Fingerprint().String()+`\n`, r.out)
-	require.Regexp(t, `lstm 0 +3 +5 +160 +plain\n`, r.out)
-	require.Regexp(t, `head: linear +5 +2 +10 *\n`, r.out)
+	require.Regexp(t, `lstm 0 +3 +5 +160 +float32 +plain\n`, r.out)
+	require.Regexp(t, `head: linear +5 +2 +10 +float32 *\n`, r.out)
 	require.Regexp(t, `"a\\nmodel" +forged\n`, r.out)
 	require.Regexp(t, `origin +"a\\x1b\[2Jb"\n`, r.out)
 
@@ -41,7 +41,7 @@ func TestInfoOfFile(t *testing.T) {
 	m.Heads[0].Layers[0] = &lstm.Linear{InFeatures: 4, OutFeatures: 2, Weight: make([]float32, 8)}
 	r = lstmWith(t, "", "info", writeModel(t, m))
 	require.Zero(t, r.code, r.err)
-	require.Regexp(t, `lstm 0, 5 units +3 +4 +160 +plain\n`, r.out)
+	require.Regexp(t, `lstm 0, 5 units +3 +4 +160 +float32 +plain\n`, r.out)
 
 	m.Metadata = nil
 	r = lstmWith(t, "", "info", writeModel(t, m))
@@ -68,9 +68,9 @@ func TestInfoOfCells(t *testing.T) {
 	}
 	r := lstmWith(t, "", "info", writeModel(t, m))
 	require.Zero(t, r.code, r.err)
-	require.Regexp(t, `lstm 0 +2 +3 +60 +peephole\n`, r.out)
-	require.Regexp(t, `lstm 1 +3 +4 +112 +coupled clip=3 gate=tanh\n`, r.out)
-	require.Regexp(t, `lstm 2 +4 +5 +180 +normalized peephole cell_clip=0.5\n`, r.out)
+	require.Regexp(t, `lstm 0 +2 +3 +60 +float32 +peephole\n`, r.out)
+	require.Regexp(t, `lstm 1 +3 +4 +112 +float32 +coupled clip=3 gate=tanh\n`, r.out)
+	require.Regexp(t, `lstm 2 +4 +5 +180 +float32 +normalized peephole cell_clip=0.5\n`, r.out)
 }
 
 // Layers and heads of all kinds, in their order.
@@ -85,14 +85,14 @@ func TestInfoOfLayersAndHeads(t *testing.T) {
 	r := lstmWith(t, "", "info", writeModel(t, m))
 	require.Zero(t, r.code, r.err)
 	require.Regexp(t, `heads +2, which the file describes\n`, r.out)
-	require.Regexp(t, `\nrelu +2 +2 *\nlinear +2 +3 +6 *\nlstm 0 +3 +4 +112 +plain\nelu\(1\) +4 +4 *\nlstm 1 +4 +5 +180 +plain\n`+
-		`head "a\\nb": linear +5 +7 +35 *\nhead "a\\nb": softmax +7 +7 *\nhead 1: softmax +5 +5 *\n`, r.out)
+	require.Regexp(t, `\nrelu +2 +2 *\nlinear +2 +3 +6 +float32 *\nlstm 0 +3 +4 +112 +float32 +plain\nelu\(1\) +4 +4 *\nlstm 1 +4 +5 +180 +float32 +plain\n`+
+		`head "a\\nb": linear +5 +7 +35 +float32 *\nhead "a\\nb": softmax +7 +7 *\nhead 1: softmax +5 +5 *\n`, r.out)
 
 	// The flags say what the head is, in place of the file.
 	r = lstmWith(t, "", "info", "-head", "heads.0.0", writeModel(t, m))
 	require.Zero(t, r.code, r.err)
 	require.Regexp(t, `head +heads.0.0`, r.out)
-	require.Regexp(t, `\nhead: linear +5 +7 +35 *\n`, r.out)
+	require.Regexp(t, `\nhead: linear +5 +7 +35 +float32 *\n`, r.out)
 }
 
 func TestCPUOptions(t *testing.T) {

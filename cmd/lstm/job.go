@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -78,13 +77,7 @@ func openJob(ctx context.Context, std streams, o runOptions) (_ *job, err error)
 }
 
 func (j *job) openFiles(ctx context.Context, std streams, o runOptions) (err error) {
-	in := o.in
-	if in == "" {
-		in = standardStream
-	}
-	if o.in == "" && o.model == "" {
-		j.in = &inputFile{embeddedTable, bytes.NewReader(seattle.Data), nothing}
-	} else if j.in, err = openInput(ctx, in, std.in); err != nil {
+	if j.in, err = openRows(ctx, std, o.model, o.in); err != nil {
 		return err
 	}
 	if j.out, err = openOutput(ctx, o.out, std.out); err != nil {
@@ -92,11 +85,7 @@ func (j *job) openFiles(ctx context.Context, std streams, o runOptions) (err err
 	}
 	j.rows = newRowWriter(j.out)
 	var files fileSet
-	if o.model != "" {
-		if info, err := os.Stat(o.model); err == nil {
-			files.addRead("-model "+o.model, info)
-		}
-	}
+	files.addModel(o.model)
 	files.addRead("-in "+j.in.name, regularFile(j.in.Reader))
 	files.addWritten("-out "+j.out.name, regularFile(j.out.Writer))
 	if o.plot != "" {
@@ -106,6 +95,18 @@ func (j *job) openFiles(ctx context.Context, std streams, o runOptions) (err err
 		files.addWritten("-plot "+j.plot.name, regularFile(j.plot.Writer))
 	}
 	return files.checkDistinct()
+}
+
+// openRows opens the file in, or the embedded table if neither that nor a model is
+// given.
+func openRows(ctx context.Context, std streams, model, in string) (*inputFile, error) {
+	switch {
+	case in != "":
+		return openInput(ctx, in, std.in)
+	case model == "":
+		return &inputFile{embeddedTable, bytes.NewReader(seattle.Data), nothing}, nil
+	}
+	return openInput(ctx, standardStream, std.in)
 }
 
 // hasTruth tells whether the table has a truth to compare an output with.

@@ -6,6 +6,7 @@
 //	lstm run
 //	lstm run -model FILE.safetensors < rows.csv > forecasts.csv
 //	lstm info FILE.safetensors
+//	lstm accuracy
 //	lstm bench
 //	lstm verify
 package main

@@ -23,8 +23,7 @@ type model struct {
 	stream *lstm.Network         // or
 	whole  *lstm.SequenceNetwork // one is nil
 	format *format
-	layers []lstm.Layer
-	heads  []lstm.Head
+	model  *lstm.Model // its parameters
 }
 
 // network is what both kinds of networks have in common.
@@ -45,18 +44,22 @@ func openModel(path string, choice modelChoice) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &model{format: is, layers: file.Layers, heads: file.Heads}
-	if slices.ContainsFunc(file.Layers, isBidirectional) {
-		m.whole, err = lstm.NewSequenceNetwork(file)
-		m.network = m.whole
-	} else {
-		m.stream, err = lstm.New(file)
-		m.network = m.stream
-	}
-	if err != nil {
+	m := &model{format: is, model: file}
+	if m.network, err = newNetwork(file); err != nil {
 		return nil, inFile(path, err)
 	}
+	m.stream, _ = m.network.(*lstm.Network)
+	m.whole, _ = m.network.(*lstm.SequenceNetwork)
 	return m, nil
+}
+
+// newNetwork makes a network that runs over streams, or if m cannot, over whole
+// sequences.
+func newNetwork(m *lstm.Model) (network, error) {
+	if slices.ContainsFunc(m.Layers, isBidirectional) {
+		return lstm.NewSequenceNetwork(m)
+	}
+	return lstm.New(m)
 }
 
 func isBidirectional(layer lstm.Layer) bool {
@@ -64,12 +67,20 @@ func isBidirectional(layer lstm.Layer) bool {
 	return ok
 }
 
-func readModel(path string, choice modelChoice) (*lstm.Model, *format, error) {
+// readModel reads the model in a file, or the embedded one if path is "", in the
+// format that the flags say.
+func readModel(path string, choice modelChoice) (m *lstm.Model, is *format, err error) {
 	if path == "" {
-		m, err := lstm.ReadModel(bytes.NewReader(seattle.Model), choice.options...)
-		return m, safetensors, err
+		m, err = lstm.ReadModel(bytes.NewReader(seattle.Model), choice.options...)
+		is = safetensors
+	} else {
+		m, is, err = readModelFile(path, choice)
 	}
-	return readModelFile(path, choice)
+	if err != nil {
+		return nil, nil, err
+	}
+	choice.weights.apply(m)
+	return m, is, nil
 }
 
 // inFile puts the name of the file before an error of one of the packages, in place of the

@@ -38,6 +38,7 @@ type modelChoice struct {
 	lstms     []string // of -lstm
 	outputs   []string // of -output
 	nonFinite bool
+	weights   weightChoice
 }
 
 // modelFlagsOf returns what the flags of cmd say.
@@ -71,7 +72,8 @@ func modelFlagsOf(cmd *cli.Command) (c modelChoice, err error) {
 		c.nonFinite = true
 		c.options = append(c.options, lstm.WithNonFinite())
 	}
-	return c, nil
+	c.weights, err = weightFlagsOf(cmd)
+	return c, err
 }
 
 // describeSource prints which tensors of its file a network was made from.
@@ -90,7 +92,7 @@ func describeSource(w io.Writer, m *model) {
 	case !m.HasHead():
 		fmt.Fprintf(w, "head\tnone\n")
 	case source.Head == "" && m.isStructured():
-		fmt.Fprintf(w, "heads\t%d, which the file describes\n", len(m.heads))
+		fmt.Fprintf(w, "heads\t%d, which the file describes\n", len(m.model.Heads))
 	default:
 		fmt.Fprintf(w, "head\t%s\n", describeModule(source.Head))
 	}
@@ -114,19 +116,20 @@ func describeSource(w io.Writer, m *model) {
 // isStructured reports whether the file has said what layers and heads there are, since
 // tensors alone do not tell.
 func (m *model) isStructured() bool {
-	for _, layer := range m.layers {
+	for _, layer := range m.model.Layers {
 		switch layer.(type) {
 		case *lstm.Weights, *lstm.Bidirectional:
 		default:
 			return true
 		}
 	}
-	for _, head := range m.heads {
-		if _, ok := head.Layers[0].(*lstm.Linear); !ok || len(head.Layers) > 1 || head.Name != "" {
+	for _, head := range m.model.Heads {
+		d, ok := head.Layers[0].(*lstm.Linear)
+		if !ok || len(head.Layers) > 1 || head.Name != "" || d.Format != lstm.Float32 && m.Source().Head == "" {
 			return true
 		}
 	}
-	return len(m.heads) > 1
+	return len(m.model.Heads) > 1
 }
 
 // describeModule warns of a module that is not the first of its Sequential: what

@@ -56,19 +56,24 @@ func (j *job) drawPlot(ctx context.Context) error {
 	if ctx.Err() != nil { // what there is by then is still worth a picture
 		ctx = context.WithoutCancel(ctx)
 	}
+	return j.plot.draw(ctx, j.chart, charts)
+}
+
+// draw makes charts the content of o.
+func (o *outputFile) draw(ctx context.Context, format plotFormat, charts []*plot.Plot) error {
 	image, err := await(ctx, func() (*bytes.Buffer, error) {
 		var b bytes.Buffer
-		return &b, writeCharts(&b, j.chart, charts)
+		return &b, writeCharts(&b, format, charts)
 	})
 	if err != nil {
-		return fmt.Errorf("drawing %s: %w", j.plot.name, err)
+		return fmt.Errorf("drawing %s: %w", o.name, err)
 	}
-	err = j.plot.replace()
+	err = o.replace()
 	if err == nil {
-		_, err = image.WriteTo(j.plot)
+		_, err = image.WriteTo(o)
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", j.plot.name, err)
+		return fmt.Errorf("writing %s: %w", o.name, err)
 	}
 	return nil
 }

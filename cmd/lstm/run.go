@@ -13,7 +13,7 @@ func newRunCommand(std streams) *cli.Command {
 	return &cli.Command{
 		Name:      "run",
 		Usage:     "run a network over the rows of a table",
-		UsageText: "lstm run [-model FILE] [-in FILE] [-out FILE] [-plot FILE]",
+		UsageText: "lstm run [-model FILE] [-in FILE] [-out FILE] [-plot FILE] [-weights FORMAT]",
 		Description: `Reads a CSV file with a header, runs the network over its rows as one sequence,
 and writes a row of outputs for every row of inputs as soon as that has come, so
 that it can stand in a pipe. A summary goes to standard error.
@@ -37,6 +37,7 @@ Examples:
    lstm run                               the embedded model and data
    lstm run -out /dev/null -plot a.svg    truth and forecast as a picture
    lstm run -model m.safetensors -in a.csv -out b.csv
+   lstm run -model m.safetensors -in a.csv -weights int8
    lstm run -model checkpoint.pt -prefix encoder -in a.csv
    tail -n +1 -f a.csv | lstm run -model m.safetensors | consumer`,
 		Flags: append([]cli.Flag{
@@ -48,7 +49,7 @@ Examples:
 				Usage: "write rows to `FILE`, by default - for standard output"},
 			&cli.StringFlag{Name: "plot", Destination: &o.plot,
 				Usage: "draw truth and forecast in `FILE`, .svg or .png; keeps all points in memory"},
-		}, modelFlags()...),
+		}, append(modelFlags(), weightFlags()...)...),
 		OnUsageError: onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {

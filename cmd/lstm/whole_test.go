@@ -38,9 +38,9 @@ func TestInfoOfBidirectional(t *testing.T) {
 	require.Regexp(t, `runs +whole sequences only`, r.out)
 	require.NotContains(t, r.out, "memory a stream")
 	for _, line := range []string{
-		`lstm 0 forward +3 +5 +160 +plain`, `lstm 0 backward +3 +6 +216 +plain`, ` both, concat +11`,
-		`lstm 1 forward +11 +7 +504 +plain`, `lstm 1 backward +11 +7 +504 +plain`, ` both, sum +7`,
-		`lstm 2 reverse +7 +4 +176 +plain`, `head: linear +4 +1 +4`,
+		`lstm 0 forward +3 +5 +160 +float32 +plain`, `lstm 0 backward +3 +6 +216 +float32 +plain`, ` both, concat +11`,
+		`lstm 1 forward +11 +7 +504 +float32 +plain`, `lstm 1 backward +11 +7 +504 +float32 +plain`, ` both, sum +7`,
+		`lstm 2 reverse +7 +4 +176 +float32 +plain`, `head: linear +4 +1 +4 +float32`,
 	} {
 		require.Regexp(t, `\n *`+line+` *\n`, r.out)
 	}
