@@ -1,6 +1,7 @@
 package lstm_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log"
@@ -365,6 +366,29 @@ func ExampleRandomModel() {
 	}
 	fmt.Println(net.InputSize(), net.HiddenSize(0), net.HiddenSize(1), net.OutputSize(), model.Layers[0].(*lstm.Weights).WeightIH[:2])
 	// Output: 3 16 8 2 [0.04913047 -0.20544413]
+}
+
+// A file as small as the network's weights.
+func ExampleModel_Write() {
+	m := lstm.RandomModel(1, 10, 64, 128, 128) // or lstm.ReadModel
+	for _, layer := range m.Layers {
+		layer.(*lstm.Weights).Format = lstm.Int8
+	}
+	m.Heads[0].Layers[0].(*lstm.Linear).Format = lstm.Float16
+
+	var file bytes.Buffer
+	if err := m.Write(&file); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("file:", file.Len()/1024, "KiB")
+	net, err := lstm.Read(&file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("network:", net.MemorySize()/1024, "KiB")
+	// Output:
+	// file: 243 KiB
+	// network: 238 KiB
 }
 
 // The weights of a network in half and in a quarter of the memory.

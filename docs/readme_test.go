@@ -27,6 +27,18 @@ func TestReadmeProgramIsTheExample(t *testing.T) {
 	require.Equal(t, functionBody(t, "example_test.go", example, "Example"), body)
 }
 
+// So is the program of docs/weights.md another example.
+func TestWeightsProgramIsTheExample(t *testing.T) {
+	page, err := os.ReadFile("weights.md")
+	require.NoError(t, err)
+	program := regexp.MustCompile("(?s)```go\n(.*?)```").FindSubmatch(page)
+	require.NotNil(t, program, "no program in weights.md")
+	example, err := os.ReadFile("../example_test.go")
+	require.NoError(t, err)
+	body := functionBody(t, "example_test.go", example, "ExampleModel_Write")
+	require.Equal(t, strings.ReplaceAll(body, "\n\t", "\n"), strings.TrimSpace(string(program[1])))
+}
+
 // functionBody returns the text of a function's body, up to the comment that
 // says what an example prints.
 func functionBody(t *testing.T, name string, source []byte, function string) string {

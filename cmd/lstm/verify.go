@@ -18,8 +18,9 @@ func newVerifyCommand(std streams) *cli.Command {
 		Name:      "verify",
 		Usage:     "prove that this machine computes the bits that all others do",
 		UsageText: "lstm verify [-exhaustive]",
-		Description: `Computes hundreds of cases on every path that this machine has, and compares their
-digests with those of the contract, which are part of the program. A few seconds.
+		Description: `Computes hundreds of cases on every path that this machine has, with weights in every
+format, and compares their digests with those of the contract, which are part of the
+program. A few seconds.
 
 With -exhaustive it also tries the sigmoid, the hyperbolic tangent, ELU and
 softplus with all 2^32 inputs, NaNs included: the same bits on every path, an
