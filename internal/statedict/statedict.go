@@ -7,89 +7,15 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"example.com/lstm/internal/errkind"
-	"example.com/lstm/internal/panel"
 	"example.com/lstm/internal/safetensors"
 )
 
 // HeadModule is the one name by which a head is known: that of files which
 // package lstm writes, and of the documentation.
 const HeadModule = "head"
-
-// A Parameter is one tensor of an LSTM layer or of a linear one.
-type Parameter struct {
-	Name     string // in a state_dict, without the module and the number of a layer
-	Optional bool
-	Symbols  string // the shape in symbols
-	Shape    []int
-	Matrix   bool // may be int8, with a scale for each row in a tensor of its own, see ScaleName
-}
-
-// scaleSuffix ends the names of the scales of a matrix.
-const scaleSuffix = "_scale"
-
-// ScaleName is the name of the tensor [rows] that has the scales of a matrix of int8,
-// given the name of that.
-func ScaleName(matrix string) string { return matrix + scaleSuffix }
-
-// LayerParameters lists those of a layer of an LSTM, in the order of nn.LSTM, and
-// then those that it has not. Peepholes are all there, or none, and so are the factors
-// of a normalization. proj is the size of
-// the projection, 0 for none.
-func LayerParameters(input, hidden, proj int) []Parameter {
-	rows := panel.Gates * hidden
-	recurrent, symbol := hidden, "H"
-	if proj > 0 {
-		recurrent, symbol = proj, "P"
-	}
-	return []Parameter{
-		{"weight_ih", false, "[4H, I]", []int{rows, input}, true},
-		{"weight_hh", false, "[4H, " + symbol + "]", []int{rows, recurrent}, true},
-		{"bias_ih", true, "[4H]", []int{rows}, false},
-		{"bias_hh", true, "[4H]", []int{rows}, false},
-		{"weight_hr", true, "[P, H]", []int{proj, hidden}, true},
-		{"peephole_i", true, "[H]", []int{hidden}, false},
-		{"peephole_f", true, "[H]", []int{hidden}, false},
-		{"peephole_o", true, "[H]", []int{hidden}, false},
-		{"norm_i", true, "[H]", []int{hidden}, false},
-		{"norm_f", true, "[H]", []int{hidden}, false},
-		{"norm_g", true, "[H]", []int{hidden}, false},
-		{"norm_o", true, "[H]", []int{hidden}, false},
-		{"initial_h", true, "[" + symbol + "]", []int{recurrent}, false},
-		{"initial_c", true, "[H]", []int{hidden}, false},
-	}
-}
-
-// LinearParameters lists those of a linear layer, in the order of nn.Linear. symbol
-// is how shapes call its inputs.
-func LinearParameters(inputs, outputs int, symbol string) [2]Parameter {
-	return [...]Parameter{
-		{"weight", false, "[O, " + symbol + "]", []int{outputs, inputs}, true},
-		{"bias", true, "[O]", []int{outputs}, false},
-	}
-}
-
-// reverseSuffix ends the names of a backward direction.
-const reverseSuffix = "_reverse"
-
-// LayerName is the name of a parameter of a layer, in its backward direction or in
-// the other.
-func LayerName(module, parameter string, layer int, reverse bool) string {
-	name := joinName(module, fmt.Sprintf("%s_l%d", parameter, layer))
-	if reverse {
-		name += reverseSuffix
-	}
-	return name
-}
-
-// LinearName is the name of a parameter of the linear layer that is that module.
-func LinearName(module, parameter string) string { return joinName(module, parameter) }
-
-// StructureKey is the key of the metadata that says what is no parameter of an LSTM.
-func StructureKey(module string) string { return joinName(module, "structure") }
 
 // Choice is what the caller says about the modules of a file.
 type Choice struct {
@@ -275,40 +201,6 @@ func (n *Network) stack(modules []*module, m *module, said Structure) error {
 	return nil
 }
 
-// saidLinear places the parts of a linear layer that the file speaks of.
-func (n *Network) saidLinear(modules []*module, name string) error {
-	i := slices.IndexFunc(modules, func(m *module) bool { return m.name == name })
-	if i < 0 || modules[i].fields["weight"] == nil {
-		return errkind.Errorf(errkind.ErrUnsupported, "no tensor is named %s, want the weight of the linear layer %s that the metadata speak of",
-			safetensors.Quote(LinearName(name, "weight")), safetensors.Quote(name))
-	}
-	d, err := n.linear(modules[i])
-	if err != nil {
-		return err
-	}
-	n.Linears = append(n.Linears, d)
-	n.top = features{d.OutFeatures, "I"}
-	return nil
-}
-
-// saidHeads places the linear layers of the heads that the file speaks of, when all
-// other layers have their places, and demands that nothing is left.
-func (n *Network) saidHeads(modules []*module, heads [][]Stage) error {
-	top := n.top
-	for _, head := range heads {
-		n.top = top
-		for _, s := range head {
-			if s.Kind == LinearStage {
-				if err := n.saidLinear(modules, s.Module); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	n.top = top
-	return n.nothingElse(modules)
-}
-
 // gapError names a tensor of the lowest layer above the missing one.
 func gapError(m *module, missing int) error {
 	lowest := -1
@@ -461,143 +353,4 @@ func missingError(name string, missing Parameter, found map[string]*safetensors.
 	}
 	return errkind.Errorf(errkind.ErrUnsupported, "tensor %s is missing, want one of shape %s beside tensor %s of shape %s",
 		safetensors.Quote(name), missing.Symbols, safetensors.Quote(beside.Name), safetensors.SizesText(beside.Shape))
-}
-
-// head places the parts of the head.
-func (n *Network) head(m *module) (err error) {
-	n.Head, err = n.linear(m)
-	return err
-}
-
-// linear places the parts of a linear layer, whose module has a weight, above what
-// has its place.
-func (n *Network) linear(m *module) (*Linear, error) {
-	symbol := cmp.Or(n.top.symbol, "I")
-	weight := m.fields["weight"]
-	if len(weight.Shape) != 2 {
-		return nil, shapeError(weight, "[O, "+symbol+"]")
-	}
-	if n.used[weight] {
-		return nil, errkind.Errorf(errkind.ErrUnsupported, "%w", weight.Errorf("it is the weight of two linear layers, want a tensor for each"))
-	}
-	d := &Linear{Module: m.name, InFeatures: cmp.Or(n.top.n, weight.Shape[1]), OutFeatures: weight.Shape[0]}
-	for i, p := range LinearParameters(d.InFeatures, d.OutFeatures, symbol) {
-		if e := m.fields[p.Name]; e != nil {
-			if err := n.place(e, p); err != nil {
-				return nil, err
-			}
-			d.Tensors[i] = e
-		}
-	}
-	if weight.DType == safetensors.Int8 { // else a tensor of that name is any other
-		var err error
-		if d.Scale, err = n.scale(weight, m.fields[ScaleName("weight")], ScaleName(weight.Name)); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
-}
-
-// headShape is the shape of a head's weight, and the size that is known of it.
-func (n *Network) headShape() string {
-	return fmt.Sprintf("[O, %s] with %s = %d", n.top.symbol, n.top.symbol, n.top.n)
-}
-
-// namedHead takes the head from the module of that name.
-func (n *Network) namedHead(modules []*module, name string) error {
-	for _, m := range modules {
-		if m.name == name && m.fields["weight"] != nil {
-			return n.head(m)
-		}
-	}
-	candidates := "none"
-	if found := n.headsOf(modules); len(found) > 0 {
-		candidates = listModules(found)
-	}
-	return errkind.Errorf(errkind.ErrUnsupported, "no tensor is named %s, want the head's weight %s; modules with such a weight: %s",
-		safetensors.Quote(joinName(name, "weight")), n.headShape(), candidates)
-}
-
-// headsOf returns the modules that have the weight of a head.
-func (n *Network) headsOf(modules []*module) []*module {
-	return slices.DeleteFunc(slices.Clone(modules), func(m *module) bool {
-		w := m.fields["weight"]
-		return w == nil || len(w.Shape) != 2 || w.Shape[1] != n.top.n || n.used[w]
-	})
-}
-
-// certainHead takes the only module that can be the head, if it is that beyond
-// doubt and nothing is left over.
-func (n *Network) certainHead(modules []*module) error {
-	heads := n.headsOf(modules)
-	if len(heads) > 1 {
-		return doubt(heads[1], "it could be the head, and so could tensor %s", safetensors.Quote(heads[0].fields["weight"].Name))
-	}
-	lstms := 0
-	for _, m := range modules {
-		if len(m.layers) > 0 {
-			lstms++
-		}
-	}
-	for _, m := range heads {
-		if err := n.head(m); err != nil {
-			return err
-		}
-		inputs := n.Layers[0].inputSize()
-		switch {
-		case lstms > len(n.LSTM):
-			return doubt(m, "which of %d LSTMs it follows cannot be told", lstms)
-		case isCalledHead(m.name):
-		case n.between(n.Head) != "":
-			return doubt(m, "it could be the head or a layer between %s", n.between(n.Head))
-		case m.fields["bias"] == nil:
-			return doubt(m, "it could be the head or, without a bias, an Embedding")
-		case n.Head.OutFeatures == inputs:
-			return doubt(m, "it could be the head or, with as many outputs as the LSTM has inputs, %d, a layer before the LSTM", inputs)
-		}
-	}
-	return n.nothingElse(modules)
-}
-
-// nothingElse returns an error if a tensor that is no LSTM's has no place.
-func (n *Network) nothingElse(modules []*module) error {
-	for _, m := range modules {
-		for _, e := range m.others {
-			if !n.used[e] {
-				return n.strangerError(e, m)
-			}
-		}
-	}
-	return nil
-}
-
-// isCalledHead tells whether a module is called head, or is a part of a
-// Sequential that is, such as head.1.
-func isCalledHead(name string) bool {
-	for {
-		parent, last := splitName(name)
-		if _, err := strconv.ParseUint(last, 10, 64); err != nil || parent == "" {
-			return last == HeadModule
-		}
-		name = parent
-	}
-}
-
-// doubt says how to name the head.
-func doubt(m *module, format string, args ...any) error {
-	return errkind.Errorf(errkind.ErrUnsupported, "%w: lstm.WithHead(%s) takes it for the head, lstm.WithoutHead() passes it over",
-		m.fields["weight"].Errorf(format, args...), safetensors.Quote(m.name))
-}
-
-// strangerError is about a tensor that has no place.
-func (n *Network) strangerError(e *safetensors.Entry, m *module) error {
-	if e.Elements == 0 {
-		return shapeError(e, "every dimension at least 1")
-	}
-	looks := "lstm.WithHead or lstm.WithoutHead passes it over"
-	if kind := m.kind(); kind != "" {
-		looks = "it looks like " + kind + "; if other code computes that, " + looks
-	}
-	return errkind.Errorf(errkind.ErrUnsupported, "%w", e.Errorf("shape is %s, no part of an LSTM or its head, a weight %s and a bias [O]; %s",
-		safetensors.SizesText(e.Shape), n.headShape(), looks))
 }
