@@ -70,9 +70,9 @@ func Read(r io.Reader, options ...Option) (*Network, error) {
 // which other layers and heads there are. [Model.Source] says what was taken for what.
 //
 // A weight may also be I8, whole numbers from -127 to 127, with a tensor of its name and
-// _scale, [4H], [P] or [O], that has a factor from 0 up for each row: weight_ih_l0_scale.
-// The layer then has the format [Int8], the weights are the products, and New rounds them to
-// those numbers again.
+// _scale, [4H], [P] or [O], that has a factor from 0 up for each row, such as
+// LSTM.weight_ih_l0_scale. The layer then has the format [Int8], the weights are the
+// products, and [New] rounds them to those numbers again.
 //
 // A file says which parameters there are, not how they are used: an activation
 // between the LSTM and the head, a dropout, a sigmoid at the end have none and
@@ -270,12 +270,15 @@ func WithNonFinite() Option {
 }
 
 // Write writes the model to w as a safetensors file, which [ReadModel] reads back
-// equal, but for the Source, given [WithNonFinite] if there are such numbers. Tensors are
-// F32, but for weights of layers in another format: those are F16, or I8 with their scales in
-// tensors like lstm.weight_ih_l0_scale, rounded as [New] does it. What is read back then makes the same network, of
-// the same fingerprint, and has the rounded weights. The layers are named lstm.weight_ih_l0 and so on, their
-// backward directions lstm.weight_ih_l0_reverse, the head head.weight and head.bias; what
-// is nil is left out. If a layer's [Cell] is not the zero Cell, or a layer is residual,
+// equal, but for the Source, given [WithNonFinite] if there are such numbers. Tensors
+// are F32, but for weights of layers in another format: those are F16, or I8 with their
+// scales in tensors like lstm.weight_ih_l0_scale, rounded as [New] does it. What is read
+// back has the rounded weights, then, and makes the same network, with the same
+// fingerprint.
+//
+// The layers are named lstm.weight_ih_l0 and so on, their backward directions
+// lstm.weight_ih_l0_reverse, the head head.weight and head.bias; what is nil is left
+// out. If a layer's [Cell] is not the zero Cell, or a layer is residual,
 // runs in reverse only or has another [Merge] than MergeConcat, the metadata key
 // lstm.structure says so. It also says which layers and heads there are, if there are
 // others than LSTM layers and one head that is a [Linear] and has no name. Linear layers

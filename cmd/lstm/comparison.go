@@ -100,6 +100,7 @@ func (s *sample) compare(ctx context.Context, m *lstm.Model, formats []weightCho
 		if err != nil {
 			return nil, err
 		}
+		o.rows = nil // there may be many layers, and no chart of them
 		c.layers = append(c.layers, o)
 	}
 	slices.SortStableFunc(c.layers, func(a, b outcome) int {
