@@ -158,6 +158,9 @@ func readModelFile(path string, c modelChoice) (*lstm.Model, *format, error) {
 		}
 	}
 	m, err := is.read(f, c)
+	if err != nil && !is.begins(f.start) && len(f.start) > 0 {
+		err = fmt.Errorf("%w; files of safetensors, PyTorch, ONNX, Keras and RTNeural are read, and this begins as none of them", err)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %s", path, namingFlags(strings.TrimPrefix(strings.TrimPrefix(err.Error(), is.errors), path+": ")))
 	}

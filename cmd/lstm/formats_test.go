@@ -134,6 +134,7 @@ func TestFormatErrors(t *testing.T) {
 		{writeFile(t, "a.h5", "\x89HDF\r\n\x1a\n"), "a.h5: it is no JSON object, want the model.json of a TensorFlow.js layers model; totfjs.py makes one"},
 		{writeFile(t, "a.keras", "PK\x03\x04"+strings.Repeat("\x00", 26)+"metadata.json"), "a.keras: it is no JSON object, want the model.json"},
 		{writeFile(t, "a.html", "<html><body>not found</body></html>"), "a.html: this is HTML or XML"},
+		{writeFile(t, "model.tflite", "\x1c\x00\x00\x00TFL3\x00\x00\x00\x00"), "this is no safetensors file; files of safetensors, PyTorch, ONNX, Keras and RTNeural are read, and this begins as none of them"},
 		{writeFile(t, "empty", ""), "empty: header length: read 0 of 8 bytes"},
 	} {
 		for _, args := range [][]string{{"run", "-model", c.path}, {"info", c.path}, {"convert", c.path, filepath.Join(t.TempDir(), "a.safetensors")}} {

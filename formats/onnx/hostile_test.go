@@ -135,7 +135,26 @@ func checkError(t *testing.T, err error) {
 // written and read back the same.
 func checkReading(t *testing.T, data []byte) {
 	t.Helper()
-	m, err := Read(bytes.NewReader(data))
+	checkReadingWith(t, data)
+	// Its last LSTM nodes alone, too.
+	f, err := parseFile(data)
+	if err != nil {
+		return
+	}
+	all, err := f.graph.allLSTMs()
+	if err != nil {
+		return
+	}
+	var names []string
+	for _, l := range all[max(0, len(all)-2):] {
+		names = append(names, l.node.title())
+		checkReadingWith(t, data, WithLSTM(names...))
+	}
+}
+
+func checkReadingWith(t *testing.T, data []byte, options ...Option) {
+	t.Helper()
+	m, err := Read(bytes.NewReader(data), options...)
 	if err != nil {
 		checkError(t, err)
 		return
@@ -165,5 +184,6 @@ func FuzzRead(f *testing.F) {
 			f.Add(data)
 		}
 	}
+	f.Add(detector(randomLSTM(random(1), 3, 2)).file())
 	f.Fuzz(checkReading)
 }
