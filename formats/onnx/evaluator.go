@@ -97,7 +97,9 @@ func (e *evaluator) value(name string) (value, error) {
 		n, ok := e.makers[name]
 		if !ok {
 			v, err := e.leaf(name)
-			e.values[name] = v
+			if err == nil {
+				e.values[name] = v
+			}
 			return err
 		}
 		if waiting[n] {

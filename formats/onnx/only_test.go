@@ -100,3 +100,14 @@ func TestManyGraphsInGraphs(t *testing.T) {
 	two := build(14).branch("c", "y", build(14).node("LSTM", list("x"), list("Y"))).branch("c", "z", build(14).node("LSTM", list("x"), list("Y"))).output("y")
 	two.refuse(t, lstm.ErrUnsupported, `2 LSTM nodes have the name "Y", want one`, WithLSTM("Y"))
 }
+
+// States that cannot be computed are the caller's, as those are that the graph's inputs
+// are needed for.
+func TestStatesOfDamagedTensors(t *testing.T) {
+	w := randomLSTM(random(3), 3, 5)
+	b := build(14).input("x", "t", "n", 3).weights(w).bytes("short", typeFloat, []byte{1, 2, 3}, 1, 20, 3).
+		node("LSTM", list("x", "short", "R"), list("", "", "below")).
+		node("LSTM", list("x", "W", "R", "B", "", "below", "below"), list("Y")).output("Y")
+	require.Equal(t, &lstm.Model{Layers: []lstm.Layer{w}}, b.read(t, WithLSTM("Y")))
+	b.refuse(t, lstm.ErrDamaged, `tensor "short"`)
+}
