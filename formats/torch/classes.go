@@ -77,6 +77,10 @@ func (m *machine) global(op byte) error {
 	full := class(module + "." + name)
 	if !slices.ContainsFunc(knowns, func(k known) bool { return k.name == full }) &&
 		!slices.ContainsFunc(elementTypes, func(e *elementType) bool { return e.class == string(full) }) {
+		if module == "torch._utils" || module == "torch" && name == "ScriptObject" {
+			return errkind.Errorf(lstm.ErrUnsupported, "%s is none of the classes and functions of which tensors are made: it makes special ones, quantized or sparse; "+
+				"save the state_dict of the model before it is quantized, and dense tensors", safetensors.Quote(string(full)))
+		}
 		tensors := `["state_dict"]` // of a dictionary, by the name that most have for it
 		if len(m.stack) == 0 {
 			tensors = ".state_dict()" // of an object, which is all that the file holds
