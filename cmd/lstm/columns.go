@@ -28,8 +28,12 @@ func bind(l *layout, inputSize int, t *table) (*columns, error) {
 	c := &columns{table: t, layout: l, indexColumn: absent, evaluate: absent}
 	if l.inputs == nil {
 		if len(t.header) != inputSize {
-			return nil, fmt.Errorf("%s: there are %s, want %d, the network's input size, since its file names no inputs: %s",
-				t.name, count(len(t.header), "column"), inputSize, quoteAll(t.header))
+			hint := ""
+			if l.oneHot != "" {
+				hint = fmt.Sprintf("; its input is %s: a column for each number, 1 in that of the number and 0 in the others", printable(l.oneHot, 100))
+			}
+			return nil, fmt.Errorf("%s: it has %s, want %d, the network's input size, since its file names no inputs: %s%s",
+				t.name, count(len(t.header), "column"), inputSize, quoteAll(t.header), hint)
 		}
 		for i := range inputSize {
 			c.inputs = append(c.inputs, i)

@@ -208,6 +208,15 @@ func TestErrorsNameFlags(t *testing.T) {
 	}
 }
 
+// Who has numbers of letters learns how the network takes them.
+func TestOneHotInputs(t *testing.T) {
+	for _, path := range []string{kerasFile("embedding/model.json"), filepath.Join("..", "..", "formats", "onnx", "testdata", "torch", "text.onnx")} {
+		r := lstmWith(t, "number\n3\n", "run", "-model", path)
+		require.Equal(t, exitFailure, r.code)
+		require.Regexp(t, `it has 1 column, want \d+, .*; its input is .*one of \d+: a column for each number, 1 in that of the number`, r.err)
+	}
+}
+
 func TestNodesOfGraphs(t *testing.T) {
 	graph := filepath.Join("..", "..", "formats", "onnx", "testdata", "torch", "stack_dropout.onnx")
 	r := lstmWith(t, "", "info", graph)

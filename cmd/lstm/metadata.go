@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"example.com/lstm/formats/keras"
+	"example.com/lstm/formats/onnx"
 )
 
 // The keys of a model file's metadata that say what its numbers mean. The
@@ -24,7 +27,11 @@ type layout struct {
 	outputs  []output
 	index    string      // column copied to the output, or ""
 	evaluate *evaluation // nil: all rows
+	oneHot   string      // what of the file's own inputs each step is, such as "one of 80", or ""
 }
+
+// oneHotKeys are where readers of graphs say that inputs are one-hot.
+var oneHotKeys = []string{keras.InputKey, onnx.InputKey}
 
 // A quantity is a number with a name and a scale: the network sees
 // (value - mean) / std.
@@ -58,6 +65,9 @@ const maxAhead = 1 << 20
 // of its inputs and outputs.
 func parseLayout(metadata map[string]string, inputs, outputs int) (*layout, error) {
 	l := &layout{index: metadata[keyIndex]}
+	for _, key := range oneHotKeys {
+		l.oneHot += metadata[key]
+	}
 	if text, ok := metadata[keyInputs]; ok {
 		if err := decode(keyInputs, text, &l.inputs); err != nil {
 			return nil, err

@@ -145,7 +145,7 @@ func TestTableThatDoesNotFit(t *testing.T) {
 		"missing input":      {named, "day,warmth\n", `there is no column "wind", only "day", "warmth"`},
 		"missing index":      {named, "wind,warmth\n", `there is no column "day", only "wind", "warmth"`},
 		"input twice":        {named, "day,wind,warmth,wind\n", `columns 2 and 4 are both named "wind"`},
-		"too many columns":   {plain, "a,b,c\n", "there are 3 columns, want 2"},
+		"too many columns":   {plain, "a,b,c\n", "it has 3 columns, want 2"},
 		"no header":          {plain, "", "empty, want a header"},
 		"an empty header":    {plain, "\na,b\n", ":1:1: the row is empty"},
 		"unfinished quoting": {plain, "a,\"b\n", ":1:6: extraneous or missing"},

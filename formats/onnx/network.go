@@ -269,7 +269,9 @@ func layersOf(chain []*stage) []lstm.Layer {
 
 // Keys of the metadata.
 const (
-	inputKey  = "onnx.input"
+	// InputKey says of one-hot inputs which input of the graph they are, and how many
+	// numbers there are: "tokens as one of 80".
+	InputKey  = "onnx.input"
 	outputKey = "onnx.output"
 	// arrangementKey is of files that Write has written, and not of models.
 	arrangementKey = "onnx.arrangement"
@@ -288,7 +290,7 @@ func (e *evaluator) note(m *lstm.Model, outputs []output) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.inputs)) {
 		if in := e.inputs[name]; in.oneHot {
-			m.Metadata[inputKey] = fmt.Sprintf("%s as one of %d", name, in.stage.size)
+			m.Metadata[InputKey] = fmt.Sprintf("%s as one of %d", name, in.stage.size)
 		}
 	}
 }
