@@ -15,14 +15,6 @@ import (
 	"example.com/lstm/internal/panel"
 )
 
-// newNetwork makes a network with random parameters.
-func newNetwork(t testing.TB, outputs int, sizes ...int) *Network {
-	t.Helper()
-	n, err := New(randomModel(lstmtest.NewRand(sizes...), outputs, sizes...))
-	require.NoError(t, err)
-	return n
-}
-
 // randomLayer makes weights with both biases, large enough to move the gates.
 func randomLayer(r *rand.Rand, input, hidden int) *Weights {
 	scale := 2 / math.Sqrt(float64(input+hidden))
