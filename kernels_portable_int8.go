@@ -7,7 +7,7 @@ import (
 )
 
 // This file is the part of the path "portable" that is about int8 weights. Two
-// columns of a panel are summed at once, as the halves of an int64: their weights
+// rows of the matrix are summed at once, as the halves of an int64: their weights
 // are taken for 128 more than they are, so that a half of a product is a byte times
 // an element. The sums begin at what undoes that. Every sum fits 32 bits in the
 // end, so that the lower half is what it is and the rest the other.
@@ -15,7 +15,7 @@ import (
 func quantisePortable(dst, v []float32)       { quantiseGeneric(dst, v) }
 func quantiseDigitsPortable(dst, v []float32) { quantiseDigitsGeneric(dst, v) }
 
-// portableDots is how many columns go together. It divides the rows of a panel.
+// portableDots is how many rows go together. It divides those of a panel.
 const portableDots = 8
 
 // dotsPortable is dots.
@@ -58,7 +58,7 @@ func dotsPortable(z, weights, x []float32, digits bool) {
 	}
 }
 
-// dotTwo adds the products of two columns' groups.
+// dotTwo adds the products of the groups of two rows.
 func dotTwo(sum int64, first, second float32, q0, q1, q2, q3 int64) int64 {
 	const bytes = 0xff | 0xff<<32
 	w := uint64(math.Float32bits(first)) | uint64(math.Float32bits(second))<<32

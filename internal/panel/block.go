@@ -50,9 +50,9 @@ func PlaneFloats(groups int) int { return sizes.RoundUp(groups, QuadBytes/4) }
 func BlockFloats(n, planes int) int { return BlockHeader + planes*PlaneFloats(Groups(n)) }
 
 // Int8Rows returns the rows of a panel of int8 weights for a vector of n elements.
-// For each block there is a row of scales, one float32 a column, and then one row for
-// each group of elements, in which a column has four int8, in order from the lowest
-// byte of a float; what is missing of the last group is zero. No weight is -128.
+// For each block there is a row of scales, float32, and then one row for each group of
+// elements, in which a float is four int8, in order from the lowest byte; what is
+// missing of the last group is zero. No weight is -128.
 func Int8Rows(n int) int {
 	blocks := (n + BlockElements - 1) / BlockElements
 	return blocks + Groups(n)
