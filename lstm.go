@@ -102,10 +102,10 @@
 //
 // NaN and infinities are data: they go through the network as IEEE 754 says. One
 // NaN in an input makes every h and c of its stream NaN, as an infinity does where
-// weights are int8, and no later input makes them numbers again: the stream is lost. Other streams, of the same batch too,
-// do not notice. Where inputs are not checked, ask [State.Finite] now and then,
-// and when it says no, go on from a Clone or an encoding that was finite, or
-// Reset the state.
+// weights are int8, and no later input makes them numbers again: the stream is lost.
+// Other streams, of the same batch too, do not notice. Where inputs are not checked,
+// ask [State.Finite] now and then, and when it says no, go on from a Clone or an
+// encoding that was finite, or Reset the state.
 //
 // # Errors
 //
@@ -267,10 +267,11 @@ func (n *Network) Source() Source { return n.source.clone() }
 func (n *Network) Parameters() int { return n.parameters }
 
 // MemorySize returns the bytes of memory that the packed parameters occupy: four
-// each, or as many as the [WeightFormat] of the weights has, the two biases of an LSTM layer as
-// one, what pads hidden sizes and inputs of Linear layers that are no multiple of 16
-// and projections that are no multiple of 64, the scales of int8 weights, the limits of
-// cells that are not PyTorch's, and initial states.
+// each, or as many as the [WeightFormat] of the weights has, the two biases of an LSTM
+// layer as one, what pads hidden sizes and inputs of Linear layers that are no multiple
+// of 16 and projections and the outputs of Linear layers of int8 that are no multiple of
+// 64, the scales of int8 weights, the limits of cells that are not PyTorch's, and initial
+// states.
 func (n *Network) MemorySize() int {
 	bytes := n.outputs.memorySize()
 	for i := range n.layers {

@@ -298,9 +298,9 @@ func (s *State) CopyFrom(t *State) {
 // MemorySize returns the bytes of memory that s occupies beside the struct
 // itself: 2·(I + ΣR) + ΣH floats of four bytes, ΣR and ΣH being the sums of the LSTM
 // layers' elements of h and of c, the H of the widest layer with a projection, what
-// other layers leave between them, a byte or two for each element of the [x; h] of the
-// widest layer of int8 weights, and what pads its parts to cache lines and whole
-// vectors.
+// other layers leave between them, a byte for each element, of 14 bits two, of what the
+// widest layer, projection or head of int8 weights reads, and what pads its parts to
+// cache lines and whole vectors.
 func (s *State) MemorySize() int {
 	must(s.check("MemorySize: s"))
 	return 4 * (cap(s.buffers[0]) + cap(s.buffers[1]) + cap(s.cells) + cap(s.units) + cap(s.scratch))

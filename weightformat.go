@@ -62,8 +62,8 @@ func WithWeights(f WeightFormat) Option {
 	return func(s *settings) { s.format = &f }
 }
 
-// WithInputBits sets the InputBits of all LSTM layers in the format [Int8], see
-// [Weights].
+// WithInputBits sets the InputBits of all LSTM layers in the format [Int8] to 7, 14 or
+// 0, see [Weights]. Other layers have none.
 func WithInputBits(n int) Option {
 	return func(s *settings) { s.inputBits = &n }
 }
