@@ -130,7 +130,7 @@ func TestDenseLayersOneAnswer(t *testing.T) {
 			single, err := New(m)
 			require.NoError(t, err, d)
 			ways := []*Network{single, unfused(single), inStages(t, m)}
-			if testing.Short() {
+			if inPart() {
 				ways = ways[i%len(ways):][:1]
 			}
 			for _, n := range ways {

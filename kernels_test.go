@@ -733,7 +733,7 @@ func eachSize(test func(units, n, seed int)) { eachSizeOf(false, test) }
 
 func eachSizeOf(few bool, test func(units, n, seed int)) {
 	const part = 23
-	few = few || testing.Short() || dispatch.Active() == dispatch.Generic
+	few = few || inPart()
 	seed := 0
 	for units := 1; units <= maxSize; units++ {
 		for n := 1; n <= maxSize; n++ {

@@ -702,6 +702,11 @@ func testFormula(t *testing.T, m *Model, name string) {
 	}
 }
 
+// inPart reports whether a part of a test's cases is enough: in a short run, and with
+// the oracle in tests of how a network is run, since all but its kernels is the same on
+// other paths.
+func inPart() bool { return testing.Short() || dispatch.Active() == dispatch.Generic }
+
 // Many streams go on through steps, batches and sequences in random order, and
 // always agree with others that are only stepped. Now and then an input is
 // awkward; a stream that it has turned to NaN begins again, because nothing
@@ -710,7 +715,7 @@ func TestOneAnswer(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
 		for s, shape := range lstmtest.Shapes {
 			for v, variant := range variants {
-				if testing.Short() && v > 0 && (s+v)%4 != 0 {
+				if inPart() && v > 0 && (s+v)%4 != 0 {
 					continue
 				}
 				r := lstmtest.NewRand(2, v, shape.Sizes[0], shape.Sizes[1])
@@ -836,7 +841,7 @@ func TestLongChains(t *testing.T) {
 			// or in what follows.
 			for i, sizes := range [][]int{{length, 17}, {length - 17, 17}, {length - 5, 9}, {length - 1, 1}} {
 				if dispatch.Active() == dispatch.Generic && i != length%4 {
-					continue // the cuts are the same on all paths
+					continue // see inPart
 				}
 				testEveryWay(t, sizes, 2)
 			}
@@ -855,7 +860,7 @@ func TestManyUnits(t *testing.T) {
 		} {
 			testEveryWay(t, sizes, 2)
 		}
-		if !testing.Short() && dispatch.Active() != dispatch.Generic {
+		if !inPart() {
 			testEveryWay(t, []int{9, maxStepChain + 40}, 1)
 		}
 	})

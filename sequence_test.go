@@ -348,7 +348,7 @@ func TestSequenceBatches(t *testing.T) {
 				n = unfusedSequence(single)
 			}
 			for i, batch := range []int{0, 1, 2, 3, 5, 6, 7, 13, 20} {
-				if testing.Short() && (i+shape)%3 != 0 {
+				if inPart() && (i+shape)%3 != 0 {
 					continue
 				}
 				longest := []int{1, 4, 12, 60}[r.IntN(4)]

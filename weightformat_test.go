@@ -121,7 +121,7 @@ func TestFormatsOneAnswer(t *testing.T) {
 	lstmtest.EveryPath(t, func(t *testing.T) {
 		for s, shape := range lstmtest.Shapes {
 			for f, format := range formats {
-				if (s+f)%3 != 0 || testing.Short() && (s+f)%5 != 0 {
+				if (s+f)%3 != 0 || inPart() && (s+f)%5 != 0 {
 					continue
 				}
 				r := lstmtest.NewRand(43, s, f)
@@ -138,7 +138,7 @@ func TestFormatsOneAnswer(t *testing.T) {
 			}
 		}
 		for i, d := range denseModels {
-			if testing.Short() && i%4 != 0 {
+			if inPart() && i%4 != 0 {
 				continue
 			}
 			r := lstmtest.NewRand(44, i)
@@ -231,7 +231,7 @@ func TestLargeFormats(t *testing.T) {
 				n, err := New(m)
 				require.NoError(t, err)
 				testWays(t, m, n, []int{c.input, c.hidden}, 2)
-				if testing.Short() {
+				if inPart() {
 					continue
 				}
 				cellVariants[i*3%len(cellVariants)].change(r, m)
