@@ -69,8 +69,9 @@ func (b *byteTensor) setFormat() error {
 	return nil
 }
 
-// maxScale is the largest scale with which no weight is infinite.
-const maxScale = math.MaxFloat32 / maxByte
+// maxScale is the scale of a row whose largest magnitude is that of the largest float32.
+// It is rounded up, so that 127 times it overflows.
+const maxScale float32 = math.MaxFloat32 / maxByte
 
 // dequantise multiplies the numbers, which have been read, with the scales.
 func (b *byteTensor) dequantise() error {
@@ -78,14 +79,14 @@ func (b *byteTensor) dequantise() error {
 	columns := len(*b.weights) / len(scales)
 	for r, scale := range scales {
 		if !(scale >= 0 && scale <= maxScale) {
-			return errkind.Errorf(ErrDamaged, "%w", b.scaleEntry.Errorf("element [%d] is %v, want a number from 0 to %.4g", r, scale, float32(maxScale)))
+			return errkind.Errorf(ErrDamaged, "%w", b.scaleEntry.Errorf("element [%d] is %v, want a number from 0 to %.4g", r, scale, maxScale))
 		}
 		row := (*b.weights)[r*columns:][:columns]
 		if scale == 0 {
 			clear(row) // and no -0
 		}
 		for k, w := range row {
-			row[k] = float32(w * scale)
+			row[k] = min(math.MaxFloat32, max(-math.MaxFloat32, float32(w*scale)))
 		}
 	}
 	return nil

@@ -97,6 +97,17 @@ func TestStoredWeightsRoundTrip(t *testing.T) {
 	}
 }
 
+// 127 times the scale of the largest float32, rounded, is infinite.
+func TestStoredLargestWeight(t *testing.T) {
+	m := formatModel()
+	w := m.Layers[0].(*lstm.Weights)
+	w.Format, w.WeightIH[0], w.WeightHH[0] = lstm.Int8, math.MaxFloat32, -math.MaxFloat32
+	read := inFormat(t, m)
+	require.Equal(t, fingerprintOf(t, m), fingerprintOf(t, read))
+	require.Equal(t, w.WeightIH[0], read.Layers[0].(*lstm.Weights).WeightIH[0])
+	require.Equal(t, written(t, m), written(t, read))
+}
+
 // The types of tensors are those of their layers, and the largest come first.
 func TestStoredWeightsTypes(t *testing.T) {
 	m := mixedFormats()
