@@ -17,6 +17,12 @@ import (
 type Bidirectional struct {
 	Forward, Backward *Weights
 	Merge             Merge
+
+	// Last says that every step has the same output: what Forward has made of the last
+	// step and Backward of the first, where each has read the whole sequence, put
+	// together by Merge. It is what Keras has of return_sequences=False, and what
+	// PyTorch has of the h_n of both directions. Layers above read it at every step.
+	Last bool
 }
 
 // Merge says how the outputs of the two directions of a layer become one.

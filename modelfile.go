@@ -278,9 +278,9 @@ func WithNonFinite() Option {
 //
 // The layers are named lstm.weight_ih_l0 and so on, their backward directions
 // lstm.weight_ih_l0_reverse, the head head.weight and head.bias; what is nil is left
-// out. If a layer's [Cell] is not the zero Cell, or a layer is residual,
-// runs in reverse only or has another [Merge] than MergeConcat, the metadata key
-// lstm.structure says so. It also says which layers and heads there are, if there are
+// out. If a layer's [Cell] is not the zero Cell, or a layer is residual, runs in reverse
+// only, has another [Merge] than MergeConcat or has Last, see [Bidirectional], the
+// metadata key lstm.structure says so. It also says which layers and heads there are, if there are
 // others than LSTM layers and one head that is a [Linear] and has no name. Linear layers
 // are then layers.2.weight and so on, that of Layers[2], or heads.0.1.weight, the second
 // layer of Heads[0].

@@ -45,6 +45,7 @@ type SequenceNetwork struct {
 type segment struct {
 	forward, backward *Network // nil for none
 	merge             Merge
+	last              bool     // Bidirectional.Last
 	outputs           *outputs // a run without LSTM layers, and alone in its segment
 	input, output     int      // elements of a step
 }
@@ -141,7 +142,7 @@ func (n *SequenceNetwork) addRun(layers []Layer, heads []Head) {
 
 func (n *SequenceNetwork) addBidirectional(b *Bidirectional) {
 	raw := len(n.segments) == 0
-	s := segment{backward: pack([]Layer{b.Backward}, nil, raw), merge: b.Merge, input: b.input().n, output: b.output().n}
+	s := segment{backward: pack([]Layer{b.Backward}, nil, raw), merge: b.Merge, last: b.Last, input: b.input().n, output: b.output().n}
 	if b.Forward != nil {
 		s.forward = pack([]Layer{b.Forward}, nil, raw)
 		if b.Merge != MergeConcat {

@@ -45,8 +45,8 @@ func BenchmarkSequence(b *testing.B) {
 				Layer
 			}{
 				{"forward", forward},
-				{"concat", &Bidirectional{forward, backward, MergeConcat}},
-				{"sum", &Bidirectional{forward, backward, MergeSum}},
+				{"concat", &Bidirectional{Forward: forward, Backward: backward}},
+				{"sum", &Bidirectional{Forward: forward, Backward: backward, Merge: MergeSum}},
 			} {
 				b.Run(name+"/layer="+layer.name, func(b *testing.B) {
 					n, err := NewSequenceNetwork(&Model{Layers: []Layer{layer.Layer}})

@@ -26,6 +26,8 @@ const (
 	averageLayer
 	linearLayer
 	tanhLayer
+
+	lastOf layerKind = 100 // added to one of the above: Bidirectional.Last
 )
 
 // sequenceShapes are models with bidirectional layers above, below and between
@@ -51,6 +53,9 @@ var sequenceShapes = []struct {
 	{5, []sequenceLayer{{linearLayer, 18, 0}, {tanhLayer, 0, 0}, {sumLayer, 9, 9}, {linearLayer, 33, 0}, {linearLayer, 2, 0}, {reverseLayer, 0, 12}, {tanhLayer, 0, 0}}, 4},
 	{8, []sequenceLayer{{concatLayer, 8, 8}, {linearLayer, 5, 0}, {forwardLayer, 17, 0}, {tanhLayer, 0, 0}, {mulLayer, 6, 6}, {tanhLayer, 0, 0}, {forwardLayer, 4, 0}}, 3},
 	{2, []sequenceLayer{{linearLayer, 20, 0}, {forwardLayer, 9, 0}, {linearLayer, 3, 0}, {reverseLayer, 0, 5}}, 1},
+	{4, []sequenceLayer{{lastOf + concatLayer, 9, 17}}, 3},
+	{6, []sequenceLayer{{lastOf + sumLayer, 12, 12}, {linearLayer, 5, 0}, {tanhLayer, 0, 0}, {lastOf + reverseLayer, 0, 11}}, 0},
+	{5, []sequenceLayer{{concatLayer, 6, 7}, {lastOf + mulLayer, 10, 10}, {forwardLayer, 9, 0}, {lastOf + averageLayer, 8, 8}, {lastOf + concatLayer, 5, 4}}, 0},
 }
 
 type sequenceLayer struct {
@@ -81,7 +86,7 @@ func randomSequenceModel(r *rand.Rand, shape int) *Model {
 	}
 	for _, l := range s.layers {
 		var layer Layer
-		switch l.kind {
+		switch l.kind % lastOf {
 		case linearLayer:
 			linear := randomLinear(r, input, l.forward)
 			linear.Format = WeightFormat(r.IntN(3))
@@ -101,7 +106,10 @@ func randomSequenceModel(r *rand.Rand, shape int) *Model {
 				backward.Residual, backward.InitialH = false, nil
 				project(r, &Model{Layers: []Layer{backward}}, 0, size)
 			}
-			layer = &Bidirectional{forward, backward, mergeOf[l.kind]}
+			layer = &Bidirectional{Forward: forward, Backward: backward, Merge: mergeOf[l.kind%lastOf]}
+		}
+		if b, ok := layer.(*Bidirectional); ok {
+			b.Last = l.kind >= lastOf
 		}
 		m.Layers = append(m.Layers, layer)
 		input = layer.output().n
@@ -152,10 +160,16 @@ func referenceSequence(m *Model, x [][]float32, initial *SequenceState) (y [][]f
 		case *Bidirectional:
 			if l.Forward == nil {
 				y = direction(l.Backward, y, downwards)
+				if l.Last {
+					y = repeated(y, 0)
+				}
 				continue
 			}
 			forward := direction(l.Forward, y, upwards)
 			backward := direction(l.Backward, y, downwards)
+			if l.Last {
+				forward, backward = repeated(forward, len(y)-1), repeated(backward, 0)
+			}
 			y = forward
 			for t := range y {
 				if l.Merge == MergeConcat {
@@ -182,6 +196,15 @@ func referenceSequence(m *Model, x [][]float32, initial *SequenceState) (y [][]f
 		}
 	}
 	return y, final
+}
+
+// repeated is row t in place of each row.
+func repeated(rows [][]float32, t int) [][]float32 {
+	same := make([][]float32, len(rows))
+	for i := range same {
+		same[i] = slices.Clone(rows[t])
+	}
+	return same
 }
 
 // rows cuts floats into rows.
@@ -300,7 +323,7 @@ func TestMergedIsFlushedWhereItIsRead(t *testing.T) {
 			}
 			return w
 		}
-		m := &Model{Layers: []Layer{&Bidirectional{small(), small(), MergeMul}}}
+		m := &Model{Layers: []Layer{&Bidirectional{Forward: small(), Backward: small(), Merge: MergeMul}}}
 		x := lstmtest.Normals(r, 3*4, 1)
 		var tiny int
 		for _, above := range []string{"nothing", "a layer", "a head"} {
@@ -559,28 +582,34 @@ func TestSequenceNoAllocations(t *testing.T) {
 // alone.
 func TestSequenceConcurrency(t *testing.T) {
 	lstmtest.EachPath(t, func(t *testing.T) {
-		r := lstmtest.NewRand(47)
-		n, err := NewSequenceNetwork(randomSequenceModel(r, 8))
-		require.NoError(t, err)
-		var group sync.WaitGroup
-		initial := randomState(r, n) // of all
-		for range 8 {
-			steps := 5 + r.IntN(10)
-			x, want := lstmtest.Normals(r, steps*n.input, 1), make([]float32, steps*n.output)
-			n.Forward(x, want, initial, nil)
-			group.Go(func() {
-				y := make([]float32, len(want))
-				for range 3 {
-					n.Forward(x, y, initial, nil)
-					assertSameBits(t, want, y)
-					clear(y)
-					n.ForwardBatch([][]float32{x[:n.input], nil, x, x}, [][]float32{nil, nil, nil, y}, []*SequenceState{initial, initial, nil, initial}, nil)
-					assertSameBits(t, want, y)
-				}
-			})
+		for _, shape := range []int{8, len(sequenceShapes) - 1} {
+			testSequenceConcurrency(t, shape)
 		}
-		group.Wait()
 	})
+}
+
+func testSequenceConcurrency(t *testing.T, shape int) {
+	r := lstmtest.NewRand(47)
+	n, err := NewSequenceNetwork(randomSequenceModel(r, shape))
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	initial := randomState(r, n) // of all
+	for range 8 {
+		steps := 5 + r.IntN(10)
+		x, want := lstmtest.Normals(r, steps*n.input, 1), make([]float32, steps*n.output)
+		n.Forward(x, want, initial, nil)
+		group.Go(func() {
+			y := make([]float32, len(want))
+			for range 3 {
+				n.Forward(x, y, initial, nil)
+				assertSameBits(t, want, y)
+				clear(y)
+				n.ForwardBatch([][]float32{x[:n.input], nil, x, x}, [][]float32{nil, nil, nil, y}, []*SequenceState{initial, initial, nil, initial}, nil)
+				assertSameBits(t, want, y)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // No call reads or writes beside the memory that it is given.

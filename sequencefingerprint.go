@@ -60,8 +60,13 @@ func (s *segment) kind() string {
 		return "layers"
 	case s.backward == nil:
 		return "forward"
-	case s.forward == nil:
-		return "reverse"
 	}
-	return s.merge.String()
+	kind := s.merge.String()
+	if s.forward == nil {
+		kind = "reverse"
+	}
+	if s.last {
+		kind += " last"
+	}
+	return kind
 }

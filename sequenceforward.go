@@ -214,6 +214,9 @@ func (n *SequenceNetwork) runGroup(room *sequenceRoom, jobs []job) {
 			segment.runBackward(&room.schedule, states[0], jobs, room.merged)
 			states = states[1:]
 		}
+		if segment.last {
+			segment.spreadLast(jobs)
+		}
 		if segment.outputs != nil {
 			segment.runOutputs(jobs, room)
 		}
@@ -235,7 +238,7 @@ func (s *segment) runForward(schedule *schedule, states []*State, jobs []job) {
 // runBackward runs the backward direction of a segment, after the forward one. What
 // it makes of a step is the end of the step's output, or goes into that from merged.
 func (s *segment) runBackward(schedule *schedule, states []*State, jobs []job, merged []float32) {
-	apart := s.forward != nil && s.merge != MergeConcat
+	apart := s.isMerged()
 	width := s.backward.outputs.size
 	for i := range jobs {
 		j := &jobs[i]
@@ -252,10 +255,38 @@ func (s *segment) runBackward(schedule *schedule, states []*State, jobs []job, m
 	}
 	for i := range jobs {
 		j, backward := &jobs[i], rowsOf(merged, width).from(jobs[i].row)
-		for t := range j.steps {
-			if j.out.floats != nil {
+		switch {
+		case j.out.floats == nil || j.steps == 0:
+		case s.last:
+			s.merge.merge(j.out.row(j.steps-1), backward.row(0))
+		default:
+			for t := range j.steps {
 				s.merge.merge(j.out.row(t), backward.row(t))
 			}
+		}
+	}
+}
+
+// isMerged reports whether outputs of the backward direction go into those of the
+// forward one.
+func (s *segment) isMerged() bool { return s.forward != nil && s.merge != MergeConcat }
+
+// spreadLast puts what the directions end with, which is in the last row and the
+// first, into every row.
+func (s *segment) spreadLast(jobs []job) {
+	fromLast := s.output
+	if !s.isMerged() {
+		fromLast -= s.backward.outputs.size
+	}
+	for i := range jobs {
+		j := &jobs[i]
+		if j.out.floats == nil || j.steps == 0 {
+			continue
+		}
+		first, last := j.out.row(0), j.out.row(j.steps-1)
+		copy(first, last[:fromLast])
+		for t := 1; t < j.steps; t++ {
+			copy(j.out.row(t), first)
 		}
 	}
 }

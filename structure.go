@@ -45,6 +45,7 @@ type layerStructure struct {
 	Backward directionStructure `json:"backward,omitzero"`
 	Merge    string             `json:"merge,omitempty"`   // Merge.String, unless it is MergeConcat
 	Reverse  bool               `json:"reverse,omitempty"` // the only direction is the backward one
+	Last     bool               `json:"last,omitempty"`    // Bidirectional.Last
 }
 
 type directionStructure struct {
@@ -80,6 +81,7 @@ func (m *Model) structure() string {
 		case *Weights:
 			l.directionStructure = layer.structure()
 		case *Bidirectional:
+			l.Last = layer.Last
 			if layer.Forward == nil {
 				l.directionStructure, l.Reverse = layer.Backward.structure(), true
 				break
@@ -197,6 +199,12 @@ func (m *Model) apply(s *structure) error {
 
 func (l *layerStructure) apply(to Layer) error {
 	b, ok := to.(*Bidirectional)
+	switch {
+	case ok:
+		b.Last = l.Last
+	case l.Last:
+		return errkind.Errorf(ErrUnsupported, "it has last, want that of a layer that reads sequences from their end")
+	}
 	if !ok || b.Forward == nil {
 		if l.Backward != (directionStructure{}) {
 			return errkind.Errorf(ErrUnsupported, "it says what the backward direction is, want that of a layer with both")

@@ -93,7 +93,7 @@ func (s *settings) layers(layers []Layer) []Layer {
 			changed[i] = s.weights(l)
 		case *Bidirectional:
 			if l != nil {
-				l = &Bidirectional{s.weights(l.Forward), s.weights(l.Backward), l.Merge}
+				l = &Bidirectional{s.weights(l.Forward), s.weights(l.Backward), l.Merge, l.Last}
 			}
 			changed[i] = l
 		case *Linear:

@@ -213,15 +213,19 @@ func describeDense(w io.Writer, prefix string, layer lstm.Layer, inputs int) (ou
 
 // describeBoth prints the directions of a layer, and returns its outputs.
 func describeBoth(w io.Writer, name string, layer *lstm.Bidirectional) (outputs int) {
+	last := ""
+	if layer.Last {
+		last = ", last"
+	}
 	if layer.Forward == nil {
-		return describeLSTM(w, name+" reverse", layer.Backward)
+		return describeLSTM(w, name+" reverse"+last, layer.Backward)
 	}
 	forward := describeLSTM(w, name+" forward", layer.Forward)
 	outputs = describeLSTM(w, name+" backward", layer.Backward)
 	if layer.Merge == lstm.MergeConcat {
 		outputs += forward
 	}
-	fmt.Fprintf(w, "  both, %v\t\t%d\t\t\t\n", layer.Merge, outputs)
+	fmt.Fprintf(w, "  both, %v%s\t\t%d\t\t\t\n", layer.Merge, last, outputs)
 	return outputs
 }
 

@@ -47,13 +47,16 @@ func TestBidirectionalRoundTrip(t *testing.T) {
 	m.Layers[4].(*lstm.Bidirectional).Backward.Cell.Clip = 3
 	m.Layers[3].(*lstm.Bidirectional).Backward.BiasIH = nil
 	m.Layers[1].(*lstm.Bidirectional).Forward.Cell.Coupled = true
+	for _, l := range []int{2, 3} {
+		m.Layers[l].(*lstm.Bidirectional).Last = true
+	}
 	m.Metadata = map[string]string{"by": "test"}
 	before := maps.Clone(m.Metadata)
 	var file bytes.Buffer
 	require.NoError(t, m.Write(&file))
 	require.Equal(t, before, m.Metadata)
 	tensors, written := readTensors(t, bytes.NewReader(file.Bytes()))
-	require.Equal(t, map[string]string{"by": "test", "lstm.structure": `{"version":1,"layers":[{},{"cell":"coupled"},{"merge":"sum"},{"reverse":true},` +
+	require.Equal(t, map[string]string{"by": "test", "lstm.structure": `{"version":1,"layers":[{},{"cell":"coupled"},{"merge":"sum","last":true},{"reverse":true,"last":true},` +
 		`{"backward":{"cell":"clip=3"},"merge":"mul"},{"merge":"ave"},{}]}`}, written)
 	require.Equal(t, []int{16, 8}, tensors["lstm.weight_ih_l1_reverse"].Shape)
 	require.NotContains(t, tensors, "lstm.weight_ih_l3")
@@ -108,6 +111,8 @@ func TestBidirectionalMetadata(t *testing.T) {
 		{both, 64, `{"reverse":true}`, lstm.ErrUnsupported, `tensor "a.weight_ih_l0": layer 0 has this direction, want the backward one only, since it runs in reverse`},
 		{one, 32, `{"reverse":true}`, lstm.ErrUnsupported, `tensor "a.weight_ih_l0": layer 0 has this direction, want the backward one only, since it runs in reverse`},
 		{one, 32, `{"backward":{"cell":"coupled"}}`, lstm.ErrUnsupported, `metadata "a.structure": layer 0: it says what the backward direction is, want that of a layer with both`},
+		{one, 32, `{"last":true}`, lstm.ErrUnsupported, `metadata "a.structure": layer 0: it has last, want that of a layer that reads sequences from their end`},
+		{both, 64, `{"backward":{"last":true}}`, lstm.ErrUnsupported, `metadata "a.structure": json: unknown field "last"`},
 		{both, 64, `{"backward":{"merge":"sum"}}`, lstm.ErrUnsupported, `metadata "a.structure": json: unknown field "merge"`},
 		{both, 64, `{"backward":{"cell":"no"}}`, lstm.ErrUnsupported, `metadata "a.structure": layer 0: cell is "no"`},
 	} {
@@ -200,8 +205,10 @@ func TestSequenceFingerprint(t *testing.T) {
 	of := func(layers ...lstm.Layer) *lstm.Model { return &lstm.Model{Layers: layers} }
 	another("forward", of(w))
 	another("reverse", of(&lstm.Bidirectional{Backward: w}))
+	another("reverse last", of(&lstm.Bidirectional{Backward: w, Last: true}))
 	for merge := range lstm.MergeAverage + 1 {
 		another(merge.String(), of(&lstm.Bidirectional{Forward: w, Backward: v, Merge: merge}))
+		another(merge.String()+" last", of(&lstm.Bidirectional{Forward: w, Backward: v, Merge: merge, Last: true}))
 	}
 	another("exchanged", of(&lstm.Bidirectional{Forward: v, Backward: w}))
 	another("both the same", of(&lstm.Bidirectional{Forward: w, Backward: w}))

@@ -18,15 +18,17 @@ type sequenceShape struct {
 type directions struct {
 	forward, backward int
 	merge             lstm.Merge
+	last              bool
 }
 
 var sequenceShapes = []sequenceShape{
-	{"concat", 5, []directions{{17, 9, lstm.MergeConcat}}, 3},
-	{"reverse", 16, []directions{{0, 32, 0}}, 0},
-	{"sum", 3, []directions{{20, 20, lstm.MergeSum}}, 2},
-	{"mul", 9, []directions{{16, 16, lstm.MergeMul}}, 2},
-	{"average", 12, []directions{{7, 7, lstm.MergeAverage}}, 0},
-	{"of five layers", 4, []directions{{12, 0, 0}, {10, 11, lstm.MergeConcat}, {8, 8, lstm.MergeMul}, {0, 33, 0}, {5, 5, lstm.MergeSum}}, 0},
+	{"concat", 5, []directions{{forward: 17, backward: 9}}, 3},
+	{"reverse", 16, []directions{{backward: 32}}, 0},
+	{"sum", 3, []directions{{forward: 20, backward: 20, merge: lstm.MergeSum}}, 2},
+	{"mul", 9, []directions{{forward: 16, backward: 16, merge: lstm.MergeMul}}, 2},
+	{"average", 12, []directions{{forward: 7, backward: 7, merge: lstm.MergeAverage}}, 0},
+	{"of five layers", 4, []directions{{forward: 12}, {forward: 10, backward: 11}, {forward: 8, backward: 8, merge: lstm.MergeMul}, {backward: 33}, {forward: 5, backward: 5, merge: lstm.MergeSum}}, 0},
+	{"last", 7, []directions{{forward: 9, backward: 17, last: true}}, 3},
 }
 
 // sequenceCases are whole sequences of these networks in different ways.
@@ -126,7 +128,7 @@ func (s *sequenceShape) model(g *generator, scale float32) *lstm.Model {
 			m.Layers = append(m.Layers, forward)
 			input = l.forward
 		default:
-			m.Layers = append(m.Layers, &lstm.Bidirectional{Forward: forward, Backward: backward, Merge: l.merge})
+			m.Layers = append(m.Layers, &lstm.Bidirectional{Forward: forward, Backward: backward, Merge: l.merge, Last: l.last})
 			input = l.backward
 			if forward != nil && l.merge == lstm.MergeConcat {
 				input += l.forward
