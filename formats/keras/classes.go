@@ -30,9 +30,9 @@ func init() {
 			options: "`activation`, `recurrent_activation`, `use_bias`, `go_backwards`, `return_sequences`; `stateful` is what streams are anyway, and `return_state` what `State` has"},
 		{names: []string{"CuDNNLSTM"}, add: (*builder).addLSTM, becomes: "the same", options: "its own order of weights and its two biases; an `LSTM` with these, too"},
 		{names: []string{"RNN"}, add: (*builder).addLSTM, becomes: "the same, one for each cell", options: "`cell`: `LSTMCell`, or `StackedRNNCells` of such"},
-		{names: []string{"Bidirectional"}, add: (*builder).addBidirectional, becomes: "`lstm.Bidirectional`",
+		{names: []string{"Bidirectional"}, add: (*builder).addBidirectional, becomes: "`lstm.Bidirectional`, with `Last` if `return_sequences` is False",
 			options: "`layer` and `backward_layer`: those above with one cell and `return_sequences`; `merge_mode`: concat, sum, mul, ave. Refused: no `merge_mode`, whose two outputs no layer reads; " +
-				"`return_sequences=False`, which takes the forward output of the last step and the backward one of the first; concat where the forward direction runs from the end"},
+				"concat where the forward direction runs from the end"},
 		{names: []string{"Embedding"}, add: (*builder).addEmbedding, becomes: "`lstm.Linear` on inputs that are one-hot; the metadata say so under `keras.input`",
 			options: "`input_dim`, `output_dim`. Refused: `mask_zero`; anywhere but at the beginning"},
 		{names: []string{"Dense"}, add: (*builder).addDense, alone: true, becomes: "`lstm.Linear`, and its `activation`", options: "`use_bias`"},

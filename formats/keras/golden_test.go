@@ -104,6 +104,24 @@ func requireLast(t *testing.T, net *lstm.SequenceNetwork, r run) {
 	}
 }
 
+// What both directions end with is the output at every step.
+func TestWhatDirectionsEndWith(t *testing.T) {
+	folders, err := filepath.Glob("testdata/models/both_end_*")
+	require.NoError(t, err)
+	require.NotEmpty(t, folders)
+	for _, folder := range folders {
+		m, r := open(t, folder), readRun(t, folder)
+		net, err := lstm.NewSequenceNetwork(m)
+		require.NoError(t, err)
+		y := make([]float32, len(r.X)*net.OutputSize())
+		net.Forward(slices.Concat(r.X...), y, nil, nil)
+		for range r.X {
+			requireNear(t, r.Y[len(r.Y)-1], y[:net.OutputSize()])
+			y = y[net.OutputSize():]
+		}
+	}
+}
+
 // requireSteps compares steps with the sequence, bit for bit.
 func requireSteps(t *testing.T, m *lstm.Model, r run, want []float32) {
 	t.Helper()
@@ -140,6 +158,7 @@ func requireNear(t *testing.T, want, got []float32) {
 
 func TestWhereOutputsAre(t *testing.T) {
 	others := map[string]string{
+		"both_end_concat": keras.OutputLast, "both_end_sum": keras.OutputLast, "both_end_mul": keras.OutputLast, "both_end_ave": keras.OutputLast,
 		"both_last": keras.OutputLast, "cudnn": keras.OutputLast, "embedding": keras.OutputLast, "functional": keras.OutputLast, "groups": keras.OutputLast, "lstm_last": keras.OutputLast, "lstm_last_dense": keras.OutputLast,
 		"rnn_cells": keras.OutputLast, "softmax_axis": keras.OutputLast, "stack": keras.OutputLast, "text_generator": keras.OutputLast,
 		"go_backwards_last": keras.OutputFirst, "go_backwards_then_last": keras.OutputFirst,

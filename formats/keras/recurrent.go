@@ -188,9 +188,6 @@ func (b *builder) addBidirectional(l *layer) error {
 	case first.backwards == second.backwards || first.sequences != second.sequences:
 		return l.Errorf(lstm.ErrDamaged, "its directions have go_backwards %v and %v and return_sequences %v and %v, want different and equal ones",
 			first.backwards, second.backwards, first.sequences, second.sequences)
-	case !first.sequences:
-		return l.Errorf(lstm.ErrUnsupported, "return_sequences is False: its output is that of the forward direction for the last step beside that of the backward one for the first, which no step has here; "+
-			"want True, and where nothing follows take both from the final lstm.SequenceState")
 	case fromEnd && mode == "concat":
 		return l.Errorf(lstm.ErrUnsupported, "merge_mode is concat and the first direction runs from the end, want sum, mul or ave, or a first direction that runs from the beginning")
 	case len(first.cells) > 1 || len(second.cells) > 1:
@@ -215,8 +212,13 @@ func (b *builder) addBidirectional(l *layer) error {
 	if fromEnd {
 		w0, w1 = w1, w0
 	}
-	b.layers = append(b.layers, &lstm.Bidirectional{Forward: w0, Backward: w1, Merge: merges[mode]})
-	b.lstms, b.dense, b.reversed = append(b.lstms, l.Name), nil, fromEnd
+	b.layers = append(b.layers, &lstm.Bidirectional{Forward: w0, Backward: w1, Merge: merges[mode], Last: !first.sequences})
+	b.lstms, b.dense = append(b.lstms, l.Name), nil
+	if first.sequences {
+		b.reversed = fromEnd
+	} else {
+		b.output = OutputLast
+	}
 	return nil
 }
 

@@ -88,7 +88,7 @@ func TestRefused(t *testing.T) {
 		{"lstm", `"use_bias": true`, `"use_bias": false`, lstm.ErrUnsupported, `it has the weight "lstm_LSTM1/bias", which layers of its class and options have not`},
 		{"lstm_defaults", `"tfjs-layers 4.22.0"`, `null`, lstm.ErrUnsupported, `recurrent_activation is hard_sigmoid, and the file has no keras_version`},
 		{"both_sum", `"merge_mode": "sum"`, `"merge_mode": null`, lstm.ErrUnsupported, `merge_mode is "null", want one of concat, sum, mul, ave`},
-		{"both_sum", `"return_sequences": true`, `"return_sequences": false`, lstm.ErrUnsupported, `return_sequences is False: its output is that of the forward direction for the last step`},
+		{"both_stack", `"return_sequences": true`, `"return_sequences": false`, lstm.ErrUnsupported, `(Bidirectional): there is no sequence after a layer with return_sequences=False`},
 		{"both_go_backwards", `"merge_mode": "ave"`, `"merge_mode": "concat"`, lstm.ErrUnsupported, `merge_mode is concat and the first direction runs from the end`},
 		{"stack", `"return_sequences": true`, `"return_sequences": false`, lstm.ErrUnsupported, `there is no sequence after a layer with return_sequences=False`},
 		{"softmax_axis", `"axis": 1`, `"axis": 0`, lstm.ErrUnsupported, `axis is 0, want the last, -1 or 1`},

@@ -100,7 +100,11 @@ const CASES = {
   uint16: { model: () => sequential(lstm(), dense(3)), quantization: 'uint16' },
   float16: { model: () => sequential(lstm(), dense(3)), quantization: 'float16' },
   cudnn: () => tf.sequential({ layers: [lstm({ units: 5, inputShape: [null, INPUT] }), last({ units: 3 }), dense(2)] }),
-  embedding: () => tf.sequential({ layers: [L.embedding({ inputDim: 9, outputDim: 3, batchInputShape: [null, null] }), lstm(), last({ units: 5 }), dense(9, 'softmax')] })
+  embedding: () => tf.sequential({ layers: [L.embedding({ inputDim: 9, outputDim: 3, batchInputShape: [null, null] }), lstm(), last({ units: 5 }), dense(9, 'softmax')] }),
+  both_end_concat: () => sequential(both('concat', { returnSequences: false }), dense(3, 'relu'), dense(2, 'softmax')),
+  both_end_sum: () => sequential(both('sum', { returnSequences: false })),
+  both_end_mul: () => sequential(lstm({ goBackwards: true }), both('mul', { returnSequences: false }), dense(2)),
+  both_end_ave: () => sequential(both('concat', { units: 3 }), L.dropout({ rate: 0.2 }), both('ave', { returnSequences: false, goBackwards: true }))
 }
 
 // randomize gives a model weights that say something about their order.
