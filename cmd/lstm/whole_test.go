@@ -44,6 +44,15 @@ func TestInfoOfBidirectional(t *testing.T) {
 	} {
 		require.Regexp(t, `\n *`+line+` *\n`, r.out)
 	}
+
+	for _, layer := range m.Layers {
+		layer.(*lstm.Bidirectional).Last = true
+	}
+	r = lstmWith(t, "", "info", writeModel(t, m))
+	require.Zero(t, r.code, r.err)
+	for _, line := range []string{` both, concat, last +11`, ` both, sum, last +7`, `lstm 2 reverse, last +7 +4 +176 +float32 +plain`} {
+		require.Regexp(t, `\n *`+line+` *\n`, r.out)
+	}
 }
 
 // The rows are one sequence, and the outputs those of SequenceNetwork, with the

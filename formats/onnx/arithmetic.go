@@ -241,18 +241,19 @@ func (c *call) combined(a, b *data, merge lstm.Merge) (value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(pa) == 1 && len(pb) == 1 && pa[0].moment == pb[0].moment && pa[0].isLSTM() && pb[0].isLSTM() {
-			f, g := pa[0].stage, pb[0].stage
-			if directionsOf(g, f) {
+		if len(pa) == 1 && len(pb) == 1 && pa[0].isLSTM() && pb[0].isLSTM() {
+			f, g := pa[0], pb[0]
+			if directionsOf(g.stage, f.stage) {
 				f, g = g, f
 			}
-			if directionsOf(f, g) {
+			_, ends := endsOf([]part{f, g})
+			if ends || directionsOf(f.stage, g.stage) && f.moment == g.moment {
 				if f.size != g.size {
 					return nil, shapeError("it puts together directions of the sizes %d and %d", f.size, g.size)
 				}
 				r := *a
 				r.first = 0
-				r.parts = []part{{stage: c.bidirectional(mergeKey{f, g, merge}), size: f.size, moment: pa[0].moment}}
+				r.parts = []part{{stage: c.bidirectional(mergeKey{f.stage, g.stage, merge, ends}), size: f.size, moment: f.moment}}
 				return &r, nil
 			}
 		}

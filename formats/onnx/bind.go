@@ -135,6 +135,7 @@ func (e *evaluator) setRole(axis int32, as role) error {
 type mergeKey struct {
 	forward, backward *stage
 	merge             lstm.Merge
+	last              bool // of what the directions end with
 }
 
 // layer is the stage of a merged layer, one for each key.
@@ -142,7 +143,7 @@ func (e *evaluator) bidirectional(k mergeKey) *stage {
 	if s, ok := e.merged[k]; ok {
 		return s
 	}
-	b := &lstm.Bidirectional{Backward: k.backward.weights, Merge: k.merge}
+	b := &lstm.Bidirectional{Backward: k.backward.weights, Merge: k.merge, Last: k.last}
 	s := &stage{parent: k.backward.parent, node: k.backward.node, layer: b, size: k.backward.size, lstms: k.backward.lstms, padded: k.backward.padded, key: k}
 	if k.forward != nil {
 		b.Forward = k.forward.weights
@@ -173,6 +174,9 @@ func (e *evaluator) whole(d *data) (*stage, moment, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if k, ok := endsOf(parts); ok {
+		return e.bidirectional(k), lastStep, nil
+	}
 	m := parts[0].moment
 	for _, p := range parts {
 		switch {
@@ -185,6 +189,16 @@ func (e *evaluator) whole(d *data) (*stage, moment, error) {
 	}
 	s, err := e.stageOf(parts)
 	return s, m, err
+}
+
+// endsOf is the layer whose output these parts are, if they are what the directions
+// of a layer end with, forward first.
+func endsOf(parts []part) (k mergeKey, ok bool) {
+	if len(parts) != 2 || !parts[0].isLSTM() || !parts[1].isLSTM() || parts[0].moment != lastStep || parts[1].moment != firstStep ||
+		!directionsOf(parts[0].stage, parts[1].stage) || parts[0].stage.padded != parts[1].stage.padded {
+		return k, false
+	}
+	return mergeKey{parts[0].stage, parts[1].stage, lstm.MergeConcat, true}, true
 }
 
 // stageOf is the stage whose output is these parts.
@@ -200,7 +214,7 @@ func (e *evaluator) stageOf(parts []part) (*stage, error) {
 	case len(parts) == 1:
 		return e.someFeatures(first)
 	case len(parts) == 2 && complete && directionsOf(first.stage, parts[1].stage):
-		return e.bidirectional(mergeKey{first.stage, parts[1].stage, lstm.MergeConcat}), nil
+		return e.bidirectional(mergeKey{forward: first.stage, backward: parts[1].stage}), nil
 	case complete:
 		return e.stacked(parts)
 	}

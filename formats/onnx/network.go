@@ -16,6 +16,15 @@ type output struct {
 	moment moment
 }
 
+// A graphOutput is an output of the graph: outputs of the network, final states, or
+// an input as it is.
+type graphOutput struct {
+	name    string
+	data    *data
+	states  []part
+	outputs []output
+}
+
 // model is the network whose outputs are asked for.
 func (e *evaluator) model() (*lstm.Model, error) {
 	names := e.options.outputs
@@ -27,9 +36,8 @@ func (e *evaluator) model() (*lstm.Model, error) {
 	if len(names) == 0 {
 		return nil, damaged("the graph has no outputs")
 	}
-	var outputs []output
-	var states []part
-	var passed []string
+	var values []graphOutput
+	count := 0
 	for _, name := range names {
 		v, err := e.value(name)
 		if err != nil {
@@ -41,24 +49,34 @@ func (e *evaluator) model() (*lstm.Model, error) {
 		case ok && d.parts[0].stage != d.free.stage:
 			return nil, unsupported("output %.80q: there is no LSTM between it and the graph's input", name)
 		case ok && e.options.outputs == nil:
-			passed = append(passed, name) // an input as it is
+			values = append(values, graphOutput{name: name}) // an input as it is
 			continue
 		default:
 			return nil, unsupported("output %.80q is %s, want what an LSTM network makes", name, v.describe())
 		}
 		d = e.resolve(d)
-		if final := finalStates(d); final != nil {
-			states, passed = append(states, final...), append(passed, name)
-			if len(states) > maxStates {
-				return nil, unsupported("the outputs have more than %d final states", maxStates)
+		out := graphOutput{name: name, data: d, states: finalStates(d)}
+		if out.states == nil {
+			if out.outputs, err = e.outputs(name, d); err != nil {
+				return nil, fmt.Errorf("output %.80q: %w", name, err)
 			}
-			continue
 		}
-		these, err := e.outputs(name, d)
-		if err != nil {
-			return nil, fmt.Errorf("output %.80q: %w", name, err)
+		if count += len(out.states); count > maxStates {
+			return nil, unsupported("the outputs have more than %d final states", maxStates)
 		}
-		outputs = append(outputs, these...)
+		values = append(values, out)
+	}
+	if err := e.takeEnds(values); err != nil {
+		return nil, err
+	}
+	var outputs []output
+	var states []part
+	var passed []string
+	for _, v := range values {
+		if v.outputs == nil {
+			states, passed = append(states, v.states...), append(passed, v.name)
+		}
+		outputs = append(outputs, v.outputs...)
 	}
 	if outputs == nil {
 		top, err := e.top(states)
@@ -91,6 +109,46 @@ func finalStates(d *data) []part {
 		}
 	}
 	return parts
+}
+
+// takeEnds makes outputs of what looks like final states, and is those of both
+// directions side by side: where others are made of the same, and where there is no
+// other output.
+func (e *evaluator) takeEnds(values []graphOutput) error {
+	tops, ends := map[*stage]bool{}, 0
+	for i := range values {
+		v := &values[i]
+		for _, o := range v.outputs {
+			if last := lastLSTM(o.chain); last >= 0 {
+				tops[o.chain[last]] = true
+			}
+		}
+		if v.isEnds() {
+			ends++
+		}
+	}
+	for i := range values {
+		v := &values[i]
+		if !v.isEnds() {
+			continue
+		}
+		k, _ := endsOf(v.states)
+		if len(tops) == 0 && ends == 1 || tops[e.bidirectional(k)] {
+			these, err := e.outputs(v.name, v.data)
+			if err != nil {
+				return fmt.Errorf("output %.80q: %w", v.name, err)
+			}
+			v.outputs = these
+		}
+	}
+	return nil
+}
+
+// isEnds reports whether v is what both directions of a layer end with, on one axis;
+// Y_h has three.
+func (v *graphOutput) isEnds() bool {
+	_, ok := endsOf(v.states)
+	return ok && v.data.rank() < 3 && len(v.data.featureAtoms()) == 1
 }
 
 // outputs are d's, one, or several that are joined.
@@ -171,7 +229,7 @@ func (e *evaluator) top(states []part) (output, error) {
 	case len(best) == 1:
 		s = best[0]
 	case len(best) == 2 && directionsOf(best[0], best[1]):
-		s, moment = e.bidirectional(mergeKey{best[0], best[1], lstm.MergeConcat}), everyStep
+		s, moment = e.bidirectional(mergeKey{forward: best[0], backward: best[1]}), everyStep
 	default:
 		return output{}, unsupported("the graph has the final states of LSTMs side by side, of which a network has none")
 	}

@@ -13,7 +13,8 @@
 //     of them in the model. Outputs that are final states are passed over.
 //   - A graph whose output is of the last step only, or of the first, becomes a
 //     network whose output is the same at that step. The metadata say so, under
-//     the key onnx.output.
+//     the key onnx.output. So it is with what both directions of an LSTM end with, put
+//     together, which is [lstm.Bidirectional] with Last.
 //   - The integers that choose the rows of an embedding become one-hot inputs. The
 //     metadata say so, under the key onnx.input.
 //   - Several outputs become heads.

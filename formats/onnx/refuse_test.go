@@ -61,7 +61,7 @@ func TestRefusals(t *testing.T) {
 		`it takes a step of sequences whose lengths are an input`:                            layer().integerInput("lengths", "n").integer("-1", -1).node("LSTM", list("x", "W", "R", "B", "lengths"), list("Y")).node("Gather", list("Y", "-1"), list("y")).output("y"),
 		`X is of the last step, want every step`:                                             plain().node("LSTM", list("Y_h", "W5", "R", "B"), list("Z")).floats("W5", make([]float32, 100), 1, 20, 5).output("Z"),
 		`an axis of the graph's input counts steps here, and streams elsewhere`:              squeezed().node("Transpose", list("h"), list("ht"), "perm", []int{1, 0, 2}).floats("W5", make([]float32, 100), 1, 20, 5).node("LSTM", list("ht", "W5", "R", "B"), list("Z")).output("Z"),
-		`it reads the last step of node "Y" (LSTM) together with the first step of node "Y"`: both().node("Transpose", list("Y_h"), list("t"), "perm", []int{1, 0, 2}).node("Relu", list("t"), list("y")).output("y"),
+		`it reads the first step of node "Y" (LSTM) together with the last step of node "Y"`: both().node("Gather", list("Y_h", "first"), list("f")).node("Gather", list("Y_h", "second"), list("b")).node("Concat", list("b", "f"), list("c"), "axis", 1).node("Relu", list("c"), list("y")).output("y"),
 		`it reads the cell state of node "Y" (LSTM)`:                                         plain().node("Tanh", list("Y_c"), list("y")).output("y"),
 		`the graph has no output but cell states and inputs`:                                 plain().output("Y_c"),
 		`there is no LSTM between it and the graph's input`:                                  build(17).input("x", "t", "n", 3).node("Relu", list("x"), list("y")).output("y"),

@@ -25,8 +25,9 @@ func WithStates() WriteOption { return func(w *writer) { w.states = true } }
 
 // Write writes m as an ONNX file, of standard operators of version 17. The graph has
 // the input x [steps, streams, I], and the output y [steps, streams, O], or one for
-// each head, with the head's name if no other has it. The metadata of m are those of
-// the file.
+// each head, with the head's name if no other has it. Above a layer with Last outputs
+// are [streams, O], and Read says in the metadata where they are. The metadata of m are
+// those of the file.
 //
 // [Read] reads what computes the same, bit for bit: the same model, if it has no
 // ActivationIdentity, no bias of which one of two is nil, no initial states that are
@@ -34,7 +35,8 @@ func WithStates() WriteOption { return func(w *writer) { w.states = true } }
 //
 // It is an [lstm.ErrUnsupported], and nothing is written, if m has what ONNX's LSTM
 // has not: a projection, a CellClip or layer normalization; if a layer's Format is not
-// Float32; and if the file would be larger than 2 GiB, which is the most that protocol
+// Float32; if a layer with Last is residual, runs in reverse only or has an LSTM layer
+// above it; and if the file would be larger than 2 GiB, which is the most that protocol
 // buffers take.
 func Write(w io.Writer, m *lstm.Model, options ...WriteOption) error {
 	data, err := encode(m, options)
@@ -50,6 +52,7 @@ const writtenOpset, writtenFormat = 17, 8
 // A writer makes the messages of a graph.
 type writer struct {
 	states       bool
+	ended        bool // a layer with Last: values have no axis of steps any more
 	nodes        []message
 	initializers []message
 	inputs       []message
@@ -161,7 +164,11 @@ func (g *writer) model(m *lstm.Model) (string, error) {
 // output makes value v the graph's output of that name, of size features.
 func (g *writer) output(v, name string, size int) {
 	g.nodes = append(g.nodes, encodeNode("Identity", []string{v}, []string{name}))
-	g.outputs = append(g.outputs, encodeValue(name, "steps", "streams", size))
+	if g.ended {
+		g.outputs = append(g.outputs, encodeValue(name, "streams", size))
+	} else {
+		g.outputs = append(g.outputs, encodeValue(name, "steps", "streams", size))
+	}
 }
 
 func isLSTM(layer lstm.Layer) bool {

@@ -121,6 +121,23 @@ func variants() map[string]*lstm.Model {
 		all["after_"+f.Function.String()] = layers(one(I), f)
 	}
 	all["cells_of_both"] = layers(both(one(I, func(w *lstm.Weights) { w.Cell.Gate = functions[2] }), one(I, func(w *lstm.Weights) { w.Cell.Output = functions[4] }), lstm.MergeConcat))
+
+	// Their names are the last, so that the cases of the others keep their seeds.
+	ends := func(b *lstm.Bidirectional, above ...lstm.Layer) *lstm.Model {
+		b.Last = true
+		m := layers(one(I), b)
+		m.Metadata = map[string]string{outputKey: "y at the last step"}
+		if above != nil {
+			m.Heads = []lstm.Head{{Layers: above}}
+		}
+		return m
+	}
+	all["what_both_end_with"] = ends(both(one(H), one(H), lstm.MergeConcat))
+	all["what_both_end_with_and_head"] = ends(both(one(H), one(H), lstm.MergeConcat), randomLinear(r, 2*H, 3, true), lstm.Activation{Function: lstm.ActivationSoftmax})
+	all["what_both_end_with_average"] = ends(both(one(H), one(H), lstm.MergeAverage))
+	all["what_both_end_with_mul"] = ends(both(one(H, clip), one(H), lstm.MergeMul), randomLinear(r, H, 2, true))
+	all["what_both_end_with_of_two_sizes"] = ends(both(one(H), randomLSTM(r, H, 4), lstm.MergeConcat), randomLinear(r, H+4, 2, false))
+	all["what_both_end_with_sum"] = ends(both(one(H), one(H), lstm.MergeSum), tanh)
 	return all
 }
 
@@ -217,6 +234,10 @@ func writtenCase(t *testing.T, name string, m *lstm.Model) goldenCase {
 	t.Helper()
 	n, err := lstm.NewSequenceNetwork(m)
 	require.NoError(t, err)
+	axes := "TBF"
+	if slices.ContainsFunc(m.Layers, func(l lstm.Layer) bool { b, ok := l.(*lstm.Bidirectional); return ok && b.Last }) {
+		axes = "BF"
+	}
 	c := goldenCase{Name: name, Inputs: []goldenValue{{Name: "x", Axes: "TBF", Shape: []int{5, 2, n.InputSize()}}}}
 	others := []string{"y", "y.1"}
 	for _, h := range n.Heads() {
@@ -224,10 +245,10 @@ func writtenCase(t *testing.T, name string, m *lstm.Model) goldenCase {
 		if out == "" || out == "x" {
 			out, others = others[0], others[1:]
 		}
-		c.Outputs = append(c.Outputs, goldenValue{Name: out, Axes: "TBF"})
+		c.Outputs = append(c.Outputs, goldenValue{Name: out, Axes: axes})
 	}
 	if c.Outputs == nil {
-		c.Outputs = []goldenValue{{Name: "y", Axes: "TBF"}}
+		c.Outputs = []goldenValue{{Name: "y", Axes: axes}}
 	}
 	nodes := statefulNodes[name]
 	for k := range nodes {
@@ -268,6 +289,17 @@ func TestWriteRefuses(t *testing.T) {
 			w.Cell.CellClip = 3
 			m.Layers[0] = &lstm.Bidirectional{Backward: w}
 		}, lstm.ErrUnsupported, "layers.0: Cell.CellClip"},
+		"last in reverse": {func(m *lstm.Model) {
+			m.Layers[0] = &lstm.Bidirectional{Backward: m.Layers[0].(*lstm.Weights), Last: true}
+		}, lstm.ErrUnsupported, "onnx: layers.0: it has Last and runs in reverse only"},
+		"last and residual": {func(m *lstm.Model) {
+			w := randomLSTM(r, 5, 5, func(w *lstm.Weights) { w.Residual = true })
+			m.Layers[0] = &lstm.Bidirectional{Forward: w, Backward: w, Last: true}
+		}, lstm.ErrUnsupported, "onnx: layers.0: it has Last and a residual connection"},
+		"above last": {func(m *lstm.Model) {
+			w := m.Layers[0].(*lstm.Weights)
+			m.Layers = []lstm.Layer{&lstm.Bidirectional{Forward: w, Backward: w, Last: true}, lstm.Activation{Function: lstm.ActivationTanh}, randomLSTM(r, 10, 2)}
+		}, lstm.ErrUnsupported, "onnx: layers.2: it is an LSTM layer above one that has Last"},
 		"broken":   {func(m *lstm.Model) { m.Layers[0].(*lstm.Weights).WeightIH = nil }, lstm.ErrShape, "onnx: layer 0: WeightIH is nil"},
 		"metadata": {func(m *lstm.Model) { m.Metadata = map[string]string{arrangementKey: ""} }, lstm.ErrUnsupported, arrangementKey},
 	} {

@@ -12,6 +12,9 @@ import (
 func (g *writer) layers(name, v string, size int, layers []lstm.Layer) (string, int, error) {
 	for i, layer := range layers {
 		name := fmt.Sprintf("%s.%d", name, i)
+		if g.ended && isLSTM(layer) {
+			return "", 0, unsupported("%s: it is an LSTM layer above one that has Last, whose output is of no steps in ONNX", name)
+		}
 		switch l := layer.(type) {
 		case *lstm.Weights:
 			if err := checkWritable(name, l); err != nil {
@@ -68,6 +71,10 @@ func (g *writer) bidirectional(name, x string, b *lstm.Bidirectional) (string, i
 			return "", 0, err
 		}
 	}
+	if b.Last {
+		g.ended = true
+		return g.ends(name, x, b)
+	}
 	if b.Forward == nil {
 		y, err := g.direction(name, x, b.Backward, "reverse")
 		return y, b.Backward.HiddenSize, err
@@ -77,7 +84,7 @@ func (g *writer) bidirectional(name, x string, b *lstm.Bidirectional) (string, i
 		size += b.Forward.HiddenSize
 	}
 	if oneNode(b) {
-		y, err := g.lstm(name, x, "bidirectional", b.Forward, b.Backward) // [T, 2, B, H]
+		y, _, err := g.lstm(name, x, "bidirectional", false, b.Forward, b.Backward) // [T, 2, B, H]
 		if err != nil {
 			return "", 0, err
 		}
@@ -91,7 +98,7 @@ func (g *writer) bidirectional(name, x string, b *lstm.Bidirectional) (string, i
 			side := g.node("Gather", name+".side", []string{y, index}, "axis", 1) // [T, 1, B, H]
 			sides = append(sides, g.squeezed(name+".side", side))
 		}
-		return g.merged(name, sides, b.Merge), size, nil
+		return g.merged(name, sides, b.Merge, 2), size, nil
 	}
 	forward, err := g.direction(name, x, b.Forward, "forward")
 	if err != nil {
@@ -101,7 +108,46 @@ func (g *writer) bidirectional(name, x string, b *lstm.Bidirectional) (string, i
 	if err != nil {
 		return "", 0, err
 	}
-	return g.merged(name, []string{forward, backward}, b.Merge), size, nil
+	return g.merged(name, []string{forward, backward}, b.Merge, 2), size, nil
+}
+
+// ends writes what both directions of a layer end with, merged: [B, features].
+func (g *writer) ends(name, x string, b *lstm.Bidirectional) (string, int, error) {
+	switch {
+	case b.Forward == nil:
+		return "", 0, unsupported("%s: it has Last and runs in reverse only, and ONNX's output would be read as that of the first step", name)
+	case b.Forward.Residual || b.Backward.Residual:
+		return "", 0, unsupported("%s: it has Last and a residual connection, and ONNX's Y_h has no input beside it", name)
+	}
+	size := b.Backward.HiddenSize
+	if b.Merge == lstm.MergeConcat {
+		size += b.Forward.HiddenSize
+	}
+	if !oneNode(b) {
+		var sides []string
+		for i, w := range []*lstm.Weights{b.Forward, b.Backward} {
+			_, h, err := g.lstm(name, x, []string{"forward", "reverse"}[i], true, w) // [1, B, H]
+			if err != nil {
+				return "", 0, err
+			}
+			sides = append(sides, g.node("Squeeze", name+".h", []string{h, g.integers(name+".axes", 0)}))
+		}
+		return g.merged(name, sides, b.Merge, 1), size, nil
+	}
+	_, h, err := g.lstm(name, x, "bidirectional", true, b.Forward, b.Backward) // [2, B, H]
+	if err != nil {
+		return "", 0, err
+	}
+	if b.Merge == lstm.MergeConcat {
+		h = g.node("Transpose", name+".sides", []string{h}, "perm", []int{1, 0, 2})
+		return g.node("Reshape", name, []string{h, g.integers(name+".shape", 0, -1)}), size, nil
+	}
+	var sides []string
+	for i := range int64(2) {
+		side := g.node("Gather", name+".side", []string{h, g.integers(name+".index", i)}, "axis", 0) // [1, B, H]
+		sides = append(sides, g.node("Squeeze", name+".side", []string{side, g.integers(name+".axes", 0)}))
+	}
+	return g.merged(name, sides, b.Merge, 1), size, nil
 }
 
 // oneNode reports whether one LSTM node can have both directions.
@@ -111,7 +157,8 @@ func oneNode(b *lstm.Bidirectional) bool {
 		(f.PeepholeI == nil) == (r.PeepholeI == nil) && !f.Residual && !r.Residual
 }
 
-func (g *writer) merged(name string, sides []string, merge lstm.Merge) string {
+// merged is what two directions become, whose features are on that axis.
+func (g *writer) merged(name string, sides []string, merge lstm.Merge, axis int) string {
 	switch merge {
 	case lstm.MergeSum:
 		return g.node("Add", name, sides)
@@ -120,7 +167,7 @@ func (g *writer) merged(name string, sides []string, merge lstm.Merge) string {
 	case lstm.MergeAverage:
 		return g.node("Mean", name, sides)
 	}
-	return g.node("Concat", name, sides, "axis", 2)
+	return g.node("Concat", name, sides, "axis", axis)
 }
 
 // squeezed takes the axis of directions from [T, 1, B, H].
@@ -130,7 +177,7 @@ func (g *writer) squeezed(name, y string) string {
 
 // direction writes one direction in a node of its own, with its residual connection.
 func (g *writer) direction(name, x string, w *lstm.Weights, direction string) (string, error) {
-	y, err := g.lstm(name, x, direction, w)
+	y, _, err := g.lstm(name, x, direction, false, w)
 	if err != nil {
 		return "", err
 	}
@@ -141,8 +188,9 @@ func (g *writer) direction(name, x string, w *lstm.Weights, direction string) (s
 	return y, nil
 }
 
-// lstm writes an LSTM node, and returns its Y [T, D, B, H].
-func (g *writer) lstm(name, x, direction string, directions ...*lstm.Weights) (string, error) {
+// lstm writes an LSTM node, and returns its Y [T, D, B, H], and its Y_h [D, B, H] if
+// that is wanted.
+func (g *writer) lstm(name, x, direction string, wantH bool, directions ...*lstm.Weights) (y, h string, err error) {
 	count, size, hidden := len(directions), directions[0].InputSize, directions[0].HiddenSize
 	var w, r, b, p, h0, c0 []float32
 	var hasBias, hasH, hasC bool
@@ -166,7 +214,7 @@ func (g *writer) lstm(name, x, direction string, directions ...*lstm.Weights) (s
 		inputs[inputP] = g.floats(name+".P", p, count, 3*hidden)
 	}
 	if g.states && (hasH || hasC) {
-		return "", unsupported("%s: InitialH or InitialC is not nil, and with onnx.WithStates initial states are inputs", name)
+		return "", "", unsupported("%s: InitialH or InitialC is not nil, and with onnx.WithStates initial states are inputs", name)
 	}
 	if hasH {
 		inputs[inputH] = g.initial(name+".h0", h0, count, hidden)
@@ -183,11 +231,17 @@ func (g *writer) lstm(name, x, direction string, directions ...*lstm.Weights) (s
 			g.outputs = append(g.outputs, encodeValue(out, count, "streams", hidden))
 		}
 	}
+	if wantH && !g.states {
+		outputs = append(outputs, g.name(name+".Y_h"))
+	}
+	if wantH {
+		h = outputs[1]
+	}
 	for inputs[len(inputs)-1] == "" {
 		inputs = inputs[:len(inputs)-1]
 	}
 	g.nodes = append(g.nodes, encodeNode("LSTM", inputs, outputs, g.attributes(direction, directions)...))
-	return outputs[0], nil
+	return outputs[0], h, nil
 }
 
 func orZeros(list []float32, n int) []float32 {

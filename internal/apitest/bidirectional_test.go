@@ -384,3 +384,14 @@ func TestNewSequenceNetworkCopies(t *testing.T) {
 	n.Forward(x, y, nil, nil)
 	lstmtest.RequireBits(t, want, y, "after the model was cleared")
 }
+
+// Options that change weights change nothing else of a layer.
+func TestOptionsKeepDirections(t *testing.T) {
+	m := bidirectionalModel()
+	m.Layers[2].(*lstm.Bidirectional).Last = true
+	want, err := lstm.NewSequenceNetwork(m)
+	require.NoError(t, err)
+	got, err := lstm.NewSequenceNetwork(m, lstm.WithWeights(lstm.Float32))
+	require.NoError(t, err)
+	require.Equal(t, want.Fingerprint(), got.Fingerprint())
+}

@@ -122,7 +122,7 @@ func modelsEqual(a, b *lstm.Model) bool {
 		switch a := a.(type) {
 		case *lstm.Bidirectional:
 			b, ok := b.(*lstm.Bidirectional)
-			return ok && a.Merge == b.Merge && (a.Forward == nil) == (b.Forward == nil) &&
+			return ok && a.Merge == b.Merge && a.Last == b.Last && (a.Forward == nil) == (b.Forward == nil) &&
 				(a.Forward == nil || equal(a.Forward, b.Forward)) && equal(a.Backward, b.Backward)
 		case *lstm.Weights:
 			b, ok := b.(*lstm.Weights)

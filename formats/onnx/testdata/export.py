@@ -133,6 +133,22 @@ def main():
     case("effect_with_knobs", Lambda(lambda m, x: (lambda skip: m.head(m.lstm(x)[0]) + skip)(x[:, :, 0:1]), lstm=lstm(3), head=nn.Linear(H, 1)), BTF, OUT)
     case("states_of_one_input", Lambda(lambda m, x, s: (lambda y, a: (m.head(y), torch.stack((a[0], a[1]), -1)))(*m.lstm(x, (s[..., 0], s[..., 1]))),
                                        lstm=lstm(), head=nn.Linear(H, O)), BTF + [("s", "LBFK", x(1, B, H, 2))], OUT + [("sn", "LBFK")])
+    ends = lambda name, f, axes=True, opset=14, **options: case("both_end_" + name, Lambda(
+        lambda m, x: m.head(torch.relu(f(*m.lstm(x)))), lstm=lstm(bidirectional=True, **options), head=nn.Linear(2 * H, O)), BTF, [("y", "BF")], axes=axes, opset=opset)
+    ends("cat", lambda y, s: torch.cat((s[0][-2], s[0][-1]), dim=1), num_layers=2)
+    ends("cat_static", lambda y, s: torch.cat((s[0][-2, :, :], s[0][-1, :, :]), dim=1), axes=False, opset=9)
+    ends("transpose", lambda y, s: s[0].transpose(0, 1).reshape(s[0].size(1), -1))
+    ends("permute", lambda y, s: s[0].permute(1, 0, 2).flatten(1), opset=11)
+    ends("view", lambda y, s: (lambda h: torch.cat((h[-1, 0], h[-1, 1]), -1))(s[0].view(2, 2, s[0].size(1), H)), num_layers=2)
+    ends("unbind", lambda y, s: torch.cat(s[0].unbind(0), 1), opset=13)
+    ends("steps", lambda y, s: torch.cat((y[:, -1, :H], y[:, 0, H:]), 1))
+    case("both_end_sum", Lambda(lambda m, x: (lambda h: m.head(h[0] + h[1]))(m.lstm(x)[1][0]), lstm=lstm(bidirectional=True), head=nn.Linear(H, O)), BTF, [("y", "BF")])
+    case("both_end_mean", Lambda(lambda m, x: (lambda h: m.head((h[-2] + h[-1]) / 2))(m.lstm(x)[1][0]), lstm=lstm(bidirectional=True), head=nn.Linear(H, O)), BTF, [("y", "BF")])
+    case("both_end_alone", Lambda(lambda m, x: (lambda h: torch.cat((h[-2], h[-1]), 1))(m.lstm(x)[1][0]), lstm=lstm(bidirectional=True)), BTF, [("y", "BF")])
+    case("both_end_heads", Lambda(lambda m, x: (lambda h: (torch.softmax(m.a(h), -1), h, m.b(h)))((lambda h: torch.cat((h[-2], h[-1]), 1))(m.lstm(x)[1][0])),
+                                  lstm=lstm(bidirectional=True), a=nn.Linear(2 * H, 3), b=nn.Linear(2 * H, 1)), BTF, [("class", "BF"), ("hidden", "BF"), ("value", "BF")])
+    case("both_end_lengths", Lambda(lambda m, x, n: (lambda h: m.head(torch.cat((h[-2], h[-1]), 1)))(m.lstm(nn.utils.rnn.pack_padded_sequence(x, n, batch_first=True))[1][0]),
+                                    lstm=lstm(bidirectional=True), head=nn.Linear(2 * H, O)), BTF + [("lengths", "B", torch.tensor([T, T - 1]))], [("y", "BF")], axes=False)
     with open(os.path.join(FOLDER, "cases.json"), "w") as f:
         f.write("[\n" + ",\n".join(json.dumps(c) for c in CASES) + "\n]\n")
 
