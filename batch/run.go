@@ -62,7 +62,7 @@ func (b *batch) clear() {
 	b.steps, b.notFinite, b.sampled, b.waited = 0, 0, 0, 0
 }
 
-// run takes the steps and answers the requests.
+// run takes the steps.
 func (b *batch) run(w *worker) {
 	b.begin = now()
 	for _, r := range b.requests {
@@ -100,6 +100,10 @@ func (b *batch) run(w *worker) {
 		}
 	}
 	b.end = now()
+}
+
+// answer wakes who waits and calls back.
+func (b *batch) answer() {
 	for _, r := range b.requests {
 		if r.kind == stepping {
 			r.wake <- struct{}{}

@@ -102,6 +102,10 @@ func (w *worker) serve() {
 		w.mutex.Unlock()
 		w.batch.run(w)
 		w.mutex.Lock()
+		w.countBatch()
+		w.mutex.Unlock()
+		w.batch.answer()
+		w.mutex.Lock()
 		w.endBatch()
 	}
 }
@@ -192,6 +196,14 @@ func (w *worker) takeBatch() {
 	}
 }
 
+// countBatch counts the steps of the batch, before it is answered: whoever has an
+// answer finds it in Stats.
+func (w *worker) countBatch() {
+	if len(w.batch.streams) > 0 {
+		w.counts.addBatch(&w.batch)
+	}
+}
+
 // endBatch ends what takeBatch has begun.
 func (w *worker) endBatch() {
 	w.busy = false
@@ -205,7 +217,6 @@ func (w *worker) endBatch() {
 		w.alone = 0
 	}
 	b.woken = len(b.streams) - len(b.submitted)
-	w.counts.addBatch(b)
 	for _, s := range b.streams {
 		w.endTurn(s, b.end)
 	}

@@ -29,6 +29,14 @@ func (w *worker) locked(f func()) {
 	f()
 }
 
+// settled waits until the worker's goroutine waits, too. It wakes callers before it lets
+// others take steps.
+func (w *worker) settled() {
+	for settled := false; !settled; runtime.Gosched() {
+		w.locked(func() { settled = w.asleep && !w.busy })
+	}
+}
+
 // A context that is done while a step is being taken does not end the step.
 func TestBegunStepIsFinished(t *testing.T) {
 	b, w := newWorkerOf(t, &Options{Workers: 1})
@@ -47,6 +55,7 @@ func TestBegunStepIsFinished(t *testing.T) {
 	require.False(t, w.batch.requests[0].queued)
 	w.mutex.Unlock()
 	w.batch.run(w)
+	w.batch.answer()
 	w.locked(w.endBatch)
 	require.NoError(t, <-err)
 	require.NotZero(t, y[0])
@@ -64,6 +73,7 @@ func TestCancelOfBegunStep(t *testing.T) {
 	w.locked(w.takeBatch)
 	require.False(t, w.cancel(context.Background(), r))
 	w.batch.run(w)
+	w.batch.answer()
 	w.locked(w.endBatch)
 	require.NoError(t, w.await(context.Background(), r))
 }
@@ -74,8 +84,12 @@ func TestAlone(t *testing.T) {
 	b, w := newWorkerOf(t, &Options{Workers: 1, BatchSize: 2})
 	ctx, s, other := context.Background(), b.NewStream(), b.NewStream()
 	step := func(s *Stream) { require.NoError(t, s.Step(ctx, []float32{1}, nil)) }
-	for range 10 {
+	settledStep := func() {
+		w.settled()
 		step(s)
+	}
+	for range 10 {
+		settledStep()
 	}
 	require.Equal(t, uint64(10), b.Stats().Alone)
 
@@ -91,14 +105,14 @@ func TestAlone(t *testing.T) {
 		w.rouse()
 	})
 	group.Wait()
+	w.settled()
 	require.Equal(t, uint64(1), b.Stats().Sizes[1])
-	for range aloneAfter {
-		step(s)
+	for range aloneAfter + 1 {
+		settledStep()
 	}
-	step(s)
 	require.Equal(t, uint64(10), b.Stats().Alone)
 	for range lookEvery {
-		step(s)
+		settledStep()
 	}
 	require.Equal(t, uint64(10+lookEvery-1), b.Stats().Alone, "one of them has looked for company")
 }
