@@ -1,0 +1,40 @@
+module example.com/lstm/cmd/lstm-serve
+
+go 1.26.0
+
+// Until the first release: docs/releasing.md.
+replace (
+	example.com/lstm => ../..
+	example.com/lstm/cmd/lstm => ../lstm
+	example.com/lstm/formats/keras => ../../formats/keras
+	example.com/lstm/formats/onnx => ../../formats/onnx
+	example.com/lstm/formats/rtneural => ../../formats/rtneural
+	example.com/lstm/formats/torch => ../../formats/torch
+)
+
+require (
+	example.com/lstm v0.0.0
+	example.com/lstm/cmd/lstm v0.0.0
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
+	github.com/prometheus/client_golang v1.25.0
+	github.com/stretchr/testify v1.12.1
+	github.com/urfave/cli/v3 v3.14.0
+	go.etcd.io/bbolt v1.5.0
+	golang.org/x/net v0.60.0
+	golang.org/x/sync v0.25.0
+	golang.org/x/sys v0.49.0
+	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
+)
+
+require (
+	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/prometheus/client_model v0.6.3 // indirect
+	github.com/prometheus/common v0.72.0 // indirect
+	github.com/prometheus/procfs v0.22.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/text v0.42.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
+)
