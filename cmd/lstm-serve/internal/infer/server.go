@@ -1,0 +1,158 @@
+package infer
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"google.golang.org/grpc/codes"
+
+	"example.com/lstm"
+	"example.com/lstm/cmd/lstm-serve/internal/inferr"
+	"example.com/lstm/cmd/lstm-serve/internal/repository"
+	"example.com/lstm/cmd/lstm-serve/internal/sequences"
+)
+
+// Options are limits of a Server. The zero value, and a nil pointer, stand for the
+// defaults.
+type Options struct {
+	MaxSteps    int // of a request, those of all its sequences together; default 10,000
+	MaxElements int // of a tensor, of input or output; default 4,194,304, which are 16 MiB
+}
+
+// A Server answers requests. Any number of goroutines may use it.
+type Server struct {
+	models  *repository.Repository
+	options Options
+	// A request without sequence has an element here while it is computed: more of them
+	// than processors would be no faster, only all late.
+	computing chan struct{}
+}
+
+// New makes a Server of the models of a repository.
+func New(models *repository.Repository, o *Options) *Server {
+	s := &Server{models: models, computing: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	if o != nil {
+		s.options = *o
+	}
+	if s.options.MaxSteps == 0 {
+		s.options.MaxSteps = 10_000
+	}
+	if s.options.MaxElements == 0 {
+		s.options.MaxElements = 4 << 20
+	}
+	return s
+}
+
+// Infer answers r by calling done once, with a response or with an error, which is always
+// an *inferr.Error. done may be called before Infer returns, or later on another
+// goroutine, which it must not hold up. r and its tensors must not change until then, and
+// the tensors of the response are only to be read.
+//
+// A request with a sequence takes its steps behind those that came before, and Infer does
+// not wait for it. One without is computed by the caller, as soon as a processor is free.
+// If ctx ends before a request has begun, or while one without sequence is computed, its
+// error comes back; a sequence's request that has been accepted is taken whole.
+func (s *Server) Infer(ctx context.Context, r *Request, done func(*Response, error)) {
+	c, err := s.check(r)
+	if err == nil {
+		err = contextError(ctx)
+	}
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	if r.Sequence.ID == "" {
+		y, err := s.computeWhole(ctx, c)
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		done(c.response(r, y), nil)
+		return
+	}
+	c.model.Stream.Submit(ctx, sequences.Request{
+		ID: r.Sequence.ID, Start: r.Sequence.Start, End: r.Sequence.End, Step: r.Sequence.Step, X: c.x,
+	}, func(a sequences.Answer, err error) {
+		if err != nil {
+			done(nil, inError(err))
+			return
+		}
+		response := c.response(r, a.Y)
+		response.SequenceID, response.Step, response.StoredStep = r.Sequence.ID, a.Step, a.StoredStep
+		done(response, nil)
+	})
+}
+
+// A call is a request that has been checked.
+type call struct {
+	model   *repository.Model
+	outputs []lstm.HeadOutput // the wanted ones
+	x       []float32
+	shape   [3]int64 // of the input; elements before rank
+	rank    int
+	steps   int // of each sequence
+	batch   int // sequences
+	size    int // of the output of a step
+}
+
+func (s *Server) check(r *Request) (*call, error) {
+	c := &call{}
+	var err error
+	if c.model, err = s.models.Model(r.Model, r.Version); err != nil {
+		return nil, err
+	}
+	if err := r.Sequence.check(); err != nil {
+		return nil, err
+	}
+	if r.Sequence.ID != "" && c.model.Stream == nil {
+		return nil, inferr.Errorf(codes.InvalidArgument,
+			"model %q reads whole sequences only, want a request without %s", c.model.Name, SequenceID)
+	}
+	network := c.model.Network()
+	if err := c.takeInput(r, network.InputSize()); err != nil {
+		return nil, err
+	}
+	c.size = network.OutputSize()
+	if err := s.checkLimits(c); err != nil {
+		return nil, err
+	}
+	c.outputs, err = wanted(c.model.Outputs(network), r.Outputs)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// response makes the response that has the output y, [steps of all sequences, size].
+func (c *call) response(r *Request, y []float32) *Response {
+	response := &Response{Model: c.model.Name, Version: c.model.Version, ID: r.ID, Outputs: make([]Tensor, len(c.outputs))}
+	for i, o := range c.outputs {
+		shape := append([]int64(nil), c.shape[:c.rank]...)
+		shape[c.rank-1] = int64(o.Size)
+		response.Outputs[i] = Tensor{Name: o.Name, Datatype: FP32, Shape: shape, Data: columns(y, c.size, o.Offset, o.Size)}
+	}
+	return response
+}
+
+// contextError returns the error of a context that has ended.
+func contextError(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return inError(err)
+	}
+	return nil
+}
+
+// inError returns err as an *inferr.Error.
+func inError(err error) *inferr.Error {
+	var e *inferr.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, context.Canceled):
+		return inferr.Errorf(codes.Canceled, "the request was cancelled before it was answered")
+	case errors.Is(err, context.DeadlineExceeded):
+		return inferr.Errorf(codes.DeadlineExceeded, "the time for the request was over before it was answered")
+	}
+	return inferr.Errorf(codes.Internal, "%v", err)
+}
