@@ -1,99 +1,142 @@
-// Package sequences keeps the sequences of a model: where each stream of data is, and
-// what it has answered last.
+// Package sequences keeps the sequences of a model: where each stream of data is, what
+// it has answered last, and what of it is stored.
+//
+// # Turns
+//
+// Requests of a sequence have their turn one after another, in the order in which they
+// have come, and all that is asked of a request is asked when its turn comes: so it
+// does not matter what becomes of the sequence while a request waits. Whoever has
+// the turn, a request or somebody who has to read or to change the sequence between two
+// requests, owns all of it. While it is being loaded, the turn is the loader's.
 package sequences
 
 import (
 	"context"
-	"log/slog"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"example.com/lstm"
+	"example.com/lstm/batch"
 	"example.com/lstm/cmd/lstm-serve/internal/inferr"
 )
 
-// A Request is for one step of a sequence, or for several.
-type Request struct {
-	ID         string
-	Start, End bool
-	Step       uint64    // number of the first step, 0 if the client does not count
-	X          []float32 // [T, InputSize]
+// Sequences are those of one model. Any number of goroutines may use them.
+type Sequences struct {
+	options Options
+	batcher *batch.Batcher
+	index   index
+	pool    sync.Pool // of *request
+	started time.Time
+
+	waiting  atomic.Int64 // requests that have been accepted and not answered
+	closed   atomic.Bool
+	drained  chan struct{} // gets an element when closed, and waiting has become 0
+	stop     chan struct{} // closed when closed
+	stopping sync.Once
+	running  sync.WaitGroup
+
+	stateBytes int64 // of a sequence that is live, without its last answer
+	counts     counts
 }
 
-// An Answer is what the steps of a Request have put out.
-type Answer struct {
-	Y          []float32 // [T, OutputSize], only to be read
-	Step       uint64    // number of the last step
-	StoredStep uint64    // number of the last step that is stored, 0 if there is none
-	Repeated   bool      // the answer was given before
+// New makes Sequences for the network n. They run goroutines until Close. o may be nil.
+// The error names the option that makes no sense.
+func New(n *lstm.Network, o *Options) (*Sequences, error) {
+	options, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	batcher, err := batch.New(n, &batch.Options{
+		Workers: options.Workers, BatchSize: options.BatchSize, Wait: options.Wait,
+		QueueSize: unlimited, // each sequence has at most one step in it
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.Fingerprint() // so that no request waits for it
+	s := &Sequences{
+		options: options,
+		batcher: batcher,
+		started: time.Now(),
+		drained: make(chan struct{}, 1),
+		stop:    make(chan struct{}),
+
+		stateBytes: int64(n.NewState().MemorySize()) + sequenceBytes,
+	}
+	s.index.init()
+	s.running.Go(s.sweepUntilClosed)
+	return s, nil
 }
 
-// Options are how Sequences work.
-type Options struct {
-	Workers, BatchSize int           // see batch.Options
-	Wait               time.Duration // see batch.Options
+// unlimited is a length of a queue that is never reached.
+const unlimited = 1 << 30
 
-	MostWaiting        int
-	MostSequences      int
-	LiveBytes          int64
-	IdleTime           time.Duration
-	ExpireTime         time.Duration
-	CheckpointInterval time.Duration
-	Logger             *slog.Logger
+// Network returns the network with which the next steps are taken.
+func (s *Sequences) Network() *lstm.Network { return s.batcher.Network() }
+
+// Swap puts n in the place of the network: all sequences go on with it, where they are.
+// The error says that it cannot adopt their states, or that its output has another size.
+func (s *Sequences) Swap(n *lstm.Network) error {
+	if n == nil {
+		return errors.New("sequences: Swap: n is nil")
+	}
+	n.Fingerprint()
+	return s.batcher.Swap(n)
 }
 
-// A Description says where a sequence is.
-type Description struct {
-	ID               string
-	Step, StoredStep uint64
-	Live, Ended      bool
+// Ready returns why requests cannot be served as they should, nil if they can.
+func (s *Sequences) Ready() error {
+	if s.closed.Load() {
+		return errClosed()
+	}
+	return nil
 }
 
-// Sequences are those of one model.
-type Sequences struct{ network *lstm.Network }
-
-// New makes Sequences for a network.
-func New(n *lstm.Network, o *Options) (*Sequences, error) { return &Sequences{n}, nil }
-
-// Network is the network with which the next steps are taken.
-func (s *Sequences) Network() *lstm.Network { return s.network }
-
-// Submit takes the steps of r, and calls done when they have ended.
-func (s *Sequences) Submit(ctx context.Context, r Request, done func(Answer, error)) {
-	done(Answer{}, inferr.Errorf(codes.Unimplemented, "not there yet"))
+// Close refuses requests that come from now on, waits until all that have been accepted
+// are answered, and ends. It returns the error of ctx if it is done before; then what is
+// left goes on behind Close. More calls wait as the first does. Callbacks must not call
+// it.
+func (s *Sequences) Close(ctx context.Context) error {
+	s.closed.Store(true)
+	if s.waiting.Load() == 0 {
+		s.signalDrained()
+	}
+	select {
+	case <-s.drained:
+		s.signalDrained() // for the next call
+	case <-ctx.Done():
+		return fmt.Errorf("sequences: Close: %w, while %d requests have no answer", context.Cause(ctx), s.waiting.Load())
+	}
+	s.stopping.Do(func() { close(s.stop) })
+	ended := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		s.batcher.Close()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("sequences: Close: %w", context.Cause(ctx))
+	}
 }
 
-// Infer takes the steps of r.
-func (s *Sequences) Infer(ctx context.Context, r Request) (Answer, error) {
-	return Answer{}, inferr.Errorf(codes.Unimplemented, "not there yet")
+func (s *Sequences) signalDrained() {
+	select {
+	case s.drained <- struct{}{}:
+	default:
+	}
 }
 
-// Describe says where a sequence is.
-func (s *Sequences) Describe(id string) (Description, error) {
-	return Description{}, inferr.Errorf(codes.Unimplemented, "not there yet")
+// now is a time that only grows, whatever becomes of the clock.
+func (s *Sequences) now() time.Duration { return time.Since(s.started) }
+
+func errClosed() *inferr.Error {
+	return inferr.Errorf(codes.Unavailable, "the server is shutting down")
 }
-
-// Export returns the record of a sequence, which other processes can import.
-func (s *Sequences) Export(ctx context.Context, id string, release bool) ([]byte, error) {
-	return nil, inferr.Errorf(codes.Unimplemented, "not there yet")
-}
-
-// Import takes in the record of a sequence.
-func (s *Sequences) Import(ctx context.Context, id string, record []byte) (Description, error) {
-	return Description{}, inferr.Errorf(codes.Unimplemented, "not there yet")
-}
-
-// Remove ends a sequence, wherever it is.
-func (s *Sequences) Remove(ctx context.Context, id string) error {
-	return inferr.Errorf(codes.Unimplemented, "not there yet")
-}
-
-// Swap puts another network in place.
-func (s *Sequences) Swap(n *lstm.Network) error { return nil }
-
-// Ready returns why the sequences cannot be served, if they cannot.
-func (s *Sequences) Ready() error { return nil }
-
-// Close ends what has been accepted and stores all sequences.
-func (s *Sequences) Close(ctx context.Context) error { return nil }

@@ -1,0 +1,87 @@
+package sequences
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// What an option that is 0 stands for.
+const (
+	DefaultMostWaiting   = 1 << 16
+	DefaultMostSequences = 1 << 20
+	DefaultLiveBytes     = 1 << 30
+	DefaultIdleTime      = 5 * time.Minute
+	DefaultExpireTime    = 24 * time.Hour
+)
+
+// Options are how Sequences work.
+type Options struct {
+	Workers, BatchSize int           // see batch.Options
+	Wait               time.Duration // see batch.Options
+
+	// MostWaiting is how many requests may be without an answer, those of which steps
+	// are being taken included. More are refused.
+	MostWaiting int
+
+	// MostSequences is how many sequences there may be. More are not started.
+	MostSequences int
+
+	// LiveBytes is about how much memory sequences may occupy.
+	LiveBytes int64
+
+	// IdleTime is for how long the last answer of a sequence that has ended is
+	// kept, so that the request can be repeated.
+	IdleTime time.Duration
+
+	// ExpireTime is after how long without a request a sequence is forgotten.
+	ExpireTime time.Duration
+
+	// CheckpointInterval is for sequences that are stored.
+	CheckpointInterval time.Duration
+
+	// Logger is told what nobody else is, nil for slog.Default.
+	Logger *slog.Logger
+}
+
+// withDefaults returns o with numbers in place of 0, or an error if one makes no sense.
+func (o *Options) withDefaults() (Options, error) {
+	var all Options
+	if o != nil {
+		all = *o
+	}
+	for _, number := range []struct {
+		name         string
+		value        *int
+		defaultValue int
+	}{{"MostWaiting", &all.MostWaiting, DefaultMostWaiting}, {"MostSequences", &all.MostSequences, DefaultMostSequences}} {
+		if *number.value < 0 {
+			return all, fmt.Errorf("sequences: Options.%s is %d, want at least 0", number.name, *number.value)
+		}
+		if *number.value == 0 {
+			*number.value = number.defaultValue
+		}
+	}
+	if all.LiveBytes < 0 {
+		return all, fmt.Errorf("sequences: Options.LiveBytes is %d, want at least 0", all.LiveBytes)
+	}
+	if all.LiveBytes == 0 {
+		all.LiveBytes = DefaultLiveBytes
+	}
+	for _, d := range []struct {
+		name         string
+		value        *time.Duration
+		defaultValue time.Duration
+	}{{"IdleTime", &all.IdleTime, DefaultIdleTime}, {"ExpireTime", &all.ExpireTime, DefaultExpireTime}} {
+		if *d.value < 0 {
+			return all, fmt.Errorf("sequences: Options.%s is %v, want at least 0", d.name, *d.value)
+		}
+		if *d.value == 0 {
+			*d.value = d.defaultValue
+		}
+	}
+	if all.Logger == nil {
+		all.Logger = slog.Default()
+	}
+	return all, nil
+}

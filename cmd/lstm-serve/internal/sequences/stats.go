@@ -1,0 +1,69 @@
+package sequences
+
+import (
+	"sync/atomic"
+
+	"google.golang.org/grpc/codes"
+
+	"example.com/lstm/batch"
+	"example.com/lstm/cmd/lstm-serve/internal/inferr"
+)
+
+// Stats are what Sequences have done so far. What is counted only grows; Waiting,
+// Sequences, Live and Bytes are what there is now.
+type Stats struct {
+	Batch batch.Stats // steps, batches and their sizes, times
+
+	Waiting   int   // requests without an answer
+	Sequences int   // that there are, those that have ended and whose answer is kept included
+	Live      int   // that are in memory
+	Bytes     int64 // of memory that sequences occupy, about
+
+	Requests uint64 // that have come, and others that have asked for a sequence
+	Repeated uint64 // answers that were given again
+	// Refused[c] is how many requests were an error with the code c.
+	Refused [codes.Unauthenticated + 1]uint64
+
+	Started, Ended   uint64 // sequences, by requests
+	Expired, Removed uint64
+}
+
+type counts struct {
+	sequences, live, bytes           atomic.Int64
+	repeated                         atomic.Uint64
+	started, ended, expired, removed atomic.Uint64
+	refused                          [codes.Unauthenticated + 1]atomic.Uint64
+}
+
+func (c *counts) refuse(err *inferr.Error) {
+	if int(err.Code) < len(c.refused) {
+		c.refused[err.Code].Add(1)
+	}
+}
+
+// Stats returns what s has done until now.
+func (s *Sequences) Stats() Stats {
+	c := &s.counts
+	all := Stats{
+		Batch:     s.batcher.Stats(),
+		Waiting:   int(s.waiting.Load()),
+		Sequences: int(c.sequences.Load()),
+		Live:      int(c.live.Load()),
+		Bytes:     c.bytes.Load(),
+		Repeated:  c.repeated.Load(),
+		Started:   c.started.Load(),
+		Ended:     c.ended.Load(),
+		Expired:   c.expired.Load(),
+		Removed:   c.removed.Load(),
+	}
+	for i := range s.index.shards {
+		h := &s.index.shards[i]
+		h.mutex.Lock()
+		all.Requests += h.requests
+		h.mutex.Unlock()
+	}
+	for i := range c.refused {
+		all.Refused[i] = c.refused[i].Load()
+	}
+	return all
+}
