@@ -10,6 +10,7 @@ type Description struct {
 	Step, StoredStep uint64 // as in an Answer
 	Live             bool   // it is in memory
 	Ended            bool   // only its last answer is kept
+	Moved            bool   // it goes on elsewhere
 }
 
 // Describe says where a sequence is.
@@ -30,7 +31,7 @@ func (s *Sequences) Describe(id string) (Description, error) {
 
 // describe needs the mutex or the turn.
 func (q *sequence) describe() Description {
-	return Description{ID: q.id, Step: q.step, Live: q.phase == live, Ended: q.phase == ended}
+	return Description{ID: q.id, Step: q.step, Live: q.phase == live, Ended: q.phase == ended, Moved: q.moved}
 }
 
 // Remove ends a sequence between two of its requests. Requests that wait find that

@@ -8,12 +8,68 @@ import (
 	"example.com/lstm/cmd/lstm-serve/internal/inferr"
 )
 
-// Export returns the record of a sequence, which other processes can import.
+// Export returns the record of a sequence between two requests, for the Import of another
+// process. With release the sequence moves: requests that wait or come later are refused,
+// until it is imported or starts again. It can be exported again all the same, for who has
+// not got the record.
 func (s *Sequences) Export(ctx context.Context, id string, release bool) ([]byte, error) {
-	return nil, inferr.Errorf(codes.Unimplemented, "sequences cannot be exported")
+	q, failed := s.holdExisting(ctx, id)
+	if failed != nil {
+		return nil, failed
+	}
+	defer q.release()
+	r, err := q.record()
+	if err != nil {
+		return nil, errRecord(id, err)
+	}
+	moved := r.moved
+	r.moved = false
+	exported := r.append(make([]byte, 0, r.size()))
+	if release && !moved {
+		q.mutex.Lock()
+		q.moved = true
+		q.mutex.Unlock()
+		s.counts.released.Add(1)
+	}
+	s.counts.exported.Add(1)
+	return exported, nil
 }
 
-// Import takes in the record of a sequence.
-func (s *Sequences) Import(ctx context.Context, id string, record []byte) (Description, error) {
-	return Description{}, inferr.Errorf(codes.Unimplemented, "sequences cannot be imported")
+// Import takes in a sequence that has been exported, and which goes on here with the same
+// bits: the network has to be the same. It replaces a sequence of the same id, unless
+// that is further on.
+func (s *Sequences) Import(ctx context.Context, id string, data []byte) (Description, error) {
+	r, err := decodeRecord(data)
+	if err != nil {
+		return Description{}, inferr.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if r.id != id {
+		return Description{}, inferr.Errorf(codes.InvalidArgument, "the record is of sequence %q, want %q", r.id, id)
+	}
+	r.moved = false
+	r.used = s.options.wall()
+	stream, _, err := s.decode(r, false)
+	if err != nil {
+		return Description{}, inferr.Errorf(codes.FailedPrecondition, "the state of the record: %v", err)
+	}
+	q, failed := s.hold(ctx, id)
+	if failed != nil {
+		return Description{}, failed
+	}
+	defer q.release()
+	switch {
+	case q.phase == absent:
+		if err := s.admitSequence(); err != nil {
+			return Description{}, err
+		}
+	case q.step > r.step:
+		return Description{}, inferr.Errorf(codes.AlreadyExists, "sequence %q is here at step %d, later than step %d of the record", id, q.step, r.step).At(q.step)
+	}
+	q.setRecord(r, stream)
+	s.counts.imported.Add(1)
+	return q.describe(), nil
+}
+
+func errRecord(id string, err error) *inferr.Error {
+	return inferr.Errorf(codes.Internal, "sequence %q: its state cannot be read: %v", id, err)
 }

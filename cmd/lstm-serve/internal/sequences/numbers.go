@@ -27,7 +27,7 @@ func (a *answer) hasNumbersOf(r *request) bool {
 // judge says what becomes of r, whose turn it is: an answer, an error, or steps have to be
 // taken.
 func (q *sequence) judge(r *request) (a Answer, steps bool, err *inferr.Error) {
-	again := (q.phase == live || q.phase == ended) && q.last.hasNumbersOf(r)
+	again := !q.moved && q.last.hasNumbersOf(r)
 	if again && q.last.hash == r.hash {
 		q.all.counts.repeated.Add(1)
 		return Answer{Y: q.last.y, Step: q.step, Repeated: true}, false, nil
@@ -42,6 +42,8 @@ func (q *sequence) judge(r *request) (a Answer, steps bool, err *inferr.Error) {
 		return Answer{}, true, nil
 	}
 	switch {
+	case q.moved:
+		err = inferr.Errorf(codes.FailedPrecondition, "sequence %q has moved to another server", q.id).At(q.step)
 	case again:
 		err = inferr.Errorf(codes.InvalidArgument, "sequence %q: step %d was taken with another input, or did not end the sequence as it should now", q.id, r.step).At(q.step)
 	case q.phase != live:

@@ -42,6 +42,8 @@ type Options struct {
 
 	// Logger is told what nobody else is, nil for slog.Default.
 	Logger *slog.Logger
+
+	wall func() time.Time // the clock, for tests
 }
 
 // withDefaults returns o with numbers in place of 0, or an error if one makes no sense.
@@ -82,6 +84,9 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if all.Logger == nil {
 		all.Logger = slog.Default()
+	}
+	if all.wall == nil {
+		all.wall = time.Now
 	}
 	return all, nil
 }

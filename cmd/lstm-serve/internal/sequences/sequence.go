@@ -30,6 +30,7 @@ type sequence struct {
 
 	// Changed with the mutex held by whoever has the turn, who so may read it without.
 	phase phase
+	moved bool   // it goes on elsewhere
 	step  uint64 // number of the last step
 	last  answer
 
@@ -104,7 +105,7 @@ func (q *sequence) finish(r *request, err error) {
 	a := Answer{Y: r.y, Step: r.base + uint64(r.taken)}
 	var failed *inferr.Error
 	q.mutex.Lock()
-	q.phase, q.step = live, a.Step
+	q.phase, q.moved, q.step = live, false, a.Step
 	switch {
 	case err != nil: // not while the batcher is open and its queue has no end
 		q.last = answer{}
@@ -134,8 +135,15 @@ func (q *sequence) end(r *request) {
 // vanish makes the sequence one that does not exist. The mutex is held, and the caller
 // has the turn.
 func (q *sequence) vanish() {
-	q.phase, q.step, q.last, q.stream = absent, 0, answer{}, nil
+	q.phase, q.moved, q.step, q.last, q.stream = absent, false, 0, answer{}, nil
 	q.all.counts.sequences.Add(-1)
+}
+
+// idleFor is how long the last use is ago.
+func (q *sequence) idleFor() time.Duration {
+	q.shard.mutex.Lock()
+	defer q.shard.mutex.Unlock()
+	return q.all.now() - q.touched
 }
 
 // account tells what memory the sequence occupies now. The caller has the turn.

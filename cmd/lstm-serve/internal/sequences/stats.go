@@ -26,12 +26,15 @@ type Stats struct {
 
 	Started, Ended   uint64 // sequences, by requests
 	Expired, Removed uint64
+	// Exported are copies, of which Released sequences have moved away.
+	Exported, Released, Imported uint64
 }
 
 type counts struct {
 	sequences, live, bytes           atomic.Int64
 	repeated                         atomic.Uint64
 	started, ended, expired, removed atomic.Uint64
+	exported, released, imported     atomic.Uint64
 	refused                          [codes.Unauthenticated + 1]atomic.Uint64
 }
 
@@ -55,6 +58,9 @@ func (s *Sequences) Stats() Stats {
 		Ended:     c.ended.Load(),
 		Expired:   c.expired.Load(),
 		Removed:   c.removed.Load(),
+		Exported:  c.exported.Load(),
+		Released:  c.released.Load(),
+		Imported:  c.imported.Load(),
 	}
 	for i := range s.index.shards {
 		h := &s.index.shards[i]
