@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -27,6 +28,7 @@ type Server struct {
 	// A request without sequence has an element here while it is computed: more of them
 	// than processors would be no faster, only all late.
 	computing chan struct{}
+	counts    counts
 }
 
 // New makes a Server of the models of a repository.
@@ -54,16 +56,19 @@ func New(models *repository.Repository, o *Options) *Server {
 // If ctx ends before a request has begun, or while one without sequence is computed, its
 // error comes back; a sequence's request that has been accepted is taken whole.
 func (s *Server) Infer(ctx context.Context, r *Request, done func(*Response, error)) {
+	began := time.Now()
 	c, err := s.check(r)
 	if err == nil {
 		err = contextError(ctx)
 	}
 	if err != nil {
+		s.counts.add(began, err)
 		done(nil, err)
 		return
 	}
 	if r.Sequence.ID == "" {
 		y, err := s.computeWhole(ctx, c)
+		s.counts.add(began, err)
 		if err != nil {
 			done(nil, err)
 			return
@@ -74,6 +79,7 @@ func (s *Server) Infer(ctx context.Context, r *Request, done func(*Response, err
 	c.model.Stream.Submit(ctx, sequences.Request{
 		ID: r.Sequence.ID, Start: r.Sequence.Start, End: r.Sequence.End, Step: r.Sequence.Step, X: c.x,
 	}, func(a sequences.Answer, err error) {
+		s.counts.add(began, err)
 		if err != nil {
 			done(nil, inError(err))
 			return
