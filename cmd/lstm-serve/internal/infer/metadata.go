@@ -93,3 +93,30 @@ func (s *Server) Ready() error {
 	}
 	return nil
 }
+
+// A ModelStatus says of a model whether it can be used.
+type ModelStatus struct {
+	Name, Version string
+	Reason        string // why it cannot be used; empty if it can
+}
+
+// Index returns the status of all models, by name.
+func (s *Server) Index() []ModelStatus {
+	models := s.models.Models()
+	index := make([]ModelStatus, len(models))
+	for i, m := range models {
+		index[i] = ModelStatus{Name: m.Name, Version: m.Version}
+		if err := s.ModelReady(m.Name, m.Version); err != nil {
+			index[i].Reason = err.Error()
+		}
+	}
+	return index
+}
+
+// State is what the protocol calls the status.
+func (s *ModelStatus) State() string {
+	if s.Reason == "" {
+		return "READY"
+	}
+	return "UNAVAILABLE"
+}

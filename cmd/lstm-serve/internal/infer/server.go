@@ -46,6 +46,9 @@ func New(models *repository.Repository, o *Options) *Server {
 	return s
 }
 
+// Options returns the options of s, with defaults in place.
+func (s *Server) Options() Options { return s.options }
+
 // Infer answers r by calling done once, with a response or with an error, which is always
 // an *inferr.Error. done may be called before Infer returns, or later on another
 // goroutine, which it must not hold up. r and its tensors must not change until then, and

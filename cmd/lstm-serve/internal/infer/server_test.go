@@ -289,4 +289,14 @@ func TestMetadata(t *testing.T) {
 		names = append(names, m.Name)
 	}
 	require.Equal(t, []string{"both", "heads", "plain"}, names)
+	index := f.Index()
+	require.Equal(t, []infer.ModelStatus{{Name: "both", Version: "1"}, {Name: "heads", Version: "1"}, {Name: "plain", Version: "1"}}, index)
+	require.Equal(t, "READY", index[0].State())
+	require.Equal(t, "UNAVAILABLE", (&infer.ModelStatus{Reason: "disk full"}).State())
+}
+
+func TestElements(t *testing.T) {
+	f := newFixture(t, nil)
+	require.EqualValues(t, 6+4, f.Elements(&infer.Request{Model: "plain", Inputs: input(numbers(6), 2, 3)}))
+	require.EqualValues(t, 6, f.Elements(&infer.Request{Model: "none", Inputs: input(numbers(6), 2, 3)}))
 }

@@ -79,6 +79,21 @@ func (s *Server) checkLimits(c *call) error {
 	return nil
 }
 
+// Elements returns how many elements the inputs of r have together with the outputs that
+// they would have, before they are checked.
+func (s *Server) Elements(r *Request) int64 {
+	n := int64(0)
+	for i := range r.Inputs {
+		n += int64(len(r.Inputs[i].Data))
+	}
+	m, err := s.models.Model(r.Model, r.Version)
+	if err != nil {
+		return n
+	}
+	network := m.Network()
+	return n + n/int64(network.InputSize())*int64(network.OutputSize())
+}
+
 // wanted returns those of the outputs that a request names, in its order; all if it
 // names none.
 func wanted(outputs []lstm.HeadOutput, names []string) ([]lstm.HeadOutput, error) {
