@@ -2,15 +2,11 @@ package infer
 
 import (
 	"strconv"
-	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 
 	"example.com/lstm/cmd/lstm-serve/internal/inferr"
 )
-
-// MaxIDBytes is how long the id of a sequence may be.
-const MaxIDBytes = 256
 
 // Names of the parameters of requests and answers that say where in a sequence they are.
 const (
@@ -49,9 +45,6 @@ func (s *Sequence) setID(value any) error {
 	case int64:
 		s.setNumber(uint64(v))
 	case string:
-		if err := CheckID(v); err != nil {
-			return err
-		}
 		s.ID = v
 	default:
 		return wrongParameter(SequenceID, value, "an integer or a string")
@@ -64,17 +57,6 @@ func (s *Sequence) setNumber(id uint64) {
 	if id != 0 {
 		s.ID = strconv.FormatUint(id, 10)
 	}
-}
-
-// CheckID returns an error if a text cannot be the id of a sequence.
-func CheckID(id string) error {
-	if len(id) > MaxIDBytes {
-		return inferr.Errorf(codes.InvalidArgument, "%s has %d bytes, want at most %d", SequenceID, len(id), MaxIDBytes)
-	}
-	if !utf8.ValidString(id) {
-		return inferr.Errorf(codes.InvalidArgument, "%s is %q, want valid UTF-8", SequenceID, id)
-	}
-	return nil
 }
 
 func (s *Sequence) setStep(value any) error {

@@ -25,7 +25,6 @@ func TestSetParameter(t *testing.T) {
 		{"sequence_id", int64(0), infer.Sequence{}},
 		{"sequence_id", uint64(0), infer.Sequence{}},
 		{"sequence_id", "", infer.Sequence{}},
-		{"sequence_id", strings.Repeat("ü", 128), infer.Sequence{ID: strings.Repeat("ü", 128)}},
 		{"sequence_start", true, infer.Sequence{Start: true}},
 		{"sequence_end", true, infer.Sequence{End: true}},
 		{"sequence_end", false, infer.Sequence{}},
@@ -47,8 +46,6 @@ func TestSetParameterRefuses(t *testing.T) {
 	}{
 		{"sequence_id", 1.5, "1.5"},
 		{"sequence_id", true, "true"},
-		{"sequence_id", strings.Repeat("a", 257), "257 bytes"},
-		{"sequence_id", "\xff", "UTF-8"},
 		{"sequence_start", int64(1), "a bool"},
 		{"sequence_end", strings.Repeat("x", 1e6), "a bool"},
 		{"sequence_step", int64(-1), "-1"},

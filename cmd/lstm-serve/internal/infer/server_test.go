@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -175,6 +177,38 @@ func TestBothDirections(t *testing.T) {
 	requireBits(t, want, response.Outputs[0].Data)
 }
 
+func TestSequence(t *testing.T) {
+	f := newFixture(t, nil)
+	x := numbers(6 * 3)
+	want := make([]float32, 6*3)
+	f.heads.Forward(f.heads.NewState(), x, want)
+	taken := 0
+	for _, c := range []struct {
+		steps int
+		shape []int64
+	}{{1, []int64{3}}, {3, []int64{3, 3}}, {2, []int64{1, 2, 3}}} {
+		r := &infer.Request{Model: "heads", ID: "r", Inputs: input(x[taken*3:][:c.steps*3], c.shape...),
+			Sequence: infer.Sequence{ID: "a", Start: taken == 0, Step: uint64(taken + 1)}, Outputs: []string{"spread"}}
+		taken += c.steps
+		response, err := f.infer(t.Context(), r)
+		require.NoError(t, err)
+		shape := append(slices.Clone(c.shape[:len(c.shape)-1]), 2)
+		require.Equal(t, infer.Response{Model: "heads", Version: "1", ID: "r", SequenceID: "a", Step: uint64(taken),
+			Outputs: []infer.Tensor{{Name: "spread", Datatype: "FP32", Shape: shape, Data: response.Outputs[0].Data}}}, *response)
+		var part []float32
+		for i := taken - c.steps; i < taken; i++ {
+			part = append(part, want[i*3+1:i*3+3]...)
+		}
+		requireBits(t, part, response.Outputs[0].Data)
+	}
+	_, err := f.infer(t.Context(), &infer.Request{Model: "heads", Inputs: input(x[:3], 3), Sequence: infer.Sequence{ID: "a", Step: 9}})
+	requireError(t, err, codes.FailedPrecondition)
+	var e *inferr.Error
+	require.ErrorAs(t, err, &e)
+	require.True(t, e.HasStep)
+	require.EqualValues(t, 6, e.Step)
+}
+
 func TestRefused(t *testing.T) {
 	f := newFixture(t, &infer.Options{MaxSteps: 50, MaxElements: 60})
 	huge := int64(math.MaxInt64)
@@ -225,9 +259,11 @@ func TestRefused(t *testing.T) {
 			[]string{"[2 1 3]", "[1 T 3]"}},
 		"whole in sequence": {with(func(r *infer.Request) { r.Model, r.Sequence.ID = "both", "a" }), codes.InvalidArgument,
 			[]string{`"both"`, "sequence_id"}},
-		"start": {with(func(r *infer.Request) { r.Sequence.Start = true }), codes.InvalidArgument, []string{"sequence_start", "sequence_id"}},
-		"end":   {with(func(r *infer.Request) { r.Sequence.End = true }), codes.InvalidArgument, []string{"sequence_end", "sequence_id"}},
-		"step":  {with(func(r *infer.Request) { r.Sequence.Step = 1 }), codes.InvalidArgument, []string{"sequence_step", "sequence_id"}},
+		"long id":  {with(func(r *infer.Request) { r.Sequence.ID = strings.Repeat("a", 257) }), codes.InvalidArgument, []string{"257 bytes"}},
+		"id bytes": {with(func(r *infer.Request) { r.Sequence.ID = "\xff" }), codes.InvalidArgument, []string{"UTF-8"}},
+		"start":    {with(func(r *infer.Request) { r.Sequence.Start = true }), codes.InvalidArgument, []string{"sequence_start", "sequence_id"}},
+		"end":      {with(func(r *infer.Request) { r.Sequence.End = true }), codes.InvalidArgument, []string{"sequence_end", "sequence_id"}},
+		"step":     {with(func(r *infer.Request) { r.Sequence.Step = 1 }), codes.InvalidArgument, []string{"sequence_step", "sequence_id"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response, err := f.infer(t.Context(), c.r)
