@@ -1,0 +1,157 @@
+package grpcapi
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	"example.com/lstm/cmd/lstm-serve/internal/infer"
+	"example.com/lstm/cmd/lstm-serve/internal/inference"
+)
+
+type inferStream = grpc.BidiStreamingServer[inference.ModelInferRequest, inference.ModelStreamInferResponse]
+
+// ModelStreamInfer answers the requests of a stream, as they are ready. Refused ones are
+// answers, too, and the stream goes on. It has two goroutines, however many requests are
+// on their way: one receives, and this one sends.
+func (g *Server) ModelStreamInfer(stream inferStream) error {
+	e := &exchange{
+		stream:   stream,
+		answers:  make(chan answer, g.options.MaxPending),
+		received: make(chan error, 1),
+		total:    2 * int64(g.infer.Options().MaxElements),
+	}
+	e.room = semaphore.NewWeighted(e.total)
+	endWatch := e.closeUnread(stream.Context(), g.options.WriteTimeout, func() {
+		g.options.Logger.Warn("closing the connection of a client that does not read its answers", "timeout", g.options.WriteTimeout)
+	})
+	defer endWatch()
+	go func() { e.received <- e.receive(g.infer) }()
+	return e.send(g.stopping)
+}
+
+// An exchange is a ModelStreamInfer.
+type exchange struct {
+	stream   inferStream
+	answers  chan answer // has room for all requests on their way, so that nobody who puts in an answer waits
+	received chan error  // why receiving has ended
+
+	// room bounds the elements of requests on their way and of their answers, which
+	// have total elements at most, and how many they are, since a small one takes the room
+	// that each of MaxPending has.
+	room  *semaphore.Weighted
+	total int64
+
+	mutex    sync.Mutex
+	closed   bool // no more requests are accepted
+	accepted int
+
+	sending atomic.Bool
+	sent    atomic.Int64
+}
+
+// receive accepts requests until there are no more.
+func (e *exchange) receive(s *infer.Server) error {
+	ctx := e.stream.Context()
+	for {
+		m, err := e.stream.Recv()
+		if err != nil {
+			return err
+		}
+		r := &request{}
+		wrong := r.take(m)
+		r.room = min(max(s.Elements(&r.Request), (e.total+int64(cap(e.answers))-1)/int64(cap(e.answers))), e.total)
+		if err := e.room.Acquire(ctx, r.room); err != nil {
+			return status.FromContextError(err).Err()
+		}
+		if !e.accept() {
+			return errStopping
+		}
+		if wrong != nil {
+			e.answers <- answer{r, nil, wrong}
+			continue
+		}
+		s.Infer(ctx, &r.Request, func(response *infer.Response, err error) { e.answers <- answer{r, response, err} })
+	}
+}
+
+func (e *exchange) accept() bool {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if !e.closed {
+		e.accepted++
+	}
+	return !e.closed
+}
+
+// close accepts no more requests, and returns how many there were.
+func (e *exchange) close() int64 {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.closed = true
+	return int64(e.accepted)
+}
+
+// send sends answers until all requests are answered and there are no more, or until the
+// server is stopping and all that were accepted are answered.
+func (e *exchange) send(stopping <-chan struct{}) error {
+	received := e.received
+	var end error // what the call ends with
+	last := int64(-1)
+	for e.sent.Load() != last {
+		select {
+		case a := <-e.answers:
+			e.sending.Store(true)
+			err := e.stream.Send(a.message())
+			e.sending.Store(false)
+			if err != nil {
+				return err
+			}
+			e.sent.Add(1)
+			e.room.Release(a.request.room)
+		case err := <-received:
+			if err != io.EOF && err != errStopping {
+				return err
+			}
+			last, received = e.close(), nil
+		case <-stopping:
+			last, stopping, end = e.close(), nil, errStopping
+		}
+	}
+	return end
+}
+
+// closeUnread closes the connection if sending one answer takes longer than timeout, at
+// most half as long again, after a call of report. It returns how to end this.
+func (e *exchange) closeUnread(ctx context.Context, timeout time.Duration, report func()) (end func()) {
+	const parts = 2
+	var before, looks int64
+	var timer *time.Timer
+	var mutex sync.Mutex // timer is set
+	look := func() {
+		mutex.Lock()
+		defer mutex.Unlock()
+		if ctx.Err() != nil {
+			return
+		}
+		sent := e.sent.Load()
+		if !e.sending.Load() || sent != before {
+			before, looks = sent, 0
+		} else if looks++; looks >= parts {
+			report()
+			closeConnection(ctx)
+			return
+		}
+		timer.Reset(timeout / parts)
+	}
+	mutex.Lock()
+	defer mutex.Unlock()
+	timer = time.AfterFunc(timeout/parts, look)
+	return func() { timer.Stop() }
+}
