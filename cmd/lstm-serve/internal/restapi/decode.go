@@ -94,50 +94,48 @@ func (d *decoder) request() error {
 	})
 }
 
-func (d *decoder) parameter(key string) (err error) {
+func (d *decoder) parameter(key string) error {
 	switch key {
-	case "sequence_id":
-		if d.next() == '"' {
-			d.Sequence.ID, err = d.string(key)
+	case infer.SequenceID, infer.SequenceStart, infer.SequenceEnd, infer.SequenceStep:
+		value, err := d.scalar(key)
+		if err != nil {
 			return err
 		}
-		d.numericID = true
-		d.Sequence.ID, err = d.sequenceNumber()
-	case "sequence_start":
-		d.Sequence.Start, err = d.boolean(key)
-	case "sequence_end":
-		d.Sequence.End, err = d.boolean(key)
-	case "sequence_step":
-		d.Sequence.Step, err = d.unsigned(key)
+		if _, isText := value.(string); key == infer.SequenceID {
+			d.numericID = !isText
+		}
+		return d.Sequence.SetParameter(key, value)
 	case "binary_data_output":
+		var err error
 		d.binary, err = d.boolean(key)
-	default:
-		err = d.skip()
+		return err
 	}
-	return err
+	return d.skip()
 }
 
-// sequenceNumber returns the number of a sequence in decimal. Triton's C++ client has
-// numbers above 2^63-1 as negative ones. 0 is no sequence.
-func (d *decoder) sequenceNumber() (string, error) {
-	start := d.at
-	text, err := d.number("sequence_id, a string")
+// scalar reads the value of a parameter, which is a uint64 or int64 where it can be.
+func (d *decoder) scalar(what string) (any, error) {
+	switch d.next() {
+	case '"':
+		return d.string(what)
+	case 't', 'f':
+		return d.boolean(what)
+	}
+	text, err := d.number(what + ", a string or true or false")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	n, err := strconv.ParseUint(text, 10, 64)
+	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return n, nil
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, nil
+	}
+	n, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		signed, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			d.at = start
-			return "", d.errorf("sequence_id is %s, expected an integer from -2^63 to 2^64-1, or a string", clip(text, 32))
-		}
-		n = uint64(signed)
+		return nil, d.errorf("%s is %s, which is outside of float64", what, clip(text, 32))
 	}
-	if n == 0 {
-		return "", nil
-	}
-	return strconv.FormatUint(n, 10), nil
+	return n, nil
 }
 
 func (d *decoder) unsigned(what string) (uint64, error) {
@@ -205,7 +203,7 @@ func (d *decoder) input() error {
 		return d.errorf("input %q has both data and binary_data_size", clip(t.Name, 64))
 	case hasSize:
 		d.binaries = append(d.binaries, binaryTensor{len(d.Inputs), size})
-	case t.Datatype != fp32:
+	case t.Datatype != infer.FP32: // for infer to refuse
 	case !hasData:
 		return d.errorf("input %q has neither data nor binary_data_size", clip(t.Name, 64))
 	case dataErr != nil:
@@ -221,9 +219,6 @@ func (d *decoder) input() error {
 	d.Inputs = append(d.Inputs, t)
 	return nil
 }
-
-// fp32 is the datatype whose data are read. Others are for infer to refuse.
-const fp32 = "FP32"
 
 func (d *decoder) shape() ([]int64, error) {
 	shape := make([]int64, 0, 3)
@@ -322,7 +317,7 @@ func (d *decoder) bytes(b binaryTensor) error {
 	}
 	data := d.rest[:b.size]
 	d.rest = d.rest[b.size:]
-	if t.Datatype != fp32 {
+	if t.Datatype != infer.FP32 {
 		return nil
 	}
 	if len(data)%4 != 0 {

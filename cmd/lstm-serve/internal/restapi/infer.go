@@ -1,0 +1,73 @@
+package restapi
+
+import (
+	"net/http"
+	"strconv"
+
+	"example.com/lstm/cmd/lstm-serve/internal/infer"
+)
+
+// modelInfer answers an inference request. One that has been accepted is taken, even if
+// the client goes before it is answered.
+func (a *server) modelInfer(w http.ResponseWriter, r *http.Request) error {
+	c, err := a.readCall(w, r)
+	if err != nil {
+		return err
+	}
+	type answer struct {
+		response *infer.Response
+		err      error
+	}
+	answers := make(chan answer, 1)
+	a.infer.Infer(r.Context(), &c.Request, func(response *infer.Response, err error) { answers <- answer{response, err} })
+	select {
+	case got := <-answers:
+		if got.err != nil {
+			return got.err
+		}
+		writeAnswer(w, c, got.response)
+		return nil
+	case <-r.Context().Done():
+		return contextError(r.Context())
+	}
+}
+
+func (a *server) readCall(w http.ResponseWriter, r *http.Request) (*call, error) {
+	// Before its body is read, which may be large.
+	if _, err := a.infer.Model(r.PathValue("model"), r.PathValue("version")); err != nil {
+		return nil, err
+	}
+	if err := checkType(r); err != nil {
+		return nil, err
+	}
+	body, err := readBody(w, r, a.options.MostBytes)
+	if err != nil {
+		return nil, err
+	}
+	header, err := headerLength(r.Header.Get(headerLengthField), body)
+	if err != nil {
+		return nil, err
+	}
+	c, err := decodeCall(body, header)
+	if err != nil {
+		return nil, err
+	}
+	c.Model, c.Version = r.PathValue("model"), r.PathValue("version")
+	return c, nil
+}
+
+func writeAnswer(w http.ResponseWriter, c *call, r *infer.Response) {
+	size := 512
+	for _, t := range r.Outputs {
+		size += 128 + 12*len(t.Data)
+	}
+	body, header := appendAnswer(make([]byte, 0, size), c, r)
+	kind := "application/json"
+	if header < len(body) {
+		kind = "application/octet-stream"
+		w.Header().Set(headerLengthField, strconv.Itoa(header))
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body) // the client may have gone
+}
