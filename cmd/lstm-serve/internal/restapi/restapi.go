@@ -14,7 +14,10 @@ import (
 	"context"
 	"net/http"
 
+	"google.golang.org/grpc/codes"
+
 	"example.com/lstm/cmd/lstm-serve/internal/infer"
+	"example.com/lstm/cmd/lstm-serve/internal/inferr"
 )
 
 // Options are how a front end works.
@@ -36,7 +39,8 @@ type server struct {
 	options Options
 }
 
-// New returns the handler of all paths at and below /v2.
+// New returns the handler of all paths at and below /v2. Calls that change something are
+// refused to browsers on behalf of pages from elsewhere.
 func New(s *infer.Server, o *Options) http.Handler {
 	a := &server{infer: s}
 	if o != nil {
@@ -68,11 +72,17 @@ func New(s *infer.Server, o *Options) http.Handler {
 		handle("PUT "+model+"/sequences/{id}/state", a.take)
 		handle("POST "+model+"/sequences/{id}/release", a.release)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	calls := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h, pattern := mux.Handler(r); pattern == "" {
 			noSuchCall(w, r, h)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+	// Pages of others must not use a server that a browser can reach.
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, inferr.Errorf(codes.PermissionDenied, "the call comes from a page of another origin"))
+	}))
+	return protection.Handler(calls)
 }

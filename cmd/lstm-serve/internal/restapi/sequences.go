@@ -11,7 +11,8 @@ import (
 	"example.com/lstm/cmd/lstm-serve/internal/sequences"
 )
 
-// sequence returns the sequences of the model that the path names, and the id of one.
+// sequence returns the sequences of the model that the path names, and the id of one. Any
+// id has a path, but for "/", which http.ServeMux takes for the end of a folder.
 func (a *server) sequence(r *http.Request) (*sequences.Sequences, string, error) {
 	m, err := a.infer.Model(r.PathValue("model"), r.PathValue("version"))
 	if err != nil {
@@ -30,7 +31,8 @@ func writeDescription(w http.ResponseWriter, d sequences.Description) {
 		StoredStep uint64 `json:"sequence_stored_step"`
 		Live       bool   `json:"live"`
 		Ended      bool   `json:"ended"`
-	}{d.ID, d.Step, d.StoredStep, d.Live, d.Ended})
+		Moved      bool   `json:"moved"`
+	}{d.ID, d.Step, d.StoredStep, d.Live, d.Ended, d.Moved})
 }
 
 // describe says where a sequence is.
