@@ -63,7 +63,7 @@ func BenchmarkDecode(b *testing.B) {
 				b.SetBytes(int64(len(body)))
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := decodeCall(body, header); err != nil {
+					if _, err := decode(body, header); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -38,13 +38,13 @@ func (c *call) isBinary(output string) bool {
 
 // decodeCall decodes the body of an inference request, whose first header bytes are a
 // JSON text, and the rest the bytes of its binary tensors. It keeps nothing of body.
-// Whether model and tensors fit each other is for package infer to say. All errors have
-// the code InvalidArgument.
-func decodeCall(body []byte, header int) (*call, error) {
+// A JSON tensor may have mostElements. Whether model and tensors fit each other is for
+// package infer to say. All errors have the code InvalidArgument.
+func decodeCall(body []byte, header, mostElements int) (*call, error) {
 	if !utf8.Valid(body[:header]) {
 		return nil, inferr.Errorf(codes.InvalidArgument, "the JSON text is not UTF-8")
 	}
-	d := decoder{reader: reader{text: string(body[:header])}, rest: body[header:]}
+	d := decoder{reader: reader{text: string(body[:header])}, rest: body[header:], mostElements: mostElements}
 	if err := d.request(); err != nil {
 		return nil, err
 	}
@@ -68,6 +68,8 @@ type decoder struct {
 	call
 	rest     []byte // what follows the JSON text
 	binaries []binaryTensor
+
+	mostElements int
 }
 
 // A binaryTensor is an input that says that its data follow the JSON text.
@@ -173,7 +175,7 @@ func (d *decoder) input() error {
 		case "data":
 			hasData = true
 			start := d.at
-			if data, dataErr = d.numbers(elements(t.Shape)); dataErr != nil {
+			if data, dataErr = d.numbers(elements(t.Shape), d.mostElements); dataErr != nil {
 				// Other datatypes have other data; infer says that they are not wanted.
 				d.at = start
 				err = d.skip()

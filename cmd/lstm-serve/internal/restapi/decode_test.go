@@ -16,7 +16,10 @@ import (
 	"example.com/lstm/cmd/lstm-serve/internal/inferr"
 )
 
-func decodeText(text string) (*call, error) { return decodeCall([]byte(text), len(text)) }
+// decode decodes a request whose tensors have at most 1<<20 elements.
+func decode(body []byte, header int) (*call, error) { return decodeCall(body, header, 1<<20) }
+
+func decodeText(text string) (*call, error) { return decode([]byte(text), len(text)) }
 
 // withParameters is a request that has some, and else nothing.
 func withParameters(parameters string) string { return `{"parameters":{` + parameters + `}}` }
@@ -108,6 +111,8 @@ var hostileBodies = map[string]string{
 	`{"outputs":[{"name":"a","parameters":{"shared_memory_region":"x"}}]}`: "shared_memory_region is not supported",
 	`{"inputs":[{"name":"a","parameters":{"shared_memory_region":"x"}}]}`:  "shared_memory_region is not supported",
 
+	`{"inputs":[{"shape":[1,`:                                    "expected a dimension of shape",
+	`{"inputs":[{"parameters":{"x":1}`:                           `expected`,
 	tensorText(`[1.5]`, `[0]`):                                   "shape has a dimension 1.5",
 	tensorText(`[-1]`, `[0]`):                                    "shape has a dimension -1",
 	tensorText(`[9223372036854775808]`, `[0]`):                   "shape has a dimension 9223372036854775808",
@@ -182,7 +187,7 @@ func TestDecodeBinary(t *testing.T) {
 	for _, b := range bits {
 		bytes = binary.LittleEndian.AppendUint32(bytes, b)
 	}
-	c, err := decodeCall(binaryBody(bytes, "4", "0", "12"))
+	c, err := decode(binaryBody(bytes, "4", "0", "12"))
 	require.NoError(t, err)
 	var got []uint32
 	for _, in := range c.Inputs {
@@ -206,7 +211,7 @@ func TestDecodeBinary(t *testing.T) {
 		`"in2" has binary_data_size 1, but 0 bytes are left`:     {"8", "8", "1"},
 		`"in0" has binary_data_size 9223372036854775808, but 16`: {"9223372036854775808", "9223372036854775808"},
 	} {
-		_, err := decodeCall(binaryBody(bytes, sizes...))
+		_, err := decode(binaryBody(bytes, sizes...))
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -253,6 +258,15 @@ func TestDecodeAllocatesWhatTheTextHas(t *testing.T) {
 	require.LessOrEqual(t, cap(c.Inputs[0].Data), 4)
 }
 
+func TestDecodeMostElements(t *testing.T) {
+	text := tensorText("[2,2]", "[[1,2],[3,4]]")
+	c, err := decodeCall([]byte(text), len(text), 4)
+	require.NoError(t, err)
+	require.Equal(t, []float32{1, 2, 3, 4}, c.Inputs[0].Data)
+	_, err = decodeCall([]byte(text), len(text), 3)
+	require.ErrorContains(t, err, "data has more than 3 numbers")
+}
+
 var awkwardFloats = []float32{
 	0, float32(math.Copysign(0, -1)), 1, 0.1, 1.0 / 3, 16777216, 1e6, 1e20, 1e21, 1e-5, math.MaxFloat32, -math.MaxFloat32,
 	math.SmallestNonzeroFloat32, 0x1p-126, 0x1.fffffcp-127, 7.038531e-26, 0.1 + 0x1p-27, 3.4028234e38, 9007199.254740993,
@@ -278,7 +292,7 @@ func requireText(t *testing.T, v float32) {
 	wide, err := strconv.ParseFloat(string(text), 64)
 	require.NoError(t, err)
 	r := reader{text: "[" + string(text) + "]"}
-	n, err := r.numbers(0)
+	n, err := r.numbers(0, 1)
 	require.NoError(t, err)
 	requireBits(t, []float32{v, v, v}, []float32{float32(narrow), float32(wide), n.data[0]})
 }

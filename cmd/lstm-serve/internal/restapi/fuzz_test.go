@@ -66,14 +66,14 @@ func FuzzDecodeCall(f *testing.F) {
 		if header > uint(len(body)) {
 			return // headerLength refuses it
 		}
-		c, err := decodeCall(body, int(header))
+		c, err := decode(body, int(header))
 		if err != nil {
 			require.Nil(t, c)
 			return
 		}
 		requireOracle(t, body[:header], c)
 		for _, asBytes := range []bool{false, true} {
-			again, err := decodeCall(encodeCall(t, c, asBytes))
+			again, err := decode(encodeCall(t, c, asBytes))
 			require.NoError(t, err)
 			requireSame(t, c, again)
 		}

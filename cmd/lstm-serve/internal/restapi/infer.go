@@ -48,7 +48,7 @@ func (a *server) readCall(w http.ResponseWriter, r *http.Request) (*call, error)
 	if err != nil {
 		return nil, err
 	}
-	c, err := decodeCall(body, header)
+	c, err := decodeCall(body, header, a.infer.Options().MaxElements)
 	if err != nil {
 		return nil, err
 	}

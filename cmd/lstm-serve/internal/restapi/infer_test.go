@@ -1,15 +1,20 @@
 package restapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -222,21 +227,63 @@ func TestContextOfTheRequest(t *testing.T) {
 	f := newFixture(t, nil, nil)
 	handler := New(infer.New(plainRepository(f), nil), nil)
 	body := tensorText("[3]", "[1,2,3]")
-	for status, end := range map[int]func() (context.Context, context.CancelFunc){
-		499: func() (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(t.Context())
-			cancel()
-			return ctx, cancel
-		},
-		http.StatusGatewayTimeout: func() (context.Context, context.CancelFunc) {
-			return context.WithDeadline(t.Context(), time.Unix(1, 0))
-		},
-	} {
-		ctx, cancel := end()
-		defer cancel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	for status, ctx := range map[int]context.Context{499: cancelled, http.StatusGatewayTimeout: late} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "POST", "/v2/models/plain/infer", strings.NewReader(body)))
 		require.Equal(t, status, w.Code)
 		require.True(t, json.Valid(w.Body.Bytes()))
 	}
+}
+
+// A client that goes while its step waits to be taken finds it taken when it comes back.
+func TestClientThatDoesNotWait(t *testing.T) {
+	// The step of "a" waits for one of another sequence.
+	f := newFixture(t, nil, &sequences.Options{Workers: 1, BatchSize: 2, Wait: time.Hour})
+	handler := New(infer.New(plainRepository(f), nil), nil)
+	first := input(infer.Sequence{ID: "a", Start: true, Step: 1}, []float32{1, 2, 3}, 3)
+	body, _ := encodeCall(t, first, false)
+	ctx, cancel := context.WithCancel(t.Context())
+	w, done := httptest.NewRecorder(), make(chan struct{})
+	go func() {
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "POST", "/v2/models/plain/infer", bytes.NewReader(body)))
+		close(done)
+	}()
+	for f.sequences.Stats().Waiting == 0 {
+		runtime.Gosched()
+	}
+	cancel()
+	<-done
+	require.Equal(t, 499, w.Code)
+	f.infer(t, "/v2/models/plain", input(infer.Sequence{ID: "b", Start: true}, []float32{4, 5, 6}, 3), false).answer(t)
+	_, outputs := f.infer(t, "/v2/models/plain", first, false).answer(t)
+	y := make([]float32, 2)
+	f.plain.Step(f.plain.NewState(), []float32{1, 2, 3}, y)
+	requireBits(t, y, outputs["output"])
+	require.EqualValues(t, 1, f.sequences.Stats().Repeated)
+}
+
+// A client that breaks off within a body has asked for nothing.
+func TestBodyThatBreaksOff(t *testing.T) {
+	f := newFixture(t, nil, nil)
+	body, _ := encodeCall(t, input(infer.Sequence{ID: "a", Start: true}, []float32{1, 2, 3}, 3), false)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "/v2/models/plain/infer", io.MultiReader(bytes.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	New(infer.New(plainRepository(f), nil), nil).ServeHTTP(w, r)
+	require.Equal(t, 499, w.Code)
+	require.Zero(t, f.sequences.Stats().Started)
+
+	c, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = fmt.Fprintf(c, "POST /v2/models/plain/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body)+1, body)
+	require.NoError(t, err)
+	require.NoError(t, c.(*net.TCPConn).CloseWrite())
+	got, err := io.ReadAll(c)
+	require.NoError(t, err)
+	require.NotContains(t, string(got), "200 OK")
+	require.Zero(t, f.sequences.Stats().Started)
 }

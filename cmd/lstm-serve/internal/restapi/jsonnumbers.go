@@ -15,16 +15,18 @@ type numbers struct {
 	lengths []int
 	// deepest says that lengths is complete: no arrays within the last ones.
 	deepest bool
+	most    int // of data
 }
 
-// numbers reads an array of numbers, or of arrays of numbers. Null is NaN, which JSON
-// does not have otherwise. Size is how many there will be, if that is known.
-func (r *reader) numbers(size int64) (numbers, error) {
+// numbers reads an array of at most so many numbers, or of arrays of numbers. Null is NaN,
+// which JSON does not have otherwise. size is how many there will be, if that is known.
+func (r *reader) numbers(size int64, most int) (numbers, error) {
 	if r.next() != '[' {
 		return numbers{}, r.expected("data, an array of numbers")
 	}
 	// A number takes two bytes at least, so the text bounds what is allocated for it.
-	n := numbers{data: make([]float32, 0, min(max(size, 0), int64(len(r.text)-r.at)/2))}
+	size = min(size, int64(len(r.text)-r.at)/2, int64(most))
+	n := numbers{data: make([]float32, 0, size), most: most}
 	return n, r.row(&n, 0)
 }
 
@@ -73,6 +75,9 @@ func (r *reader) row(n *numbers, depth int) error {
 }
 
 func (r *reader) appendFloat(n *numbers) error {
+	if len(n.data) == n.most {
+		return r.errorf("data has more than %d numbers", n.most)
+	}
 	if r.word("null") {
 		n.data = append(n.data, float32(math.NaN()))
 		return nil
