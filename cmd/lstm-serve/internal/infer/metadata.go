@@ -83,9 +83,12 @@ func (s *Server) ModelReady(name, version string) error {
 	return nil
 }
 
-// Ready returns why the server should get no requests, nil if it should: why one of its
-// models cannot be used.
+// Ready returns why the server should get no requests, nil if it should: it is starting
+// or stopping, or one of its models cannot be used.
 func (s *Server) Ready() error {
+	if err := s.models.Ready(); err != nil {
+		return err
+	}
 	for _, m := range s.models.Models() {
 		if err := s.ModelReady(m.Name, ""); err != nil {
 			return err

@@ -72,7 +72,9 @@ func (m *Model) Outputs(n Network) []lstm.HeadOutput {
 
 // A Repository finds models by their names. It may change while it is used.
 type Repository struct {
-	models atomic.Pointer[map[string]*Model] // replaced, never changed
+	models  atomic.Pointer[map[string]*Model] // replaced, never changed
+	loader  atomic.Pointer[loader]            // nil until Open
+	unready atomic.Pointer[inferr.Error]      // nil if it is ready
 }
 
 // New makes a Repository of some models, whose names differ.
