@@ -70,7 +70,7 @@ func (g *Server) RepositoryIndex(_ context.Context, r *inference.RepositoryIndex
 	}
 	response := &inference.RepositoryIndexResponse{}
 	for _, m := range g.infer.Index() {
-		if m.Reason == "" || !r.Ready {
+		if m.Ready || !r.Ready {
 			response.Models = append(response.Models, &inference.RepositoryIndexResponse_ModelIndex{
 				Name: m.Name, Version: m.Version, State: m.State(), Reason: m.Reason})
 		}

@@ -100,25 +100,22 @@ func (s *Server) Ready() error {
 // A ModelStatus says of a model whether it can be used.
 type ModelStatus struct {
 	Name, Version string
-	Reason        string // why it cannot be used; empty if it can
+	Ready         bool
+	Reason        string // what is wrong, if something is
 }
 
-// Index returns the status of all models, by name.
+// Index returns the status of all models, those that could not be read included, by name.
 func (s *Server) Index() []ModelStatus {
-	models := s.models.Models()
-	index := make([]ModelStatus, len(models))
-	for i, m := range models {
-		index[i] = ModelStatus{Name: m.Name, Version: m.Version}
-		if err := s.ModelReady(m.Name, m.Version); err != nil {
-			index[i].Reason = err.Error()
-		}
+	var index []ModelStatus
+	for _, e := range s.models.Index() {
+		index = append(index, ModelStatus{e.Name, e.Version, e.Ready, e.Reason})
 	}
 	return index
 }
 
 // State is what the protocol calls the status.
 func (s *ModelStatus) State() string {
-	if s.Reason == "" {
+	if s.Ready {
 		return "READY"
 	}
 	return "UNAVAILABLE"

@@ -46,6 +46,12 @@ func New(models *repository.Repository, o *Options) *Server {
 	return s
 }
 
+// Part returns a Server that is s, the bound of how much is computed at a time included,
+// but has Stats of its own, for the requests of one protocol. s counts them, too.
+func (s *Server) Part() *Server {
+	return &Server{models: s.models, options: s.options, computing: s.computing, counts: counts{whole: &s.counts}}
+}
+
 // Options returns the options of s, with defaults in place.
 func (s *Server) Options() Options { return s.options }
 

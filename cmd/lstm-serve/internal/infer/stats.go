@@ -21,6 +21,7 @@ type Stats struct {
 type counts struct {
 	answered [codes.Unauthenticated + 1]atomic.Uint64
 	latency  latency.Histogram
+	whole    *counts // that also count this, nil for none
 }
 
 func (c *counts) add(began time.Time, err error) {
@@ -28,8 +29,11 @@ func (c *counts) add(began time.Time, err error) {
 	if err != nil {
 		code = inError(err).Code
 	}
-	c.answered[min(code, codes.Unauthenticated)].Add(1)
-	c.latency.Add(time.Since(began))
+	took := time.Since(began)
+	for ; c != nil; c = c.whole {
+		c.answered[min(code, codes.Unauthenticated)].Add(1)
+		c.latency.Add(took)
+	}
 }
 
 // Stats returns what s has done until now.

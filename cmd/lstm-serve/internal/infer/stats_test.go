@@ -41,3 +41,19 @@ func TestStats(t *testing.T) {
 		require.Equal(t, all, got.Latency.Total())
 	}
 }
+
+// A part counts what comes by it, and so does the whole.
+func TestStatsOfParts(t *testing.T) {
+	f := newFixture(t, nil)
+	one, other := f.Part(), f.Part()
+	for part, n := range map[*infer.Server]int{one: 2, other: 3, f.Server: 1} {
+		for range n {
+			part.Infer(t.Context(), &infer.Request{Model: "other"}, func(*infer.Response, error) {})
+		}
+	}
+	for part, n := range map[*infer.Server]uint64{one: 2, other: 3, f.Server: 6} {
+		stats := part.Stats()
+		require.Equal(t, n, stats.Answered[codes.NotFound])
+		require.Equal(t, n, stats.Latency.Total())
+	}
+}
