@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -60,7 +61,7 @@ func serve(ctx context.Context, std streams, o serveOptions) error {
 		return errors.Join(err, s.shutdown())
 	}
 	s.models.SetReady()
-	if err := s.announce(); err != nil {
+	if err := s.announce(std.err); err != nil {
 		return errors.Join(err, s.shutdown())
 	}
 	for {
@@ -163,7 +164,7 @@ type addresses struct {
 }
 
 // announce says that the server is ready, and what to try first.
-func (s *server) announce() error {
+func (s *server) announce(w io.Writer) error {
 	a := addresses{s.httpListener.Addr().String(), s.grpcListener.Addr().String()}
 	if s.options.addresses != "" {
 		if err := writeAddresses(s.options.addresses, a); err != nil {
@@ -183,7 +184,11 @@ func (s *server) announce() error {
 			}
 		}
 	}
-	s.log.Info("serving", "http", a.HTTP, "grpc", a.GRPC, "try", s.example(a.HTTP))
+	s.log.Info("serving", "http", a.HTTP, "grpc", a.GRPC)
+	// For persons, who want to copy it: a log would put it in quotation marks.
+	if s.options.logFormat == "text" && s.options.logLevel <= slog.LevelInfo {
+		fmt.Fprintf(w, "\nTry it:\n  %s\n\n", s.example(a.HTTP))
+	}
 	return nil
 }
 

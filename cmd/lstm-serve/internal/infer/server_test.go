@@ -326,7 +326,7 @@ func TestMetadata(t *testing.T) {
 	}
 	require.Equal(t, []string{"both", "heads", "plain"}, names)
 	index := f.Index()
-	require.Equal(t, []infer.ModelStatus{{Name: "both", Version: "1"}, {Name: "heads", Version: "1"}, {Name: "plain", Version: "1"}}, index)
+	require.Equal(t, []infer.ModelStatus{{Name: "both", Version: "1", Ready: true}, {Name: "heads", Version: "1", Ready: true}, {Name: "plain", Version: "1", Ready: true}}, index)
 	require.Equal(t, "READY", index[0].State())
 	require.Equal(t, "UNAVAILABLE", (&infer.ModelStatus{Reason: "disk full"}).State())
 }

@@ -100,7 +100,7 @@ func (a *server) repositoryIndex(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := []modelIndex{}
 	for _, m := range a.infer.Index() {
-		if m.Reason == "" || !ready {
+		if m.Ready || !ready {
 			list = append(list, modelIndex{m.Name, m.Version, m.State(), m.Reason})
 		}
 	}
