@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"fmt"
 	"strconv"
 
 	"google.golang.org/grpc/codes"
@@ -82,11 +83,24 @@ func setFlag(flag *bool, name string, value any) error {
 	return nil
 }
 
+// wrongParameter does not let value itself escape, so that callers need not allocate one.
 func wrongParameter(name string, value any, want string) error {
-	if text, ok := value.(string); ok {
-		return inferr.Errorf(codes.InvalidArgument, "parameter %s is %.100q, want %s", name, text, want)
+	var is string
+	switch v := value.(type) {
+	case string:
+		is = fmt.Sprintf("%.100q", v)
+	case bool:
+		is = strconv.FormatBool(v)
+	case int64:
+		is = strconv.FormatInt(v, 10)
+	case uint64:
+		is = strconv.FormatUint(v, 10)
+	case float64:
+		is = strconv.FormatFloat(v, 'g', -1, 64)
+	default:
+		is = "of another type"
 	}
-	return inferr.Errorf(codes.InvalidArgument, "parameter %s is %v, want %s", name, value, want)
+	return inferr.Errorf(codes.InvalidArgument, "parameter %s is %s, want %s", name, is, want)
 }
 
 // check returns an error if parts of s are there without others.

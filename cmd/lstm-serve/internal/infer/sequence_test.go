@@ -50,7 +50,7 @@ func TestSetParameterRefuses(t *testing.T) {
 		{"sequence_end", strings.Repeat("x", 1e6), "a bool"},
 		{"sequence_step", int64(-1), "-1"},
 		{"sequence_step", "1", `"1"`},
-		{"sequence_step", nil, "<nil>"},
+		{"sequence_step", nil, "of another type"},
 	} {
 		var s infer.Sequence
 		err := s.SetParameter(c.name, c.value)

@@ -65,42 +65,36 @@ func (s *Server) Options() Options { return s.options }
 // If ctx ends before a request has begun, or while one without sequence is computed, its
 // error comes back; a sequence's request that has been accepted is taken whole.
 func (s *Server) Infer(ctx context.Context, r *Request, done func(*Response, error)) {
-	began := time.Now()
-	c, err := s.check(r)
+	c := &call{server: s, request: r, done: done, began: time.Now()}
+	err := c.check()
 	if err == nil {
 		err = contextError(ctx)
 	}
 	if err != nil {
-		s.counts.add(began, err)
-		done(nil, err)
+		c.refuse(err)
 		return
 	}
 	if r.Sequence.ID == "" {
 		y, err := s.computeWhole(ctx, c)
-		s.counts.add(began, err)
 		if err != nil {
-			done(nil, err)
+			c.refuse(err)
 			return
 		}
-		done(c.response(r, y), nil)
+		c.answer(y)
 		return
 	}
 	c.model.Stream.Submit(ctx, sequences.Request{
 		ID: r.Sequence.ID, Start: r.Sequence.Start, End: r.Sequence.End, Step: r.Sequence.Step, X: c.x,
-	}, func(a sequences.Answer, err error) {
-		s.counts.add(began, err)
-		if err != nil {
-			done(nil, inError(err))
-			return
-		}
-		response := c.response(r, a.Y)
-		response.SequenceID, response.Step, response.StoredStep = r.Sequence.ID, a.Step, a.StoredStep
-		done(response, nil)
-	})
+	}, c.hasStepped)
 }
 
-// A call is a request that has been checked.
+// A call is a request that is being answered.
 type call struct {
+	server  *Server
+	request *Request
+	done    func(*Response, error)
+	began   time.Time
+
 	model   *repository.Model
 	outputs []lstm.HeadOutput // the wanted ones
 	x       []float32
@@ -109,45 +103,65 @@ type call struct {
 	steps   int // of each sequence
 	batch   int // sequences
 	size    int // of the output of a step
+
+	response     Response
+	output       [1]Tensor // memory for what most responses have
+	outputShapes [3]int64
 }
 
-func (s *Server) check(r *Request) (*call, error) {
-	c := &call{}
-	var err error
-	if c.model, err = s.models.Model(r.Model, r.Version); err != nil {
-		return nil, err
+// check finds the model, and checks the request.
+func (c *call) check() (err error) {
+	r := c.request
+	if c.model, err = c.server.models.Model(r.Model, r.Version); err != nil {
+		return err
 	}
 	if err := r.Sequence.check(); err != nil {
-		return nil, err
+		return err
 	}
 	if r.Sequence.ID != "" && c.model.Stream == nil {
-		return nil, inferr.Errorf(codes.InvalidArgument,
+		return inferr.Errorf(codes.InvalidArgument,
 			"model %q reads whole sequences only, want a request without %s", c.model.Name, SequenceID)
 	}
 	network := c.model.Network()
 	if err := c.takeInput(r, network.InputSize()); err != nil {
-		return nil, err
+		return err
 	}
 	c.size = network.OutputSize()
-	if err := s.checkLimits(c); err != nil {
-		return nil, err
+	if err := c.server.checkLimits(c); err != nil {
+		return err
 	}
 	c.outputs, err = wanted(c.model.Outputs(network), r.Outputs)
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
+	return err
 }
 
-// response makes the response that has the output y, [steps of all sequences, size].
-func (c *call) response(r *Request, y []float32) *Response {
-	response := &Response{Model: c.model.Name, Version: c.model.Version, ID: r.ID, Outputs: make([]Tensor, len(c.outputs))}
-	for i, o := range c.outputs {
-		shape := append([]int64(nil), c.shape[:c.rank]...)
-		shape[c.rank-1] = int64(o.Size)
-		response.Outputs[i] = Tensor{Name: o.Name, Datatype: FP32, Shape: shape, Data: columns(y, c.size, o.Offset, o.Size)}
+// hasStepped is called when the steps of the request have been taken.
+func (c *call) hasStepped(a sequences.Answer, err error) {
+	if err != nil {
+		c.refuse(inError(err))
+		return
 	}
-	return response
+	c.response.SequenceID, c.response.Step, c.response.StoredStep = c.request.Sequence.ID, a.Step, a.StoredStep
+	c.answer(a.Y)
+}
+
+func (c *call) refuse(err error) {
+	c.server.counts.add(c.began, err)
+	c.done(nil, err)
+}
+
+// answer answers with the output y, [steps of all sequences, size].
+func (c *call) answer(y []float32) {
+	r := &c.response
+	r.Model, r.Version, r.ID = c.model.Name, c.model.Version, c.request.ID
+	r.Outputs = c.output[:0]
+	shapes := c.outputShapes[:0]
+	for _, o := range c.outputs {
+		shapes = append(append(shapes, c.shape[:c.rank-1]...), int64(o.Size))
+		r.Outputs = append(r.Outputs, Tensor{Name: o.Name, Datatype: FP32,
+			Shape: shapes[len(shapes)-c.rank:], Data: columns(y, c.size, o.Offset, o.Size)})
+	}
+	c.server.counts.add(c.began, nil)
+	c.done(r, nil)
 }
 
 // contextError returns the error of a context that has ended.

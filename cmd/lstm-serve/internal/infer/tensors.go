@@ -19,7 +19,7 @@ const (
 // takeInput puts the input of r into c if its name, type, shape and size are right.
 func (c *call) takeInput(r *Request, inputSize int) error {
 	if len(r.Inputs) != 1 {
-		return inferr.Errorf(codes.InvalidArgument, "there are %d inputs, want one, %q", len(r.Inputs), InputName)
+		return WrongInputs(len(r.Inputs))
 	}
 	in := &r.Inputs[0]
 	if in.Name != InputName {
@@ -50,6 +50,11 @@ func (c *call) takeInput(r *Request, inputSize int) error {
 	}
 	c.x, c.batch, c.steps = in.Data, int(batch), int(steps)
 	return nil
+}
+
+// WrongInputs is the error of a request that has n inputs, and not one.
+func WrongInputs(n int) error {
+	return inferr.Errorf(codes.InvalidArgument, "there are %d inputs, want one, %q", n, InputName)
 }
 
 func wrongShape(in *Tensor, r *Request, inputSize int) error {
