@@ -2,13 +2,13 @@ package grpcapi
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"example.com/lstm/cmd/lstm-serve/internal/infer"
 	"example.com/lstm/cmd/lstm-serve/internal/inference"
 )
 
@@ -16,39 +16,57 @@ import (
 // last step of the sequence.
 const StepTrailer = "sequence-step"
 
-// ModelInfer answers one request. A request that has been accepted is taken, even if the
-// call ends before it is answered.
-func (g *Server) ModelInfer(ctx context.Context, m *inference.ModelInferRequest) (*inference.ModelInferResponse, error) {
-	r := &request{}
-	if err := r.take(m); err != nil {
-		return nil, toStatus(err)
-	}
-	answers := make(chan answer, 1)
-	g.infer.Infer(ctx, &r.Request, func(response *infer.Response, err error) { answers <- answer{r, response, err} })
-	select {
-	case a := <-answers:
-		if a.err == nil {
-			return r.answer(a.response), nil
+// serviceDesc is the generated description of the service, with handlers for ModelInfer
+// and ModelStreamInfer that do not use the generated messages.
+func serviceDesc() *grpc.ServiceDesc {
+	d := inference.GRPCInferenceService_ServiceDesc
+	d.Methods, d.Streams = slices.Clone(d.Methods), slices.Clone(d.Streams)
+	for i := range d.Methods {
+		if d.Methods[i].MethodName == "ModelInfer" {
+			d.Methods[i].Handler = handleModelInfer
 		}
-		if e := inError(a.err); e.HasStep {
+	}
+	for i := range d.Streams {
+		if d.Streams[i].StreamName == "ModelStreamInfer" {
+			d.Streams[i].Handler = func(server any, stream grpc.ServerStream) error {
+				return server.(*Server).modelStreamInfer(stream)
+			}
+		}
+	}
+	return &d
+}
+
+func handleModelInfer(server any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+	r := newRequest()
+	if err := decode(r); err != nil {
+		return nil, err
+	}
+	g := server.(*Server)
+	if interceptor == nil {
+		return g.modelInfer(ctx, r)
+	}
+	return interceptor(ctx, r, &grpc.UnaryServerInfo{Server: server, FullMethod: inference.GRPCInferenceService_ModelInfer_FullMethodName},
+		func(ctx context.Context, _ any) (any, error) { return g.modelInfer(ctx, r) })
+}
+
+// modelInfer answers one request. A request that has been accepted is taken, even if the
+// call ends before it is answered.
+func (g *Server) modelInfer(ctx context.Context, r *request) (any, error) {
+	if r.wrong != nil {
+		return nil, toStatus(r.wrong)
+	}
+	r.answers = r.own
+	g.infer.Infer(ctx, &r.Request, r.done)
+	select {
+	case <-r.own:
+		if r.err == nil {
+			return (*callAnswer)(r), nil
+		}
+		if e := inError(r.err); e.HasStep {
 			_ = grpc.SetTrailer(ctx, metadata.Pairs(StepTrailer, strconv.FormatUint(e.Step, 10)))
 		}
-		return nil, toStatus(a.err)
+		return nil, toStatus(r.err)
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
-}
-
-// An answer is what has become of a request.
-type answer struct {
-	request  *request
-	response *infer.Response
-	err      error
-}
-
-func (a answer) message() *inference.ModelStreamInferResponse {
-	if a.err != nil {
-		return a.request.refusal(a.err)
-	}
-	return &inference.ModelStreamInferResponse{InferResponse: a.request.answer(a.response)}
 }

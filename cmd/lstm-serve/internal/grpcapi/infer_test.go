@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 		code codes.Code
 		say  []string
 	}{
-		"nothing":    {&inference.ModelInferRequest{}, codes.NotFound, []string{"model"}},
+		"nothing":    {&inference.ModelInferRequest{}, codes.InvalidArgument, []string{"0 inputs"}},
 		"model":      {raw(func(r *inference.ModelInferRequest) { r.ModelName = "none" }), codes.NotFound, []string{`"none"`}},
 		"version":    {raw(func(r *inference.ModelInferRequest) { r.ModelVersion = "9" }), codes.NotFound, []string{`"9"`}},
 		"no input":   {&inference.ModelInferRequest{ModelName: "plain"}, codes.InvalidArgument, []string{"0 inputs"}},

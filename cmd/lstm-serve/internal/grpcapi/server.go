@@ -73,6 +73,7 @@ func New(s *infer.Server, o *Options, more ...grpc.ServerOption) *Server {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	g.grpc = grpc.NewServer(append([]grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(o.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(uint32(o.MaxStreams)),
 		grpc.ConnectionTimeout(10 * time.Second),
@@ -82,7 +83,7 @@ func New(s *infer.Server, o *Options, more ...grpc.ServerOption) *Server {
 		grpc.SharedWriteBuffer(true), // else 64 KiB for each of thousands of connections
 		grpc.WaitForHandlers(true),
 	}, more...)...)
-	inference.RegisterGRPCInferenceServiceServer(g.grpc, g)
+	g.grpc.RegisterService(serviceDesc(), g)
 	healthpb.RegisterHealthServer(g.grpc, g)
 	reflection.Register(g.grpc)
 	return g

@@ -12,18 +12,15 @@ import (
 	"google.golang.org/grpc/status"
 
 	"example.com/lstm/cmd/lstm-serve/internal/infer"
-	"example.com/lstm/cmd/lstm-serve/internal/inference"
 )
 
-type inferStream = grpc.BidiStreamingServer[inference.ModelInferRequest, inference.ModelStreamInferResponse]
-
-// ModelStreamInfer answers the requests of a stream, as they are ready. Refused ones are
+// modelStreamInfer answers the requests of a stream, as they are ready. Refused ones are
 // answers, too, and the stream goes on. It has two goroutines, however many requests are
 // on their way: one receives, and this one sends.
-func (g *Server) ModelStreamInfer(stream inferStream) error {
+func (g *Server) modelStreamInfer(stream grpc.ServerStream) error {
 	e := &exchange{
 		stream:   stream,
-		answers:  make(chan answer, g.options.MaxPending),
+		answers:  make(chan *request, g.options.MaxPending),
 		received: make(chan error, 1),
 		total:    2 * int64(g.infer.Options().MaxElements),
 	}
@@ -38,9 +35,9 @@ func (g *Server) ModelStreamInfer(stream inferStream) error {
 
 // An exchange is a ModelStreamInfer.
 type exchange struct {
-	stream   inferStream
-	answers  chan answer // has room for all requests on their way, so that nobody who puts in an answer waits
-	received chan error  // why receiving has ended
+	stream   grpc.ServerStream
+	answers  chan *request // has room for all requests on their way, so that nobody who puts in an answer waits
+	received chan error    // why receiving has ended
 
 	// room bounds the elements of requests on their way and of their answers, which
 	// have total elements at most, and how many they are, since a small one takes the room
@@ -59,25 +56,26 @@ type exchange struct {
 // receive accepts requests until there are no more.
 func (e *exchange) receive(s *infer.Server) error {
 	ctx := e.stream.Context()
+	places := int64(cap(e.answers))
+	least := (e.total + places - 1) / places
 	for {
-		m, err := e.stream.Recv()
-		if err != nil {
+		r := newRequest()
+		if err := e.stream.RecvMsg(r); err != nil {
 			return err
 		}
-		r := &request{}
-		wrong := r.take(m)
-		r.room = min(max(s.Elements(&r.Request), (e.total+int64(cap(e.answers))-1)/int64(cap(e.answers))), e.total)
+		r.answers = e.answers
+		r.room = min(max(s.Elements(&r.Request), least), e.total)
 		if err := e.room.Acquire(ctx, r.room); err != nil {
 			return status.FromContextError(err).Err()
 		}
 		if !e.accept() {
 			return errStopping
 		}
-		if wrong != nil {
-			e.answers <- answer{r, nil, wrong}
+		if r.wrong != nil {
+			r.done(nil, r.wrong)
 			continue
 		}
-		s.Infer(ctx, &r.Request, func(response *infer.Response, err error) { e.answers <- answer{r, response, err} })
+		s.Infer(ctx, &r.Request, r.done)
 	}
 }
 
@@ -106,15 +104,16 @@ func (e *exchange) send(stopping <-chan struct{}) error {
 	last := int64(-1)
 	for e.sent.Load() != last {
 		select {
-		case a := <-e.answers:
+		case r := <-e.answers:
 			e.sending.Store(true)
-			err := e.stream.Send(a.message())
+			err := e.stream.SendMsg((*streamAnswer)(r))
 			e.sending.Store(false)
 			if err != nil {
 				return err
 			}
 			e.sent.Add(1)
-			e.room.Release(a.request.room)
+			e.room.Release(r.room)
+			r.release()
 		case err := <-received:
 			if err != io.EOF && err != errStopping {
 				return err
