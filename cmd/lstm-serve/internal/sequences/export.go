@@ -13,6 +13,10 @@ import (
 // until it is imported or starts again. It can be exported again all the same, for who has
 // not got the record.
 func (s *Sequences) Export(ctx context.Context, id string, release bool) ([]byte, error) {
+	if err := s.admit(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
 	q, failed := s.holdExisting(ctx, id)
 	if failed != nil {
 		return nil, failed
@@ -26,9 +30,14 @@ func (s *Sequences) Export(ctx context.Context, id string, release bool) ([]byte
 	r.moved = false
 	exported := r.append(make([]byte, 0, r.size()))
 	if release && !moved {
+		r.moved = true
+		if err := q.put(r); err != nil {
+			return nil, err
+		}
 		q.mutex.Lock()
 		q.moved = true
 		q.mutex.Unlock()
+		q.stored()
 		s.counts.released.Add(1)
 	}
 	s.counts.exported.Add(1)
@@ -48,6 +57,10 @@ func (s *Sequences) Import(ctx context.Context, id string, data []byte) (Descrip
 	}
 	r.moved = false
 	r.used = s.options.wall()
+	if err := s.admit(); err != nil {
+		return Description{}, err
+	}
+	defer s.leave()
 	stream, _, err := s.decode(r, false)
 	if err != nil {
 		return Description{}, inferr.Errorf(codes.FailedPrecondition, "the state of the record: %v", err)
@@ -57,16 +70,27 @@ func (s *Sequences) Import(ctx context.Context, id string, data []byte) (Descrip
 		return Description{}, failed
 	}
 	defer q.release()
-	switch {
-	case q.phase == absent:
+	if q.step > r.step {
+		return Description{}, inferr.Errorf(codes.AlreadyExists, "sequence %q is here at step %d, later than step %d of the record", id, q.step, r.step).At(q.step)
+	}
+	counted := q.counted
+	if !counted {
 		if err := s.admitSequence(); err != nil {
 			return Description{}, err
 		}
-	case q.step > r.step:
-		return Description{}, inferr.Errorf(codes.AlreadyExists, "sequence %q is here at step %d, later than step %d of the record", id, q.step, r.step).At(q.step)
 	}
+	if err := q.put(r); err != nil {
+		if !counted {
+			s.counts.sequences.Add(-1)
+		}
+		return Description{}, err
+	}
+	q.counted = true
 	q.setRecord(r, stream)
+	q.stored()
 	s.counts.imported.Add(1)
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
 	return q.describe(), nil
 }
 

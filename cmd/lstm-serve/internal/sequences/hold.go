@@ -10,23 +10,8 @@ import (
 // A holder waits for a turn between two requests, to read a sequence or to change it.
 type holder struct{ granted func() } // called once it has the turn; must not wait
 
-// holdLocked waits for a turn and unlocks the mutex. The caller has the turn until it
-// calls release, unless ctx is done before.
-func (q *sequence) holdLocked(ctx context.Context) *inferr.Error {
-	if !q.busy {
-		q.busy = true
-		q.mutex.Unlock()
-		return nil
-	}
-	granted := make(chan struct{})
-	h := &holder{granted: func() { close(granted) }}
-	q.holders = append(q.holders, h)
-	q.mutex.Unlock()
-	select {
-	case <-granted:
-		return nil
-	case <-ctx.Done():
-	}
+// giveUp ends the wait of h, or its turn.
+func (q *sequence) giveUp(h *holder, granted <-chan struct{}) {
 	q.mutex.Lock()
 	i := slices.Index(q.holders, h)
 	if i >= 0 {
@@ -37,26 +22,41 @@ func (q *sequence) holdLocked(ctx context.Context) *inferr.Error {
 		<-granted
 		q.release()
 	}
-	return contextError(ctx)
 }
 
 // release ends the turn of a holder.
 func (q *sequence) release() { q.take(q.endTurn()) }
 
-// hold waits for a turn in the sequence of that id, which may be absent.
+// hold waits for a turn in the sequence of that id, which may be absent, unless ctx is done
+// before. The caller has the turn until it calls release.
 func (s *Sequences) hold(ctx context.Context, id string) (*sequence, *inferr.Error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
 	q, created := s.find(id)
-	if created {
+	if created && s.keeper == nil {
 		q.mutex.Unlock()
 		return q, nil
 	}
-	if err := q.holdLocked(ctx); err != nil {
-		return nil, err
+	if !q.busy {
+		q.busy = true
+		q.mutex.Unlock()
+		return q, nil
 	}
-	return q, nil
+	granted := make(chan struct{})
+	h := &holder{granted: func() { close(granted) }}
+	q.holders = append(q.holders, h)
+	q.mutex.Unlock()
+	if created {
+		s.loader.add(q)
+	}
+	select {
+	case <-granted:
+		return q, nil
+	case <-ctx.Done():
+	}
+	q.giveUp(h, granted)
+	return nil, contextError(ctx)
 }
 
 // holdExisting is hold, and an error if the sequence is absent.
@@ -65,9 +65,14 @@ func (s *Sequences) holdExisting(ctx context.Context, id string) (*sequence, *in
 	if err != nil {
 		return nil, err
 	}
-	if q.phase == absent {
-		q.release()
-		return nil, errUnknown(id)
+	switch {
+	case q.unloadable != nil:
+		err = q.unloadable
+	case q.phase == absent:
+		err = errUnknown(id)
+	default:
+		return q, nil
 	}
-	return q, nil
+	q.release()
+	return nil, err
 }

@@ -41,9 +41,7 @@ func (s *Sequences) find(id string) (q *sequence, created bool) {
 	h.mutex.Lock()
 	q = h.byID[id]
 	if q == nil {
-		q = &sequence{id: strings.Clone(id), all: s, shard: h, busy: true, touched: now}
-		h.byID[q.id] = q
-		h.push(q)
+		q = h.add(s, id, now)
 		created = true
 	} else {
 		h.touch(q, now)
@@ -54,12 +52,23 @@ func (s *Sequences) find(id string) (q *sequence, created bool) {
 	return q, created
 }
 
+// add makes a sequence that is absent and busy. The mutex is held.
+func (h *shard) add(s *Sequences, id string, now time.Duration) *sequence {
+	q := &sequence{id: strings.Clone(id), all: s, shard: h, busy: true, loading: s.keeper != nil, touched: now}
+	h.byID[q.id] = q
+	h.push(q)
+	return q
+}
+
 // queue gives r its turn, or its place among those that wait.
 func (s *Sequences) queue(r *request, id string) {
 	q, created := s.find(id)
-	if q.busy && !created {
+	if q.busy && !(created && s.keeper == nil) {
 		q.waiting.push(r)
 		q.mutex.Unlock()
+		if created {
+			s.loader.add(q)
+		}
 		return
 	}
 	q.busy = true
@@ -86,7 +95,7 @@ func (x *index) forget(q *sequence) {
 	defer h.mutex.Unlock()
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if !q.busy && q.phase == absent && h.byID[q.id] == q {
+	if q.mayForget() && h.byID[q.id] == q {
 		delete(h.byID, q.id)
 		h.remove(q)
 	}

@@ -30,13 +30,21 @@ func (q *sequence) judge(r *request) (a Answer, steps bool, err *inferr.Error) {
 	again := !q.moved && q.last.hasNumbersOf(r)
 	if again && q.last.hash == r.hash {
 		q.all.counts.repeated.Add(1)
-		return Answer{Y: q.last.y, Step: q.step, Repeated: true}, false, nil
+		a = Answer{Y: q.last.y, Step: q.step, Repeated: true}
+		q.mutex.Lock()
+		a.StoredStep = q.storedStep
+		q.mutex.Unlock()
+		return a, false, nil
+	}
+	if e := q.unloadable; e != nil && !(r.start && e.Code != codes.Unavailable) {
+		return Answer{}, false, e
 	}
 	if r.start {
-		if q.phase == absent {
+		if !q.counted {
 			if err := q.all.admitSequence(); err != nil {
 				return Answer{}, false, err
 			}
+			q.counted = true
 		}
 		q.all.counts.started.Add(1)
 		return Answer{}, true, nil
@@ -66,7 +74,7 @@ func (s *Sequences) admitSequence() *inferr.Error {
 		s.counts.sequences.Add(-1)
 		return inferr.Errorf(codes.ResourceExhausted, "there are %d sequences, and no more may start", s.options.MostSequences)
 	}
-	if s.counts.bytes.Load() >= s.options.LiveBytes {
+	if s.isFull() {
 		s.counts.sequences.Add(-1)
 		return inferr.Errorf(codes.ResourceExhausted, "sequences occupy %d bytes of memory, and no more may start", s.options.LiveBytes)
 	}

@@ -27,17 +27,28 @@ type Options struct {
 	// MostSequences is how many sequences there may be. More are not started.
 	MostSequences int
 
-	// LiveBytes is about how much memory sequences may occupy.
+	// LiveBytes is about how much memory sequences may occupy. If they occupy more, those
+	// that have not been used for the longest time leave it, and no more start if
+	// there is no Store, or storing fails, or they occupy twice as much.
 	LiveBytes int64
 
-	// IdleTime is for how long the last answer of a sequence that has ended is
-	// kept, so that the request can be repeated.
+	// IdleTime is after how long without a request a sequence leaves the memory, if there
+	// is a Store, and for how long the last answer of one that has ended is kept, so
+	// that the request can be repeated.
 	IdleTime time.Duration
 
-	// ExpireTime is after how long without a request a sequence is forgotten.
+	// ExpireTime is after how long without a request a sequence is forgotten. The
+	// clock counts only across restarts.
 	ExpireTime time.Duration
 
-	// CheckpointInterval is for sequences that are stored.
+	// Store keeps sequences that are not in memory, and brings them back after the process
+	// has ended, however it has. Nil is for none. Nobody else may write to it
+	// before Close has returned.
+	Store Store
+
+	// CheckpointInterval is after how much time sequences are stored that have taken
+	// steps, which is what a sudden end takes back. With 0, an answer is given only
+	// when its steps are stored.
 	CheckpointInterval time.Duration
 
 	// Logger is told what nobody else is, nil for slog.Default.
@@ -74,7 +85,7 @@ func (o *Options) withDefaults() (Options, error) {
 		name         string
 		value        *time.Duration
 		defaultValue time.Duration
-	}{{"IdleTime", &all.IdleTime, DefaultIdleTime}, {"ExpireTime", &all.ExpireTime, DefaultExpireTime}} {
+	}{{"IdleTime", &all.IdleTime, DefaultIdleTime}, {"ExpireTime", &all.ExpireTime, DefaultExpireTime}, {"CheckpointInterval", &all.CheckpointInterval, 0}} {
 		if *d.value < 0 {
 			return all, fmt.Errorf("sequences: Options.%s is %v, want at least 0", d.name, *d.value)
 		}

@@ -146,6 +146,9 @@ type request struct {
 	base       uint64 // number of the step before the first
 	stream     *batch.Stream
 	done       func(Answer, error)
+	answer     Answer // that waits until it is stored,
+	failed     *inferr.Error
+	version    uint64      // and of which version of the sequence it is
 	stepped    func(error) // hasStepped, once for all requests that this struct has been
 }
 

@@ -29,10 +29,25 @@ type sequence struct {
 	holders []*holder // they wait for a turn, too, and go first
 
 	// Changed with the mutex held by whoever has the turn, who so may read it without.
-	phase phase
-	moved bool   // it goes on elsewhere
-	step  uint64 // number of the last step
-	last  answer
+	phase      phase
+	moved      bool   // it goes on elsewhere
+	step       uint64 // number of the last step
+	last       answer
+	life       uint64        // counts how often it has begun
+	version    uint64        // counts changes
+	counted    bool          // among those of which there may be so many
+	loading    bool          // what it is, the store knows
+	unloadable *inferr.Error // why it is absent although it is in the store
+
+	// What is stored. Guarded by the mutex.
+	saved      uint64 // version that is stored
+	storedStep uint64
+	inStore    bool     // there is a record of it
+	captured   int      // times that have not been written
+	listed     bool     // in the list of the keeper
+	wanted     bool     // the keeper is among the holders
+	unanswered requests // that have ended, and wait until that is stored
+	answering  bool     // somebody answers those
 
 	stream *batch.Stream // of whoever has the turn, nil unless live
 	bytes  int64         // of memory that have been counted,
@@ -57,11 +72,16 @@ const (
 func (q *sequence) take(r *request) {
 	for ; r != nil; r = q.endTurn() {
 		a, steps, err := q.judge(r)
-		if steps {
+		switch {
+		case steps && r.start && q.mustClear():
+			go q.startOver(r)
+			return
+		case steps:
 			q.begin(r)
 			return
+		case q.answerOrWait(r, a, err):
+			return
 		}
-		q.all.answer(r, a, err)
 	}
 }
 
@@ -78,7 +98,7 @@ func (q *sequence) endTurn() *request {
 	}
 	r := q.waiting.pop()
 	q.busy = r != nil
-	forget := r == nil && q.phase == absent
+	forget := q.mayForget()
 	q.mutex.Unlock()
 	if forget {
 		q.all.index.forget(q)
@@ -101,11 +121,14 @@ func (q *sequence) begin(r *request) {
 // finish ends r, and with it its turn. err is not nil if not all of its steps have been
 // taken.
 func (q *sequence) finish(r *request, err error) {
-	s := q.all
 	a := Answer{Y: r.y, Step: r.base + uint64(r.taken)}
 	var failed *inferr.Error
 	q.mutex.Lock()
-	q.phase, q.moved, q.step = live, false, a.Step
+	q.phase, q.moved, q.step, q.unloadable = live, false, a.Step, nil
+	if r.start {
+		q.life++
+		q.storedStep = 0
+	}
 	switch {
 	case err != nil: // not while the batcher is open and its queue has no end
 		q.last = answer{}
@@ -116,10 +139,16 @@ func (q *sequence) finish(r *request, err error) {
 	if r.end && err == nil {
 		q.end(r)
 	}
+	list := q.changed()
+	a.StoredStep = q.storedStep
 	q.mutex.Unlock()
+	if list {
+		q.all.keeper.add(q)
+	}
 	q.account()
-	s.answer(r, a, failed)
-	q.take(q.endTurn())
+	if !q.answerOrWait(r, a, failed) {
+		q.take(q.endTurn())
+	}
 }
 
 // end makes the sequence one that has ended. The mutex is held.
@@ -136,7 +165,12 @@ func (q *sequence) end(r *request) {
 // has the turn.
 func (q *sequence) vanish() {
 	q.phase, q.moved, q.step, q.last, q.stream = absent, false, 0, answer{}, nil
-	q.all.counts.sequences.Add(-1)
+	q.life++
+	q.storedStep, q.unloadable = 0, nil
+	if q.counted {
+		q.counted = false
+		q.all.counts.sequences.Add(-1)
+	}
 }
 
 // idleFor is how long the last use is ago.

@@ -39,6 +39,10 @@ type Sequences struct {
 	stop     chan struct{} // closed when closed
 	stopping sync.Once
 	running  sync.WaitGroup
+	keeper   *keeper // nil without a store
+	keeping  sync.WaitGroup
+	loader   loader
+	evicting sync.Mutex // held by whoever makes room
 
 	stateBytes int64 // of a sequence that is live, without its last answer
 	counts     counts
@@ -69,6 +73,15 @@ func New(n *lstm.Network, o *Options) (*Sequences, error) {
 		stateBytes: int64(n.NewState().MemorySize()) + sequenceBytes,
 	}
 	s.index.init()
+	s.loader.all = s
+	if options.Store != nil {
+		if err := s.count(); err != nil {
+			batcher.Close()
+			return nil, err
+		}
+		s.keeper = &keeper{all: s, store: options.Store, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+		s.keeping.Go(s.keeper.run)
+	}
 	s.running.Go(s.sweepUntilClosed)
 	return s, nil
 }
@@ -94,13 +107,16 @@ func (s *Sequences) Ready() error {
 	if s.closed.Load() {
 		return errClosed()
 	}
+	if s.keeper != nil {
+		return s.keeper.ready()
+	}
 	return nil
 }
 
 // Close refuses requests that come from now on, waits until all that have been accepted
-// are answered, and ends. It returns the error of ctx if it is done before; then what is
-// left goes on behind Close. More calls wait as the first does. Callbacks must not call
-// it.
+// are answered, stores what is not stored, and ends. It returns the error of ctx if it is
+// done before; then what is left goes on behind Close. Another error says that storing has
+// failed. More calls wait as the first does. Callbacks must not call it.
 func (s *Sequences) Close(ctx context.Context) error {
 	s.closed.Store(true)
 	if s.waiting.Load() == 0 {
@@ -112,19 +128,42 @@ func (s *Sequences) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("sequences: Close: %w, while %d requests have no answer", context.Cause(ctx), s.waiting.Load())
 	}
-	s.stopping.Do(func() { close(s.stop) })
 	ended := make(chan struct{})
 	go func() {
-		s.running.Wait()
-		s.batcher.Close()
+		s.stopping.Do(s.end)
 		close(ended)
 	}()
 	select {
 	case <-ended:
-		return nil
+		return s.unsaved()
 	case <-ctx.Done():
 		return fmt.Errorf("sequences: Close: %w", context.Cause(ctx))
 	}
+}
+
+// end ends what runs, when all requests have been answered.
+func (s *Sequences) end() {
+	close(s.stop)
+	s.running.Wait()
+	if s.keeper != nil {
+		close(s.keeper.stop)
+		s.keeping.Wait()
+	}
+	s.batcher.Close()
+}
+
+// unsaved returns an error if there are sequences that are not stored as they should.
+func (s *Sequences) unsaved() error {
+	k := s.keeper
+	if k == nil {
+		return nil
+	}
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if k.failing.is() && len(k.dirty) > 0 {
+		return fmt.Errorf("sequences: Close: %d sequences are not stored as they were last: %w", len(k.dirty), k.failing.err)
+	}
+	return nil
 }
 
 func (s *Sequences) signalDrained() {

@@ -53,6 +53,12 @@ func outputs(n *lstm.Network, x []float32) []float32 {
 // part is steps from to to-1 of x, whose steps have that size.
 func part(x []float32, size, from, to int) []float32 { return x[from*size : to*size] }
 
+// pass lets time pass in a bubble, and all happen that happens then.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func requireCode(t testing.TB, code codes.Code, err error) *inferr.Error {
 	t.Helper()
 	var e *inferr.Error
@@ -339,14 +345,14 @@ func TestIdle(t *testing.T) {
 		require.NoError(t, infer("unused", 1, false))
 		require.NoError(t, infer("ended", 1, true))
 		require.Equal(t, 3, s.Stats().Sequences)
-		time.Sleep(59 * time.Second)
+		pass(59 * time.Second)
 		require.NoError(t, infer("ended", 1, true), "repeated")
-		time.Sleep(59 * time.Second)
+		pass(59 * time.Second)
 		require.NoError(t, infer("ended", 1, true), "repeated, and so not idle")
-		time.Sleep(70 * time.Second)
+		pass(70 * time.Second)
 		require.Equal(t, 2, s.Stats().Sequences)
 		require.NoError(t, infer("used", 2, false))
-		time.Sleep(59 * time.Minute)
+		pass(59 * time.Minute)
 		require.NoError(t, infer("used", 3, false))
 		requireStep(t, codes.NotFound, 0, infer("unused", 2, false))
 		require.EqualValues(t, 1, s.Stats().Expired)

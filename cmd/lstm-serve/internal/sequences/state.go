@@ -33,7 +33,8 @@ func (q *sequence) record() (*record, error) {
 // has the turn, and q has been counted.
 func (q *sequence) setRecord(r *record, stream *batch.Stream) {
 	q.mutex.Lock()
-	q.phase, q.moved, q.step, q.last = live, r.moved, r.step, r.last
+	q.phase, q.moved, q.step, q.last, q.unloadable = live, r.moved, r.step, r.last, nil
+	q.life++
 	if r.ended {
 		q.phase = ended
 	}

@@ -2,6 +2,7 @@ package sequences
 
 import (
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -28,6 +29,20 @@ type Stats struct {
 	Expired, Removed uint64
 	// Exported are copies, of which Released sequences have moved away.
 	Exported, Released, Imported uint64
+
+	// What follows is zero without a Store.
+	Stored          int    // sequences that are in the store, some of them in memory, too
+	Unstored        int    // that have changed since they were stored
+	Evicted, Loaded uint64 // that have left the memory, and have come back
+	Adopted         uint64 // of those, from another network
+	Transactions    uint64 // that were to store sequences,
+	Failures        uint64 // those of them that have failed, and loads that have
+	RecordsWritten  uint64
+	BytesWritten    uint64
+	Writing         time.Duration // how long transactions have taken, all together
+	LastWriting     time.Duration // and the last of them
+	LastWritten     time.Time     // when the last ended that did not fail; zero if none
+	Failing         bool          // the last transaction has failed
 }
 
 type counts struct {
@@ -35,7 +50,13 @@ type counts struct {
 	repeated                         atomic.Uint64
 	started, ended, expired, removed atomic.Uint64
 	exported, released, imported     atomic.Uint64
-	refused                          [codes.Unauthenticated + 1]atomic.Uint64
+
+	stored                            atomic.Int64
+	evicted, loaded, adopted          atomic.Uint64
+	transactions, failures            atomic.Uint64
+	recordsWritten, bytesWritten      atomic.Uint64
+	writing, lastWriting, lastWritten atomic.Int64
+	refused                           [codes.Unauthenticated + 1]atomic.Uint64
 }
 
 func (c *counts) refuse(err *inferr.Error) {
@@ -62,6 +83,7 @@ func (s *Sequences) Stats() Stats {
 		Released:  c.released.Load(),
 		Imported:  c.imported.Load(),
 	}
+	s.addStored(&all)
 	for i := range s.index.shards {
 		h := &s.index.shards[i]
 		h.mutex.Lock()
@@ -72,4 +94,23 @@ func (s *Sequences) Stats() Stats {
 		all.Refused[i] = c.refused[i].Load()
 	}
 	return all
+}
+
+func (s *Sequences) addStored(all *Stats) {
+	k, c := s.keeper, &s.counts
+	if k == nil {
+		return
+	}
+	all.Stored = int(c.stored.Load())
+	all.Evicted, all.Loaded, all.Adopted = c.evicted.Load(), c.loaded.Load(), c.adopted.Load()
+	all.Transactions, all.Failures = c.transactions.Load(), c.failures.Load()
+	all.RecordsWritten, all.BytesWritten = c.recordsWritten.Load(), c.bytesWritten.Load()
+	all.Writing, all.LastWriting = time.Duration(c.writing.Load()), time.Duration(c.lastWriting.Load())
+	if t := c.lastWritten.Load(); t != 0 {
+		all.LastWritten = time.Unix(0, t)
+	}
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	all.Unstored = len(k.dirty) + len(k.captured) + k.capturing
+	all.Failing = k.failing.is()
 }
