@@ -23,6 +23,7 @@ import (
 	"example.com/lstm/cmd/lstm-serve/internal/grpcapi"
 	"example.com/lstm/cmd/lstm-serve/internal/infer"
 	"example.com/lstm/cmd/lstm-serve/internal/metrics"
+	"example.com/lstm/cmd/lstm-serve/internal/page"
 	"example.com/lstm/cmd/lstm-serve/internal/repository"
 	"example.com/lstm/cmd/lstm-serve/internal/restapi"
 	"example.com/lstm/cmd/lstm-serve/internal/serving"
@@ -37,6 +38,7 @@ type server struct {
 	tls                        *tls.Config    // nil: no TLS
 	httpListener, grpcListener net.Listener
 	models                     *repository.Repository
+	page                       *page.Page
 	http                       *serving.HTTPServer
 	grpc                       *grpcapi.Server
 }
@@ -103,12 +105,16 @@ func newServer(log *slog.Logger, o serveOptions) (s *server, err error) {
 		s.httpListener.Close()
 		return nil, fmt.Errorf("-grpc %s: %w", o.grpc, err)
 	}
-	s.build()
+	if err := s.build(); err != nil {
+		s.httpListener.Close()
+		s.grpcListener.Close()
+		return nil, err
+	}
 	return s, nil
 }
 
 // build makes the front ends.
-func (s *server) build() {
+func (s *server) build() error {
 	o := &s.options
 	panics, calls := serving.NewPanics(s.log), serving.NewCalls(s.log)
 	all := infer.New(s.models, &infer.Options{MaxSteps: o.maxSteps})
@@ -145,6 +151,17 @@ func (s *server) build() {
 		Version: version(), Models: s.models, Ready: all.Ready,
 		Infer: map[string]*infer.Server{"rest": ofREST, "grpc": ofGRPC}, Calls: calls, Panics: panics,
 	}, s.log))
+	weather := ""
+	if o.models == "" {
+		weather = embeddedName
+	}
+	var err error
+	if s.page, err = page.New(all, page.Options{Weather: weather, WriteTimeout: o.writeTimeout, Logger: s.log}); err != nil {
+		return err
+	}
+	for _, pattern := range page.Patterns {
+		mux.Handle(pattern, s.page)
+	}
 	var handler http.Handler = mux
 	if s.token != nil {
 		handler = s.token.Handler(handler)
@@ -155,6 +172,7 @@ func (s *server) build() {
 	s.http = serving.NewHTTPServer(handler, serving.Timeouts{
 		Header: o.headerTimeout, Read: o.readTimeout, Write: o.writeTimeout, KeepAlive: o.keepAliveTime,
 	}, s.tls, s.log)
+	return nil
 }
 
 // addresses are where a server listens.
@@ -258,6 +276,7 @@ func (s *server) shutdown() error {
 	s.models.SetUnready("the server is stopping")
 	answering, cancel := context.WithTimeout(ctx, s.options.shutdownTime/2)
 	defer cancel()
+	s.page.Close()
 	var front errgroup.Group
 	front.Go(func() error { return s.http.Shutdown(answering) })
 	front.Go(func() error { return s.grpc.Shutdown(answering) })
