@@ -23,12 +23,12 @@ const prefix = "lstm_serve_"
 
 // A Source is what is read.
 type Source struct {
-	Version  string
-	Models   *repository.Repository
-	Ready    func() error
-	Infer    map[string]*infer.Server // by protocol
-	Calls    *serving.Calls
-	Panics   *serving.Panics
+	Version string
+	Models  *repository.Repository
+	Ready   func() error
+	Infer   map[string]*infer.Server // by protocol
+	Calls   *serving.Calls
+	Panics  *serving.Panics
 }
 
 // Handler returns the handler of /metrics.
