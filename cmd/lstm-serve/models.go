@@ -7,14 +7,20 @@ import (
 	"example.com/lstm"
 	"example.com/lstm/cmd/lstm-serve/internal/repository"
 	"example.com/lstm/cmd/lstm-serve/internal/sequences"
+	"example.com/lstm/cmd/lstm-serve/internal/store"
 	"example.com/lstm/cmd/lstm/seattle"
 )
 
 // embeddedName is the name of the model that is part of the program.
 const embeddedName = "seattle"
 
-// openModels reads all models.
-func (s *server) openModels(ctx context.Context) error {
+// openModels opens the store and reads all models.
+func (s *server) openModels(ctx context.Context) (err error) {
+	if s.options.store != "" {
+		if s.store, err = store.Open(s.options.store, &store.Options{MostBytes: s.options.storeSize}); err != nil {
+			return err
+		}
+	}
 	o := repository.Options{
 		Folder:       s.options.models,
 		Read:         s.options.modelOptions,
@@ -29,7 +35,7 @@ func (s *server) openModels(ctx context.Context) error {
 
 func (s *server) newSequences(name string, n *lstm.Network) (*sequences.Sequences, error) {
 	o := &s.options
-	return sequences.New(n, &sequences.Options{
+	options := sequences.Options{
 		Workers:            o.workers,
 		BatchSize:          o.batchSize,
 		MostWaiting:        o.waiting,
@@ -39,13 +45,22 @@ func (s *server) newSequences(name string, n *lstm.Network) (*sequences.Sequence
 		ExpireTime:         o.expireTime,
 		CheckpointInterval: o.checkpointInterval,
 		Logger:             s.log.With("model", name),
-	})
+	}
+	if s.store != nil {
+		options.Store = s.store.Model(name)
+	}
+	return sequences.New(n, &options)
 }
 
 // closeModels stores all sequences, as far as ctx lets it.
 func (s *server) closeModels(ctx context.Context) error {
 	if err := s.models.Close(ctx); err != nil {
-		return fmt.Errorf("not everything was finished and stored within -shutdown-time: %w", err)
+		// Something may still be written to the store, which the end of the process does
+		// not harm.
+		return fmt.Errorf("not everything was finished and stored: %w", err)
+	}
+	if s.store != nil {
+		return s.store.Close()
 	}
 	return nil
 }

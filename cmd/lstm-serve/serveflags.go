@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -36,6 +34,7 @@ type serveOptions struct {
 	tokenFile             string
 
 	store              string
+	storeSize          int64 // 0: no limit
 	checkpointInterval time.Duration
 	idleTime           time.Duration
 	expireTime         time.Duration
@@ -81,6 +80,8 @@ func serveFlags(o *serveOptions) []cli.Flag {
 
 		&cli.StringFlag{Name: "store", Category: categorySequences, Destination: &o.store,
 			Usage: "keep sequences in `FOLDER`, where the next process finds them; by default in memory only"},
+		&cli.StringFlag{Name: "store-size", Category: categorySequences,
+			Usage: "let the store grow up to `SIZE`, by default as far as the disk goes"},
 		&cli.DurationFlag{Name: "checkpoint-interval", Category: categorySequences, Destination: &o.checkpointInterval, Value: time.Second,
 			Usage: "store what has changed every `TIME`, by default 1s, which bounds what a kill can take back; with 0 each step before its answer"},
 		&cli.DurationFlag{Name: "idle-time", Category: categorySequences, Destination: &o.idleTime, Value: 5 * time.Minute,
@@ -91,7 +92,7 @@ func serveFlags(o *serveOptions) []cli.Flag {
 			Usage: "have at most `N` sequences of a model, stored ones included, by default 1,000,000"},
 		&cli.StringFlag{Name: "sequence-memory", Category: categorySequences, Value: "256MiB",
 			Usage: "keep the sequences of a model in `SIZE` of memory, by default 256MiB, as far as there is a store for the others"},
-		&cli.IntFlag{Name: "waiting", Category: categoryLimits, Destination: &o.waiting, Value: 1 << 16,
+		&cli.IntFlag{Name: "waiting", Category: categorySequences, Destination: &o.waiting, Value: 1 << 16,
 			Usage: "let at most `N` requests wait for a model's sequences, by default 65536"},
 
 		&cli.StringFlag{Name: "max-message", Category: categoryLimits, Value: "4MiB",
@@ -155,8 +156,15 @@ func finishOptions(cmd *cli.Command, o *serveOptions) (err error) {
 	if o.checkpointInterval < 0 {
 		return fmt.Errorf("-checkpoint-interval is %v, want at least 0", o.checkpointInterval)
 	}
-	if o.store == "" && cmd.IsSet("checkpoint-interval") {
-		return errors.New("-checkpoint-interval is of no use without -store")
+	for _, flag := range []string{"checkpoint-interval", "store-size"} {
+		if o.store == "" && cmd.IsSet(flag) {
+			return fmt.Errorf("-%s is of no use without -store", flag)
+		}
+	}
+	if cmd.IsSet("store-size") {
+		if o.storeSize, err = parseSize("store-size", cmd.String("store-size")); err != nil {
+			return err
+		}
 	}
 	if o.sequenceMemory, err = parseSize("sequence-memory", cmd.String("sequence-memory")); err != nil {
 		return err
@@ -178,20 +186,4 @@ func finishOptions(cmd *cli.Command, o *serveOptions) (err error) {
 	}
 	o.modelOptions, err = weightOptionsOf(cmd)
 	return err
-}
-
-// checkFolder returns an error unless path is a folder.
-func checkFolder(flag, path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		var pathError *fs.PathError
-		if errors.As(err, &pathError) {
-			err = pathError.Err
-		}
-		return fmt.Errorf("-%s %s: %w", flag, path, err)
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("-%s %s: it is a file, want a folder", flag, path)
-	}
-	return nil
 }

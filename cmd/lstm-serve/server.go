@@ -27,6 +27,7 @@ import (
 	"example.com/lstm/cmd/lstm-serve/internal/repository"
 	"example.com/lstm/cmd/lstm-serve/internal/restapi"
 	"example.com/lstm/cmd/lstm-serve/internal/serving"
+	"example.com/lstm/cmd/lstm-serve/internal/store"
 )
 
 // A server is all that runs.
@@ -37,6 +38,7 @@ type server struct {
 	token                      *serving.Token // nil: anybody may connect
 	tls                        *tls.Config    // nil: no TLS
 	httpListener, grpcListener net.Listener
+	store                      *store.Store // nil: sequences are in memory only
 	models                     *repository.Repository
 	page                       *page.Page
 	http                       *serving.HTTPServer

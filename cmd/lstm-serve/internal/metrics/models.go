@@ -67,6 +67,33 @@ var modelMetrics = []modelMetric{
 		func(s *sequences.Stats) uint64 { return s.Released }),
 	count("sequences_imported", "Sequences that have come from elsewhere.",
 		func(s *sequences.Stats) uint64 { return s.Imported }),
+	count("sequences_evicted", "Sequences that have left the memory for the store.",
+		func(s *sequences.Stats) uint64 { return s.Evicted }),
+	count("sequences_loaded", "Sequences that have come back from the store.",
+		func(s *sequences.Stats) uint64 { return s.Loaded }),
+	count("sequences_adopted", "Sequences that have come back to another network than they had left.",
+		func(s *sequences.Stats) uint64 { return s.Adopted }),
+	gauge("unstored_sequences", "Sequences that have changed since they were stored.",
+		func(s *sequences.Stats) float64 { return float64(s.Unstored) }),
+	count("checkpoint_transactions", "Transactions that were to store sequences.",
+		func(s *sequences.Stats) uint64 { return s.Transactions }),
+	count("store_failures", "Transactions that have failed to store sequences, and loads that have.",
+		func(s *sequences.Stats) uint64 { return s.Failures }),
+	count("checkpoint_records", "Sequences that were stored, each time counted.",
+		func(s *sequences.Stats) uint64 { return s.RecordsWritten }),
+	count("checkpoint_bytes", "Bytes of the sequences that were stored.",
+		func(s *sequences.Stats) uint64 { return s.BytesWritten }),
+	seconds("checkpoint", "How long transactions have taken.",
+		func(s *sequences.Stats) time.Duration { return s.Writing }),
+	gauge("last_checkpoint_duration_seconds", "How long the last transaction has taken.",
+		func(s *sequences.Stats) float64 { return s.LastWriting.Seconds() }),
+	gauge("last_checkpoint_timestamp_seconds", "When the last transaction has ended that did not fail, 0 if there was none.",
+		func(s *sequences.Stats) float64 {
+			if s.LastWritten.IsZero() {
+				return 0
+			}
+			return float64(s.LastWritten.UnixMilli()) / 1000
+		}),
 }
 
 var (
