@@ -81,6 +81,12 @@ func New(s *infer.Server, o *Options, more ...grpc.ServerOption) *Server {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 30 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.SharedWriteBuffer(true), // else 64 KiB for each of thousands of connections
+		// Fixed windows bound what a connection has in memory that nobody has read yet, and
+		// spare the pings by which gRPC finds out how far it may go beyond.
+		grpc.InitialWindowSize(256 << 10),
+		grpc.InitialConnWindowSize(1 << 20),
+		// Goroutines that have the stack that a call needs; if all are busy, there are others.
+		grpc.NumStreamWorkers(64),
 		grpc.WaitForHandlers(true),
 	}, more...)...)
 	g.grpc.RegisterService(serviceDesc(), g)
