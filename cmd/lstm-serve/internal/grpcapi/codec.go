@@ -17,8 +17,11 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	case *streamAnswer:
 		return mem.BufferSlice{mem.SliceBuffer(a.encode())}, nil
 	case *callAnswer:
-		b := a.encode()
+		b, h := a.encode(), a.held
 		(*request)(a).release() // nobody else knows when the answer is encoded
+		if h != nil {
+			return mem.BufferSlice{mem.NewBuffer(&b, h)}, nil
+		}
 		return mem.BufferSlice{mem.SliceBuffer(b)}, nil
 	}
 	return c.CodecV2.Marshal(v)

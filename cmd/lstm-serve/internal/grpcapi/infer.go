@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -60,7 +62,7 @@ func (g *Server) modelInfer(ctx context.Context, r *request) (any, error) {
 	select {
 	case <-r.own:
 		if r.err == nil {
-			return (*callAnswer)(r), nil
+			return (*callAnswer)(r), g.holdAnswer(ctx, r)
 		}
 		if e := inError(r.err); e.HasStep {
 			_ = grpc.SetTrailer(ctx, metadata.Pairs(StepTrailer, strconv.FormatUint(e.Step, 10)))
@@ -69,4 +71,33 @@ func (g *Server) modelInfer(ctx context.Context, r *request) (any, error) {
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
+}
+
+// holdAnswer waits until there is room for an answer among those of calls that have ended:
+// gRPC keeps them until the client reads them, however many they are. Small ones, of which
+// gRPC does not say when they are sent, are not counted.
+func (g *Server) holdAnswer(ctx context.Context, r *request) error {
+	n := 0
+	for i := range r.response.Outputs {
+		n += 4 * len(r.response.Outputs[i].Data)
+	}
+	c := connectionOf(ctx)
+	if mem.IsBelowBufferPoolingThreshold(n) || c == nil {
+		return nil
+	}
+	if r.held = c.hold(ctx, int64(n), 8*int64(g.infer.Options().MaxElements), g.options.WriteTimeout); r.held != nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	g.closeUnread(c)
+	return status.Error(codes.Unavailable, "earlier answers have not been read in time")
+}
+
+// closeUnread closes the connection of a client that does not read its answers.
+func (g *Server) closeUnread(c *connection) {
+	g.options.Logger.Warn("closing the connection of a client that does not read its answers",
+		"client", c.Conn.RemoteAddr().String(), "timeout", g.options.WriteTimeout)
+	_ = c.Close()
 }

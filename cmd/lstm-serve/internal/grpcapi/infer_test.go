@@ -4,10 +4,12 @@ import (
 	"context"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 
 	"example.com/lstm/cmd/lstm-serve/internal/grpcapi"
@@ -150,6 +152,30 @@ func TestGreatMessage(t *testing.T) {
 	_, err := f.ModelInfer(t.Context(), rawRequest(numbers(0, 300), 100, 3))
 	requireStatus(t, err, codes.ResourceExhausted)
 	_, err = f.ModelInfer(t.Context(), rawRequest(numbers(0, 30), 10, 3))
+	require.NoError(t, err)
+}
+
+// A client that calls again and again and does not read is cut off when it has some
+// megabytes that it has not read, here 240,000 bytes.
+func TestCallsWithoutReading(t *testing.T) {
+	f := newFixture(t, &grpcapi.Options{WriteTimeout: 20 * time.Millisecond}, &infer.Options{MaxElements: 30_000})
+	call := func() {
+		stream, err := f.connection.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, inference.GRPCInferenceService_ModelInfer_FullMethodName)
+		if err == nil {
+			_ = stream.SendMsg(rawRequest(numbers(0, 9000*3), 9000, 3)) // whose answer has 72,000 bytes
+		}
+	}
+	// Who reads gets as many as they like.
+	for range 10 {
+		_, err := f.ModelInfer(t.Context(), rawRequest(numbers(0, 9000*3), 9000, 3))
+		require.NoError(t, err)
+	}
+	require.Equal(t, connectivity.Ready, f.connection.GetState())
+	for range 10 {
+		call()
+	}
+	require.True(t, f.connection.WaitForStateChange(t.Context(), connectivity.Ready))
+	_, err := f.ModelInfer(t.Context(), rawRequest(numbers(0, 3), 3))
 	require.NoError(t, err)
 }
 

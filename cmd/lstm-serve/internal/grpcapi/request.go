@@ -35,6 +35,7 @@ type request struct {
 	answers  chan<- *request
 	done     func(*infer.Response, error)
 	room     int64 // how much of its exchange's it takes
+	held     *held // of its connection's, if the answer is that of a call, and large
 	own      chan *request
 }
 
@@ -58,7 +59,7 @@ func newRequest() *request { return requests.Get().(*request) }
 
 // release gives a request back that nobody uses any more.
 func (r *request) release() {
-	r.response, r.err, r.answers = nil, nil, nil
+	r.response, r.err, r.answers, r.held = nil, nil, nil, nil
 	requests.Put(r)
 }
 

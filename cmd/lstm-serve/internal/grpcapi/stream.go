@@ -1,7 +1,6 @@
 package grpcapi
 
 import (
-	"context"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -25,10 +24,9 @@ func (g *Server) modelStreamInfer(stream grpc.ServerStream) error {
 		total:    2 * int64(g.infer.Options().MaxElements),
 	}
 	e.room = semaphore.NewWeighted(e.total)
-	endWatch := e.closeUnread(stream.Context(), g.options.WriteTimeout, func() {
-		g.options.Logger.Warn("closing the connection of a client that does not read its answers", "timeout", g.options.WriteTimeout)
-	})
-	defer endWatch()
+	if c := connectionOf(stream.Context()); c != nil {
+		defer e.watch(g.options.WriteTimeout, func() { g.closeUnread(c) })()
+	}
 	go func() { e.received <- e.receive(g.infer) }()
 	return e.send(g.stopping)
 }
@@ -126,31 +124,31 @@ func (e *exchange) send(stopping <-chan struct{}) error {
 	return end
 }
 
-// closeUnread closes the connection if sending one answer takes longer than timeout, at
-// most half as long again, after a call of report. It returns how to end this.
-func (e *exchange) closeUnread(ctx context.Context, timeout time.Duration, report func()) (end func()) {
-	const parts = 2
-	var before, looks int64
+// watch calls stuck if sending one answer takes longer than timeout, by at most half. It
+// returns what ends this.
+func (e *exchange) watch(timeout time.Duration, stuck func()) (end func()) {
+	const looks = 2
 	var timer *time.Timer
 	var mutex sync.Mutex // timer is set
+	var before int64
+	seen := 0
 	look := func() {
 		mutex.Lock()
 		defer mutex.Unlock()
-		if ctx.Err() != nil {
+		if e.stream.Context().Err() != nil {
 			return
 		}
 		sent := e.sent.Load()
 		if !e.sending.Load() || sent != before {
-			before, looks = sent, 0
-		} else if looks++; looks >= parts {
-			report()
-			closeConnection(ctx)
+			before, seen = sent, 0
+		} else if seen++; seen >= looks {
+			stuck()
 			return
 		}
-		timer.Reset(timeout / parts)
+		timer.Reset(timeout / looks)
 	}
 	mutex.Lock()
 	defer mutex.Unlock()
-	timer = time.AfterFunc(timeout/parts, look)
+	timer = time.AfterFunc(timeout/looks, look)
 	return func() { timer.Stop() }
 }
