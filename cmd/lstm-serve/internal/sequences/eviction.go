@@ -15,7 +15,7 @@ func (s *Sequences) isFull() bool {
 // evict takes q out of the memory, if it is stored as it is and nobody uses it. Both mutexes
 // are held.
 func (q *sequence) evict() bool {
-	if q.busy || q.phase == absent || !q.inStore || q.version != q.saved || q.captured > 0 || q.unanswered.first != nil || q.answering {
+	if q.phase == absent || q.isUsed() || !q.inStore || q.version != q.saved || q.captured > 0 {
 		return false
 	}
 	q.phase, q.stream, q.last = absent, nil, answer{}

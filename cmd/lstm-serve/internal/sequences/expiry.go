@@ -33,6 +33,7 @@ func (s *Sequences) sweep() {
 		h := &s.index.shards[i]
 		h.unused(now-least, func(q *sequence) { q.sweep(now - q.touched) })
 	}
+	s.ended.tidy()
 	if s.keeper != nil {
 		s.makeRoom()
 	}
@@ -42,7 +43,7 @@ func (s *Sequences) sweep() {
 // held.
 func (q *sequence) sweep(idle time.Duration) {
 	s := q.all
-	if q.busy || q.phase == absent || q.unanswered.first != nil || q.answering {
+	if q.phase == absent || q.isUsed() {
 		return
 	}
 	switch {
@@ -55,10 +56,15 @@ func (q *sequence) sweep(idle time.Duration) {
 		}
 		return
 	}
+	q.drop()
+}
+
+// drop makes q, which nobody uses, a sequence that does not exist. Both mutexes are held.
+func (q *sequence) drop() {
 	q.vanish()
 	q.account()
 	if q.changed() {
-		s.keeper.add(q) // which forgets it when it is no longer in the store
+		q.all.keeper.add(q) // which forgets it when it is no longer in the store
 	}
 	if q.mayForget() {
 		delete(q.shard.byID, q.id)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"google.golang.org/grpc/codes"
+
 	"example.com/lstm/cmd/lstm-serve/internal/inferr"
 )
 
@@ -28,7 +30,7 @@ func (q *sequence) giveUp(h *holder, granted <-chan struct{}) {
 func (q *sequence) release() { q.take(q.endTurn()) }
 
 // hold waits for a turn in the sequence of that id, which may be absent, unless ctx is done
-// before. The caller has the turn until it calls release.
+// before, or the store cannot say what it is. The caller has the turn until it calls release.
 func (s *Sequences) hold(ctx context.Context, id string) (*sequence, *inferr.Error) {
 	if err := checkID(id); err != nil {
 		return nil, err
@@ -52,11 +54,15 @@ func (s *Sequences) hold(ctx context.Context, id string) (*sequence, *inferr.Err
 	}
 	select {
 	case <-granted:
-		return q, nil
 	case <-ctx.Done():
+		q.giveUp(h, granted)
+		return nil, contextError(ctx)
 	}
-	q.giveUp(h, granted)
-	return nil, contextError(ctx)
+	if e := q.unloadable; e != nil && e.Code == codes.Unavailable {
+		q.release()
+		return nil, e
+	}
+	return q, nil
 }
 
 // holdExisting is hold, and an error if the sequence is absent.

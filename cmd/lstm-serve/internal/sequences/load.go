@@ -36,16 +36,16 @@ func (l *loader) run() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for len(l.waiting) > 0 {
-		waiting := l.waiting
-		l.waiting = nil
+		q := l.waiting[0]
+		l.waiting[0] = nil
+		l.waiting = l.waiting[1:]
 		l.mutex.Unlock()
-		for _, q := range waiting {
-			l.all.makeRoom()
-			l.load(q)
-			q.release()
-		}
+		l.all.makeRoom()
+		l.load(q)
+		q.release()
 		l.mutex.Lock()
 	}
+	l.waiting = nil
 	l.running--
 }
 

@@ -70,11 +70,16 @@ func errUnknown(id string) *inferr.Error {
 
 // admitSequence counts a sequence that starts, unless there are too many.
 func (s *Sequences) admitSequence() *inferr.Error {
-	if s.counts.sequences.Add(1) > int64(s.options.MostSequences) {
+	for s.counts.sequences.Add(1) > int64(s.options.MostSequences) {
 		s.counts.sequences.Add(-1)
-		return inferr.Errorf(codes.ResourceExhausted, "there are %d sequences, and no more may start", s.options.MostSequences)
+		if !s.forgetEnded() {
+			return inferr.Errorf(codes.ResourceExhausted, "there are %d sequences, and no more may start", s.options.MostSequences)
+		}
 	}
-	if s.isFull() {
+	for s.isFull() {
+		if s.forgetEnded() {
+			continue
+		}
 		s.counts.sequences.Add(-1)
 		return inferr.Errorf(codes.ResourceExhausted, "sequences occupy %d bytes of memory, and no more may start", s.options.LiveBytes)
 	}

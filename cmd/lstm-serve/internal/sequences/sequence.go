@@ -158,7 +158,9 @@ func (q *sequence) end(r *request) {
 	q.phase = ended
 	if r.step == 0 {
 		q.vanish()
+		return
 	}
+	q.all.ended.push(q)
 }
 
 // vanish makes the sequence one that does not exist. The mutex is held, and the caller

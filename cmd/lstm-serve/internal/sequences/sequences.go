@@ -42,6 +42,7 @@ type Sequences struct {
 	keeper   *keeper // nil without a store
 	keeping  sync.WaitGroup
 	loader   loader
+	ended    endedSequences
 	evicting sync.Mutex // held by whoever makes room
 
 	stateBytes int64 // of a sequence that is live, without its last answer

@@ -311,6 +311,54 @@ func TestLimits(t *testing.T) {
 	})
 }
 
+// Kept answers of sequences that have ended do not keep others from starting.
+func TestManyShort(t *testing.T) {
+	n := newNetwork(t, 1, 2, 4)
+	x := inputs(n, 1, 1)
+	for name, o := range map[string]*Options{
+		"number":               {MostSequences: 10},
+		"memory":               {LiveBytes: 10_000},
+		"number, stored":       {MostSequences: 10, Store: newMemoryStore()},
+		"number, stored later": {MostSequences: 10, Store: newMemoryStore(), CheckpointInterval: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSequences(t, n, o)
+			for i := range 100 {
+				_, err := s.Infer(background, Request{ID: fmt.Sprint(i), Start: true, Step: 1, End: true, X: x})
+				require.NoError(t, err)
+			}
+			a, err := s.Infer(background, Request{ID: "99", Start: true, Step: 1, End: true, X: x})
+			require.NoError(t, err)
+			require.True(t, a.Repeated)
+			require.LessOrEqual(t, s.Stats().Sequences, 20)
+			require.NoError(t, s.Close(background))
+			if disk, ok := o.Store.(*memoryStore); ok {
+				require.Equal(t, s.Stats().Sequences, disk.count())
+			}
+		})
+	}
+}
+
+// A request of which the answer is given before the next allocates that only.
+func TestAllocs(t *testing.T) {
+	n := newNetwork(t, 1, 2, 4)
+	for _, o := range []*Options{{}, {Store: newMemoryStore(), CheckpointInterval: time.Hour}} {
+		s := newSequences(t, n, o)
+		x := inputs(n, 1, 3)
+		answered := make(chan struct{}, 1)
+		step := uint64(1)
+		done := func(a Answer, err error) {
+			step = a.Step + 1
+			answered <- struct{}{}
+		}
+		perRequest := testing.AllocsPerRun(1000, func() {
+			s.Submit(background, Request{ID: "a", Start: step == 1, Step: step, X: x}, done)
+			<-answered
+		})
+		require.Less(t, perRequest, 2.0)
+	}
+}
+
 // Sequences that nobody keeps do not stay in the index.
 func TestIndexForgets(t *testing.T) {
 	n := newNetwork(t, 1, 2, 4)

@@ -27,7 +27,8 @@ import (
 type memoryStore struct {
 	mutex   sync.Mutex
 	records map[string][]byte
-	err     error
+	err     error // of Write
+	readErr error // of Get
 }
 
 func newMemoryStore() *memoryStore { return &memoryStore{records: map[string][]byte{}} }
@@ -35,7 +36,7 @@ func newMemoryStore() *memoryStore { return &memoryStore{records: map[string][]b
 func (m *memoryStore) Get(id string) ([]byte, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return bytes.Clone(m.records[id]), nil
+	return bytes.Clone(m.records[id]), m.readErr
 }
 
 func (m *memoryStore) Write(ids []string, records [][]byte) error {
@@ -378,15 +379,13 @@ func TestIdleStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, 1, 2, 8)
 		disk := newMemoryStore()
-		s := newSequences(t, n, &Options{Store: disk, CheckpointInterval: time.Second, IdleTime: time.Minute, ExpireTime: time.Hour, MostSequences: 3})
+		s := newSequences(t, n, &Options{Store: disk, CheckpointInterval: time.Second, IdleTime: time.Minute, ExpireTime: time.Hour})
 		a, b, c := newClient(t, n, 1, 10), newClient(t, n, 2, 10), newClient(t, n, 3, 10)
 		a.step(s, 2)
 		b.step(s, 2)
 		end := Request{ID: "3", Start: true, Step: 1, End: true, X: part(c.x, 2, 0, 1)}
 		_, err := s.Infer(background, end)
 		require.NoError(t, err)
-		_, err = s.Infer(background, Request{ID: "4", Start: true, X: c.x})
-		requireCode(t, codes.ResourceExhausted, err)
 		pass(2 * time.Second)
 		require.Equal(t, 3, s.Stats().Stored)
 		require.Equal(t, 3, disk.count())
@@ -522,6 +521,40 @@ func TestDamagedRecord(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Remove(background, "b"))
 	require.NotContains(t, disk.records, "b")
+	require.Equal(t, 1, s.Stats().Sequences)
+}
+
+// What cannot be read is not taken for absent.
+func TestReadFails(t *testing.T) {
+	n := newNetwork(t, 1, 2, 8)
+	disk := newMemoryStore()
+	o := &Options{Store: disk, CheckpointInterval: time.Hour}
+	s, err := New(n, o)
+	require.NoError(t, err)
+	c := newClient(t, n, 1, 5)
+	c.step(s, 1)
+	early, err := s.Export(background, "1", false)
+	require.NoError(t, err)
+	c.step(s, 1)
+	require.NoError(t, s.Close(background))
+
+	s = newSequences(t, n, o)
+	disk.readErr = errors.New("input/output error")
+	for _, start := range []bool{true, false} {
+		_, err = s.Infer(background, Request{ID: "1", Start: start, X: c.x})
+		requireCode(t, codes.Unavailable, err)
+	}
+	_, err = s.Describe("1")
+	requireCode(t, codes.Unavailable, err)
+	_, err = s.Export(background, "1", true)
+	requireCode(t, codes.Unavailable, err)
+	_, err = s.Import(background, "1", early)
+	requireCode(t, codes.Unavailable, err)
+	requireCode(t, codes.Unavailable, s.Remove(background, "1"))
+	disk.readErr = nil
+	_, err = s.Import(background, "1", early)
+	requireStep(t, codes.AlreadyExists, 2, err)
+	c.step(s, 2)
 	require.Equal(t, 1, s.Stats().Sequences)
 }
 
