@@ -38,6 +38,7 @@ type keeper struct {
 // A capture is a sequence as it was between two requests.
 type capture struct {
 	sequence *sequence // nil if it need not know
+	number   uint64    // counts the captures of the sequence
 	version  uint64
 	step     uint64
 	life     uint64
@@ -162,6 +163,8 @@ func (k *keeper) captureHeld(q *sequence) {
 	q.mutex.Lock()
 	q.wanted = false
 	q.captured++
+	q.captures++
+	c.number = q.captures
 	q.mutex.Unlock()
 	var err error
 	if q.phase != absent {
@@ -297,7 +300,7 @@ func (k *keeper) settle(c *capture, err error) {
 	if list {
 		k.add(q)
 	}
-	q.answerStored(c.version, err)
+	q.answerStored(c.number, err)
 	if forget {
 		k.all.index.forget(q)
 	}

@@ -148,7 +148,8 @@ type request struct {
 	done       func(Answer, error)
 	answer     Answer // that waits until it is stored,
 	failed     *inferr.Error
-	version    uint64      // and of which version of the sequence it is
+	version    uint64      // of which version of the sequence it is,
+	capture    uint64      // and with which capture of it the wait ends, if that fails
 	stepped    func(error) // hasStepped, once for all requests that this struct has been
 }
 

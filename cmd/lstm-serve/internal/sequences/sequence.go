@@ -44,6 +44,7 @@ type sequence struct {
 	storedStep uint64
 	inStore    bool     // there is a record of it
 	captured   int      // times that have not been written
+	captures   uint64   // that there have been
 	listed     bool     // in the list of the keeper
 	wanted     bool     // the keeper is among the holders
 	unanswered requests // that have ended, and wait until that is stored

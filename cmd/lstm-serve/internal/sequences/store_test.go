@@ -185,44 +185,46 @@ func TestKill(t *testing.T) {
 // An answer is given after its step is stored, and a start after what was there before is
 // not.
 func TestStoredBeforeAnswered(t *testing.T) {
-	for _, interval := range []time.Duration{0, time.Hour} {
-		n := newNetwork(t, 1, 2, 8)
-		disk := newMemoryStore()
-		s := newSequences(t, n, &Options{Store: disk, CheckpointInterval: interval})
-		x := inputs(n, 1, 3)
-		infer := func(r Request) (a Answer, stored uint64) {
-			done := make(chan struct{})
-			s.Submit(background, r, func(answer Answer, err error) {
-				a, stored = answer, disk.step(t, "a")
-				if err != nil {
-					t.Error(err)
+	for _, interval := range []time.Duration{0, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newNetwork(t, 1, 2, 8)
+			disk := newMemoryStore()
+			s := newSequences(t, n, &Options{Store: disk, CheckpointInterval: interval})
+			x := inputs(n, 1, 3)
+			infer := func(r Request) (a Answer, stored uint64) {
+				done := make(chan struct{})
+				s.Submit(background, r, func(answer Answer, err error) {
+					a, stored = answer, disk.step(t, "a")
+					if err != nil {
+						t.Error(err)
+					}
+					close(done)
+				})
+				<-done
+				return a, stored
+			}
+			for range 3 {
+				a, stored := infer(Request{ID: "a", Start: true, Step: 1, X: part(x, 2, 0, 2)})
+				if interval == 0 {
+					require.EqualValues(t, 2, stored)
+					require.EqualValues(t, 2, a.StoredStep)
+				} else {
+					require.Zero(t, stored)
+					require.Zero(t, a.StoredStep)
 				}
-				close(done)
-			})
-			<-done
-			return a, stored
-		}
-		for range 3 {
-			a, stored := infer(Request{ID: "a", Start: true, Step: 1, X: part(x, 2, 0, 2)})
-			if interval == 0 {
-				require.EqualValues(t, 2, stored)
-				require.EqualValues(t, 2, a.StoredStep)
-			} else {
-				require.Zero(t, stored)
-				require.Zero(t, a.StoredStep)
+				infer(Request{ID: "a", X: part(x, 2, 2, 3)})
+				if interval != 0 {
+					pass(time.Minute)
+				}
+				require.EqualValues(t, 3, disk.step(t, "a"))
 			}
-			infer(Request{ID: "a", X: part(x, 2, 2, 3)})
-			if interval != 0 {
-				s.keeper.checkpoint()
-			}
-			require.EqualValues(t, 3, disk.step(t, "a"))
-		}
-		_, stored := infer(Request{ID: "a", Step: 4, End: true, X: part(x, 2, 2, 3)})
-		require.EqualValues(t, map[bool]int{true: 4, false: 3}[interval == 0], stored)
-		_, err := s.Infer(background, Request{ID: "a", X: x})
-		requireStep(t, codes.NotFound, 0, err)
-		a, _ := infer(Request{ID: "a", Step: 4, End: true, X: part(x, 2, 2, 3)})
-		require.True(t, a.Repeated)
+			_, stored := infer(Request{ID: "a", Step: 4, End: true, X: part(x, 2, 2, 3)})
+			require.EqualValues(t, map[bool]int{true: 4, false: 3}[interval == 0], stored)
+			_, err := s.Infer(background, Request{ID: "a", X: x})
+			requireStep(t, codes.NotFound, 0, err)
+			a, _ := infer(Request{ID: "a", Step: 4, End: true, X: part(x, 2, 2, 3)})
+			require.True(t, a.Repeated)
+		})
 	}
 }
 
@@ -344,34 +346,32 @@ func TestMemoryLimit(t *testing.T) {
 
 // While storing fails and memory is full, no sequence starts, and those that are there go on.
 func TestMemoryLimitStoreFails(t *testing.T) {
-	n := newNetwork(t, 1, 2, 8)
-	disk := newMemoryStore()
-	s, err := New(n, &Options{Store: disk, CheckpointInterval: time.Hour, LiveBytes: 20_000, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	require.NoError(t, err)
-	disk.fail(errFull)
-	x := inputs(n, 1, 1)
-	started := 0
-	for ; ; started++ {
-		if _, err := s.Infer(background, Request{ID: fmt.Sprint(started), Start: true, X: x}); err != nil {
-			requireCode(t, codes.ResourceExhausted, err)
-			break
-		}
-		require.Less(t, started, 100)
-	}
-	for i := range started {
-		a, err := s.Infer(background, Request{ID: fmt.Sprint(i), Step: 2, X: x})
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, 1, 2, 8)
+		disk := newMemoryStore()
+		s, err := New(n, &Options{Store: disk, CheckpointInterval: time.Minute, LiveBytes: 20_000, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		require.NoError(t, err)
-		require.EqualValues(t, 2, a.Step)
-	}
-	disk.fail(nil)
-	_, err = s.Infer(background, Request{ID: "more", Start: true, X: x})
-	if err != nil { // the first to notice is a transaction
-		requireCode(t, codes.ResourceExhausted, err)
-		s.keeper.checkpoint()
+		disk.fail(errFull)
+		x := inputs(n, 1, 1)
+		started := 0
+		for ; ; started++ {
+			if _, err := s.Infer(background, Request{ID: fmt.Sprint(started), Start: true, X: x}); err != nil {
+				requireCode(t, codes.ResourceExhausted, err)
+				break
+			}
+			require.Less(t, started, 100)
+		}
+		for i := range started {
+			a, err := s.Infer(background, Request{ID: fmt.Sprint(i), Step: 2, X: x})
+			require.NoError(t, err)
+			require.EqualValues(t, 2, a.Step)
+		}
+		disk.fail(nil)
+		pass(time.Minute)
 		_, err = s.Infer(background, Request{ID: "more", Start: true, X: x})
-	}
-	require.NoError(t, err)
-	require.NoError(t, s.Close(background))
+		require.NoError(t, err)
+		require.NoError(t, s.Close(background))
+	})
 }
 
 // Sequences leave the memory when they are idle, and the store when they have expired.
@@ -651,4 +651,56 @@ func TestManyGoroutinesStored(t *testing.T) {
 			require.EqualValues(t, 100, disk.step(t, fmt.Sprint(g)))
 		}
 	}
+}
+
+// With a file that cannot grow, steps go on, and what was stored before is there afterwards.
+func TestFullFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, 1, 2, 8)
+		folder := t.TempDir()
+		var clients []*client
+		for i := range 500 {
+			clients = append(clients, newClient(t, n, i, 20))
+		}
+		open := func(bytes int64) (*Sequences, func()) {
+			file, err := store.Open(folder, &store.Options{MostBytes: bytes})
+			require.NoError(t, err)
+			s, err := New(n, &Options{Store: file.Model("m"), CheckpointInterval: time.Minute, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+			require.NoError(t, err)
+			return s, func() {
+				err := s.Close(background)
+				if s.Stats().Failing {
+					require.Error(t, err)
+				} else {
+					require.NoError(t, err)
+				}
+				require.NoError(t, file.Close())
+			}
+		}
+		s, end := open(1 << 17)
+		for _, c := range clients[:20] {
+			c.step(s, 2)
+		}
+		pass(time.Minute)
+		require.False(t, s.Stats().Failing)
+		for range 2 {
+			for _, c := range clients {
+				c.step(s, 2)
+			}
+			pass(2 * time.Minute)
+			require.True(t, s.Stats().Failing)
+		}
+		require.EqualValues(t, 2, clients[0].stored)
+		end()
+
+		s, end = open(0)
+		for i, c := range clients {
+			if i >= 20 {
+				c.next = 1
+			}
+			c.step(s, 2)
+			require.Equal(t, i < 20, c.next == 5, "from what was stored")
+		}
+		end()
+	})
 }

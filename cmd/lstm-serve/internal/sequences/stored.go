@@ -83,6 +83,10 @@ func (q *sequence) answerOrWait(r *request, a Answer, err *inferr.Error) (taken 
 		return false
 	}
 	capture := err == nil && q.version != q.saved
+	r.capture = q.captures
+	if capture {
+		r.capture++
+	}
 	q.unanswered.push(r)
 	q.mutex.Unlock()
 	if capture {
@@ -92,9 +96,9 @@ func (q *sequence) answerOrWait(r *request, a Answer, err *inferr.Error) (taken 
 	return capture
 }
 
-// answerStored gives the answers that have waited until that version was stored, or has
-// failed to be.
-func (q *sequence) answerStored(version uint64, err error) {
+// answerStored gives the answers that have waited for what is stored now, and errors to
+// those that have waited for a capture that has failed with err, if that is not nil.
+func (q *sequence) answerStored(capture uint64, err error) {
 	q.mutex.Lock()
 	if q.answering { // whoever does it now will look again
 		q.mutex.Unlock()
@@ -103,7 +107,7 @@ func (q *sequence) answerStored(version uint64, err error) {
 	q.answering = true
 	for {
 		r := q.unanswered.first
-		if r == nil || r.version > q.saved && (err == nil || r.version > version) {
+		if r == nil || r.version > q.saved && (err == nil || r.capture > capture) {
 			break
 		}
 		q.unanswered.pop()
