@@ -1,7 +1,9 @@
 package grpcapi
 
 import (
+	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,13 +23,21 @@ func (g *Server) modelStreamInfer(stream grpc.ServerStream) error {
 		stream:   stream,
 		answers:  make(chan *request, g.options.MaxPending),
 		received: make(chan error, 1),
+		panicked: make(chan string, 1),
 		total:    2 * int64(g.infer.Options().MaxElements),
 	}
 	e.room = semaphore.NewWeighted(e.total)
 	if c := connectionOf(stream.Context()); c != nil {
 		defer e.watch(g.options.WriteTimeout, func() { g.closeUnread(c) })()
 	}
-	go func() { e.received <- e.receive(g.infer) }()
+	go func() {
+		defer func() {
+			if what := recover(); what != nil {
+				e.panicked <- fmt.Sprintf("%v\n%s", what, debug.Stack())
+			}
+		}()
+		e.received <- e.receive(g.infer)
+	}()
 	return e.send(g.stopping)
 }
 
@@ -36,6 +46,7 @@ type exchange struct {
 	stream   grpc.ServerStream
 	answers  chan *request // has room for all requests on their way, so that nobody who puts in an answer waits
 	received chan error    // why receiving has ended
+	panicked chan string   // or with what it has panicked, for send to do the same, where interceptors see it
 
 	// room bounds the elements of requests on their way and of their answers, which
 	// have total elements at most, and how many they are, since a small one takes the room
@@ -117,6 +128,8 @@ func (e *exchange) send(stopping <-chan struct{}) error {
 				return err
 			}
 			last, received = e.close(), nil
+		case what := <-e.panicked:
+			panic(what)
 		case <-stopping:
 			last, stopping, end = e.close(), nil, errStopping
 		}

@@ -8,11 +8,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 
 	"example.com/lstm/cmd/lstm-serve/internal/grpcapi"
 	"example.com/lstm/cmd/lstm-serve/internal/infer"
 	"example.com/lstm/cmd/lstm-serve/internal/inference"
+	"example.com/lstm/cmd/lstm-serve/internal/repository"
 )
 
 // A thousand sequences step in turn over one stream, each as if it were alone.
@@ -230,4 +234,33 @@ func TestShutdownEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, f.server.Shutdown(ctx), context.DeadlineExceeded)
+}
+
+// A panic while requests are received is one of the call, which interceptors recover.
+func TestStreamPanics(t *testing.T) {
+	broken := infer.New(repository.New(&repository.Model{Name: "broken", Version: "1"}), nil) // has no network
+	recovered := make(chan any, 1)
+	server := grpcapi.New(broken, nil, grpc.ChainStreamInterceptor(
+		func(s any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+			defer func() {
+				recovered <- recover()
+				err = status.Error(codes.Internal, "panic")
+			}()
+			return next(s, stream)
+		}))
+	l := bufconn.Listen(1 << 10)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	connection := dial(t, l)
+	stream, err := inference.NewGRPCInferenceServiceClient(connection).ModelStreamInfer(t.Context())
+	require.NoError(t, err)
+	r := rawRequest(numbers(0, 3), 3)
+	r.ModelName = "broken"
+	require.NoError(t, stream.Send(r))
+	_, err = stream.Recv()
+	requireStatus(t, err, codes.Internal, "panic")
+	require.Contains(t, <-recovered, "infer")
+	require.NoError(t, connection.Close())
+	require.NoError(t, server.Shutdown(t.Context()))
+	require.NoError(t, <-served)
 }
