@@ -18,7 +18,8 @@ func (q *sequence) evict() bool {
 	if q.phase == absent || q.isUsed() || !q.inStore || q.version != q.saved || q.captured > 0 {
 		return false
 	}
-	q.phase, q.stream, q.last = absent, nil, answer{}
+	q.phase, q.last = absent, answer{}
+	q.setStream(nil)
 	q.account()
 	delete(q.shard.byID, q.id)
 	q.shard.remove(q)

@@ -65,6 +65,12 @@ func (s *Sequences) Import(ctx context.Context, id string, data []byte) (Descrip
 	if err != nil {
 		return Description{}, inferr.Errorf(codes.FailedPrecondition, "the state of the record: %v", err)
 	}
+	used := stream == nil
+	defer func() {
+		if !used {
+			stream.Close()
+		}
+	}()
 	q, failed := s.hold(ctx, id)
 	if failed != nil {
 		return Description{}, failed
@@ -87,6 +93,7 @@ func (s *Sequences) Import(ctx context.Context, id string, data []byte) (Descrip
 	}
 	q.counted = true
 	q.setRecord(r, stream)
+	used = true
 	q.stored()
 	s.counts.imported.Add(1)
 	q.mutex.Lock()

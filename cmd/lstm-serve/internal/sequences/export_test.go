@@ -96,6 +96,7 @@ func TestImportRefused(t *testing.T) {
 	}
 	_, err = s.Import(background, "a", late)
 	requireCode(t, codes.ResourceExhausted, err)
+	require.Equal(t, 2, s.Stats().Batch.Streams)
 	require.NoError(t, s.Remove(background, "b"))
 	_, err = s.Import(background, "a", late)
 	require.NoError(t, err)

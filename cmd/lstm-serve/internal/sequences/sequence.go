@@ -112,7 +112,7 @@ func (q *sequence) begin(r *request) {
 	r.sequence, r.base = q, q.step
 	if r.start {
 		r.base = 0
-		q.stream = q.all.batcher.NewStream()
+		q.setStream(q.all.batcher.NewStream())
 	}
 	r.stream = q.stream
 	r.y = make([]float32, r.steps*q.all.Network().OutputSize())
@@ -155,7 +155,7 @@ func (q *sequence) finish(r *request, err error) {
 // end makes the sequence one that has ended. The mutex is held.
 func (q *sequence) end(r *request) {
 	q.all.counts.ended.Add(1)
-	q.stream = nil
+	q.setStream(nil)
 	q.phase = ended
 	if r.step == 0 {
 		q.vanish()
@@ -167,13 +167,22 @@ func (q *sequence) end(r *request) {
 // vanish makes the sequence one that does not exist. The mutex is held, and the caller
 // has the turn.
 func (q *sequence) vanish() {
-	q.phase, q.moved, q.step, q.last, q.stream = absent, false, 0, answer{}, nil
+	q.phase, q.moved, q.step, q.last = absent, false, 0, answer{}
+	q.setStream(nil)
 	q.life++
 	q.storedStep, q.unloadable = 0, nil
 	if q.counted {
 		q.counted = false
 		q.all.counts.sequences.Add(-1)
 	}
+}
+
+// setStream replaces the stream. The caller has the turn.
+func (q *sequence) setStream(stream *batch.Stream) {
+	if q.stream != nil {
+		q.stream.Close()
+	}
+	q.stream = stream
 }
 
 // idleFor is how long the last use is ago.

@@ -6,74 +6,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 
 	"example.com/lstm"
-	"example.com/lstm/cmd/lstm-serve/internal/inferr"
 	"example.com/lstm/internal/lstmtest"
 )
-
-var background = context.Background()
-
-func newNetwork(t testing.TB, seed uint64, sizes ...int) *lstm.Network {
-	t.Helper()
-	n, err := lstm.New(lstm.RandomModel(seed, 2, sizes...))
-	require.NoError(t, err)
-	return n
-}
-
-func newSequences(t testing.TB, n *lstm.Network, o *Options) *Sequences {
-	t.Helper()
-	s, err := New(n, o)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close(background)) })
-	return s
-}
-
-// inputs are steps of one stream, the same for the same number.
-func inputs(n *lstm.Network, stream, steps int) []float32 {
-	return lstmtest.Normals(lstmtest.NewRand(stream), n.InputSize()*steps, 1)
-}
-
-// outputs are what the steps put out from the beginning.
-func outputs(n *lstm.Network, x []float32) []float32 {
-	i, o := n.InputSize(), n.OutputSize()
-	state := n.NewState()
-	y := make([]float32, len(x)/i*o)
-	for t := range len(x) / i {
-		n.Step(state, x[t*i:][:i], y[t*o:][:o])
-	}
-	return y
-}
-
-// part is steps from to to-1 of x, whose steps have that size.
-func part(x []float32, size, from, to int) []float32 { return x[from*size : to*size] }
-
-// pass lets time pass in a bubble, and all happen that happens then.
-func pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-func requireCode(t testing.TB, code codes.Code, err error) *inferr.Error {
-	t.Helper()
-	var e *inferr.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, code, e.Code, "%v", err)
-	return e
-}
-
-// requireStep says that err refuses a request and tells at which step the sequence is.
-func requireStep(t testing.TB, code codes.Code, step uint64, err error) {
-	t.Helper()
-	e := requireCode(t, code, err)
-	require.True(t, e.HasStep, "%v", err)
-	require.Equal(t, step, e.Step, "%v", err)
-}
 
 // Every way of cutting steps into requests gives the bits of Network.Step.
 func TestBits(t *testing.T) {
@@ -113,6 +53,7 @@ func TestBits(t *testing.T) {
 	require.EqualValues(t, 64, stats.Ended)
 	require.EqualValues(t, 64, stats.Refused[codes.NotFound])
 	require.Equal(t, 32, stats.Sequences, "those that were counted are kept")
+	require.Zero(t, stats.Batch.Streams)
 	require.Zero(t, stats.Live)
 }
 
@@ -253,92 +194,6 @@ func TestMalformed(t *testing.T) {
 	require.Equal(t, uint64(6), s.Stats().Refused[codes.InvalidArgument])
 }
 
-func TestLimits(t *testing.T) {
-	n := newNetwork(t, 1, 2, 4)
-	x := inputs(n, 1, 1)
-	t.Run("sequences", func(t *testing.T) {
-		s := newSequences(t, n, &Options{MostSequences: 2})
-		start := func(id string) error {
-			_, err := s.Infer(background, Request{ID: id, Start: true, X: x})
-			return err
-		}
-		require.NoError(t, start("a"))
-		require.NoError(t, start("b"))
-		requireCode(t, codes.ResourceExhausted, start("c"))
-		require.NoError(t, start("a"), "it is there")
-		require.NoError(t, s.Remove(background, "a"))
-		requireStep(t, codes.NotFound, 0, s.Remove(background, "a"))
-		require.NoError(t, start("c"))
-	})
-	t.Run("memory", func(t *testing.T) {
-		s := newSequences(t, n, &Options{LiveBytes: 10_000})
-		started := 0
-		for ; ; started++ {
-			_, err := s.Infer(background, Request{ID: fmt.Sprint(started), Start: true, X: x})
-			if err != nil {
-				requireCode(t, codes.ResourceExhausted, err)
-				break
-			}
-		}
-		require.GreaterOrEqual(t, s.Stats().Bytes, int64(10_000))
-		require.Less(t, s.Stats().Bytes, int64(12_000))
-		for i := range started {
-			_, err := s.Infer(background, Request{ID: fmt.Sprint(i), End: true, X: x})
-			require.NoError(t, err)
-		}
-		require.Zero(t, s.Stats().Bytes)
-	})
-	t.Run("waiting", func(t *testing.T) {
-		s := newSequences(t, n, &Options{MostWaiting: 3})
-		_, err := s.Infer(background, Request{ID: "a", Start: true, X: x})
-		require.NoError(t, err)
-		q, failed := s.holdExisting(background, "a")
-		require.Nil(t, failed)
-		var group sync.WaitGroup
-		for range 3 {
-			group.Add(1)
-			s.Submit(background, Request{ID: "a", X: x}, func(a Answer, err error) { group.Done() })
-		}
-		_, err = s.Infer(background, Request{ID: "a", X: x})
-		requireCode(t, codes.ResourceExhausted, err)
-		_, err = s.Infer(background, Request{ID: "b", Start: true, X: x})
-		requireCode(t, codes.ResourceExhausted, err)
-		q.release()
-		group.Wait()
-		d, err := s.Describe("a")
-		require.NoError(t, err)
-		require.Equal(t, Description{ID: "a", Step: 4, Live: true}, d)
-	})
-}
-
-// Kept answers of sequences that have ended do not keep others from starting.
-func TestManyShort(t *testing.T) {
-	n := newNetwork(t, 1, 2, 4)
-	x := inputs(n, 1, 1)
-	for name, o := range map[string]*Options{
-		"number":               {MostSequences: 10},
-		"memory":               {LiveBytes: 10_000},
-		"number, stored":       {MostSequences: 10, Store: newMemoryStore()},
-		"number, stored later": {MostSequences: 10, Store: newMemoryStore(), CheckpointInterval: time.Hour},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSequences(t, n, o)
-			for i := range 100 {
-				_, err := s.Infer(background, Request{ID: fmt.Sprint(i), Start: true, Step: 1, End: true, X: x})
-				require.NoError(t, err)
-			}
-			a, err := s.Infer(background, Request{ID: "99", Start: true, Step: 1, End: true, X: x})
-			require.NoError(t, err)
-			require.True(t, a.Repeated)
-			require.LessOrEqual(t, s.Stats().Sequences, 20)
-			require.NoError(t, s.Close(background))
-			if disk, ok := o.Store.(*memoryStore); ok {
-				require.Equal(t, s.Stats().Sequences, disk.count())
-			}
-		})
-	}
-}
-
 // A request of which the answer is given before the next allocates that only.
 func TestAllocs(t *testing.T) {
 	n := newNetwork(t, 1, 2, 4)
@@ -357,54 +212,6 @@ func TestAllocs(t *testing.T) {
 		})
 		require.Less(t, perRequest, 2.0)
 	}
-}
-
-// Sequences that nobody keeps do not stay in the index.
-func TestIndexForgets(t *testing.T) {
-	n := newNetwork(t, 1, 2, 4)
-	s := newSequences(t, n, nil)
-	x := inputs(n, 1, 1)
-	for i := range 100 {
-		_, err := s.Infer(background, Request{ID: fmt.Sprint(i), X: x})
-		requireStep(t, codes.NotFound, 0, err)
-		_, err = s.Infer(background, Request{ID: fmt.Sprint(i), Start: true, End: true, X: x})
-		require.NoError(t, err)
-		_, err = s.Describe(fmt.Sprint(i))
-		requireStep(t, codes.NotFound, 0, err)
-	}
-	require.NoError(t, s.Close(background))
-	for i := range s.index.shards {
-		require.Empty(t, s.index.shards[i].byID)
-		require.Nil(t, s.index.shards[i].first)
-	}
-	require.Zero(t, s.Stats().Bytes)
-}
-
-func TestIdle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork(t, 1, 2, 4)
-		s := newSequences(t, n, &Options{IdleTime: time.Minute, ExpireTime: time.Hour})
-		x := inputs(n, 1, 1)
-		infer := func(id string, step uint64, end bool) error {
-			_, err := s.Infer(background, Request{ID: id, Start: step == 1, Step: step, End: end, X: x})
-			return err
-		}
-		require.NoError(t, infer("used", 1, false))
-		require.NoError(t, infer("unused", 1, false))
-		require.NoError(t, infer("ended", 1, true))
-		require.Equal(t, 3, s.Stats().Sequences)
-		pass(59 * time.Second)
-		require.NoError(t, infer("ended", 1, true), "repeated")
-		pass(59 * time.Second)
-		require.NoError(t, infer("ended", 1, true), "repeated, and so not idle")
-		pass(70 * time.Second)
-		require.Equal(t, 2, s.Stats().Sequences)
-		require.NoError(t, infer("used", 2, false))
-		pass(59 * time.Minute)
-		require.NoError(t, infer("used", 3, false))
-		requireStep(t, codes.NotFound, 0, infer("unused", 2, false))
-		require.EqualValues(t, 1, s.Stats().Expired)
-	})
 }
 
 func TestClose(t *testing.T) {

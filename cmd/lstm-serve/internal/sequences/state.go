@@ -41,7 +41,7 @@ func (q *sequence) setRecord(r *record, stream *batch.Stream) {
 	if len(q.last.y) != q.last.steps*q.all.Network().OutputSize() {
 		q.last = answer{} // of a network with another output
 	}
-	q.stream = stream
+	q.setStream(stream)
 	q.mutex.Unlock()
 	q.account()
 }
@@ -65,5 +65,9 @@ func (s *Sequences) decode(r *record, mayAdopt bool) (stream *batch.Stream, adop
 		}
 		return state.SetValues(values)
 	})
-	return stream, adopted, err
+	if err != nil {
+		stream.Close()
+		return nil, false, err
+	}
+	return stream, adopted, nil
 }
