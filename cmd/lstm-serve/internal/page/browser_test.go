@@ -137,6 +137,15 @@ func (b *browser) screenshot(t *testing.T, name string) image.Image {
 	return picture
 }
 
+// finish fails the test if something was wrong.
+func (b *browser) finish(t *testing.T) {
+	t.Helper()
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	require.Empty(t, b.problems)
+	require.GreaterOrEqual(t, b.requests, 7, "each file, and the events")
+}
+
 func prefer(scheme string) chromedp.Action[chromedp.Void] {
 	return command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
@@ -168,7 +177,7 @@ func TestInBrowser(t *testing.T) {
 	b.await(t, `[...document.querySelectorAll("svg")].every((e) => e.getAttribute("role") === "img" && e.getAttribute("aria-label").length > 20)`)
 	b.await(t, `document.getElementById("status").textContent === "live"`)
 	b.await(t, `[...document.querySelectorAll("#models th")].map((e) => e.textContent).join() === "anomalies,seattle,tagger"`)
-	b.await(t, `document.getElementById("weather-error").textContent.endsWith("°C")`)
+	b.await(t, `document.getElementById("weather-error").textContent.endsWith("\u00a0°C")`)
 
 	light := b.screenshot(t, "light")
 	b.do(t, prefer("dark"))
@@ -181,10 +190,24 @@ func TestInBrowser(t *testing.T) {
 	b.await(t, `document.documentElement.scrollWidth <= innerWidth`)
 	b.screenshot(t, "narrow")
 
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	require.Empty(t, b.problems)
-	require.GreaterOrEqual(t, b.requests, 7, "each file, and the events")
+	b.finish(t)
+}
+
+func TestInBrowserWithoutWeather(t *testing.T) {
+	chromium(t)
+	p, err := New(newServer(t), Options{})
+	require.NoError(t, err)
+	address := start(t, p)
+	b := openBrowser(t, address)
+	b.do(t, chromedp.Navigate(address))
+	b.await(t, `document.querySelectorAll("#models th").length === 3`)
+	b.await(t, `document.getElementById("weather").offsetHeight === 0 && document.getElementById("steps-chart").clientHeight > 0`)
+	b.await(t, `document.getElementById("latency-note").textContent === "no requests"`)
+
+	// The server is gone, which the browser writes to the console, too.
+	b.finish(t)
+	p.Close()
+	b.await(t, `document.getElementById("status").textContent === "no connection, trying again"`)
 }
 
 // load has up to 40 of 300 sequences step at the same time, until the test ends.

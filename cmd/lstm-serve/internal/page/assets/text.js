@@ -37,7 +37,7 @@ export function bytes(n) {
 // celsius has a minus sign that is as wide as a digit.
 export function celsius(t) {
   const text = t.toFixed(1);
-  return (text === "-0.0" ? "0.0" : text.replace("-", "−")) + " °C";
+  return (text === "-0.0" ? "0.0" : text.replace("-", "−")) + "\u00a0°C";
 }
 
 export function date(text) {

@@ -40,7 +40,7 @@ export class Weather extends Drawing {
     if (n.compared > 0) {
       put("error-title", `Error (RMSE), last ${n.compared} days`);
       put("error", text.celsius(n.error));
-      put("naive", `“like today” is off by ${text.celsius(n.naive)}`);
+      put("naive", `“like today”: ${text.celsius(n.naive)}`);
     }
     put("held-out", today.date >= n.heldOut
       ? `The network has not been trained on the days since ${text.date(n.heldOut)}.`
