@@ -10,11 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/lstm/batch"
+	"example.com/lstm/cmd/lstm-serve/internal/store"
 )
 
 // BenchmarkSubmit is the time of a step when 10,000 streams of (64,64) take the next as soon as
-// their last has ended: as sequences, with and without a store, and as bare streams of a
-// batcher.
+// their last has ended: as bare streams of a batcher, as sequences in memory, as sequences
+// that are stored in a file every second, and as sequences of which each step is stored
+// before it is answered.
 func BenchmarkSubmit(b *testing.B) {
 	const streams = 10_000
 	n := newNetwork(b, 1, 64, 64)
@@ -56,11 +58,19 @@ func BenchmarkSubmit(b *testing.B) {
 			all[i].Submit(background, x, ys[i], dones[i])
 		})
 	})
-	for name, o := range map[string]*Options{
-		"sequence": {},
-		"stored":   {Store: newMemoryStore(), CheckpointInterval: time.Second},
-	} {
-		b.Run("way="+name, func(b *testing.B) {
+	for _, way := range []struct {
+		name     string
+		stored   bool
+		interval time.Duration
+	}{{"sequence", false, 0}, {"stored", true, time.Second}, {"durable", true, 0}} {
+		b.Run("way="+way.name, func(b *testing.B) {
+			o := &Options{CheckpointInterval: way.interval}
+			if way.stored {
+				file, err := store.Open(b.TempDir(), nil)
+				require.NoError(b, err)
+				defer file.Close()
+				o.Store = file.Model("m")
+			}
 			s, err := New(n, o)
 			require.NoError(b, err)
 			defer s.Close(background)

@@ -140,17 +140,21 @@ func TestDamagedRecord(t *testing.T) {
 	n := newNetwork(t, 1, 2, 8)
 	disk := newMemoryStore()
 	disk.records["a"], disk.records["b"] = []byte("damaged"), []byte("damaged")
+	other := records()[0]
+	disk.records["c"] = other.append(nil) // of another sequence
 	s := newSequences(t, n, &Options{Store: disk, CheckpointInterval: time.Hour})
 	x := inputs(n, 1, 1)
 	_, err := s.Infer(background, Request{ID: "a", X: x})
 	requireCode(t, codes.DataLoss, err)
 	_, err = s.Describe("a")
 	requireCode(t, codes.DataLoss, err)
+	_, err = s.Infer(background, Request{ID: "c", X: x})
+	requireCode(t, codes.DataLoss, err)
 	_, err = s.Infer(background, Request{ID: "a", Start: true, X: x})
 	require.NoError(t, err)
 	require.NoError(t, s.Remove(background, "b"))
 	require.NotContains(t, disk.records, "b")
-	require.Equal(t, 1, s.Stats().Sequences)
+	require.Equal(t, 2, s.Stats().Sequences)
 }
 
 // What cannot be read is not taken for absent.

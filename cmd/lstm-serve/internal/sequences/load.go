@@ -1,6 +1,7 @@
 package sequences
 
 import (
+	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -81,6 +82,9 @@ func (l *loader) read(id string) (stored bool, r *record, stream *batch.Stream, 
 		return false, nil, nil, nil
 	}
 	r, err = decodeRecord(data)
+	if err == nil && r.id != id {
+		err = fmt.Errorf("the record is of sequence %q", r.id)
+	}
 	if err != nil {
 		return true, nil, nil, inferr.Errorf(codes.DataLoss, "sequence %q: %v", id, err)
 	}

@@ -130,6 +130,7 @@ func (q *sequence) finish(r *request, err error) {
 		q.life++
 		q.storedStep = 0
 	}
+	a.StoredStep = q.storedStep
 	switch {
 	case err != nil: // not while the batcher is open and its queue has no end
 		q.last = answer{}
@@ -141,7 +142,6 @@ func (q *sequence) finish(r *request, err error) {
 		q.end(r)
 	}
 	list := q.changed()
-	a.StoredStep = q.storedStep
 	q.mutex.Unlock()
 	if list {
 		q.all.keeper.add(q)
