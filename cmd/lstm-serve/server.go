@@ -47,7 +47,8 @@ type server struct {
 
 // serve serves until ctx ends, or something that it cannot do without does.
 func serve(ctx context.Context, std streams, o serveOptions) error {
-	s, err := newServer(newLogger(std.err, o.logFormat, o.logLevel), o)
+	stderr := &lockedWriter{w: std.err}
+	s, err := newServer(newLogger(stderr, o.logFormat, o.logLevel), o)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func serve(ctx context.Context, std streams, o serveOptions) error {
 		return errors.Join(err, s.shutdown())
 	}
 	s.models.SetReady()
-	if err := s.announce(std.err); err != nil {
+	if err := s.announce(stderr); err != nil {
 		return errors.Join(err, s.shutdown())
 	}
 	for {
