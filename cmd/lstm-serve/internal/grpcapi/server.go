@@ -80,7 +80,6 @@ func New(s *infer.Server, o *Options, more ...grpc.ServerOption) *Server {
 		// A client that has vanished without a word is noticed within a minute and a half.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 30 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.SharedWriteBuffer(true), // else 64 KiB for each of thousands of connections
 		// Fixed windows bound what a connection has in memory that nobody has read yet, and
 		// spare the pings by which gRPC finds out how far it may go beyond.
 		grpc.InitialWindowSize(256 << 10),

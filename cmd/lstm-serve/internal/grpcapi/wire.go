@@ -81,7 +81,7 @@ func appendText(b []byte, number protowire.Number, s string) []byte {
 
 // appendHeader appends what stands before the n bytes of a field with a length.
 func appendHeader(b []byte, number protowire.Number, n int) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.BytesType), uint64(n))
+	return protowire.AppendVarint(append(b, byte(number)<<3|byte(protowire.BytesType)), uint64(n))
 }
 
 // validText returns s, if it may be a string of a message, and otherwise what of it may.
