@@ -94,9 +94,14 @@ func (r *Repository) set(models []*Model) {
 }
 
 // Model returns the model of a name. The version may be empty. The error is an
-// *inferr.Error with the code NotFound.
+// *inferr.Error with the code NotFound, or that of Ready, since there may be such a model
+// when the repository is ready: a client must not take its sequences for lost.
 func (r *Repository) Model(name, version string) (*Model, error) {
+	unready := r.Ready() // before the models, which come first when it becomes ready
 	m := (*r.models.Load())[name]
+	if m == nil && unready != nil {
+		return nil, unready
+	}
 	if m == nil {
 		return nil, inferr.Errorf(codes.NotFound, "there is no model %.100q", name)
 	}

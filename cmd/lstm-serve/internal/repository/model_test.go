@@ -4,8 +4,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm-serve/internal/inferr"
 )
 
 func TestOutputsHaveNamesOfTheirOwn(t *testing.T) {
@@ -37,4 +39,23 @@ func TestOutputsHaveNamesOfTheirOwn(t *testing.T) {
 			require.Equal(t, c.want, names)
 		}
 	}
+}
+
+// While models are read, or sequences stored, nobody is told that there is no such model.
+func TestModelOfUnreadyRepository(t *testing.T) {
+	n, err := lstm.NewSequenceNetwork(lstm.RandomModel(1, 0, 2, 4))
+	require.NoError(t, err)
+	r := New(&Model{Name: "a", Version: "1", Whole: n})
+	code := func(name string) codes.Code {
+		_, err := r.Model(name, "")
+		var e *inferr.Error
+		require.ErrorAs(t, err, &e)
+		return e.Code
+	}
+	r.SetUnready("the server is starting")
+	require.Equal(t, codes.Unavailable, code("b"))
+	_, err = r.Model("a", "")
+	require.NoError(t, err)
+	r.SetReady()
+	require.Equal(t, codes.NotFound, code("b"))
 }
