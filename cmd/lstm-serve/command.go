@@ -49,6 +49,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func newRootCommand(std streams) *cli.Command {
 	cli.FlagStringer = describeFlag
 	root := newServeCommand(std)
+	root.Commands = []*cli.Command{newLoadCommand(std)}
 	root.HideHelpCommand = true
 	// The exit code is execute's to choose: the library's own handler would end
 	// the process from within a test.
