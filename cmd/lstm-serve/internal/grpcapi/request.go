@@ -15,8 +15,8 @@ import (
 
 // A request is a ModelInferRequest, decoded to what package infer wants of it, and what
 // has become of it. The generated type has memory for everything that a message may
-// have, in many pieces; it takes three times as long, and a hostile message makes it a
-// hundred times as large.
+// have, in many pieces; it takes six times as long, and a hostile message of 1 MiB can
+// make it 59 MiB.
 type request struct {
 	infer.Request
 	wrong error     // why the message, though it can be decoded, is none of a request
