@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -19,7 +18,9 @@ import (
 // from when they were due to when the caller has the answer: steps of 10,000 streams
 // become due at random times, whatever has become of those before (an open loop). The
 // load is half of what the same way of stepping does when every stream takes its next
-// step at once; the generator of the load is in it both times.
+// step at once. A process of its own says when steps are due (see startGenerator), on the
+// processors that taskset has not given to this one, if there are any. Reading what it
+// says is work of this process, which the greatest load has not.
 //
 // gc=on has a goroutine that leaves some 200 MB of garbage a second, as the rest of a
 // service might, so that the collector runs again and again; gc=off has neither.
@@ -103,7 +104,7 @@ type load struct {
 type loadStream struct {
 	benchStream
 	busy     atomic.Bool
-	due      time.Time
+	due      time.Duration // on the clock of monotonic
 	begin    chan struct{} // of the goroutine that calls Step, nil with Submit
 	finished func(error)
 }
@@ -114,7 +115,7 @@ func newLoad(batcher *batch.Batcher, streams int, goroutines bool) *load {
 		s := &loadStream{benchStream: *newBenchStream(batcher)}
 		s.finished = func(err error) {
 			must(err)
-			l.latencies.add(time.Since(s.due))
+			l.latencies.add(monotonic() - s.due)
 			s.busy.Store(false)
 			l.onWay.Add(-1)
 		}
@@ -140,23 +141,23 @@ func (l *load) stop() {
 }
 
 // run begins steps at that rate, at times that are exponentially distributed, and
-// returns when they have ended.
+// returns when they have ended. Another process says when steps are due, so that the
+// scheduler of this one does not make it wait for its turn.
 func (l *load) run(rate float64, steps int) {
-	r := rand.New(rand.NewPCG(1, 2))
-	due := time.Now()
+	generator := startGenerator(rate, steps)
+	defer generator.end()
 	for steps > 0 {
-		for now := time.Now(); steps > 0 && !due.After(now); steps-- {
+		for _, due := range generator.next() {
 			l.begin(due)
-			due = due.Add(time.Duration(r.ExpFloat64() / rate * float64(time.Second)))
+			steps--
 		}
-		runtime.Gosched() // time.Sleep can take a millisecond
 	}
 	for l.onWay.Load() > 0 {
 		runtime.Gosched()
 	}
 }
 
-func (l *load) begin(due time.Time) {
+func (l *load) begin(due time.Duration) {
 	s := l.streams[l.next]
 	l.next = (l.next + 1) % len(l.streams)
 	if s.busy.Swap(true) {
