@@ -31,7 +31,6 @@ var randomModel = lstm.RandomModel(1, 4, 8, 32, 32)
 type server struct {
 	http, grpc string // addresses
 	command    []string
-	mutex      sync.Mutex // guards process
 	process    *exec.Cmd
 	log        *lockedBuffer
 }
