@@ -108,6 +108,7 @@ func (p *named) appendEntry(b []byte) []byte {
 
 // decodeEntry decodes an entry of a map, and returns its name as bytes of b.
 func decodeEntry(b []byte) (name []byte, value []byte, err error) {
+	parts := 0
 	for len(b) > 0 {
 		f, rest, err := nextField(b)
 		if err != nil {
@@ -122,10 +123,14 @@ func decodeEntry(b []byte) (name []byte, value []byte, err error) {
 			name = f.bytes
 		case 2:
 			// A message that comes in parts is what its parts are together.
-			if value == nil {
+			switch parts++; parts {
+			case 1:
 				value = f.bytes
-			} else {
-				value = append(value[:len(value):len(value)], f.bytes...)
+			case 2:
+				value = value[:len(value):len(value)] // of the message
+				fallthrough
+			default:
+				value = append(value, f.bytes...)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -270,10 +271,7 @@ func hasElements(f *field) bool {
 // addData adds elements, four bytes each, the lowest first.
 func (m *message) addData(b []byte) {
 	n := len(m.data)
-	if need := n + len(b)/4; need > cap(m.data) {
-		m.data = append(make([]float32, 0, need), m.data...)
-	}
-	m.data = m.data[:n+len(b)/4]
+	m.data = slices.Grow(m.data, len(b)/4)[:n+len(b)/4]
 	for to := m.data[n:]; len(to) > 0 && len(b) >= 4; to, b = to[1:], b[4:] {
 		to[0] = math.Float32frombits(binary.LittleEndian.Uint32(b))
 	}

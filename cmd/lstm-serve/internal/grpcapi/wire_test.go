@@ -196,6 +196,27 @@ func TestDecodeHostile(t *testing.T) {
 	require.ErrorContains(t, r.wrong, "1048576 dimensions")
 }
 
+// What comes in many parts takes memory, and so time, in proportion to its length.
+func TestMessageInParts(t *testing.T) {
+	const n = 64 << 10 // parts
+	value := bytesField(stringChoice, []byte("a"))
+	for name, b := range map[string][]byte{
+		"contents":  bytesField(5, bytesField(5, bytes.Repeat(bytesField(fp32Contents, make([]byte, 4)), n))),
+		"inputs":    bytesField(5, bytes.Repeat(bytesField(5, bytesField(fp32Contents, make([]byte, 4))), n)),
+		"parameter": bytesField(4, bytesField(1, []byte(infer.SequenceID)), bytes.Repeat(bytesField(2, value), n)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &request{}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := r.decode(b)
+			runtime.ReadMemStats(&after)
+			require.NoError(t, err)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(10*len(b)))
+		})
+	}
+}
+
 // Answers, and errors in a stream, decode to the generated messages.
 func TestEncode(t *testing.T) {
 	id := parameter{choice: uint64Choice, bits: 7}
