@@ -70,6 +70,7 @@ type decoder struct {
 	binaries []binaryTensor
 
 	mostElements int
+	allocated    int // elements of all tensors so far
 }
 
 // A binaryTensor is an input that says that its data follow the JSON text.
@@ -175,7 +176,11 @@ func (d *decoder) input() error {
 		case "data":
 			hasData = true
 			start := d.at
-			if data, dataErr = d.numbers(elements(t.Shape), d.mostElements); dataErr != nil {
+			// For all inputs together no more than the text has room for.
+			room := max(int64(len(d.text)/2-d.allocated), 0)
+			data, dataErr = d.numbers(min(elements(t.Shape), room), d.mostElements)
+			d.allocated += cap(data.data)
+			if dataErr != nil {
 				// Other datatypes have other data; infer says that they are not wanted.
 				d.at = start
 				err = d.skip()

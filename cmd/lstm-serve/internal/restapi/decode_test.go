@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -256,6 +257,18 @@ func TestDecodeAllocatesWhatTheTextHas(t *testing.T) {
 	c, err := decodeText(tensorText("[2147483647]", "[1]"))
 	require.NoError(t, err)
 	require.LessOrEqual(t, cap(c.Inputs[0].Data), 4)
+}
+
+// Many inputs that say that they are large take no more than one does.
+func TestDecodeAllocatesForTheTextOnce(t *testing.T) {
+	one := `,{"name":"input","datatype":"FP32","shape":[1048576],"data":[1]}`
+	text := `{"inputs":[` + strings.Repeat(one, mostTensors)[1:] + `]` + strings.Repeat(" ", 1<<20) + `}`
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := decodeText(text)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8*len(text)))
 }
 
 func TestDecodeMostElements(t *testing.T) {

@@ -27,7 +27,8 @@ func (r *reader) numbers(size int64, most int) (numbers, error) {
 	// A number takes two bytes at least, so the text bounds what is allocated for it.
 	size = min(size, int64(len(r.text)-r.at)/2, int64(most))
 	n := numbers{data: make([]float32, 0, size), most: most}
-	return n, r.row(&n, 0)
+	err := r.row(&n, 0)
+	return n, err
 }
 
 func (r *reader) row(n *numbers, depth int) error {
