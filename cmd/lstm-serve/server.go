@@ -169,8 +169,7 @@ func (s *server) build() error {
 	if s.token != nil {
 		handler = s.token.Handler(handler)
 	}
-	// A page of another site, open in a browser on this machine, must not use the server.
-	handler = http.NewCrossOriginProtection().Handler(handler)
+	handler = serving.Origins(handler, s.token == nil && serving.IsLoopback(s.httpListener.Addr()))
 	handler = calls.Handler(panics.Handler(handler))
 	s.http = serving.NewHTTPServer(handler, serving.Timeouts{
 		Header: o.headerTimeout, Read: o.readTimeout, Write: o.writeTimeout, KeepAlive: o.keepAliveTime,
