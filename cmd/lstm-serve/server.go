@@ -123,14 +123,12 @@ func (s *server) build() error {
 	all := infer.New(s.models, &infer.Options{MaxSteps: o.maxSteps})
 	ofREST, ofGRPC := all.Part(), all.Part()
 
-	unary := []grpc.UnaryServerInterceptor{calls.Unary, panics.Unary}
-	stream := []grpc.StreamServerInterceptor{calls.Stream, panics.Stream}
-	if s.token != nil {
-		unary, stream = append(unary, s.token.Unary), append(stream, s.token.Stream)
-	}
+	admission := &serving.Admission{Token: s.token, Calls: calls, Timeout: o.readTimeout + o.writeTimeout}
 	more := []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(unary...),
-		grpc.ChainStreamInterceptor(stream...),
+		grpc.InTapHandle(admission.Handle),
+		grpc.ChainUnaryInterceptor(calls.Unary, panics.Unary),
+		grpc.ChainStreamInterceptor(calls.Stream, panics.Stream),
+		grpc.MaxHeaderListSize(serving.MostOfHeader),
 		grpc.ConnectionTimeout(o.headerTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: o.keepAliveTime, Time: time.Minute, Timeout: 30 * time.Second}),
 	}

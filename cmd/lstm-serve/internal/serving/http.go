@@ -13,8 +13,8 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// mostOfHeader is how large the header of a request may be, in bytes.
-const mostOfHeader = 64 << 10
+// MostOfHeader is how large the header of a request may be, in bytes.
+const MostOfHeader = 64 << 10
 
 // Timeouts are those of clients.
 type Timeouts struct {
@@ -53,7 +53,7 @@ func NewHTTPServer(h http.Handler, timeouts Timeouts, t *tls.Config, log *slog.L
 		ReadTimeout:       timeouts.Read,
 		WriteTimeout:      timeouts.Write,
 		IdleTimeout:       timeouts.KeepAlive,
-		MaxHeaderBytes:    mostOfHeader,
+		MaxHeaderBytes:    MostOfHeader,
 		// What strangers do to a port, such as to begin TLS and leave.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}}

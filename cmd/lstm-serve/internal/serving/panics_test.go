@@ -96,3 +96,10 @@ func TestCalls(t *testing.T) {
 	require.Contains(t, log.String(), "path=/404 status=404")
 	require.Contains(t, log.String(), "method=/a/B code=NotFound")
 }
+
+type stream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s stream) Context() context.Context { return s.ctx }

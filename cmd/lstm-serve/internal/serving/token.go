@@ -1,7 +1,6 @@
 package serving
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -11,11 +10,6 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 )
 
 // The lengths that a token may have, in bytes: a shorter one could be guessed.
@@ -28,6 +22,7 @@ const (
 type Token struct {
 	path string
 	sum  atomic.Pointer[[sha256.Size]byte]
+	free atomic.Int64 // calls of gRPC that need none, and have none
 }
 
 // ReadToken reads the token in a file, without the white space around it.
@@ -88,8 +83,7 @@ const noToken = "the request has not the token that this server asks for, want t
 // for those of health, with 401.
 func (t *Token) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		free := r.URL.Path == "/v2/health/live" || r.URL.Path == "/v2/health/ready"
-		if free || t.check(r.Header.Get("Authorization")) {
+		if isHealth(r) || t.check(r.Header.Get("Authorization")) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -97,40 +91,4 @@ func (t *Token) Handler(next http.Handler) http.Handler {
 		w.Header().Add("WWW-Authenticate", `Basic realm="lstm-serve, the token is the password"`)
 		writeError(w, http.StatusUnauthorized, noToken)
 	})
-}
-
-// freeMethods need no token.
-var freeMethods = map[string]bool{
-	"/inference.GRPCInferenceService/ServerLive":  true,
-	"/inference.GRPCInferenceService/ServerReady": true,
-	"/grpc.health.v1.Health/Check":                true,
-	"/grpc.health.v1.Health/Watch":                true,
-}
-
-func (t *Token) checkCall(ctx context.Context, method string) error {
-	if freeMethods[method] {
-		return nil
-	}
-	for _, value := range metadata.ValueFromIncomingContext(ctx, "authorization") {
-		if t.check(value) {
-			return nil
-		}
-	}
-	return status.Error(codes.Unauthenticated, noToken)
-}
-
-// Unary is an interceptor of gRPC that refuses calls without the token.
-func (t *Token) Unary(ctx context.Context, r any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if err := t.checkCall(ctx, info.FullMethod); err != nil {
-		return nil, err
-	}
-	return next(ctx, r)
-}
-
-// Stream is Unary for streams.
-func (t *Token) Stream(s any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if err := t.checkCall(stream.Context(), info.FullMethod); err != nil {
-		return err
-	}
-	return next(s, stream)
 }

@@ -1,7 +1,6 @@
 package serving
 
 import (
-	"context"
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +10,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 )
 
 const secret = "correct-horse-battery"
@@ -96,43 +91,3 @@ func TestTokenOverHTTP(t *testing.T) {
 		}
 	}
 }
-
-func TestTokenOverGRPC(t *testing.T) {
-	token, err := ReadToken(writeFile(t, secret))
-	require.NoError(t, err)
-	for authorization, right := range authorizations {
-		for method, free := range map[string]bool{
-			"/inference.GRPCInferenceService/ModelInfer":                false,
-			"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": false,
-			"/inference.GRPCInferenceService/ServerReady":               true,
-			"/grpc.health.v1.Health/Check":                              true,
-		} {
-			ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", authorization))
-			called := 0
-			_, err := token.Unary(ctx, nil, &grpc.UnaryServerInfo{FullMethod: method}, func(context.Context, any) (any, error) {
-				called++
-				return nil, nil
-			})
-			streamError := token.Stream(nil, stream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: method}, func(any, grpc.ServerStream) error {
-				called++
-				return nil
-			})
-			if right || free {
-				require.NoError(t, err)
-				require.NoError(t, streamError)
-				require.Equal(t, 2, called)
-				continue
-			}
-			require.Equal(t, codes.Unauthenticated, status.Code(err), "%q %s", authorization, method)
-			require.Equal(t, codes.Unauthenticated, status.Code(streamError))
-			require.Zero(t, called)
-		}
-	}
-}
-
-type stream struct {
-	grpc.ServerStream
-	ctx context.Context
-}
-
-func (s stream) Context() context.Context { return s.ctx }
