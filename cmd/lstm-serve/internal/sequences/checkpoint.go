@@ -86,14 +86,12 @@ func (k *keeper) finish() {
 	for {
 		k.checkpoint()
 		k.mutex.Lock()
-		done := len(k.dirty) == 0 && len(k.captured) == 0 && k.capturing == 0 || k.failing.is()
+		wait := k.capturing > 0 && len(k.captured) == 0
+		done := k.capturing == 0 && len(k.captured) == 0 && (len(k.dirty) == 0 || k.failing.is())
 		k.mutex.Unlock()
 		if done {
 			return
 		}
-		k.mutex.Lock()
-		wait := k.capturing > 0 && len(k.captured) == 0
-		k.mutex.Unlock()
 		if wait {
 			<-k.wake
 		}

@@ -29,7 +29,7 @@ func (l *loader) add(q *sequence) {
 	l.waiting = append(l.waiting, q)
 	if l.running < runtime.GOMAXPROCS(0) {
 		l.running++
-		go l.run()
+		l.all.running.Go(l.run) // so that the keeper does not end before, which makeRoom needs
 	}
 }
 

@@ -108,6 +108,9 @@ func contextError(ctx context.Context) *inferr.Error {
 
 // admit counts a request, unless there are too many.
 func (s *Sequences) admit() *inferr.Error {
+	if s.closed.Load() {
+		return errClosed()
+	}
 	waiting := s.waiting.Add(1)
 	if s.closed.Load() {
 		s.leave()

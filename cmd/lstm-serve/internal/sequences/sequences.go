@@ -123,12 +123,14 @@ func (s *Sequences) Close(ctx context.Context) error {
 	if s.waiting.Load() == 0 {
 		s.signalDrained()
 	}
-	select {
-	case <-s.drained:
-		s.signalDrained() // for the next call
-	case <-ctx.Done():
-		return fmt.Errorf("sequences: Close: %w, while %d requests have no answer", context.Cause(ctx), s.waiting.Load())
+	for told := false; !told || s.waiting.Load() > 0; told = true { // who tells may have looked before the last came
+		select {
+		case <-s.drained:
+		case <-ctx.Done():
+			return fmt.Errorf("sequences: Close: %w, while %d requests have no answer", context.Cause(ctx), s.waiting.Load())
+		}
 	}
+	s.signalDrained() // for the next call
 	ended := make(chan struct{})
 	go func() {
 		s.stopping.Do(s.end)
