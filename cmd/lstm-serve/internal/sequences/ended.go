@@ -7,26 +7,34 @@ import "sync"
 // not keep others from starting.
 type endedSequences struct {
 	mutex sync.Mutex
-	all   []*sequence
+	all   []end
 }
 
-func (e *endedSequences) push(q *sequence) {
+// An end is that of a life of a sequence, which may have ended again since.
+type end struct {
+	sequence *sequence
+	life     uint64
+}
+
+// is reports whether that is how the sequence is now. Its mutex is held.
+func (e end) is() bool { return e.sequence.phase == ended && e.sequence.life == e.life }
+
+func (e *endedSequences) push(end end) {
 	e.mutex.Lock()
-	e.all = append(e.all, q)
+	e.all = append(e.all, end)
 	e.mutex.Unlock()
 }
 
-// pop returns nil if there are none.
-func (e *endedSequences) pop() *sequence {
+// pop returns one with no sequence if there are none.
+func (e *endedSequences) pop() (first end) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if len(e.all) == 0 {
-		return nil
+		return end{}
 	}
-	q := e.all[0]
-	e.all[0] = nil
+	first, e.all[0] = e.all[0], end{}
 	e.all = e.all[1:]
-	return q
+	return first
 }
 
 // tidy removes those that are something else by now.
@@ -36,12 +44,12 @@ func (e *endedSequences) tidy() {
 	e.all = nil
 	e.mutex.Unlock()
 	kept := all[:0]
-	for _, q := range all {
-		q.mutex.Lock()
-		if q.phase == ended {
-			kept = append(kept, q)
+	for _, end := range all {
+		end.sequence.mutex.Lock()
+		if end.is() {
+			kept = append(kept, end)
 		}
-		q.mutex.Unlock()
+		end.sequence.mutex.Unlock()
 	}
 	clear(all[len(kept):])
 	e.mutex.Lock()
@@ -52,14 +60,15 @@ func (e *endedSequences) tidy() {
 // forgetEnded drops the sequence that has ended first, and reports whether there was one.
 func (s *Sequences) forgetEnded() bool {
 	for {
-		q := s.ended.pop()
+		end := s.ended.pop()
+		q := end.sequence
 		if q == nil {
 			return false
 		}
 		h := q.shard
 		h.mutex.Lock()
 		q.mutex.Lock()
-		dropped := q.phase == ended && !q.isUsed()
+		dropped := end.is() && !q.isUsed()
 		if dropped {
 			q.drop()
 		}

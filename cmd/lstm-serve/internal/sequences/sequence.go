@@ -161,7 +161,7 @@ func (q *sequence) end(r *request) {
 		q.vanish()
 		return
 	}
-	q.all.ended.push(q)
+	q.all.ended.push(end{q, q.life})
 }
 
 // vanish makes the sequence one that does not exist. The mutex is held, and the caller
