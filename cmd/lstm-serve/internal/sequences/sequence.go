@@ -202,7 +202,7 @@ func (q *sequence) account() {
 		bytes += q.all.stateBytes - sequenceBytes
 		lives = 1
 	}
-	if bytes == q.bytes {
+	if bytes == q.bytes && q.isLive == (lives == 1) {
 		return
 	}
 	c := &q.all.counts
