@@ -1,6 +1,7 @@
 package sequences
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -115,10 +116,23 @@ func (k *keeper) checkpoint() {
 			break
 		}
 	}
+	dirty = slices.DeleteFunc(dirty, (*sequence).unlistSaved)
 	k.mutex.Lock()
 	k.dirty = append(k.dirty, dirty...)
 	k.mutex.Unlock()
 	k.write()
+}
+
+// unlistSaved reports whether there is nothing to store of q, which was listed: it is no
+// longer then, since while storing fails its turn may never come.
+func (q *sequence) unlistSaved() bool {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if q.version != q.saved {
+		return false
+	}
+	q.listed = false
+	return true
 }
 
 // add says that q has changed, and is marked as listed.
