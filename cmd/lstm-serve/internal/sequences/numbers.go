@@ -44,9 +44,8 @@ func (q *sequence) judge(r *request) (a Answer, steps bool, err *inferr.Error) {
 			if err := q.all.admitSequence(); err != nil {
 				return Answer{}, false, err
 			}
-			q.counted = true
+			q.counted, r.counted = true, true
 		}
-		q.all.counts.started.Add(1)
 		return Answer{}, true, nil
 	}
 	switch {

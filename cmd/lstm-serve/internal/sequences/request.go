@@ -141,6 +141,7 @@ type request struct {
 	next       *request
 	sequence   *sequence
 	start, end bool
+	counted    bool // it has counted the sequence
 	step       uint64
 	x, y       []float32
 	hash       uint64 // of x and end, if the client counts

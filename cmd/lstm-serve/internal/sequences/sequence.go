@@ -112,6 +112,7 @@ func (q *sequence) begin(r *request) {
 	r.sequence, r.base = q, q.step
 	if r.start {
 		r.base = 0
+		q.all.counts.started.Add(1)
 		q.setStream(q.all.batcher.NewStream())
 	}
 	r.stream = q.stream

@@ -139,12 +139,19 @@ func (q *sequence) mustClear() bool {
 }
 
 // startOver deletes what is stored, so that a sudden end cannot bring back steps from
-// before the start of r, which has the turn.
+// before the start of r, which has the turn. If that fails, r is refused.
 func (q *sequence) startOver(r *request) {
-	if q.all.keeper.put([]string{q.id}, [][]byte{nil}) == nil {
-		q.mutex.Lock()
-		q.setStored(false)
-		q.mutex.Unlock()
+	if err := q.all.keeper.put([]string{q.id}, [][]byte{nil}); err != nil {
+		if r.counted {
+			q.counted = false
+			q.all.counts.sequences.Add(-1)
+		}
+		q.all.answer(r, Answer{}, err)
+		q.release()
+		return
 	}
+	q.mutex.Lock()
+	q.setStored(false)
+	q.mutex.Unlock()
 	q.begin(r)
 }
