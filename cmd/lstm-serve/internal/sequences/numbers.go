@@ -57,6 +57,8 @@ func (q *sequence) judge(r *request) (a Answer, steps bool, err *inferr.Error) {
 		err = errUnknown(q.id)
 	case r.step != 0 && r.step != q.step+1:
 		err = inferr.Errorf(codes.FailedPrecondition, "sequence %q: the request begins with step %d, want %d", q.id, r.step, q.step+1).At(q.step)
+	case uint64(r.steps) >= mostSteps-q.step:
+		err = inferr.Errorf(codes.FailedPrecondition, "sequence %q: it is at step %d, and no step has the number %d", q.id, q.step, uint64(mostSteps)).At(q.step)
 	default:
 		return Answer{}, true, nil
 	}
