@@ -11,12 +11,17 @@ func (s *Sequences) sweepUntilClosed() {
 	defer memory.Stop()
 	store := time.NewTicker(s.options.ExpireTime/16 + 1)
 	defer store.Stop()
+	var swept time.Duration // the store, when last
 	for {
 		select {
 		case <-memory.C:
 			s.sweep()
 		case <-store.C:
-			if s.keeper != nil {
+			swept = s.now()
+			s.sweepStore()
+		case <-s.crowded: // those that have ended may go; looking for them reads the whole store
+			if now := s.now(); now-swept >= s.options.IdleTime/4 {
+				swept = now
 				s.sweepStore()
 			}
 		case <-s.stop:
@@ -74,6 +79,9 @@ func (q *sequence) drop() {
 
 // sweepStore deletes records of sequences that nobody has used for too long.
 func (s *Sequences) sweepStore() {
+	if s.keeper == nil {
+		return
+	}
 	for after := ""; ; {
 		var expired []string
 		next, err := s.options.Store.Range(after, mostRecords, func(id string, data []byte) {

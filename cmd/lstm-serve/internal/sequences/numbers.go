@@ -74,6 +74,10 @@ func (s *Sequences) admitSequence() *inferr.Error {
 	for s.counts.sequences.Add(1) > int64(s.options.MostSequences) {
 		s.counts.sequences.Add(-1)
 		if !s.forgetEnded() {
+			select {
+			case s.crowded <- struct{}{}:
+			default:
+			}
 			return inferr.Errorf(codes.ResourceExhausted, "there are %d sequences, and no more may start", s.options.MostSequences)
 		}
 	}

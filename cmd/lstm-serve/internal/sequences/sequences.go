@@ -43,7 +43,8 @@ type Sequences struct {
 	keeping  sync.WaitGroup
 	loader   loader
 	ended    endedSequences
-	evicting sync.Mutex // held by whoever makes room
+	evicting sync.Mutex    // held by whoever makes room
+	crowded  chan struct{} // gets an element when no sequence may start
 
 	stateBytes int64 // of a sequence that is live, without its last answer
 	counts     counts
@@ -70,6 +71,7 @@ func New(n *lstm.Network, o *Options) (*Sequences, error) {
 		started: time.Now(),
 		drained: make(chan struct{}, 1),
 		stop:    make(chan struct{}),
+		crowded: make(chan struct{}, 1),
 
 		stateBytes: int64(n.NewState().MemorySize()) + sequenceBytes,
 	}
