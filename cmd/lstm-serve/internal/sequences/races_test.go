@@ -95,10 +95,15 @@ func TestEndedOnce(t *testing.T) {
 			_, err := s.Infer(background, Request{ID: "a", Start: true, End: true, Step: 1, X: inputs(n, i, 1)})
 			require.NoError(t, err)
 		}
+		listed := func() int {
+			s.ended.mutex.Lock()
+			defer s.ended.mutex.Unlock()
+			return len(s.ended.all)
+		}
 		pass(30 * time.Second)
-		require.Len(t, s.ended.all, 1)
+		require.Equal(t, 1, listed())
 		pass(time.Minute)
-		require.Empty(t, s.ended.all)
+		require.Zero(t, listed())
 		require.Zero(t, s.Stats().Sequences)
 	})
 }
