@@ -7,35 +7,65 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"google.golang.org/grpc/codes"
 
 	"example.com/lstm/cmd/lstm-serve/internal/inferr"
 )
 
-// readBody reads the body of a request, at most so many bytes.
-func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+// bodies are those that are in memory, whose requests have no answer yet.
+type bodies struct {
+	most  int64 // bytes of all of them
+	taken atomic.Int64
+}
+
+// take takes n bytes more. It does not wait for others: they may send as slowly as the
+// time for reading lets them.
+func (b *bodies) take(n int64) error {
+	if b.taken.Add(n) > b.most {
+		b.taken.Add(-n)
+		return inferr.Errorf(codes.ResourceExhausted, "the bodies of all requests together are too large, want at most %d bytes", b.most)
+	}
+	return nil
+}
+
+// read reads the body of a request, at most so many bytes. Without an error, end is to be
+// called when the request is answered.
+func (b *bodies) read(w http.ResponseWriter, r *http.Request, most int64) (body []byte, end func(), err error) {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		w.Header().Set("Accept-Encoding", "identity")
-		return nil, &statusError{http.StatusUnsupportedMediaType, "the body has a Content-Encoding, want none"}
+		return nil, nil, &statusError{http.StatusUnsupportedMediaType, "the body has a Content-Encoding, want none"}
 	}
 	if r.ContentLength > most {
-		return nil, &http.MaxBytesError{Limit: most}
+		return nil, nil, &http.MaxBytesError{Limit: most}
 	}
+	var taken int64
+	give := func() { b.taken.Add(-taken) }
+	defer func() {
+		if err != nil {
+			give()
+		}
+	}()
 	limited := http.MaxBytesReader(w, r.Body, most)
 	// What a client says it will send takes memory as it comes.
-	body := make([]byte, 0, min(max(r.ContentLength, 0)+1, 64<<10))
+	grow := int(min(max(r.ContentLength, 0)+1, 4<<10))
 	for {
 		if len(body) == cap(body) {
-			body = slices.Grow(body, len(body))
+			if err := b.take(int64(grow)); err != nil {
+				return nil, nil, err
+			}
+			taken += int64(grow)
+			body = slices.Grow(body, grow)
+			grow = int(min(taken, most+1-taken))
 		}
 		n, err := limited.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		if err == io.EOF {
-			return body, nil
+			return body, give, nil
 		}
 		if err != nil {
-			return nil, bodyError(err)
+			return nil, nil, bodyError(err)
 		}
 	}
 }

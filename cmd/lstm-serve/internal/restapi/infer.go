@@ -10,10 +10,11 @@ import (
 // modelInfer answers an inference request. One that has been accepted is taken, even if
 // the client goes before it is answered.
 func (a *server) modelInfer(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.readCall(w, r)
+	c, end, err := a.readCall(w, r)
 	if err != nil {
 		return err
 	}
+	defer end()
 	type answer struct {
 		response *infer.Response
 		err      error
@@ -32,28 +33,29 @@ func (a *server) modelInfer(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-func (a *server) readCall(w http.ResponseWriter, r *http.Request) (*call, error) {
+// readCall reads a request. Without an error, end is to be called when it is answered.
+func (a *server) readCall(w http.ResponseWriter, r *http.Request) (c *call, end func(), err error) {
 	// Before its body is read, which may be large.
 	if _, err := a.infer.Model(r.PathValue("model"), r.PathValue("version")); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := checkType(r); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	body, err := readBody(w, r, a.options.MostBytes)
+	body, end, err := a.bodies.read(w, r, a.options.MostBytes)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	header, err := headerLength(r.Header.Get(headerLengthField), body)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		c, err = decodeCall(body, header, a.infer.Options().MaxElements)
 	}
-	c, err := decodeCall(body, header, a.infer.Options().MaxElements)
 	if err != nil {
-		return nil, err
+		end()
+		return nil, nil, err
 	}
 	c.Model, c.Version = r.PathValue("model"), r.PathValue("version")
-	return c, nil
+	return c, end, nil
 }
 
 func writeAnswer(w http.ResponseWriter, c *call, r *infer.Response) {

@@ -197,6 +197,64 @@ func TestBodiesThatAreRefused(t *testing.T) {
 	f.do(t, "POST", "/v2/models/plain/infer", small, "Origin", f.url).answer(t)
 }
 
+// A body may be as large as all of them together.
+func TestLargestBody(t *testing.T) {
+	const most = 33 << 10
+	f := newFixture(t, &Options{MostBytes: most, MostBodies: 1}, nil)
+	text := tensorText("[3]", "[1,2,3]")
+	for range 3 {
+		f.do(t, "POST", "/v2/models/plain/infer", []byte(text+strings.Repeat(" ", most-len(text)))).answer(t)
+		f.do(t, "POST", "/v2/models/plain/infer", []byte(text+strings.Repeat(" ", most+1-len(text)))).failure(t, http.StatusRequestEntityTooLarge)
+	}
+}
+
+// The bodies of all requests together are bounded, by what has come of them.
+func TestMostBodies(t *testing.T) {
+	f := newFixture(t, &Options{MostBytes: 100 << 10, MostBodies: 128 << 10}, nil)
+	large := []byte(tensorText("[3]", "[1,2,3]") + strings.Repeat(" ", 60<<10))
+	begin := func(sent int) net.Conn {
+		c, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+		require.NoError(t, err)
+		t.Cleanup(func() { c.Close() })
+		// The server asks for the body when it begins to read it.
+		_, err = fmt.Fprintf(c, "POST /v2/models/plain/infer HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(large))
+		require.NoError(t, err)
+		const goOn = "HTTP/1.1 100 Continue\r\n\r\n"
+		answer := make([]byte, len(goOn))
+		_, err = io.ReadFull(c, answer)
+		require.NoError(t, err)
+		require.Equal(t, goOn, string(answer))
+		_, err = c.Write(large[:sent])
+		require.NoError(t, err)
+		return c
+	}
+	// What clients only say that they will send counts little.
+	for range 10 {
+		begin(0)
+	}
+	f.do(t, "POST", "/v2/models/plain/infer", large).answer(t)
+	first := begin(len(large) - 1)
+	require.Eventually(t, func() bool { // it has come
+		return f.do(t, "POST", "/v2/models/plain/infer", large).status == http.StatusTooManyRequests
+	}, time.Minute, time.Millisecond)
+	f.do(t, "POST", "/v2/models/plain/infer", large).failure(t, http.StatusTooManyRequests)
+	small := []byte(tensorText("[3]", "[1,2,3]"))
+	f.do(t, "POST", "/v2/models/plain/infer", small).answer(t)
+	// Answered ones have none any more.
+	_, err := first.Write(large[len(large)-1:])
+	require.NoError(t, err)
+	_, err = io.ReadFull(first, make([]byte, 1))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		return f.do(t, "POST", "/v2/models/plain/infer", large).status == http.StatusOK
+	}, time.Minute, time.Millisecond)
+	for range 10 {
+		f.do(t, "POST", "/v2/models/plain/infer", large[1:]).failure(t, http.StatusBadRequest)
+		f.do(t, "PUT", "/v2/models/plain/sequences/s/state", large).failure(t, http.StatusBadRequest)
+	}
+	f.do(t, "POST", "/v2/models/plain/infer", large).answer(t)
+}
+
 func TestResourceExhausted(t *testing.T) {
 	f := newFixture(t, nil, &sequences.Options{MostSequences: 1})
 	f.infer(t, "/v2/models/plain", input(infer.Sequence{ID: "a", Start: true}, []float32{1, 2, 3}, 3), false).answer(t)

@@ -137,10 +137,11 @@ func (a *server) readOptions(w http.ResponseWriter, r *http.Request, value func(
 	if err := checkType(r); err != nil {
 		return err
 	}
-	body, err := readBody(w, r, min(a.options.MostBytes, 64<<10))
+	body, end, err := a.bodies.read(w, r, min(a.options.MostBytes, 64<<10))
 	if err != nil {
 		return err
 	}
+	defer end()
 	if !utf8.Valid(body) {
 		return inferr.Errorf(codes.InvalidArgument, "the JSON text is not UTF-8")
 	}

@@ -11,6 +11,7 @@
 package restapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -26,6 +27,9 @@ type Options struct {
 	Version string
 	// MostBytes of the body of a request; default 32 MiB.
 	MostBytes int64
+	// MostBodies is how many bytes the bodies of all requests may have together that are
+	// being read or answered; others are refused. Default 256 MiB, and MostBytes at least.
+	MostBodies int64
 	// Load loads a model from its file, as the call for that wishes. If it is nil, the call
 	// has the code Unimplemented.
 	Load func(ctx context.Context, model string) error
@@ -37,6 +41,7 @@ type Options struct {
 type server struct {
 	infer   *infer.Server
 	options Options
+	bodies  bodies
 }
 
 // New returns the handler of all paths at and below /v2. Calls that change something are
@@ -49,6 +54,7 @@ func New(s *infer.Server, o *Options) http.Handler {
 	if a.options.MostBytes == 0 {
 		a.options.MostBytes = 32 << 20
 	}
+	a.bodies.most = max(cmp.Or(a.options.MostBodies, 256<<20), a.options.MostBytes+1)
 	mux := http.NewServeMux()
 	handle := func(pattern string, f func(w http.ResponseWriter, r *http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {

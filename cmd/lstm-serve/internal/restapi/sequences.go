@@ -76,10 +76,11 @@ func (a *server) take(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	record, err := readBody(w, r, a.options.MostBytes)
+	record, end, err := a.bodies.read(w, r, a.options.MostBytes)
 	if err != nil {
 		return err
 	}
+	defer end()
 	d, err := s.Import(r.Context(), id, record)
 	if err != nil {
 		return err
