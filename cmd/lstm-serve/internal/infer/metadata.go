@@ -84,14 +84,15 @@ func (s *Server) ModelReady(name, version string) error {
 }
 
 // Ready returns why the server should get no requests, nil if it should: it is starting
-// or stopping, or one of its models cannot be used.
+// or stopping, or one of its models cannot be used. Everybody may ask that, so that the
+// error does not say which, and why: ModelReady does.
 func (s *Server) Ready() error {
 	if err := s.models.Ready(); err != nil {
 		return err
 	}
 	for _, m := range s.models.Models() {
-		if err := s.ModelReady(m.Name, ""); err != nil {
-			return err
+		if s.ModelReady(m.Name, "") != nil {
+			return inferr.Errorf(codes.Unavailable, "a model is not ready")
 		}
 	}
 	return nil

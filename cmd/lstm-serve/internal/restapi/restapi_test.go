@@ -58,6 +58,9 @@ func TestNotReady(t *testing.T) {
 	for _, path := range []string{"/v2/health/ready", "/v2/models/plain/ready"} {
 		f.do(t, "GET", path, nil).failure(t, http.StatusServiceUnavailable)
 	}
+	// Anybody may ask for the first, with or without a token.
+	e = f.do(t, "GET", "/v2/health/ready", nil).failure(t, http.StatusServiceUnavailable)
+	require.NotContains(t, e.Error, "plain")
 	got := f.infer(t, "/v2/models/plain", input(infer.Sequence{ID: "s", Start: true}, []float32{1, 2, 3}, 3), false)
 	got.failure(t, http.StatusServiceUnavailable)
 	require.Equal(t, "1", got.header.Get("Retry-After"))

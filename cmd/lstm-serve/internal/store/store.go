@@ -5,6 +5,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -122,9 +123,14 @@ func (m *Model) Range(after string, most int, visit func(id string, record []byt
 	return last, wrap(err)
 }
 
+// wrap leaves out where the file is, which clients, to whom errors come, need not know.
 func wrap(err error) error {
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
+	var path *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &path):
+		return fmt.Errorf("store: %s: %w", path.Op, path.Err)
 	}
-	return nil
+	return fmt.Errorf("store: %w", err)
 }

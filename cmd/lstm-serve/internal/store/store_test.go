@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -95,4 +97,13 @@ func TestFull(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, got, len(record))
 	}
+}
+
+// Errors come to clients, who need not know where the file is.
+func TestErrorsWithoutPath(t *testing.T) {
+	require.NoError(t, wrap(nil))
+	err := wrap(&fs.PathError{Op: "write", Path: "/secret/sequences.db", Err: fs.ErrPermission})
+	require.ErrorIs(t, err, fs.ErrPermission)
+	require.EqualError(t, err, "store: write: "+fs.ErrPermission.Error())
+	require.EqualError(t, wrap(errors.New("other")), "store: other")
 }
