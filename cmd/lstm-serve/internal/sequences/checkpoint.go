@@ -105,7 +105,9 @@ func (k *keeper) checkpoint() {
 	k.mutex.Lock()
 	dirty := k.dirty
 	k.dirty = nil
+	failing := k.failing.is()
 	k.mutex.Unlock()
+	transactions := k.all.counts.transactions.Load()
 	for len(dirty) > 0 {
 		n := min(len(dirty), mostRecords)
 		for _, q := range dirty[:n] {
@@ -121,6 +123,9 @@ func (k *keeper) checkpoint() {
 	k.dirty = append(k.dirty, dirty...)
 	k.mutex.Unlock()
 	k.write()
+	if failing && k.all.counts.transactions.Load() == transactions { // or it might fail for good
+		k.transact(nil)
+	}
 }
 
 // unlistSaved reports whether there is nothing to store of q, which was listed: it is no
@@ -257,7 +262,7 @@ func (k *keeper) write() bool {
 	}
 }
 
-// transact writes captures in one transaction.
+// transact writes captures in one transaction. Without any it tries whether that works.
 func (k *keeper) transact(captured []capture) error {
 	ids, records := make([]string, 0, len(captured)), make([][]byte, 0, len(captured))
 	bytes := 0
@@ -267,7 +272,7 @@ func (k *keeper) transact(captured []capture) error {
 			bytes += len(c.record)
 		}
 	}
-	if len(ids) == 0 {
+	if len(ids) == 0 && len(captured) > 0 {
 		return nil
 	}
 	begin := k.all.now()

@@ -81,6 +81,10 @@ func (s *Sequences) Import(ctx context.Context, id string, data []byte) (Descrip
 	}
 	counted := q.counted
 	if !counted {
+		// What a failed attempt leaves behind is not counted, so there is only one.
+		if s.keeper != nil && s.keeper.fails() {
+			return Description{}, inferr.Errorf(codes.Unavailable, "no sequence is imported while storing fails")
+		}
 		if err := s.admitSequence(); err != nil {
 			return Description{}, err
 		}

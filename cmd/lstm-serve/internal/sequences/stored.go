@@ -31,7 +31,29 @@ func (q *sequence) put(r *record) *inferr.Error {
 	if r != nil {
 		data = r.append(make([]byte, 0, r.size()))
 	}
-	return q.all.keeper.put([]string{q.id}, [][]byte{data})
+	return q.write(data)
+}
+
+// write stores data as the record of q, or deletes it if data is nil. With an error, it may
+// have been written all the same: what q is now will be stored again. The caller has the
+// turn.
+func (q *sequence) write(data []byte) *inferr.Error {
+	k := q.all.keeper
+	err := k.put([]string{q.id}, [][]byte{data})
+	if err == nil || q.unloadable != nil {
+		return err
+	}
+	q.mutex.Lock()
+	if q.phase == absent {
+		q.vanish()
+	}
+	q.setStored(true)
+	list := q.changed()
+	q.mutex.Unlock()
+	if list {
+		k.add(q)
+	}
+	return err
 }
 
 // stored says that q is stored as it is. The caller has the turn.
@@ -141,8 +163,8 @@ func (q *sequence) mustClear() bool {
 // startOver deletes what is stored, so that a sudden end cannot bring back steps from
 // before the start of r, which has the turn. If that fails, r is refused.
 func (q *sequence) startOver(r *request) {
-	if err := q.all.keeper.put([]string{q.id}, [][]byte{nil}); err != nil {
-		if r.counted {
+	if err := q.write(nil); err != nil {
+		if r.counted && q.counted {
 			q.counted = false
 			q.all.counts.sequences.Add(-1)
 		}
