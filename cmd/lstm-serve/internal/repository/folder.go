@@ -284,9 +284,12 @@ func (r *Repository) Index() []Entry {
 // Close closes all models, which stores their sequences, at the same time. Models are
 // still found after it, and refuse requests.
 func (r *Repository) Close(ctx context.Context) error {
+	// Those that there are do not wait for a model that is being read.
+	closed := r.Models()
+	errs := closeAll(ctx, closed)
 	if l := r.loader.Load(); l != nil {
 		if err := l.lock(ctx); err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		l.closed = true
 		if l.root != nil {
@@ -294,9 +297,13 @@ func (r *Repository) Close(ctx context.Context) error {
 		}
 		l.unlock()
 	}
-	var errs []error
+	read := slices.DeleteFunc(r.Models(), func(m *Model) bool { return slices.Contains(closed, m) })
+	return errors.Join(append(errs, closeAll(ctx, read)...)...)
+}
+
+// closeAll closes models at the same time.
+func closeAll(ctx context.Context, models []*Model) (errs []error) {
 	results := make(chan error)
-	models := r.Models()
 	for _, m := range models {
 		go func() {
 			if m.Stream == nil {
@@ -313,5 +320,5 @@ func (r *Repository) Close(ctx context.Context) error {
 	for range models {
 		errs = append(errs, <-results)
 	}
-	return errors.Join(errs...)
+	return errs
 }

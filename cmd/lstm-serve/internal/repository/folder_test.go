@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
@@ -252,4 +253,23 @@ func TestFileError(t *testing.T) {
 	err := fileError("a.safetensors", &fs.PathError{Op: "openat", Path: "a.safetensors", Err: fs.ErrNotExist})
 	require.EqualError(t, err, "a.safetensors: file does not exist")
 	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// Sequences are closed, and so stored, even while another model is read that takes longer
+// than there is time.
+func TestCloseWhileReading(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder, "m.safetensors", file(t, lstm.RandomModel(1, 1, 2, 4)))
+	o, _ := options(t, folder)
+	r := open(t, o)
+	l := r.loader.Load()
+	require.NoError(t, l.lock(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- r.Close(ctx) }()
+	m := r.find("m")
+	require.Eventually(t, func() bool { return m.Stream.Ready() != nil }, time.Minute, time.Millisecond)
+	cancel()
+	require.Error(t, <-done)
+	l.unlock()
 }
