@@ -67,12 +67,14 @@ func (k *keeper) interval() time.Duration {
 
 // run is the goroutine of the keeper.
 func (k *keeper) run() {
-	ticker := time.NewTicker(k.interval())
+	// What changes at the begin of a checkpoint is stored at the end of the next.
+	spread := k.interval() / 5
+	ticker := time.NewTicker(k.interval() - spread)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			k.checkpoint()
+			k.checkpoint(spread)
 		case <-k.wake:
 			k.write()
 		case <-k.stop:
@@ -85,7 +87,7 @@ func (k *keeper) run() {
 // finish stores all that is not stored, unless storing fails.
 func (k *keeper) finish() {
 	for {
-		k.checkpoint()
+		k.checkpoint(0)
 		k.mutex.Lock()
 		wait := k.capturing > 0 && len(k.captured) == 0
 		done := k.capturing == 0 && len(k.captured) == 0 && (len(k.dirty) == 0 || k.failing.is())
@@ -99,23 +101,32 @@ func (k *keeper) finish() {
 	}
 }
 
-// checkpoint captures all sequences that have changed, and writes them. Those that are
-// busy come after their requests.
-func (k *keeper) checkpoint() {
+// recordsAtOnce is how many records a checkpoint writes before it lets others go on:
+// some milliseconds of a processor.
+const recordsAtOnce = 250
+
+// checkpoint captures all sequences that have changed, and writes them, with pauses that
+// are as long as spread together, so that steps need not wait for the whole. Those that
+// are busy come after their requests.
+func (k *keeper) checkpoint(spread time.Duration) {
 	k.mutex.Lock()
 	dirty := k.dirty
 	k.dirty = nil
 	failing := k.failing.is()
 	k.mutex.Unlock()
 	transactions := k.all.counts.transactions.Load()
+	pause := spread / time.Duration(len(dirty)/recordsAtOnce+1)
 	for len(dirty) > 0 {
-		n := min(len(dirty), mostRecords)
+		n := min(len(dirty), recordsAtOnce)
 		for _, q := range dirty[:n] {
 			k.capture(q)
 		}
 		dirty = dirty[n:]
 		if !k.write() {
 			break
+		}
+		if pause > 0 && len(dirty) > 0 && !k.pause(pause) {
+			pause = 0
 		}
 	}
 	dirty = slices.DeleteFunc(dirty, (*sequence).unlistSaved)
@@ -138,6 +149,23 @@ func (q *sequence) unlistSaved() bool {
 	}
 	q.listed = false
 	return true
+}
+
+// pause writes what somebody waits for, and nothing else, for that time. It reports
+// whether the keeper goes on after it.
+func (k *keeper) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return true
+		case <-k.wake:
+			k.write()
+		case <-k.stop:
+			return false
+		}
+	}
 }
 
 // add says that q has changed, and is marked as listed.

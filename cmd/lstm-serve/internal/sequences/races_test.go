@@ -231,6 +231,6 @@ func TestMostSteps(t *testing.T) {
 	requireStep(t, codes.FailedPrecondition, mostSteps-2, err)
 	a, err := s.Infer(background, Request{ID: "a", X: x[:2]})
 	require.NoError(t, err)
-	require.EqualValues(t, mostSteps-1, a.Step)
-	require.EqualValues(t, mostSteps-1, disk.step(t, "a"))
+	require.EqualValues(t, uint64(mostSteps-1), a.Step)
+	require.EqualValues(t, uint64(mostSteps-1), disk.step(t, "a"))
 }
