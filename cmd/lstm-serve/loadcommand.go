@@ -160,10 +160,8 @@ func (o *loadOptions) finish(cmd *cli.Command) (err error) {
 			return fmt.Errorf("-target %s is of no use with -address", o.target)
 		}
 	}
-	for flag, n := range map[string]int{"calls": o.calls} {
-		if n < 1 {
-			return fmt.Errorf("-%s is %d, want at least 1", flag, n)
-		}
+	if o.calls < 1 {
+		return fmt.Errorf("-calls is %d, want at least 1", o.calls)
 	}
 	for _, flag := range []string{"workers", "batch-size"} {
 		if cmd.IsSet(flag) && cmd.Int(flag) < 1 {
@@ -207,10 +205,13 @@ func runLoad(ctx context.Context, std streams, o *loadOptions) (err error) {
 	defer func() { err = errors.Join(err, g.Close()) }()
 	report.Describe(target, &o.generator)
 	report.Results = load.RunAll(ctx, g, o.rates, func(now string) { fmt.Fprintln(std.err, now) })
-	if ctx.Err() != nil {
-		fmt.Fprintln(std.err, "interrupted: this is what there is")
+	if err := o.write(std.out, report); err != nil {
+		return err
 	}
-	return o.write(std.out, report)
+	if ctx.Err() != nil {
+		return errors.New("interrupted, and has written what there was")
+	}
+	return nil
 }
 
 // write writes what was measured, and returns an error if requests had one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -50,6 +51,7 @@ func TestLoadRefusesFlags(t *testing.T) {
 		"-calls 0":                  "-calls is 0",
 		"-workers 0":                "-workers is 0",
 		"-connections 0":            "0 connections",
+		"-store a":                  "-store",
 		"more":                      `unexpected argument "more"`,
 	} {
 		var out, errs strings.Builder
@@ -58,6 +60,30 @@ func TestLoadRefusesFlags(t *testing.T) {
 		require.Contains(t, errs.String(), message)
 		require.Empty(t, out.String())
 	}
+}
+
+func TestLoadInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out strings.Builder
+	errs := &interrupting{"rate 1 of 2", interrupt, strings.Builder{}}
+	code := execute(ctx, []string{"lstm-serve", "load", "-target", "process", "-rate", "100,200", "-warm-up", "0s", "-time", "1h"}, &out, errs)
+	require.Equal(t, exitFailure, code)
+	require.Contains(t, errs.String(), "interrupted")
+	require.Contains(t, out.String(), "bare StepBatch")
+}
+
+// An interrupting writer interrupts when a text is written.
+type interrupting struct {
+	text      string
+	interrupt func()
+	strings.Builder
+}
+
+func (w *interrupting) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), w.text) {
+		w.interrupt()
+	}
+	return w.Builder.Write(p)
 }
 
 func TestLoadOnNothing(t *testing.T) {

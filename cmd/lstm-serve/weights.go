@@ -16,9 +16,9 @@ var weightFormats = []lstm.WeightFormat{lstm.Float32, lstm.Float16, lstm.Int8}
 // command lstm do.
 func weightFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "weights", Category: categoryModels,
+		&cli.StringFlag{Local: true, Name: "weights", Category: categoryModels,
 			Usage: "store all weights as `FORMAT`: float32, float16 or int8, if not as the file says"},
-		&cli.IntFlag{Name: "input-bits", Category: categoryModels,
+		&cli.IntFlag{Local: true, Name: "input-bits", Category: categoryModels,
 			Usage: "of layers with int8 weights, round inputs to `BITS`: 7, or 14, as the first layer does if not told"},
 	}
 }

@@ -33,7 +33,7 @@ func TestServerCalls(t *testing.T) {
 	metadata, err := f.ServerMetadata(ctx, &inference.ServerMetadataRequest{})
 	require.NoError(t, err)
 	requireMessage(t, &inference.ServerMetadataResponse{Name: "lstm-serve", Version: "1.2",
-		Extensions: []string{"sequence", "model_repository", "binary_tensor_data", "parameters"}}, metadata)
+		Extensions: []string{"sequence", "sequence(string_id)", "model_repository", "binary_tensor_data", "parameters"}}, metadata)
 }
 
 func TestModelCalls(t *testing.T) {

@@ -16,7 +16,7 @@ const (
 )
 
 // Extensions are the extensions of the protocol, by Triton's names, that there are.
-var Extensions = []string{"sequence", "model_repository", "binary_tensor_data", "parameters"}
+var Extensions = []string{"sequence", "sequence(string_id)", "model_repository", "binary_tensor_data", "parameters"}
 
 // Metadata says what a model is.
 type Metadata struct {

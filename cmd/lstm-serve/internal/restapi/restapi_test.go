@@ -26,7 +26,7 @@ func TestHealthAndMetadata(t *testing.T) {
 		"/v2/models/plain/ready":            `{"name":"plain","ready":true}`,
 		"/v2/models/a%2Fb/versions/1/ready": `{"name":"a/b","ready":true}`,
 		"/v2": `{"name":"lstm-serve","version":"v1.2.3",
-			"extensions":["sequence","model_repository","binary_tensor_data","parameters"]}`,
+			"extensions":["sequence","sequence(string_id)","model_repository","binary_tensor_data","parameters"]}`,
 		"/v2/models/a%2Fb/versions/1": `{"name":"a/b","versions":["1"],"platform":"lstm",
 			"inputs":[{"name":"input","datatype":"FP32","shape":[-1,3]}],
 			"outputs":[{"name":"mean","datatype":"FP32","shape":[-1,1]},{"name":"spread","datatype":"FP32","shape":[-1,2]}],
