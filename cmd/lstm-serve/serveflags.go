@@ -48,7 +48,7 @@ type serveOptions struct {
 	maxStreams     int
 
 	headerTimeout, readTimeout, writeTimeout time.Duration
-	keepAliveTime, shutdownTime              time.Duration
+	keepAliveTime, drainTime, shutdownTime   time.Duration
 
 	logFormat string
 	logLevel  slog.Level
@@ -113,6 +113,8 @@ func serveFlags(o *serveOptions) []cli.Flag {
 			Usage: "cut off clients that have not got their answer `TIME` after their request, or that read none of a stream for as long, by default 1m"},
 		&cli.DurationFlag{Local: true, Name: "keep-alive-time", Category: categoryTimes, Destination: &o.keepAliveTime, Value: 2 * time.Minute,
 			Usage: "close connections without a call for `TIME`, by default 2m"},
+		&cli.DurationFlag{Local: true, Name: "drain-time", Category: categoryTimes, Destination: &o.drainTime,
+			Usage: "after SIGTERM or SIGINT, go on for `TIME` before anything else, but say that the server is not ready, so that load balancers see it; by default 0"},
 		&cli.DurationFlag{Local: true, Name: "shutdown-time", Category: categoryTimes, Destination: &o.shutdownTime, Value: 10 * time.Second,
 			Usage: "after SIGTERM or SIGINT, finish and store within `TIME`, by default 10s; a second signal ends at once"},
 
@@ -154,8 +156,10 @@ func finishOptions(cmd *cli.Command, o *serveOptions) (err error) {
 			return fmt.Errorf("-%s is %v, want more than 0", flag, t)
 		}
 	}
-	if o.checkpointInterval < 0 {
-		return fmt.Errorf("-checkpoint-interval is %v, want at least 0", o.checkpointInterval)
+	for _, flag := range []string{"checkpoint-interval", "drain-time"} {
+		if t := cmd.Duration(flag); t < 0 {
+			return fmt.Errorf("-%s is %v, want at least 0", flag, t)
+		}
 	}
 	for _, flag := range []string{"checkpoint-interval", "store-size"} {
 		if o.store == "" && cmd.IsSet(flag) {

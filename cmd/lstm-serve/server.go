@@ -76,8 +76,8 @@ func serve(ctx context.Context, std streams, o serveOptions) error {
 		case err := <-failed:
 			return errors.Join(err, s.shutdown())
 		case <-ctx.Done():
-			s.log.Info("stopping", "within", s.options.shutdownTime)
-			if err := s.shutdown(); err != nil {
+			s.log.Info("stopping", "after", s.options.drainTime, "within", s.options.shutdownTime)
+			if err := errors.Join(s.drain(failed), s.shutdown()); err != nil {
 				return err
 			}
 			s.log.Info("stopped")
@@ -268,12 +268,27 @@ func (s *server) reload(ctx context.Context) {
 	s.models.Reload(ctx)
 }
 
+// drain goes on for a while, so that those who ask whether the server is ready send new
+// requests elsewhere before it refuses them.
+func (s *server) drain(failed <-chan error) error {
+	s.models.SetUnready(stopping)
+	select {
+	case <-time.After(s.options.drainTime):
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// stopping is why a server is not ready that will end soon.
+const stopping = "the server is stopping"
+
 // shutdown answers what has been asked, stores all sequences, and leaves half of the time
 // for each.
 func (s *server) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.shutdownTime)
 	defer cancel()
-	s.models.SetUnready("the server is stopping")
+	s.models.SetUnready(stopping)
 	answering, cancel := context.WithTimeout(ctx, s.options.shutdownTime/2)
 	defer cancel()
 	s.page.Close()

@@ -129,6 +129,27 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// While load balancers are given time to see that it is not ready, the server goes on.
+func TestDrain(t *testing.T) {
+	p := start(t, "-drain-time", "1h")
+	connection, c := p.dial()
+	watch, err := grpc_health_v1.NewHealthClient(connection).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+	require.NoError(t, err)
+	_, err = watch.Recv()
+	require.NoError(t, err)
+	p.signal(syscall.SIGTERM)
+	health, err := watch.Recv()
+	require.NoError(t, err)
+	require.Equal(t, grpc_health_v1.HealthCheckResponse_NOT_SERVING, health.Status)
+
+	n, xs := weather(t, 1)
+	y, _ := steps(t, c, request("seattle", xs[0], 4, true, 1))
+	require.Equal(t, step(n, n.NewState(), xs[0]), y)
+	p.signal(syscall.SIGTERM) // the second one ends it at once
+	_, log := p.end()
+	require.NotContains(t, log, `"msg":"stopped"`)
+}
+
 // Who does not end is not waited for.
 func TestStopWithin(t *testing.T) {
 	p := start(t, "-shutdown-time", "100ms")
