@@ -9,8 +9,12 @@ import (
 // isFull reports whether no more sequences may start because of the memory.
 func (s *Sequences) isFull() bool {
 	bytes, most := s.counts.bytes.Load(), s.options.LiveBytes
-	return bytes >= 2*most || bytes >= most && (s.keeper == nil || s.keeper.fails())
+	return s.isOverfull() || bytes >= most && (s.keeper == nil || s.keeper.fails())
 }
+
+// isOverfull reports whether there is no memory even for sequences that are stored, as
+// can be while others cannot be stored.
+func (s *Sequences) isOverfull() bool { return s.counts.bytes.Load() >= 2*s.options.LiveBytes }
 
 // evict takes q out of the memory, if it is stored as it is and nobody uses it. Both mutexes
 // are held.

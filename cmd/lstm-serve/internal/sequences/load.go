@@ -91,6 +91,9 @@ func (l *loader) read(id string) (stored bool, r *record, stream *batch.Stream, 
 	if s.hasExpired(r) {
 		return true, nil, nil, nil
 	}
+	if s.isOverfull() {
+		return true, nil, nil, inferr.Errorf(codes.Unavailable, "sequence %q cannot be loaded: others occupy %d bytes of memory, and cannot leave it", id, s.counts.bytes.Load())
+	}
 	stream, adopted, err := s.decode(r, true)
 	if err != nil {
 		return true, nil, nil, inferr.Errorf(codes.FailedPrecondition, "sequence %q: its state is not one of the model: %v", id, err).At(r.step)

@@ -29,7 +29,8 @@ type Options struct {
 
 	// LiveBytes is about how much memory sequences may occupy. If they occupy more, those
 	// that have not been used for the longest time leave it, and no more start if
-	// there is no Store, or storing fails, or they occupy twice as much.
+	// there is no Store, or storing fails. If they occupy twice as much, none starts and
+	// none is brought back from the Store.
 	LiveBytes int64
 
 	// IdleTime is after how long without a request a sequence leaves the memory, if there
