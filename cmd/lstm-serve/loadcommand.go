@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"example.com/lstm/cmd/lstm-serve/internal/load"
+	"example.com/lstm/cmd/lstm/commandline"
 )
 
 // loadOptions are the flags of lstm-serve load; a name that is not given is "".
@@ -116,10 +117,10 @@ Examples:
 			&cli.StringFlag{Name: "json", Destination: &o.json,
 				Usage: "write what was measured to `FILE`, - for standard output, which then has no table"},
 		},
-		OnUsageError: onUsageError,
+		OnUsageError: commandline.OnUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if err := o.finish(cmd); err != nil {
-				return newUsageError(cmd, err)
+				return commandline.NewUsageError(cmd, err)
 			}
 			return runLoad(ctx, std, &o)
 		},

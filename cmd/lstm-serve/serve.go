@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/urfave/cli/v3"
+
+	"example.com/lstm/cmd/lstm/commandline"
 )
 
 func newServeCommand(std streams) *cli.Command {
@@ -29,7 +31,7 @@ Examples:
    lstm-serve -models models -store /var/lib/lstm-serve
    lstm-serve -models models -http :8443 -grpc :8444 -tls-cert cert.pem -tls-key key.pem -token-file token`,
 		Flags:        serveFlags(&o),
-		OnUsageError: onUsageError,
+		OnUsageError: commandline.OnUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if err := finishOptions(cmd, &o); err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 )
 
 // The groups of flags in the help, which has them in alphabetical order.
@@ -122,7 +123,7 @@ func serveFlags(o *serveOptions) []cli.Flag {
 			Usage: "log as `FORMAT`: text or json"},
 		&cli.StringFlag{Local: true, Name: "log-level", Category: categoryLog, Value: "info",
 			Usage: "log what is at least of `LEVEL`: debug, info, warn or error; requests are debug"},
-	}, weightFlags()...)
+	}, commandline.WeightFlags(categoryModels)...)
 }
 
 // finishOptions puts into o what cmd's flags say and the library cannot, and returns an
@@ -130,7 +131,7 @@ func serveFlags(o *serveOptions) []cli.Flag {
 func finishOptions(cmd *cli.Command, o *serveOptions) (err error) {
 	defer func() {
 		if err != nil {
-			err = newUsageError(cmd, err)
+			err = commandline.NewUsageError(cmd, err)
 		}
 	}()
 	if cmd.Args().Present() {

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 )
 
 func newAccuracyCommand(std streams) *cli.Command {
@@ -38,15 +39,15 @@ Examples:
 				Usage: "read rows from `FILE`, - for standard input"},
 			&cli.StringFlag{Name: "plot", Destination: &o.plot,
 				Usage: "draw the differences in `FILE`, .svg or .png"},
-		}, append(modelFlags(), weightFlags()...)...),
-		OnUsageError: onUsageError,
+		}, append(modelFlags(), commandline.WeightFlags("")...)...),
+		OnUsageError: commandline.OnUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) (err error) {
 			if cmd.Args().Present() {
-				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
+				return commandline.NewUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
 			}
 			for _, flag := range []string{"model", "in", "plot"} {
 				if cmd.IsSet(flag) && cmd.String(flag) == "" {
-					return newUsageError(cmd, fmt.Errorf("-%s is empty, want the name of a file", flag))
+					return commandline.NewUsageError(cmd, fmt.Errorf("-%s is empty, want the name of a file", flag))
 				}
 			}
 			if o.modelChoice, err = modelFlagsOf(cmd); err != nil {
@@ -54,7 +55,7 @@ Examples:
 			}
 			if o.plot != "" {
 				if o.chart, err = plotFormatOf(o.plot); err != nil {
-					return newUsageError(cmd, err)
+					return commandline.NewUsageError(cmd, err)
 				}
 			}
 			return runAccuracy(ctx, std, o)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 	"example.com/lstm/internal/bench"
 	"example.com/lstm/internal/dispatch"
 )
@@ -52,24 +53,24 @@ Pinned to one core (taskset -c 1 lstm bench), the figures are quieter.`,
 			&cli.StringFlag{Name: "from", Destination: &o.from,
 				Usage: "do not measure, read the figures from `FILE`"},
 		},
-		OnUsageError: onUsageError,
+		OnUsageError: commandline.OnUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
-				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
+				return commandline.NewUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
 			}
 			for _, flag := range cmd.LocalFlagNames() {
 				if flag != "time" && cmd.String(flag) == "" {
-					return newUsageError(cmd, fmt.Errorf("-%s is empty, want a name", flag))
+					return commandline.NewUsageError(cmd, fmt.Errorf("-%s is empty, want a name", flag))
 				}
 			}
 			if o.time <= 0 {
-				return newUsageError(cmd, fmt.Errorf("-time is %s, want more than nothing", o.time))
+				return commandline.NewUsageError(cmd, fmt.Errorf("-time is %s, want more than nothing", o.time))
 			}
 			if o.page != "" && len(cmd.LocalFlagNames()) > 1 {
-				return newUsageError(cmd, errors.New("-page stands alone: it shows the reports that the page names"))
+				return commandline.NewUsageError(cmd, errors.New("-page stands alone: it shows the reports that the page names"))
 			}
 			if o.from != "" && cmd.IsSet("time") {
-				return newUsageError(cmd, errors.New("-time is of no use with -from, which does not measure"))
+				return commandline.NewUsageError(cmd, errors.New("-time is of no use with -from, which does not measure"))
 			}
 			return runBench(ctx, std, o)
 		},

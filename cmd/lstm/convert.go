@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 	"example.com/lstm/formats/onnx"
 )
 
@@ -45,19 +46,19 @@ Examples:
    lstm convert model.safetensors model.onnx
    lstm convert -weights int8 model.safetensors small.safetensors
    lstm convert -prefix encoder -head fc networks.pt encoder.safetensors`,
-		Flags:        append(modelFlags(), weightFlags()...),
-		OnUsageError: onUsageError,
+		Flags:        append(modelFlags(), commandline.WeightFlags("")...),
+		OnUsageError: commandline.OnUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if n := cmd.Args().Len(); n != 2 {
-				return newUsageError(cmd, fmt.Errorf("there are %d arguments, want the names of two files, IN and OUT", n))
+				return commandline.NewUsageError(cmd, fmt.Errorf("there are %d arguments, want the names of two files, IN and OUT", n))
 			}
 			in, out := cmd.Args().Get(0), cmd.Args().Get(1)
 			if in == "" || out == "" {
-				return newUsageError(cmd, errors.New("an argument is empty, want the name of a file"))
+				return commandline.NewUsageError(cmd, errors.New("an argument is empty, want the name of a file"))
 			}
 			write, err := writerOf(out)
 			if err != nil {
-				return newUsageError(cmd, err)
+				return commandline.NewUsageError(cmd, err)
 			}
 			choice, err := modelFlagsOf(cmd)
 			if err != nil {

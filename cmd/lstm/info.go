@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 	"example.com/lstm/internal/units"
 )
 
@@ -36,15 +37,15 @@ Examples:
    lstm info checkpoint.pt
    lstm info -weights int8 model.safetensors
    GODEBUG=cpu.avx512f=off lstm info      as if the CPU had less`,
-		Flags:        append(modelFlags(), weightFlags()...),
-		OnUsageError: onUsageError,
+		Flags:        append(modelFlags(), commandline.WeightFlags("")...),
+		OnUsageError: commandline.OnUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Len() > 1 {
-				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().Get(1)))
+				return commandline.NewUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().Get(1)))
 			}
 			path := cmd.Args().First()
 			if path == "" && cmd.Args().Present() {
-				return newUsageError(cmd, errors.New("the argument is empty, want the name of a file"))
+				return commandline.NewUsageError(cmd, errors.New("the argument is empty, want the name of a file"))
 			}
 			choice, err := modelFlagsOf(cmd)
 			if err != nil {
@@ -251,7 +252,7 @@ func describeFormat(layer *lstm.Weights) string {
 // describeMemory says what the network would take in each format.
 func describeMemory(m *model) string {
 	var sizes []string
-	for _, f := range weightFormats {
+	for _, f := range commandline.WeightFormats {
 		text := "–"
 		if n, err := newNetwork(withWeights(m.model, weightChoice{format: &f})); err == nil { // else a weight is too large for it
 			text = units.Bytes(n.MemorySize())

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 	"example.com/lstm/formats/rtneural"
 )
 
@@ -57,13 +58,13 @@ func modelFlagsOf(cmd *cli.Command) (c modelChoice, err error) {
 	}
 	if cmd.IsSet("output") {
 		if cmd.IsSet("lstm") {
-			return c, newUsageError(cmd, fmt.Errorf("-lstm and -output contradict each other"))
+			return c, commandline.NewUsageError(cmd, fmt.Errorf("-lstm and -output contradict each other"))
 		}
 		c.names, c.outputs = append(c.names, "output"), strings.Split(cmd.String("output"), ",")
 	}
 	if cmd.Bool("no-head") {
 		if cmd.IsSet("head") {
-			return c, newUsageError(cmd, fmt.Errorf("-head and -no-head contradict each other"))
+			return c, commandline.NewUsageError(cmd, fmt.Errorf("-head and -no-head contradict each other"))
 		}
 		c.names = append(c.names, "no-head")
 		c.options = append(c.options, lstm.WithoutHead())

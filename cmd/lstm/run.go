@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/urfave/cli/v3"
+
+	"example.com/lstm/cmd/lstm/commandline"
 )
 
 func newRunCommand(std streams) *cli.Command {
@@ -49,15 +51,15 @@ Examples:
 				Usage: "write rows to `FILE`, by default - for standard output"},
 			&cli.StringFlag{Name: "plot", Destination: &o.plot,
 				Usage: "draw truth and forecast in `FILE`, .svg or .png; keeps all points in memory"},
-		}, append(modelFlags(), weightFlags()...)...),
-		OnUsageError: onUsageError,
+		}, append(modelFlags(), commandline.WeightFlags("")...)...),
+		OnUsageError: commandline.OnUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
-				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
+				return commandline.NewUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
 			}
 			for _, flag := range []string{"model", "in", "out", "plot"} {
 				if cmd.IsSet(flag) && cmd.String(flag) == "" {
-					return newUsageError(cmd, fmt.Errorf("-%s is empty, want the name of a file", flag))
+					return commandline.NewUsageError(cmd, fmt.Errorf("-%s is empty, want the name of a file", flag))
 				}
 			}
 			var err error
@@ -66,7 +68,7 @@ Examples:
 			}
 			if o.plot != "" {
 				if o.chart, err = plotFormatOf(o.plot); err != nil {
-					return newUsageError(cmd, err)
+					return commandline.NewUsageError(cmd, err)
 				}
 			}
 			return run(ctx, std, o)

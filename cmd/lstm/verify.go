@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 	"example.com/lstm/internal/digest"
 	"example.com/lstm/internal/exhaustive"
 )
@@ -37,10 +38,10 @@ Examples:
 			&cli.BoolFlag{Name: "exhaustive", Destination: &everything,
 				Usage: "try the activations with all inputs there are"},
 		},
-		OnUsageError: onUsageError,
+		OnUsageError: commandline.OnUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
-				return newUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
+				return commandline.NewUsageError(cmd, fmt.Errorf("unexpected argument %q", cmd.Args().First()))
 			}
 			return awaitDone(ctx, func() error {
 				if err := verifyDigests(std); err != nil || !everything {

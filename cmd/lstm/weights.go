@@ -2,60 +2,22 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/urfave/cli/v3"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 )
 
-// weightFormats are those that weights are stored in, the most exact one first.
-var weightFormats = []lstm.WeightFormat{lstm.Float32, lstm.Float16, lstm.Int8}
-
-// weightFlags are the flags that say how a network stores its weights.
-func weightFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "weights",
-			Usage: "store all weights as `FORMAT`: float32, float16 or int8, if not as the file says"},
-		&cli.IntFlag{Name: "input-bits",
-			Usage: "of layers with int8 weights, round inputs to `BITS`: 7, or 14, as the first layer does if not told"},
-	}
-}
-
-// A weightChoice is what these flags say of the weights of layers.
+// A weightChoice is what flags say of the weights of layers.
 type weightChoice struct {
 	format    *lstm.WeightFormat // nil: as the file says
 	inputBits int                // of int8 LSTM layers; 0: as the file says
 }
 
 func weightFlagsOf(cmd *cli.Command) (c weightChoice, err error) {
-	if cmd.IsSet("weights") {
-		f, err := parseWeightFormat(cmd.String("weights"))
-		if err != nil {
-			return c, newUsageError(cmd, err)
-		}
-		c.format = &f
-	}
-	if cmd.IsSet("input-bits") {
-		if c.inputBits = cmd.Int("input-bits"); c.inputBits != 7 && c.inputBits != 14 {
-			return c, newUsageError(cmd, fmt.Errorf("-input-bits is %d, want 7 or 14", c.inputBits))
-		}
-		if c.format != nil && *c.format != lstm.Int8 {
-			return c, newUsageError(cmd, fmt.Errorf("-input-bits is of no use with -weights %v, want int8", *c.format))
-		}
-	}
-	return c, nil
-}
-
-func parseWeightFormat(name string) (lstm.WeightFormat, error) {
-	var names []string
-	for _, f := range weightFormats {
-		if f.String() == name {
-			return f, nil
-		}
-		names = append(names, f.String())
-	}
-	return 0, fmt.Errorf("-weights is %s, want %s", quoted(name), strings.Join(names, ", "))
+	c.format, c.inputBits, err = commandline.ParseWeights(cmd)
+	return c, err
 }
 
 // String is c as the table of lstm accuracy has it.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 )
 
 // rowsOf runs m with options over a table without metadata, as package lstm does.
@@ -137,7 +138,7 @@ func TestCopyModel(t *testing.T) {
 	m := bidirectionalModel(2, nil)
 	var before, after bytes.Buffer
 	require.NoError(t, m.Write(&before))
-	for _, f := range weightFormats {
+	for _, f := range commandline.WeightFormats {
 		c := withWeights(m, weightChoice{format: &f})
 		for _, p := range places(c) {
 			switch layer := (*p.layer).(type) {

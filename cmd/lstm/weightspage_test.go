@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/lstm"
+	"example.com/lstm/cmd/lstm/commandline"
 	"example.com/lstm/cmd/lstm/seattle"
 	"example.com/lstm/internal/units"
 )
@@ -92,7 +93,7 @@ func memoryRows(t *testing.T) string {
 		m := lstm.RandomModel(1, 0, s[0], s[1])
 		fmt.Fprintf(&table, "| %d, %d |", s[0], s[1])
 		full := 0
-		for _, f := range weightFormats {
+		for _, f := range commandline.WeightFormats {
 			n, err := lstm.New(m, lstm.WithWeights(f))
 			require.NoError(t, err)
 			if f == lstm.Float32 {
